@@ -1,0 +1,38 @@
+# Each target sets up all that it needs; python3 and a package index are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint check wheel layer bench clean
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/tools.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tools]'
+	@touch $@
+
+.venv/dev.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch .venv/tools.ready $@
+
+demo: .venv/tools.ready  ## the talk's pipeline, end to end, on this machine
+	$(BIN)/stepscope demo
+
+test: .venv/dev.ready  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/dev.ready  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## everything that a change has to pass
+
+wheel: .venv/dev.ready  ## the distribution, in dist/
+	rm -rf dist && $(BIN)/python -m build --outdir dist >/dev/null && ls -l dist
+
+clean:  ## remove what was made
+	rm -rf .venv dist build artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,73 @@
+"""The command `stepscope`: one module a subcommand, loaded when it is called."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from monitoring.errors import InputError
+
+COMMANDS: dict[str, str] = {}
+"""Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""
+
+
+class Commands(click.Group):
+    """The subcommands of `COMMANDS`, each imported only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"monitoring.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, without importing a single subcommand."""
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stepscope")
+def root() -> None:
+    """Observability of AWS Step Functions pipelines on Datadog."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 fine, 1 found something, 2 wrong usage or input, 3 a bug."""
+    sys.exit(_run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        status = root.main(args=argv, prog_name="stepscope", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except InputError as error:
+        click.echo(f"stepscope: {error}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stepscope: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last line of defence: said as the bug that it is
+        if os.environ.get("MONITORING_DEBUG"):
+            raise
+        click.echo(
+            f"stepscope: a bug: {type(error).__name__}: {error}\n"
+            "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
+            err=True,
+        )
+        return 3
+    return status if isinstance(status, int) else 0
