@@ -1,0 +1,213 @@
+"""Reading MONITORING lines: every form in which they are met, and what is wrong with others, with its place.
+
+text    = *(anything record)                      ; a prefix before the word, two lines glued together
+record  = "MONITORING|" time "|" value "|" type "|" metric ["|" [tags] *("|" blank)]
+time    = number                                  ; s, ms, µs or ns: told apart by its size
+tags    = ["#"] tag *("," ["#"] tag)
+tag     = key (":" | "=") value | word
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from monitoring.lines import SECONDS_BELOW, TYPES, Point
+
+_CANONICAL = re.compile(
+    r"MONITORING\|(\d{9,10})\|(-?\d{1,15}(\.\d+)?)\|(count|gauge|histogram|distribution)"
+    r"\|([A-Za-z][A-Za-z0-9_.]*)\|(?:#([^|#=,\s]+(?:,[^|#=,\s]+)*))?\n?",
+    re.ASCII,
+)
+_WORD = "MONITORING|"
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNITS_OF_TIME = ((SECONDS_BELOW, 1), (10**14, 10**3), (10**17, 10**6), (float("inf"), 10**9))
+_CLOUDWATCH_UNITS = frozenset(
+    f"{prefix}{unit}{suffix}"
+    for prefix in ("", "kilo", "mega", "giga", "tera")
+    for unit in ("bytes", "bits")
+    for suffix in ("", "/second")
+) | {"seconds", "milliseconds", "microseconds", "percent", "count", "count/second", "none"}
+
+
+class Refused(NamedTuple):
+    """A record that is no point: why, where (`start` to `end`), what stands there, what to write."""
+
+    reason: str
+    start: int
+    end: int
+    text: str
+    hint: str = ""
+
+
+class Reading(NamedTuple):
+    """What one text says: its points, and the records that are none."""
+
+    points: list[Point]
+    refused: list[Refused]
+
+
+class _Field(NamedTuple):
+    text: str
+    start: int
+
+    def stripped(self) -> _Field:
+        lead = len(self.text) - len(self.text.lstrip())
+        return _Field(self.text.strip(), self.start + lead)
+
+    def refuse(self, reason: str, hint: str) -> Refused:
+        return Refused(reason, self.start, self.start + len(self.text), self.text, hint)
+
+
+def parse_line(text: str) -> list[Point]:
+    """The points of a log line; empty for any other text. What is refused: `read_line`."""
+    match = _CANONICAL.fullmatch(text)
+    if match:
+        return [_canonical_point(match)]
+    return read_line(text).points if _WORD in text else []
+
+
+def read_line(text: str) -> Reading:
+    """The points of a log line, and what looks like a point and is none, with its place in the text.
+
+    Takes any text and never raises. A text without the word is an empty reading. A JSON object is read only
+    where it is Lambda's log envelope, by its `message`: places then count from the start of that message.
+    """
+    match = _CANONICAL.fullmatch(text)
+    if match:
+        return Reading([_canonical_point(match)], [])
+    reading = Reading([], [])
+    if _WORD in text:
+        message = _message(text)
+        for record in _records(message):
+            _read_record(record, reading)
+    return reading
+
+
+def _canonical_point(match: re.Match[str]) -> Point:
+    seconds, value, fraction, kind, metric, tags = match.groups()
+    number = float(value) if fraction else int(value)
+    return Point(metric, number, int(seconds), kind, tuple(tags.split(",")) if tags else ())
+
+
+def _message(text: str) -> str:
+    """The text itself; of a JSON object, the message of Lambda's log envelope, and nothing of any other.
+
+    A trace line or a structured log may quote a metric line; quoting is not printing.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    message = body.get("message") if isinstance(body, dict) and "level" in body else None
+    return message if isinstance(message, str) else ""
+
+
+def _records(text: str) -> list[_Field]:
+    """From each word to the next one, or to the end of its line."""
+    starts = [match.start() for match in re.finditer(re.escape(_WORD), text)]
+    ends = [*starts[1:], len(text)]
+    return [_Field(text[start:end].splitlines()[0], start) for start, end in zip(starts, ends, strict=False)]
+
+
+def _fields(record: _Field) -> list[_Field]:
+    """The fields after the word, each with its place."""
+    fields, place = [], record.start
+    for part in record.text.split("|"):
+        fields.append(_Field(part, place).stripped())
+        place += len(part) + 1
+    return fields[1:]
+
+
+def _read_record(record: _Field, reading: Reading) -> None:
+    outcome = _point(record, _fields(record))
+    if isinstance(outcome, Point):
+        reading.points.append(outcome)
+    else:
+        reading.refused.append(outcome)
+
+
+def _point(record: _Field, fields: list[_Field]) -> Point | Refused:
+    refused = _shape(record, fields)
+    if refused is not None:
+        return refused
+    time, value, kind, metric = fields[:4]
+    seconds, number = _seconds(time), _number(value, "the value")
+    for outcome in (seconds, number, _type(kind), _metric(metric)):
+        if isinstance(outcome, Refused):
+            return outcome
+    assert not isinstance(seconds, Refused)  # noqa: S101 - for the type checker
+    assert not isinstance(number, Refused)  # noqa: S101
+    return Point(
+        metric.text, number, seconds, kind.text.lower(), _tags(fields[4].text if len(fields) > 4 else "")
+    )
+
+
+_FORM = "MONITORING|<seconds>|<value>|<type>|<metric.name>|#<tag1:value,tag2>"
+
+
+def _shape(record: _Field, fields: list[_Field]) -> Refused | None:
+    """What is wrong with the number of fields, or with the format as a whole."""
+    if len(fields) > 2 and fields[1].text.lower() in _CLOUDWATCH_UNITS:
+        return record.refuse(
+            "the MONITORING format of early Powertools (value|unit|name|namespace), not Datadog's",
+            f"Print {_FORM}",
+        )
+    if len(fields) < 4:
+        return record.refuse(
+            f"{len(fields)} of the 4 fields after MONITORING that a point needs", f"Print {_FORM}"
+        )
+    extra = next((field for field in fields[5:] if field.text), None)
+    if extra is not None:
+        return extra.refuse("a field after the tags", "A name or tag holds no '|': write '_' instead.")
+    return None
+
+
+def _seconds(field: _Field) -> float | Refused:
+    number = _number(field, "the time")
+    if isinstance(number, Refused) or number < 0:
+        return field.refuse(
+            "the time is not a number of seconds since the epoch", "Write whole seconds: 1700000000"
+        )
+    unit = next(unit for limit, unit in _UNITS_OF_TIME if number < limit)
+    if isinstance(number, int) and number % unit == 0:
+        return number // unit
+    return int(number / unit) if float(number / unit).is_integer() else number / unit
+
+
+def _number(field: _Field, what: str) -> float | Refused:
+    if not _NUMBER.fullmatch(field.text):
+        return field.refuse(f"{what} is not a number", "Write a plain decimal, without a unit: 12 or 0.5")
+    if len(field.text) <= 300 and field.text.lstrip("+-").isdecimal():
+        return int(field.text)
+    number = float(field.text)
+    if number - number != 0:
+        return field.refuse(f"{what} is too large for a number", "Write a value below 1.8e308.")
+    return number
+
+
+def _type(field: _Field) -> Refused | None:
+    if field.text.lower() in TYPES:
+        return None
+    return field.refuse("the type is not one of Datadog's", f"Write one of {', '.join(TYPES)}")
+
+
+def _metric(field: _Field) -> Refused | None:
+    if field.text[:1].isalpha():
+        return None
+    return field.refuse(
+        "the metric name does not start with a letter", "Write a name such as slides.identified"
+    )
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag for part in text.split(",") if (tag := _tag(part)))
+
+
+def _tag(part: str) -> str:
+    """One tag without its `#`; `key=value` becomes `key:value`, as it was meant."""
+    tag = part.strip().lstrip("#").strip()
+    return tag.replace("=", ":", 1) if "=" in tag and ":" not in tag else tag
