@@ -1,0 +1,219 @@
+"""A JSON file with the place of every value in it: line, column and offset, found when somebody asks.
+
+Parsing is the standard library's. Places are not kept while parsing; they are looked up afterwards by
+walking the text again along one pointer, skipping the siblings at the parser's own speed. A file without
+findings therefore pays nothing for them.
+"""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+
+Pointer = tuple[str | int, ...]
+"""The way to a value: keys and indexes, from the root."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)")
+
+
+class JsonError(InputError):
+    """A text that is no JSON. `offset` is where reading stopped."""
+
+    def __init__(self, message: str, offset: int, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a text: line and column count from 1, the offset from 0, all in characters."""
+
+    line: int
+    column: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where one value stands: the offset of its first character and the offset after its last."""
+
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Document:
+    """A JSON text, the value in it, and the places of its parts.
+
+    `body` is what `json.loads` gives. `duplicates` says whether an object in it names a key twice.
+    """
+
+    source: str
+    text: str
+    body: Any
+    duplicates: bool = False
+    _lines: list[int] = field(default_factory=list)
+    _children: dict[int, dict[str | int, tuple[Span, Span]]] = field(default_factory=dict)
+
+    def place(self, offset: int) -> Place:
+        """The line and column of an offset."""
+        if not self._lines:
+            self._lines.extend([0, *(m.end() for m in re.finditer("\n", self.text))])
+        line = bisect_right(self._lines, offset)
+        return Place(line, offset - self._lines[line - 1] + 1, offset)
+
+    def span(self, pointer: Pointer) -> Span:
+        """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
+        start = _skip(self.text, 0)
+        found = Span(start, len(self.text.rstrip()))
+        for step in pointer:
+            child = self.children(found.start).get(step)
+            if child is None:
+                return found
+            found = child[1]
+        return found
+
+    def key_span(self, pointer: Pointer) -> Span:
+        """Where the key of a value stands, with its quotes; of an item of a list, the item itself."""
+        if not pointer:
+            return self.span(pointer)
+        child = self.children(self.span(pointer[:-1]).start).get(pointer[-1])
+        return child[0] if child else self.span(pointer)
+
+    def inside(self, pointer: Pointer, index: int) -> int:
+        """The offset of the character `index` of the string at the pointer, behind any escapes."""
+        span = self.span(pointer)
+        at = span.start + 1
+        raw = self.text[at : span.end - 1]
+        if "\\" not in raw:
+            return min(at + index, span.end - 1)
+        return min(at + _raw_index(raw, index), span.end - 1)
+
+    def children(self, start: int) -> dict[str | int, tuple[Span, Span]]:
+        """Key or index -> (span of the key, span of the value) of the object or list that starts there."""
+        if start not in self._children:
+            known: dict[str | int, tuple[Span, Span]] = {}
+            for key, key_span, span in _items(self.text, start):
+                known[key] = (key_span, span)
+            self._children[start] = known
+        return self._children[start]
+
+    def duplicate_keys(self) -> Iterator[tuple[Span, str]]:
+        """Each key that its own object has named before: where it stands, and the key."""
+        if self.duplicates:
+            yield from _duplicates(self.text, _skip(self.text, 0))
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, a byte order mark left out.
+
+    Raises:
+        InputError: the file is absent, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = "Save it as UTF-8."
+        raise InputError(f"not UTF-8: byte {error.start}", where=str(path), hint=hint) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
+
+
+def parse_document(source: str, text: str) -> Document:
+    """The document of a JSON text.
+
+    Raises:
+        JsonError: the text is not JSON; `offset` says where.
+    """
+    repeated = False
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        value = dict(items)
+        repeated |= len(value) != len(items)
+        return value
+
+    def constant(name: str) -> float:
+        raise _NotJsonError(name)
+
+    try:
+        body = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        raise JsonError(error.msg, error.pos, hint=_hint(text, error.pos)) from None
+    except _NotJsonError as error:
+        at = text.find(str(error))
+        raise JsonError(f"{error} is no JSON number", at, hint="Write a number, or null.") from None
+    except RecursionError:
+        raise JsonError("nested too deeply", 0, hint="A dashboard nests groups one level deep.") from None
+    return Document(source, text, body, repeated)
+
+
+class _NotJsonError(Exception):
+    """NaN or an infinity where JSON allows none."""
+
+
+def _hint(text: str, at: int) -> str:
+    before = text[:at].rstrip()
+    if text[at : at + 1] in "}]" and before.endswith(","):
+        return "Remove the comma before it."
+    if text[at : at + 2] in {"//", "/*"} or text[at : at + 1] == "#":
+        return "JSON has no comments; a note widget or the description can hold the words."
+    if text[at : at + 1] == "'":
+        return 'Strings stand in double quotes (").'
+    return ""
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+_decode = json.JSONDecoder().raw_decode
+
+
+def _items(text: str, start: int) -> Iterator[tuple[str | int, Span, Span]]:
+    """Key or index, span of the key and span of the value, of the object or list that starts there."""
+    opening = text[start : start + 1]
+    if opening not in ("{", "["):
+        return
+    at, index = _skip(text, start + 1), 0
+    while text[at] not in "}]":
+        key: str | int = index
+        key_span = None
+        if opening == "{":
+            key, end = _decode(text, at)
+            key_span = Span(at, end)
+            at = _skip(text, _skip(text, end) + 1)
+        _, end = _decode(text, at)
+        yield key, key_span or Span(at, end), Span(at, end)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        index += 1
+
+
+def _duplicates(text: str, start: int) -> Iterator[tuple[Span, str]]:
+    seen: set[str | int] = set()
+    for key, key_span, span in _items(text, start):
+        if key in seen:
+            yield key_span, str(key)
+        seen.add(key)
+        yield from _duplicates(text, span.start)
+
+
+def _raw_index(raw: str, index: int) -> int:
+    """The offset in the written string of the character `index` of the string it means."""
+    at = decoded = 0
+    for escape in _ESCAPE.finditer(raw):
+        plain = escape.start() - at
+        if decoded + plain >= index:
+            break
+        decoded += plain + 1
+        at = escape.end()
+    return at + index - decoded

@@ -1,0 +1,17 @@
+"""The nearest right word to a wrong one, for the hints."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.72) -> str | None:
+    """The word that was probably meant, or None. Underscores, dashes and case count for nothing."""
+    squashed: dict[str, str] = {}
+    for candidate in words:
+        squashed.setdefault(_squash(candidate), candidate)
+    found = difflib.get_close_matches(_squash(word), squashed, n=1, cutoff=cutoff)
+    return squashed[found[0]] if found else None
+
+
+def _squash(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")

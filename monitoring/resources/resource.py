@@ -1,0 +1,88 @@
+"""One dashboard, monitor, SLO or downtime as a value, and the references that one makes to another."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.resources.document import Pointer
+
+KINDS = ("dashboard", "monitor", "slo", "downtime")
+"""What can be kept as a file, in the order in which it has to exist: see `monitoring.plan`."""
+
+FOLDERS = {"dashboards": "dashboard", "monitors": "monitor", "slos": "slo", "downtimes": "downtime"}
+"""Folder -> the kind of the files in it. A file elsewhere is known by its keys."""
+
+_SLO_TYPES = {"metric", "monitor", "time_slice"}
+REFERENCE = re.compile(r"\$\{(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9_.-]+)(?:=(?P<default>[^}]*))?\}")
+"""`${monitor:KEY}`, `${dashboard:KEY}`, `${slo:KEY}` stand for the id that Datadog gave to the resource;
+`${var:NAME=DEFAULT}` for a value of stepscope.toml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource as its file defines it.
+
+    Args:
+        kind: one of `KINDS`.
+        key: the file's name without `.json`; what references and plans call it.
+        body: the JSON object, in the shape of Datadog's API.
+    """
+
+    kind: str
+    key: str
+    body: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The name that people see."""
+        return str(self.body.get("title") or self.body.get("name") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One `${kind:key}` in the string at `pointer`, from `start` to `end` in it."""
+
+    kind: str
+    key: str
+    default: str | None
+    pointer: Pointer
+    start: int
+    end: int
+
+
+def kind_of(body: Mapping[str, Any], folder: str = "") -> str | None:
+    """The kind of a body: by the folder that it lies in, else by its keys; None where neither says."""
+    if folder in FOLDERS:
+        return FOLDERS[folder]
+    if "widgets" in body or "layout_type" in body:
+        return "dashboard"
+    if body.get("type") in _SLO_TYPES and "thresholds" in body:
+        return "slo"
+    if "query" in body and ("type" in body or "options" in body or "message" in body):
+        return "monitor"
+    if "monitor_identifier" in body:
+        return "downtime"
+    return None
+
+
+def strings(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Every string in a value, keys left out, with the way to it; in the order of the file."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from strings(item, (*pointer, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from strings(item, (*pointer, index))
+
+
+def references(body: Any) -> Iterator[Reference]:
+    """Every reference in a body, in the order of the file."""
+    for pointer, text in strings(body):
+        if "${" not in text:
+            continue
+        for found in REFERENCE.finditer(text):
+            kind, key, default = found.group("kind", "key", "default")
+            yield Reference(kind, key, default, pointer, found.start(), found.end())

@@ -1,0 +1,143 @@
+"""Where queries and formulas stand in a dashboard or monitor, and the widgets that hold them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.resources.document import Pointer
+
+METRIC_MONITORS = frozenset({"metric alert", "query alert"})
+"""The monitor types whose query is a metric query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """A widget, wherever it is nested.
+
+    Args:
+        pointer: the way to its definition.
+        definition: the definition; always an object.
+        layout: its place on the board, or None.
+        depth: how many groups it is in.
+    """
+
+    pointer: Pointer
+    definition: Mapping[str, Any]
+    layout: Mapping[str, Any] | None
+    depth: int
+
+    @property
+    def type(self) -> str:
+        """The widget type: timeseries, note, group…"""
+        found = self.definition.get("type")
+        return found if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a widget: queries by name, and formulas over them."""
+
+    pointer: Pointer
+    body: Mapping[str, Any]
+    widget: Widget
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A metric query or a formula in a file.
+
+    Args:
+        pointer: the way to the string.
+        text: the string.
+        formula: whether it is a formula over named queries.
+        names: of a formula, the names that its request defines.
+        scalar: whether its widget shows one value and not a line.
+    """
+
+    pointer: Pointer
+    text: str
+    formula: bool = False
+    names: frozenset[str] | None = None
+    scalar: bool = False
+
+
+def widgets(body: Mapping[str, Any]) -> Iterator[Widget]:
+    """Every widget of a dashboard, a group before what is in it."""
+    yield from _widgets(body.get("widgets"), ("widgets",), 0)
+
+
+def _widgets(items: Any, at: Pointer, depth: int) -> Iterator[Widget]:
+    if not isinstance(items, list):
+        return
+    for index, item in enumerate(items):
+        definition = item.get("definition") if isinstance(item, dict) else None
+        if not isinstance(definition, dict):
+            continue
+        layout = item.get("layout")
+        pointer = (*at, index, "definition")
+        yield Widget(pointer, definition, layout if isinstance(layout, dict) else None, depth)
+        if "widgets" in definition:
+            yield from _widgets(definition["widgets"], (*pointer, "widgets"), depth + 1)
+        source = definition.get("source_widget_definition")
+        if isinstance(source, dict):
+            yield Widget((*pointer, "source_widget_definition"), source, None, depth + 1)
+
+
+def requests(widget: Widget) -> Iterator[Request]:
+    """Every request of a widget; host maps and scatter plots keep theirs under names."""
+    found = widget.definition.get("requests")
+    at = (*widget.pointer, "requests")
+    items: list[tuple[str | int, Any]] = []
+    if isinstance(found, list):
+        items = list(enumerate(found))
+    elif isinstance(found, dict):
+        items = list(found.items())
+    for step, item in items:
+        if isinstance(item, dict):
+            yield Request((*at, step), item, widget)
+
+
+def request_sites(request: Request) -> Iterator[Site]:
+    """The metric queries and formulas of one request. Other data sources have languages of their own."""
+    body, at = request.body, request.pointer
+    scalar = request.widget.type not in {"timeseries", "heatmap", "distribution"}
+    if isinstance(body.get("q"), str):
+        yield Site((*at, "q"), body["q"], scalar=scalar)
+    names = set()
+    for pointer, query in _queries(body, at):
+        names.add(query.get("name"))
+        if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
+            yield Site((*pointer, "query"), query["query"], scalar=scalar)
+    known = frozenset(name for name in names if isinstance(name, str))
+    formulas = body.get("formulas")
+    for index, formula in enumerate(formulas if isinstance(formulas, list) else ()):
+        if isinstance(formula, dict) and isinstance(formula.get("formula"), str):
+            pointer = (*at, "formulas", index, "formula")
+            yield Site(pointer, formula["formula"], formula=True, names=known, scalar=scalar)
+
+
+def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+    queries = body.get("queries")
+    for index, query in enumerate(queries if isinstance(queries, list) else ()):
+        if isinstance(query, dict):
+            yield (*at, "queries", index), query
+    if isinstance(body.get("query"), dict):
+        yield (*at, "query"), body["query"]
+
+
+def dashboard_sites(body: Mapping[str, Any]) -> Iterator[Site]:
+    """Every metric query and formula of a dashboard."""
+    for widget in widgets(body):
+        for request in requests(widget):
+            yield from request_sites(request)
+
+
+def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:
+    """The metric queries among a monitor's `options.variables`."""
+    options = body.get("options")
+    variables = options.get("variables") if isinstance(options, dict) else None
+    for index, query in enumerate(variables if isinstance(variables, list) else ()):
+        if not isinstance(query, dict) or query.get("data_source") != "metrics":
+            continue
+        if isinstance(query.get("query"), str):
+            yield Site(("options", "variables", index, "query"), query["query"])
