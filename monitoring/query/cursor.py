@@ -1,0 +1,132 @@
+"""A place in the text of a query: takes tokens by pattern, and says what was expected instead."""
+
+import re
+from typing import NoReturn
+
+from monitoring.query.errors import QueryError
+
+SPACE = re.compile(r"\s+")
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+STRING = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
+COMPARISON = re.compile(r"<=|>=|==|!=|<|>")
+WORD = re.compile(r"[\w.\-:$*@/]+|\s*\S")
+
+DEEPEST = 50
+"""Nesting that is accepted: brackets, functions and signs. Deeper text is refused rather than overflowing."""
+
+
+class Cursor:
+    """The text and how far it has been read; after every token, space has been skipped.
+
+    Every method that refuses raises `QueryError` at the place it names.
+    """
+
+    __slots__ = ("depth", "operators", "position", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.depth = 0
+        self.operators = 0
+        self.skip()
+
+    def skip(self) -> None:
+        """Pass over space."""
+        if found := SPACE.match(self.text, self.position):
+            self.position = found.end()
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been read."""
+        return self.position >= len(self.text)
+
+    def looking_at(self, text: str) -> bool:
+        """Whether exactly this comes next."""
+        return self.text.startswith(text, self.position)
+
+    def take(self, text: str) -> bool:
+        """Read exactly this if it comes next."""
+        if not self.text.startswith(text, self.position):
+            return False
+        self.position += len(text)
+        self.skip()
+        return True
+
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Read what the pattern matches here, if it does."""
+        found = pattern.match(self.text, self.position)
+        if found:
+            self.position = found.end()
+            self.skip()
+        return found
+
+    def expect(self, text: str, what: str) -> None:
+        """Read exactly this, or refuse."""
+        if not self.take(text):
+            self.unexpected(what, (f"'{text}'",))
+
+    def unexpected(self, what: str, expected: tuple[str, ...], suggestion: str = "") -> NoReturn:
+        """Refuse the token that comes next, in `what` (the thing being read)."""
+        found = WORD.match(self.text, self.position)
+        start = self.position
+        if found is None or not found.group().strip():
+            message = f"{what} ends too early" if self.text.strip() else "the query is empty"
+            raise self.error(message, len(self.text.rstrip()), 0, expected, suggestion)
+        token = found.group()
+        raise self.error(f"unexpected '{token}' in {what}", start, start + len(token), expected, suggestion)
+
+    def error(
+        self, message: str, start: int, end: int, expected: tuple[str, ...] = (), suggestion: str = ""
+    ) -> QueryError:
+        """An error at a place of this text."""
+        return QueryError(self.text, message, start, end, expected=expected, suggestion=suggestion)
+
+    def enter(self) -> None:
+        """Go one level deeper."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.error(f"nested more than {DEEPEST} levels deep", self.position, self.position + 1)
+
+    def leave(self) -> None:
+        """Come back one level."""
+        self.depth -= 1
+
+    def last(self) -> int:
+        """Where the token just read ended, without the space after it."""
+        position = self.position
+        while position and self.text[position - 1].isspace():
+            position -= 1
+        return position
+
+    def number(self, what: str) -> float:
+        """number = digits ["." digits] [exponent], with an optional minus before it."""
+        start = self.position
+        sign = -1.0 if self.take("-") else 1.0
+        found = self.match(NUMBER)
+        if found is None:
+            if re.match(r"\.\d", self.text[self.position :]):
+                fraction = re.match(r"\.\d+", self.text[self.position :])
+                written = fraction.group() if fraction else ""
+                raise self.error(
+                    "a number below 1 needs a leading zero",
+                    start,
+                    self.position + len(written),
+                    (),
+                    f"0{written}",
+                )
+            self.unexpected(what, ("a number",))
+        value = sign * float(found.group())
+        if value in {float("inf"), float("-inf")}:
+            raise self.error("the number is too large", start, found.end())
+        return value
+
+    def string(self) -> str | None:
+        """string = "'" characters "'" | '"' characters '"'; a backslash keeps the next character."""
+        found = self.match(STRING)
+        if found is None:
+            if self.text[self.position : self.position + 1] in {"'", '"'}:
+                raise self.error("the quoted text has no end", self.position, len(self.text))
+            return None
+        body = found.group(1) if found.group(1) is not None else found.group(2)
+        return re.sub(r"\\(.)", r"\1", body, flags=re.DOTALL) if "\\" in body else body

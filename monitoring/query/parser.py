@@ -1,0 +1,398 @@
+"""Reads metric queries and formulas into nodes: one function a production, the grammar in the docstrings."""
+
+import re
+from collections.abc import Collection
+
+from monitoring.query.arguments import check_call, modifier
+from monitoring.query.cursor import COMPARISON, NAME, Cursor
+from monitoring.query.errors import QueryError, nearest
+from monitoring.query.functions import FUNCTIONS
+from monitoring.query.nodes import (
+    Argument,
+    Binary,
+    Call,
+    Expression,
+    Groups,
+    Keyword,
+    Metric,
+    Modifier,
+    Negative,
+    Number,
+    Query,
+    Reference,
+    Several,
+    String,
+    Threshold,
+)
+from monitoring.query.scope import KEY, parse_scope
+
+AGGREGATORS = ("avg", "sum", "min", "max", "count", "stddev", "histogram")
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,2})?)\Z")
+
+_HEAD = re.compile(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z][\w.]*)\s*(?=\{)")
+_DOTTED = re.compile(r"(?:([A-Za-z_][\w.]*):)?([A-Za-z_][\w]*(?:\.\w+)*)")
+_COUNT_OF = re.compile(r"count\s*\(\s*v\s*:")
+_BY = re.compile(r"by(?=\s*\{)")
+_SIGN = re.compile(r"[+\-*/]")
+_TERM = ("a query (avg:metric{*})", "a function", "a number", "'('")
+_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
+_ALIASES = {
+    "mean": "avg",
+    "average": "avg",
+    "maximum": "max",
+    "minimum": "min",
+    "total": "sum",
+    "median": "p50",
+}
+TALLEST = 150
+"""Nodes above one another that are accepted, so that walking a tree never overflows."""
+
+
+def parse(text: str, names: Collection[str] | None = None) -> Query:
+    """The nodes of a metric query or formula.
+
+    Args:
+        text: the query; space around it is ignored, as the server does.
+        names: the names that a formula may use. None accepts any name.
+
+    Raises:
+        QueryError: never anything else, whatever the text.
+    """
+    cursor = Cursor(text)
+    query = parse_query(cursor)
+    if not cursor.done:
+        _refuse_rest(cursor)
+    if names is not None:
+        _check_names(cursor, query, names)
+    return query
+
+
+def parse_query(cursor: Cursor) -> Query:
+    """query = expression ("," expression)*"""
+    start = cursor.position
+    queries = [parse_expression(cursor)]
+    while cursor.take(","):
+        queries.append(parse_expression(cursor))
+    if len(queries) == 1:
+        return queries[0]
+    return Several(tuple(queries), start=start, end=cursor.last())
+
+
+def parse_expression(cursor: Cursor, binding: int = 1) -> Expression:
+    """expression = product (("+" | "-") product)* ; product = signed (("*" | "/") signed)*"""
+    start = cursor.position
+    left = _signed(cursor)
+    while (sign := cursor.text[cursor.position : cursor.position + 1]) and _BINDING.get(sign, 0) >= binding:
+        cursor.take(sign)
+        right = parse_expression(cursor, _BINDING[sign] + 1)
+        left = Binary(sign, left, right, start=start, end=cursor.last())
+        cursor.operators += 1
+        if cursor.operators > TALLEST // 2 and _height(left) > TALLEST:
+            raise cursor.error(f"more than {TALLEST} operations on top of one another", start, cursor.last())
+    return left
+
+
+def _signed(cursor: Cursor) -> Expression:
+    """signed = "-" signed | term"""
+    start = cursor.position
+    if not cursor.take("-"):
+        return _term(cursor)
+    cursor.enter()
+    operand = _signed(cursor)
+    cursor.leave()
+    if isinstance(operand, Number):
+        return Number(-operand.value, start=start, end=operand.end)
+    return Negative(operand, start=start, end=cursor.last())
+
+
+def _term(cursor: Cursor) -> Expression:
+    """term = metric | function "(" arguments ")" | "(" expression ")" | number | name"""
+    if found := _HEAD.match(cursor.text, cursor.position):
+        return _metric(cursor, found)
+    if _COUNT_OF.match(cursor.text, cursor.position):
+        return _counted(cursor)
+    if cursor.looking_at("("):
+        return _bracketed(cursor)
+    first = cursor.text[cursor.position : cursor.position + 1]
+    if first.isdigit() or first == ".":
+        start = cursor.position
+        return Number(cursor.number("the query"), start=start, end=cursor.last())
+    found = _DOTTED.match(cursor.text, cursor.position)
+    if found is None:
+        cursor.unexpected("the query", _TERM)
+    return _named(cursor, found)
+
+
+def _bracketed(cursor: Cursor) -> Expression:
+    """bracketed = "(" expression ")" """
+    start = cursor.position
+    cursor.enter()
+    cursor.take("(")
+    inside = parse_expression(cursor)
+    if not cursor.take(")"):
+        if cursor.done:
+            raise cursor.error("this bracket is never closed", start, start + 1, ("')'",))
+        cursor.unexpected("the query", ("')'", "an operator"))
+    cursor.leave()
+    if cursor.looking_at("."):
+        _refuse_modifier(cursor)
+    return inside
+
+
+def _named(cursor: Cursor, found: re.Match[str]) -> Expression:
+    """named = name ["(" arguments ")"] ; a name that no bracket follows is that of a query in a formula."""
+    prefix, name = found.group(1), found.group(2)
+    start, end = found.span(2)
+    if cursor.text[end : end + 1] == "(" or (cursor.text[end:].lstrip()[:1] == "(" and not prefix):
+        if prefix is None and "." not in name:
+            return _call(cursor, name, start, end)
+        if "." in name and name.rpartition(".")[2] in {"as_count", "as_rate", "rollup", "fill", "weighted"}:
+            metric = name.rpartition(".")[0]
+            at = start + len(metric)
+            raise cursor.error(
+                "a metric needs a scope before its modifiers",
+                at,
+                at,
+                ("'{'",),
+                f"{metric}{{*}} and then the rest",
+            )
+    if prefix or "." in name:
+        raise cursor.error("a metric needs a scope", end, end, ("'{'",), f"{found.group()}{{*}}")
+    cursor.position = end
+    cursor.skip()
+    return Reference(name, start=start, end=end)
+
+
+# --- metric queries
+
+
+def _metric(cursor: Cursor, found: re.Match[str]) -> Metric:
+    """metric = [aggregator ":"] name "{" scope "}" ["by" "{" key ("," key)* "}"] modifier*"""
+    start, aggregator = found.start(), found.group(1)
+    if aggregator is not None and aggregator not in AGGREGATORS:
+        _check_percentile(cursor, aggregator, found)
+    name = found.group(2)
+    if name.endswith(".") or ".." in name:
+        raise cursor.error("a metric's name has no empty part between its dots", *found.span(2))
+    cursor.position = found.end()
+    return _selected(cursor, start, name, aggregator, None)
+
+
+def _counted(cursor: Cursor) -> Metric:
+    """counted = "count(v: v" comparison number "):" metric"""
+    start = cursor.position
+    found = _COUNT_OF.match(cursor.text, start)
+    cursor.position = found.end() if found else start
+    cursor.skip()
+    cursor.expect("v", "the threshold count (count(v: v>=0.5):metric{*})")
+    sign = cursor.match(COMPARISON)
+    if sign is None or sign.group() == "!=":
+        cursor.unexpected("the threshold count", ("'>'", "'>='", "'<'", "'<='", "'=='"))
+    bound = cursor.number("the threshold count")
+    cursor.expect(")", "the threshold count")
+    threshold = Threshold(sign.group(), bound, start=start, end=cursor.last())
+    cursor.expect(":", "the threshold count")
+    head = _HEAD.match(cursor.text, cursor.position)
+    if head is None or head.group(1):
+        cursor.unexpected("the threshold count", ("a metric and its scope",))
+    cursor.position = head.end()
+    return _selected(cursor, start, head.group(2), "count", threshold)
+
+
+def _selected(
+    cursor: Cursor, start: int, name: str, aggregator: str | None, threshold: Threshold | None
+) -> Metric:
+    scope = parse_scope(cursor)
+    by = _keys(cursor, "the grouping") if cursor.match(_BY) else ()
+    modifiers = _modifiers(cursor)
+    return Metric(name, aggregator, scope, by, modifiers, threshold, start=start, end=cursor.last())
+
+
+def _check_percentile(cursor: Cursor, aggregator: str, found: re.Match[str]) -> None:
+    percentile = PERCENTILE.match(aggregator)
+    if percentile and 0 < float(percentile.group(1)) < 100:
+        return
+    guess = _ALIASES.get(aggregator.lower()) or nearest(aggregator, AGGREGATORS)
+    suggestion = f"{guess}:{found.group(2)}{{…}}" if guess else ""
+    expected = ("avg", "sum", "min", "max", "count", "stddev", "a percentile (p95)")
+    raise cursor.error(f"unknown aggregator '{aggregator}'", *found.span(1), expected, suggestion)
+
+
+def _keys(cursor: Cursor, what: str) -> tuple[str, ...]:
+    """keys = "{" key ("," key)* "}" """
+    cursor.expect("{", what)
+    keys = [_key(cursor, what)]
+    while cursor.take(","):
+        keys.append(_key(cursor, what))
+    if not cursor.take("}"):
+        cursor.unexpected(what, ("','", "'}'"))
+    return tuple(keys)
+
+
+def _key(cursor: Cursor, what: str) -> str:
+    found = cursor.match(KEY)
+    if found is None:
+        cursor.unexpected(what, ("a tag key",))
+    if cursor.looking_at(":"):
+        raise cursor.error(
+            "a grouping names keys, without values", found.start(), cursor.position + 1, (), found[0]
+        )
+    return found.group()
+
+
+def _modifiers(cursor: Cursor) -> tuple[Modifier, ...]:
+    """modifiers = ("." name "(" arguments ")")*"""
+    if not cursor.looking_at("."):
+        return ()
+    modifiers = []
+    while cursor.looking_at("."):
+        modifiers.append(modifier(cursor))
+    if _BY.match(cursor.text, cursor.position):
+        at = cursor.position
+        raise cursor.error("the grouping comes before the modifiers", at, at + 2, (), "{…} by {…}.modifier()")
+    return tuple(modifiers)
+
+
+def _refuse_modifier(cursor: Cursor) -> None:
+    at = cursor.position
+    name = NAME.match(cursor.text, at + 1)
+    raise cursor.error(
+        "a modifier belongs to one metric query, not to an expression",
+        at,
+        name.end() if name else at + 1,
+        ("an operator",),
+    )
+
+
+# --- functions
+
+
+def _call(cursor: Cursor, name: str, start: int, end: int) -> Call:
+    """call = name "(" argument ("," argument)* ("," keyword)* ")" """
+    if name not in FUNCTIONS:
+        guess = nearest(name, FUNCTIONS)
+        raise cursor.error(f"unknown function '{name}'", start, end, (), f"{guess}(…)" if guess else "")
+    cursor.enter()
+    cursor.position = end
+    cursor.skip()
+    cursor.take("(")
+    arguments: list[Argument] = []
+    keywords: list[Keyword] = []
+    if not cursor.looking_at(")"):
+        _argument(cursor, arguments, keywords)
+        while cursor.take(","):
+            _argument(cursor, arguments, keywords)
+    if not cursor.take(")"):
+        if cursor.done:
+            raise cursor.error(f"the call of {name} is never closed", start, end, ("')'",))
+        cursor.unexpected(f"the arguments of {name}", ("','", "')'"))
+    cursor.leave()
+    if cursor.looking_at("."):
+        _refuse_modifier(cursor)
+    cursor.operators += 1
+    call = Call(name, tuple(arguments), tuple(keywords), start=start, end=cursor.last())
+    return check_call(cursor, call)
+
+
+_KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)")
+
+
+def _argument(cursor: Cursor, arguments: list[Argument], keywords: list[Keyword]) -> None:
+    """argument = keyword "=" (string | number | name) | string | "{" keys "}" | expression"""
+    start = cursor.position
+    if named := cursor.match(_KEYWORD):
+        keywords.append(Keyword(named.group(1), _setting(cursor), start=start, end=cursor.last()))
+        return
+    if keywords:
+        raise cursor.error("an argument cannot follow name=value", start, start + 1, ("name=value",))
+    text = cursor.string()
+    if text is not None:
+        arguments.append(String(text, start=start, end=cursor.last()))
+    elif cursor.looking_at("{"):
+        arguments.append(_groups(cursor))
+    else:
+        arguments.append(parse_expression(cursor))
+
+
+def _setting(cursor: Cursor) -> str | float:
+    text = cursor.string()
+    if text is not None:
+        return text
+    word = cursor.match(NAME)
+    return word.group() if word else cursor.number("the value of a named argument")
+
+
+def _groups(cursor: Cursor) -> Groups:
+    """groups = "{" ("*" | key ("," key)*) "}" """
+    start = cursor.position
+    if every := cursor.match(re.compile(r"\{\s*\*\s*\}")):
+        return Groups((), start=start, end=every.end())
+    return Groups(_keys(cursor, "the groups"), start=start, end=cursor.last())
+
+
+# --- what is left over, names, height
+
+
+def _refuse_rest(cursor: Cursor) -> None:
+    rest = cursor.text[cursor.position :]
+    if COMPARISON.match(rest):
+        raise cursor.error(
+            "a comparison belongs to a monitor, not to a query",
+            cursor.position,
+            len(cursor.text.rstrip()),
+            ("an operator", "','", "the end of the query"),
+        )
+    if rest.startswith(")"):
+        raise cursor.error("this bracket was never opened", cursor.position, cursor.position + 1)
+    cursor.unexpected("the query", ("an operator", "','", "the end of the query"))
+
+
+def children(node: object) -> tuple[Expression, ...]:
+    """The expressions directly inside a node."""
+    if isinstance(node, Binary):
+        return (node.left, node.right)
+    if isinstance(node, Negative):
+        return (node.operand,)
+    if isinstance(node, Call):
+        return tuple(each for each in node.arguments if not isinstance(each, String | Groups))
+    return node.queries if isinstance(node, Several) else ()
+
+
+def walk(query: Query) -> list[Query]:
+    """The node and everything below it, in the order of the text."""
+    found: list[Query] = []
+    left: list[Query] = [query]
+    while left:
+        node = left.pop()
+        found.append(node)
+        left.extend(reversed(children(node)))
+    return found
+
+
+def _height(query: Query) -> int:
+    height, level = 0, [query]
+    while level:
+        height += 1
+        level = [child for node in level for child in children(node)]
+    return height
+
+
+def _check_names(cursor: Cursor, query: Query, names: Collection[str]) -> None:
+    for node in walk(query):
+        if isinstance(node, Reference) and node.name not in names:
+            known = tuple(sorted(names)[:8])
+            raise cursor.error(
+                f"no query is named '{node.name}'", node.start, node.end, known, nearest(node.name, names)
+            )
+
+
+__all__ = [
+    "AGGREGATORS",
+    "PERCENTILE",
+    "QueryError",
+    "children",
+    "parse",
+    "parse_expression",
+    "parse_query",
+    "walk",
+]

@@ -1,0 +1,161 @@
+"""Reads what stands in the braces of a query: which sources are meant."""
+
+import re
+from typing import NoReturn
+
+from monitoring.query.cursor import Cursor
+from monitoring.query.nodes import And, Everything, In, Not, Or, Scope, Tag, Variable
+
+TAG = re.compile(r"[A-Za-z_*$][\w.\-/:*$@+%#~?]*|\d[\w.\-/:*$@+%#~?]*")
+VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
+VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
+AND, OR, NOT, IN = (
+    re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT", "IN")
+)
+KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
+
+_TERM = ("a tag (key:value)", "*", "a template variable ($env)", "(")
+_MIXED = "the symbols ! and , cannot be mixed with the words AND, OR, NOT and IN in one scope"
+_HINTS = {
+    "&&": "AND between the tags",
+    "||": "OR between the tags",
+    "=": "key:value, with a colon",
+    "'": "the value without quotes",
+    '"': "the value without quotes",
+}
+
+
+def parse_scope(cursor: Cursor) -> Scope:
+    """braces = "{" scope "}" ; scope = any ("," any)*
+
+    A comma means AND. Symbols (`!`, `,`) and words (`AND`, `OR`, `NOT`, `IN`) are two notations and cannot be
+    mixed; source: Datadog, metrics/advanced-filtering.
+    """
+    start = cursor.position
+    cursor.expect("{", "the scope")
+    if cursor.looking_at("}"):
+        raise cursor.error(
+            "the scope is empty", start, cursor.position + 1, ("a tag (key:value)", "*"), "{*}"
+        )
+    terms = [_any(cursor)]
+    comma = cursor.position
+    while cursor.take(","):
+        terms.append(_any(cursor))
+    if not cursor.take("}"):
+        _unexpected(cursor, ("','", "AND", "OR", "'}'"))
+    if len(terms) == 1:
+        return terms[0]
+    scope = And(tuple(terms), start=terms[0].start, end=terms[-1].end)
+    if any(_worded(term) for term in terms):
+        raise cursor.error(_MIXED, comma, comma + 1, (), "AND instead of the comma, and NOT instead of !")
+    return scope
+
+
+def _any(cursor: Cursor) -> Scope:
+    """any = all (OR all)*"""
+    terms = [_all(cursor)]
+    while cursor.match(OR):
+        terms.append(_all(cursor))
+    if len(terms) == 1:
+        return terms[0]
+    _only_words(cursor, terms)
+    return Or(tuple(terms), start=terms[0].start, end=terms[-1].end)
+
+
+def _all(cursor: Cursor) -> Scope:
+    """all = term (AND term)*"""
+    terms = [_term(cursor)]
+    while cursor.match(AND):
+        terms.append(_term(cursor))
+    if len(terms) == 1:
+        return terms[0]
+    _only_words(cursor, terms)
+    return And(tuple(terms), "AND", start=terms[0].start, end=terms[-1].end)
+
+
+def _term(cursor: Cursor) -> Scope:
+    """term = "!" tag | NOT term | "(" any ")" | key [NOT] IN "(" values ")" | tag"""
+    start = cursor.position
+    if cursor.take("!"):
+        return Not(_tag(cursor), start=start, end=cursor.last())
+    cursor.enter()
+    try:
+        if cursor.match(NOT):
+            term = _term(cursor)
+            _only_words(cursor, [term])
+            return Not(term, "AND", start=start, end=cursor.last())
+        if cursor.take("("):
+            inside = _any(cursor)
+            if cursor.looking_at(","):
+                raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
+            if not cursor.take(")"):
+                _unexpected(cursor, ("AND", "OR", "')'"))
+            return inside
+    finally:
+        cursor.leave()
+    return _membership(cursor) or _tag(cursor)
+
+
+def _membership(cursor: Cursor) -> In | None:
+    """membership = key [NOT] IN "(" value ("," value)* ")" """
+    start = cursor.position
+    key = cursor.match(KEY)
+    negated = key is not None and cursor.match(NOT) is not None
+    if key is None or cursor.match(IN) is None:
+        if key is not None and negated:
+            cursor.unexpected("the scope", ("IN (…)",))
+        cursor.position = start
+        return None
+    if not cursor.take("("):
+        cursor.unexpected("the list after IN", ("'('",), f"{key.group()} IN (a, b)")
+    values = [_value(cursor)]
+    while cursor.take(","):
+        values.append(_value(cursor))
+    if not cursor.take(")"):
+        _unexpected(cursor, ("','", "')'"))
+    return In(key.group(), tuple(values), negated, start=start, end=cursor.last())
+
+
+def _value(cursor: Cursor) -> str:
+    found = cursor.match(VALUE)
+    if found is None:
+        _unexpected(cursor, ("a value",))
+    return found.group()
+
+
+def _tag(cursor: Cursor) -> Tag | Variable | Everything:
+    """tag = "*" | "$" name | key ":" value | value ; the key is all before the first colon."""
+    start = cursor.position
+    found = cursor.match(TAG)
+    if found is None:
+        _unexpected(cursor, _TERM)
+    text, end = found.group(), found.end()
+    if text == "*":
+        return Everything(start=start, end=end)
+    if VARIABLE.match(text):
+        return Variable(text[1:], start=start, end=end)
+    key, colon, value = text.partition(":")
+    if not colon:
+        return Tag(None, text, start=start, end=end)
+    return Tag(key, value, start=start, end=end)
+
+
+def _unexpected(cursor: Cursor, expected: tuple[str, ...]) -> NoReturn:
+    rest = cursor.text[cursor.position : cursor.position + 2]
+    hint = next((hint for mark, hint in _HINTS.items() if rest.startswith(mark)), "")
+    if hint:
+        at = cursor.position
+        mark = next(mark for mark in _HINTS if rest.startswith(mark))
+        raise cursor.error(f"unexpected '{mark}' in the scope", at, at + len(mark), expected, hint)
+    cursor.unexpected("the scope", expected)
+
+
+def _worded(scope: Scope) -> bool:
+    """Whether the term is written with AND, OR, NOT or IN."""
+    return isinstance(scope, Or | In) or (isinstance(scope, And | Not) and scope.style == "AND")
+
+
+def _only_words(cursor: Cursor, terms: list[Scope]) -> None:
+    for term in terms:
+        if isinstance(term, Not) and term.style == ",":
+            raise cursor.error(_MIXED, term.start, term.start + 1, (), "NOT instead of !")

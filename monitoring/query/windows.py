@@ -1,0 +1,117 @@
+"""Evaluation windows of monitors (`last_5m`, `current_1d`, the bare `5m` in chains), and comparisons."""
+
+import re
+from typing import Any, Literal, cast
+
+from monitoring.query.cursor import COMPARISON, NAME, Cursor
+from monitoring.query.formatter import format_number
+from monitoring.query.monitor_nodes import UNIT_SECONDS, Operator, Window
+
+_WINDOW = re.compile(r"(last|next|current)_(\d+)(mo|[mhdw])(?!\w)")
+_WRITTEN = re.compile(r"[\w.]+")
+_LENGTH = re.compile(r"(\d+)(mo|[mhdw])\Z")
+_LONGEST = 730 * 3600
+_NAMES = {
+    "min": "m",
+    "mins": "m",
+    "minutes": "m",
+    "hour": "h",
+    "hours": "h",
+    "day": "d",
+    "days": "d",
+    "s": "m",
+}
+
+_Tense = Literal["last", "next", "current"]
+_Unit = Literal["m", "h", "d", "w", "mo"]
+
+
+def parse_window(cursor: Cursor) -> Window:
+    """window = ("last" | "next" | "current") "_" digits ("m" | "h" | "d" | "w" | "mo"), at most 730 hours"""
+    found = _WINDOW.match(cursor.text, cursor.position)
+    written = _WRITTEN.match(cursor.text, cursor.position)
+    if found is None:
+        if written is None:
+            cursor.unexpected("the evaluation window", ("last_5m", "next_1w", "current_1d"))
+        raise cursor.error(
+            f"'{written.group()}' is no evaluation window",
+            *written.span(),
+            ("last_5m", "last_4h", "last_1d", "last_1w", "last_1mo", "current_1d", "next_1w"),
+            _guess(written.group()),
+        )
+    window = Window(
+        cast(_Tense, found.group(1)),
+        int(found.group(2)),
+        cast(_Unit, found.group(3)),
+        start=found.start(),
+        end=found.end(),
+    )
+    _check_length(cursor, window)
+    cursor.position = found.end()
+    cursor.skip()
+    return window
+
+
+def _check_length(cursor: Cursor, window: Window) -> None:
+    if window.count < 1:
+        raise cursor.error("the evaluation window is empty", window.start, window.end, ("at least 1 minute",))
+    longest = 4 * _LONGEST if window.tense == "next" else _LONGEST
+    if window.seconds > longest:
+        raise cursor.error(
+            "the evaluation window is longer than a month (730 hours)",
+            window.start,
+            window.end,
+            (),
+            "last_1mo",
+        )
+
+
+def _guess(written: str) -> str:
+    found = re.match(r"(?:last_?|)(\d+)_?([a-z]+)?", written)
+    if not found:
+        return "last_5m"
+    unit = found.group(2) or "m"
+    count = max(1, int(found.group(1)) // 60) if unit == "s" else int(found.group(1))
+    return f"last_{count}{_NAMES.get(unit, unit if unit in UNIT_SECONDS else 'm')}"
+
+
+def length(cursor: Cursor, text: str, start: int) -> Window:
+    """The window that a quoted length means: "5m"."""
+    found = _LENGTH.match(text.strip())
+    if found is None or int(found.group(1)) < 1:
+        end = start + len(text) + 2
+        raise cursor.error(f"'{text}' is no length of time", start, end, ('"5m"', '"1h"', '"1d"'))
+    window = Window(
+        "last", int(found.group(1)), cast(_Unit, found.group(2)), start=start, end=start + len(text) + 2
+    )
+    if window.seconds > 90 * 86400:
+        raise cursor.error("the window is longer than 90 days", window.start, window.end)
+    return window
+
+
+def format_window(window: Window) -> str:
+    """`last_5m`."""
+    return f"{window.tense}_{window.count}{window.unit}"
+
+
+def comparison(cursor: Cursor) -> tuple[Operator, float | None]:
+    """comparison = ("<" | "<=" | ">" | ">=" | "==" | "!=") (number | "threshold")"""
+    sign = cursor.match(COMPARISON)
+    if sign is None:
+        if cursor.looking_at("="):
+            cursor.unexpected("the query of the monitor", ("'=='",))
+        cursor.unexpected("the query of the monitor", ("a comparison (> 1)",))
+    operator = cast(Operator, sign.group())
+    if (word := NAME.match(cursor.text, cursor.position)) and word.group() == "threshold":
+        cursor.position = word.end()
+        cursor.skip()
+        return operator, None
+    return operator, cursor.number("the threshold")
+
+
+def format_comparison(monitor: Any) -> str:
+    """`> 5`, or nothing where the options hold the threshold."""
+    if monitor.operator is None:
+        return ""
+    threshold = "threshold" if monitor.threshold is None else format_number(monitor.threshold)
+    return f" {monitor.operator} {threshold}"
