@@ -1,0 +1,9 @@
+"""The embedded Datadog: its HTTP API over a store, for demos, tests and looking at dashboards without an
+account.
+"""
+
+from monitoring.local_datadog.app import create_app
+from monitoring.local_datadog.guard import Access
+from monitoring.local_datadog.server import LocalDatadog
+
+__all__ = ["Access", "LocalDatadog", "create_app"]

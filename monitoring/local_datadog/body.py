@@ -1,0 +1,142 @@
+"""Reading a request's body: sizes and encodings within Datadog's limits, refused while it streams."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import zstandard
+from starlette.requests import Request
+
+from monitoring.local_datadog.replies import ApiError
+
+DRAIN = 256 << 20
+"""A body over the limit is read to its end, and thrown away, up to here: a client that is still writing then
+sees the 413 instead of a broken connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most bytes of a payload as sent and after decompression."""
+
+    sent: int
+    decompressed: int
+
+
+SERIES_V1 = Limit(3_200_000, 62_914_560)
+SERIES_V2 = Limit(512_000, 5_242_880)
+DISTRIBUTIONS = SERIES_V1  # no number is published
+LOGS = Limit(5_000_000, 5_000_000)
+TRACES = Limit(10_000_000, 62_914_560)  # no number is published
+OTHER = Limit(3_200_000, 3_200_000)
+
+
+async def read_json(request: Request, limit: Limit = OTHER) -> Any:
+    """The body as JSON.
+
+    Raises:
+        ApiError: 400 where it is no JSON, 413 where it is too large.
+    """
+    return parse_json(await read(request, limit))
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON of a management route; what is no JSON is a 400."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ApiError(400, f"Invalid JSON: {error}") from error
+
+
+async def read(request: Request, limit: Limit) -> bytes:
+    """The decompressed body.
+
+    Raises:
+        ApiError: 413 over a limit, 400 where the body is not in its Content-Encoding, 415 for an unknown one.
+    """
+    body = await _collect(request, limit.sent)
+    for encoding in reversed(request.headers.get("content-encoding", "").replace(" ", "").lower().split(",")):
+        if encoding in {"", "identity"}:
+            continue
+        if encoding not in _DECODERS:
+            raise ApiError(
+                415, f"Content-Encoding {encoding} is not supported: gzip, deflate, zstd, identity"
+            )
+        body = _decoded(encoding, body, limit.decompressed)
+    if len(body) > limit.decompressed:
+        raise _too_large(limit.decompressed)
+    return body
+
+
+async def _collect(request: Request, most: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > DRAIN:
+        raise _too_large(most)
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > DRAIN:
+            break
+        if size <= most:
+            parts.append(chunk)
+        else:
+            parts.clear()
+    if size > most:
+        raise _too_large(most)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> ApiError:
+    return ApiError(413, f"Payload too large: the limit is {most} bytes")
+
+
+def _decoded(encoding: str, body: bytes, most: int) -> bytes:
+    try:
+        decoded = _DECODERS[encoding](body, most)
+    except (zlib.error, zstandard.ZstdError, EOFError) as error:
+        raise ApiError(400, f"Payload is not in the expected format: {error}") from error
+    if len(decoded) > most:
+        raise _too_large(most)
+    return decoded
+
+
+def _gzip(body: bytes, most: int) -> bytes:
+    """All members of a gzip body, and at most one byte more than allowed."""
+    parts: list[bytes] = []
+    size = 0
+    while body and size <= most:
+        inflate = zlib.decompressobj(wbits=31)
+        parts.append(_inflate(inflate, body, most + 1 - size))
+        size += len(parts[-1])
+        body = inflate.unused_data.lstrip(b"\0")
+    return b"".join(parts)
+
+
+def _deflate(body: bytes, most: int) -> bytes:
+    """Clients mean zlib by `deflate`; a raw stream is taken too."""
+    try:
+        return _inflate(zlib.decompressobj(), body, most + 1)
+    except zlib.error:
+        return _inflate(zlib.decompressobj(wbits=-15), body, most + 1)
+
+
+def _inflate(inflate: "zlib._Decompress", body: bytes, most: int) -> bytes:
+    decoded = inflate.decompress(body, most)
+    if not inflate.eof and len(decoded) < most:
+        raise EOFError("unexpected end of the compressed body")
+    return decoded
+
+
+def _zstd(body: bytes, most: int) -> bytes:
+    with zstandard.ZstdDecompressor(max_window_size=64 << 20).stream_reader(body) as reader:
+        return reader.read(most + 1)
+
+
+_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gzip,
+    "deflate": _deflate,
+    "zstd": _zstd,
+    "zstd1": _zstd,
+}

@@ -1,0 +1,91 @@
+"""The guard in front of every route: who may ask (Host, Origin, key), and errors as Datadog writes them.
+
+A page of another site can send requests to a server on this machine, and by DNS rebinding even read the
+answers. So a request whose `Host` is not ours, or which a browser says comes from elsewhere, is refused
+before anything else happens.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from monitoring.local_datadog.replies import ApiError, forbidden
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_API = ("/api/", "/v1/input")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask. Without a key of its own the server takes any; empty `hosts` are those of loopback."""
+
+    api_key: str | None = None
+    hosts: frozenset[str] = LOOPBACK
+
+    def refusal(self, path: str, headers: Headers, query: str) -> Response | None:
+        """The answer to somebody who may not ask, or None."""
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            return Response("This server answers only to its own address.\n", 403, media_type="text/plain")
+        if _from_elsewhere(headers, host):
+            return Response("Requests from another site's pages are refused.\n", 403, media_type="text/plain")
+        return self._key_refusal(path, headers, query) if path.startswith(_API) else None
+
+    def _key_refusal(self, path: str, headers: Headers, query: str) -> Response | None:
+        key = headers.get("dd-api-key") or _key_in(query, path)
+        if not key and path == "/api/v1/validate":
+            return ApiError(403, "API key required").response()
+        if not key or (self.api_key is not None and key != self.api_key):
+            return forbidden()
+        return None
+
+
+class Guard:
+    """ASGI middleware: asks `Access`, and turns an `ApiError` into its answer."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._access.refusal(
+            scope["path"], Headers(scope=scope), scope["query_string"].decode("latin-1")
+        )
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+def _name(host: str) -> str:
+    if host.startswith("["):
+        return host[: host.find("]") + 1].lower()
+    return host.partition(":")[0].lower()
+
+
+def _from_elsewhere(headers: Headers, host: str) -> bool:
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        return True
+    return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
+def _key_in(query: str, path: str) -> str:
+    """Old clients put the key into the query string, the oldest logs intake into the path."""
+    if "api_key=" in query:
+        return parse_qs(query).get("api_key", [""])[0]
+    return path.removeprefix("/v1/input/") if path.startswith("/v1/input/") else ""

@@ -1,0 +1,55 @@
+"""The shapes of Datadog's answers: statuses, content types and error bodies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+JSON = "application/json"
+TEXT_JSON = "text/json"
+JSON_API = "application/vnd.api+json"
+_FORBIDDEN = {
+    "status": "error",
+    "code": 403,
+    "errors": ["Forbidden"],
+    "statuspage": "http://status.datadoghq.com",
+    "twitter": "http://twitter.com/datadogops",
+    "email": "support@datadoghq.com",
+}
+
+
+class ApiError(Exception):
+    """An answer other than success: the status and the texts of Datadog's `errors`."""
+
+    def __init__(self, status: int, *errors: str, plain: bool = False, json_api: bool = False) -> None:
+        super().__init__(*errors)
+        self.status = status
+        self.errors = errors
+        self.plain = plain
+        self.json_api = json_api
+
+    def response(self) -> Response:
+        """The answer as it goes out."""
+        if self.plain:
+            return Response("\n".join(self.errors), self.status, media_type="text/plain")
+        if self.json_api:
+            return reply(
+                {"errors": [_json_api(self.status, text) for text in self.errors]}, self.status, JSON_API
+            )
+        return reply({"errors": list(self.errors)}, self.status)
+
+
+def reply(body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = JSON) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS), status, media_type=media_type)
+
+
+def forbidden() -> Response:
+    """The block that every route answers without a valid key."""
+    return reply(_FORBIDDEN, 403)
+
+
+def _json_api(status: int, text: str) -> dict[str, Any]:
+    titles = {400: "Bad Request", 404: "Not Found", 409: "Conflict", 413: "Payload Too Large"}
+    return {"status": str(status), "title": titles.get(status, "Error"), "detail": text}

@@ -1,0 +1,140 @@
+"""The embedded Datadog as a server: uvicorn in a thread of this process, on loopback unless told
+otherwise.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import uvicorn
+from starlette.routing import BaseRoute
+
+from monitoring.errors import InputError
+from monitoring.local_datadog.app import create_app
+from monitoring.local_datadog.guard import LOOPBACK, Access
+from monitoring.store import Store
+
+KEEP_ALIVE = 75
+"""Seconds. Shorter than a client's own time, and its next POST could meet a connection that is just
+closing.
+"""
+_LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class LocalDatadog:
+    """Serves a store while its `with` block runs.
+
+    Args:
+        path: the DuckDB file; in memory without one.
+        port: 0 takes a free one; `.url` says which.
+        host: the address to listen on; any but loopback needs an `api_key`.
+        api_key: the only key that is taken; any is, without.
+        historical: take points older than an hour.
+        allowed_hosts: further names that a `Host` header may carry.
+        routes: further routes.
+
+    Raises:
+        InputError: on entry: the port is in use, the database cannot be opened, or an address without a key.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        api_key: str | None = None,
+        historical: bool = False,
+        allowed_hosts: Sequence[str] = (),
+        routes: Sequence[BaseRoute] = (),
+    ) -> None:
+        self._path, self._port, self._host = path, port, host
+        self._access = Access(api_key, LOOPBACK | {host.lower()} | {name.lower() for name in allowed_hosts})
+        self._historical = historical
+        self._routes = routes
+        self.url = ""
+        self.store: Store
+
+    def __enter__(self) -> Self:
+        refuse_open_address(self._host, self._access.api_key)
+        listener = listen(self._host, self._port)
+        try:
+            self.store = Store.open(self._path)
+        except BaseException:
+            listener.close()
+            raise
+        app = create_app(self.store, routes=self._routes, access=self._access, historical=self._historical)
+        self._listener = listener
+        self._server = uvicorn.Server(config(app))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="stepscope-datadog", daemon=True
+        )
+        self._thread.start()
+        self.url = address(listener)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+        self.store.close()
+
+
+def config(app: object) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=2,
+        backlog=4096,
+    )
+
+
+def refuse_open_address(host: str, api_key: str | None) -> None:
+    """Only loopback may be served without a key of its own.
+
+    Raises:
+        InputError: another address, and no key.
+    """
+    if host.lower() not in _LOOPBACK_ADDRESSES and not api_key:
+        raise InputError(
+            f"{host} can be reached from other machines, so a key is needed",
+            hint="Give --api-key KEY (or DD_API_KEY), or listen on 127.0.0.1.",
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        InputError: the port is in use, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(4096)
+    except (OSError, OverflowError) as error:
+        with contextlib.suppress(OSError):
+            listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"cannot listen on {host} port {port} ({reason})",
+            hint="Give another --port (0 takes a free one), or stop the process that uses it.",
+        ) from error
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

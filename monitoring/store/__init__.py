@@ -1,0 +1,290 @@
+"""The store: one DuckDB file (or memory) of series, points, spans, logs and documents, safe when killed.
+
+What `add_*` returned from survives the death of this process: it is in the journal
+(`monitoring.store.journal`) before the call returns, and in the database within `FLUSH_SECONDS`, or before
+the next question is answered.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import orjson
+
+from monitoring.errors import InputError
+from monitoring.series import Series
+from monitoring.store import database, rows, schema, writer
+from monitoring.store.answers import Answers, MetricSummary
+from monitoring.store.batch import Batch, Columns, Source, decode, encode
+from monitoring.store.catalog import Catalog
+from monitoring.store.documents import Documents
+from monitoring.store.journal import Journal, paths, replay
+from monitoring.telemetry import Span
+
+__all__ = ["Batch", "MetricSummary", "Source", "Store"]
+
+FLUSH_SECONDS = 0.25
+FLUSH_POINTS = 50_000
+MOST_PENDING = 1_000_000
+_POINTS, _SAMPLES, _ROWS = 1, 2, 3
+
+
+@dataclass(slots=True)
+class _Pending:
+    series: list[tuple[int, Source]] = field(default_factory=list)
+    points: list[Columns] = field(default_factory=list)
+    samples: list[Columns] = field(default_factory=list)
+    rows: dict[str, list[Sequence[Any]]] = field(default_factory=dict)
+    size: int = 0
+    seq: int = 0
+
+    def take(self, kind: int, payload: Columns | tuple[str, list[Sequence[Any]]]) -> None:
+        if isinstance(payload, Columns):
+            self.series.extend(payload.series)
+            (self.points if kind == _POINTS else self.samples).append(payload)
+            self.size += len(payload.ids)
+        else:
+            table, new = payload
+            self.rows.setdefault(table, []).extend(new)
+            self.size += len(new)
+
+
+class Store(Answers):
+    """One database. Any thread may call; writes go through one lock, questions run beside them.
+
+    `counters` says what happened since the start: points, samples, spans and logs taken, points overwritten
+    by a later one of the same source and second. `trouble` is the last error of writing to the database, if
+    any.
+    """
+
+    def __init__(
+        self, path: Path | None, connection: duckdb.DuckDBPyConnection, journal: Journal | None
+    ) -> None:
+        self.path = path
+        self.counters: Counter[str] = Counter()
+        self.trouble = ""
+        self._connection = connection
+        self._writer = connection.cursor()
+        self._journal = journal
+        self._catalog = Catalog(_known_series(connection))
+        self._pending = _Pending()
+        self._append_lock = threading.Lock()
+        self._flush_lock = threading.RLock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self.documents = Documents(self._writer, self._flush_lock)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, *, read_only: bool = False, sync: bool = False) -> Self:
+        """Open the database at `path`, created where it is missing; without a path it lives in memory.
+
+        Args:
+            path: the DuckDB file; its journal lies beside it.
+            read_only: only ask. Several processes may, as long as none writes.
+            sync: acknowledge only what the disk has, so that a power cut too loses nothing (slower).
+
+        Raises:
+            InputError: broken or foreign file, no permission, or another process holds it.
+        """
+        file = None if path is None else Path(path)
+        if read_only and file is not None and any(p.exists() and p.stat().st_size for p in paths(file)):
+            cls.open(file).close()  # what a killed process had acknowledged is in its journal only
+        connection = database.connect(file, read_only=read_only)
+        try:
+            store = cls(file, connection, None)
+            if not read_only:
+                store._start(sync=sync)
+        except OSError as error:
+            connection.close()
+            raise InputError(
+                f"the journal of the database cannot be written ({error.strerror})",
+                where=str(file),
+                hint="Give a file in a folder that you may write.",
+            ) from error
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread:
+            self._wake.set()
+            self._thread.join()
+            self.flush()
+        if self._journal:
+            self._journal.close(remove=True)
+        self._writer.close()
+        self._connection.close()
+
+    def add_points(self, series: Iterable[Series]) -> None:
+        """Append the points of whole series; those of type distribution go to `add_samples`."""
+        self.append(Batch.of(series))
+
+    def add_samples(self, series: Iterable[Series]) -> None:
+        """Append raw values of distributions."""
+        self.append(Batch.of(series), samples=True)
+
+    def append(self, batch: Batch, *, samples: bool = False) -> None:
+        """Append a batch: when this returns, killing the process loses none of it."""
+        if not batch.times:
+            return
+        with self._append_lock:
+            columns = self._catalog.columns(batch)
+            self._take(_SAMPLES if samples else _POINTS, columns, encode(columns) if self._journal else b"")
+            self._catalog.said()
+        self.counters["samples" if samples else "points"] += len(batch.times)
+        self._after_append()
+
+    def add_spans(self, spans: Iterable[Span]) -> None:
+        """Append spans, JSON objects with the names of Datadog's trace line."""
+        self._add_rows(schema.SPANS.name, [rows.of_span(span) for span in spans])
+
+    def add_logs(self, logs: Iterable[Mapping[str, Any]]) -> None:
+        """Append logs, bodies of Datadog's logs intake; `timestamp` is in milliseconds, now where it is
+        absent.
+        """
+        self._add_rows(schema.LOGS.name, [rows.of_log(log) for log in logs])
+
+    def add_checks(self, checks: Iterable[Mapping[str, Any]]) -> None:
+        """Append results of service checks, bodies of Datadog's check_run."""
+        self._add_rows(schema.CHECKS.name, [rows.of_check(check) for check in checks])
+
+    def flush(self) -> None:
+        """Move what is pending into the database."""
+        with self._flush_lock:
+            with self._append_lock:
+                taken, self._pending = self._pending, _Pending()
+                if not taken.size:
+                    return
+                if self._journal:
+                    taken.seq = self._journal.seq
+                    self._journal.turn()
+            try:
+                self._commit(taken)
+            except BaseException:
+                with self._append_lock:
+                    self._pending = _merged(taken, self._pending)
+                raise
+            if self._journal:
+                with self._append_lock:
+                    self._journal.committed(taken.seq)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees everything appended before."""
+        if self._thread:
+            self.flush()
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _start(self, *, sync: bool) -> None:
+        if self.path is not None:
+            applied = self._connection.execute(
+                "SELECT coalesce(max(seq), 0) FROM journal_applied"
+            ).fetchall()[0][0]
+            for record in replay(self.path, applied):
+                self._replay(record.kind, record.payload)
+                self._pending.seq = record.seq
+            if self._pending.size:
+                self._commit(self._pending)
+                applied, self._pending = self._pending.seq, _Pending()
+            self._journal = Journal(self.path, sync=sync)
+            self._journal.seq = applied
+            self._journal.committed(applied)
+        self._thread = threading.Thread(target=self._keep_flushing, name="stepscope-store", daemon=True)
+        self._thread.start()
+
+    def _replay(self, kind: int, payload: bytes) -> None:
+        if kind == _ROWS:
+            table, new = orjson.loads(payload)
+            self._pending.take(kind, (table, new))
+            return
+        columns = decode(payload)
+        for ident, source in columns.series:
+            self._catalog.learn(ident, source)
+        self._pending.take(kind, columns)
+
+    def _add_rows(self, table: str, new: list[Sequence[Any]]) -> None:
+        if not new:
+            return
+        payload = orjson.dumps((table, new)) if self._journal else b""
+        with self._append_lock:
+            self._take(_ROWS, (table, new), payload)
+        self.counters[table] += len(new)
+        self._after_append()
+
+    def _take(self, kind: int, entry: Columns | tuple[str, list[Sequence[Any]]], payload: bytes) -> None:
+        if self._thread is None or self._closed:
+            raise InputError("the database is not open for writing", where=str(self.path or "memory"))
+        if self._journal:
+            self._journal.append(kind, payload)
+        self._pending.take(kind, entry)
+
+    def _after_append(self) -> None:
+        if self._pending.size > MOST_PENDING:
+            self.flush()
+        elif self._pending.size > FLUSH_POINTS:
+            self._wake.set()
+
+    def _keep_flushing(self) -> None:
+        while not self._closed:
+            self._wake.wait(FLUSH_SECONDS)
+            self._wake.clear()
+            try:
+                self.flush()
+            except duckdb.Error as error:
+                self.counters["failed_flushes"] += 1
+                self.trouble = str(error).splitlines()[0]
+                self._wake.wait(1.0)
+
+    def _commit(self, taken: _Pending) -> None:
+        with self._flush_lock:
+            connection = self._writer
+            connection.execute("BEGIN")
+            try:
+                writer.write_series(connection, taken.series)
+                overwritten = writer.write_points(connection, taken.points, self._catalog)
+                writer.write_samples(connection, taken.samples)
+                for table, new in taken.rows.items():
+                    writer.write_rows(connection, schema.ROW_TABLES[table], new)
+                if taken.seq:
+                    connection.execute("DELETE FROM journal_applied")
+                    connection.execute("INSERT INTO journal_applied VALUES (?)", [taken.seq])
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            self.counters["points_overwritten"] += overwritten
+
+
+def _merged(first: _Pending, second: _Pending) -> _Pending:
+    first.series += second.series
+    first.points += second.points
+    first.samples += second.samples
+    for table, new in second.rows.items():
+        first.rows.setdefault(table, []).extend(new)
+    first.size += second.size
+    return first
+
+
+def _known_series(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, Source]]:
+    query = "SELECT series_id, metric, host, tags, type, interval FROM series"
+    for ident, metric, host, tags, kind, interval in connection.execute(query).fetchall():
+        yield ident, Source(metric, host, tuple(tags), kind, interval)

@@ -1,0 +1,131 @@
+"""What the store answers: metrics by name, series, spans and logs by what they carry and when they were."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.series import MetricType, Series
+from monitoring.store import rows
+from monitoring.telemetry import Span
+
+_BOUNDS = "({column} >= $start OR $start IS NULL) AND ({column} < $end OR $end IS NULL)"
+_METRICS = """
+    WITH stored AS (
+        SELECT series_id, time, value FROM points UNION ALL SELECT series_id, time, value FROM samples)
+    SELECT metric, any_value(type), count(*), sum(value), min(time), max(time)
+    FROM stored JOIN series USING (series_id) GROUP BY metric ORDER BY metric"""
+_SERIES = """
+    SELECT series_id, metric, type, host, tags, interval FROM series
+    WHERE (metric = $metric OR $metric IS NULL)
+      AND list_has_all(list_append(tags, 'host:' || host), $tags::VARCHAR[])
+    ORDER BY metric, host, tags"""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """One metric: how many points it has, their sum, and the seconds of the first and the last."""
+
+    name: str
+    type: str
+    points: int
+    sum: float
+    first: int
+    last: int
+
+
+class Answers:
+    """The questions of a `Store`; `reading` gives a cursor that sees all that was appended."""
+
+    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor of the database."""
+        raise NotImplementedError
+
+    def metrics(self) -> list[MetricSummary]:
+        """Every metric that has points, by name. Each value of a distribution is a point."""
+        with self.reading() as cursor:
+            return [MetricSummary(*row) for row in cursor.execute(_METRICS).fetchall()]
+
+    def series(
+        self,
+        metric: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        tags: Sequence[str] = (),
+    ) -> list[Series]:
+        """The series of a metric (or of all) with every one of the tags, and their points in [start, end)."""
+        given = {"metric": metric, "tags": [tag.lower() for tag in tags]}
+        with self.reading() as cursor:
+            known = cursor.execute(_SERIES, given).fetchall()
+            ids = [row[0] for row in known]
+            found = [_columns(cursor, table, ids, start, end) for table in ("points", "samples")]
+        return [one for row in known if (one := _series(row, found)) is not None]
+
+    def spans(
+        self,
+        trace_id: str | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> list[Span]:
+        """Spans that started in [start, end) seconds, in the order of their start."""
+        where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("trace_id", "service", "name"))
+        query = f"SELECT * FROM spans WHERE {_BOUNDS.format(column='time')}{where} ORDER BY start"  # noqa: S608
+        given = {"trace_id": trace_id, "service": service, "name": name, "start": start, "end": end}
+        with self.reading() as cursor:
+            return [rows.to_span(row) for row in cursor.execute(query, given).fetchall()]
+
+    def logs(
+        self,
+        service: str | None = None,
+        source: str | None = None,
+        text: str | None = None,
+        tags: Sequence[str] = (),
+        start: float | None = None,
+        end: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """Logs in [start, end) seconds that hold the text and every tag, in the order of their time."""
+        where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("service", "source"))
+        query = (
+            f"SELECT * FROM logs WHERE {_BOUNDS.format(column='time / 1000')}{where}"  # noqa: S608
+            " AND ($text IS NULL OR contains(message, $text)) AND list_has_all(tags, $tags::VARCHAR[])"
+            " ORDER BY time"
+        )
+        given = {"service": service, "source": source, "text": text, "tags": [tag.lower() for tag in tags]}
+        with self.reading() as cursor:
+            found = cursor.execute(query, given | {"start": start, "end": end}).fetchall()
+        return [rows.to_log(row) for row in found]
+
+
+_Found = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
+def _columns(
+    cursor: duckdb.DuckDBPyConnection, table: str, ids: list[int], start: float | None, end: float | None
+) -> _Found:
+    query = (
+        f"SELECT series_id, time, value FROM {table} WHERE series_id IN (SELECT unnest($ids))"  # noqa: S608
+        f" AND {_BOUNDS.format(column='time')} ORDER BY series_id, time"
+    )
+    got = cursor.execute(query, {"ids": ids, "start": start, "end": end}).fetchnumpy()
+    sids = np.asarray(got["series_id"])
+    if not len(sids):
+        return {}
+    cuts = np.flatnonzero(sids[1:] != sids[:-1]) + 1
+    times, values = np.split(np.asarray(got["time"]), cuts), np.split(np.asarray(got["value"]), cuts)
+    starts = sids[np.concatenate(([0], cuts))].tolist()
+    return dict(zip(starts, zip(times, values, strict=True), strict=True))
+
+
+def _series(row: tuple[Any, ...], found: list[_Found]) -> Series | None:
+    ident, metric, kind, host, tags, interval = row
+    points = next((part[ident] for part in found if ident in part), None)
+    if points is None:
+        return None
+    shown = cast("MetricType", kind or "gauge")
+    return Series(metric, tuple(tags), *points, type=shown, interval=interval, host=host)

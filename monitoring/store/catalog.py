@@ -1,0 +1,80 @@
+"""The catalog: which series there are, their ids, and the youngest second that each one holds."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.errors import InputError
+from monitoring.store.batch import Batch, Columns, Source
+
+DISTRIBUTION = "distribution"
+LATEST = 1 << 33
+"""Times fit 33 bits (the year 2242), so that series and time sort as one number."""
+_Key = tuple[str, str, tuple[str, ...], bool]
+
+
+def _key(source: Source) -> _Key:
+    return (source.metric, source.host, source.tags, source.type == DISTRIBUTION)
+
+
+class Catalog:
+    """Every series of the database, in memory: a batch is given its ids without a query."""
+
+    def __init__(self, rows: Iterable[tuple[int, Source]] = ()) -> None:
+        self._ids: dict[Source, int] = {}
+        self._current: dict[_Key, tuple[int, Source]] = {}
+        self._owed: list[tuple[int, Source]] = []
+        self._last = np.full(1024, np.iinfo(np.int64).min, np.int64)
+        for ident, source in rows:
+            self.learn(ident, source)
+
+    def __len__(self) -> int:
+        return len(self._current)
+
+    def learn(self, ident: int, source: Source) -> None:
+        """Take over a series that the database or the journal knows."""
+        if (old := self._current.get(_key(source))) is not None:
+            self._ids.pop(old[1], None)
+        self._current[_key(source)] = (ident, source)
+        self._ids[source] = ident
+        while ident >= len(self._last):
+            self._last = np.concatenate((self._last, np.full_like(self._last, np.iinfo(np.int64).min)))
+
+    def columns(self, batch: Batch) -> Columns:
+        """The batch with series ids; times are rounded to the second, the resolution of a point.
+
+        Raises:
+            InputError: a time is not in seconds since the epoch.
+        """
+        ids = self._ids
+        found = [ids.get(source) for source in batch.sources]
+        for index, ident in enumerate(found):
+            if ident is None:
+                found[index] = self._enter(batch.sources[index])
+        times = np.rint(np.asarray(batch.times, np.float64)).astype(np.int64)
+        if len(times) and not (times.min() >= 0 and times.max() < LATEST):
+            raise InputError("a point's time is not in seconds since the epoch")
+        repeated = np.repeat(np.asarray(found, np.int32), batch.lengths)
+        return Columns(repeated, times, np.asarray(batch.values, np.float64), list(self._owed))
+
+    def said(self) -> None:
+        """The columns given last are in the journal: their new series need not be said again."""
+        self._owed.clear()
+
+    def _enter(self, source: Source) -> int:
+        if (ident := self._ids.get(source)) is not None:
+            return ident
+        known = self._current.get(_key(source))
+        ident = known[0] if known else len(self._current)
+        self.learn(ident, source)
+        self._owed.append((ident, source))
+        return ident
+
+    def saw(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> None:
+        """These points are stored: remember the youngest second of each series."""
+        np.maximum.at(self._last, ids, times)
+
+    def maybe_stored(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the points may have been stored before: not younger than all of their series."""
+        return times <= self._last[ids]

@@ -1,0 +1,90 @@
+"""Opening the DuckDB file: what can be wrong with it, said in one sentence."""
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from monitoring.errors import InputError
+from monitoring.store import schema
+
+
+def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to the file (or to memory), with our tables in it.
+
+    Raises:
+        InputError: the file is no database, is not ours, is locked by another process, or cannot be reached.
+    """
+    if path is None:
+        connection = duckdb.connect(":memory:")
+        _create(connection)
+        return connection
+    existed = path.exists() and path.stat().st_size > 0
+    if read_only and not existed:
+        raise InputError("there is no database here", where=str(path), hint="Start `stepscope serve` first.")
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+    except (duckdb.Error, RuntimeError) as error:
+        raise _explain(path, error) from error
+    try:
+        _check(connection, path, existed=existed, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("BEGIN")
+    for statement in schema.statements():
+        connection.execute(statement)
+    if not connection.execute("SELECT 1 FROM store_version").fetchall():
+        connection.execute("INSERT INTO store_version VALUES (?)", [schema.VERSION])
+    connection.execute("COMMIT")
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, *, existed: bool, read_only: bool) -> None:
+    if existed:
+        tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if tables and "store_version" not in tables:
+            raise InputError(
+                "this is a DuckDB database, but not one of stepscope's",
+                where=str(path),
+                hint="Give another file name.",
+            )
+    if not read_only:
+        _create(connection)
+    version = connection.execute("SELECT max(version) FROM store_version").fetchall()[0][0]
+    if version != schema.VERSION:
+        raise InputError(
+            f"the database has format {version}, this stepscope reads format {schema.VERSION}",
+            where=str(path),
+            hint="Give another file name, or use the version of stepscope that wrote it.",
+        )
+
+
+def _explain(path: Path, error: Exception) -> InputError:
+    text = str(error).splitlines()[0]
+    if lock := re.search(r"Conflicting lock is held in (.*?)(?: by.*)?\(?PID (\d+)", text):
+        return InputError(
+            f"the database is in use by another process (PID {lock[2]})",
+            where=str(path),
+            hint="Stop that process, or give another file name: one process at a time may hold the file.",
+        )
+    if path.is_dir():
+        return InputError("this is a folder, not a database", where=str(path), hint="Give a file name.")
+    if "not a valid DuckDB" in text:
+        return InputError(
+            "the file is not a DuckDB database, or it is broken",
+            where=str(path),
+            hint="Move it away to start with an empty one, or give another file name.",
+        )
+    if not path.parent.is_dir():
+        return InputError("the folder does not exist", where=str(path.parent), hint="Create it first.")
+    if "ermission denied" in text:
+        return InputError(
+            "no permission to open the database", where=str(path), hint="Give a file that you may write."
+        )
+    return InputError(
+        f"the database cannot be opened ({text})", where=str(path), hint="Give another file name."
+    )

@@ -1,0 +1,113 @@
+"""What a span, a log or a check is as a row: Datadog's names turned into the columns of `schema`."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from monitoring.telemetry import Span
+
+_LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status", "timestamp"}
+
+
+def of_span(span: Span) -> Sequence[Any]:
+    """The row of a span; ids are kept as they stand in the trace line, 16 hex digits."""
+    start = int(span.get("start") or 0)
+    return (
+        _hex(span.get("trace_id")),
+        _hex(span.get("span_id")),
+        _hex(span.get("parent_id")),
+        str(span.get("name") or ""),
+        str(span.get("service") or ""),
+        str(span.get("resource") or ""),
+        str(span.get("type") or ""),
+        start,
+        int(span.get("duration") or 0),
+        int(span.get("error") or 0),
+        _json(span.get("meta") or {}),
+        _json(span.get("metrics") or {}),
+        start // 1_000_000_000,
+    )
+
+
+def to_span(row: Sequence[Any]) -> Span:
+    """The span that `of_span` made a row of."""
+    names = (
+        "trace_id",
+        "span_id",
+        "parent_id",
+        "name",
+        "service",
+        "resource",
+        "type",
+        "start",
+        "duration",
+        "error",
+    )
+    span = dict(zip(names, row, strict=False))
+    return span | {"meta": orjson.loads(row[10]), "metrics": orjson.loads(row[11])}
+
+
+def of_log(log: Mapping[str, Any]) -> Sequence[Any]:
+    """The row of a log; `time` is in milliseconds, and what has no column of its own is an attribute."""
+    message = log.get("message", "")
+    attributes = {name: value for name, value in log.items() if name not in _LOG_FIELDS}
+    return (
+        _milliseconds(log.get("timestamp")),
+        str(log.get("service") or ""),
+        str(log.get("ddsource") or ""),
+        str(log.get("hostname") or ""),
+        _json(tags_of(log.get("ddtags"))),
+        str(log.get("status") or "info").lower(),
+        message if isinstance(message, str) else _json(message),
+        _json(attributes),
+    )
+
+
+def to_log(row: Sequence[Any]) -> dict[str, Any]:
+    """The log as it was sent, with its time and tags in Datadog's names."""
+    moment, service, source, host, tags, status, message, attributes = row
+    sent: dict[str, Any] = {
+        "timestamp": moment,
+        "service": service,
+        "ddsource": source,
+        "hostname": host,
+        "ddtags": ",".join(tags or []),
+        "status": status,
+        "message": message,
+    }
+    sent.update(orjson.loads(attributes))
+    return sent
+
+
+def of_check(check: Mapping[str, Any]) -> Sequence[Any]:
+    """The row of one result of a service check; `time` is in seconds."""
+    return (
+        int(check.get("timestamp") or time.time()),
+        str(check["check"]),
+        str(check.get("host_name") or ""),
+        int(check.get("status") or 0),
+        _json(tags_of(check.get("tags"))),
+        str(check.get("message") or ""),
+    )
+
+
+def tags_of(given: object) -> list[str]:
+    """Tags as a sorted list of lower-cased strings, from a list or from Datadog's comma-separated text."""
+    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    return sorted({str(part).strip().lower() for part in parts if str(part).strip()})
+
+
+def _milliseconds(given: object) -> int:
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return int(given)
+    return time.time_ns() // 1_000_000
+
+
+def _hex(given: object) -> str:
+    return f"{given:016x}" if isinstance(given, int) else str(given or "")
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()

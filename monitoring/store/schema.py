@@ -1,0 +1,98 @@
+"""The tables of the database: their columns, and the one place that creates them.
+
+No row of `points` is ever superseded: a later write of the same source and second replaces the earlier row
+when it is appended, so that readers need no deduplication.
+"""
+
+from dataclasses import dataclass
+
+VERSION = 1
+
+POINTS = "points"
+SAMPLES = "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that takes whole rows, with the SQL that turns a Python column into its type."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    """Name and SQL type, in order."""
+
+    def casts(self) -> str:
+        """The select list that reads a batch: lists and JSON documents travel as JSON text."""
+        return ", ".join(_cast(name, kind) for name, kind in self.columns)
+
+
+def _cast(name: str, kind: str) -> str:
+    if kind.endswith("[]"):
+        return f"from_json({name}, '[\"VARCHAR\"]')"
+    return f"CAST({name} AS {kind})"
+
+
+SPANS = Table(
+    "spans",
+    (
+        ("trace_id", "VARCHAR"),
+        ("span_id", "VARCHAR"),
+        ("parent_id", "VARCHAR"),
+        ("name", "VARCHAR"),
+        ("service", "VARCHAR"),
+        ("resource", "VARCHAR"),
+        ("type", "VARCHAR"),
+        ("start", "BIGINT"),
+        ("duration", "BIGINT"),
+        ("error", "INTEGER"),
+        ("meta", "JSON"),
+        ("metrics", "JSON"),
+        ("time", "BIGINT"),
+    ),
+)
+LOGS = Table(
+    "logs",
+    (
+        ("time", "BIGINT"),
+        ("service", "VARCHAR"),
+        ("source", "VARCHAR"),
+        ("host", "VARCHAR"),
+        ("tags", "VARCHAR[]"),
+        ("status", "VARCHAR"),
+        ("message", "VARCHAR"),
+        ("attributes", "JSON"),
+    ),
+)
+CHECKS = Table(
+    "checks",
+    (
+        ("time", "BIGINT"),
+        ("name", "VARCHAR"),
+        ("host", "VARCHAR"),
+        ("status", "INTEGER"),
+        ("tags", "VARCHAR[]"),
+        ("message", "VARCHAR"),
+    ),
+)
+ROW_TABLES = {table.name: table for table in (SPANS, LOGS, CHECKS)}
+
+_DDL = (
+    """CREATE TABLE IF NOT EXISTS series(
+        series_id INTEGER, metric VARCHAR, type VARCHAR, host VARCHAR, tags VARCHAR[], interval INTEGER)""",
+    "CREATE TABLE IF NOT EXISTS points(series_id INTEGER, time BIGINT, value DOUBLE)",
+    "CREATE TABLE IF NOT EXISTS samples(series_id INTEGER, time BIGINT, value DOUBLE)",
+    *(
+        f"CREATE TABLE IF NOT EXISTS {table.name}("
+        + ", ".join(f'"{name}" {kind}' for name, kind in table.columns)
+        + ")"
+        for table in ROW_TABLES.values()
+    ),
+    """CREATE TABLE IF NOT EXISTS documents(
+        kind VARCHAR, id VARCHAR, body JSON, PRIMARY KEY (kind, id))""",
+    "CREATE TABLE IF NOT EXISTS journal_applied(seq BIGINT)",
+    "CREATE TABLE IF NOT EXISTS store_version(version INTEGER)",
+)
+
+
+def statements() -> tuple[str, ...]:
+    """The statements that make an empty database ours; harmless on one that already is."""
+    return _DDL

@@ -1,0 +1,70 @@
+"""The store's promises about points: nothing lost, nothing superseded left behind."""
+
+import numpy as np
+import pytest
+
+from monitoring.series import Series
+from monitoring.store import Store
+
+
+def series(times, values, metric="m", tags=("a:b",), **more):
+    return Series(metric, tags, np.array(times, np.int64), np.array(values, np.float64), **more)
+
+
+@pytest.fixture
+def store():
+    with Store.open() as opened:
+        yield opened
+
+
+def test_what_was_added_is_answered_by_metric_tag_and_time(store):
+    store.add_points([series([1, 2, 3], [1, 2, 3]), series([1], [9], tags=("a:c",), host="h")])
+    (one,) = store.series("m", 2, 3, ["a:b"])
+    assert (one.times.tolist(), one.values.tolist(), one.tags) == ([2], [2.0], ("a:b",))
+    (other,) = store.series("m", tags=["host:h"])
+    assert other.host == "h"
+
+
+def test_of_one_source_and_second_the_last_write_wins(store):
+    store.add_points([series([1, 1, 2], [1, 5, 2])])
+    store.flush()
+    store.add_points([series([2, 0], [7, 0])])
+    (one,) = store.series("m")
+    assert (one.times.tolist(), one.values.tolist()) == ([0, 1, 2], [0.0, 5.0, 7.0])
+    assert store.counters["points_overwritten"] == 2
+
+
+def test_every_value_of_a_distribution_counts(store):
+    store.add_samples([series([1, 1, 1], [4, 5, 6], type="distribution")])
+    store.add_samples([series([1], [7], type="distribution")])
+    (summary,) = store.metrics()
+    assert (summary.type, summary.points, summary.sum, summary.first) == ("distribution", 4, 22.0, 1)
+
+
+def test_an_empty_store_answers_with_nothing(store):
+    assert (store.metrics(), store.series("m"), store.spans(), store.logs()) == ([], [], [], [])
+
+
+def test_a_closed_database_is_whole_when_opened_again(tmp_path):
+    path = tmp_path / "d.duckdb"
+    with Store.open(path) as first:
+        first.add_points([series([1], [1], type="count", interval=10)])
+        first.documents.put("monitor", "1", {"name": "x"})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.duckdb"]
+    with Store.open(path, read_only=True) as again:
+        (one,) = again.series("m")
+        assert (one.type, one.interval, one.values.tolist()) == ("count", 10, [1.0])
+        assert again.documents.get("monitor", "1") == {"name": "x"}
+
+
+def test_spans_and_logs_come_back_as_they_were_sent(store):
+    span = {"trace_id": "00" * 8, "span_id": "01" * 8, "parent_id": "", "name": "aws.lambda", "service": "s"}
+    span |= {"resource": "f", "type": "serverless", "start": 5 * 10**9, "duration": 7, "error": 1}
+    span |= {"meta": {"env": "é|\n"}, "metrics": {"_sampling_priority_v1": 1}}
+    store.add_spans([span])
+    assert store.spans(start=5, end=6, service="s") == [span]
+    store.add_logs(
+        [{"message": "boom", "ddtags": "Env:Prod,b", "service": "s", "timestamp": 5000, "x": {"y": 1}}]
+    )
+    (log,) = store.logs(text="oom", tags=["env:prod"], start=5, end=6)
+    assert (log["x"], log["ddtags"], log["timestamp"]) == ({"y": 1}, "b,env:prod", 5000)
