@@ -9,7 +9,11 @@ import click
 
 from monitoring.errors import InputError
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "plan": "Show what an apply would create, update and delete",
+    "apply": "Make Datadog what the files say",
+    "destroy": "Delete what the project owns in Datadog",
+}
 """Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""
 
 

@@ -1,0 +1,38 @@
+"""`stepscope apply`: make Datadog what the files say."""
+
+from pathlib import Path
+
+import click
+
+from monitoring.cli.deploying import carry_out, confirmed, environment, project_options, show, tell
+
+
+@click.command()
+@click.argument("saved", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@project_options
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option(
+    "--allow-deletes", default=0, metavar="N", help="Let up to N resources be deleted, however many"
+)
+@click.option("--json", "as_json", is_flag=True, help="What was done and what failed, as data")
+def command(
+    saved: Path | None, root: Path, env: str, url: str, yes: bool, allow_deletes: int, as_json: bool
+) -> int:
+    """Create, update and delete until Datadog is what the files say.
+
+    With SAVED, a file of `stepscope plan --out`, nothing is done unless that very plan would be carried out.
+    """
+    from monitoring.deploy.saved import insist, read
+    from monitoring.deploy.session import open_session
+    from monitoring.plan.refusal import refuse_mass_deletes
+
+    wanted = read(saved) if saved else None
+    session = open_session(root, env or (wanted or {}).get("env", ""), environment(url))
+    if saved and wanted:
+        insist(wanted, session.plan, saved)
+    refuse_mass_deletes(session.plan, "stepscope apply", allow_deletes)
+    if not as_json:
+        show(session.plan)
+    if session.plan.steps and not saved and not confirmed("Apply this?", yes=yes or as_json):
+        return 1
+    return tell(carry_out(session, session.plan), as_json=as_json)

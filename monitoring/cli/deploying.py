@@ -1,0 +1,101 @@
+"""What the deploy commands share: options, the plan on the terminal, progress, the question before."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from monitoring.deploy.apply import Outcome
+    from monitoring.deploy.session import Session
+    from monitoring.plan import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option(
+        "--dir",
+        "root",
+        default=".",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The project's folder [.]",
+    ),
+    click.option("--env", default="", help="The environment whose values are put in [DD_ENV]"),
+    click.option("--url", default="", help="The address of an embedded Datadog [DD_URL, else DD_SITE]"),
+)
+
+
+def project_options(command: F) -> F:
+    """The options that say which project, which environment, and which Datadog."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def environment(url: str) -> dict[str, str]:
+    """The process's environment, with `--url` in its place."""
+    return {**os.environ, **({"DD_URL": url} if url else {})}
+
+
+def show(plan: "Plan") -> None:
+    """The plan as a coloured diff."""
+    from monitoring.plan.report import as_lines
+
+    for colour, line in as_lines(plan):
+        click.secho(line, fg=colour or None)
+
+
+def echo_json(data: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal; a pipe has said what it wants by calling the command."""
+    return yes or not sys.stdin.isatty() or click.confirm(question)
+
+
+def carry_out(session: "Session", plan: "Plan") -> "Outcome":
+    """Apply with a progress bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitoring.deploy.apply import apply_plan
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("applying", total=len(plan.steps))
+        return apply_plan(
+            session.client,
+            session.project,
+            plan,
+            session.desired,
+            session.actual,
+            lambda _: bar.advance(task),
+        )
+
+
+def tell(outcome: "Outcome", *, as_json: bool) -> int:
+    """Say what was done and what was not; the exit status."""
+    if as_json:
+        echo_json(
+            {
+                "done": [{"action": s.action, "kind": s.kind, "key": s.key} for s in outcome.done],
+                "failed": [
+                    {"action": s.action, "kind": s.kind, "key": s.key, "reason": reason}
+                    for s, reason in outcome.failed
+                ],
+            }
+        )
+    else:
+        for step, reason in outcome.failed:
+            click.secho(f"{step.kind} {step.key} was not {PAST[step.action]}: {reason}", fg="red", err=True)
+        click.echo(f"{len(outcome.done)} done, {len(outcome.failed)} failed.")
+    return 1 if outcome.failed else 0
+
+
+PAST = {"create": "created", "update": "updated", "delete": "deleted", "unchanged": "changed"}

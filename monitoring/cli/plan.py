@@ -1,0 +1,36 @@
+"""`stepscope plan`: what an apply would do."""
+
+from pathlib import Path
+
+import click
+
+from monitoring.cli.deploying import echo_json, environment, project_options, show
+
+
+@click.command()
+@project_options
+@click.option("--json", "as_json", is_flag=True, help="create, update, delete, unchanged as data")
+@click.option("--markdown", is_flag=True, help="For a pull request")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save it for `stepscope apply FILE`"
+)
+@click.option("--check", is_flag=True, help="Exit with 1 if there is anything to do: drift, on a schedule")
+def command(
+    root: Path, env: str, url: str, as_json: bool, markdown: bool, out: Path | None, check: bool
+) -> int:
+    """Show what an apply would create, update and delete."""
+    from monitoring.deploy.saved import save
+    from monitoring.deploy.session import open_session
+    from monitoring.plan.report import as_data, as_markdown
+
+    session = open_session(root, env, environment(url))
+    plan = session.plan
+    if out:
+        save(plan, out, session.project.name, session.project.env)
+    if as_json:
+        echo_json(as_data(plan))
+    elif markdown:
+        click.echo(as_markdown(plan), nl=False)
+    else:
+        show(plan)
+    return 1 if check and plan.steps else 0

@@ -1,0 +1,246 @@
+"""Datadog's monitors, dashboards, SLOs and downtimes, through the `datadog` library.
+
+The library formats and submits; the transport plugged into it keeps connections alive for many threads, obeys
+the rate-limit headers, and retries what may be retried, all of which the library leaves to its HTTP client.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from monitoring.errors import InputError
+
+Body = dict[str, Any]
+Rows = list[tuple[str, Body]]
+
+PATHS = {"monitor": "monitor", "slo": "slo", "dashboard": "dashboard", "downtime": "downtime"}
+ROWS_UNDER = {"slo": "data", "dashboard": "dashboards"}
+RETRIED = frozenset({408, 500, 502, 503, 504})
+REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+IN_PARALLEL = 16
+
+
+class UnansweredError(Exception):
+    """A POST broke off: whether it was carried out is not known."""
+
+
+class RejectedError(Exception):
+    """Datadog answered with an error that a second try would not mend."""
+
+    def __init__(self, status: int, errors: list[str]) -> None:
+        super().__init__("; ".join(errors) or f"HTTP {status}")
+        self.status = status
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the library wants of an HTTP response."""
+
+    status_code: int
+    content: bytes
+    headers: Mapping[str, str]
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Transport:
+    """One pool of connections; each request ends within `deadline` seconds, waiting included."""
+
+    deadline: float = 120.0
+    timeout: float = 30.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    pool: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(maxsize=IN_PARALLEL, num_pools=4, retries=False)
+    )
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any] | None,
+        data: Any,
+        **_: Any,
+    ) -> Answer:
+        """The answer, whatever its status but 429 and 5xx, which are waited for.
+
+        Raises:
+            UnansweredError: a POST broke off.
+            InputError: no answer within the deadline.
+        """
+        end = self.clock() + self.deadline
+        pause = 0.25
+        while True:
+            answer, problem = self._once(method, url, headers, params, data)
+            if answer is not None and answer.status_code != 429 and answer.status_code not in RETRIED:
+                return answer
+            if method not in REPEATABLE and (answer is None or answer.status_code in RETRIED):
+                raise UnansweredError(problem)
+            wait = _asked_to_wait(answer, pause)
+            if self.clock() + wait > end:
+                raise InputError(
+                    f"no answer to {method} {url} within {self.deadline:g} s: {problem}",
+                    hint="Check the address (DD_SITE, DD_URL) and the network, and run it again.",
+                )
+            self.sleep(wait)
+            pause = min(pause * 2, 8.0)
+
+    def _once(
+        self, method: str, url: str, headers: Mapping[str, str], params: Mapping[str, Any] | None, data: Any
+    ) -> tuple[Answer | None, str]:
+        wanted = {key: _as_text(value) for key, value in (params or {}).items() if value is not None}
+        full = f"{url}?{urlencode(wanted)}" if wanted else url
+        try:
+            response = self.pool.request(
+                method,
+                full,
+                body=data,
+                headers={**headers},
+                timeout=urllib3.Timeout(self.timeout),
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            return None, str(error)
+        answer = Answer(response.status, response.data, response.headers, response.reason or "")
+        return answer, f"HTTP {response.status}"
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _asked_to_wait(answer: Answer | None, otherwise: float) -> float:
+    """Seconds, as the headers say: https://docs.datadoghq.com/api/latest/rate-limits/."""
+    for name in ("X-RateLimit-Reset", "Retry-After"):
+        try:
+            return max(float(answer.headers[name]), 0.05) if answer is not None else otherwise
+        except (KeyError, ValueError):
+            continue
+    return otherwise
+
+
+class Client:
+    """One organisation's resources. Safe to use from many threads.
+
+    Args:
+        url: `https://api.SITE`, or the address of an embedded Datadog.
+        api_key: the API key; it goes into a header, never into an address or a message.
+        app_key: the application key, likewise.
+        transport: injected by tests.
+    """
+
+    def __init__(self, url: str, api_key: str, app_key: str, transport: Transport | None = None) -> None:
+        import datadog  # its import costs a quarter of a second
+        from datadog.api.api_client import APIClient
+        from datadog.api.http_client import HTTPClient
+
+        datadog.initialize(
+            api_key=api_key,
+            app_key=app_key,
+            api_host=url.rstrip("/"),
+            host_name="stepscope",
+            hostname_from_config=False,
+            mute=False,
+        )
+        plugged = transport or Transport()
+        http = type("PooledClient", (HTTPClient,), {"request": staticmethod(plugged.request)})
+        # After three time-outs the library is silent for five minutes; the transport has its own deadline.
+        self._api: Any = type(
+            "Resources", (APIClient,), {"_http_client": http, "_max_timeouts": float("inf")}
+        )
+        self.url = url
+
+    def _submit(self, method: str, path: str, body: Body | None = None, params: Body | None = None) -> Any:
+        from datadog.api.exceptions import ApiError
+
+        try:
+            # A 200 of the SLO routes carries an empty `errors`, which the library takes for a failure.
+            return self._api.submit(
+                method, path, body=body, suppress_response_errors_on_codes=[200], **(params or {})
+            )
+        except ApiError as error:
+            raise _rejection(error.args[0]) from None
+        except ValueError as error:
+            raise InputError(
+                f"{self.url} does not answer like Datadog: {str(error)[:120]}",
+                hint="Check DD_SITE or DD_URL.",
+            ) from None
+
+    def everything(self, kind: str) -> Rows:
+        """(id, body) of everything of that kind; of dashboards only the summary, with the description."""
+        answer = self._submit("GET", PATHS[kind], params={"limit": 1000} if kind == "slo" else None)
+        rows: list[Body] = answer[ROWS_UNDER[kind]] if kind in ROWS_UNDER else answer
+        return [(str(one["id"]), one) for one in rows if not one.get("canceled") and not one.get("disabled")]
+
+    def get(self, kind: str, id_: str) -> Body:
+        """One whole body."""
+        answer: Body = self._submit("GET", f"{PATHS[kind]}/{id_}")
+        return _single(kind, answer)
+
+    def create(self, kind: str, body: Body) -> str:
+        """The new id.
+
+        Raises:
+            UnansweredError: whether it was made is not known; look for its marker.
+            RejectedError: Datadog does not take the body.
+        """
+        answer: Body = self._submit("POST", PATHS[kind], body)
+        return str(_single(kind, answer)["id"])
+
+    def update(self, kind: str, id_: str, body: Body) -> None:
+        """Replace a body."""
+        self._submit("PUT", f"{PATHS[kind]}/{id_}", body)
+
+    def delete(self, kind: str, id_: str) -> None:
+        """Delete; what is gone already is fine."""
+        try:
+            self._submit("DELETE", f"{PATHS[kind]}/{id_}")
+        except RejectedError as error:
+            if error.status != 404:
+                raise
+
+    def undeletable(self, ids: list[str]) -> dict[str, str]:
+        """Monitor id -> why it cannot be deleted (a composite or an SLO refers to it)."""
+        if not ids:
+            return {}
+        try:
+            answer = self._submit("GET", "monitor/can_delete", params={"monitor_ids": ",".join(ids)})
+        except RejectedError as error:
+            if error.status != 409:
+                raise
+            answer = error.args[1] if len(error.args) > 1 else {}
+        errors = (answer or {}).get("errors") or {}
+        return {str(id_): "; ".join(reasons) for id_, reasons in errors.items()}
+
+    def search(self, kind: str, text: str) -> Rows:
+        """(id, body) of those whose name or title contains the text."""
+        name = "title" if kind == "dashboard" else "name"
+        return [row for row in self.everything(kind) if text.lower() in str(row[1].get(name) or "").lower()]
+
+
+def _single(kind: str, answer: Body) -> Body:
+    found = answer.get("data", answer) if kind == "slo" else answer
+    one: Body = found[0] if isinstance(found, list) else found
+    return one
+
+
+def _rejection(answer: Body) -> Exception:
+    errors = answer.get("errors") or []
+    if answer.get("code") == 403 or errors == ["Forbidden"]:
+        return InputError(
+            "Datadog refuses the keys (403)",
+            hint="Check DD_API_KEY, DD_APP_KEY and DD_SITE; a key belongs to one site.",
+        )
+    if isinstance(errors, dict):  # can_delete says why, by id
+        rejected = RejectedError(409, [])
+        rejected.args = (*rejected.args, answer)
+        return rejected
+    texts = [str(one.get("detail", one)) if isinstance(one, Mapping) else str(one) for one in errors]
+    missing = any("not found" in text.lower() for text in texts)
+    return RejectedError(404 if missing else 400, texts)

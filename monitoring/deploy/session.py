@@ -1,0 +1,64 @@
+"""What every deploy command starts with: the project, the client, and the two sides of the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from monitoring.datadog_resources import Client
+from monitoring.deploy.actual import owned
+from monitoring.deploy.project import Project, load_project, load_resources
+from monitoring.errors import InputError
+from monitoring.plan import Plan, Resource, make_plan, order
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A project, what its files say, what is in Datadog, and the difference."""
+
+    project: Project
+    client: Client
+    desired: list[Resource]
+    actual: list[Resource]
+    plan: Plan
+
+
+def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: bool = False) -> Session:
+    """Read the files first, so that a mistake in them is said before anything is asked of Datadog.
+
+    Raises:
+        InputError: files, settings or answers that cannot be used.
+    """
+    project = load_project(root, env or environ.get("DD_ENV", ""))
+    desired = [] if destroy else load_resources(project)
+    if not desired and not destroy:
+        raise InputError(
+            f"there are no dashboards, monitors, SLOs or downtimes in {root.resolve()}",
+            hint="Go to the project's folder, name it with --dir, or start one: stepscope init",
+        )
+    order({(one.kind, one.key): one.body for one in desired})  # says what refers to nothing, or in a circle
+    client = connect(environ)
+    actual = owned(client, project.name, project.env)
+    return Session(project, client, desired, actual, make_plan(desired, actual))
+
+
+def connect(environ: Mapping[str, str]) -> Client:
+    """A client of `DD_URL` (an embedded Datadog) or of `DD_SITE`.
+
+    Raises:
+        InputError: a key is missing.
+    """
+    url = environ.get("DD_URL", "")
+    missing = [name for name in ("DD_API_KEY", "DD_APP_KEY") if not environ.get(name)]
+    if missing and not _on_loopback(url):
+        raise InputError(
+            f"{' and '.join(missing)} must be set in the environment",
+            hint="Or name an embedded Datadog: DD_URL=http://127.0.0.1:8125 (see stepscope serve).",
+        )
+    site = environ.get("DD_SITE") or "datadoghq.com"
+    api_key, app_key = environ.get("DD_API_KEY") or "local", environ.get("DD_APP_KEY") or "local"
+    return Client(url or f"https://api.{site}", api_key, app_key)
+
+
+def _on_loopback(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in {"127.0.0.1", "localhost", "::1"}

@@ -1,0 +1,118 @@
+"""References between resources by key: `${monitor:KEY}`, `${slo:KEY}`, `${dashboard:KEY}`, `${downtime:KEY}`.
+
+A reference in a text that people read (a message, a note, a link) may point in a circle: a monitor links to
+the dashboard on which it is shown. Such a soft one does not decide the order: a second write completes it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.errors import InputError
+
+REFERENCE = re.compile(r"\$\{(monitor|slo|dashboard|downtime):([\w.-]+)\}")
+
+SOFT_FIELDS = frozenset({"message", "escalation_message", "description", "content", "link", "url"})
+"""Fields whose text may be completed later."""
+
+NUMBER_FIELDS = frozenset({"monitor_id", "monitor_ids"})
+"""Fields in which the API wants a number where a reference stands alone."""
+
+Ids = Mapping[tuple[str, str], str]
+"""(kind, key) -> the id in Datadog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One mention of another resource; `soft` ones may be filled in after both exist."""
+
+    kind: str
+    key: str
+    soft: bool
+
+
+def references(body: Mapping[str, Any]) -> set[Reference]:
+    """Every resource that a body mentions."""
+    return {
+        Reference(kind, key, field in SOFT_FIELDS)
+        for field, text in _texts(body, "")
+        for kind, key in REFERENCE.findall(text)
+    }
+
+
+def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if "${" in value:
+            yield field, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, field)
+
+
+def resolve(body: Mapping[str, Any], ids: Ids) -> dict[str, Any]:
+    """The body with every known reference replaced by its id; unknown ones stay as they are written."""
+    return {key: _resolve(item, key, ids) for key, item in body.items()}
+
+
+def _resolve(value: Any, field: str, ids: Ids) -> Any:
+    if isinstance(value, str):
+        return _resolve_text(value, field, ids) if "${" in value else value
+    if isinstance(value, Mapping):
+        return {key: _resolve(item, str(key), ids) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item, field, ids) for item in value]
+    return value
+
+
+def _resolve_text(text: str, field: str, ids: Ids) -> Any:
+    replaced = REFERENCE.sub(lambda match: ids.get((match[1], match[2]), match[0]), text)
+    return int(replaced) if field in NUMBER_FIELDS and replaced.isdigit() else replaced
+
+
+def order(bodies: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[list[tuple[str, str]]]:
+    """Waves of (kind, key): what a wave refers to hardly lies in an earlier one.
+
+    Raises:
+        InputError: a reference to something that is not there, or a circle of hard references.
+    """
+    needs = {me: _hard_needs(me, body, bodies) for me, body in bodies.items()}
+    waves: list[list[tuple[str, str]]] = []
+    placed: set[tuple[str, str]] = set()
+    while len(placed) < len(needs):
+        wave = sorted(me for me, wanted in needs.items() if me not in placed and wanted <= placed)
+        if not wave:
+            raise InputError(_circle(needs, placed), hint="Take one of these references out.")
+        waves.append(wave)
+        placed.update(wave)
+    return waves
+
+
+def _hard_needs(
+    me: tuple[str, str], body: Mapping[str, Any], known: Iterable[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    found = references(body)
+    for one in sorted(found, key=lambda one: (one.kind, one.key)):
+        if (one.kind, one.key) not in known:
+            raise InputError(
+                f"${{{one.kind}:{one.key}}} names no {one.kind} of this project",
+                where=f"{me[0]}s/{me[1]}.json",
+                hint=f"Add {one.kind}s/{one.key}.json, or write the id itself.",
+            )
+    return {(one.kind, one.key) for one in found if not one.soft and (one.kind, one.key) != me}
+
+
+def _circle(needs: Mapping[tuple[str, str], set[tuple[str, str]]], placed: set[tuple[str, str]]) -> str:
+    start = min(me for me in needs if me not in placed)
+    path = [start]
+    while True:
+        following = min(needs[path[-1]] - placed)
+        if following in path:
+            path = [*path[path.index(following) :], following]
+            return "these refer to each other in a circle: " + " -> ".join(
+                f"{kind}:{key}" for kind, key in path
+            )
+        path.append(following)

@@ -1,0 +1,119 @@
+"""A plan as people and machines read it: text, JSON, Markdown for a pull request."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from monitoring.plan.differ import Change, Plan, Step
+
+SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
+COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
+WIDTH = 76
+_SECRET_KEY = re.compile(r"(api|app|application)_?key|password|secret|token|authorization", re.IGNORECASE)
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """`create`, `update`, `delete`, `unchanged`: lists of kind, key, id, drift, changes; and a checksum."""
+    lists = {action: [_step_data(step) for step in getattr(plan, action)] for action in SIGNS}
+    return {**lists, "checksum": plan.checksum()}
+
+
+def _step_data(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "key": step.key,
+        "id": step.id,
+        "drift": step.drift,
+        "changes": [
+            {
+                "path": change.path,
+                "before": _safe(change.path, change.before),
+                "after": _safe(change.path, change.after),
+            }
+            for change in step.changes
+        ],
+    }
+
+
+def _safe(path: str, value: Any) -> Any:
+    """A value under a key that names a secret is not shown, in whatever resource it stands."""
+    if isinstance(value, dict):
+        return {key: _safe(str(key), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_safe(path, item) for item in value]
+    hidden = isinstance(value, str) and value and _SECRET_KEY.search(path.rsplit(".", 1)[-1])
+    return "********" if hidden else value
+
+
+def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
+    """(colour, line) of the plan as a diff; the last line is the sum."""
+    for step in plan.steps:
+        colour = COLOURS[step.action]
+        theirs = "   (changed in Datadog since the last apply)" if step.drift else ""
+        identity = f" {step.id}" if step.id else ""
+        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{theirs}"
+        if step.action == "update":
+            for change in step.changes:
+                yield from _change_lines(change)
+    yield "", summary(plan)
+
+
+def summary(plan: Plan) -> str:
+    """One line: how many of each."""
+    if not plan.steps:
+        return f"Nothing to do: {len(plan.unchanged)} unchanged."
+    counts = {"create": plan.create, "update": plan.update, "delete": plan.delete}
+    todo = ", ".join(f"{len(steps)} to {action}" for action, steps in counts.items())
+    return f"{todo}, {len(plan.unchanged)} unchanged."
+
+
+def _change_lines(change: Change) -> Iterator[tuple[str, str]]:
+    before, after = _safe(change.path, change.before), _safe(change.path, change.after)
+    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+        yield "", f"    {change.path}:"
+        yield from _text_diff(before, after)
+        return
+    yield "", f"    {change.path}:"
+    if before is not None:
+        yield "red", f"      - {_short(before)}"
+    if after is not None:
+        yield "green", f"      + {_short(after)}"
+
+
+def _text_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
+    import difflib
+
+    for line in difflib.ndiff(before.splitlines(), after.splitlines()):
+        if line[0] in "+-":
+            yield "green" if line[0] == "+" else "red", f"      {line}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+def as_markdown(plan: Plan) -> str:
+    """For a pull request: the sum, a table, and each update folded."""
+    if not plan.steps:
+        return f"**stepscope plan**: {summary(plan)}\n"
+    rows = [
+        f"| {step.action} | {step.kind} | `{step.key}` | {'changed in Datadog' if step.drift else ''} |"
+        for step in plan.steps
+    ]
+    table = "\n".join(["| | kind | key | |", "| --- | --- | --- | --- |", *rows])
+    folded = "\n".join(_folded(step) for step in plan.update)
+    return f"**stepscope plan**: {summary(plan)}\n\n{table}\n\n{folded}".rstrip() + "\n"
+
+
+def _folded(step: Step) -> str:
+    diff = "\n".join(line[2:] if line.startswith("      ") else line for _, line in _all_changes(step))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", diff)), default=0))
+    title = f"<details><summary>{step.kind} <code>{step.key}</code></summary>"
+    return f"{title}\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
+
+
+def _all_changes(step: Step) -> Iterator[tuple[str, str]]:
+    for change in step.changes:
+        yield from _change_lines(change)
