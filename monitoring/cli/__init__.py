@@ -12,6 +12,8 @@ from monitoring.errors import InputError
 COMMANDS: dict[str, str] = {
     "plan": "Show what an apply would create, update and delete",
     "apply": "Make Datadog what the files say",
+    "pull": "Bring a dashboard or monitor from Datadog into a file",
+    "export": "Write the definitions for another tool (terraform)",
     "destroy": "Delete what the project owns in Datadog",
 }
 """Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""

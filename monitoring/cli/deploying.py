@@ -16,24 +16,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS = (
-    click.option(
-        "--dir",
-        "root",
-        default=".",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The project's folder [.]",
-    ),
-    click.option("--env", default="", help="The environment whose values are put in [DD_ENV]"),
-    click.option("--url", default="", help="The address of an embedded Datadog [DD_URL, else DD_SITE]"),
+DIRECTORY = click.option(
+    "--dir",
+    "root",
+    default=".",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The project's folder [.]",
 )
+ENVIRONMENT = click.option("--env", default="", help="The environment whose values are put in [DD_ENV]")
+ADDRESS = click.option("--url", default="", help="The address of an embedded Datadog [DD_URL, else DD_SITE]")
 
 
 def project_options(command: F) -> F:
     """The options that say which project, which environment, and which Datadog."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    return DIRECTORY(ENVIRONMENT(ADDRESS(command)))
 
 
 def environment(url: str) -> dict[str, str]:

@@ -138,6 +138,7 @@ class _Run:
 
     def _marked(self, step: Step) -> Body:
         body = resolve(self.bodies[step.kind, step.key], self.ids)
+        body.pop("id", None)
         mark = Owner(self.project.name, self.project.env, step.key, fingerprint(step.kind, body))
         return with_marker(step.kind, body, mark)
 

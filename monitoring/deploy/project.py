@@ -106,4 +106,5 @@ def _load(project: Project, kind: str, path: Path) -> Resource:
         raise InputError(
             "the file's name is no key", where=shown, hint="Use letters, digits, dots and dashes."
         )
-    return Resource(kind, path.stem, fill_in(body, project.variables, shown))
+    adopted = str(body["id"]) if body.get("id") else None
+    return Resource(kind, path.stem, fill_in(body, project.variables, shown), adopted)

@@ -38,7 +38,7 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
         )
     order({(one.kind, one.key): one.body for one in desired})  # says what refers to nothing, or in a circle
     client = connect(environ)
-    actual = owned(client, project.name, project.env)
+    actual = owned(client, project.name, project.env, desired)
     return Session(project, client, desired, actual, make_plan(desired, actual))
 
 

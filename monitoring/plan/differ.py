@@ -15,7 +15,10 @@ Action = Literal["create", "update", "delete", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the files (no `id`) or in Datadog (`id` set); `body` is in the API's shape."""
+    """A resource of the files or in Datadog; `body` is in the API's shape.
+
+    In Datadog `id` is its own; in the files it names an existing resource that the file takes over.
+    """
 
     kind: str
     key: str
@@ -106,6 +109,8 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> Step:
     changes = tuple(
         _differences(normalise(actual.kind, theirs), normalise(desired.kind, resolve(desired.body, ids)), "")
     )
+    if read_marker(actual.kind, actual.body) is None:
+        changes = (Change("owner", None, "stepscope"), *changes)
     if not changes:
         return Step("unchanged", desired.kind, desired.key, actual.id)
     return Step("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))

@@ -1,0 +1,32 @@
+"""`stepscope export`: the same definitions for another tool."""
+
+from pathlib import Path
+
+import click
+
+from monitoring.cli.deploying import DIRECTORY, ENVIRONMENT
+
+
+@click.group()
+def command() -> None:
+    """Write the project's resources for another tool."""
+
+
+@command.command()
+@DIRECTORY
+@ENVIRONMENT
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write [stdout]")
+def terraform(root: Path, env: str, out: Path | None) -> int:
+    """As Terraform configuration, references between resources kept."""
+    from monitoring.deploy.project import load_project, load_resources
+    from monitoring.deploy.terraform import as_terraform
+    from monitoring.plan import order
+
+    resources = load_resources(load_project(root, env))
+    order({(one.kind, one.key): one.body for one in resources})
+    text = as_terraform(resources)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    else:
+        click.echo(text, nl=False)
+    return 0

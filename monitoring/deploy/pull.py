@@ -1,0 +1,176 @@
+"""Bringing what is in Datadog into the files: tidy, and portable from one environment to another."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.datadog_resources import Body, Client, RejectedError
+from monitoring.errors import InputError
+from monitoring.plan import normalise, without_marker
+from monitoring.plan.normal import KINDS
+
+URLS = (
+    (re.compile(r"/dash(?:board)?(?:/lists)?/(?P<id>[a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3})"), "dashboard"),
+    (re.compile(r"/monitors/(?P<id>\d+)"), "monitor"),
+    (re.compile(r"/slo(?:/manage)?.*[?&]slo_id=(?P<id>[0-9a-f]{32})"), "slo"),
+    (re.compile(r"/monitors/downtimes.*[?&]downtimeId=(?P<id>\d+)"), "downtime"),
+)
+IDS = (
+    (re.compile(r"[a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3}"), "dashboard"),
+    (re.compile(r"[0-9a-f]{32}"), "slo"),
+    (re.compile(r"\d+"), "monitor"),
+)
+PORTABLE = {"env": "env", "service": "service", "statemachinearn": "statemachine", "functionname": "function"}
+"""Tag key -> the template variable that takes its place on a dashboard."""
+
+FIRST = ("title", "name", "description", "type", "query", "message", "layout_type", "template_variables")
+"""The keys that a reader wants first; the rest follow in the API's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A resource as a file: `path` below the project, and its text."""
+
+    path: str
+    text: str
+
+
+def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
+    """(kind, id, whole body) of what an id, a page's address or a text to search for names.
+
+    Raises:
+        InputError: nothing is found.
+    """
+    named = _named(wanted)
+    if named:
+        kind, id_ = named
+        try:
+            return [(kind, id_, client.get(kind, id_))]
+        except RejectedError as error:
+            raise InputError(f"no {kind} {id_}: {error}", hint="Check the id, and DD_SITE.") from None
+    rows = [(kind, id_) for kind in ("dashboard", "monitor", "slo") for id_, _ in client.search(kind, wanted)]
+    if not rows:
+        raise InputError(
+            f"nothing in Datadog is named like {wanted!r}",
+            hint="Give an id, the address of its page, or a part of its title.",
+        )
+    return [(kind, id_, client.get(kind, id_)) for kind, id_ in rows]
+
+
+def _named(wanted: str) -> tuple[str, str] | None:
+    for pattern, kind in URLS:
+        if found := pattern.search(wanted):
+            return kind, found["id"]
+    for pattern, kind in IDS:
+        if pattern.fullmatch(wanted):
+            return kind, wanted
+    return None
+
+
+def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[str] = ()) -> Pulled:
+    """The resource's file: writable keys, defaults dropped, literal tags made variables.
+
+    With an `id_` in it, the file takes the original over. A key that is `taken` already gets a number.
+    """
+    tidy = normalise(kind, without_marker(kind, body))
+    tidy = _portable_dashboard(tidy) if kind == "dashboard" else _portable_monitor(tidy)
+    ordered = ({"id": id_} if id_ else {}) | {key: tidy[key] for key in (*FIRST, *KINDS[kind]) if key in tidy}
+    key = _free(_slug(str(body.get("title") or body.get("name") or body.get("id") or kind)), set(taken))
+    return Pulled(f"{kind}s/{key}.json", json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "untitled"
+
+
+def _free(key: str, taken: set[str]) -> str:
+    numbered = (key if number == 1 else f"{key}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in numbered if name not in taken)
+
+
+def _portable_dashboard(body: Body) -> Body:
+    """`env:prod` in every query becomes `$env`, with prod as the variable's default."""
+    variables = {one.get("name"): dict(one) for one in body.get("template_variables", [])}
+    by_key = {one.get("prefix") or name: name for name, one in variables.items()}
+    renamed = {}
+    for key, value in _single_values(body.get("widgets", [])).items():
+        name = by_key.get(key, PORTABLE[key])
+        known = variables.get(name)
+        if known is None:
+            variables[name] = {"name": name, "prefix": key, "defaults": [value]}
+        elif known.get("prefix") != key or (known.get("defaults") or ["*"]) != [value]:
+            continue  # to replace it would change what the dashboard shows
+        renamed[f"{key}:{value}"] = f"${name}"
+    widgets = _map_queries(body.get("widgets", []), lambda query: _replace_tags(query, renamed))
+    made = {**body, "widgets": widgets}
+    return {**made, "template_variables": list(variables.values())} if variables else made
+
+
+def _portable_monitor(body: Body) -> Body:
+    """`env:prod` in the query becomes `env:${var:env|prod}`: another environment puts its own name there."""
+    query = body.get("query")
+    if not isinstance(query, str):
+        return body
+    found = {tag: tag for key, tag in _tags(query) if key == "env"}
+    renamed = {tag: f"env:${{var:env|{tag.partition(':')[2]}}}" for tag in found}
+    return {**body, "query": _replace_tags(query, renamed)}
+
+
+_SCOPE = re.compile(r"\{[^{}]*\}")
+_TAG = re.compile(r"(?<![\w!.-])([a-z_][\w.-]*):([\w./-][\w./:-]*)(?![\w*])")
+
+
+def _tags(query: str) -> Iterator[tuple[str, str]]:
+    """(key, whole tag) of the literal tags in the braces of a query; `NOT` and wildcards are left alone."""
+    for scope in _SCOPE.findall(query):
+        if re.search(r"\b(not|or|in)\b", scope, re.IGNORECASE) or "*:" in scope:
+            continue
+        for match in _TAG.finditer(scope):
+            yield match[1], match[0]
+
+
+def _single_values(widgets: Any) -> dict[str, str]:
+    """Portable key -> value, for keys of which the dashboard names one single value."""
+    found = Counter(tag for query in _queries(widgets) for key, tag in _tags(query) if key in PORTABLE)
+    by_key: dict[str, set[str]] = {}
+    for tag in found:
+        key, _, value = tag.partition(":")
+        by_key.setdefault(key, set()).add(value)
+    return {key: values.pop() for key, values in by_key.items() if len(values) == 1}
+
+
+def _replace_tags(query: str, renamed: Mapping[str, str]) -> str:
+    def scope(match: re.Match[str]) -> str:
+        return _TAG.sub(lambda tag: renamed.get(tag[0], tag[0]), match[0])
+
+    return _SCOPE.sub(scope, query)
+
+
+def _is_query(key: str, value: Any) -> bool:
+    return key in {"q", "query"} and isinstance(value, str)
+
+
+def _queries(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if _is_query(key, item):
+                yield item
+            else:
+                yield from _queries(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _queries(item)
+
+
+def _map_queries(value: Any, change: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: change(item)
+            if key in {"q", "query"} and isinstance(item, str)
+            else _map_queries(item, change)
+            for key, item in value.items()
+        }
+    return [_map_queries(item, change) for item in value] if isinstance(value, list) else value
