@@ -1,7 +1,9 @@
-"""What flows from log groups to Datadog: log events in; points, spans and logs out."""
+"""What flows from log groups to Datadog: log events in; points, spans and logs out, and what was set
+aside."""
 
+import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.lines import Point
 
@@ -20,10 +22,59 @@ class LogEvent:
     log_stream: str
 
 
+class LogContext:
+    """What all log entries of one invocation share; `trace_id` may become known after the entries were
+    read."""
+
+    __slots__ = ("fields", "request_id", "trace_id")
+
+    def __init__(self, fields: dict[str, Any], request_id: str = "", trace_id: str = "") -> None:
+        self.fields = fields
+        self.request_id = request_id
+        self.trace_id = trace_id
+
+    def body(self) -> dict[str, Any]:
+        """The attributes of Datadog's logs intake, without `message` and `timestamp`."""
+        body = dict(self.fields)
+        if self.request_id:
+            body["lambda"] = {**body.get("lambda", {}), "request_id": self.request_id}
+        if self.trace_id:
+            body["dd"] = {"trace_id": self.trace_id}
+        return body
+
+    def suffix(self) -> bytes:
+        """The same as JSON, to stand after `{"message":…,"timestamp":…`, with the closing brace."""
+        body = self.body()
+        return b"," + json.dumps(body, separators=(",", ":")).encode()[1:] if body else b"}"
+
+
+class Log(NamedTuple):
+    """One entry for the logs intake; `timestamp` is in milliseconds since the epoch."""
+
+    message: str
+    timestamp: int
+    context: LogContext
+
+    def body(self) -> dict[str, Any]:
+        """The whole entry as the intake takes it."""
+        return {"message": self.message, "timestamp": self.timestamp, **self.context.body()}
+
+
+class SetAside(NamedTuple):
+    """Something that could not be used: why, and where it stands. `line` and `column` count from 1."""
+
+    reason: str
+    where: str
+    line: int
+    column: int
+    text: str
+
+
 @dataclass(slots=True)
 class Telemetry:
-    """What log events amount to; `logs` are bodies of Datadog's logs intake."""
+    """What log events amount to."""
 
     points: list[Point] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
-    logs: list[dict[str, Any]] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    refused: list[SetAside] = field(default_factory=list)

@@ -1,0 +1,71 @@
+"""What an answer of an intake means: done, again after a while, in halves, with a new key, or never."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+BASE, CEILING = 0.25, 20.0  # seconds: of the first wait, and of any that the server did not ask for
+_AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status, or 0 with the error that stood in the way; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def reason(self) -> str:
+        """In a few words, for a tag or a message."""
+        return str(self.status) if self.status else self.error.partition(":")[0] or "connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next step: `accepted`, `wait` (seconds, then again), `split`, `refresh` (the key) or `refuse`."""
+
+    action: Literal["accepted", "wait", "split", "refresh", "refuse"]
+    wait: float = 0.0
+
+
+def decide(answer: Answer, attempt: int, chance: float, now: float) -> Step:
+    """The step after the `attempt`-th answer (from 0).
+
+    Args:
+        chance: of the interval [0, 1): the jitter.
+        now: seconds since the epoch, for a Retry-After that is a date.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return Step("accepted")
+    if status == 413:
+        return Step("split")
+    if status in {401, 403}:
+        return Step("refresh")
+    if status in _AGAIN or status > 500:
+        asked = _asked(answer.headers, now)
+        backoff = min(CEILING, BASE * 2 ** min(attempt, 16)) * (0.5 + chance / 2)
+        return Step("wait", backoff if asked is None else asked + chance * BASE)
+    return Step("refuse")
+
+
+def _asked(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the server wants to hear again: Retry-After, as a number or a date, or
+    X-RateLimit-Reset."""
+    for name in ("retry-after", "x-ratelimit-reset"):
+        text = headers.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            seconds = float(text)
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(text).timestamp() - now
+            except (ValueError, TypeError, OverflowError):
+                continue
+        if seconds < 1e6:  # NaN is not
+            return max(0.0, seconds)
+    return None

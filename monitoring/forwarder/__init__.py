@@ -1,0 +1,1 @@
+"""The forwarder: what CloudWatch Logs, S3, SQS, SNS, Kinesis and EventBridge bring, sent on to Datadog."""

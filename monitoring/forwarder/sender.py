@@ -1,0 +1,147 @@
+"""Brings batches to Datadog: in parallel, again where that helps, into the spool where it does not."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitoring.datadog_api import Intake
+from monitoring.delivery.batches import Batch, digest
+from monitoring.delivery.retry import Answer, decide
+from monitoring.forwarder.tally import Tally
+
+
+class Delivered(Protocol):
+    """The memory of digests: what has been accepted already."""
+
+    def known(self, digest: str) -> bool:
+        """Whether the batch was accepted before."""
+
+    def remember(self, digest: str) -> None:
+        """The batch has been accepted."""
+
+
+class Spool(Protocol):
+    """Where batches wait that could not be delivered."""
+
+    def put(self, kind: str, wire: bytes, encoding: str, digest: str, reason: str) -> None:
+        """Keep the batch; raises where that fails."""
+
+
+class UndeliveredError(Exception):
+    """Something could neither be delivered nor spooled: the invocation has to fail, so that it is tried
+    again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one invocation may try: monotonic seconds."""
+
+    give_up: float
+    end: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    """Sends the batches of one invocation; `finish` says whether all of them are safe.
+
+    Args:
+        pool: threads that outlive the invocation, and with them their connections.
+        room: bounds how many batches wait for a thread, so that memory stays flat.
+        refresh_key: reads the API key again; whether it is another one now.
+    """
+
+    intake: Intake
+    pool: ThreadPoolExecutor
+    tally: Tally
+    limits: Limits
+    delivered: Delivered
+    spool: Spool | None
+    refresh_key: Callable[[], bool]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    room: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(8))
+    down: dict[str, str] = field(default_factory=dict)  # kind -> why no more of it is tried
+    pending: list[Future[bool]] = field(default_factory=list)
+
+    def submit(self, batch: Batch) -> None:
+        """Send the batch in the background; waits while too many are under way."""
+        self.room.acquire()
+        future = self.pool.submit(self._safely, batch)
+        self.pending.append(future)
+
+    def finish(self) -> bool:
+        """Wait for all batches since the last call; whether each of them was delivered or spooled."""
+        pending, self.pending = self.pending, []
+        results = [future.result() for future in pending]
+        return all(results)
+
+    def _safely(self, batch: Batch) -> bool:
+        try:
+            return self.deliver(batch)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must count as undelivered, not as sent
+            self.tally.error(f"{type(error).__name__} while sending {batch.kind}: {error}")
+            return False
+        finally:
+            self.room.release()
+
+    def deliver(self, batch: Batch) -> bool:
+        """Send one batch, in halves if it is too large; whether it is safe."""
+        wire, encoding = batch.wire()
+        identity = digest(batch.kind, batch.unit, wire)
+        if self.delivered.known(identity):
+            self.tally.add(self.tally.batches, (batch.kind, "known"))
+            return True
+        answer = self.send(batch.kind, wire, encoding)
+        if answer.status == 413 and (halves := batch.halves()):
+            first, second = halves
+            return self.deliver(first) & self.deliver(second)  # both, whatever becomes of the first
+        if 200 <= answer.status < 300:
+            self.delivered.remember(identity)
+            self.tally.add(self.tally.batches, (batch.kind, "sent"))
+            self.tally.add(self.tally.sent_bytes, batch.kind, len(wire))
+            return True
+        return self._keep(batch.kind, wire, encoding, identity, answer)
+
+    def send(self, kind: str, wire: bytes, encoding: str) -> Answer:
+        """Send until it is accepted, refused, or time is up; the last answer."""
+        answer = Answer(0, error=self.down.get(kind, "time is up"))
+        attempt, refreshed = 0, False
+        while kind not in self.down and self.clock() < self.limits.end:
+            answer = self.intake.send(kind, wire, encoding, self.limits.end - self.clock())  # type: ignore[arg-type]
+            step = decide(answer, attempt, random.random(), time.time())  # noqa: S311 - jitter, no secret
+            if step.action == "refresh" and not refreshed and self.refresh_key():
+                refreshed = True
+            elif step.action == "refresh":
+                self.down[kind] = f"{answer.status}"
+                self.tally.error(f"Datadog answers {answer.status} to {kind}: check the API key and DD_SITE")
+            elif step.action != "wait":
+                break
+            elif self.clock() + step.wait >= min(self.limits.give_up, self.limits.end):
+                self.down[kind] = answer.reason
+                self.tally.error(f"{kind} could not be sent: {answer.error or answer.status}")
+            else:
+                self.sleep(step.wait)
+            if kind not in self.down:
+                attempt += 1
+                self.tally.add(self.tally.retries, answer.reason)
+        return answer
+
+    def _keep(self, kind: str, wire: bytes, encoding: str, identity: str, answer: Answer) -> bool:
+        if answer.status and kind not in self.down:
+            self.tally.error(f"Datadog refused {kind} with {answer.status}")
+        if self.spool is None:
+            self.tally.add(self.tally.batches, (kind, "failed"))
+            return False
+        try:
+            self.spool.put(kind, wire, encoding, identity, answer.reason)
+        except Exception as error:  # noqa: BLE001 - whatever the spool's trouble is, the invocation has to know
+            self.tally.error(f"the spool refused {kind}: {type(error).__name__}: {error}")
+            self.tally.add(self.tally.batches, (kind, "failed"))
+            return False
+        self.tally.add(self.tally.batches, (kind, "spooled"))
+        self.tally.add(self.tally.spooled, answer.reason)
+        return True

@@ -1,0 +1,149 @@
+"""Every setting of the forwarder: one table, one frozen value, read once from an environment.
+
+`docs/forwarder.md` shows this table; a test holds the two together.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from monitoring.datadog_api.intake import check_url
+from monitoring.errors import InputError
+
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
+_SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
+
+
+def _flag(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("write true or false")
+    return word in _TRUE
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError("write a number from 0 on")
+    return value
+
+
+def _site(text: str) -> str:
+    site = text.strip().lower()
+    if not _SITE.fullmatch(site):
+        raise ValueError("write a site such as datadoghq.com or datadoghq.eu")
+    return site
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag for tag in re.split(r"[,\s]+", text.strip()) if tag)
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
+
+
+def _metric_form(text: str) -> str:
+    if text not in {"distribution", "native"}:
+        raise ValueError("write distribution or native")
+    return text
+
+
+def _arch(text: str) -> str:
+    if text not in {"x86_64", "arm64"}:
+        raise ValueError("write x86_64 or arm64")
+    return text
+
+
+def _url(text: str) -> str:
+    return check_url(text.strip()) if text.strip() else ""
+
+
+def _setting(
+    name: str, default: Any, convert: Callable[[str], Any], meaning: str, *, secret: bool = False
+) -> Any:
+    metadata = {"name": name, "convert": convert, "meaning": meaning}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The forwarder's settings; `Settings.from_env(os.environ)` reads them, and prints no key."""
+
+    site: str = _setting("DD_SITE", "datadoghq.com", _site, "the Datadog site")
+    url: str = _setting("DD_URL", "", _url, "one address for metrics, traces and logs instead of the site's")
+    api_key: str = _setting("DD_API_KEY", "", str.strip, "the API key itself", secret=True)
+    api_key_secret: str = _setting(
+        "DD_API_KEY_SECRET_ARN", "", str.strip, "Secrets Manager secret with the key"
+    )
+    api_key_parameter: str = _setting("DD_API_KEY_SSM_NAME", "", str.strip, "SSM parameter with the key")
+    api_key_kms: str = _setting(
+        "DD_KMS_API_KEY", "", str.strip, "the key encrypted by KMS, base64", secret=True
+    )
+    env: str = _setting("DD_ENV", "", str.strip, "tag `env`")
+    service: str = _setting("DD_SERVICE", "", str.strip, "tag `service`; otherwise the function or log group")
+    version: str = _setting("DD_VERSION", "", str.strip, "tag `version`")
+    tags: tuple[str, ...] = _setting("DD_TAGS", (), _tags, "tags for everything, separated by commas")
+    forward_logs: bool = _setting(
+        "DD_FORWARD_LOG", True, _flag, "what is no metric or trace goes to the logs intake"
+    )
+    log_platform: bool = _setting(
+        "MONITORING_LOG_PLATFORM", False, _flag, "platform lines and Step Functions events are logs as well"
+    )
+    include: str = _setting("INCLUDE_AT_MATCH", "", _pattern, "only logs that match go on")
+    exclude: str = _setting("EXCLUDE_AT_MATCH", "", _pattern, "logs that match stay behind")
+    redact_ip: bool = _setting("REDACT_IP", False, _flag, "IP addresses in logs become xxx.xxx.xxx.xxx")
+    redact_email: bool = _setting(
+        "REDACT_EMAIL", False, _flag, "e-mail addresses in logs become xxxxx@xxxxx.com"
+    )
+    scrub: str = _setting("DD_SCRUBBING_RULE", "", _pattern, "what matches in logs is replaced")
+    scrub_by: str = _setting("DD_SCRUBBING_RULE_REPLACEMENT", "xxxxx", str, "what it is replaced by")
+    metrics: str = _setting(
+        "MONITORING_METRICS", "distribution", _metric_form, "`native` sends counts and gauges as such"
+    )
+    arch: str = _setting(
+        "MONITORING_ARCHITECTURE", "x86_64", _arch, "architecture for estimated_cost where unknown"
+    )
+    workers: int = _setting("MONITORING_CONNECTIONS", 4, lambda t: max(1, int(t)), "parallel connections")
+    timeout: float = _setting("MONITORING_TIMEOUT", 10.0, _positive, "seconds to wait for one answer")
+    retry_seconds: float = _setting(
+        "MONITORING_RETRY_SECONDS", 60.0, _positive, "seconds of retries before a batch is spooled"
+    )
+    proxy: str = _setting("HTTPS_PROXY", "", str.strip, "proxy on the way to the site", secret=True)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings of an environment; what is not there has its default.
+
+        Raises:
+            InputError: a value cannot be used; it names the variable.
+        """
+        given: dict[str, Any] = {}
+        for item in fields(cls):
+            name, text = item.metadata["name"], environ.get(item.metadata["name"])
+            if text is None:
+                continue
+            try:
+                given[item.name] = item.metadata["convert"](text)
+            except ValueError as error:
+                shown = "" if not item.repr else f"{text[:60]!r}: "
+                raise InputError(
+                    f"{shown}{error}", where=name, hint=f"{name}: {item.metadata['meaning']}"
+                ) from None
+        return cls(**given)
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Name, default and meaning of every setting, in the order of the class."""
+    return [(f.metadata["name"], _shown(f.default), f.metadata["meaning"]) for f in fields(Settings)]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value) if value not in ((), None) else ""

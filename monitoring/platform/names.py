@@ -1,0 +1,150 @@
+"""Every metric that the forwarder makes itself: name, type, unit, and what it is made from.
+
+`docs/forwarder-metrics.md` shows this table, and dashboards and monitors rest on it.
+All are submitted as distributions; `count` says that the sum is what one asks for.
+Durations of `aws.lambda.enhanced.*` are in seconds and those of `aws.states.enhanced.*` in nanoseconds, as
+Datadog has them; our own names are in seconds.
+"""
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """One metric of the table. `family` is the line or event that it is made from."""
+
+    name: str
+    type: str
+    unit: str
+    family: str
+    meaning: str
+
+
+_REPORT, _LINES, _STATES, _STATUS, _SELF = (
+    "REPORT",
+    "Lambda",
+    "Step Functions log",
+    "status change",
+    "forwarder",
+)
+
+METRICS: tuple[Metric, ...] = (
+    Metric("aws.lambda.enhanced.invocations", "count", "invocation", _REPORT, "one for each REPORT"),
+    Metric("aws.lambda.enhanced.duration", "distribution", "second", _REPORT, "Duration"),
+    Metric("aws.lambda.enhanced.billed_duration", "distribution", "second", _REPORT, "Billed Duration"),
+    Metric(
+        "aws.lambda.enhanced.init_duration",
+        "distribution",
+        "second",
+        _REPORT,
+        "Init Duration, on cold starts",
+    ),
+    Metric("aws.lambda.enhanced.max_memory_used", "distribution", "megabyte", _REPORT, "Max Memory Used"),
+    Metric("aws.lambda.enhanced.memorysize", "distribution", "megabyte", _REPORT, "Memory Size"),
+    Metric(
+        "aws.lambda.enhanced.estimated_cost",
+        "distribution",
+        "dollar",
+        _REPORT,
+        "billed memory time and request",
+    ),
+    Metric(
+        "aws.lambda.enhanced.errors", "count", "error", _REPORT, "invocations that ended in error or time-out"
+    ),
+    Metric(
+        "aws.lambda.enhanced.timeouts", "count", "timeout", _LINES, "invocations that timed out, counted once"
+    ),
+    Metric(
+        "aws.lambda.enhanced.out_of_memory",
+        "count",
+        "error",
+        _LINES,
+        "invocations out of memory, counted once",
+    ),
+    Metric(
+        "stepscope.lambda.init_errors",
+        "count",
+        "error",
+        _LINES,
+        "INIT_REPORT with a status; phase, error_type",
+    ),
+    Metric(
+        "stepscope.lambda.restore_duration", "distribution", "second", _LINES, "Restore Duration of SnapStart"
+    ),
+    Metric("stepscope.lambda.restore_errors", "count", "error", _LINES, "RESTORE_REPORT with a status"),
+    Metric("aws.states.enhanced.execution.started", "count", "execution", _STATES, "ExecutionStarted"),
+    Metric("aws.states.enhanced.execution.succeeded", "count", "execution", _STATES, "ExecutionSucceeded"),
+    Metric(
+        "aws.states.enhanced.execution.failed", "count", "execution", _STATES, "ExecutionFailed; tag error"
+    ),
+    Metric("aws.states.enhanced.execution.timed_out", "count", "execution", _STATES, "ExecutionTimedOut"),
+    Metric("aws.states.enhanced.execution.aborted", "count", "execution", _STATES, "ExecutionAborted"),
+    Metric("aws.states.enhanced.execution.redriven", "count", "execution", _STATES, "ExecutionRedriven"),
+    Metric(
+        "aws.states.enhanced.execution.execution_time",
+        "distribution",
+        "nanosecond",
+        _STATES,
+        "start to end; tag status",
+    ),
+    Metric(
+        "aws.states.enhanced.state.entered", "count", "", _STATES, "…StateEntered; tags statename, statetype"
+    ),
+    Metric("aws.states.enhanced.state.exited", "count", "", _STATES, "…StateExited"),
+    Metric(
+        "aws.states.enhanced.state.failed", "count", "error", _STATES, "states left by an error; tag error"
+    ),
+    Metric(
+        "aws.states.enhanced.state.duration",
+        "distribution",
+        "nanosecond",
+        _STATES,
+        "entered to left; tag status",
+    ),
+    Metric("aws.states.enhanced.task.execution.task_started", "count", "", _STATES, "attempts that started"),
+    Metric(
+        "aws.states.enhanced.task.execution.task_succeeded", "count", "", _STATES, "attempts that succeeded"
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_failed", "count", "error", _STATES, "attempts that failed"
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_timed_out",
+        "count",
+        "timeout",
+        _STATES,
+        "attempts that timed out",
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_retried", "count", "", _STATES, "second and later attempts"
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_duration",
+        "distribution",
+        "nanosecond",
+        _STATES,
+        "scheduled to ended, one attempt",
+    ),
+    Metric("stepscope.execution.started", "count", "execution", _STATUS, "RUNNING"),
+    Metric("stepscope.execution.succeeded", "count", "execution", _STATUS, "SUCCEEDED"),
+    Metric("stepscope.execution.failed", "count", "execution", _STATUS, "FAILED"),
+    Metric("stepscope.execution.timed_out", "count", "execution", _STATUS, "TIMED_OUT"),
+    Metric("stepscope.execution.aborted", "count", "execution", _STATUS, "ABORTED"),
+    Metric(
+        "stepscope.execution.duration", "distribution", "second", _STATUS, "startDate to stopDate; tag status"
+    ),
+    Metric("stepscope.forwarder.events", "count", "event", _SELF, "log events read; tag kind"),
+    Metric("stepscope.forwarder.points", "count", "", _SELF, "points understood"),
+    Metric("stepscope.forwarder.points_late", "count", "", _SELF, "points Datadog will ignore; tag reason"),
+    Metric("stepscope.forwarder.spans", "count", "span", _SELF, "spans understood"),
+    Metric("stepscope.forwarder.logs", "count", "", _SELF, "log entries"),
+    Metric("stepscope.forwarder.refused", "count", "error", _SELF, "what was set aside; tag reason"),
+    Metric("stepscope.forwarder.batches", "count", "request", _SELF, "batches; tags kind, outcome"),
+    Metric("stepscope.forwarder.retries", "count", "request", _SELF, "requests sent again; tag reason"),
+    Metric(
+        "stepscope.forwarder.spooled", "count", "request", _SELF, "batches put into the spool; tag reason"
+    ),
+    Metric("stepscope.forwarder.redriven", "count", "request", _SELF, "batches sent from the spool"),
+    Metric("stepscope.forwarder.dead", "count", "request", _SELF, "entries moved to the dead letters"),
+    Metric("stepscope.forwarder.bytes", "count", "byte", _SELF, "bytes sent, compressed; tag kind"),
+    Metric("stepscope.forwarder.lag", "distribution", "second", _SELF, "oldest log event to its submission"),
+)
