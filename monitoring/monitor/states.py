@@ -1,0 +1,132 @@
+"""The states of a monitor's group, and the decision from one evaluation to the next state."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitoring.monitor.switches import DEFAULTS, Switches
+
+
+class State(StrEnum):
+    """What Datadog shows for a group, or for the whole monitor."""
+
+    OK = "OK"
+    WARN = "Warn"
+    ALERT = "Alert"
+    NO_DATA = "No Data"
+    UNKNOWN = "Unknown"
+
+
+SEVERITY = {State.OK: 1, State.UNKNOWN: 1.5, State.NO_DATA: 2, State.WARN: 3, State.ALERT: 4}
+"""Datadog's published order for composites; it also names the worst state of several groups."""
+
+
+def worst(states: "list[State]") -> State:
+    """The most severe of some states; No Data where there is none."""
+    return max(states, key=SEVERITY.__getitem__, default=State.NO_DATA)
+
+
+# --- what one evaluation found, as bits: a long history is an array of these
+
+CRITICAL = 1
+"""The value meets the critical threshold."""
+HOLD_CRITICAL = 2
+"""There is a critical_recovery, and the value does not meet it."""
+WARNING = 4
+"""The value meets the warning threshold."""
+HOLD_WARNING = 8
+"""There is a warning_recovery, and the value does not meet it."""
+EMPTY = 16
+"""The window holds no point."""
+SILENT = 32
+"""Nothing was received for no_data_timeframe."""
+AS_ZERO = 64
+"""The window holds no point, and the monitor counts: 0 was evaluated."""
+NO_VALUE = 128
+"""There are points, but every bucket is null (a division by zero, sides that never meet)."""
+PARTIAL = 256
+"""require_full_window, and the window is not full."""
+NEW_GROUP = 512
+"""The group is younger than new_group_delay."""
+
+SKIPPED = NO_VALUE | PARTIAL | NEW_GROUP
+
+
+class Rule(StrEnum):
+    """Why a group has its state: what decided at the evaluation."""
+
+    CRITICAL = "critical threshold"
+    HELD_CRITICAL = "held by critical_recovery"
+    WARNING = "warning threshold"
+    HELD_WARNING = "held by warning_recovery"
+    OK = "no threshold met"
+    KEPT = "no data: last known state"
+    RESOLVED_MISSING = "no data: on_missing_data resolve"
+    SHOWN_MISSING = "no data: on_missing_data"
+    TIMEFRAME = "no data: no_data_timeframe"
+    AUTO_RESOLVED = "no data: timeout_h"
+    DROPPED = "no data: group dropped"
+    NEVER = "no data yet"
+    SKIPPED_NULL = "skipped: every bucket is null"
+    SKIPPED_PARTIAL = "skipped: window not full"
+    SKIPPED_NEW = "skipped: new group"
+    CHECKS = "consecutive check results"
+    MEMBERS = "states of the members"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The options that decide about states; see `Options` for their source. Seconds where there is a time."""
+
+    grouped: bool = False
+    notify_no_data: bool = False
+    on_missing_data: str = ""
+    timeout: int = 0
+    retention: int = 86400
+    switches: Switches = DEFAULTS
+
+
+def decide(state: State | None, code: int, policy: Policy, evaluated: bool) -> tuple[State | None, Rule]:
+    """The state after an evaluation that found `code`; None: the group does not exist.
+
+    `evaluated` says whether the group has had a value before: only then can it alert on missing data.
+    """
+    if code & SKIPPED:
+        return state, _skip_rule(code)
+    if code & (EMPTY | SILENT):
+        return _missing(state, code, policy, evaluated)
+    if state is None and code & AS_ZERO:
+        return None, Rule.NEVER
+    return _thresholds(state, code, policy.switches)
+
+
+def _skip_rule(code: int) -> Rule:
+    if code & NEW_GROUP:
+        return Rule.SKIPPED_NEW
+    return Rule.SKIPPED_PARTIAL if code & PARTIAL else Rule.SKIPPED_NULL
+
+
+def _missing(state: State | None, code: int, policy: Policy, evaluated: bool) -> tuple[State | None, Rule]:
+    if state is None or not evaluated:
+        resolve = policy.on_missing_data == "resolve" and state is not None
+        return (State.OK, Rule.RESOLVED_MISSING) if resolve else (state, Rule.NEVER)
+    if policy.on_missing_data == "resolve":
+        return State.OK, Rule.RESOLVED_MISSING
+    if policy.on_missing_data.startswith("show"):
+        return State.NO_DATA, Rule.SHOWN_MISSING
+    if policy.notify_no_data and code & SILENT:
+        return State.NO_DATA, Rule.TIMEFRAME
+    return state, Rule.KEPT
+
+
+def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[State, Rule]:
+    """Critical first, then warning; a state once reached is left only where its recovery value allows it."""
+    if code & CRITICAL:
+        return State.ALERT, Rule.CRITICAL
+    held = code & HOLD_CRITICAL and (code & WARNING or not switches.leave_alert_below_warning)
+    if state is State.ALERT and held:
+        return State.ALERT, Rule.HELD_CRITICAL
+    if code & WARNING:
+        return State.WARN, Rule.WARNING
+    if state in (State.ALERT, State.WARN) and code & HOLD_WARNING:
+        return State.WARN, Rule.HELD_WARNING
+    return State.OK, Rule.OK

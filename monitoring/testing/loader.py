@@ -1,0 +1,186 @@
+"""From a `NAME.test.yaml` file to cases; every mistake with its file, line, column and what to write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.testing.cases import Case
+from monitoring.testing.document import DocumentError, Place, Problem, Reader
+from monitoring.testing.expectations import read_expectation
+from monitoring.testing.inputs import read_check, read_downtime, read_event, read_series
+from monitoring.testing.times import HINT, parse_duration, parse_moment
+
+SUFFIX = ".test.yaml"
+
+CASE_KEYS = (
+    "name",
+    "start",
+    "interval",
+    "until",
+    "series",
+    "checks",
+    "events",
+    "members",
+    "downtimes",
+    "switches",
+    "stand_in",
+    "known_groups",
+    "expect",
+)
+FILE_KEYS = ("monitor", *CASE_KEYS, "tests")
+_BELONGS = dict.fromkeys(CASE_KEYS, "the case, further left") | {
+    "monitor": "the file, at its left edge",
+    "tests": "the file, at its left edge",
+    **dict.fromkeys(("metric", "type", "tags", "host", "values", "every"), "an item of series"),
+    **dict.fromkeys(("at", "state", "value", "never", "always", "group", "handles"), "an item of expect"),
+}
+
+
+def load(path: Path, shown: str | None = None) -> list[Case]:
+    """The cases of a file.
+
+    Raises:
+        DocumentError: all that is wrong in it.
+        InputError: it cannot be read.
+    """
+    file = shown or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem(Place(file, 1), f"cannot be read: {error}")
+        raise DocumentError([problem]) from error
+    return loads(text, file, path.name.removesuffix(SUFFIX))
+
+
+def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case]:
+    """The cases of a text; `key` is the monitor's key where the text does not name one."""
+    reader = Reader(file)
+    root = reader.parse(text)
+    cases = _file(reader, root, key) if root is not None else []
+    if root is None:
+        reader.problems.append(Problem(Place(file, 1), "the file is empty", "write series: and expect:"))
+    if reader.problems:
+        raise DocumentError(reader.problems)
+    return cases
+
+
+def _file(reader: Reader, root: yaml.Node, key: str) -> list[Case]:
+    entries = reader.mapping(root, "a monitor test", FILE_KEYS, _belongs(FILE_KEYS))
+    monitor: str | Mapping[str, Any] = key
+    place = None
+    if "monitor" in entries:
+        node = entries.pop("monitor")
+        place = reader.place(node)
+        inline = isinstance(node, yaml.MappingNode)
+        monitor = reader.plain(node) if inline else reader.text(node, "monitor") or key
+    shared = _Case(reader, root, monitor, place)
+    tests = entries.pop("tests", None)
+    if tests is None:
+        return [shared.read(entries)]
+    if "expect" in entries:
+        reader.wrong(entries["expect"], "expect beside tests", "move it into one of the tests")
+    base = shared.read(entries, complete=False)
+    nodes = reader.items(tests, "tests", "- name: …")
+    if not nodes:
+        reader.wrong(tests, "tests is empty", "write a case: - name: … with series and expect")
+    return [_one(reader, node, base, monitor, place) for node in nodes]
+
+
+def _one(reader: Reader, node: yaml.Node, base: Case, monitor: Any, place: Place | None) -> Case:
+    entries = reader.mapping(node, "a case", CASE_KEYS, _belongs(CASE_KEYS))
+    return _Case(reader, node, monitor, place, base).read(entries)
+
+
+def _belongs(known: tuple[str, ...]) -> dict[str, str]:
+    return {key: where for key, where in _BELONGS.items() if key not in known}
+
+
+class _Case:
+    """Reads the keys of one case, on top of what the file says for all."""
+
+    def __init__(
+        self, reader: Reader, node: yaml.Node, monitor: Any, place: Place | None, base: Case | None = None
+    ) -> None:
+        self.reader = reader
+        self.node = node
+        blank = Case("", reader.place(node), monitor, (), monitor_place=place)
+        self.base = replace(base, place=reader.place(node)) if base else blank
+        self.interval = 60
+
+    def read(self, entries: dict[str, yaml.Node], complete: bool = True) -> Case:
+        """The case; `complete` cases need an expectation."""
+        if "interval" in entries:
+            self.interval = self._duration(entries["interval"], "interval") or 60
+        elif self.base.series:
+            self.interval = self.base.series[0].every
+        given: dict[str, Any] = {}
+        for key, node in entries.items():
+            if key in _READERS:
+                given[key] = _READERS[key](self, node)
+        if "expect" in entries:
+            given["expectations"] = self._expectations(entries["expect"])
+        elif complete:
+            hint = "add expect: with at least one item, such as - never: Alert"
+            self.reader.wrong(self.node, "nothing is expected, so nothing would be tested", hint)
+        for key in ("series", "checks", "events", "downtimes"):
+            given[key] = (*getattr(self.base, key), *given.get(key, ()))
+        for key in ("members", "switches", "stand_in"):
+            given[key] = {**getattr(self.base, key), **given.get(key, {})}
+        return replace(self.base, **{key: value for key, value in given.items() if value is not None})
+
+    def _duration(self, node: yaml.Node, what: str) -> int | None:
+        text = self.reader.text(node, what)
+        seconds = parse_duration(text) if text is not None else None
+        if text is not None and not seconds:
+            self.reader.wrong(node, f"{what} is {text!r}, which is no length of time", HINT)
+        return seconds
+
+    def _start(self, node: yaml.Node) -> int | None:
+        text = self.reader.text(node, "start")
+        moment = parse_moment(text) if text is not None else None
+        if text is not None and moment is None:
+            self.reader.wrong(node, f"start is {text!r}, which is no time", "write 2026-03-01T00:00:00Z")
+        return moment
+
+    def _list(self, node: yaml.Node, what: str, example: str, read: Callable[..., Any]) -> tuple[Any, ...]:
+        nodes = self.reader.items(node, what, example)
+        found = [read(self.reader, each, self.interval) for each in nodes]
+        return tuple(each for each in found if each is not None)
+
+    def _expectations(self, node: yaml.Node) -> tuple[Any, ...]:
+        nodes = self.reader.items(node, "expect", "- at: 12m")
+        if isinstance(node, yaml.SequenceNode) and not nodes:
+            self.reader.wrong(node, "expect is empty, so nothing would be tested", "write - never: Alert")
+        found = [read_expectation(self.reader, each) for each in nodes]
+        return tuple(each for each in found if each is not None)
+
+    def _members(self, node: yaml.Node) -> dict[str, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            self.reader.wrong(node, "members maps each name in the query to a monitor", "write 1234: its-key")
+            return {}
+        return {str(key.value): self.reader.plain(value) for key, value in node.value}
+
+    def _plain_mapping(self, node: yaml.Node) -> dict[str, Any]:
+        value = self.reader.plain(node)
+        if isinstance(value, dict):
+            return {str(key): each for key, each in value.items()}
+        self.reader.wrong(node, "this is written as name: value")
+        return {}
+
+
+_READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {
+    "name": lambda case, node: case.reader.text(node, "name"),
+    "start": lambda case, node: case._start(node),
+    "until": lambda case, node: case._duration(node, "until"),
+    "series": lambda case, node: case._list(node, "series", "- metric: …", read_series),
+    "checks": lambda case, node: case._list(node, "checks", "- check: …", read_check),
+    "events": lambda case, node: case._list(node, "events", "- at: 5m", read_event),
+    "downtimes": lambda case, node: case._list(node, "downtimes", '- scope: "*"', read_downtime),
+    "members": lambda case, node: case._members(node),
+    "switches": lambda case, node: case._plain_mapping(node),
+    "stand_in": lambda case, node: case._plain_mapping(node),
+    "known_groups": lambda case, node: case.reader.boolean(node, "known_groups"),
+}

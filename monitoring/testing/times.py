@@ -1,0 +1,50 @@
+"""Lengths and moments as a monitor test writes them: `90s`, `12m`, `1h30m`, `2026-03-01T00:00:00Z`."""
+
+import re
+from datetime import UTC, datetime
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+|0")
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+
+HINT = "write a length like 30s, 12m, 1h30m or 2d"
+
+
+def parse_duration(text: str) -> int | None:
+    """Whole seconds, or None where `text` is no length of time."""
+    if not _DURATION.fullmatch(text.strip()):
+        return None
+    seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
+    return int(seconds) if seconds == int(seconds) else None
+
+
+def parse_moment(text: str) -> int | None:
+    """Seconds since the epoch of an ISO 8601 time (UTC unless it says otherwise) or of epoch seconds."""
+    text = text.strip()
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(moment.timestamp())
+
+
+def show_duration(seconds: float) -> str:
+    """`1h30m` for 5400: the notation of tests, the other way round."""
+    seconds = int(seconds)
+    if seconds == 0:
+        return "0m"
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return sign + "".join(parts)
+
+
+def show_moment(epoch: float) -> str:
+    """`2026-03-01T00:12:00Z`."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
