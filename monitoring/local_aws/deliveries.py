@@ -1,0 +1,220 @@
+"""Asynchronous invocations: what CloudWatch Logs, EventBridge and `Event` invocations hand to a function.
+
+Log events of one stream that wait for the same function go together in one delivery; a failed delivery is
+tried twice more, as Lambda does (after 1 and 2 seconds of state machine time, where AWS waits 1 and 2
+minutes), and what failed three times is kept as undelivered. Nothing is dropped without being counted.
+"""
+
+import base64
+import gzip
+import heapq
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+RETRY_SECONDS = (1.0, 2.0)
+LINGER_SECONDS = 0.05
+"""How long the first log event of a delivery waits for more of its stream."""
+
+BATCH_BYTES = 1_000_000
+"""Log events of a delivery, before compression: AWS sends at most 1 MB of them to a function."""
+
+_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What a function never took: three attempts failed, or the embedded AWS closed before."""
+
+    function: str
+    source: str
+    events: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Counters of what was sent asynchronously.
+
+    `events` and `delivered` count log events, and one for each other event; `deliveries` are attempts that
+    succeeded, `failures` attempts that failed; `pending` are events that still wait or are under way.
+    """
+
+    events: int = 0
+    delivered: int = 0
+    deliveries: int = 0
+    failures: int = 0
+    pending: int = 0
+    undelivered: tuple[Undelivered, ...] = ()
+
+
+@dataclass(slots=True)
+class _Job:
+    function: str
+    source: str
+    payload: Callable[[], bytes]
+    events: int = 1
+    size: int = 0
+    attempt: int = 0
+    log_events: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Activity:
+    """How much is under way; `drain` waits for nothing to be."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        self.change(1)
+
+    def __exit__(self, *_: object) -> None:
+        self.change(-1)
+
+    def change(self, by: int) -> None:
+        """Counts up what begins, down what has ended together with all that it caused."""
+        with self._condition:
+            self._count += by
+            self._condition.notify_all()
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Whether nothing was under way at some moment before the time was up."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._count == 0, seconds)
+
+
+class AsyncInvoker:
+    """The queue in front of functions that are invoked asynchronously.
+
+    Args:
+        invoke: runs a function on a payload and gives its error, empty if it succeeded.
+        activity: where jobs are counted until they are done with.
+        owner: the account that payloads name.
+        speed: retries wait for `RETRY_SECONDS / speed`.
+    """
+
+    def __init__(
+        self, invoke: Callable[[str, bytes], str], activity: Activity, owner: str, speed: float = 1.0
+    ) -> None:
+        self._invoke = invoke
+        self._activity = activity
+        self._owner = owner
+        self._speed = speed
+        self._changed = threading.Condition()
+        self._queue: list[tuple[float, int, _Job]] = []
+        self._order = itertools.count()
+        self._open: dict[tuple[str, str, str, str], _Job] = {}
+        self._sum = {"events": 0, "delivered": 0, "deliveries": 0, "failures": 0, "pending": 0}
+        self._undelivered: list[Undelivered] = []
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"async invocations {n}", daemon=True)
+            for n in range(_THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, function: str, payload: bytes, source: str) -> None:
+        """Queues one event for a function (name or ARN)."""
+        self._add(_Job(function, source, lambda: payload), delay=0.0)
+
+    def send_log_events(
+        self, function: str, filter_name: str, log_group: str, log_stream: str, events: list[dict[str, Any]]
+    ) -> None:
+        """Queues log events (`id`, `timestamp`, `message`) for a subscriber, with others of their stream."""
+        key = (function, filter_name, log_group, log_stream)
+        size = sum(len(event["message"]) + 26 for event in events)
+        with self._changed:
+            job = self._open.get(key)
+            if job is not None and job.size + size <= BATCH_BYTES:
+                job.log_events.extend(events)
+                job.size += size
+                job.events += len(events)
+                self._sum["events"] += len(events)
+                self._sum["pending"] += len(events)
+                return
+            job = _Job(function, f"log group {log_group}", bytes, len(events), size, log_events=list(events))
+            job.payload = lambda: self._log_payload(filter_name, log_group, log_stream, job.log_events)
+            self._open[key] = job
+            self._add(job, LINGER_SECONDS)
+
+    def counters(self) -> Deliveries:
+        """What was sent until now."""
+        with self._changed:
+            return Deliveries(**self._sum, undelivered=tuple(self._undelivered))
+
+    def close(self) -> None:
+        """Ends the threads; what still waits is counted as undelivered."""
+        with self._changed:
+            self._closed = True
+            waiting, self._queue = self._queue, []
+            for _, _, job in waiting:
+                self._give_up(job, "the embedded AWS was closed")
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _log_payload(self, filter_name: str, group: str, stream: str, events: list[dict[str, Any]]) -> bytes:
+        data = {
+            "messageType": "DATA_MESSAGE",
+            "owner": self._owner,
+            "logGroup": group,
+            "logStream": stream,
+            "subscriptionFilters": [filter_name],
+            "logEvents": events,
+        }
+        packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), compresslevel=1)
+        return json.dumps({"awslogs": {"data": base64.b64encode(packed).decode()}}).encode()
+
+    def _add(self, job: _Job, delay: float) -> None:
+        self._activity.change(1)
+        with self._changed:
+            self._sum["events"] += job.events
+            self._sum["pending"] += job.events
+            if self._closed:
+                self._give_up(job, "the embedded AWS was closed")
+            else:
+                self._push(job, delay)
+
+    def _push(self, job: _Job, delay: float) -> None:
+        heapq.heappush(self._queue, (time.monotonic() + delay, next(self._order), job))
+        self._changed.notify()
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            error = self._invoke(job.function, job.payload())
+            with self._changed:
+                self._sum["failures" if error else "deliveries"] += 1
+                if not error:
+                    self._sum["delivered"] += job.events
+                    self._done(job)
+                elif job.attempt < len(RETRY_SECONDS) and not self._closed:
+                    self._push(job, RETRY_SECONDS[job.attempt] / self._speed)
+                    job.attempt += 1
+                else:
+                    self._give_up(job, error)
+
+    def _take(self) -> _Job | None:
+        """The next job that is due; None when closed."""
+        with self._changed:
+            while not self._closed:
+                left = self._queue[0][0] - time.monotonic() if self._queue else None
+                if left is not None and left <= 0:
+                    job = heapq.heappop(self._queue)[2]
+                    self._open = {key: other for key, other in self._open.items() if other is not job}
+                    return job
+                self._changed.wait(left)
+        return None
+
+    def _give_up(self, job: _Job, error: str) -> None:
+        self._undelivered.append(Undelivered(job.function, job.source, job.events, error))
+        self._done(job)
+
+    def _done(self, job: _Job) -> None:
+        self._sum["pending"] -= job.events
+        self._activity.change(-1)

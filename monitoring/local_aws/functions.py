@@ -1,0 +1,142 @@
+"""The execution environments of Lambda functions: which exist, which is free, and that all of them end."""
+
+import contextlib
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from monitoring.local_aws.invocation import Environment, FunctionSettings, Invocation, PutLines, invoke
+from monitoring.local_aws.sandbox import Sandbox
+
+
+class Functions:
+    """The execution environments of all functions of one embedded AWS.
+
+    Args:
+        put: where lines go.
+        environment: variables that every worker gets (the endpoint above all).
+        max_workers: workers a function may have at once; a further invocation waits for one (AWS would start
+            more).
+    """
+
+    def __init__(self, put: PutLines, environment: dict[str, str], max_workers: int = 8) -> None:
+        self._put = put
+        self._environment = environment
+        self._max_workers = max_workers
+        self._changed = threading.Condition()
+        self._idle: dict[str, list[Environment]] = {}
+        self._busy: dict[str, list[Environment]] = {}
+        self._closed = False
+
+    def invoke(self, settings: FunctionSettings, event: bytes) -> Invocation:
+        """Runs the handler on an event (JSON), in an idle worker or a new one."""
+        with self._acquired(settings) as environment:
+            environment.lines.clear()
+            return invoke(environment, event, self._open)
+
+    def workers(self) -> dict[str, int]:
+        """How many worker processes each function has now."""
+        with self._changed:
+            both = [*self._idle.items(), *self._busy.items()]
+            return {name: sum(len(envs) for key, envs in both if key == name) for name, _ in both}
+
+    def close(self) -> None:
+        """Kills every worker; invocations that run end as if their process had been killed."""
+        with self._changed:
+            self._closed = True
+            environments = [e for pool in (self._idle, self._busy) for envs in pool.values() for e in envs]
+            self._idle.clear()
+            self._changed.notify_all()
+        for environment in environments:
+            self._discard(environment)
+
+    def _open(self, environment: Environment) -> Sandbox:
+        """A new process for the environment."""
+        settings = environment.settings
+        variables = {**self._environment, **_variables(settings, environment.log_stream)}
+        with self._changed:
+            if self._closed:
+                raise RuntimeError(f"the embedded AWS is closed; {settings.name} cannot run")
+            environment.sandbox = Sandbox(
+                settings.handler, variables, settings.code, settings.memory_mb, environment.write
+            )
+        return environment.sandbox
+
+    @contextlib.contextmanager
+    def _acquired(self, settings: FunctionSettings) -> Iterator[Environment]:
+        environment = self._acquire(settings)
+        try:
+            yield environment
+        finally:
+            self._release(environment)
+
+    def _acquire(self, settings: FunctionSettings) -> Environment:
+        stale: list[Environment] = []
+        with self._changed:
+            idle = self._idle.setdefault(settings.name, [])
+            busy = self._busy.setdefault(settings.name, [])
+            while not idle and len(busy) >= self._max_workers and not self._closed:
+                self._changed.wait()
+            while idle and not _usable(idle[-1], settings):
+                stale.append(idle.pop())
+            environment = idle.pop() if idle else Environment(settings, _stream_name(), self._put)
+            busy.append(environment)
+        for old in stale:
+            self._discard(old)
+        return environment
+
+    def _release(self, environment: Environment) -> None:
+        name = environment.settings.name
+        with self._changed:
+            self._busy[name].remove(environment)
+            reusable = not self._closed and _usable(environment, environment.settings)
+            if reusable:
+                self._idle[name].append(environment)
+            self._changed.notify()
+        if not reusable:
+            self._discard(environment)
+
+    def _discard(self, environment: Environment) -> None:
+        sandbox = environment.sandbox
+        if sandbox is None:
+            return
+        with self._changed:
+            in_use = any(environment in envs for envs in self._busy.values())
+        if in_use:
+            sandbox.signal_kill()  # the thread that waits for it sees its end and closes it
+        else:
+            sandbox.close()
+
+
+def _usable(environment: Environment, settings: FunctionSettings) -> bool:
+    sandbox = environment.sandbox
+    return environment.settings == settings and sandbox is not None and sandbox.running()
+
+
+def _stream_name() -> str:
+    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+
+
+def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:
+    """The environment variables that Lambda defines, and the function's own."""
+    level = {"AWS_LAMBDA_LOG_LEVEL": "INFO"} if settings.log_format == "JSON" else {}
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": settings.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": settings.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_LOG_FORMAT": settings.log_format,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+        "LAMBDA_TASK_ROOT": str(settings.code),
+        "PYTHONPATH": str(settings.code),
+        "TZ": ":UTC",
+        "LANG": "en_US.UTF-8",
+        **level,
+        **dict(settings.environment),
+    }

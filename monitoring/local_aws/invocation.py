@@ -1,0 +1,183 @@
+"""One invocation of a function: what its worker is told, what it came to, and what the log says of it."""
+
+import json
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from monitoring.local_aws.output import Line
+from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
+from monitoring.local_aws.sandbox import Outcome, Sandbox
+
+INIT_SECONDS = 10.0
+"""AWS gives an on-demand function ten seconds to initialise, then tries again within its own timeout."""
+
+RESPONSE_BYTES = 6_291_556
+"""The largest response Lambda takes."""
+
+PutLines = Callable[[str, str, list[Line]], None]
+"""`(log_group, log_stream, lines)`: writes to CloudWatch Logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSettings:
+    """What a function is deployed as; sandboxes of other settings are not used again."""
+
+    name: str
+    arn: str
+    handler: str
+    code: Path
+    timeout: float = 3.0
+    memory_mb: int = 128
+    environment: tuple[tuple[str, str], ...] = ()
+    log_format: str = "Text"
+    region: str = "us-east-1"
+
+    @property
+    def log_group(self) -> str:
+        """Where Lambda writes the function's lines."""
+        return f"/aws/lambda/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What an invocation gave; `function_error` is `Unhandled`, as Lambda says, or empty."""
+
+    request_id: str
+    payload: bytes
+    function_error: str
+    log_stream: str
+    log_tail: str
+
+
+@dataclass(slots=True)
+class Environment:
+    """An execution environment: its log stream, its process, and the lines of the present invocation."""
+
+    settings: FunctionSettings
+    log_stream: str
+    put: PutLines
+    sandbox: Sandbox | None = None
+    lines: list[Line] = field(default_factory=list)
+
+    def write(self, lines: list[Line]) -> None:
+        """Writes to the environment's log stream."""
+        self.lines.extend(lines)
+        self.put(self.settings.log_group, self.log_stream, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """How an outcome is told: to the caller (`payload`), in the report, and in a line of its own (`said`)."""
+
+    payload: bytes
+    status: Literal["", "timeout", "error"] = ""
+    error_type: str = ""
+    said: str = ""
+
+
+def invoke(
+    environment: Environment, event: bytes, open_sandbox: Callable[[Environment], Sandbox]
+) -> Invocation:
+    """Runs the handler once; `open_sandbox` starts a process for an environment that has none."""
+    settings, request_id = environment.settings, str(uuid.uuid4())
+    lines = PLATFORM_LINES[settings.log_format]
+    init_ms, failed = (None, None) if environment.sandbox else _initialise(environment, open_sandbox)
+    sandbox = environment.sandbox
+    assert sandbox is not None  # noqa: S101  for the type checker: _initialise opened it
+    environment.write(lines.start(request_id, settings.arn))
+    outcome, duration_ms = (failed, 0.0) if failed else _run(sandbox, settings, request_id, event)
+    verdict = _verdict(outcome, request_id, settings.timeout)
+    if outcome.kind not in {"response", "error"}:
+        sandbox.kill()
+    if outcome.kind == "timeout":
+        duration_ms = settings.timeout * 1000
+        environment.write(lines.timed_out(request_id, settings.timeout))
+    if verdict.said:
+        environment.write(lines.exited(request_id, verdict.said))
+    peak = settings.memory_mb if outcome.kind == "memory" else min(sandbox.peak_mb, settings.memory_mb)
+    usage = Usage(duration_ms, settings.memory_mb, peak, init_ms, verdict.status, verdict.error_type)
+    environment.write(lines.end(request_id, usage))
+    error = "Unhandled" if verdict.status else ""
+    tail = "\n".join(line.message for line in environment.lines)[-4096:]
+    return Invocation(request_id, verdict.payload, error, environment.log_stream, tail)
+
+
+def _initialise(
+    environment: Environment, open_sandbox: Callable[[Environment], Sandbox]
+) -> tuple[float | None, Outcome | None]:
+    """Init time of a cold start, or the outcome of one that failed: twice, for AWS tries again."""
+    settings, lines = environment.settings, PLATFORM_LINES[environment.settings.log_format]
+    environment.write(
+        lines.init_start(region=settings.region, function=settings.name, stream=environment.log_stream)
+    )
+    outcome = Outcome("exit")
+    for phase, seconds in (("init", INIT_SECONDS), ("invoke", settings.timeout)):
+        if environment.sandbox is not None:
+            environment.sandbox.close()
+        began = time.perf_counter()
+        outcome = open_sandbox(environment).wait(seconds)
+        init_ms = (time.perf_counter() - began) * 1000
+        if outcome.kind == "next":
+            return init_ms, None
+        verdict = _verdict(outcome, "", seconds)
+        environment.write(lines.init_report(phase, init_ms, verdict.status, verdict.error_type))
+    return None, outcome
+
+
+def _run(
+    sandbox: Sandbox, settings: FunctionSettings, request_id: str, event: bytes
+) -> tuple[Outcome, float]:
+    """What the handler came to, and after how many milliseconds."""
+    trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
+    headers = {
+        "Lambda-Runtime-Aws-Request-Id": request_id,
+        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + settings.timeout) * 1000)),
+        "Lambda-Runtime-Invoked-Function-Arn": settings.arn,
+        "Lambda-Runtime-Trace-Id": trace,
+    }
+    began = time.perf_counter()
+    sandbox.send(event, headers)
+    outcome = sandbox.wait(settings.timeout)
+    duration_ms = (time.perf_counter() - began) * 1000
+    if outcome.kind in {"response", "error"}:
+        # The runtime client asks for the next event at once: when it has, the worker can be used again.
+        sandbox.wait(1.0)
+    return outcome, duration_ms
+
+
+def _verdict(outcome: Outcome, request_id: str, timeout: float) -> _Verdict:
+    if outcome.kind == "response" and len(outcome.body) <= RESPONSE_BYTES:
+        return _Verdict(outcome.body)
+    if outcome.kind == "response":
+        message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes)."
+        return _Verdict(
+            _error("Function.ResponseSizeTooLarge", message), "error", "Function.ResponseSizeTooLarge"
+        )
+    if outcome.kind == "error":
+        return _Verdict(outcome.body, "error")
+    if outcome.kind == "init_error":
+        return _Verdict(outcome.body, "error", outcome.error_type)
+    if outcome.kind == "timeout":
+        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+        return _Verdict(_error("Sandbox.Timedout", message), "timeout")
+    why = _why(outcome)
+    payload = _error("Runtime.ExitError", f"RequestId: {request_id} Error: {why}")
+    kind = "Runtime.OutOfMemory" if outcome.kind == "memory" else "Runtime.ExitError"
+    return _Verdict(payload, "error", kind, why)
+
+
+def _why(outcome: Outcome) -> str:
+    code = -signal.SIGKILL if outcome.kind == "memory" else outcome.exit_code
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    how = f"exit status {code}" if code > 0 else f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+    return f"Runtime exited with error: {how}"
+
+
+def _error(kind: str, message: str) -> bytes:
+    return json.dumps({"errorType": kind, "errorMessage": message}, separators=(",", ":")).encode()

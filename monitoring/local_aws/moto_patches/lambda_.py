@@ -1,0 +1,72 @@
+"""Patches of moto's Lambda and EventBridge: functions run, and are invoked by rules."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring.local_aws.moto_patches.patch import Host, Patch
+
+
+def _invoke(_: Any, host: Host) -> Any:
+    def invoke(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
+        payload = body.encode() if isinstance(body, str) else body
+        payload = payload or b"{}"
+        kind = (request_headers or {}).get("X-Amz-Invocation-Type", "RequestResponse")
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            host.invoke_later(self.function_arn, payload, "Event invocation")
+            return b""
+        done = host.invoke_function(self, payload)
+        if done.function_error:
+            response_headers["x-amz-function-error"] = done.function_error
+        response_headers["x-amz-executed-version"] = "$LATEST"
+        response_headers["x-amzn-RequestId"] = done.request_id
+        response_headers["x-amz-log-result"] = base64.b64encode(done.log_tail.encode()).decode()
+        return done.payload
+
+    return invoke
+
+
+def _send_to_targets(original: Any, host: Host) -> Any:
+    def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        functions = [target for target in self.targets if ":lambda:" in target["Arn"]]
+        others = [target for target in self.targets if ":lambda:" not in target["Arn"]]
+        if self.state == "ENABLED" and self.event_pattern.matches_event(original_event):
+            for target in functions:
+                payload = target.get("Input") or json.dumps(_as_delivered(original_event))
+                host.invoke_later(target["Arn"], payload.encode(), f"EventBridge rule {self.name}")
+        everything, self.targets = self.targets, others
+        try:
+            original(self, original_event, transform_input)
+        finally:
+            self.targets = everything
+
+    return send_to_targets
+
+
+def _as_delivered(event: Any) -> dict[str, Any]:
+    """The event as targets get it: moto's time is a number, and it adds keys of its own."""
+    keys = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+    delivered = {key: event[key] for key in keys if key in event}
+    if isinstance(delivered.get("time"), int | float):
+        delivered["time"] = f"{datetime.fromtimestamp(delivered['time'], UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return delivered
+
+
+PATCHES = (
+    Patch(
+        "moto.awslambda.models:LambdaFunction.invoke",
+        "moto needs a container engine to run a handler, waits for Event invocations too, and calls an "
+        "exception of the handler Handled where Lambda says Unhandled",
+        _invoke,
+        ("self", "body", "request_headers", "response_headers"),
+    ),
+    Patch(
+        "moto.events.models:Rule.send_to_targets",
+        "moto raises NotImplementedError for a rule whose target is a function",
+        _send_to_targets,
+        ("self", "original_event", "transform_input"),
+    ),
+)

@@ -1,0 +1,88 @@
+"""Patches of moto's CodeBuild and CloudFront: what takes time on AWS takes time."""
+
+import json
+import time
+from typing import Any
+
+from monitoring.local_aws.moto_patches.patch import Host, Patch
+
+INVALIDATION_SECONDS = 10.0
+"""State machine time until a CloudFront invalidation is completed."""
+
+
+def _start_build(original: Any, host: Host) -> Any:
+    def start_build(self: Any) -> Any:
+        answer = original(self)
+        build = answer.result["build"]
+        project = self.codebuild_backend.codebuild_projects[build["projectName"]].project_metadata
+        host.start_build(build, json.loads(self.body or "{}"), project)
+        return answer
+
+    return start_build
+
+
+def _batch_get_builds(_: Any, __: Host) -> Any:
+    def batch_get_builds(self: Any, ids: list[str]) -> list[dict[str, Any]]:
+        builds = [build for history in self.build_metadata_history.values() for build in history]
+        return [build for build in builds if build["id"] in ids]
+
+    return batch_get_builds
+
+
+def _stop_build(_: Any, host: Host) -> Any:
+    def stop_build(self: Any, build_id: str) -> Any:
+        host.stop_build(build_id)
+        return next(iter(self.batch_get_builds([build_id])), None)
+
+    return stop_build
+
+
+def _invalidation_init(original: Any, _: Host) -> Any:
+    def init(self: Any, distribution: Any, paths: list[str], caller_ref: str) -> None:
+        self.made = time.monotonic()
+        original(self, distribution, paths, caller_ref)
+
+    return init
+
+
+def _invalidation_get(original: Any, host: Host) -> Any:
+    def get(self: Any, name: str) -> Any:
+        if name != "status":
+            return original(self, name)
+        over = time.monotonic() - self.made >= INVALIDATION_SECONDS / host.speed
+        return "Completed" if over else "InProgress"
+
+    return get
+
+
+PATCHES = (
+    Patch(
+        "moto.codebuild.responses:CodeBuildResponse.start_build",
+        "moto runs no build, and drops environmentVariablesOverride and buildspecOverride",
+        _start_build,
+        ("self",),
+    ),
+    Patch(
+        "moto.codebuild.models:CodeBuildBackend.batch_get_builds",
+        "moto's builds have succeeded as soon as one asks",
+        _batch_get_builds,
+        ("self", "ids"),
+    ),
+    Patch(
+        "moto.codebuild.models:CodeBuildBackend.stop_build",
+        "the build that runs has to be ended",
+        _stop_build,
+        ("self", "build_id"),
+    ),
+    Patch(
+        "moto.cloudfront.models:Invalidation.__init__",
+        "the time at which an invalidation began",
+        _invalidation_init,
+        ("self", "distribution", "paths", "caller_ref"),
+    ),
+    Patch(
+        "moto.cloudfront.models:Invalidation.__getattribute__",
+        "moto's invalidations are completed at once, in a word (COMPLETED) that CloudFront does not use",
+        _invalidation_get,
+    ),
+)

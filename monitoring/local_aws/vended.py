@@ -1,0 +1,90 @@
+"""What Step Functions tells the outside: its log events and its status change events, as AWS writes them."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
+VALIDATION_MESSAGE = (
+    "Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs "
+    "while creating a subscription."
+)
+PAYLOAD_BYTES = 248 * 1024
+"""An input or output that is longer when escaped is cut in the log."""
+
+_PAYLOADS = (("input", "inputDetails"), ("output", "outputDetails"))
+
+
+def stream_name(state_machine: str, when: datetime, part: str) -> str:
+    """`states/NAME/2022-11-10-15-50/7851b2d9`."""
+    return f"states/{state_machine}/{when:%Y-%m-%d-%H-%M}/{part}"
+
+
+def log_message(history_log: dict[str, Any], *, redrive_count: int = 0) -> tuple[int, str]:
+    """The time in milliseconds and the text of the log event of a history event.
+
+    Args:
+        history_log: `id`, `type`, `details` (the event's own `*EventDetails`, absent where it has none),
+            `previous_event_id`, `event_timestamp` (ISO 8601 or a datetime) and `execution_arn`.
+        redrive_count: how often the execution was redriven.
+    """
+    when = history_log["event_timestamp"]
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    milliseconds = round(when.timestamp() * 1000)
+    line = {
+        "id": str(history_log["id"]),
+        "type": str(getattr(history_log["type"], "value", history_log["type"])),
+        "details": _cut_payloads(dict(history_log.get("details") or {})),
+        "previous_event_id": str(history_log["previous_event_id"]),
+        "event_timestamp": str(milliseconds),
+        "execution_arn": history_log["execution_arn"],
+        "redrive_count": str(redrive_count),
+    }
+    return milliseconds, json.dumps(line, separators=(",", ":"), default=str, ensure_ascii=False)
+
+
+def _cut_payloads(details: dict[str, Any]) -> dict[str, Any]:
+    for key, note in _PAYLOADS:
+        text = details.get(key)
+        if isinstance(text, str) and len(json.dumps(text)) > PAYLOAD_BYTES:
+            while len(json.dumps(text)) > PAYLOAD_BYTES:
+                text = text[: len(text) - max(1, (len(json.dumps(text)) - PAYLOAD_BYTES) // 2)]
+            details |= {key: text, note: {"truncated": True}}
+    return details
+
+
+def status_change_event(execution: Any, status: str) -> dict[str, Any]:
+    """The EventBridge event of a moto execution whose status is now `status` (RUNNING, SUCCEEDED, …)."""
+    ended = status != "RUNNING"
+    output = json.dumps(execution.output, separators=(",", ":")) if status == "SUCCEEDED" else None
+    detail = {
+        "executionArn": execution.exec_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": status,
+        "startDate": _milliseconds(execution.start_date),
+        "stopDate": _milliseconds(execution.stop_date) if ended else None,
+        "input": json.dumps(execution.input_data, separators=(",", ":")),
+        "inputDetails": {"included": True},
+        "output": output,
+        "outputDetails": None if output is None else {"included": True},
+    }
+    if status in {"FAILED", "TIMED_OUT", "ABORTED"}:
+        detail |= {"error": execution.error, "cause": execution.cause}
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": execution.account_id,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": execution.region_name,
+        "resources": [execution.exec_arn],
+        "detail": detail,
+    }
+
+
+def _milliseconds(when: datetime) -> int:
+    return round(when.timestamp() * 1000)
