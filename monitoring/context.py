@@ -1,0 +1,32 @@
+"""What this call is: its trigger, its place in a state machine, whether it is a cold start, its trace."""
+
+from __future__ import annotations
+
+from monitoring import current
+from monitoring.identity import Identity, identity_of
+from monitoring.process import process
+from monitoring.triggers import NAMES as TRIGGERS
+from monitoring.triggers import Trigger, describe, trigger_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "TRIGGERS",
+    "Identity",
+    "Trigger",
+    "current_trace",
+    "describe",
+    "identity_of",
+    "process",
+    "trigger_of",
+]
+
+
+def current_trace() -> tuple[str, str] | None:
+    """The trace id (32 hex digits) and span id (16) of the running code; None outside a call."""
+    span: Any = current.anywhere()
+    if span is None or span.call is None:
+        return None
+    return span.call.high.zfill(16) + span.call.trace_id, span.span_id

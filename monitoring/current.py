@@ -1,0 +1,62 @@
+"""Which span, and so which call, the running code belongs to: safe in async code and in threads."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextvars import ContextVar, Token
+    from typing import Any
+
+    from monitoring.spans import Span
+
+_variable: ContextVar[Span | None] | None = None
+_roots: dict[int, Span] = {}  # the root spans of the calls that run now, by id()
+
+
+def here() -> Span | None:
+    """The innermost open span of this very context; None outside a call."""
+    return None if _variable is None else _variable.get()
+
+
+def anywhere() -> Span | None:
+    """Like `here`; in a thread that a handler started, the root span of that call, if only one is running.
+
+    Threads do not inherit context variables, and Lambda runs one call at a time.
+    """
+    span = None if _variable is None else _variable.get()
+    if span is None and len(_roots) == 1:
+        try:
+            return next(iter(_roots.values()))
+        except (StopIteration, RuntimeError):  # that call ended in the meantime
+            return None
+    return span
+
+
+def enter(span: Span) -> Token[Span | None]:
+    """Make `span` the innermost one; `leave` takes it back."""
+    global _variable  # noqa: PLW0603
+    if _variable is None:
+        # Here and not at import: the runtime client has not loaded this module.
+        from _contextvars import ContextVar as Variable
+
+        _variable = Variable("monitoring.span", default=None)
+    return _variable.set(span)
+
+
+def leave(token: Token[Span | None]) -> None:
+    """Go back to what was innermost before `enter`."""
+    try:
+        token.var.reset(token)
+    except ValueError:  # left in another context than entered: a generator closed elsewhere
+        before: Any = token.old_value
+        token.var.set(None if before is token.MISSING else before)
+
+
+def started(root: Span) -> None:
+    """A call has begun."""
+    _roots[id(root)] = root
+
+
+def ended(root: Span) -> None:
+    """A call is over."""
+    _roots.pop(id(root), None)

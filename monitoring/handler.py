@@ -1,0 +1,178 @@
+"""`@monitored`: around anything that Lambda can call; result, exception and signature stay what they are."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import CoroutineType
+
+from monitoring import current, watchdog
+from monitoring.call import Call
+from monitoring.emit import failed
+from monitoring.payload import request_size, response_size
+from monitoring.process import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar, overload
+
+    from monitoring.claims import Check, Claim
+
+    Handler = TypeVar("Handler", bound=Callable[..., Any])
+else:
+
+    def overload(function):
+        """Nothing at run time: typing is not loaded."""
+        return function
+
+
+_ASYNC = 0x80  # the code flag of `async def`
+
+
+@overload
+def monitored(handler: Handler, /) -> Handler: ...  # noqa: D103
+@overload
+def monitored(  # noqa: D103, F811
+    *,
+    tags: Iterable[str] | dict[str, Any] | str | None = None,
+    verify: Check | None = None,
+    on_broken: str | type[Exception] = "report",
+    name: str | None = None,
+) -> Callable[[Handler], Handler]: ...
+def monitored(  # noqa: F811 - typing.overload is not there at run time
+    handler: Any = None,
+    /,
+    *,
+    tags: Any = None,
+    verify: Any = None,
+    on_broken: str | type[Exception] = "report",
+    name: str | None = None,
+) -> Any:
+    """Print each call's metrics and its trace line: `@monitored`, or `@monitored(tags=[…], verify=check)`.
+
+    Args:
+        handler: a function, method, callable object or async function, called as Lambda calls it.
+        tags: for every point that a call prints, its own ones and yours.
+        verify: a function of (event, result) that looks at the world; False or an exception means that the
+        step
+            said it was done and was not (`monitoring.verify`).
+        on_broken: what a broken claim does: `report` prints `claims.broken`; `raise` also raises
+            `monitoring.claims.ClaimBroken`; an exception class raises that one.
+        name: what the claim is called; otherwise the check's own name.
+    """
+
+    claim = None
+    if verify is not None:
+        from monitoring.claims import Claim
+
+        claim = Claim(verify, on_broken, name)
+
+    def decorate(inner: Any) -> Any:
+        return _wrap(inner, _Options(inner, tags, claim))
+
+    return decorate if handler is None else decorate(handler)
+
+
+class _Options:
+    """What the decorator was given."""
+
+    __slots__ = ("claim", "function", "tags")
+
+    def __init__(self, handler: Any, tags: Any, claim: Claim | None) -> None:
+        self.tags = _frozen(tags)
+        self.claim = claim
+        self.function = str(getattr(handler, "__name__", type(handler).__name__))
+
+
+def _frozen(tags: Any) -> tuple[Any, ...]:
+    """The tags of the decorator as a tuple, whatever they were given as."""
+    try:
+        if tags is None:
+            return ()
+        if isinstance(tags, dict):
+            return tuple(f"{key}:{value}" for key, value in tags.items())
+        return (tags,) if isinstance(tags, str) else tuple(tags)
+    except Exception as error:  # noqa: BLE001 - a wrong tag must not keep a function from loading
+        failed("tags", error)
+        return ()
+
+
+def _wrap(handler: Any, options: _Options) -> Any:
+    if isinstance(handler, (staticmethod, classmethod)):
+        return type(handler)(_wrap(handler.__func__, options))
+    process.ready()
+    if _is_async(handler):
+        from monitoring.asynchronous import wrap_async
+
+        return _dressed(wrap_async(handler, options), handler)
+
+    def monitored_handler(*args: Any, **kwargs: Any) -> Any:
+        # Wrapped twice, the outer one counts.
+        call = begin(options, args, kwargs) if current.here() is None else None
+        try:
+            result = handler(*args, **kwargs)
+            if type(result) is CoroutineType:
+                from monitoring.asynchronous import end_later
+
+                return end_later(result, call, options, args, kwargs)
+            if options.claim is not None:
+                options.claim.settle(call, event_and_context(args, kwargs)[0], result)
+        except BaseException as error:
+            if call is not None:
+                end(call, None, error)
+            raise
+        if call is not None:
+            end(call, result, None)
+        return result
+
+    return _dressed(monitored_handler, handler)
+
+
+def _is_async(handler: Any) -> bool:
+    """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
+    while hasattr(handler, "func"):
+        handler = handler.func
+    called = handler if hasattr(handler, "__code__") else type(handler).__call__
+    code = getattr(called, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _ASYNC)
+
+
+def _dressed(wrapper: Any, handler: Any) -> Any:
+    """The wrapper with the handler's name, documentation, attributes and signature."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"):
+        with suppress(AttributeError, TypeError):  # an object without a name of its own
+            setattr(wrapper, name, getattr(handler, name))
+    wrapper.__dict__.update(getattr(handler, "__dict__", {}))
+    wrapper.__wrapped__ = handler
+    return wrapper
+
+
+def begin(options: _Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+    """The call, begun; None where telemetry itself failed."""
+    call = None
+    try:
+        event, context = event_and_context(args, kwargs)
+        call = Call(event, context, options.tags, options.function)
+        call.begin(request_size(event) if call.settings.payload_sizes else None)
+        watchdog.watch(call, context)
+    except Exception as error:  # noqa: BLE001 - the handler runs whatever happens here
+        failed("monitored", error)
+    return call
+
+
+def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The last two positional arguments: a method has its object before them."""
+    if len(args) >= 2:
+        return args[-2], args[-1]
+    return kwargs.get("event", args[-1] if args else None), kwargs.get("context")
+
+
+def end(call: Call, result: Any, error: BaseException | None) -> None:
+    """The call is over: print what is known of it. Never raises."""
+    try:
+        watchdog.unwatch(call)
+        call.leave()
+        size = response_size(result) if error is None and call.settings.payload_sizes else None
+        call.finish(result, error, size)
+    except Exception as trouble:  # noqa: BLE001
+        failed("monitored", trouble)

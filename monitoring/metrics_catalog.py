@@ -1,0 +1,80 @@
+"""The metrics that the package prints by itself: names, types, units, tags; what dashboards build on.
+
+The hot path does not import it; a test checks that what is printed stands here, and docs/metrics.md too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREFIX = "stepscope."
+"""Begins every name of a call's own metrics, but for the claims."""
+
+CALL_TAGS = ("trigger", "trigger_resource", "statemachine", "state", "env", "service", "version")
+"""Tag keys of every metric of a call: all but the first only where there is such a thing; then `tags=`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: `type` as the line says it (the forwarder sends counts and histograms as distributions)."""
+
+    name: str
+    type: str
+    unit: str
+    meaning: str
+    tags: tuple[str, ...] = ()
+    """Tag keys beside `CALL_TAGS`."""
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "stepscope.invocations", "count", "invocation", "calls begun: a call that is killed has been counted"
+    ),
+    Metric("stepscope.errors", "count", "error", "calls that ended with an exception", ("error_type",)),
+    Metric(
+        "stepscope.duration",
+        "histogram",
+        "millisecond",
+        "from the handler's start to its end, its checks included",
+    ),
+    Metric("stepscope.cold_starts", "count", "invocation", "first calls of a process", ("init",)),
+    Metric(
+        "stepscope.init_duration",
+        "histogram",
+        "millisecond",
+        "from the start of the process to the handler's readiness",
+    ),
+    Metric("stepscope.timeouts", "count", "invocation", "calls still running shortly before their deadline"),
+    Metric(
+        "stepscope.batch.failures",
+        "count",
+        "item",
+        "entries of batchItemFailures in the results of batch handlers",
+    ),
+    Metric(
+        "stepscope.event.age",
+        "histogram",
+        "millisecond",
+        "from the time of the event, or of a batch's first record, to the call",
+    ),
+    Metric(
+        "stepscope.iterator.age",
+        "histogram",
+        "millisecond",
+        "streams: from the time of the batch's last record to the call",
+    ),
+    Metric("stepscope.request.size", "histogram", "byte", "the event as JSON"),
+    Metric("stepscope.response.size", "histogram", "byte", "the result as JSON"),
+    Metric("claims.verified", "count", "check", "checks of verify= that the world confirmed", ("claim",)),
+    Metric("claims.broken", "count", "check", "checks of verify= that failed", ("claim", "reason")),
+    Metric(
+        "stepscope.telemetry.failures",
+        "count",
+        "error",
+        "telemetry that failed in this process; carries no other tags",
+        ("where", "error_type"),
+    ),
+)
+"""Every metric that a call prints by itself."""
+
+BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}

@@ -1,0 +1,196 @@
+"""Spans and the trace line: ids, nesting, errors, and the JSON that Datadog's readers accept."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import wraps
+
+from monitoring import current
+from monitoring.emit import failed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from monitoring.call import Call
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ASYNC = 0x80  # the code flag of `async def`
+
+
+class Span:
+    """One operation: a name, a resource, a time, and values by key.
+
+    `set(key, value)` adds a value: numbers can be graphed, anything else becomes text; values under keys that
+    look secret are masked. `trace_id` and `span_id` are 16 hex digits; `parent_id` too.
+    """
+
+    __slots__ = (
+        "began",
+        "call",
+        "duration",
+        "error",
+        "failed",
+        "links",
+        "meta",
+        "metrics",
+        "name",
+        "parent_id",
+        "resource",
+        "service",
+        "span_id",
+        "start",
+        "type",
+    )
+
+    def __init__(self, call: Call | None, name: str, resource: str, parent_id: str) -> None:
+        self.call, self.name, self.resource, self.parent_id = call, name, resource, parent_id
+        self.service: str | None = None
+        self.type = "custom"
+        self.span_id = new_id()
+        self.start, self.began = time.time_ns(), time.perf_counter_ns()
+        self.duration: int | None = None
+        self.error: BaseException | None = None
+        self.failed = False
+        self.meta: dict[str, str] | None = None
+        self.metrics: dict[str, float] | None = None
+        self.links: list[dict[str, Any]] | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that the span belongs to; zeros outside a call."""
+        return self.call.trace_id if self.call is not None else "0" * 16
+
+    def set(self, key: str, value: Any) -> None:
+        """Add a value: `span.set("slide", 7)`. A later value of the same key replaces it. Never raises."""
+        try:
+            self._set(str(key), value)
+        except Exception as error:  # noqa: BLE001
+            failed("span.set", error)
+
+    def _set(self, key: str, value: Any) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and value - value == 0 and abs(value) < 1 << 53:
+            self.metrics = self.metrics if self.metrics is not None else {}
+            self.metrics[key] = value
+            return
+        from monitoring.trace_line import meta_text
+
+        self.meta = self.meta if self.meta is not None else {}
+        self.meta[key] = meta_text(key, value)
+
+    def link(self, trace_id: str, span_id: str, attributes: dict[str, str] | None = None) -> None:
+        """Point to a span of another trace: ids in hex digits, the trace's 16 or 32 of them. Never raises."""
+        try:
+            links = self.links if self.links is not None else []
+            links.append(
+                {"trace_id": trace_id.zfill(32), "span_id": span_id.zfill(16), "attributes": attributes or {}}
+            )
+            self.links = links
+        except Exception as error:  # noqa: BLE001
+            failed("span.link", error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Stop the clock."""
+        self.duration = max(0, time.perf_counter_ns() - self.began)
+        if error is not None:
+            self.error, self.failed = error, True
+
+
+def new_id() -> str:
+    """A random id of 16 hex digits: never 0, and below 2**63, which every reader takes."""
+    return "1" + os.urandom(8).hex()[1:]
+
+
+def span(
+    name: str,
+    resource: str | None = None,
+    *,
+    service: str | None = None,
+    type: str = "custom",  # noqa: A002 - Datadog's word
+    tags: dict[str, Any] | None = None,
+) -> OpenSpan:
+    """A span around a block (`with span("dynamodb.get_item", resource="slides") as s:`), or a decorator.
+
+    An exception marks it and goes its way. `type` is Datadog's span type: web, http, sql, cache, custom.
+    """
+    return OpenSpan(name, resource, service, type, tags)
+
+
+class OpenSpan:
+    """What `span` gives: a context manager and a decorator."""
+
+    __slots__ = ("_made", "_span", "_token")
+
+    def __init__(self, *made: Any) -> None:
+        self._made = made
+        self._span: Span | None = None
+        self._token: Token[Span | None] | None = None
+
+    def __enter__(self) -> Span:
+        name, resource, service, kind, tags = self._made
+        try:
+            parent = current.anywhere()
+            call = parent.call if parent is not None else None
+            made = Span(
+                call,
+                str(name),
+                str(name if resource is None else resource),
+                parent.span_id if parent else "0" * 16,
+            )
+            made.service, made.type = service, str(kind)
+            self._span = made
+            if call is not None:
+                call.opened(made)
+            self._token = current.enter(made)
+            if tags:
+                for key, value in tags.items():
+                    made.set(key, value)
+        except Exception as error:  # noqa: BLE001
+            failed("span", error)
+            return self._span or Span(None, "", "", "0" * 16)
+        return made
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        try:
+            if self._token is not None:
+                current.leave(self._token)
+            if self._span is not None:
+                self._span.end(error)
+                if self._span.call is not None:
+                    self._span.call.closed(self._span)
+        except Exception as trouble:  # noqa: BLE001
+            failed("span", trouble)
+        finally:
+            self._span = self._token = None
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate a function: a fresh span around each call."""
+        wrapped: Function = around(function, lambda: OpenSpan(*self._made))
+        return wrapped
+
+
+def around(function: Any, manager: Callable[[], Any]) -> Any:
+    """The function with a fresh context manager around each call; one that is async stays async."""
+    if getattr(getattr(function, "__code__", None), "co_flags", 0) & _ASYNC:
+
+        @wraps(function)
+        async def awaiting(*args: Any, **kwargs: Any) -> Any:
+            with manager():
+                return await function(*args, **kwargs)
+
+        return awaiting
+
+    @wraps(function)
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        with manager():
+            return function(*args, **kwargs)
+
+    return calling
