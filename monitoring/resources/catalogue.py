@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from monitoring.platform.names import METRICS
+
 PREFIXES = ("aws.lambda.", "aws.states.")
 """A metric under one of these is in the catalogue, or it does not exist."""
 
@@ -84,3 +86,9 @@ def metrics() -> Mapping[str, MetricFacts]:
 def is_known_family(metric: str) -> bool:
     """Whether the catalogue has all there is under this name's prefix."""
     return metric.startswith(PREFIXES)
+
+
+@cache
+def names() -> frozenset[str]:
+    """Every metric that exists under `PREFIXES`: AWS's, and those that the forwarder makes."""
+    return frozenset(metrics()) | {metric.name for metric in METRICS}

@@ -97,7 +97,9 @@ class _Walk:
         elif "enum" in rule and value not in rule["enum"]:
             yield _not_one_of(value, rule["enum"], at)
         elif "type" in rule and not _is(value, rule["type"]):
-            yield Fault(at, f"{_name(at)} is {_said(value)}, not {_expected(rule['type'])}")
+            yield Fault(
+                at, f"{_name(at)} is {_said(value)}, not {_expected(rule['type'])}", _reads_as(value, rule)
+            )
             return
         yield from _limits(value, rule, at)
         if isinstance(value, dict) and ("properties" in rule or "additionalProperties" in rule):
@@ -181,6 +183,14 @@ def _is(value: Any, types: str | list[str]) -> bool:
         if isinstance(value, _JSON_TYPES[name]) or (name == "integer" and _whole(value)):
             return True
     return False
+
+
+def _reads_as(value: Any, rule: Schema) -> bool:
+    """Whether a string holds the number that was wanted: Datadog reads `"0"` as 0 in options."""
+    numbers = {"integer", "number"}.intersection(
+        [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
+    )
+    return bool(numbers) and isinstance(value, str) and value.strip().isdecimal()
 
 
 def _whole(value: Any) -> bool:

@@ -50,7 +50,7 @@ class Site:
         pointer: the way to the string.
         text: the string.
         formula: whether it is a formula over named queries.
-        names: of a formula, the names that its request defines.
+        names: of a formula, the names that its request defines; None where a query has none.
         scalar: whether its widget shows one value and not a line.
     """
 
@@ -103,12 +103,12 @@ def request_sites(request: Request) -> Iterator[Site]:
     scalar = request.widget.type not in {"timeseries", "heatmap", "distribution"}
     if isinstance(body.get("q"), str):
         yield Site((*at, "q"), body["q"], scalar=scalar)
-    names = set()
+    names: set[object] = set()
     for pointer, query in _queries(body, at):
         names.add(query.get("name"))
         if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
             yield Site((*pointer, "query"), query["query"], scalar=scalar)
-    known = frozenset(name for name in names if isinstance(name, str))
+    known = None if None in names else frozenset(name for name in names if isinstance(name, str))
     formulas = body.get("formulas")
     for index, formula in enumerate(formulas if isinstance(formulas, list) else ()):
         if isinstance(formula, dict) and isinstance(formula.get("formula"), str):

@@ -98,7 +98,7 @@ def test_the_kind_of_a_file_is_known_by_its_folder_or_its_keys(body, folder, kin
 def test_references_are_found_with_their_place():
     body = {
         "query": "${monitor:failed} && !${monitor:idle}",
-        "message": "${var:notify=@oncall}",
+        "message": "${var:notify|@oncall}",
         "n": [1, "x"],
     }
     found = list(references(body))

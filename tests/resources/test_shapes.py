@@ -83,7 +83,7 @@ def test_nulls_of_optional_keys_and_references_are_no_faults():
     body = board({"type": "manage_status", "query": "x", "sort": None})
     body["description"] = None
     assert not list(faults("dashboard", body))
-    monitor = {"type": "composite", "query": "${monitor:a} && ${monitor:b}", "priority": "${var:priority=2}"}
+    monitor = {"type": "composite", "query": "${monitor:a} && ${monitor:b}", "priority": "${var:priority|2}"}
     assert not list(faults("monitor", monitor))
 
 

@@ -1,0 +1,71 @@
+"""`stepscope lint`: checks dashboards and monitors offline."""
+
+import sys
+from pathlib import Path
+
+import click
+
+FORMATS = ("text", "json", "sarif", "github")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON; the same as --format json.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="text", help="How to report.")
+@click.option("--fix", is_flag=True, help="Mend in the files what can be mended safely.")
+@click.option("--strict", is_flag=True, help="Warnings end with status 1 too.")
+@click.option("--select", multiple=True, metavar="RULE", help="Only these rules.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules.")
+@click.option(
+    "--coverage", is_flag=True, help="Every metric of Lambda and Step Functions, and where it is shown."
+)
+@click.option("--rules", is_flag=True, help="List the rules and leave.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; default: as many as pay.")
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+    paths: tuple[Path, ...],
+    as_json: bool,
+    style: str,
+    fix: bool,
+    strict: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    coverage: bool,
+    rules: bool,
+    jobs: int | None,
+) -> int:
+    """Check dashboards and monitors, offline.
+
+    PATHS are files and folders; without any, dashboards/ and monitors/ here. Exit status: 0 nothing wrong,
+    1 an error was found (with --strict: a warning too), 2 a path or rule that does not exist.
+    """
+    from monitoring.resources.lint import coverage as covering
+    from monitoring.resources.lint import report, run
+
+    style = "json" if as_json else style
+    codes = run.selected(select, ignore)
+    if rules:
+        click.echo(report.rules_table(style))
+        return 0
+    files, missing = run.find(paths or run.default_paths())
+    if fix:
+        fixed = run.fix(files, codes)
+        click.echo(report.fixed_line(fixed), err=True)
+    result = run.lint(files, codes, jobs)
+    if coverage:
+        table = covering.of_files(files)
+        click.echo(covering.as_json(table) if style == "json" else covering.full(table))
+    else:
+        click.echo(report.FORMATS[style](result), nl=style != "github")
+        if style == "text" and not paths:
+            click.echo(covering.summary(covering.of_files(files)))
+    for path in missing:
+        click.echo(f"stepscope: {path}: there is no such file or folder", err=True)
+    if missing:
+        return 2
+    found = (
+        result.errors
+        or (strict and result.warnings)
+        or (coverage and covering.gaps(covering.of_files(files)))
+    )
+    sys.stdout.flush()
+    return 1 if found else 0

@@ -1,0 +1,170 @@
+"""What a rule is, what it sees of a file, and what it finds."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from monitoring.query import Metric, MonitorQuery, Query, QueryError, walk
+from monitoring.resources import parsed
+from monitoring.resources.document import Document, Pointer
+from monitoring.resources.resource import Resource
+from monitoring.resources.schema import Fault, faults
+from monitoring.resources.sites import METRIC_MONITORS, Site, Widget, dashboard_sites, variable_sites, widgets
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule.
+
+    Args:
+        code: what reports and docs call it.
+        severity: error, where Datadog refuses the file or the file cannot do what it says; warning, where it
+            does something else than its author probably thinks.
+        summary: what it finds, in a sentence.
+        kinds: the kinds of resource that it looks at; empty for all.
+    """
+
+    code: str
+    severity: Severity
+    summary: str
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of `text[start:end]` of a file."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that a rule found.
+
+    Args:
+        pointer: the value that it is about.
+        message: what is wrong, and what to do.
+        start: where in the string at the pointer; None means the whole value.
+        end: where it ends in that string.
+        on_key: the place is the key and not its value.
+        fix: the value to put there instead, where that is safe; of a place in a string, the text.
+        severity: where it is not the rule's own.
+    """
+
+    pointer: Pointer
+    message: str
+    start: int | None = None
+    end: int | None = None
+    on_key: bool = False
+    fix: Any = None
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a report: places count from 1, `end_column` is behind the last character."""
+
+    rule: str
+    severity: Severity
+    path: str
+    line: int
+    column: int
+    message: str
+    end_line: int
+    end_column: int
+    pointer: str = ""
+    fix: Edit | None = None
+
+
+REMOVE = object()
+"""As a fix: the key and its value go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQuery:
+    """A query or formula of a dashboard with its nodes, or with the error that it has instead."""
+
+    site: Site
+    query: Query | None
+    error: QueryError | None
+
+    def metrics(self) -> Iterator[Metric]:
+        """The metrics that it asks for."""
+        if self.query is not None:
+            yield from (node for node in walk(self.query) if isinstance(node, Metric))
+
+
+@dataclass(eq=False)
+class Subject:
+    """A file as the rules see it: the resource in it, its queries read, its widgets listed."""
+
+    document: Document
+    resource: Resource
+
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """What the schema says."""
+        return list(faults(self.resource.kind, self.body))
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The JSON object of the file."""
+        return self.resource.body
+
+    @cached_property
+    def widgets(self) -> list[Widget]:
+        """The widgets of a dashboard, nested ones too."""
+        return list(widgets(self.body)) if self.resource.kind == "dashboard" else []
+
+    @cached_property
+    def queries(self) -> list[ReadQuery]:
+        """The metric queries and formulas of a dashboard, or of a monitor's variables."""
+        find = {"dashboard": dashboard_sites, "monitor": variable_sites}.get(self.resource.kind)
+        return [ReadQuery(site, *parsed.query(site.text)) for site in (find(self.body) if find else ())]
+
+    @cached_property
+    def monitor(self) -> tuple[MonitorQuery | None, QueryError | None]:
+        """The query of a monitor, or the error that it has."""
+        text = self.body.get("query")
+        if self.resource.kind != "monitor" or not isinstance(text, str):
+            return None, None
+        return parsed.monitor(text)
+
+    def string(self, pointer: Pointer) -> str:
+        """The string at a pointer."""
+        value: Any = self.body
+        for step in pointer:
+            value = value[step]
+        return str(value)
+
+    @property
+    def metric_monitor(self) -> bool:
+        """Whether the query asks for metrics."""
+        return self.body.get("type") in METRIC_MONITORS
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """A monitor's options."""
+        found = self.body.get("options")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The thresholds of a monitor that are numbers."""
+        found = self.options.get("thresholds")
+        items = found.items() if isinstance(found, dict) else ()
+        return {key: value for key, value in items if isinstance(value, int | float)}
+
+    @cached_property
+    def metrics(self) -> list[tuple[Pointer, Metric]]:
+        """Every metric that the file asks for, with the way to the string that it stands in."""
+        found = [(read.site.pointer, metric) for read in self.queries for metric in read.metrics()]
+        query = getattr(self.monitor[0], "query", None)
+        if query is not None:
+            found += [(("query",), node) for node in walk(query) if isinstance(node, Metric)]
+        return found

@@ -1,0 +1,46 @@
+"""layout: widgets of an ordered dashboard that overlap or reach over its 12 columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monitoring.resources.lint.model import Problem, Rule, Subject
+from monitoring.resources.sites import Widget
+
+RULE = Rule("layout", "warning", "Widgets overlap, or reach over the 12 columns.", ("dashboard",))
+
+_COLUMNS = 12
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each widget that overlaps an earlier one of its group, or is too far to the right."""
+    if subject.body.get("layout_type") != "ordered":
+        return
+    groups: dict[Sequence[Any], list[tuple[Widget, Mapping[str, int]]]] = {}
+    for widget in subject.widgets:
+        layout = widget.layout
+        if layout is not None and all(
+            isinstance(layout.get(key), int) for key in ("x", "y", "width", "height")
+        ):
+            groups.setdefault(widget.pointer[:-2], []).append((widget, layout))
+    for members in groups.values():
+        yield from _group(members)
+
+
+def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]:
+    for index, (widget, layout) in enumerate(members):
+        place = (*widget.pointer[:-1], "layout")
+        right = layout["x"] + layout["width"]
+        if right > _COLUMNS:
+            yield Problem(place, f"the widget ends at column {right} of {_COLUMNS}. Make it narrower")
+        for other, beside in members[:index]:
+            if _overlap(layout, beside):
+                text = f"the widget overlaps widget {other.pointer[-2]} of the same group. Move one"
+                yield Problem(place, text)
+                break
+
+
+def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )

@@ -1,0 +1,36 @@
+"""undefined-variable: a query with a template variable that the dashboard does not define."""
+
+from collections.abc import Iterator
+
+from monitoring.query.nodes import In, Tag, Variable
+from monitoring.resources.lint.model import Problem, Rule, Subject
+from monitoring.resources.lint.scopes import prefixes, terms
+from monitoring.resources.nearest import nearest
+
+RULE = Rule("undefined-variable", "error", "A query uses a template variable that is not defined.")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each `$name` in a scope that has no definition; a monitor cannot have any."""
+    known = prefixes(subject.body)
+    for pointer, metric in subject.metrics:
+        for term, _ in terms(metric.scope):
+            for name in _names(term):
+                if name not in known:
+                    yield Problem(pointer, _text(subject.resource.kind, name, known), term.start, term.end)
+
+
+def _names(term: Tag | In | Variable) -> list[str]:
+    if isinstance(term, Variable):
+        return [term.name.removesuffix(".value")]
+    values = [term.value] if isinstance(term, Tag) else list(term.values)
+    found = [value.partition("$")[2].partition(".value")[0] for value in values if "$" in value]
+    return [name for name in found if name]
+
+
+def _text(kind: str, name: str, known: object) -> str:
+    if kind == "monitor":
+        return f"a monitor has no template variables, so ${name} matches nothing. Write the tag itself"
+    near = nearest(name, known)  # type: ignore[arg-type]
+    hint = f"Did you mean ${near}?" if near else "Add it to template_variables"
+    return f"the template variable ${name} is not defined. {hint}"

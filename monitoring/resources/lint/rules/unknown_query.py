@@ -1,0 +1,38 @@
+"""unknown-query: a formula over a query that its request does not have."""
+
+from collections.abc import Iterator
+
+from monitoring.query import FormulaMonitor, Query, Reference, walk
+from monitoring.resources.document import Pointer
+from monitoring.resources.lint.model import Problem, Rule, Severity, Subject
+from monitoring.resources.nearest import nearest
+
+RULE = Rule("unknown-query", "error", "A formula names a query that does not exist.")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each name in a formula that no query of its request has.
+
+    Datadog stores such formulas. One of which no name exists draws nothing: an error.
+    """
+    for read in subject.queries:
+        if read.site.formula and read.query is not None and read.site.names is not None:
+            yield from _unknown(read.site.pointer, read.query, read.site.names)
+    query = subject.monitor[0]
+    if isinstance(query, FormulaMonitor):
+        variables = subject.options.get("variables")
+        rows = variables if isinstance(variables, list) else []
+        names = frozenset(str(row.get("name")) for row in rows if isinstance(row, dict))
+        yield from _unknown(("query",), query.formula, names)
+
+
+def _unknown(pointer: Pointer, formula: Query, names: frozenset[str]) -> Iterator[Problem]:
+    used = [node for node in walk(formula) if isinstance(node, Reference)]
+    severity: Severity = "warning" if any(node.name in names for node in used) else "error"
+    for node in used:
+        if node.name not in names:
+            near = nearest(node.name, names)
+            there = f"There are {', '.join(sorted(names))}" if names else "The request has no queries"
+            hint = f"Did you mean {near}?" if near else there
+            text = f"no query is called {node.name}. {hint}"
+            yield Problem(pointer, text, node.start, node.end, severity=severity)

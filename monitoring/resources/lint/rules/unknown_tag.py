@@ -1,0 +1,36 @@
+"""unknown-tag: a tag key that a metric of aws.lambda or aws.states does not carry."""
+
+from collections.abc import Iterator
+
+from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, MetricFacts, metrics
+from monitoring.resources.lint.model import Problem, Rule, Subject
+from monitoring.resources.lint.scopes import grouped, keys, prefixes
+from monitoring.resources.nearest import nearest
+
+RULE = Rule("unknown-tag", "error", "A tag key that a metric of aws.lambda or aws.states does not carry.")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each key that is misspelt, or a dimension of other metrics; any other may be a tag of the resource."""
+    catalogue = metrics()
+    variables = prefixes(subject.body)
+    for pointer, metric in subject.metrics:
+        facts = catalogue.get(metric.name)
+        if facts is None or not facts.tags:
+            continue
+        found = [*keys(metric, variables), *grouped(metric, subject.string(pointer))]
+        for key, start, end in found:
+            text = _wrong(key, facts)
+            if text:
+                yield Problem(pointer, text, start, end)
+
+
+def _wrong(key: str, facts: MetricFacts) -> str:
+    key = key.lower()
+    if key in facts.tags or key in COMMON_TAGS:
+        return ""
+    if key in DIMENSIONS:
+        carried = ", ".join(facts.tags)
+        return f"{facts.name} carries {carried} and no {key}: nothing will match. Use {facts.tags[0]}"
+    near = nearest(key, (*facts.tags, *DIMENSIONS, *COMMON_TAGS), cutoff=0.87)
+    return f"{facts.name} has no tag {key}. Did you mean {near}?" if near else ""
