@@ -453,9 +453,8 @@ class LocalAws:
         """Queues log events for a subscriber."""
         self._async.send_log_events(function_arn, filter_name, group, stream, events)
 
-    def status_changed(self, execution: Any) -> None:
-        """An execution started or ended."""
-        status = str(getattr(execution.exec_status, "value", execution.exec_status))
+    def status_changed(self, execution: Any, status: str) -> None:
+        """An execution starts or has ended."""
         if getattr(execution.state_machine, "type", "STANDARD") != "EXPRESS":
             self._publish(status_change_event(execution, status))
         with self._changed:

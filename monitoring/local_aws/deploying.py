@@ -3,11 +3,13 @@
 import ast
 import importlib.machinery
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.local_aws.moto_backends import asl_problem
 
 
 def check_handler(handler: str, code: Path) -> None:
@@ -86,7 +88,54 @@ def definition_text(definition: Mapping[str, Any] | str, substitutions: Mapping[
             f"the definition is not JSON: {failed}", hint="give a dict, or its JSON text"
         ) from failed
     _check_states(parsed, "$")
+    _check_grammar(text)
     return text
+
+
+_POSITION = re.compile(r"line (\d+):(\d+), at (\S+), (.*)", re.DOTALL)
+
+
+def _check_grammar(text: str) -> None:
+    problem = asl_problem(text)
+    if not problem:
+        return
+    found = _POSITION.fullmatch(problem)
+    if found is None:
+        raise InputError(f"the definition is not valid Amazon States Language: {problem}", where="$")
+    line, column = int(found[1]), int(found[2])
+    start = sum(len(each) + 1 for each in text.split("\n")[: line - 1]) + column
+    raise InputError(
+        f"{found[3]} is not Amazon States Language here",
+        where=f"{json_path(text, start)} (line {line}, column {column + 1})",
+        hint="see the fields that this type of state has",
+    )
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
+
+
+def json_path(text: str, position: int) -> str:
+    """Where a position in a JSON text is: `$.States.Wait.Seconds`, `$.Branches[1]`."""
+    path: list[str | int] = []
+    for token in _TOKEN.finditer(text):
+        if token.start() > position:
+            break
+        match token[0]:
+            case "{":
+                path.append("")
+            case "[":
+                path.append(0)
+            case "}" | "]":
+                path.pop()
+            case ",":
+                path[-1] = path[-1] + 1 if isinstance(path[-1], int) else ""
+            case ":":
+                pass
+            case name if path and path[-1] == "":
+                path[-1] = json.loads(name)
+            case _:
+                pass
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "")
 
 
 _KINDS = {"Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"}

@@ -16,6 +16,7 @@ try:
     from moto.core.utils import utcnow
     from moto.events.models import events_backends
     from moto.logs.models import logs_backends
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
     from moto.stepfunctions.parser.utils import TMP_THREADS
 except ImportError as missing:
@@ -28,6 +29,7 @@ ACCOUNT = "123456789012"
 
 __all__ = [
     "ACCOUNT",
+    "asl_problem",
     "events_backends",
     "join_executions",
     "lambda_backend",
@@ -36,6 +38,17 @@ __all__ = [
     "settings",
     "stop_executions",
 ]
+
+
+def asl_problem(definition: str) -> str:
+    """What moto's parser of Amazon States Language finds wrong with a definition, or nothing."""
+    try:
+        AmazonStateLanguageParser.parse(definition)
+    except ASLParserException as wrong:
+        return str(wrong.errors[0]) if wrong.errors else "it cannot be parsed"
+    except Exception as wrong:  # noqa: BLE001  the parser has no type for what its second pass refuses
+        return str(wrong)
+    return ""
 
 
 @contextlib.contextmanager

@@ -42,8 +42,10 @@ class OutputReader:
         return lines
 
     def flush(self) -> list[Line]:
-        """What is left when the process has ended: the last line, ended or not."""
-        text, self._text, self._bytes = self._text + self._bytes, b"", b""
+        """The text of a line that was begun and not ended: the invocation has ended, or the process."""
+        text, self._text = self._text, b""
+        if not self._bytes.startswith(FRAME_MARK):
+            text, self._bytes = text + self._bytes, b""
         return _lines(text, None)
 
     def _take_frame(self, lines: list[Line]) -> bool:

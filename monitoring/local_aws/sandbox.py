@@ -174,6 +174,7 @@ class Sandbox:
             return Outcome("next")
         request.connection.answer(202, b'{"status":"OK"}')
         self._drain()  # the worker writes its lines before it answers, so they are all here
+        self._emit(self._reader.flush())
         self._look()
         error_type = request.headers.get("lambda-runtime-function-error-type", "")
         if path == "init/error":

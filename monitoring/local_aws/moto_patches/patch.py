@@ -36,8 +36,8 @@ class Host(Protocol):
     ) -> None:
         """Queues log events for a subscriber."""
 
-    def status_changed(self, execution: Any) -> None:
-        """An execution started or ended; its status is already the new one."""
+    def status_changed(self, execution: Any, status: str) -> None:
+        """An execution starts (RUNNING) or has ended."""
 
     def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
         """Runs a CodeBuild build; `build`, its description, is brought up to date as it goes on."""

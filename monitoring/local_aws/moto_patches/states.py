@@ -11,6 +11,7 @@ from typing import Any
 
 from monitoring.local_aws.clock import Clock, Interrupted
 from monitoring.local_aws.moto_patches.patch import Host, Patch
+from monitoring.local_aws.platform_lines import iso_time
 from monitoring.local_aws.vended import log_message, stream_name
 
 _ASL = "moto.stepfunctions.parser.asl"
@@ -224,8 +225,8 @@ def _execution_init(original: Any, _: Host) -> Any:
 
 def _execution_start(original: Any, host: Host) -> Any:
     def start(self: Any) -> None:
+        host.status_changed(self, "RUNNING")
         original(self)
-        host.status_changed(self)
 
     return start
 
@@ -233,7 +234,7 @@ def _execution_start(original: Any, host: Host) -> Any:
 def _terminated(original: Any, host: Host) -> Any:
     def terminated(self: Any) -> None:
         original(self)
-        host.status_changed(self.execution)
+        host.status_changed(self.execution, str(self.execution.exec_status.value))
 
     return terminated
 
@@ -269,10 +270,44 @@ def _stop(_: Any, __: Host) -> Any:
 def _environment(original: Any, _: Host) -> Any:
     def environment(self: Any) -> Any:
         env = original(self)
-        env.states.context_object.context_object_data["Execution"]["RedriveCount"] = 0
+        execution = env.states.context_object.context_object_data["Execution"]
+        execution |= {"RedriveCount": 0, "StartTime": iso_time(execution["StartTime"])}
         return env
 
     return environment
+
+
+_event_times = threading.local()
+
+
+def _current_timestamp(original: Any, _: Host) -> Any:
+    def timestamp() -> datetime:
+        _event_times.last = original.__func__()
+        now: datetime = _event_times.last
+        return now
+
+    return staticmethod(timestamp)
+
+
+def _state_data(original: Any, _: Host) -> Any:
+    def state_data(*, Name: str, **_: Any) -> Any:  # noqa: N803  the context object's own words
+        # The state entered event was written just now, by this thread.
+        return original(EnteredTime=iso_time(_event_times.last), Name=Name)
+
+    return state_data
+
+
+def _describe(original: Any, _: Host) -> Any:
+    def describe_execution(self: Any) -> Any:
+        answer = original(self)
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        if execution.status == "SUCCEEDED":
+            answer.result["output"] = json.dumps(execution.output, separators=(",", ":"))
+        if execution.stop_date is not None:
+            answer.result["stopDate"] = execution.stop_date
+        return answer
+
+    return describe_execution
 
 
 def _eval_jsonata(_: Any, __: Host) -> Any:
@@ -398,8 +433,26 @@ PATCHES = (
     ),
     Patch(
         "moto.stepfunctions.parser.backend.execution_worker:ExecutionWorker._get_evaluation_environment",
-        "moto's context object has no Execution.RedriveCount",
+        "moto's context object has no Execution.RedriveCount, and a StartTime that is no text",
         _environment,
+        ("self",),
+    ),
+    Patch(
+        f"{_ASL}.eval.event.event_manager:EventManager._get_current_timestamp",
+        "State.EnteredTime has to be the time of the state entered event: ids of spans are made from both",
+        _current_timestamp,
+        (),
+    ),
+    Patch(
+        f"{_ASL}.component.state.state:StateData",
+        "moto's State.EnteredTime is not the time of the state entered event, and not in AWS's form",
+        _state_data,
+    ),
+    Patch(
+        "moto.stepfunctions.responses:StepFunctionResponse.describe_execution",
+        "moto gives an output that is a string without its quotation marks, null as none, and no stopDate "
+        "for TIMED_OUT",
+        _describe,
         ("self",),
     ),
     Patch(

@@ -1,0 +1,449 @@
+"""Executions on the embedded AWS: how they go, in which time, and what Step Functions says of them."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shared_data import shared_data
+
+from monitoring.errors import InputError
+from monitoring.local_aws import LocalAws
+
+
+def task(function: str, **more: Any) -> dict[str, Any]:
+    """The invocation that AWS recommends."""
+    parameters = {"FunctionName": f"${{{function}}}", "Payload.$": "$"}
+    resource = "arn:aws:states:::lambda:invoke"
+    return {
+        "Type": "Task",
+        "Resource": resource,
+        "Parameters": parameters,
+        "OutputPath": "$.Payload",
+        "End": True,
+        **more,
+    }
+
+
+def one_state(state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"StartAt": "Only", "States": {"Only": state}, **more}
+
+
+def run(
+    aws: LocalAws, name: str, definition: dict[str, Any], event: Any = None, **settings: Any
+) -> dict[str, Any]:
+    aws.deploy_state_machine(name, definition, **settings)
+    return aws.wait(aws.start(name, event), 20)
+
+
+def vended(aws: LocalAws, name: str) -> list[dict[str, Any]]:
+    group = aws.state_machine_log_group(name)
+    found = [
+        e.message for e in aws.log_events() if e.log_group == group and e.log_stream.startswith("states/")
+    ]
+    return [json.loads(message) for message in found]
+
+
+def milliseconds(when: datetime) -> str:
+    return str(round(when.timestamp() * 1000))
+
+
+def expected_lines(history: list[dict[str, Any]], execution: str, data: bool) -> list[dict[str, Any]]:
+    """The rule: a log line is the history event with `details` set to its `*EventDetails`."""
+    lines = []
+    for event in history:
+        details = next((value for key, value in event.items() if key.endswith("EventDetails")), {})
+        if not data:
+            hidden = ("input", "inputDetails", "output", "outputDetails")
+            details = {key: value for key, value in details.items() if key not in hidden}
+        lines.append(
+            {
+                "id": str(event["id"]),
+                "type": event["type"],
+                "details": details,
+                "previous_event_id": str(event["previousEventId"]),
+                "event_timestamp": milliseconds(event["timestamp"]),
+                "execution_arn": execution,
+                "redrive_count": "0",
+            }
+        )
+    return lines
+
+
+EVERY_TYPE = {
+    "StartAt": "Prepare",
+    "States": {
+        "Prepare": {"Type": "Pass", "Next": "Look"},
+        "Look": {k: v for k, v in task("echo", Next="Settle").items() if k != "End"},
+        "Settle": {"Type": "Wait", "Seconds": 1, "Next": "Which"},
+        "Which": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.good", "BooleanEquals": True, "Next": "Both"}],
+            "Default": "Bad",
+        },
+        "Both": {
+            "Type": "Parallel",
+            "ResultPath": "$.both",
+            "Next": "Each",
+            "Branches": [one_state({"Type": "Pass", "End": True}), one_state(task("echo"))],
+        },
+        "Each": {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "MaxConcurrency": 2,
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **one_state(task("echo"))},
+            "ResultPath": "$.each",
+            "Next": "Direct",
+        },
+        "Direct": {
+            "Type": "Task",
+            "Resource": "${fails}",
+            "Catch": [{"ErrorEquals": ["ValueError"], "ResultPath": "$.error", "Next": "Good"}],
+            "End": True,
+        },
+        "Good": {"Type": "Succeed"},
+        "Bad": {"Type": "Fail", "Error": "Bad.Input", "Cause": "it was not good"},
+    },
+}
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_log_lines_are_the_history_by_the_rule(aws: LocalAws, deploy: Callable[..., str], data: bool) -> None:
+    deploy("echo")
+    deploy("fails")
+    name = f"every_type_{data}".lower()
+    done = run(aws, name, EVERY_TYPE, {"good": True, "items": [1, 2, 3]}, include_execution_data=data)
+    assert done["status"] == "SUCCEEDED"
+    lines = vended(aws, name)
+    expected = expected_lines(aws.history(done["executionArn"]), done["executionArn"], data)
+    assert lines == expected
+    assert [list(line) for line in lines] == [list(line) for line in expected]
+
+
+def test_log_lines_have_the_shape_of_recorded_ones(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    rows = [json.loads(row) for row in shared_data("vended_logs.jsonl").read_text().splitlines()]
+    recorded = {line["type"]: line for row in rows for line in row["log"] if "ALL_True" in row["source"]}
+    run(aws, "failure", one_state({"Type": "Fail", "Error": "SomeFailure", "Cause": "because"}), {})
+    lines = vended(aws, "failure")
+    assert [line["type"] for line in lines] == ["ExecutionStarted", "FailStateEntered", "ExecutionFailed"]
+    for line in lines:
+        assert list(line) == list(recorded[line["type"]])
+        assert sorted(line["details"]) == sorted(recorded[line["type"]]["details"])
+        assert all(isinstance(line[key], str) for key in line if key != "details")
+        assert line["previous_event_id"] == recorded[line["type"]]["previous_event_id"]
+
+
+@pytest.mark.parametrize(
+    ("level", "types"),
+    [
+        ("ALL", ["ExecutionStarted", "FailStateEntered", "ExecutionFailed"]),
+        ("ERROR", ["FailStateEntered", "ExecutionFailed"]),
+        ("FATAL", ["ExecutionFailed"]),
+        ("OFF", []),
+    ],
+)
+def test_the_log_level_decides_which_events_are_logged(aws: LocalAws, level: str, types: list[str]) -> None:
+    name = f"level_{level}"
+    run(aws, name, one_state({"Type": "Fail", "Error": "E"}), level=level)
+    assert [line["type"] for line in vended(aws, name)] == types
+
+
+def test_log_streams_are_named_as_aws_names_them(aws: LocalAws) -> None:
+    run(aws, "named", one_state({"Type": "Succeed"}))
+    group = aws.state_machine_log_group("named")
+    assert group == "/aws/vendedlogs/states/named-Logs"
+    streams = {event.log_stream: event.message for event in aws.log_events() if event.log_group == group}
+    check, states = streams
+    assert check == "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
+    assert streams[check].startswith("Permissions are set correctly")
+    assert re.fullmatch(r"states/named/\d{4}-\d\d-\d\d-\d\d-\d\d/[0-9a-f]{8}", states)
+
+
+def test_a_payload_over_248_kilobytes_is_cut_in_the_log_and_not_in_the_history(aws: LocalAws) -> None:
+    done = run(aws, "large", one_state({"Type": "Succeed"}), {"text": "x" * 260_000})
+    first = vended(aws, "large")[0]["details"]
+    assert first["inputDetails"] == {"truncated": True}
+    assert 248 * 1024 - 10 < len(json.dumps(first["input"])) <= 248 * 1024
+    assert len(aws.history(done["executionArn"])[0]["executionStartedEventDetails"]["input"]) > 260_000
+
+
+# -- time
+
+
+def test_waits_and_retries_pass_as_fast_as_asked(
+    aws: LocalAws, deploy: Callable[..., str], tmp_path: Path
+) -> None:
+    name = deploy("fails_twice")
+    retry = [{"ErrorEquals": ["RuntimeError"], "IntervalSeconds": 4, "MaxAttempts": 2, "BackoffRate": 2}]
+    machine = {
+        "StartAt": "Pause",
+        "States": {"Pause": {"Type": "Wait", "Seconds": 10, "Next": "Try"}, "Try": task(name, Retry=retry)},
+    }
+    began = time.monotonic()
+    done = run(aws, "waits", machine, {"marker": str(tmp_path / "marker")})
+    took = time.monotonic() - began
+    assert json.loads(done["output"]) == "at last"
+    assert 22 / 20 <= took < 22 / 20 + 2
+
+
+def test_a_task_that_works_is_not_timed_out_by_the_speed(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("sleeps")
+    done = run(aws, "works", one_state(task(name, TimeoutSeconds=2)), {"seconds": 0.5})
+    assert done["status"] == "SUCCEEDED"
+
+
+def test_a_task_that_takes_too_long_times_out_and_its_function_goes_on(
+    aws: LocalAws, deploy: Callable[..., str]
+) -> None:
+    name = deploy("goes_on", "sleeps")
+    began = time.monotonic()
+    done = run(aws, "too_long", one_state(task(name, TimeoutSeconds=1)), {"seconds": 1.6})
+    assert 1 <= time.monotonic() - began < 1.5
+    assert (done["status"], done["error"]) == ("FAILED", "States.Timeout")
+    types = [event["type"] for event in aws.history(done["executionArn"])]
+    assert types[-2:] == ["TaskTimedOut", "ExecutionFailed"]
+    aws.drain(10)
+    log = [event.message for event in aws.log_events() if event.log_group == f"/aws/lambda/{name}"]
+    assert "Status" not in log[-1]
+
+
+def test_an_execution_that_waits_too_long_times_out_in_its_own_time(aws: LocalAws) -> None:
+    began = time.monotonic()
+    machine = one_state({"Type": "Wait", "Seconds": 9999, "End": True}, TimeoutSeconds=10)
+    done = run(aws, "execution_timeout", machine)
+    assert 0.5 <= time.monotonic() - began < 1.5
+    assert done["status"] == "TIMED_OUT"
+    history = aws.history(done["executionArn"])
+    assert [e["type"] for e in history] == ["ExecutionStarted", "WaitStateEntered", "ExecutionTimedOut"]
+
+
+def test_an_execution_times_out_while_its_task_works(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("sleeps")
+    done = run(aws, "timeout_at_work", one_state(task(name), TimeoutSeconds=1), {"seconds": 2})
+    assert done["status"] == "TIMED_OUT"
+    assert aws.history(done["executionArn"])[-1]["type"] == "ExecutionTimedOut"
+
+
+def test_a_wait_beside_a_working_handler_ends_after_it(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("sleeps")
+    branches = [one_state({"Type": "Wait", "Seconds": 4, "End": True}), one_state(task(name))]
+    aws.invoke(name, {"seconds": 0})
+    done = run(
+        aws, "beside", one_state({"Type": "Parallel", "Branches": branches, "End": True}), {"seconds": 0.5}
+    )
+    types = [event["type"] for event in aws.history(done["executionArn"])]
+    assert types.index("TaskSucceeded") < types.index("WaitStateExited")
+
+
+def test_a_stopped_execution_ends_at_once_as_aborted(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("sleeps")
+    aws.deploy_state_machine("stopped", one_state(task(name)))
+    execution = aws.start("stopped", {"seconds": 3})
+    time.sleep(0.3)
+    began = time.monotonic()
+    aws.stop(execution, "Operator.Stop", "no longer needed")
+    done = aws.wait(execution, 5)
+    assert time.monotonic() - began < 1
+    assert done["status"] == "ABORTED"
+    last = aws.history(execution)[-1]
+    assert last["type"] == "ExecutionAborted"
+    assert last["executionAbortedEventDetails"] == {"error": "Operator.Stop", "cause": "no longer needed"}
+
+
+# -- failures, told the same way everywhere
+
+STORIES = [
+    ("fails", {}, "ValueError", "TaskFailed", r"\[ERROR\] ValueError: row 7 is bad"),
+    ("exits", {}, "Runtime.ExitError", "TaskFailed", r"REPORT.*Status: error\tError Type: Runtime.ExitError"),
+    (
+        "is_killed",
+        {},
+        "Runtime.ExitError",
+        "TaskFailed",
+        r"REPORT.*Status: error\tError Type: Runtime.ExitError",
+    ),
+    ("eats_memory", {}, "Runtime.ExitError", "TaskFailed", r"REPORT.*Error Type: Runtime.OutOfMemory"),
+    ("sleeps", {"seconds": 60}, "Sandbox.Timedout", "TaskFailed", r"REPORT.*Status: timeout"),
+]
+
+
+@pytest.mark.parametrize(("function", "event", "error", "kind", "line"), STORIES, ids=[s[0] for s in STORIES])
+def test_history_log_events_and_the_functions_log_tell_one_story(
+    aws: LocalAws, deploy: Callable[..., str], function: str, event: Any, error: str, kind: str, line: str
+) -> None:
+    name = deploy(f"story_{function}", function, timeout=1 if function == "sleeps" else 5)
+    machine = f"story_{function}"
+    done = run(aws, machine, one_state(task(name)), event)
+    assert (done["status"], done["error"]) == ("FAILED", error)
+    failed = next(e for e in aws.history(done["executionArn"]) if e["type"] == kind)
+    assert failed["taskFailedEventDetails"]["error"] == error
+    logged = next(each for each in vended(aws, machine) if each["type"] == kind)
+    assert logged["details"]["cause"] == failed["taskFailedEventDetails"]["cause"] == done["cause"]
+    log = [e.message for e in aws.log_events() if e.log_group == f"/aws/lambda/{name}"]
+    assert any(re.match(line, each) for each in log)
+    request_id = next(each for each in log if each.startswith("START")).split()[2]
+    assert request_id in done["cause"]
+
+
+def test_a_function_that_is_not_there_fails_the_task_as_on_aws(aws: LocalAws) -> None:
+    done = run(aws, "nobody", one_state(task("x") | {"Parameters": {"FunctionName": "nobody"}}))
+    assert (done["status"], done["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
+
+
+# -- the rest of the surface
+
+
+def test_status_change_events_have_the_published_shape(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    samples = {
+        e["detail"]["status"]: e
+        for e in json.loads(shared_data("execution_status_change_events.json").read_text())
+    }
+    aws.notify_status_changes(deploy("told", "echo"), "announced")
+    machine = {
+        "StartAt": "Which",
+        "States": {
+            "Which": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "No"}],
+                "Default": "Yes",
+            },
+            "Yes": {"Type": "Pass", "Result": "Hello World!", "End": True},
+            "No": {"Type": "Fail", "Error": "E", "Cause": "C"},
+        },
+    }
+    aws.deploy_state_machine("announced", machine)
+    aws.wait(aws.start("announced", {"fail": False}, name="one"))
+    aws.wait(aws.start("announced", {"fail": True}, name="two"))
+    aws.drain(10)
+    said = [
+        e.message for e in aws.log_events() if e.log_group == "/aws/lambda/told" and e.message[:4] == "echo"
+    ]
+    events = [eval(message[5:]) for message in said]
+    found = {(e["detail"]["name"], e["detail"]["status"]): e for e in events}
+    assert set(found) == {("one", "RUNNING"), ("one", "SUCCEEDED"), ("two", "RUNNING"), ("two", "FAILED")}
+    for (_, status), event in found.items():
+        sample = samples[status]
+        assert set(sample) == set(event)
+        assert set(sample["detail"]) <= set(event["detail"])
+        assert {key: type(value) for key, value in sample["detail"].items()} == {
+            key: type(event["detail"][key]) for key in sample["detail"]
+        }
+        assert event["resources"] == [event["detail"]["executionArn"]]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", event["time"])
+    assert found["one", "SUCCEEDED"]["detail"]["output"] == '"Hello World!"'
+    assert found["two", "FAILED"]["detail"]["error"] == "E"
+
+
+def test_express_workflows_announce_nothing(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    aws.notify_status_changes(deploy("silent", "echo"), "express")
+    assert run(aws, "express", one_state({"Type": "Succeed"}), type="EXPRESS")["status"] == "SUCCEEDED"
+    aws.drain(10)
+    assert not [e for e in aws.log_events() if e.log_group == "/aws/lambda/silent"]
+    assert len(vended(aws, "express")) == 4
+
+
+def test_a_task_token_can_be_answered(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("echo")
+    payload = {"token.$": "$$.Task.Token"}
+    state = task(name) | {
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": f"${{{name}}}", "Payload": payload},
+        "OutputPath": "$",
+    }
+    aws.deploy_state_machine("token", one_state(state))
+    execution = aws.start("token")
+    deadline = time.monotonic() + 5
+    while "TaskSubmitted" not in [e["type"] for e in aws.history(execution)] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    scheduled = next(e for e in aws.history(execution) if e["type"] == "TaskScheduled")
+    parameters = json.loads(scheduled["taskScheduledEventDetails"]["parameters"])
+    aws.client("stepfunctions").send_task_success(taskToken=parameters["Payload"]["token"], output='"yes"')
+    assert json.loads(aws.wait(execution, 5)["output"]) == "yes"
+
+
+def test_jsonata_states_are_evaluated(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("echo")
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": f"${{{name}}}", "Payload": '{% $states.input.say & " \\"there\\"" %}'},
+        "Assign": {"said": "{% $states.result.Payload %}"},
+        "Output": "{% {'n': $sum([1, 2]), 'text': $states.result.Payload} %}",
+        "End": True,
+    }
+    done = run(aws, "jsonata", one_state(state, QueryLanguage="JSONata"), {"say": 'he"llo'})
+    assert json.loads(done["output"]) == {"n": 3, "text": 'he"llo "there"'}
+
+
+def test_the_context_object_is_complete(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("echo")
+    state = task(name) | {"Parameters": {"FunctionName": f"${{{name}}}", "Payload.$": "$$"}}
+    done = run(aws, "context", one_state(state), {"a": 1})
+    context = json.loads(done["output"])
+    assert context["Execution"]["Id"] == done["executionArn"]
+    assert context["Execution"]["RedriveCount"] == 0
+    assert context["Execution"]["Input"] == {"a": 1}
+    assert context["State"]["Name"] == "Only"
+    assert context["State"]["RetryCount"] == 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", context["State"]["EnteredTime"])
+    assert context["StateMachine"]["Name"] == "context"
+
+
+def test_executions_without_a_name_get_one_each(aws: LocalAws) -> None:
+    aws.deploy_state_machine("unnamed", one_state({"Type": "Succeed"}))
+    first, second = aws.start("unnamed"), aws.start("unnamed")
+    assert first != second
+    assert {aws.wait(arn)["status"] for arn in (first, second)} == {"SUCCEEDED"}
+
+
+def test_waiting_says_where_an_execution_is(aws: LocalAws) -> None:
+    aws.deploy_state_machine("forever", one_state({"Type": "Wait", "Seconds": 99999, "End": True}))
+    execution = aws.start("forever", name="me")
+    with pytest.raises(
+        TimeoutError, match=r"forever:me still runs after 0\.3 s; the last state entered is Only"
+    ):
+        aws.wait(execution, 0.3)
+    aws.stop(execution)
+
+
+WRONG = [
+    ("{", "the definition is not JSON"),
+    ({"States": {}}, r"\$\.States: a state machine needs States"),
+    ({"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}, r"\$\.StartAt: StartAt names 'B'"),
+    (one_state({"Type": "Tsak", "End": True}), r"\$\.States\.Only\.Type: Type 'Tsak' is not a type of state"),
+    (one_state({"Type": "Pass", "Next": "Gone"}), r"\$\.States\.Only\.Next: Next names 'Gone'"),
+    (one_state({"Type": "Pass"}), r"\$\.States\.Only: a state needs Next or End"),
+    (
+        one_state({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "Gone"}]}),
+        r"\$\.States\.Only\.Choices\[0\]\.Next",
+    ),
+    (
+        one_state({"Type": "Parallel", "End": True, "Branches": [{"StartAt": "A", "States": {}}]}),
+        r"\$\.States\.Only\.Branches\[0\]\.States",
+    ),
+    (
+        one_state({"Type": "Wait", "Secnods": 1, "End": True}),
+        r'\$\.States\.Only\.Secnods \(line 1, column 57\): "Secnods" is not Amazon States',
+    ),
+]
+
+
+@pytest.mark.parametrize(("definition", "message"), WRONG, ids=range(len(WRONG)))
+def test_a_definition_that_is_no_asl_is_refused_with_the_place(
+    aws: LocalAws, definition: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        aws.deploy_state_machine("wrong", definition)
+
+
+def test_starting_what_is_not_there_is_refused(aws: LocalAws) -> None:
+    with pytest.raises(InputError, match="StateMachineDoesNotExist"):
+        aws.start("not_deployed")
+    aws.deploy_state_machine("once", one_state({"Type": "Succeed"}))
+    aws.wait(aws.start("once", name="same"))
+    with pytest.raises(InputError, match="ExecutionAlreadyExists"):
+        aws.start("once", name="same")
