@@ -1,6 +1,7 @@
 """Datadog's query language: `parse`, `format`, `parse_monitor`, and everything that they give back."""
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from monitoring.query.errors import QueryError
 from monitoring.query.formatter import format_query
@@ -19,6 +20,7 @@ from monitoring.query.monitor_nodes import (
     Window,
 )
 from monitoring.query.monitors import format_monitor, grouped_by, parse_monitor
+from monitoring.query.names import resolve
 from monitoring.query.nodes import (
     Binary,
     Call,
@@ -33,6 +35,42 @@ from monitoring.query.nodes import (
 )
 from monitoring.query.parser import children, parse, walk
 
+if TYPE_CHECKING:
+    from monitoring.query.answers import Answer, body
+    from monitoring.query.evaluation import evaluate, evaluate_lines, only_points, windowed
+    from monitoring.query.grid import default_interval
+    from monitoring.query.lines import Lines
+    from monitoring.query.ranges import reduce_line, rolling
+    from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
+    from monitoring.query.switches import DEFAULT, Switches
+
+_LATER = {
+    "Answer": "answers",
+    "body": "answers",
+    "evaluate": "evaluation",
+    "evaluate_lines": "evaluation",
+    "only_points": "evaluation",
+    "windowed": "evaluation",
+    "default_interval": "grid",
+    "Lines": "lines",
+    "reduce_line": "ranges",
+    "rolling": "ranges",
+    "Buckets": "sources",
+    "Origin": "sources",
+    "Points": "sources",
+    "SeriesSource": "sources",
+    "Source": "sources",
+    "DEFAULT": "switches",
+    "Switches": "switches",
+}
+"""What needs numpy -> the module that holds it: loaded when asked for, so that reading stays cheap."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
 
 def format(node: Any) -> str:  # noqa: A001 - the name that the surface promises
     """The text of a query's node or of a monitor's query; reading it again gives an equal value.
@@ -44,35 +82,53 @@ def format(node: Any) -> str:  # noqa: A001 - the name that the surface promises
 
 
 __all__ = [
+    "DEFAULT",
     "FUNCTIONS",
     "MODIFIERS",
     "Algorithm",
+    "Answer",
     "Binary",
+    "Buckets",
     "Call",
     "Change",
     "CheckMonitor",
     "CompositeMonitor",
     "FormulaMonitor",
     "Function",
+    "Lines",
     "Metric",
     "MetricMonitor",
     "Modifier",
     "MonitorQuery",
     "Negative",
     "Number",
+    "Origin",
+    "Points",
     "ProcessMonitor",
     "Query",
     "QueryError",
     "Reference",
     "SearchMonitor",
+    "SeriesSource",
     "Several",
     "SloMonitor",
+    "Source",
     "String",
+    "Switches",
     "Window",
+    "body",
     "children",
+    "default_interval",
+    "evaluate",
+    "evaluate_lines",
     "format",
     "grouped_by",
+    "only_points",
     "parse",
     "parse_monitor",
+    "reduce_line",
+    "resolve",
+    "rolling",
     "walk",
+    "windowed",
 ]

@@ -132,7 +132,7 @@ _RATE = _plain(
     ("per_hour", "change per hour since the previous point", "inferred"),
     ("dt", "seconds since the previous point, one line over all groups", "documented"),
     ("diff", "the value minus that of the previous point", "documented"),
-    ("monotonic_diff", "`diff` where it is positive, else 0: switch `monotonic_reset`", "documented"),
+    ("monotonic_diff", "`diff` unless the value falls; see the switch `monotonic_reset`", "documented"),
     ("derivative", "`diff` divided by `dt`", "documented"),
     ("rate", "undocumented, in shipped dashboards: taken as `per_second`", "inferred"),
     ("throughput", "the value divided by the seconds of its bucket", "documented"),
@@ -191,14 +191,15 @@ _SMOOTHING = [
             for span in (3, 5, 7, 10, 20)
         ),
         *((f"median_{span}", f"median of the last {span} points", "inferred") for span in (3, 5, 7, 9)),
-        ("autosmooth", "a moving average whose width ASAP chooses", "unpublished"),
+        (
+            "autosmooth",
+            "a moving average, as wide as ASAP finds smoothest without losing outliers",
+            "inferred",
+        ),
     ),
     *_plain(
         "dashboards/functions/beta",
-        *(
-            (f"rollingavg_{span}", f"mean of {span} points around each", "inferred")
-            for span in (5, 13, 21, 29)
-        ),
+        *((f"rollingavg_{span}", f"mean of the last {span} points", "inferred") for span in (5, 13, 21, 29)),
     ),
 ]
 _REGRESSION = _plain(
@@ -233,7 +234,7 @@ _LAYERS = [
             Q,
             _word("aggregator", "avg", "sum", "min", "max", "last", "count", "pNN", "l2norm", "area", "mean"),
         ),
-        "the whole window as one value",
+        "the whole window as one value, at each of its points",
         "inferred",
         _NESTED,
     ),
@@ -300,8 +301,8 @@ _ALGORITHMS = [
             _number("tolerance", required=False),
             _number("percentage", required=False),
         ),
-        "groups that behave unlike the others",
-        "unpublished",
+        "the lines as they are: which of them are outliers is for a monitor to say",
+        "inferred",
         "dashboards/functions/algorithms",
         ("tolerance", "pct"),
     ),

@@ -1,0 +1,150 @@
+"""Answers of a query: one a line, and the same as the body that `/api/v1/query` gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from monitoring.query.formatter import format_query, format_scope
+from monitoring.query.lines import Lines
+from monitoring.query.nodes import Binary, Call, Everything, Expression, Metric, Negative, Scope
+from monitoring.query.parser import walk
+from monitoring.query.sources import Floats, Times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One line of an answer; buckets without a value are absent.
+
+    Attributes:
+        metric: its metric, or the expression without scopes.
+        expression: the query, with the group in its scope.
+        scope: the scope of the query and the values of its group, `env:prod,host:a`.
+        tag_set: the tags of the group, `host:a`.
+        times: starts of buckets, seconds since the epoch.
+        values: one a time.
+        interval: seconds of a bucket.
+        aggregator: as written; None where the query leaves it out.
+        query_index: the place of the line's query in a comma list.
+        group_by: the keys of the query.
+        unit: always None: units are metadata that a series does not carry.
+    """
+
+    metric: str
+    expression: str
+    scope: str
+    tag_set: tuple[str, ...]
+    times: Times
+    values: Floats
+    interval: int
+    aggregator: str | None = None
+    query_index: int = 0
+    group_by: tuple[str, ...] = ()
+    unit: None = None
+
+
+def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
+    """The answers that lines amount to; lines without any value are left out."""
+    found = []
+    metrics = [each for each in walk(node) if isinstance(each, Metric)]
+    scope: Scope = metrics[0].scope if metrics else Everything()
+    name = _name(node)
+    for row in range(len(lines.groups)):
+        there = np.isfinite(lines.values[row])
+        if not there.any():
+            continue
+        tags = lines.tags(row)
+        found.append(
+            Answer(
+                metric=name,
+                expression=format_query(_with_group(node, tags)),
+                scope=scope_text(scope, tags),
+                tag_set=tags,
+                times=lines.times[there],
+                values=lines.values[row][there],
+                interval=lines.step,
+                aggregator=node.aggregator if isinstance(node, Metric) else None,
+                query_index=index,
+                group_by=lines.keys,
+            )
+        )
+    return found
+
+
+def scope_text(scope: Scope, tags: Sequence[str]) -> str:
+    """The scope and the tags of a group as one text; `*` gives way to tags."""
+    if isinstance(scope, Everything):
+        return ",".join(tags) or "*"
+    return ",".join((format_scope(scope), *tags))
+
+
+def _name(node: Any) -> str:
+    """The expression without its scopes."""
+    if isinstance(node, Metric):
+        return node.name
+    if isinstance(node, Binary):
+        return f"({_name(node.left)} {node.operator} {_name(node.right)})"
+    if isinstance(node, Negative):
+        return f"-{_name(node.operand)}"
+    if isinstance(node, Call):
+        return f"{node.name}({', '.join(_name(each) for each in node.arguments)})"
+    return format_query(node)
+
+
+def _with_group(node: Any, tags: tuple[str, ...]) -> Any:
+    """The expression with the group's tags in every scope, and without its grouping."""
+    if isinstance(node, Metric):
+        from monitoring.query.nodes import Tag
+
+        return replace(node, scope=Tag(None, scope_text(node.scope, tags)), by=())
+    if isinstance(node, Binary):
+        return replace(node, left=_with_group(node.left, tags), right=_with_group(node.right, tags))
+    if isinstance(node, Negative):
+        return replace(node, operand=_with_group(node.operand, tags))
+    if isinstance(node, Call):
+        return replace(node, arguments=tuple(_with_group(each, tags) for each in node.arguments))
+    return node
+
+
+def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict[str, Any]:
+    """The answers as the body of `GET /api/v1/query`; times in milliseconds.
+
+    Args:
+        text: the query as it was given.
+        start: from, in seconds.
+        end: to, in seconds.
+        answers: of `evaluate`.
+    """
+    return {
+        "status": "ok",
+        "res_type": "time_series",
+        "resp_version": 1,
+        "query": text.strip(),
+        "from_date": int(start) * 1000,
+        "to_date": int(end) * 1000,
+        "series": [_series(answer) for answer in answers],
+        "message": "",
+        "group_by": list(answers[0].group_by) if answers else [],
+    }
+
+
+def _series(answer: Answer) -> dict[str, Any]:
+    first, last = int(answer.times[0]), int(answer.times[-1])
+    points = zip(answer.times.tolist(), answer.values.tolist(), strict=True)
+    return {
+        "metric": answer.metric,
+        "display_name": answer.metric,
+        "expression": answer.expression,
+        "scope": answer.scope,
+        "tag_set": list(answer.tag_set),
+        "aggr": answer.aggregator,
+        "interval": answer.interval,
+        "start": first * 1000,
+        "end": (last + answer.interval - 1) * 1000,
+        "length": len(answer.times),
+        "query_index": answer.query_index,
+        "unit": answer.unit,
+        "attributes": {},
+        "pointlist": [[time * 1000.0, value] for time, value in points],
+    }

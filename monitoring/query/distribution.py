@@ -1,0 +1,112 @@
+"""Pools the values of distributions over time and space: counts, sums, means, percentiles, thresholds."""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from monitoring.query.frame import Frame
+from monitoring.query.grid import Grid
+from monitoring.query.lines import aggregate_rows
+from monitoring.query.nodes import Metric
+from monitoring.query.sources import Floats, Origin, Points, Times
+
+_COMPARE: dict[str, Callable[[Any, float], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+}
+_GAMMA = 1 + 1 / 64
+"""Bins of Datadog's sketches grow by this factor: a percentile lies within 1/128 of the true value."""
+
+
+def pooled(
+    node: Metric,
+    frame: Frame,
+    grid: Grid,
+    origins: Sequence[Origin],
+    origin: Times,
+    owner: Times,
+    groups: int,
+) -> Floats:
+    """One row a group: the aggregator of the query over all values of a bucket, NaN where there are none.
+
+    Percentiles are values that occur: the one at rank `floor(q * (n - 1))`, as sketches rank them. With the
+    switch `quantiles` "sketch" it is moved to the middle of its bin.
+    """
+    aggregator = node.aggregator or "avg"
+    if node.threshold is None and aggregator in {"avg", "sum", "min", "max", "count"}:
+        return _summed(aggregator, frame, grid, origins, origin, owner, groups)
+    points = frame.source.points(origins, int(grid.edges[0]), min(frame.until, float(grid.edges[-1])))
+    cell, values = _cells(points, grid, origin, owner)
+    result = np.full(groups * len(grid), np.nan)
+    if len(values):
+        order = np.lexsort((values, cell))
+        cell, values = cell[order], values[order]
+        first = np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1])))
+        result[cell[first]] = _reduced(node, values, first, frame.switches.quantiles == "sketch")
+    return result.reshape(groups, len(grid))
+
+
+def _summed(
+    aggregator: str,
+    frame: Frame,
+    grid: Grid,
+    origins: Sequence[Origin],
+    origin: Times,
+    owner: Times,
+    groups: int,
+) -> Floats:
+    def part(name: str) -> Floats:
+        rows = frame.source.bucket(origins, grid, name, frame.until, False)
+        over = name if name in {"min", "max"} else "sum"
+        return aggregate_rows(rows.values[origin], owner, groups, over)
+
+    if aggregator != "avg":
+        return part(aggregator)
+    return part("sum") / part("count")
+
+
+def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Times, Floats]:
+    """The cell (group and bucket) and the value of each point; a point may belong to several groups."""
+    column = grid.index(points.times)
+    if len(np.unique(origin)) == len(origin):
+        group = np.empty(len(origin), dtype=np.int64)
+        group[origin] = owner
+        return group[points.origin] * len(grid) + column, points.values
+    picked = [np.flatnonzero(points.origin == each) for each in origin]
+    rows = np.concatenate(picked)
+    group = np.repeat(owner, [len(each) for each in picked])
+    return group * len(grid) + column[rows], points.values[rows]
+
+
+def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats:
+    """One value for each run of sorted values that begins at `first`."""
+    counts = np.diff(np.append(first, len(values)))
+    if node.threshold is not None:
+        beyond = _COMPARE[node.threshold.operator](values, node.threshold.value)
+        return np.add.reduceat(beyond.astype(np.float64), first)
+    if node.aggregator == "stddev":
+        mean = np.add.reduceat(values, first) / counts
+        squares = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, first)
+        return np.sqrt(squares / counts)
+    share = 0.5 if node.aggregator == "histogram" else float((node.aggregator or "p50")[1:]) / 100
+    found = values[first + quantile_rank(counts, share)]
+    return in_bins(found) if sketch else found
+
+
+def quantile_rank(counts: Times, share: float) -> Times:
+    """The place of a percentile among sorted values: floor(share * (n - 1)), safe from rounding noise."""
+    ranks: Times = np.floor(share * (counts - 1) + 1e-9).astype(np.int64)
+    return ranks
+
+
+def in_bins(values: Floats) -> Floats:
+    """Values moved to the middle of their bin of a sketch."""
+    size = np.abs(values)
+    small = size < 1e-9
+    key = np.round(np.log(np.where(small, 1.0, size)) / np.log(_GAMMA))
+    return np.where(small, 0.0, np.sign(values) * _GAMMA**key)

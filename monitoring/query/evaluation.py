@@ -1,0 +1,236 @@
+"""Evaluates queries: answers for people, lines for monitors and pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from monitoring.query.answers import Answer, answers_of
+from monitoring.query.calls import CALLS, Value, calculate, constant
+from monitoring.query.errors import QueryError
+from monitoring.query.formatter import format_query
+from monitoring.query.frame import Frame
+from monitoring.query.grid import default_interval
+from monitoring.query.lines import Lines, joined
+from monitoring.query.metric import operand_lines
+from monitoring.query.names import resolve
+from monitoring.query.nodes import (
+    Binary,
+    Call,
+    Expression,
+    Metric,
+    Negative,
+    Number,
+    Query,
+    Reference,
+    Several,
+)
+from monitoring.query.parser import parse, walk
+from monitoring.query.sources import Floats, Source, as_source
+from monitoring.query.switches import DEFAULT, Switches
+from monitoring.series import Series
+
+
+def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and what names mean
+    query: str | Query,
+    series: Sequence[Series] | Source,
+    start: float,
+    end: float,
+    interval: int | None = None,
+    *,
+    switches: Switches = DEFAULT,
+    queries: Mapping[str, str | Query] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> list[Answer]:
+    """What a query or formula answers, as `/api/v1/query` frames it.
+
+    Args:
+        query: its text or its nodes.
+        series: the points: a list of series, or a `Source`.
+        start: from, in seconds since the epoch; the first bucket is the first that starts at or after it.
+        end: to; the last bucket is the one that holds it.
+        interval: seconds of a bucket; without it the default of the window. Widened beyond 1500 points.
+        switches: how points that the documentation leaves open are decided.
+        queries: what the names in a formula mean.
+        variables: what template variables mean: {"env": "env:prod"}; "*" filters nothing.
+
+    Returns:
+        One answer a line that has a value, in the order of the queries, then of the groups.
+
+    Raises:
+        QueryError: the query cannot be read, or cannot be evaluated offline.
+    """
+    text, node = _read(query)
+    frame = frame_of(text, series, start, end, interval, switches)
+    node = resolve(node, text, queries or {}, variables or {})
+    parts = node.queries if isinstance(node, Several) else (node,)
+    return [
+        answer for index, part in enumerate(parts) for answer in answers_of(part, _lines(part, frame), index)
+    ]
+
+
+def evaluate_lines(
+    query: str | Query,
+    series: Sequence[Series] | Source,
+    start: float,
+    end: float,
+    interval: int | None = None,
+    *,
+    switches: Switches = DEFAULT,
+    operand: Callable[[Lines], Lines] | None = None,
+) -> Lines:
+    """The lines of one expression over `[start, end)`, as a monitor sees them at `end`: nothing later exists.
+
+    Buckets in which nothing has a point are left out, unless something makes values out of them: a month of
+    seconds costs what its points cost.
+
+    Args:
+        query: its text or its nodes, without names of other queries (see `resolve`); no comma list.
+        series: as for `evaluate`.
+        start: the start of the window, in seconds.
+        end: its end, exclusive.
+        interval: seconds of a bucket; without it the default of the window. Never widened.
+        switches: as for `evaluate`.
+        operand: what is done to the lines of each metric query before arithmetic: where as_count makes
+            monitors aggregate each over its window first (see `rolling`).
+
+    Raises:
+        QueryError: as for `evaluate`; or the query is a comma list.
+    """
+    text, node = _read(query)
+    if isinstance(node, Several):
+        raise QueryError(text, "one expression is wanted here, not a list", node.start, node.end)
+    frame = frame_of(text, series, start, end, interval, switches)
+    return _lines(
+        node,
+        replace(frame, until=end, closed=False, limited=False, operand=operand, occupied=only_points(node)),
+    )
+
+
+def frame_of(
+    text: str,
+    series: Sequence[Series] | Source,
+    start: float,
+    end: float,
+    interval: int | None,
+    switches: Switches,
+) -> Frame:
+    """The frame of an evaluation.
+
+    Raises:
+        QueryError: the window is empty, or the interval is none.
+    """
+    if not start < end:
+        raise QueryError(text, "the window ends before it starts", 0, 0)
+    if interval is not None and interval < 1:
+        raise QueryError(text, "an interval is at least 1 second", 0, 0)
+    step = default_interval(end - start, switches.default_points)
+    if interval:
+        step = max(int(interval), default_interval(end - start, switches.most_points))
+    frame = Frame(as_source(series), start, end, step, switches, text)
+    return replace(frame, until=end) if switches.last_bucket == "until" else frame
+
+
+def only_points(query: Query) -> bool:
+    """Whether nothing in the query makes values out of empty buckets."""
+    return not any(
+        (isinstance(node, Call) and node.name in {"default_zero", "fill", "clamp_min", "clamp_max"})
+        or (isinstance(node, Metric) and node.modifier("fill"))
+        for node in walk(query)
+    )
+
+
+_EVERYWHERE = {
+    "abs",
+    "log2",
+    "log10",
+    "round",
+    "cutoff_min",
+    "cutoff_max",
+    "exclude_null",
+    "min",
+    "max",
+    "avg",
+    "sum",
+} | {
+    *("count", "count_nonzero", "count_nonzero_finite", "count_not_null", "percentile", "throughput"),
+    *("is_greater", "is_less", "is_between", "outliers", "clamp_min", "clamp_max"),
+    *("timeshift", "hour_before", "day_before", "week_before", "month_before", "moving_rollup"),
+}
+
+
+def windowed(query: Query) -> bool:
+    """Whether the value of a bucket depends on the window it is looked at through (cumsum, top, diff, …).
+
+    Where it does not, a monitor's windows can be cut from one evaluation of a longer span.
+    """
+    return any(isinstance(node, Call) and node.name not in _EVERYWHERE for node in walk(query))
+
+
+def run(node: Expression, frame: Frame) -> Value:
+    """Evaluates a node: a number, or lines."""
+    if isinstance(node, Number):
+        return node.value
+    if isinstance(node, Metric):
+        return operand_lines(node, frame)
+    if isinstance(node, Reference):
+        raise frame.error(f"no query is named '{node.name}'", node)
+    if isinstance(node, Binary):
+        return _binary(node, frame)
+    if isinstance(node, Negative):
+        inside = run(node.operand, frame)
+        return inside.mapped(-inside.values) if isinstance(inside, Lines) else -inside
+    return CALLS[node.name](node, frame, run) if node.name in CALLS else _refused(node, frame)
+
+
+def _lines(node: Expression, frame: Frame) -> Lines:
+    found = run(node, frame)
+    return found if isinstance(found, Lines) else constant(found, frame)
+
+
+def _refused(node: Call, frame: Frame) -> Lines:
+    raise frame.error(
+        f"{node.name} cannot be evaluated offline: Datadog does not publish its formula",
+        node,
+        "the query without it",
+    )
+
+
+def _binary(node: Binary, frame: Frame) -> Value:
+    left, right = run(node.left, frame), run(node.right, frame)
+    if isinstance(left, Lines) and isinstance(right, Lines):
+        pair = joined(left, right, frame.switches.join == "shared")
+        if pair is None:
+            sides = " and ".join("{" + ",".join(side.keys) + "}" for side in (left, right))
+            raise frame.error(
+                f"the two sides are grouped by different keys, {sides}", node, "the same grouping on both"
+            )
+        left, right = pair
+        values = calculate(node.operator, _zeros(left, right), _zeros(right, left))
+        return replace(
+            left,
+            values=values,
+            step=max(left.step, right.step),
+            counted=left.counted and right.counted,
+            smooth=left.smooth and right.smooth,
+            guessed=left.guessed or right.guessed,
+        )
+    if isinstance(left, Lines):
+        return left.mapped(calculate(node.operator, left.values, np.float64(cast(float, right))))
+    if isinstance(right, Lines):
+        return right.mapped(calculate(node.operator, np.float64(left), right.values))
+    return float(calculate(node.operator, np.float64(left), np.float64(right)))
+
+
+def _zeros(side: Lines, other: Lines) -> Floats:
+    """as_count and as_rate stand at zero where the other side has a point."""
+    if not side.counted:
+        return side.values
+    return np.where(np.isnan(side.values) & np.isfinite(other.values), 0.0, side.values)
+
+
+def _read(query: str | Query) -> tuple[str, Query]:
+    if isinstance(query, str):
+        return query, parse(query)
+    return format_query(query), query

@@ -1,0 +1,84 @@
+"""The frame of an evaluation: which source, window and buckets, and what stands for names and variables."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from typing import Any
+
+from monitoring.query.errors import QueryError
+from monitoring.query.grid import CALENDAR, Grid, calendar_grid, default_interval, grid_between
+from monitoring.query.lines import Lines
+from monitoring.query.nodes import Metric, Placed
+from monitoring.query.sources import Source
+from monitoring.query.switches import Switches
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one evaluation of an expression needs to know.
+
+    `until`: points at or after it are not there yet. `closed`: see `grid_between`. `limited`: intervals that
+    make too many buckets are widened. `occupied`: only buckets with a point are wanted. `operand`: what
+    is done to the lines of each metric query before arithmetic.
+    """
+
+    source: Source
+    start: float
+    end: float
+    interval: int
+    switches: Switches
+    text: str
+    until: float = float("inf")
+    closed: bool = True
+    limited: bool = True
+    occupied: bool = False
+    operand: Callable[[Lines], Lines] | None = None
+    memo: dict[Any, Lines] = field(default_factory=dict)
+
+    def between(self, start: float, end: float) -> "Frame":
+        """The frame over another window, in buckets of the same size."""
+        return replace(self, start=start, end=end, occupied=False)
+
+    def shifted(self, seconds: int) -> "Frame":
+        """The frame moved back in time."""
+        return replace(
+            self,
+            start=self.start - seconds,
+            end=self.end - seconds,
+            until=self.until - seconds if self.until != float("inf") else self.until,
+        )
+
+    def grid(self, metric: Metric | None = None) -> Grid:
+        """The buckets, or those that the rollup of a metric query asks for."""
+        rollup = metric.modifier("rollup") if metric else None
+        step = self.interval
+        for argument in rollup.arguments if rollup else ():
+            if isinstance(argument, float | int):
+                step = self.widened(int(argument))
+            elif argument in CALENDAR:
+                zone = str(rollup.arguments[-1]) if rollup and len(rollup.arguments) > 2 else "UTC"
+                return calendar_grid(self.start, self.end, argument, self.zone(zone, rollup or Placed()))
+        return grid_between(self.start, self.end, step, self.closed)
+
+    def widened(self, step: int) -> int:
+        """The step, or the smallest of the ladder that does not make too many points."""
+        if not self.limited:
+            return step
+        return max(step, default_interval(self.end - self.start, self.switches.most_points))
+
+    def zone(self, name: str, node: Placed) -> tzinfo:
+        """The time zone of that name."""
+        if name.upper() == "UTC":
+            return UTC
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise self.error(
+                f"there is no time zone '{name}'", node, "an IANA name, such as 'Europe/Berlin'"
+            ) from None
+
+    def error(self, message: str, node: Placed, suggestion: str = "") -> QueryError:
+        """An error at a node."""
+        return QueryError(self.text, message, node.start, node.end, suggestion=suggestion)

@@ -1,0 +1,46 @@
+"""Empty buckets between and after points: linear, last, zero."""
+
+import numpy as np
+
+from monitoring.query.sources import Floats, Times
+
+LIMIT = 300
+"""Seconds after a real point for which it is interpolated, unless fill says otherwise."""
+
+
+def filled(values: Floats, times: Times, method: str, limit: float) -> Floats:
+    """Rows with their empty buckets filled, at most `limit` seconds after the point before.
+
+    "linear" goes straight to the next point, and stays level where there is none. Buckets before the first
+    point stay empty. "null" fills nothing.
+    """
+    if method == "null" or not values.size:
+        return values
+    there = np.isfinite(values)
+    place = np.arange(values.shape[1])
+    before = np.maximum.accumulate(np.where(there, place, -1), axis=1)
+    rows, columns = np.nonzero(~there & (before >= 0))
+    last = before[rows, columns]
+    near = times[columns] - times[last] <= limit
+    rows, columns, last = rows[near], columns[near], last[near]
+    result = values.copy()
+    result[rows, columns] = _values(values, times, there, method, rows, columns, last)
+    return result
+
+
+def _values(
+    values: Floats, times: Times, there: np.ndarray, method: str, rows: Times, columns: Times, last: Times
+) -> Floats:
+    if method == "zero":
+        return np.zeros(len(rows))
+    start = values[rows, last]
+    if method == "last":
+        return start
+    width = values.shape[1]
+    place = np.where(there, np.arange(width), width)
+    after = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1][rows, columns]
+    known = after < width
+    following = np.where(known, after, last)
+    span = np.where(known, times[following] - times[last], 1)
+    share = np.where(known, (times[columns] - times[last]) / span, 0.0)
+    return start + (values[rows, following] - start) * share

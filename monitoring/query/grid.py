@@ -1,0 +1,98 @@
+"""The buckets of an evaluation: aligned to UNIX time, labelled by their start, sized by a ladder."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+LADDER = (
+    *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200),
+    *(86400, 172800, 345600, 604800, 1209600, 2419200),
+)
+"""The intervals that Datadog chooses from, in seconds."""
+
+CALENDAR = {"daily": 86400, "weekly": 604800, "monthly": 30 * 86400}
+"""Calendar rollups and the interval that their answers name."""
+
+
+def default_interval(span: float, most: int = 300) -> int:
+    """The smallest interval of the ladder that makes at most `most` buckets of `span` seconds.
+
+    One rule for the documented table (1 h: 20 s, 4 h: 1 m, 1 d: 5 m, 2 d: 10 m, 1 w: 1 h, 1 month: 4 h) and
+    for all recorded answers.
+    """
+    at = bisect_left(LADDER, span / most)
+    return LADDER[at] if at < len(LADDER) else ceil(span / most / 86400) * 86400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Buckets `[edges[i], edges[i + 1])`; `step` is their length (for calendar buckets, the nominal one)."""
+
+    edges: NDArray[np.int64]
+    step: int
+    uniform: bool = True
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """The labels: int64 seconds, one a bucket."""
+        return self.edges[:-1]
+
+    def __len__(self) -> int:
+        return max(0, len(self.edges) - 1)
+
+    def index(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The bucket that each time falls into (times outside fall below 0, or at or above the length)."""
+        if self.uniform and len(self.edges):
+            column: NDArray[np.int64] = (times - self.edges[0]) // self.step
+            return column
+        return np.searchsorted(self.edges, times, side="right") - 1
+
+    def padded(self, before: int, after: int) -> "Grid":
+        """The grid with more buckets at its ends: as many as it takes to cover those seconds."""
+        if not self.uniform or not len(self):
+            return self
+        head, tail = -(-before // self.step), -(-after // self.step)
+        first = int(self.edges[0]) - head * self.step
+        return uniform_grid(first, self.step, len(self) + head + tail)
+
+
+def uniform_grid(first: int, step: int, count: int) -> Grid:
+    """`count` buckets of `step` seconds from `first`."""
+    return Grid(np.arange(max(0, count) + 1, dtype=np.int64) * step + first, step)
+
+
+def grid_between(start: float, end: float, step: int, closed: bool = True) -> Grid:
+    """The buckets of a window.
+
+    Closed, as the API answers: from the first that starts in it to the one that holds `end`. Not closed, as a
+    monitor looks at `[start, end)`: to the last that starts before `end`, and at least that one.
+    """
+    first = ceil(start / step) * step
+    last = floor(end / step) * step if closed else (ceil(end) - 1) // step * step
+    if not closed:
+        first = min(first, last)
+    return uniform_grid(first, step, (last - first) // step + 1)
+
+
+def calendar_grid(start: float, end: float, unit: str, zone: tzinfo) -> Grid:
+    """Days, weeks (from Monday) or months of a time zone that touch the window."""
+    at = datetime.fromtimestamp(start, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "weekly":
+        at -= timedelta(days=at.weekday())
+    elif unit == "monthly":
+        at = at.replace(day=1)
+    edges = [int(at.timestamp())]
+    while edges[-1] <= end and len(edges) < 5000:
+        at = _next(at, unit)
+        edges.append(int(at.timestamp()))
+    return Grid(np.array(edges, dtype=np.int64), CALENDAR[unit], uniform=False)
+
+
+def _next(at: datetime, unit: str) -> datetime:
+    if unit == "monthly":
+        return at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
+    return at + timedelta(days=7 if unit == "weekly" else 1)

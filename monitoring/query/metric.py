@@ -1,0 +1,241 @@
+"""Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.query.distribution import pooled
+from monitoring.query.frame import Frame
+from monitoring.query.gaps import LIMIT, filled
+from monitoring.query.grid import Grid
+from monitoring.query.lines import NOT_THERE, Group, Lines, aggregate_rows, empty
+from monitoring.query.nodes import Metric
+from monitoring.query.sources import Floats, Origin, Times
+from monitoring.query.switches import Switches
+
+Rate = Callable[[Floats, Times], Floats]
+"""What diff and its kin do to rows: values and times in, values out."""
+
+_PLAIN = {"avg", "sum", "min", "max", "count"}
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which groups there are, and which sources belong to each (a source may belong to several)."""
+
+    groups: tuple[Group, ...]
+    origin: Times
+    owner: Times
+
+    @property
+    def crowded(self) -> bool:
+        """Whether some group has several sources."""
+        return len(self.owner) > len(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How empty buckets are filled: the method, for how many seconds, and whether a query asked for it."""
+
+    method: str
+    limit: float
+    asked: bool
+
+
+def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
+    """The lines of a metric query as an operand of the expression, evaluated once however often it occurs."""
+    key = (node, rate, frame.start, frame.end)
+    if key not in frame.memo:
+        lines = metric_lines(node, frame, rate)
+        frame.memo[key] = frame.operand(lines) if frame.operand else lines
+    return frame.memo[key]
+
+
+def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
+    """The lines of a metric query; `rate` is applied to each source before space aggregation.
+
+    Raises:
+        QueryError: a percentile is asked of something that is no distribution.
+    """
+    grid = frame.grid(node)
+    origins = frame.source.select(node.name, node.scope, frame.switches.wildcards == "anywhere")
+    if not origins or not len(grid):
+        return empty(node.by, grid.starts, grid.step)
+    members = membership(origins, node.by)
+    if any(origin.type == "distribution" for origin in origins):
+        lines = _pooled_lines(node, frame, grid, origins, members)
+        return lines.mapped(rate(lines.values, lines.times)) if rate else lines
+    if node.aggregator not in _PLAIN and node.aggregator is not None:
+        raise frame.error(
+            f"{node.aggregator} needs a distribution, and {node.name} is a {origins[0].type}",
+            node,
+            f"avg:{node.name}{{…}}, or submit {node.name} as a distribution",
+        )
+    return _source_lines(node, frame, grid, origins, members, rate)
+
+
+def membership(origins: Sequence[Origin], by: tuple[str, ...]) -> Membership:
+    """The groups of sources by keys, sorted; several values of one key put a source into several groups."""
+    found: dict[Group, list[int]] = {}
+    prefixes = [f"{key.lower()}:" for key in by]
+    for at, origin in enumerate(origins):
+        values = [_values(origin, prefix) for prefix in prefixes]
+        for group in product(*values):
+            found.setdefault(group, []).append(at)
+    groups = tuple(sorted(found))
+    members = [(at, row) for row, group in enumerate(groups) for at in found[group]]
+    pairs = np.array(members, dtype=np.int64).reshape(-1, 2)
+    return Membership(groups, pairs[:, 0], pairs[:, 1])
+
+
+def _values(origin: Origin, prefix: str) -> list[str]:
+    return sorted(tag[len(prefix) :] for tag in origin.tags if tag.startswith(prefix)) or [NOT_THERE]
+
+
+def effective(node: Metric, kind: str) -> str:
+    """as_count or as_rate, where the type of the metric lets it have an effect."""
+    for modifier in reversed(node.modifiers):
+        if modifier.name in {"as_count", "as_rate"}:
+            return modifier.name if kind in {"count", "rate"} else ""
+    return ""
+
+
+def gaps_of(node: Metric, smooth: bool, switches: Switches) -> Gaps:
+    """fill, or else the interpolation that the type of the metric brings with it."""
+    fill = node.modifier("fill")
+    if fill is None:
+        return Gaps("linear" if smooth else "null", LIMIT, asked=False)
+    method, *rest = fill.arguments
+    limit = float(rest[0]) if rest else float(LIMIT)
+    if not isinstance(method, str):
+        if method and switches.bare_fill == "ignore":
+            return Gaps("null", 0, asked=True)
+        method, limit = ("linear", float(method)) if method else ("zero", float(LIMIT))
+    if switches.longest_fill is not None:
+        limit = min(limit, switches.longest_fill)
+    return Gaps(method, limit, asked=True)
+
+
+def _source_lines(
+    node: Metric,
+    frame: Frame,
+    grid: Grid,
+    origins: Sequence[Origin],
+    members: Membership,
+    rate: Rate | None,
+) -> Lines:
+    kind, switches = origins[0].type, frame.switches
+    counting = effective(node, kind)
+    smooth = not counting and (kind == "gauge" or switches.interpolate_counts)
+    gaps = gaps_of(node, smooth, switches)
+    mixes = members.crowded or (switches.align_groups and len(members.groups) > 1)
+    pads = gaps.method != "null" and (gaps.asked or mixes) and rate is None
+    wide = grid.padded(int(gaps.limit), int(gaps.limit)) if pads else grid
+    rows = frame.source.bucket(
+        origins,
+        wide,
+        _time_aggregator(node, counting, kind, switches),
+        frame.until,
+        frame.occupied and not gaps.asked,
+    )
+    values = _scaled(rows.values, node, frame, wide, origins, counting)
+    if rate is not None:
+        values = rate(values, rows.starts)
+    times = rows.starts
+    there = np.isfinite(values)
+    if gaps.asked or mixes:
+        values = filled(values, times, gaps.method, gaps.limit)
+    guessed = not gaps.asked and bool(np.isfinite(values).sum() > there.sum())
+    if pads:
+        inside = (times >= grid.edges[0]) & (times < grid.edges[-1])
+        times, values, there = times[inside], values[:, inside], there[:, inside]
+    lines = aggregate_rows(
+        values[members.origin], members.owner, len(members.groups), node.aggregator or "avg"
+    )
+    if guessed:
+        lines = np.where(_real(there, members, switches), lines, np.nan)
+    return Lines(
+        node.by,
+        members.groups,
+        times,
+        lines,
+        grid.step,
+        counted=bool(counting),
+        smooth=smooth and gaps.method != "null",
+        guessed=guessed,
+    )
+
+
+def _real(there: NDArray[np.bool_], members: Membership, switches: Switches) -> NDArray[np.bool_]:
+    """Where a group has a point of its own (or, with `align_groups`, where any group has)."""
+    if switches.align_groups:
+        anywhere: NDArray[np.bool_] = np.any(there, axis=0, keepdims=True)
+        return anywhere
+    counts = aggregate_rows(
+        np.where(there[members.origin], 1.0, np.nan), members.owner, len(members.groups), "count"
+    )
+    return np.isfinite(counts)
+
+
+def _time_aggregator(node: Metric, counting: str, kind: str, switches: Switches) -> str:
+    """as_count, as_rate and weighted sum, whatever the rollup says."""
+    if counting or (node.modifier("weighted") and kind == "gauge"):
+        return "sum"
+    rollup = node.modifier("rollup")
+    if rollup and rollup.arguments and isinstance(rollup.arguments[0], str):
+        return rollup.arguments[0]
+    return switches.count_rollup if kind in {"count", "rate"} else "avg"
+
+
+def _scaled(
+    values: Floats, node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], counting: str
+) -> Floats:
+    """Sums as rates, rates as counts, and sums weighted by the time that a source was there."""
+    kind = origins[0].type
+    if counting == "as_rate" and kind == "count":
+        intervals = np.array([origin.interval or 0 for origin in origins])[:, None]
+        lengths = np.diff(grid.edges)[None, :] if len(values[0]) == len(grid) else np.array([[grid.step]])
+        return values / np.where(intervals > lengths, 1, lengths)
+    if counting == "as_count" and kind == "rate":
+        return values * _intervals(frame, grid, origins)[:, None]
+    if node.modifier("weighted") and kind == "gauge" and not counting:
+        return values * (_intervals(frame, grid, origins)[:, None] / grid.step)
+    return values
+
+
+def _intervals(frame: Frame, grid: Grid, origins: Sequence[Origin]) -> Floats:
+    """Seconds between the points of each source: as it says, else its smallest gap, else the bucket."""
+    intervals = np.array([float(origin.interval or 0) for origin in origins])
+    unknown = np.flatnonzero(intervals == 0)
+    if len(unknown):
+        asked = [origins[int(at)] for at in unknown]
+        points = frame.source.points(asked, int(grid.edges[0]), min(frame.until, float(grid.edges[-1])))
+        for place, at in enumerate(unknown):
+            gaps = np.diff(points.times[points.origin == place])
+            positive = gaps[gaps > 0]
+            intervals[at] = float(positive.min()) if len(positive) else grid.step
+    return intervals
+
+
+def _pooled_lines(
+    node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], members: Membership
+) -> Lines:
+    """A distribution: values of all sources pooled in time and space, whatever the rollup's aggregator."""
+    countable = node.aggregator in {"count", "sum"}
+    counting = effective(node, "count") if countable else ""
+    gaps = gaps_of(node, False, frame.switches)
+    wide = grid.padded(int(gaps.limit), int(gaps.limit)) if gaps.asked else grid
+    values = pooled(node, frame, wide, origins, members.origin, members.owner, len(members.groups))
+    if counting == "as_rate":
+        values = values / np.diff(wide.edges)
+    times = wide.starts
+    if gaps.asked:
+        values = filled(values, times, gaps.method, gaps.limit)
+        inside = (times >= grid.edges[0]) & (times < grid.edges[-1])
+        times, values = times[inside], values[:, inside]
+    return Lines(
+        node.by, members.groups, times, values, grid.step, counted=bool(counting), smooth=not countable
+    )

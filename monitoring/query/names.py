@@ -1,0 +1,144 @@
+"""Puts values for names into a query: queries for those of a formula, tags for template variables."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from monitoring.query.errors import QueryError
+from monitoring.query.nodes import (
+    And,
+    Binary,
+    Call,
+    Everything,
+    Expression,
+    Groups,
+    In,
+    Metric,
+    Negative,
+    Not,
+    Number,
+    Or,
+    Query,
+    Reference,
+    Scope,
+    Several,
+    String,
+    Tag,
+    Variable,
+)
+from monitoring.query.parser import parse, walk
+
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)(\.value)?")
+
+
+def resolve(
+    query: Query, text: str, queries: Mapping[str, str | Query], variables: Mapping[str, str]
+) -> Query:
+    """The query with metric queries in place of names, and tags in place of template variables.
+
+    Args:
+        query: a query or formula.
+        text: the text that it was read from, for errors.
+        queries: what the names in a formula mean.
+        variables: name -> what stands for `$name`: a tag (`env:prod`), a bare value, several joined by commas
+            (any of them), or `*` for no filter.
+
+    Raises:
+        QueryError: a name or variable means nothing, or a named query is itself a formula.
+    """
+    if isinstance(query, Several):
+        return replace(
+            query, queries=tuple(_resolved(each, text, queries, variables) for each in query.queries)
+        )
+    return _resolved(query, text, queries, variables)
+
+
+def _resolved(
+    node: Expression, text: str, queries: Mapping[str, str | Query], variables: Mapping[str, str]
+) -> Expression:
+    def inside(each: Expression) -> Expression:
+        return _resolved(each, text, queries, variables)
+
+    if isinstance(node, Reference):
+        return inside(_named(node, text, queries))
+    if isinstance(node, Metric):
+        return replace(node, scope=_bound(node.scope, variables, text))
+    if isinstance(node, Binary):
+        return replace(node, left=inside(node.left), right=inside(node.right))
+    if isinstance(node, Negative):
+        return replace(node, operand=inside(node.operand))
+    if isinstance(node, Call):
+        arguments = tuple(
+            each if isinstance(each, String | Groups | Number) else inside(each) for each in node.arguments
+        )
+        return replace(node, arguments=arguments)
+    return node
+
+
+def _named(node: Reference, text: str, queries: Mapping[str, str | Query]) -> Expression:
+    found = queries.get(node.name)
+    if found is None:
+        known = ", ".join(sorted(queries)) or "none is given"
+        raise QueryError(text, f"no query is named '{node.name}' (known: {known})", node.start, node.end)
+    query = parse(found) if isinstance(found, str) else found
+    if isinstance(query, Several) or any(isinstance(each, Reference) for each in walk(query)):
+        message = f"'{node.name}' has to stand for one query, without names of others"
+        raise QueryError(text, message, node.start, node.end)
+    return replace(query, start=node.start, end=node.end)
+
+
+def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
+    """The scope with values for its variables; the same object where it has none."""
+    if isinstance(scope, Variable):
+        return _chosen(_value(scope.name.removesuffix(".value"), variables, text, scope))
+    if isinstance(scope, Not):
+        term = _bound(scope.term, variables, text)
+        return scope if term is scope.term else replace(scope, term=term)
+    if isinstance(scope, And | Or):
+        terms = tuple(_bound(term, variables, text) for term in scope.terms)
+        unchanged = all(new is old for new, old in zip(terms, scope.terms, strict=True))
+        return scope if unchanged else replace(scope, terms=terms)
+    if isinstance(scope, Tag) and "$" in scope.value:
+        terms = tuple(Tag(scope.key, value) for value in _written(scope.value, variables, text, scope))
+        return terms[0] if len(terms) == 1 else Or(terms)
+    if isinstance(scope, In) and any("$" in value for value in scope.values):
+        values = [part for value in scope.values for part in _written(value, variables, text, scope)]
+        return replace(scope, values=tuple(values))
+    return scope
+
+
+def _written(value: str, variables: Mapping[str, str], text: str, scope: Scope) -> list[str]:
+    """A value with its variables written out; several choices make several values."""
+    return _VARIABLE.sub(lambda found: _bare(_value(found.group(1), variables, text, scope)), value).split(
+        ","
+    )
+
+
+def _value(name: str, variables: Mapping[str, str], text: str, scope: Scope) -> str:
+    for known in (name, *(name[:at] for at, mark in enumerate(name) if mark == ".")):
+        if known in variables:
+            return variables[known]
+    raise QueryError(
+        text,
+        f"the template variable ${name} has no value",
+        scope.start,
+        scope.end,
+        suggestion=f"--var {name}=* for no filter, or --var {name}=key:value",
+    )
+
+
+def _chosen(value: str) -> Scope:
+    choices = [choice.strip() for choice in value.split(",") if choice.strip()]
+    if not choices or "*" in choices:
+        return Everything()
+    terms = tuple(_tag(choice) for choice in choices)
+    return terms[0] if len(terms) == 1 else Or(terms)
+
+
+def _tag(text: str) -> Tag:
+    key, colon, value = text.partition(":")
+    return Tag(key, value) if colon else Tag(None, text)
+
+
+def _bare(value: str) -> str:
+    return ",".join(choice.strip().partition(":")[2] or choice.strip() for choice in value.split(","))

@@ -1,0 +1,156 @@
+"""What functions do to each line alone: changes, running sums, smoothing, trends."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from monitoring.query.sources import Floats, Times
+
+RowFunction = Callable[[Floats, Times], Floats]
+"""`values[row, time]` and the times in, values out; NaN where there is no value."""
+
+
+def steps(values: Floats, times: Times) -> tuple[Floats, Floats]:
+    """For every point the change and the seconds since the point before it; NaN at the first."""
+    there = np.isfinite(values)
+    place = np.where(there, np.arange(values.shape[1]), -1)
+    before = np.maximum.accumulate(place, axis=1)
+    before = np.concatenate([np.full((len(values), 1), -1), before[:, :-1]], axis=1)
+    known = there & (before >= 0)
+    at = np.where(known, before, 0)
+    delta = np.where(known, values - np.take_along_axis(values, at, axis=1), np.nan)
+    seconds = np.where(known, times[None, :] - times[at], np.nan).astype(np.float64)
+    return delta, seconds
+
+
+def changes(per: float | None, negative: str) -> RowFunction:
+    """diff (`per` None), or the change per so many seconds; `negative` drops, zeroes or keeps what falls."""
+
+    def change(values: Floats, times: Times) -> Floats:
+        if not values.size:
+            return values
+        delta, seconds = steps(values, times)
+        if negative != "keep":
+            delta = np.where(delta < 0, np.nan if negative == "drop" else 0.0, delta)
+        return delta if per is None else delta / seconds * per
+
+    return change
+
+
+def cumulative(values: Floats, times: Times) -> Floats:
+    """The running sum; no value where there is no point."""
+    return np.where(np.isfinite(values), np.nancumsum(values, axis=1), np.nan)
+
+
+def integral(of: str) -> RowFunction:
+    """The running sum of seconds times the change of the value, or times the value itself."""
+
+    def run(values: Floats, times: Times) -> Floats:
+        if not values.size:
+            return values
+        delta, seconds = steps(values, times)
+        return cumulative(
+            np.where(
+                np.isfinite(values), np.nan_to_num(seconds * (delta if of == "delta" else values)), np.nan
+            ),
+            times,
+        )
+
+    return run
+
+
+def by_points(function: Callable[[Floats], Floats]) -> RowFunction:
+    """A function of the points of one line, without its gaps, as one of rows."""
+
+    def run(values: Floats, times: Times) -> Floats:
+        result = np.full(values.shape, np.nan)
+        for row, line in enumerate(values):
+            there = np.isfinite(line)
+            if there.any():
+                result[row, there] = function(line[there])
+        return result
+
+    return run
+
+
+def ewma(span: int) -> RowFunction:
+    """y = a x + (1 - a) y, a = 2 / (span + 1), from the first point on."""
+
+    def run(points: Floats) -> Floats:
+        share = 2 / (span + 1)
+        result = points.copy()
+        for at in range(1, len(points)):
+            result[at] = share * points[at] + (1 - share) * result[at - 1]
+        return result
+
+    return by_points(run)
+
+
+def trailing(span: int, reducer: Callable[[Floats], float]) -> RowFunction:
+    """The last `span` points, itself included, as one."""
+    return by_points(
+        lambda points: np.array(
+            [reducer(points[max(0, at + 1 - span) : at + 1]) for at in range(len(points))]
+        )
+    )
+
+
+def trend_line(values: Floats, times: Times) -> Floats:
+    """A straight line by least squares, where there are points."""
+    return _fitted(values, times, lambda x, y: _line(x, y, np.ones(len(x))))
+
+
+def robust_trend(values: Floats, times: Times) -> Floats:
+    """A straight line by Huber loss (threshold 1.345 times the scale of the residuals), by reweighting."""
+
+    def fit(x: Floats, y: Floats) -> Floats:
+        line = _line(x, y, np.ones(len(x)))
+        for _ in range(50):
+            away = np.abs(y - line)
+            bound = max(1.345 * 1.4826 * float(np.median(away)), 1e-12)
+            line = _line(x, y, np.minimum(1.0, bound / np.maximum(away, 1e-12)))
+        return line
+
+    return _fitted(values, times, fit)
+
+
+def _fitted(values: Floats, times: Times, fit: Callable[[Floats, Floats], Floats]) -> Floats:
+    result = np.full(values.shape, np.nan)
+    for row, line in enumerate(values):
+        there = np.isfinite(line)
+        if there.any():
+            result[row, there] = fit((times[there] - times[0]).astype(np.float64), line[there])
+    return result
+
+
+def _line(x: Floats, y: Floats, weight: Floats) -> Floats:
+    middle_x, middle_y = np.average(x, weights=weight), np.average(y, weights=weight)
+    spread = (weight * (x - middle_x) ** 2).sum()
+    slope = (weight * (x - middle_x) * (y - middle_y)).sum() / spread if spread else 0.0
+    line: Floats = middle_y + slope * (x - middle_x)
+    return line
+
+
+def autosmooth(points: Floats) -> Floats:
+    """A moving average, at most a tenth of the points wide: the smoothest that does not lose outliers.
+
+    Smoothest: least deviation of the differences. Not losing: kurtosis no lower than before. That is the
+    search of ASAP (Rong and Bailis, 2017), done exhaustively.
+    """
+    best, roughness, wanted = (
+        points,
+        float(np.std(np.diff(points))) if len(points) > 1 else 0.0,
+        _kurtosis(points),
+    )
+    for width in range(2, max(2, len(points) // 10) + 1):
+        smooth = np.convolve(points, np.ones(width) / width, mode="valid")
+        rough = float(np.std(np.diff(smooth))) if len(smooth) > 1 else roughness
+        if rough < roughness and _kurtosis(smooth) >= wanted:
+            best, roughness = np.concatenate([np.full(width - 1, np.nan), smooth]), rough
+    return best
+
+
+def _kurtosis(points: Floats) -> float:
+    away = points - points.mean()
+    variance = float((away**2).mean())
+    return float((away**4).mean()) / variance**2 if variance else 0.0

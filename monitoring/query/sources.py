@@ -1,0 +1,150 @@
+"""Where evaluation takes its points from: a list of series, or whatever else selects and buckets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.query.grid import Grid
+from monitoring.query.nodes import Scope
+from monitoring.query.selection import Tags, all_tags, matcher
+from monitoring.series import MetricType, Series
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One source of points: its tags (lower case, `host:…` among them), its type, and the `Source`'s key."""
+
+    tags: Tags
+    type: MetricType
+    interval: int | None
+    key: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buckets:
+    """`values[source, bucket]`, NaN where a source has no point; `starts` labels the buckets."""
+
+    starts: Times
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Points of many sources: `origin` is the place in the list that was asked for."""
+
+    origin: Times
+    times: Times
+    values: Floats
+
+
+class Source(Protocol):
+    """Selects by scope and buckets by source, so that a database can do both."""
+
+    def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
+        """The sources of a metric that a scope means, in an order that does not change."""
+        ...
+
+    def bucket(
+        self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
+    ) -> Buckets:
+        """The points before `until`, aggregated by source and bucket: avg, sum, min, max or count.
+
+        With `occupied`, only buckets that hold a point of any of the sources, else all of the grid.
+        """
+        ...
+
+    def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
+        """The very points in `[start, end)`."""
+        ...
+
+
+class SeriesSource:
+    """A `Source` over series in memory. Building one indexes them, so keep it for repeated evaluation."""
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self._series = list(series)
+        self._by_metric: dict[str, list[int]] = {}
+        for at, each in enumerate(self._series):
+            self._by_metric.setdefault(each.metric, []).append(at)
+        self._origins = [
+            Origin(all_tags(each.tags, each.host), each.type, each.interval, at)
+            for at, each in enumerate(self._series)
+        ]
+
+    def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
+        """The sources of a metric that a scope means, sorted by their tags."""
+        test = matcher(scope, substring)
+        found = [self._origins[at] for at in self._by_metric.get(metric, ()) if test(self._origins[at].tags)]
+        return sorted(found, key=lambda origin: sorted(origin.tags))
+
+    def bucket(
+        self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
+    ) -> Buckets:
+        """The points before `until`, aggregated by source and bucket."""
+        if not len(grid):
+            return Buckets(grid.starts, np.empty((len(origins), 0)))
+        end = min(until, float(grid.edges[-1]))
+        found = self.points(origins, int(grid.edges[0]), end)
+        return aggregate(found, grid, len(origins), aggregator, occupied)
+
+    def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
+        """The very points in `[start, end)`."""
+        picked = []
+        for at, origin in enumerate(origins):
+            series = self._series[origin.key]
+            first, last = np.searchsorted(
+                series.times, [start, int(np.ceil(end))] if end < 2**62 else [start, 2**62]
+            )
+            picked.append((at, series.times[first:last], series.values[first:last]))
+        if not picked:
+            return Points(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        lengths = [len(times) for _, times, _ in picked]
+        origin_of = np.repeat(np.arange(len(picked), dtype=np.int64), lengths)
+        times = np.concatenate([times for _, times, _ in picked])
+        values = np.concatenate([values for _, _, values in picked]).astype(np.float64, copy=False)
+        finite = np.isfinite(values)
+        if not finite.all():
+            origin_of, times, values = origin_of[finite], times[finite], values[finite]
+        return Points(origin_of, times, values)
+
+
+def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied: bool) -> Buckets:
+    """Points, sorted by source and time, as buckets by source."""
+    column = grid.index(found.times)
+    starts = grid.starts
+    if occupied:
+        kept, column = np.unique(column, return_inverse=True)
+        starts = starts[kept]
+    width = len(starts)
+    values = np.full(sources * width, np.nan)
+    if len(column):
+        flat = found.origin * width + column
+        first = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
+        values[flat[first]] = _reduced(found.values, first, aggregator)
+    return Buckets(starts, values.reshape(sources, width))
+
+
+def _reduced(values: Floats, first: Times, aggregator: str) -> Floats:
+    """One value for each run of points that begins at `first`."""
+    if aggregator == "min":
+        return np.minimum.reduceat(values, first)
+    if aggregator == "max":
+        return np.maximum.reduceat(values, first)
+    counts = np.diff(np.append(first, len(values)))
+    if aggregator == "count":
+        return counts.astype(np.float64)
+    sums = np.add.reduceat(values, first)
+    return sums if aggregator == "sum" else sums / counts
+
+
+def as_source(series: "Sequence[Series] | Source") -> Source:
+    """What was given, as a `Source`."""
+    if isinstance(series, list | tuple):
+        return SeriesSource(series)
+    return series  # type: ignore[return-value]

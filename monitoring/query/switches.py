@@ -1,0 +1,57 @@
+"""The points that Datadog's documentation leaves open: each a named choice with a default."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """How open points are decided. docs/query.md says what is known of each.
+
+    The last group decides about monitors and takes no part in evaluating a query.
+    """
+
+    join: Literal["equal", "shared"] = "equal"
+    """Arithmetic on two groupings: equal keys only (but an ungrouped side goes with all), or shared ones."""
+    negative_deltas: Literal["keep", "drop"] = "keep"
+    """What diff, derivative, rate and per_… make of a value that falls."""
+    monotonic_reset: Literal["drop", "zero"] = "drop"
+    """What monotonic_diff makes of a value that falls."""
+    rates: Literal["before", "after"] = "before"
+    """Whether diff, derivative, rate, per_… and monotonic_diff come before or after space aggregation."""
+    interpolate_counts: bool = False
+    """Whether COUNT and RATE without as_count or as_rate are interpolated between sources, as gauges are."""
+    align_groups: bool = False
+    """Whether the lines of a grouped query are interpolated where another group has a point."""
+    longest_fill: int | None = None
+    """The longest limit of fill, in seconds; a page says 600, another uses 900."""
+    count_rollup: Literal["avg", "sum"] = "avg"
+    """Time aggregation of COUNT and RATE without a modifier or rollup; a page of 2019 says sum."""
+    bare_fill: Literal["limit", "ignore"] = "limit"
+    """What `.fill(60)` means: linear for at most 60 seconds, or nothing. `.fill(0)` is always zero."""
+    wildcards: Literal["anywhere", "ends"] = "anywhere"
+    """Where * may stand in a tag's value; an older page excludes a * at both ends."""
+    integral_of: Literal["delta", "value"] = "delta"
+    """What integral sums: seconds times the change of the value (so the page words it), or the value."""
+    last_bucket: Literal["whole", "until"] = "whole"
+    """Whether the last bucket of a query holds points after the end of its window."""
+    quantiles: Literal["exact", "sketch"] = "exact"
+    """Percentiles of distributions: the very values, or the bins of a sketch (within 1/128 of them)."""
+    default_points: int = 300
+    """The most buckets that the default interval makes of a window."""
+    most_points: int = 1500
+    """The most buckets that a rollup or the caller's interval makes of a window; finer ones are widened."""
+
+    monitor_bucket: int | None = None
+    """Seconds of a bucket inside a monitor's window; None takes the default interval of that window."""
+    monitor_na: Literal["drop", "keep"] = "drop"
+    """What a multi alert makes of groups that lack one of its keys."""
+    between_warning_and_recovery: Literal["alert", "warn"] = "alert"
+    """An alerting group whose value lies beyond warning, but not yet at critical_recovery."""
+    equality_recovery: Literal["threshold", "ignore"] = "threshold"
+    """Monitors with == and != and a recovery threshold: recover at it, or as soon as the condition ends."""
+    percentile_monitor: Literal["sketch", "share"] = "sketch"
+    """percentile(…) as time aggregation: of all values in the window, or of its points."""
+
+
+DEFAULT = Switches()
