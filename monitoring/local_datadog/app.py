@@ -1,7 +1,8 @@
 """The application: the families of routes over one store, behind the guard."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,10 +11,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from monitoring.local_datadog.context import Context
+from monitoring.local_datadog.dashboard_lists import DashboardLists
+from monitoring.local_datadog.dashboards import Dashboards
+from monitoring.local_datadog.downtimes import Downtimes
+from monitoring.local_datadog.events import Events
 from monitoring.local_datadog.guard import Access, Guard
+from monitoring.local_datadog.hosts import Hosts
 from monitoring.local_datadog.intake import Intake
+from monitoring.local_datadog.metrics_meta import MetricsMeta
+from monitoring.local_datadog.monitors import Monitors
+from monitoring.local_datadog.rate_limits import Limit, RateLimited, RateLimits
 from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.local_datadog.slos import Slos
 from monitoring.store import Store
+
+
+class Family(Protocol):
+    """A family of routes over one context."""
+
+    def routes(self) -> list[Route]:
+        """What the application mounts."""
+        ...
+
+
+FAMILIES: tuple[Callable[[Context], Family], ...] = (
+    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, Events, MetricsMeta, Hosts),
+)
+"""Lists come before dashboards, whose id would match their path."""
 
 
 def create_app(
@@ -22,6 +47,7 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
     access: Access | None = None,
     historical: bool = False,
+    rate_limits: Mapping[str, Limit] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """Datadog's API over a store.
@@ -31,8 +57,10 @@ def create_app(
         routes: further routes (pages); they are asked first.
         access: who may ask; loopback with any key by default.
         historical: take points older than an hour, Datadog's historical metrics ingestion.
+        rate_limits: limits that are really kept, by name; by default there are only the headers.
         clock: seconds since the epoch.
     """
+    context = Context(store, clock)
 
     async def validate(_request: Request) -> Response:
         return reply({"valid": True})
@@ -45,10 +73,14 @@ def create_app(
         Route("/api/v1/validate", validate),
         Route("/status", status),
         *Intake(store, historical=historical, clock=clock).routes(),
+        *(route for family in FAMILIES for route in family(context).routes()),
     ]
     app = Starlette(
         routes=families,
-        middleware=[Middleware(Guard, access=access or Access())],
+        middleware=[
+            Middleware(Guard, access=access or Access()),
+            Middleware(RateLimited, limits=RateLimits(clock, rate_limits or {})),
+        ],
         exception_handlers={HTTPException: _http_error, ApiError: _api_error},  # type: ignore[dict-item]
     )
     app.state.store = store

@@ -1,39 +1,17 @@
 """Names and tags as Datadog stores them, and the source that a payload's series is."""
 
-import re
 from collections.abc import Iterable
 
+from monitoring.lines import metric_name, tag_text
 from monitoring.store import Source
 
-_NAME = re.compile(r"[^A-Za-z0-9_.]+")
-_TAG = re.compile(r"[^\w\-:./]+")
-_LIMIT = 200
 _CACHED = 200_000
 _NameAndTags = tuple[str, str, tuple[str, ...], str, int | None]
 
 
-def metric_name(name: str) -> str | None:
-    """The name with `_` for what a name may not hold, cut to 200 characters; None where no letter begins
-    it.
-    """
-    if not name or not (name[0].isascii() and name[0].isalpha()):
-        return None
-    return _NAME.sub("_", name)[:_LIMIT]
-
-
-def tag(text: str) -> str:
-    """The tag lower-cased, with `_` for what a tag may not hold, cut to 200 characters; "" where nothing is
-    left.
-    """
-    lowered = _TAG.sub("_", text.strip().lower())
-    while lowered and not lowered[0].isalpha():
-        lowered = lowered[1:]
-    return lowered[:_LIMIT].rstrip("_")
-
-
 def tags(given: Iterable[str]) -> tuple[str, ...]:
     """The set of tags, normalised and sorted."""
-    return tuple(sorted({clean for one in given if (clean := tag(one))}))
+    return tuple(sorted({clean for one in given if (clean := tag_text(one))}))
 
 
 class Sources:
@@ -58,7 +36,9 @@ class Sources:
 
 def _source(key: _NameAndTags) -> Source | None:
     metric, host, given, kind, interval = key
-    if (name := metric_name(metric)) is None:
+    try:
+        name = metric_name(metric)
+    except ValueError:
         return None
     clean = tags(given)
     if not host:

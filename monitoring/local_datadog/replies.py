@@ -53,3 +53,8 @@ def forbidden() -> Response:
 def _json_api(status: int, text: str) -> dict[str, Any]:
     titles = {400: "Bad Request", 404: "Not Found", 409: "Conflict", 413: "Payload Too Large"}
     return {"status": str(status), "title": titles.get(status, "Error"), "detail": text}
+
+
+def not_found() -> Response:
+    """The block of a route whose object does not exist."""
+    return reply(_FORBIDDEN | {"code": 404, "errors": ["Not found"]}, 404)

@@ -22,7 +22,7 @@ from monitoring.store import database, rows, schema, writer
 from monitoring.store.answers import Answers, MetricSummary
 from monitoring.store.batch import Batch, Columns, Source, decode, encode
 from monitoring.store.catalog import Catalog
-from monitoring.store.documents import Documents
+from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
 from monitoring.telemetry import Span
 
@@ -32,6 +32,8 @@ FLUSH_SECONDS = 0.25
 FLUSH_POINTS = 50_000
 MOST_PENDING = 1_000_000
 _POINTS, _SAMPLES, _ROWS = 1, 2, 3
+_STORED = "SELECT kind, id, body FROM documents ORDER BY kind, TRY_CAST(id AS BIGINT), rowid"
+_Entry = Columns | tuple[str, list[Sequence[Any]]]
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class _Pending:
     size: int = 0
     seq: int = 0
 
-    def take(self, kind: int, payload: Columns | tuple[str, list[Sequence[Any]]]) -> None:
+    def take(self, kind: int, payload: _Entry) -> None:
         if isinstance(payload, Columns):
             self.series.extend(payload.series)
             (self.points if kind == _POINTS else self.samples).append(payload)
@@ -62,15 +64,13 @@ class Store(Answers):
     any.
     """
 
-    def __init__(
-        self, path: Path | None, connection: duckdb.DuckDBPyConnection, journal: Journal | None
-    ) -> None:
+    def __init__(self, path: Path | None, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self.counters: Counter[str] = Counter()
         self.trouble = ""
         self._connection = connection
         self._writer = connection.cursor()
-        self._journal = journal
+        self._journal: Journal | None = None
         self._catalog = Catalog(_known_series(connection))
         self._pending = _Pending()
         self._append_lock = threading.Lock()
@@ -78,7 +78,7 @@ class Store(Answers):
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
-        self.documents = Documents(self._writer, self._flush_lock)
+        self.documents: Documents
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, read_only: bool = False, sync: bool = False) -> Self:
@@ -97,7 +97,7 @@ class Store(Answers):
             cls.open(file).close()  # what a killed process had acknowledged is in its journal only
         connection = database.connect(file, read_only=read_only)
         try:
-            store = cls(file, connection, None)
+            store = cls(file, connection)
             if not read_only:
                 store._start(sync=sync)
         except OSError as error:
@@ -107,6 +107,8 @@ class Store(Answers):
                 where=str(file),
                 hint="Give a file in a folder that you may write.",
             ) from error
+        stored = connection.execute(_STORED).fetchall()
+        store.documents = Documents(stored, store._change_document)
         return store
 
     def __enter__(self) -> Self:
@@ -229,7 +231,12 @@ class Store(Answers):
         self.counters[table] += len(new)
         self._after_append()
 
-    def _take(self, kind: int, entry: Columns | tuple[str, list[Sequence[Any]]], payload: bytes) -> None:
+    def _change_document(self, change: Change) -> None:
+        row: list[Sequence[Any]] = [change]
+        with self._append_lock:
+            self._take(_ROWS, (schema.DOCUMENTS.name, row), orjson.dumps((schema.DOCUMENTS.name, row)))
+
+    def _take(self, kind: int, entry: _Entry, payload: bytes) -> None:
         if self._thread is None or self._closed:
             raise InputError("the database is not open for writing", where=str(self.path or "memory"))
         if self._journal:
@@ -262,7 +269,7 @@ class Store(Answers):
                 overwritten = writer.write_points(connection, taken.points, self._catalog)
                 writer.write_samples(connection, taken.samples)
                 for table, new in taken.rows.items():
-                    writer.write_rows(connection, schema.ROW_TABLES[table], new)
+                    writer.write_table(connection, schema.ROW_TABLES[table], new)
                 if taken.seq:
                     connection.execute("DELETE FROM journal_applied")
                     connection.execute("INSERT INTO journal_applied VALUES (?)", [taken.seq])

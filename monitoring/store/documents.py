@@ -1,22 +1,24 @@
 """Documents: monitors, dashboards and whatever else is kept as JSON under a kind and an id."""
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import duckdb
 import orjson
 
 Document = dict[str, Any]
+Change = tuple[str, str, str | None]
+"""Kind, id and the JSON text; None for a deletion."""
 
 
 class Documents:
-    """JSON objects by kind and id, held in memory and written through to the disk before `put` returns."""
+    """JSON objects by kind and id, in memory; a change is in the journal before `put` or `delete` returns."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, lock: threading.RLock) -> None:
-        self._connection = connection
-        self._lock = lock
+    def __init__(self, stored: Iterable[tuple[str, str, str]], record: Callable[[Change], None]) -> None:
+        self._record = record
+        self._lock = threading.RLock()
         self._kinds: dict[str, dict[str, Document]] = {}
-        for kind, ident, body in connection.execute("SELECT kind, id, body FROM documents").fetchall():
+        for kind, ident, body in stored:
             self._kinds.setdefault(kind, {})[ident] = orjson.loads(body)
 
     def get(self, kind: str, ident: str) -> Document | None:
@@ -27,17 +29,15 @@ class Documents:
     def all(self, kind: str) -> list[Document]:
         """Copies of every document of the kind, in the order in which they came."""
         with self._lock:
-            found = list(self._kinds.get(kind, {}).values())
-        copies: list[Document] = orjson.loads(orjson.dumps(found))
+            text = orjson.dumps(list(self._kinds.get(kind, {}).values()))
+        copies: list[Document] = orjson.loads(text)
         return copies
 
     def put(self, kind: str, ident: str, body: Document) -> None:
         """Create or replace a document."""
         text = orjson.dumps(body)
         with self._lock:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", [kind, ident, text.decode()]
-            )
+            self._record((kind, ident, text.decode()))
             self._kinds.setdefault(kind, {})[ident] = orjson.loads(text)
 
     def delete(self, kind: str, ident: str) -> bool:
@@ -45,6 +45,6 @@ class Documents:
         with self._lock:
             if ident not in self._kinds.get(kind, {}):
                 return False
-            self._connection.execute("DELETE FROM documents WHERE kind = ? AND id = ?", [kind, ident])
+            self._record((kind, ident, None))
             del self._kinds[kind][ident]
             return True

@@ -73,7 +73,8 @@ CHECKS = Table(
         ("message", "VARCHAR"),
     ),
 )
-ROW_TABLES = {table.name: table for table in (SPANS, LOGS, CHECKS)}
+DOCUMENTS = Table("documents", (("kind", "VARCHAR"), ("id", "VARCHAR"), ("body", "JSON")))
+ROW_TABLES = {table.name: table for table in (SPANS, LOGS, CHECKS, DOCUMENTS)}
 
 _DDL = (
     """CREATE TABLE IF NOT EXISTS series(
@@ -86,8 +87,6 @@ _DDL = (
         + ")"
         for table in ROW_TABLES.values()
     ),
-    """CREATE TABLE IF NOT EXISTS documents(
-        kind VARCHAR, id VARCHAR, body JSON, PRIMARY KEY (kind, id))""",
     "CREATE TABLE IF NOT EXISTS journal_applied(seq BIGINT)",
     "CREATE TABLE IF NOT EXISTS store_version(version INTEGER)",
 )

@@ -50,10 +50,19 @@ def write_samples(connection: duckdb.DuckDBPyConnection, parts: Sequence[Columns
         _insert(connection, schema.SAMPLES, *_concatenated(parts))
 
 
-def write_rows(
+def write_table(
     connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Append rows of a table, in its order of columns."""
+    """Append rows of a table, in its order of columns; those of `documents` are changes."""
+    if table is schema.DOCUMENTS:
+        _write_documents(connection, rows)
+    else:
+        _append(connection, table, rows)
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: Sequence[Sequence[Any]]
+) -> None:
     if not rows:
         return
     batch: Mapping[str, NDArray[np.object_]] = {
@@ -62,6 +71,22 @@ def write_rows(
     connection.register("incoming", batch)
     connection.execute(f"INSERT INTO {table.name} SELECT {table.casts()} FROM incoming")  # noqa: S608
     connection.unregister("incoming")
+
+
+def _write_documents(connection: duckdb.DuckDBPyConnection, changes: Sequence[Sequence[Any]]) -> None:
+    """Replace documents: of one kind and id the last change stays, and one without a body is a deletion."""
+    if not changes:
+        return
+    latest = {(kind, ident): body for kind, ident, body in changes}
+    connection.register(
+        "changed", {"kind": _objects([k for k, _ in latest]), "id": _objects([i for _, i in latest])}
+    )
+    connection.execute(
+        "DELETE FROM documents USING changed c WHERE documents.kind = c.kind AND documents.id = c.id"
+    )
+    connection.unregister("changed")
+    kept = [(kind, ident, body) for (kind, ident), body in latest.items() if body is not None]
+    _append(connection, schema.DOCUMENTS, kept)
 
 
 def _objects(column: list[Any]) -> NDArray[np.object_]:

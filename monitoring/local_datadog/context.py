@@ -1,0 +1,82 @@
+"""What every family of routes shares: the store, the clock, ids, and how documents are found."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from monitoring.local_datadog.replies import ApiError
+from monitoring.store import Store
+
+Body = dict[str, Any]
+
+_ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
+_SEQUENCE = "sequence"
+FIRST_ID = 1001
+
+
+@dataclass(slots=True)
+class Context:
+    """One store and its clock; `lock` keeps what reads and then writes a document together."""
+
+    store: Store
+    clock: Callable[[], float] = time.time
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def next_id(self, kind: str) -> int:
+        """An integer id that the kind has never had, also after a deletion."""
+        with self.lock:
+            stored = self.store.documents.get(_SEQUENCE, kind) or {"last": FIRST_ID - 1}
+            number = int(stored["last"]) + 1
+            self.store.documents.put(_SEQUENCE, kind, {"last": number})
+            return number
+
+    def moment(self) -> str:
+        """Now, as Datadog writes it."""
+        return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="microseconds")
+
+    def find(self, kind: str, ident: str, missing: str) -> Body:
+        """The document. Raises ApiError 404 with the text `missing`."""
+        found = self.store.documents.get(kind, ident)
+        if found is None:
+            raise ApiError(404, missing)
+        return found
+
+
+def public_id() -> str:
+    """An id of a dashboard: three groups of three."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(3)) for _ in range(3))
+
+
+def as_object(body: object) -> Body:
+    """The body as a JSON object. Raises ApiError 400."""
+    if not isinstance(body, dict):
+        raise ApiError(400, "The request body must be a JSON object")
+    return body
+
+
+def number(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of the query string. Raises ApiError 400."""
+    text = parameters.get(name, "")
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ApiError(400, f"The value provided for parameter '{name}' is invalid") from error
+
+
+def flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A true or false of the query string."""
+    text = request.query_params.get(name, "")
+    return default if not text else text.lower() in {"true", "1", "yes"}
+
+
+def words(request: Request, name: str) -> list[str]:
+    """A comma-separated list of the query string."""
+    return [word.strip() for word in request.query_params.get(name, "").split(",") if word.strip()]

@@ -1,0 +1,103 @@
+"""The routes of metrics as names: which are active, their metadata and tags, and searching them."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitoring.local_datadog.body import read_json
+from monitoring.local_datadog.context import Body, Context, as_object, number
+from monitoring.local_datadog.replies import ApiError, reply
+
+KIND = "metric_metadata"
+_TYPES = {"gauge", "count", "rate", "distribution"}
+_FIELDS = ("description", "short_name", "unit", "per_unit", "statsd_interval", "integration")
+_ACTIVE = """
+    SELECT DISTINCT metric FROM series JOIN (
+        SELECT series_id, time FROM points UNION ALL SELECT series_id, time FROM samples) USING (series_id)
+    WHERE time >= $since AND ($host = '' OR host = $host)
+      AND ($tag = '' OR list_contains(tags, $tag)) ORDER BY metric"""
+_ONE = "SELECT any_value(type) FROM series WHERE metric = $metric HAVING count(*) > 0"
+_TAGS = """
+    SELECT DISTINCT unnest(tags || CASE WHEN host = '' THEN [] ELSE ['host:' || host] END) AS tag
+    FROM series WHERE metric = $metric ORDER BY tag"""
+_NAMES = "SELECT DISTINCT metric FROM series WHERE contains(lower(metric), $text) ORDER BY metric LIMIT 1000"
+_HOSTS = """
+    SELECT DISTINCT host FROM series WHERE host <> '' AND contains(lower(host), $text)
+    ORDER BY host LIMIT 1000"""
+
+
+class MetricsMeta:
+    """The routes over one store."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._documents = context.store.documents
+
+    def routes(self) -> list[Route]:
+        """What the application mounts."""
+        table = [
+            ("GET", "/api/v1/metrics", self._active),
+            ("GET", "/api/v1/search", self._search),
+            ("GET", "/api/v2/metrics", self._all),
+            ("GET", "/api/v2/metrics/{name}/all-tags", self._tags),
+            ("GET", "/api/v1/metrics/{name}", self._get),
+            ("PUT", "/api/v1/metrics/{name}", self._update),
+        ]
+        return [Route(path, handler, methods=[method]) for method, path, handler in table]
+
+    async def _active(self, request: Request) -> Response:
+        given = request.query_params
+        if not given.get("from"):
+            raise ApiError(400, "The parameter 'from' is required")
+        wanted: Body = {"since": number(given, "from", 0), "host": given.get("host", "")}
+        names = self._names(_ACTIVE, wanted | {"tag": given.get("tag_filter", "")})
+        return reply({"from": given["from"], "metrics": names})
+
+    async def _search(self, request: Request) -> Response:
+        kind, _, text = request.query_params.get("q", "").rpartition(":")
+        results = {}
+        if kind in {"", "metrics"}:
+            results["metrics"] = self._names(_NAMES, {"text": text.lower()})
+        if kind in {"", "hosts"}:
+            results["hosts"] = self._names(_HOSTS, {"text": text.lower()})
+        return reply({"results": results})
+
+    async def _all(self, _request: Request) -> Response:
+        names = self._names(_NAMES, {"text": ""})
+        return reply({"data": [{"type": "metrics", "id": name} for name in names]})
+
+    async def _tags(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._type(name)
+        tags = self._names(_TAGS, {"metric": name})
+        return reply({"data": {"type": "metrics", "id": name, "attributes": {"tags": tags}}})
+
+    async def _get(self, request: Request) -> Response:
+        return reply(self._metadata(request.path_params["name"]))
+
+    async def _update(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._type(name)
+        body = as_object(await read_json(request))
+        if body.get("type") not in {None, *_TYPES}:
+            raise ApiError(400, f"Invalid metric type: one of {', '.join(sorted(_TYPES))}")
+        kept = self._documents.get(KIND, name) or {}
+        given = {key: body[key] for key in ("type", *_FIELDS) if body.get(key) is not None}
+        self._documents.put(KIND, name, kept | given)
+        return reply(self._metadata(name))
+
+    def _metadata(self, name: str) -> Body:
+        kind = self._type(name)
+        stored = self._documents.get(KIND, name) or {}
+        return {"type": stored.get("type") or kind or "gauge"} | {key: stored.get(key) for key in _FIELDS}
+
+    def _type(self, name: str) -> str:
+        with self._context.store.reading() as cursor:
+            found = cursor.execute(_ONE, {"metric": name}).fetchall()
+        if not found:
+            raise ApiError(404, "metric_name not found")
+        return str(found[0][0])
+
+    def _names(self, query: str, given: Body) -> list[str]:
+        with self._context.store.reading() as cursor:
+            return [row[0] for row in cursor.execute(query, given).fetchall()]

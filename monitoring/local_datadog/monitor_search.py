@@ -1,0 +1,157 @@
+"""Searching monitors and their groups, as Datadog's Manage Monitors page does."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.errors import InputError
+from monitoring.local_datadog.context import Body, number
+from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.query import Metric, MetricMonitor, parse_monitor, walk
+
+_TERM = re.compile(r'(-?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))')
+_HANDLE = re.compile(r"@[A-Za-z0-9_.@+/-]+")
+_STATUSES = frozenset({"alert", "warn", "ok", "no data", "unknown", "skipped", "ignored"})
+_FIELDS: dict[str, Callable[[Body], Iterable[str]]] = {
+    "status": lambda monitor: [monitor["overall_state"]],
+    "type": lambda monitor: [monitor["type"], monitor["type"].removesuffix(" alert")],
+    "muted": lambda monitor: [str(bool(monitor["options"]["silenced"]))],
+    "tag": lambda monitor: monitor["tags"],
+    "id": lambda monitor: [str(monitor["id"])],
+    "priority": lambda monitor: [f"p{monitor['priority']}", str(monitor["priority"])],
+}
+
+
+class MonitorSearch:
+    """The two search routes over a function that gives every monitor with its states."""
+
+    def __init__(self, monitors: Callable[[], list[Body]]) -> None:
+        self._monitors = monitors
+
+    async def monitors(self, request: Request) -> Response:
+        """GET /api/v1/monitor/search."""
+        found = self._found(request)
+        page, metadata = _page(found, request, default=30)
+        return reply(
+            {"counts": _counts(found), "metadata": metadata, "monitors": [_shown(one) for one in page]}
+        )
+
+    async def groups(self, request: Request) -> Response:
+        """GET /api/v1/monitor/groups/search."""
+        groups = [
+            _shown_group(monitor, name, group)
+            for monitor in self._found(request)
+            for name, group in monitor.get("state", {}).get("groups", {}).items()
+        ]
+        page, metadata = _page(groups, request, default=30)
+        counts = {
+            "status": _named(Counter(group["status"] for group in groups)),
+            "type": _named(Counter(group["type"] for group in groups)),
+        }
+        return reply({"counts": counts, "groups": page, "metadata": metadata})
+
+    def _found(self, request: Request) -> list[Body]:
+        terms = _terms(request.query_params.get("query", ""))
+        found = [monitor for monitor in self._monitors() if all(_holds(monitor, *term) for term in terms)]
+        key, _, direction = request.query_params.get("sort", "name,asc").partition(",")
+        field = {"status": "overall_state", "type": "type"}.get(key, "name")
+        return sorted(found, key=lambda monitor: str(monitor[field]).lower(), reverse=direction == "desc")
+
+
+def _terms(query: str) -> list[tuple[bool, str, str]]:
+    """`status:alert -tag:"env:dev" word` as (negated, field, value)."""
+    terms = []
+    for negation, field, quoted, plain in _TERM.findall(query):
+        value = quoted or plain
+        if field == "status" and value.lower() not in _STATUSES:
+            raise ApiError(400, f"Query parsing error: '{value}' is not a valid monitor status")
+        terms.append((bool(negation), field, value))
+    return terms
+
+
+def _holds(monitor: Body, negated: bool, field: str, value: str) -> bool:
+    if field in _FIELDS:
+        found = value.lower() in {str(one).lower() for one in _FIELDS[field](monitor)}
+    elif field in {"", "title"}:
+        found = value.lower().strip("*") in monitor["name"].lower()
+    else:
+        found = f"{field}:{value}".lower() in {tag.lower() for tag in monitor["tags"]}
+    return found is not negated
+
+
+def _page(found: list[Body], request: Request, default: int) -> tuple[list[Body], Body]:
+    size = max(1, min(100, number(request.query_params, "per_page", default)))
+    page = max(0, number(request.query_params, "page", 0))
+    pages = math.ceil(len(found) / size)
+    metadata = {"page": page, "page_count": pages, "per_page": size, "total_count": len(found)}
+    return found[page * size : (page + 1) * size], metadata
+
+
+def _counts(found: list[Body]) -> Body:
+    return {
+        "status": _named(Counter(monitor["overall_state"] for monitor in found)),
+        "muted": _named(Counter(bool(monitor["options"]["silenced"]) for monitor in found)),
+        "tag": _named(Counter(tag for monitor in found for tag in monitor["tags"])),
+        "type": _named(Counter(monitor["type"] for monitor in found)),
+    }
+
+
+def _named(counter: Counter[Any]) -> list[Body]:
+    return [{"name": name, "count": count} for name, count in counter.most_common()]
+
+
+def _shown(monitor: Body) -> Body:
+    metrics, scopes = _metrics_and_scopes(monitor["query"])
+    return {
+        "id": monitor["id"],
+        "org_id": monitor["org_id"],
+        "name": monitor["name"],
+        "type": monitor["type"],
+        "classification": "composite" if monitor["type"] == "composite" else "metric",
+        "status": monitor["overall_state"],
+        "query": monitor["query"],
+        "metrics": metrics,
+        "scopes": scopes,
+        "tags": monitor["tags"],
+        "creator": monitor["creator"],
+        "notifications": [{"handle": handle, "name": handle[1:]} for handle in _handles(monitor["message"])],
+        "last_triggered_ts": _last(monitor, "last_triggered_ts"),
+    }
+
+
+def _shown_group(monitor: Body, name: str, group: Body) -> Body:
+    return {
+        "group": name,
+        "group_tags": [tag for tag in name.split(",") if ":" in tag],
+        "last_nodata_ts": group.get("last_nodata_ts"),
+        "last_triggered_ts": group.get("last_triggered_ts"),
+        "monitor_id": monitor["id"],
+        "monitor_name": monitor["name"],
+        "status": group.get("status", "No Data"),
+        "type": monitor["type"],
+    }
+
+
+def _last(monitor: Body, field: str) -> int | None:
+    moments = [group.get(field) for group in monitor.get("state", {}).get("groups", {}).values()]
+    return max((moment for moment in moments if moment), default=None)
+
+
+def _metrics_and_scopes(query: str) -> tuple[list[str], list[str]]:
+    try:
+        parsed = parse_monitor(query)
+    except InputError:
+        return [], []
+    if not isinstance(parsed, MetricMonitor):
+        return [], []
+    metrics = [node.name for node in walk(parsed.query) if isinstance(node, Metric)]
+    return metrics, sorted(set(re.findall(r"\{([^{}]*)\}", query.partition(" by ")[0])))
+
+
+def _handles(message: str) -> list[str]:
+    return list(dict.fromkeys(_HANDLE.findall(message)))
