@@ -10,6 +10,7 @@ import click
 from monitoring.errors import InputError
 
 COMMANDS: dict[str, str] = {
+    "test": "Run the tests of monitors",
     "lint": "Check dashboards and monitors, offline",
     "plan": "Show what an apply would create, update and delete",
     "apply": "Make Datadog what the files say",

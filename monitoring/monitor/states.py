@@ -122,7 +122,7 @@ def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[Sta
     """Critical first, then warning; a state once reached is left only where its recovery value allows it."""
     if code & CRITICAL:
         return State.ALERT, Rule.CRITICAL
-    held = code & HOLD_CRITICAL and (code & WARNING or not switches.leave_alert_below_warning)
+    held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")
     if state is State.ALERT and held:
         return State.ALERT, Rule.HELD_CRITICAL
     if code & WARNING:

@@ -1,39 +1,61 @@
-"""Where Datadog's sources conflict or are silent: each such point of monitors by name, with its default."""
+"""Where Datadog's sources conflict or are silent about monitors: each point as a switch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from monitoring import query
+from monitoring.errors import InputError
+from monitoring.query.errors import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(query.Switches):
     """Decisions that no source settles; docs/monitor-semantics.md gives the reason for each default.
 
-    A monitor test sets one by name: `switches: {leave_alert_below_warning: true}`.
+    A monitor test sets one by name: `switches: {null_window: missing}`.
     """
 
-    leave_alert_below_warning: bool = False
-    """With a warning and a critical_recovery below it: whether a value below the warning ends an Alert before
-    critical_recovery is reached. The recovery guide says no; one user reports yes."""
-
-    window_includes_end: bool = False
-    """Whether a point stamped exactly at the window's end belongs to it."""
-
-    silent_before_value: bool = True
-    """Whether no_data_timeframe counts even while a longer window still holds older points."""
-
-    null_is_missing: bool = False
-    """Whether a window of nothing but null buckets (x/0) counts as no data; the guide says it is skipped."""
-
-    change_per_bucket: bool = True
-    """Whether change() reduces the differences (as its page has it) or subtracts two reduced values."""
-
-    percentile_of_points: bool = False
-    """Whether percentile(pNN) of a monitor is taken over the points instead of asking which share crosses."""
-
-    default_new_group_delay: int = 60
-    """Seconds a group is new where the monitor names neither new_group_delay nor, by host, new_host_delay."""
-
-    interval: int = 0
-    """Seconds of a bucket inside the window where the query has no rollup; 0 takes the ladder of queries."""
+    window_end: Literal["open", "closed"] = "open"
+    """Whether a point stamped exactly at the end of the window belongs to it ("closed")."""
+    no_data_timeframe: Literal["points", "empty"] = "points"
+    """Whether no_data_timeframe looks at the points, or counts only while the (longer) window is empty."""
+    null_window: Literal["skip", "missing"] = "skip"
+    """A window of nothing but null buckets (x/0): skipped, as the guide says, or no data."""
+    change_order: Literal["buckets", "window"] = "buckets"
+    """change(): reduce the differences of the buckets, as its page has it, or subtract reduced values."""
+    new_group_delay: int = 60
+    """Seconds that a group is new where the monitor says nothing of it."""
 
 
 DEFAULTS = Switches()
+
+
+def switches_of(given: dict[str, Any], where: str = "") -> Switches:
+    """Switches from names and values as a test file writes them.
+
+    Raises:
+        InputError: an unknown name, or a value that the switch does not take.
+    """
+    types = get_type_hints(Switches)
+    known = [field.name for field in fields(Switches)]
+    for name, value in given.items():
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
+            raise InputError(f"there is no switch {name!r}", where=where, hint=hint)
+        if not _fits(value, types[name]):
+            hint = f"it takes {_said(types[name])}"
+            raise InputError(f"the switch {name} is {value!r}", where=where, hint=hint)
+    return Switches(**given)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _said(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(str(choice) for choice in get_args(kind))
+    return {bool: "true or false", int: "a whole number"}.get(kind, "a whole number or nothing")

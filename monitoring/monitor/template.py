@@ -256,8 +256,8 @@ def look_up(name: str, variables: Mapping[str, str | float]) -> str | float | No
 
 def show(value: str | float) -> str:
     """A number with at most three decimals and at least one, as in Datadog's own texts; text as it is."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | int):
+        return str(value)
     if not isfinite(value):
         return str(value)
     text = f"{value:.3f}".rstrip("0")

@@ -1,18 +1,20 @@
 """When a monitor is evaluated, and which stretch of time it then looks at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring import query
 from monitoring.errors import InputError
 
 Times = NDArray[np.int64]
 
-MINUTE, HOUR, DAY, WEEK, MONTH = 60, 3600, 86400, 604800, 2592000
-UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK, "mo": MONTH}
+MINUTE, HOUR, DAY = 60, 3600, 86400
 
 FULL_WINDOW_BUCKET = {"m": MINUTE, "h": 10 * MINUTE, "d": HOUR, "w": HOUR, "mo": 4 * HOUR}
 """Bucket of the full-window check, by the unit in which the window is written (metric monitor page)."""
@@ -69,18 +71,26 @@ def _previous_month(moment: datetime) -> datetime:
     return (moment.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
-def rolling_window(text: str) -> Window:
-    """The window of `last_5m`, `last_1mo` or `current_1h`; a bare `5m` is `last_5m`.
+def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
+    """The window that a monitor's query and its options.scheduling_options describe.
 
     Raises:
-        InputError: no window.
+        InputError: a cumulative window without an evaluation_window, or one that makes no sense.
     """
-    kind, _, length = text.rpartition("_")
-    unit = length.lstrip("0123456789")
-    count = length[: len(length) - len(unit)]
-    if kind not in {"", "last", "current", "next"} or unit not in UNITS or not count or not int(count):
-        raise InputError(f"{text!r} is no window", hint="write last_5m, last_1h, last_1d or current_1d")
-    return Window(int(count) * UNITS[unit], unit, cumulative=kind == "current")
+    if node.tense != "current":
+        return Window(node.seconds, node.unit)
+    given = scheduling.get("evaluation_window") or {}
+    hour, minute = _clock(str(given.get("day_starts") or "00:00"))
+    if node.unit == "h":
+        return Window(node.seconds, node.unit, True, 0, int(given.get("hour_starts") or 0))
+    return Window(node.seconds, node.unit, True, hour, minute, str(given.get("timezone") or "UTC"))
+
+
+def _clock(text: str) -> tuple[int, int]:
+    hour, _, minute = text.partition(":")
+    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+        raise InputError(f"evaluation_window.day_starts is {text!r}", hint='write "09:30"')
+    return int(hour), int(minute)
 
 
 def evaluation_times(start: int, end: int, cadence: int, phase: int = 0) -> Times:

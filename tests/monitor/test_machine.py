@@ -55,7 +55,7 @@ def test_one_evaluation_decides_by_the_first_rule_that_applies(state, code, afte
 
 
 def test_leaving_alert_below_the_warning_is_a_switch():
-    policy = Policy(switches=Switches(leave_alert_below_warning=True))
+    policy = Policy(switches=Switches(between_warning_and_recovery="warn"))
     assert decide(State.ALERT, HOLD_CRITICAL, policy, evaluated=True)[0] is State.OK
     assert decide(State.ALERT, HOLD_CRITICAL | WARNING, policy, evaluated=True)[0] is State.ALERT
 

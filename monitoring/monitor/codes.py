@@ -1,0 +1,179 @@
+"""From what each evaluation found (value, points, last point) to the bits that decide about states."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.errors import InputError
+from monitoring.monitor.definition import Monitor, Thresholds
+from monitoring.monitor.states import (
+    AS_ZERO,
+    CRITICAL,
+    EMPTY,
+    HOLD_CRITICAL,
+    HOLD_WARNING,
+    NEW_GROUP,
+    NO_VALUE,
+    PARTIAL,
+    SILENT,
+    WARNING,
+)
+from monitoring.monitor.switches import Switches
+
+Values = NDArray[np.float64]
+Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.int16]
+
+DAY = 86400
+NEVER = np.iinfo(np.int64).min // 2
+"""The time of the last point where there is none yet."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What the evaluations of one group found; arrays are one value an evaluation.
+
+    `values` is NaN where no value came out, `points` says whether the window held any, `last` is the time of
+    the last point before the window's end, `full` (where it matters) whether the window was full.
+    """
+
+    values: Values
+    points: Flags
+    last: Index
+    full: Flags | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The comparison and its thresholds; `count` says that no data counts as 0."""
+
+    operator: str
+    thresholds: Thresholds
+    as_zero: bool = False
+    timeframe: int | None = None
+    new_group_delay: int = 0
+    known: bool = False
+
+
+_MEETS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+_RECOVERS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": np.less_equal,
+    ">=": np.less,
+    "<": np.greater_equal,
+    "<=": np.greater,
+    "==": np.equal,
+    "!=": np.equal,
+}
+"""Operator -> when a recovery threshold is reached (recovery thresholds guide; == and != are a switch)."""
+
+
+def codes(
+    found: Found, limits: Limits, times: Index, ends: Index, switches: Switches
+) -> tuple[Codes, Values]:
+    """The code of each evaluation, and the values with the zeros that stand for missing data."""
+    values = found.values
+    known = ~np.isnan(values)
+    empty = ~found.points & ~known
+    if switches.null_window == "missing":
+        empty = ~known
+    if limits.as_zero:
+        values = np.where(empty, 0.0, values)
+    code = _levels(values, limits, switches)
+    code |= np.where(empty, AS_ZERO if limits.as_zero else EMPTY, 0).astype(np.int16)
+    code |= np.where(~known & ~empty, NO_VALUE, 0).astype(np.int16)
+    if found.full is not None:
+        code |= np.where(known & ~found.full, PARTIAL, 0).astype(np.int16)
+    if limits.timeframe is not None:
+        code |= _silent(found.last, empty, ends - limits.timeframe, switches)
+    if limits.new_group_delay and not limits.known:
+        code |= _new(found.points | known, times, limits.new_group_delay)
+    return code, values
+
+
+def _levels(values: Values, limits: Limits, switches: Switches) -> Codes:
+    """The bits of the thresholds; a missing value meets none and holds none."""
+    meets, recovers = _MEETS[limits.operator], _RECOVERS[limits.operator]
+    given = limits.thresholds
+    known = ~np.isnan(values)
+    ignored = limits.operator in {"==", "!="} and switches.equality_recovery == "ignore"
+    code = np.zeros(len(values), dtype=np.int16)
+    for bit, limit, test in (
+        (CRITICAL, given.critical, meets),
+        (WARNING, given.warning, meets),
+        (HOLD_CRITICAL, None if ignored else given.critical_recovery, _not(recovers)),
+        (HOLD_WARNING, None if ignored else given.warning_recovery, _not(recovers)),
+    ):
+        if limit is not None:
+            code |= np.where(known & test(values, limit), bit, 0).astype(np.int16)
+    return code
+
+
+def _not(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda values, limit: ~test(values, limit)
+
+
+def _silent(last: Index, empty: Flags, since: Index, switches: Switches) -> Codes:
+    """Nothing received in the time frame: no point at or after its start."""
+    silent = last < since
+    if switches.no_data_timeframe == "empty":
+        silent &= empty
+    return np.where(silent & (last > NEVER), SILENT, 0).astype(np.int16)
+
+
+def _new(seen: Flags, times: Index, delay: int) -> Codes:
+    """The evaluations within `delay` of a group's first appearance in a day."""
+    code = np.zeros(len(seen), dtype=np.int16)
+    at = np.flatnonzero(seen)
+    if not len(at):
+        return code
+    when = times[at]
+    first = at[np.concatenate(([True], np.diff(when) >= DAY))]
+    for index in first.tolist():
+        code[index : int(times.searchsorted(times[index] + delay))] |= NEW_GROUP
+    return code
+
+
+def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -> Thresholds:
+    """The thresholds of a monitor whose query compares with `operator` and `threshold`.
+
+    Raises:
+        InputError: the options contradict the query, or each other, in Datadog's words where it has some.
+    """
+    given = monitor.thresholds
+    if given.critical is None:
+        value = "the number" if threshold is None else f"{threshold:g}"
+        hint = f'add "options": {{"thresholds": {{"critical": {value}}}}}'
+        message = f"the query compares with {value}, but options.thresholds has no critical"
+        raise InputError(message, where=monitor.key, hint=hint)
+    if threshold is not None and threshold != given.critical:
+        message = f"Alert threshold ({given.critical}) does not match that used in the query ({threshold})."
+        raise InputError(message, where=monitor.key, hint="make both the same number")
+    _check_sides(monitor, operator, given)
+    return given
+
+
+def _check_sides(monitor: Monitor, operator: str, given: Thresholds) -> None:
+    beyond = _MEETS.get(operator[0])
+    if beyond is None:  # == and != have no side
+        return
+    side = "less" if operator[0] == ">" else "greater"
+    critical, warning = given.critical, given.warning
+    if warning is not None and not beyond(critical, warning):
+        message = f"Warning threshold ({warning}) must be {side} than the alert threshold ({critical})"
+        raise InputError(f"{message} with {operator} comparison.", where=monitor.key)
+    pairs = (("alert", critical, given.critical_recovery), ("warning", warning, given.warning_recovery))
+    for name, limit, recovery in pairs:
+        if limit is not None and recovery is not None and beyond(recovery, limit):
+            message = f"{name} and {name} recovery criteria are such that the monitor can be simultaneously"
+            raise InputError(f"{message} in {name} and {name} recovery states", where=monitor.key)

@@ -1,0 +1,29 @@
+"""Composite monitors: the published table over the states of the members.
+
+Source: the composite page. All states but OK are alert-worthy; && takes the least severe and || the most
+severe of what is alert-worthy; ! keeps No Data, and turns an alert-worthy state into OK and OK into Alert.
+"""
+
+from collections.abc import Mapping
+
+from monitoring.monitor.states import SEVERITY, State
+from monitoring.query.monitor_nodes import Combined, Composition, Opposite
+
+
+def combine(expression: Composition, states: Mapping[int, State]) -> State:
+    """The state that the table gives for the members' states by id; `settle` says what becomes of No Data."""
+    if isinstance(expression, Combined):
+        both = (combine(expression.left, states), combine(expression.right, states))
+        choose = min if expression.operator == "&&" else max
+        return choose(both, key=SEVERITY.__getitem__)
+    if isinstance(expression, Opposite):
+        inner = combine(expression.member, states)
+        if inner is State.NO_DATA:
+            return inner
+        return State.ALERT if inner is State.OK else State.OK
+    return states[expression.id]
+
+
+def settle(result: State, last_known: State, notify_no_data: bool) -> State:
+    """No Data stands only where the composite notifies on it; else the last known state remains."""
+    return last_known if result is State.NO_DATA and not notify_no_data else result

@@ -1,0 +1,339 @@
+"""Evaluating a monitor over given data from a start to an end, whatever the monitor's type."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged, run_checks
+from monitoring.monitor.codes import Found, Limits, check_thresholds, codes
+from monitoring.monitor.composite import combine, settle
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.events import count_records
+from monitoring.monitor.families import look_up
+from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
+from monitoring.monitor.machine import Segment, run
+from monitoring.monitor.metric import Lookup, counts
+from monitoring.monitor.notify import Mute, notifications
+from monitoring.monitor.search import Record
+from monitoring.monitor.states import Policy, Rule, State
+from monitoring.monitor.switches import DEFAULTS, Switches
+from monitoring.monitor.windows import Times, Window, evaluation_times, window_of
+from monitoring.query import (
+    CheckMonitor,
+    CompositeMonitor,
+    MetricMonitor,
+    MonitorQuery,
+    SearchMonitor,
+    grouped_by,
+    parse_monitor,
+)
+
+if TYPE_CHECKING:
+    from monitoring.query.sources import Source
+    from monitoring.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was submitted: series (or a store of them), check results, logs and events."""
+
+    series: "Sequence[Series] | Source" = ()
+    checks: Sequence[CheckSeries] = ()
+    records: Sequence[Record] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What else decides: switches, stand-ins by function name, mutes, and the members of a composite by id.
+
+    `known_groups`: every group had been seen before the start. `phase`: evaluations fall so many seconds
+    past a multiple of the cadence.
+    """
+
+    switches: Switches = DEFAULTS
+    stand_in: Mapping[str, str] = field(default_factory=dict)
+    mutes: Sequence[Mute] = ()
+    members: Mapping[int, Monitor] = field(default_factory=dict)
+    known_groups: bool = False
+    phase: int = 0
+
+
+DEFAULT_SETTING = Setting()
+
+
+def evaluate_monitor(
+    monitor: Monitor, data: Data, start: int, end: int, setting: Setting = DEFAULT_SETTING
+) -> History:
+    """Every evaluation of `monitor` from `start` to `end` (both included, seconds), and what it would send.
+
+    Raises:
+        QueryError: the query cannot be parsed, or not be evaluated offline.
+        InputError: the options contradict the query; a type of monitor that cannot be evaluated offline.
+    """
+    node = parse_monitor(monitor.query)
+    evaluate = _KINDS.get(type(node))
+    if evaluate is None:
+        hint = "metric, service check, log and event monitors and composites can be"
+        message = f"a monitor of type {monitor.type!r} with this query cannot be evaluated offline"
+        raise InputError(message, where=monitor.key, hint=hint)
+    if monitor.options.scheduling.get("custom_schedule"):
+        hint = "remove options.scheduling_options.custom_schedule to test its thresholds"
+        raise InputError("a custom schedule cannot be evaluated offline", where=monitor.key, hint=hint)
+    history = evaluate(monitor, node, data, start, end, setting)
+    return replace(history, notifications=notifications(history, setting.mutes))
+
+
+# --- metric monitors
+
+
+def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    thresholds = check_thresholds(monitor, node.operator, node.threshold)
+    window = window_of(node.window, monitor.options.scheduling)
+    lookup = _lookup(window, monitor, start, end, setting)
+    found = look_up(node, data.series, lookup)
+    keys = grouped_by(node)
+    as_zero = _as_zero(monitor, counts(node))
+    limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
+    return _history(monitor, found, lookup, keys, limits, setting)
+
+
+def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Setting) -> Lookup:
+    times = evaluation_times(start, end, window.cadence, setting.phase)
+    ends = times - monitor.options.evaluation_delay
+    full = window.bucket if monitor.options.require_full_window else None
+    return Lookup(window, times, window.starts(ends), ends, setting.switches, full, setting.stand_in)
+
+
+def _as_zero(monitor: Monitor, counting: bool) -> bool:
+    return monitor.options.on_missing_data == "default" and counting
+
+
+def _limits(
+    monitor: Monitor,
+    node: Any,
+    thresholds: Any,
+    keys: tuple[str, ...],
+    as_zero: bool,
+    window: Window,
+    setting: Setting,
+) -> Limits:
+    options = monitor.options
+    timeframe = None
+    if options.notify_no_data and not options.on_missing_data:
+        timeframe = options.no_data_timeframe or 2 * window.seconds
+    return Limits(
+        node.operator,
+        thresholds,
+        as_zero,
+        timeframe,
+        _new_group_delay(monitor, keys, setting),
+        setting.known_groups,
+    )
+
+
+def _new_group_delay(monitor: Monitor, keys: tuple[str, ...], setting: Setting) -> int:
+    """new_group_delay; where only new_host_delay is given it holds for groups by host."""
+    options = monitor.options
+    if not keys:
+        return 0
+    if options.new_group_delay is not None:
+        return options.new_group_delay
+    if options.new_host_delay is not None and "host" in keys:
+        return options.new_host_delay
+    return setting.switches.new_group_delay
+
+
+def _history(
+    monitor: Monitor,
+    found: Mapping[tuple[str, ...], Found],
+    lookup: Lookup,
+    keys: tuple[str, ...],
+    limits: Limits,
+    setting: Setting,
+) -> History:
+    policy = policy_of(monitor, bool(keys), setting.switches)
+    if not keys and () not in found:
+        found = {(): _nothing(len(lookup.times))}
+    groups: dict[str, GroupHistory] = {}
+    for tags, each in sorted(found.items()):
+        code, values = codes(each, limits, lookup.times, lookup.ends, setting.switches)
+        segments = run(code, lookup.times, policy, setting.known_groups and bool(keys))
+        groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
+    return History(monitor, lookup.times, lookup.starts, lookup.ends, groups, keys=keys)
+
+
+def _nothing(count: int) -> Found:
+    return Found(
+        np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, np.iinfo(np.int64).min // 2)
+    )
+
+
+def policy_of(monitor: Monitor, grouped: bool, switches: Switches) -> Policy:
+    """What the state machine needs to know of a monitor's options."""
+    options = monitor.options
+    return Policy(
+        grouped=grouped,
+        notify_no_data=options.notify_no_data,
+        on_missing_data=options.on_missing_data,
+        timeout=options.timeout,
+        retention=options.group_retention,
+        switches=switches,
+    )
+
+
+# --- monitors that count records
+
+
+def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    thresholds = check_thresholds(monitor, node.operator, node.threshold)
+    window = window_of(node.window, monitor.options.scheduling)
+    lookup = _lookup(window, monitor, start, end, setting)
+    found = count_records(node, data.records, lookup.starts, lookup.ends)
+    as_zero = node.rollup[:1] in ((), ("count",), ("cardinality",)) and monitor.options.on_missing_data in {
+        "",
+        "default",
+    }
+    limits = _limits(monitor, node, thresholds, node.by, as_zero, window, setting)
+    if not node.by and () not in found:
+        found = {(): _nothing(len(lookup.times))}
+    return _history(monitor, found, lookup, node.by, limits, setting)
+
+
+# --- service checks
+
+
+def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    if node.function != "count_by_status":
+        hint = "monitors with .count_by_status() can be"
+        raise InputError(f"{node.function}() cannot be evaluated offline", where=monitor.key, hint=hint)
+    times = evaluation_times(start, end, 60, setting.phase)
+    options = monitor.options
+    timeframe = options.no_data_timeframe or 86400
+    policy = CheckPolicy(monitor.thresholds, options.notify_no_data, timeframe, options.timeout)
+    groups: dict[str, GroupHistory] = {}
+    found = by_group(node, data.checks)
+    if not node.by:
+        found.setdefault((), [])
+    for tags, series in sorted(found.items()):
+        when, statuses = merged(series)
+        segments = run_checks(when, statuses, times, policy, bool(node.by))
+        values = _latest(when, statuses, times)
+        groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
+    starts = np.full(len(times), start, dtype=np.int64)
+    return History(monitor, times, starts, times, groups, keys=node.by)
+
+
+def _latest(when: Times, statuses: Times, times: Times) -> Any:
+    at = when.searchsorted(times)
+    return (
+        np.append(statuses.astype(np.float64), np.nan)[at - 1] if len(when) else np.full(len(times), np.nan)
+    )
+
+
+# --- composites
+
+
+def _composite(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    """Evaluated every minute over the members' states, on the group values that they have in common."""
+    missing = [identity for identity in node.members if identity not in setting.members]
+    if missing:
+        hint = f"say which monitor it is: members: {{{missing[0]}: its-key}}"
+        raise InputError(f"the composite's member {missing[0]} is not known", where=monitor.key, hint=hint)
+    histories = {
+        identity: evaluate_monitor(setting.members[identity], data, start, end, replace(setting, mutes=()))
+        for identity in node.members
+    }
+    times = evaluation_times(start, end, 60, setting.phase)
+    groups = {
+        group_name(tags): _combined(monitor, node, tags, histories, names, times)
+        for tags, names in _common_groups(histories).items()
+    }
+    keys = max((history.keys for history in histories.values()), key=len)
+    starts = np.full(len(times), start, dtype=np.int64)
+    return History(monitor, times, starts, times, groups, keys=keys)
+
+
+_Names = dict[int, str]
+
+
+def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _Names]:
+    """Group tags -> the group of each member: by values, keys do not matter; an ungrouped member fits all."""
+    found: dict[tuple[str, ...], _Names] = {(): {}}
+    for identity, history in histories.items():
+        if not history.grouped:
+            found = {tags: {**names, identity: UNGROUPED} for tags, names in found.items()}
+            continue
+        longer: dict[tuple[str, ...], _Names] = {}
+        for tags, names in found.items():
+            for group in history.groups.values():
+                if (
+                    not tags
+                    or not _values(tags) ^ (_values(tags) | _values(group.tags))
+                    or _fits(tags, group.tags)
+                ):
+                    wide = tags if len(tags) >= len(group.tags) else group.tags
+                    longer[wide] = {**names, identity: group.group}
+        found = longer
+    return found
+
+
+def _fits(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    few, many = sorted((_values(one), _values(other)), key=len)
+    return few <= many
+
+
+def _values(tags: tuple[str, ...]) -> set[str]:
+    return {tag.partition(":")[2] for tag in tags}
+
+
+def _combined(
+    monitor: Monitor,
+    node: Any,
+    tags: tuple[str, ...],
+    histories: Mapping[int, History],
+    names: _Names,
+    times: Times,
+) -> GroupHistory:
+    segments: list[Segment] = []
+    last = State.NO_DATA if monitor.options.notify_no_data else State.OK
+    points = _turning_points(histories, names, times)
+    for index in points:
+        states = {
+            identity: _member_state(histories[identity], name, int(times[index]))
+            for identity, name in names.items()
+        }
+        last = settle(combine(node.expression, states), last, monitor.options.notify_no_data)
+        if not segments or segments[-1].state is not last:
+            segments.append(Segment(index, last, Rule.MEMBERS))
+    name = group_name(tags)
+    return GroupHistory(name, tags, np.full(len(times), np.nan), tuple(segments))
+
+
+def _turning_points(histories: Mapping[int, History], names: _Names, times: Times) -> list[int]:
+    """The evaluations at which some member changes."""
+    found = {0}
+    for identity, name in names.items():
+        history = histories[identity]
+        for segment in history.groups[name].segments:
+            found.add(int(times.searchsorted(history.times[segment.index])))
+    return sorted(index for index in found if index < len(times))
+
+
+def _member_state(history: History, group: str, time: int) -> State:
+    index = history.index(time)
+    if index < 0:
+        return State.NO_DATA
+    state = history.groups[group].segment(index).state
+    return State.NO_DATA if state is None else state
+
+
+_Evaluate = Callable[[Monitor, Any, Data, int, int, Setting], History]
+_KINDS: dict[type[MonitorQuery], _Evaluate] = {
+    MetricMonitor: _metric,
+    SearchMonitor: _search,
+    CheckMonitor: _check,
+    CompositeMonitor: _composite,
+}

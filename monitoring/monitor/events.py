@@ -1,0 +1,81 @@
+"""Log and event monitors over given records: count, cardinality or a number, by facets, over the window.
+
+Source: the log monitor page. Nothing that matches in the window counts as no data; with a count that is 0,
+unless the options say otherwise.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor.codes import NEVER, Found, Index, Values
+from monitoring.monitor.rolling import bounds, last_times, reduce_windows
+from monitoring.monitor.search import Record, compile_search
+from monitoring.query import SearchMonitor
+
+
+def count_records(
+    query: SearchMonitor, records: Sequence[Record], starts: Index, ends: Index
+) -> dict[tuple[str, ...], Found]:
+    """What each evaluation finds, by the tags of the group.
+
+    Raises:
+        InputError: a search or an aggregation that cannot be evaluated here.
+    """
+    matches = compile_search(query.search)
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in sorted(records, key=lambda each: each.time):
+        if matches(record):
+            for tags in _groups(query.by, record):
+                groups.setdefault(tags, []).append(record)
+    return {tags: _found(query, members, starts, ends) for tags, members in groups.items()}
+
+
+def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
+    """The groups of one record; none where it lacks a facet."""
+    found: list[tuple[str, ...]] = [()]
+    for facet in by:
+        values = [str(value) for value in record.values(facet)]
+        found = [(*tags, f"{facet}:{value}") for tags in found for value in values]
+    return found
+
+
+def _found(query: SearchMonitor, records: list[Record], starts: Index, ends: Index) -> Found:
+    times = np.array([record.time for record in records], dtype=np.int64)
+    low, high = bounds(times, starts, ends)
+    method = query.rollup[0] if query.rollup else "count"
+    facet = query.rollup[1] if len(query.rollup) > 1 else ""
+    if method == "count":
+        values = reduce_windows("count", np.ones(len(times)), low, high)
+    elif method == "cardinality":
+        values = _cardinality(records, facet, low, high)
+    else:
+        return _measured(method, facet, records, starts, ends)
+    return Found(values, high > low, last_times(times, high))
+
+
+def _cardinality(records: list[Record], facet: str, low: Index, high: Index) -> Values:
+    seen = [[str(value) for value in record.values(facet)] for record in records]
+    pairs = zip(low.tolist(), high.tolist(), strict=True)
+    sizes = [float(len({value for values in seen[a:b] for value in values})) for a, b in pairs]
+    return np.where(high > low, np.array(sizes), np.nan)
+
+
+_METHODS = {"avg", "sum", "min", "max"}
+
+
+def _measured(method: str, facet: str, records: list[Record], starts: Index, ends: Index) -> Found:
+    """avg, sum, min, max or a percentile of a numeric attribute."""
+    if method.startswith("pc"):
+        method = f"p{method[2:]}"
+    if method not in _METHODS and not method[1:].isdigit():
+        hint = "count, cardinality, avg, sum, min, max and percentiles can be"
+        raise InputError(f"rollup({method!r}) cannot be evaluated offline", hint=hint)
+    pairs = [(record.time, value) for record in records for value in record.values(facet)]
+    numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
+    times = np.array([time for time, _ in numbers], dtype=np.int64)
+    low, high = bounds(times, starts, ends)
+    values = reduce_windows(method, np.array([value for _, value in numbers], dtype=np.float64), low, high)
+    last = last_times(times, high) if len(times) else np.full(len(ends), NEVER)
+    return Found(values, high > low, last)

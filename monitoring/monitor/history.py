@@ -1,0 +1,139 @@
+"""What a monitor did over time: states, values and evidence by group, and the notifications that went out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.machine import Segment
+from monitoring.monitor.states import Rule, State, worst
+
+UNGROUPED = "*"
+"""The one group of a monitor without groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why: the window looked at (seconds, end excluded), the value found there, and the rule that decided."""
+
+    window: tuple[int, int]
+    value: float | None
+    rule: Rule
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rule}{f' ({self.detail})' if self.detail else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One evaluation of one group. `state` is None where the group does not exist (yet, or any more)."""
+
+    time: int
+    group: str
+    state: State | None
+    value: float | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What goes out at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
+
+    `groups` are all groups that it speaks for (several with notify_by); `muted` names what held it back.
+    """
+
+    time: int
+    group: str
+    kind: str
+    state: State
+    previous: State | None
+    title: str
+    message: str
+    handles: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    muted: str = ""
+    empty: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHistory:
+    """One group at every evaluation time; arrays are one value an evaluation.
+
+    `values` is NaN where there was none. `segments` say from which evaluation on which state held, and why.
+    """
+
+    group: str
+    tags: tuple[str, ...]
+    values: NDArray[np.float64]
+    segments: tuple[Segment, ...]
+    details: Mapping[int, str] = field(default_factory=dict)
+
+    def segment(self, index: int) -> Segment:
+        """The segment that evaluation `index` lies in."""
+        low, high = 0, len(self.segments)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.segments[middle].index <= index else (low, middle)
+        return self.segments[low]
+
+    def changes(self) -> Iterator[tuple[int, State | None, State | None]]:
+        """(evaluation, state before, state after) wherever the state changes; the first has None before."""
+        before: State | None = None
+        for segment in self.segments:
+            if segment.state is not before:
+                yield segment.index, before, segment.state
+                before = segment.state
+
+    def spans(self) -> Iterator[tuple[int, int, State | None]]:
+        """(first evaluation, evaluation after the last, state), without gaps."""
+        found = [(index, state) for index, _, state in self.changes()]
+        if not found or found[0][0] > 0:
+            found.insert(0, (0, None))
+        ends = [*(index for index, _ in found[1:]), len(self.values)]
+        for (index, state), end in zip(found, ends, strict=True):
+            yield index, end, state
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A monitor over time. `times` are the evaluations; `starts` and `ends` their windows, end excluded."""
+
+    monitor: Monitor
+    times: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    groups: Mapping[str, GroupHistory]
+    notifications: tuple[Notification, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the monitor has one state a group (a multi alert)."""
+        return bool(self.keys)
+
+    def index(self, time: int) -> int:
+        """The last evaluation at or before `time`; -1 before the first."""
+        return int(np.searchsorted(self.times, time, side="right")) - 1
+
+    def verdict(self, group: str, index: int) -> Verdict:
+        """What evaluation `index` said about `group`."""
+        history = self.groups[group]
+        segment = history.segment(index)
+        number = float(history.values[index])
+        value = None if np.isnan(number) else number
+        window = (int(self.starts[index]), int(self.ends[index]))
+        evidence = Evidence(window, value, segment.rule, history.details.get(segment.index, ""))
+        return Verdict(int(self.times[index]), group, segment.state, value, evidence)
+
+    def overall(self, index: int) -> State:
+        """The most severe state of all groups at evaluation `index`."""
+        states = [group.segment(index).state for group in self.groups.values()]
+        return worst([state for state in states if state is not None])
+
+
+def group_name(tags: tuple[str, ...]) -> str:
+    """`host:a,service:b`, in the order of the query's `by`; `*` where there is no grouping."""
+    return ",".join(tags) or UNGROUPED

@@ -1,0 +1,123 @@
+"""The title and the text of one notification, from the monitor and the moment."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.states import State
+from monitoring.monitor.template import Context, handles, render
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known when a notification is written; times in seconds since the epoch."""
+
+    time: int
+    kind: str
+    state: State
+    previous: State | None
+    tags: tuple[str, ...]
+    value: float | None
+    first_triggered: int
+    last_triggered: int
+    comparator: str = ""
+    extra: tuple[tuple[str, str | float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is sent: `empty` names the variables that had no value."""
+
+    title: str
+    message: str
+    handles: tuple[str, ...]
+    empty: tuple[str, ...]
+
+
+_TITLES = {
+    "alert": "Triggered",
+    "warn": "Warn",
+    "no data": "No data",
+    "unknown": "Unknown",
+    "recovery": "Recovered",
+}
+
+KINDS = {
+    State.ALERT: "alert",
+    State.WARN: "warn",
+    State.NO_DATA: "no data",
+    State.UNKNOWN: "unknown",
+    State.OK: "recovery",
+}
+"""The kind of notification that entering a state is."""
+
+_STATE_FLAGS = {
+    State.ALERT: "is_alert",
+    State.WARN: "is_warning",
+    State.NO_DATA: "is_no_data",
+    State.UNKNOWN: "is_unknown",
+    State.OK: "is_recovery",
+}
+_TRANSITION_FLAGS = {
+    (State.ALERT, State.OK): "is_alert_recovery",
+    (State.WARN, State.OK): "is_warning_recovery",
+    (State.NO_DATA, State.OK): "is_no_data_recovery",
+    (State.ALERT, State.WARN): "is_alert_to_warning",
+    (State.WARN, State.ALERT): "is_warning_to_alert",
+    (State.NO_DATA, State.ALERT): "is_no_data_to_alert",
+}
+
+
+def compose(monitor: Monitor, moment: Moment) -> Text:
+    """Render the monitor's name and message for the moment, with the escalation message if it repeats."""
+    context = Context(_flags(moment), _variables(monitor, moment), monitor.priority)
+    body = render(monitor.message, context)
+    name = render(monitor.name, context)
+    parts = [body.text]
+    if moment.kind == "renotify" and monitor.options.escalation_message:
+        parts.append(render(monitor.options.escalation_message, context).text)
+    message = "\n\n".join(part for part in parts if part)
+    word = f"Re-{_TITLES[KINDS[moment.state]]}" if moment.kind == "renotify" else _TITLES[moment.kind]
+    scope = f" on {{{','.join(moment.tags)}}}" if moment.tags else ""
+    priority = f"[P{monitor.priority}] " if monitor.priority else ""
+    title = f"{priority}[{word}{scope}] {name.text}".strip()
+    return Text(title, message, handles(message), (*body.empty, *name.empty))
+
+
+def _flags(moment: Moment) -> frozenset[str]:
+    flags = {_STATE_FLAGS[moment.state]}
+    if moment.previous is not None and (moment.previous, moment.state) in _TRANSITION_FLAGS:
+        flags.add(_TRANSITION_FLAGS[moment.previous, moment.state])
+    if moment.kind == "renotify":
+        flags.add("is_renotify")
+    return frozenset(flags)
+
+
+def _variables(monitor: Monitor, moment: Moment) -> dict[str, str | float]:
+    """Every variable that has a value; thresholds are those of the options."""
+    limits = monitor.thresholds
+    wide: dict[str, str | float | None] = {
+        "value": moment.value,
+        "threshold": limits.critical,
+        "alert_threshold": limits.critical,
+        "warn_threshold": limits.warning,
+        "ok_threshold": limits.ok,
+        "alert_recovery_threshold": limits.critical_recovery,
+        "warn_recovery_threshold": limits.warning_recovery,
+        "comparator": moment.comparator or None,
+    }
+    wide |= _times("first_triggered_at", moment.first_triggered)
+    wide |= _times("last_triggered_at", moment.last_triggered)
+    wide["triggered_duration_sec"] = moment.time - moment.first_triggered
+    for tag in moment.tags:
+        key, _, value = tag.partition(":")
+        wide[f"{key}.name"] = value
+    wide |= dict(moment.extra)
+    return {name: value for name, value in wide.items() if value is not None}
+
+
+def _times(name: str, epoch: int) -> dict[str, str | float | None]:
+    if not epoch:
+        return {}
+    shown = datetime.fromtimestamp(epoch, UTC).strftime("%a %b %d %Y %H:%M:%S UTC")
+    return {name: shown, f"{name}_epoch": epoch * 1000}

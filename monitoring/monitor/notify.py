@@ -1,0 +1,237 @@
+"""Which notifications go out: transitions, renotifications, mutes, and what notify_by puts together."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
+from monitoring.monitor.message import KINDS, Moment, compose
+from monitoring.monitor.states import State, worst
+
+if TYPE_CHECKING:
+    from monitoring.monitor.definition import Monitor
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """No notifications for groups that carry every tag of `scope` (`*`: all) in [start, end) seconds."""
+
+    scope: str
+    start: int
+    end: int | None
+    name: str = "downtime"
+
+    def covers(self, tags: Iterable[str], time: int) -> bool:
+        """Whether it holds a notification of a group with these tags back at `time`."""
+        wanted = {tag.strip().lower() for tag in self.scope.split(",")} - {"*"}
+        return wanted <= set(tags) and self.start <= time and (self.end is None or time < self.end)
+
+
+@dataclass(slots=True)
+class _Line:
+    """What a receiver has been told about one notification group."""
+
+    state: State | None = None
+    told: State | None = None
+    first: int = 0
+    last: int = 0
+    sent: int = 0
+    repeats: int = 0
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A group that a notification may speak for."""
+
+    group: str
+    tags: tuple[str, ...]
+    spans: tuple[tuple[int, int, State | None], ...] = field(repr=False)
+
+
+def notifications(history: History, mutes: Sequence[Mute] = ()) -> tuple[Notification, ...]:
+    """All notifications of a history, in the order of their time."""
+    monitor = history.monitor
+    silenced = [Mute(scope, 0, until, "silenced") for scope, until in monitor.options.silenced]
+    found: list[Notification] = []
+    for tags, members in _lines(history).items():
+        found.extend(_Teller(history, tags, members, [*mutes, *silenced]).tell())
+    return tuple(sorted(found, key=lambda each: (each.time, each.group)))
+
+
+def _lines(history: History) -> dict[tuple[str, ...], list[_Member]]:
+    """The groups that share notifications: by notify_by, `["*"]` for one of all, or each its own."""
+    keys = history.monitor.options.notify_by
+    lines: dict[tuple[str, ...], list[_Member]] = {}
+    for group in history.groups.values():
+        tags = group.tags
+        if keys is not None and history.grouped:
+            tags = tuple(tag for tag in tags if tag.split(":", 1)[0] in keys)
+        member = _Member(group.group, group.tags, tuple(group.spans()))
+        lines.setdefault(tags, []).append(member)
+    return lines
+
+
+def _merged(members: list[_Member]) -> list[tuple[int, State | None, tuple[_Member, ...]]]:
+    """(evaluation, state of the whole, the members in it) wherever the whole changes."""
+    if len(members) == 1:
+        return [(start, state, (members[0],)) for start, _, state in members[0].spans]
+    points = sorted({start for member in members for start, _, _ in member.spans})
+    rows: list[tuple[int, State | None, tuple[_Member, ...]]] = []
+    for point in points:
+        states = {member: _state(member, point) for member in members}
+        alive = [state for state in states.values() if state is not None]
+        whole = worst(alive) if alive else None
+        inside = tuple(member for member, state in states.items() if state is whole)
+        if not rows or rows[-1][1] is not whole:
+            rows.append((point, whole, inside))
+    return rows
+
+
+def _state(member: _Member, index: int) -> State | None:
+    return next((state for start, end, state in member.spans if start <= index < end), None)
+
+
+class _Teller:
+    """Follows one notification group through time and says what is sent."""
+
+    def __init__(
+        self, history: History, tags: tuple[str, ...], members: list[_Member], mutes: list[Mute]
+    ) -> None:
+        self.history, self.tags, self.members, self.mutes = history, tags, members, mutes
+        self.monitor: Monitor = history.monitor
+        self.line = _Line()
+
+    def tell(self) -> Iterator[Notification]:
+        """All notifications of the line."""
+        rows = _merged(self.members)
+        ends = [*(row[0] for row in rows[1:]), len(self.history.times)]
+        for (index, state, inside), end in zip(rows, ends, strict=True):
+            if state is not None:
+                yield from self._change(index, state, inside)
+                yield from self._repeats(index, end, state, inside)
+            self.line.state = state
+
+    def _change(self, index: int, state: State, inside: tuple[_Member, ...]) -> Iterator[Notification]:
+        time = int(self.history.times[index])
+        previous = self.line.state
+        if state is not State.OK and state is not previous:
+            self.line.last = time
+            if previous in (None, State.OK):
+                self.line.first = time
+        self.line.muted = False
+        if not self._worth_telling(state):
+            return
+        notification = self._compose(index, KINDS[state], state, previous, inside)
+        self.line.muted = bool(notification.muted)
+        if not notification.muted:
+            self.line.told = None if state is State.OK else state
+        self.line.sent, self.line.repeats = time, 0
+        if state is State.OK:
+            self.line.told = None
+        yield notification
+
+    def _worth_telling(self, state: State) -> bool:
+        """A recovery only of what was told; No Data only where the options ask for it."""
+        if state is self.line.told:
+            return False
+        if state is State.OK:
+            return self.line.told is not None
+        options = self.monitor.options
+        if state is State.NO_DATA:
+            asked = options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"
+            return asked and self.line.state is not None and self._evaluated()
+        return True
+
+    def _evaluated(self) -> bool:
+        """The first No Data of a monitor is no news: it has not been evaluated yet."""
+        return self.line.state is not State.NO_DATA
+
+    def _repeats(
+        self, index: int, end: int, state: State, inside: tuple[_Member, ...]
+    ) -> Iterator[Notification]:
+        """Within a stretch of one state: what a downtime held back once it is over, and renotifications."""
+        if state is State.OK or not (self.line.told or self.line.muted):
+            return
+        while (at := self._next_repeat(index, end, state)) is not None:
+            first_time = self.line.muted
+            kind = KINDS[state] if first_time else "renotify"
+            notification = self._compose(at, kind, state, state, inside)
+            if not notification.muted:
+                self.line.told, self.line.muted = state, False
+            self.line.repeats += not first_time
+            self.line.sent = int(self.history.times[at])
+            index = at
+            yield notification
+
+    def _next_repeat(self, index: int, end: int, state: State) -> int | None:
+        times, options = self.history.times, self.monitor.options
+        if self.line.muted:
+            tags = self._mutable_tags()
+            later = range(index + 1, end)
+            return next((at for at in later if not self._muted(tags, int(times[at]))), None)
+        limit = options.renotify_occurrences
+        wanted = KINDS[state] in options.renotify_statuses and self.line.told is not None
+        if not options.renotify_interval or not wanted or (limit is not None and self.line.repeats >= limit):
+            return None
+        at = int(times.searchsorted(self.line.sent + options.renotify_interval))
+        return at if at < end else None
+
+    def _muted(self, tags: tuple[str, ...], time: int) -> str:
+        return next((mute.name for mute in self.mutes if mute.covers(tags, time)), "")
+
+    def _mutable_tags(self) -> tuple[str, ...]:
+        return self.members[0].tags if len(self.members) == 1 else self.tags
+
+    def _compose(
+        self, index: int, kind: str, state: State, previous: State | None, inside: tuple[_Member, ...]
+    ) -> Notification:
+        time = int(self.history.times[index])
+        values = {member.group: _value(self.history.groups[member.group], index) for member in inside}
+        moment = Moment(
+            time=time,
+            kind=kind,
+            state=state,
+            previous=self.line.told if kind == "recovery" else previous,
+            tags=self.tags,
+            value=next((value for value in values.values() if value is not None), None),
+            first_triggered=self.line.first,
+            last_triggered=self.line.last,
+        )
+        text = compose(self.monitor, moment)
+        return Notification(
+            time=time,
+            group=",".join(self.tags) or UNGROUPED,
+            kind=kind,
+            state=state,
+            previous=moment.previous,
+            title=text.title,
+            message=text.message,
+            handles=text.handles,
+            groups=tuple(values),
+            muted=self._muted(self._mutable_tags(), time),
+            empty=text.empty,
+        )
+
+
+def preview(history: History, group: str, index: int) -> Notification:
+    """The notification that the group's state at evaluation `index` would send."""
+    member = history.groups[group]
+    teller = _Teller(history, member.tags, [_Member(group, member.tags, tuple(member.spans()))], [])
+    state = member.segment(index).state or State.NO_DATA
+    entered = next(start for start, end, _ in member.spans() if start <= index < end)
+    teller.line.first = teller.line.last = int(history.times[entered])
+    return teller._compose(index, KINDS[state], state, None, tuple(teller.members))
+
+
+def _value(group: GroupHistory, index: int) -> float | None:
+    value = float(group.values[index])
+    return None if value != value else value  # noqa: PLR0124 - NaN is no value
+
+
+def by_time(found: Iterable[Notification]) -> Mapping[int, list[Notification]]:
+    """Notifications by the evaluation at which they go out."""
+    result: dict[int, list[Notification]] = {}
+    for each in found:
+        result.setdefault(each.time, []).append(each)
+    return result

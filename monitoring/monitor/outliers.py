@@ -1,0 +1,93 @@
+"""Outliers among the groups of a query: DBSCAN and MAD, as the outlier page describes them.
+
+Each group is a point whose coordinates are its buckets in the window. The constant that normalises is not
+published: `eps` is the tolerance times the median distance to the median series, and a deviation is counted
+in median absolute deviations, as they are.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.errors import InputError
+
+FEWEST_GROUPS = 3
+"""Below that there is no telling who is the odd one."""
+
+Matrix = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def outliers(matrix: Matrix, method: str, tolerance: float, percentage: float = 20.0) -> Flags:
+    """Which rows (groups) of `matrix` (groups x buckets, NaN for no value) are outliers.
+
+    `method` is dbscan, scaleddbscan, mad or scaledmad; `percentage` is the share of points that makes a group
+    an outlier under MAD.
+
+    Raises:
+        InputError: another method.
+    """
+    name = method.lower()
+    if name not in _METHODS:
+        raise InputError(f"no outlier algorithm {method!r}", hint=f"one of {', '.join(_METHODS)}")
+    if len(matrix) < FEWEST_GROUPS or not matrix.shape[1]:
+        return np.zeros(len(matrix), dtype=np.bool_)
+    filled = _fill(matrix)
+    if name.startswith("scaled"):
+        filled = _scale(filled)
+    return _METHODS[name](filled, tolerance, percentage)
+
+
+def _fill(matrix: Matrix) -> Matrix:
+    """Missing buckets take the median of their bucket, so that a gap alone makes nobody odd."""
+    known = ~np.isnan(matrix)
+    columns = matrix[:, known.any(axis=0)]
+    medians = np.nanmedian(columns, axis=0)
+    return np.where(np.isnan(columns), medians, columns)
+
+
+def _scale(matrix: Matrix) -> Matrix:
+    """Each bucket relative to its median: what scales with the load is no oddity."""
+    medians = np.median(matrix, axis=0)
+    return np.asarray(matrix / np.where(medians == 0, 1.0, np.abs(medians)))
+
+
+def _dbscan(matrix: Matrix, tolerance: float, percentage: float) -> Flags:
+    """Everything outside the largest cluster; a cluster is what hangs together by steps of at most eps."""
+    distance = np.linalg.norm(matrix[:, None, :] - matrix[None, :, :], axis=2)
+    to_median = np.linalg.norm(matrix - np.median(matrix, axis=0), axis=1)
+    eps = tolerance * float(np.median(to_median))
+    labels = _components(distance <= max(eps, np.finfo(float).eps))
+    sizes = np.bincount(labels)
+    return np.asarray(labels != int(sizes.argmax()))
+
+
+def _components(near: Flags) -> NDArray[np.int64]:
+    labels = np.full(len(near), -1, dtype=np.int64)
+    for start in range(len(near)):
+        if labels[start] >= 0:
+            continue
+        label, todo = int(labels.max()) + 1, [start]
+        while todo:
+            row = todo.pop()
+            if labels[row] < 0:
+                labels[row] = label
+                todo.extend(np.flatnonzero(near[row] & (labels < 0)).tolist())
+    return labels
+
+
+def _mad(matrix: Matrix, tolerance: float, percentage: float) -> Flags:
+    """A point is odd beyond `tolerance` deviations from the median; a group by its share of odd points."""
+    centre = np.median(matrix)
+    deviations = np.abs(matrix - centre)
+    odd = deviations > tolerance * np.median(deviations)
+    return np.asarray(odd.mean(axis=1) * 100 >= percentage)
+
+
+_METHODS: dict[str, Callable[[Matrix, float, float], Flags]] = {
+    "dbscan": _dbscan,
+    "scaleddbscan": _dbscan,
+    "mad": _mad,
+    "scaledmad": _mad,
+}

@@ -1,0 +1,100 @@
+"""Finds test files, runs their cases and says which monitors have none."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitoring.errors import InputError
+from monitoring.testing.cases import Case
+from monitoring.testing.document import DocumentError, Place, Problem
+from monitoring.testing.loader import SUFFIX, load
+from monitoring.testing.project import Folder
+from monitoring.testing.runner import Result, run_case
+
+WORTH_A_PROCESS = 400
+"""Cases from which on a further process saves more than its start costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases run: a text in `FILE::NAME`, the environment for variables, and how many processes."""
+
+    keyword: str = ""
+    env: str = ""
+    jobs: int = 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run came to. `untested` are monitors without a test file, as paths."""
+
+    results: list[Result] = field(default_factory=list)
+    untested: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, status: str) -> int:
+        """How many cases ended as `passed`, `failed` or `error`."""
+        return sum(result.status == status for result in self.results)
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """The test files among files and folders, each once, in order.
+
+    Raises:
+        InputError: a path that does not exist, or holds no test file.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update(dict.fromkeys(sorted(path.rglob(f"*{SUFFIX}"))))
+        elif path.is_file() and path.name.endswith(SUFFIX):
+            found[path] = None
+        elif path.is_file():
+            raise InputError(f"is no monitor test: its name does not end in {SUFFIX}", where=str(path))
+        else:
+            raise InputError("no such file or folder", where=str(path), hint="stepscope test [PATH…]")
+    if not found:
+        listed = ", ".join(str(path) for path in paths)
+        hint = f"write one beside a monitor: NAME.json and NAME{SUFFIX}; docs/monitor-tests.md shows how"
+        raise InputError(f"no monitor test in {listed}", hint=hint)
+    return list(found)
+
+
+def untested(paths: Sequence[Path], files: Iterable[Path]) -> list[Path]:
+    """The monitors of the folders for which there is no test file."""
+    tested = {(path.parent, path.name.removesuffix(SUFFIX)) for path in files}
+    folders = {path for path in paths if path.is_dir()}
+    monitors = sorted({monitor for folder in folders for monitor in folder.rglob("*.json")})
+    return [monitor for monitor in monitors if (monitor.parent, monitor.stem) not in tested]
+
+
+def run_file(path: Path, selection: Selection) -> list[Result]:
+    """The results of one file; a file that cannot be used is one result with its problems."""
+    try:
+        cases = load(path)
+    except DocumentError as error:
+        case = Case(path.name, Place(str(path), 1), path.name.removesuffix(SUFFIX), ())
+        return [Result(case, problems=tuple(error.problems))]
+    folder = Folder(path.parent, selection.env)
+    wanted = [case for case in cases if selection.keyword in f"{path}::{case.name}"]
+    return [run_case(case, folder) for case in wanted]
+
+
+def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[Result]]:
+    """The results of each file, in order, as they come."""
+    if selection.jobs <= 1 or len(files) < 2:
+        for path in files:
+            yield run_file(path, selection)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+
+    chunk = max(1, len(files) // (selection.jobs * 4))
+    with ProcessPoolExecutor(selection.jobs) as pool:
+        yield from pool.map(partial(run_file, selection=selection), files, chunksize=chunk)
+
+
+def missing_test(path: Path) -> Problem:
+    """What --require-tests says of a monitor without a test file."""
+    name = f"{path.stem}{SUFFIX}"
+    return Problem(Place(str(path), 1), "this monitor has no test", f"write {path.with_name(name)}")

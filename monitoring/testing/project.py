@@ -1,0 +1,92 @@
+"""The monitors of a folder: from a key to a monitor, with variables and references filled in."""
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.monitor.definition import Monitor
+from monitoring.query.errors import nearest
+
+_MEMBER = re.compile(r"\$\{monitor:([\w.-]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`monitors/`: `NAME.json` in the shape of Datadog's API, for one environment (`--env`)."""
+
+    path: Path
+    env: str = ""
+    bodies: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
+
+    def keys(self) -> list[str]:
+        """Every monitor of the folder."""
+        return sorted(path.stem for path in self.path.glob("*.json"))
+
+    def monitor(self, key: str) -> "Loaded":
+        """The monitor of that key.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        if key not in self.bodies:
+            self.bodies[key] = self._read(key)
+        return load_body(self.bodies[key], key)
+
+    def _read(self, key: str) -> dict[str, Any]:
+        path = self.path / f"{key}.json"
+        if not path.is_file():
+            near = nearest(key, self.keys())
+            known = ", ".join(self.keys()) or "there is no monitor here"
+            hint = f"did you mean {near}?" if near else f"in {self.path}: {known}"
+            raise InputError(f"there is no monitor {key!r}", hint=hint)
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"is no JSON: {error}", where=str(path)) from error
+        if not isinstance(body, dict):
+            raise InputError("a monitor is a JSON object", where=str(path))
+        return _filled(body, self.path.resolve().parent, self.env, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A monitor, and for a composite the keys of members that its query names by key, by number."""
+
+    monitor: Monitor
+    members: Mapping[int, str] = field(default_factory=dict)
+
+
+def load_body(body: Mapping[str, Any], key: str) -> Loaded:
+    """The monitor of an API body; `${monitor:KEY}` in a composite's query becomes a number of ours."""
+    members: dict[int, str] = {}
+    query = body.get("query")
+    if isinstance(query, str) and "${monitor:" in query:
+        numbers: dict[str, int] = {}
+
+        def number(found: re.Match[str]) -> str:
+            return str(numbers.setdefault(found[1], 900000001 + len(numbers)))
+
+        body = {**body, "query": _MEMBER.sub(number, query)}
+        members = {identity: name for name, identity in numbers.items()}
+    return Loaded(Monitor.from_body(body, key), members)
+
+
+def _filled(body: dict[str, Any], root: Path, env: str, where: str) -> dict[str, Any]:
+    """The body with `${var:NAME}` filled in from stepscope.toml; nothing is imported where there is none."""
+    if "${var:" not in json.dumps(body):
+        return body
+    from monitoring.deploy.variables import fill_in
+
+    return fill_in(body, _variables(root, env), where)
+
+
+@functools.cache
+def _variables(root: Path, env: str) -> Mapping[str, Any]:
+    from monitoring.deploy.project import load_project
+
+    return load_project(root, env).variables

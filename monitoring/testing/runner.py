@@ -1,0 +1,188 @@
+"""Runs a case: builds the data, evaluates the monitor, compares, and does it again in other forms."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import lcm
+from typing import Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.notify import Mute
+from monitoring.monitor.search import Record
+from monitoring.monitor.switches import switches_of
+from monitoring.query.monitors import parse_monitor
+from monitoring.series import Series
+from monitoring.testing.cases import Case, SeriesSpec
+from monitoring.testing.compare import Failure, compare, same
+from monitoring.testing.document import Problem
+from monitoring.testing.project import Folder, Loaded, load_body
+from monitoring.testing.references import check_inputs, rollups
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a case: `failures` are expectations that do not hold, `problems` make it unusable."""
+
+    case: Case
+    failures: tuple[Failure, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+    history: History | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the case could be run and everything held."""
+        return not self.failures and not self.problems
+
+    @property
+    def status(self) -> str:
+        """passed, failed or error."""
+        return "error" if self.problems else "failed" if self.failures else "passed"
+
+
+def run_case(case: Case, folder: Folder) -> Result:
+    """Run one case against the monitors of a folder; never raises for what the user can mend."""
+    began = time.perf_counter()
+    try:
+        history, failures, problems = _run(case, folder)
+    except InputError as error:
+        problems = (_problem(case, error),)
+        history, failures = None, ()
+    return Result(case, failures, problems, time.perf_counter() - began, history)
+
+
+def _problem(case: Case, error: InputError) -> Problem:
+    """An error of the monitor, at the place in the test file that brought it in."""
+    where = f"{error.where}: " if error.where else ""
+    caret = getattr(error, "caret", None)
+    shown = f"\n{caret()}" if caret else ""
+    return Problem(case.monitor_place or case.place, f"{where}{error.message}{shown}", error.hint)
+
+
+def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...], tuple[Problem, ...]]:
+    loaded = _monitor(case.monitor, folder)
+    members = _members(case, folder, loaded)
+    problems = check_inputs(case, [loaded.monitor, *members.values()])
+    if problems:
+        return None, (), problems
+    form = Form(case, loaded.monitor, members)
+    history = form.evaluate(case.start, case.series)
+    failures, problems = compare(case, history)
+    if not failures and not problems:
+        failures = tuple(_other_forms(form, history))
+    return history, failures, problems
+
+
+def _monitor(given: Any, folder: Folder) -> Loaded:
+    return (
+        folder.monitor(given)
+        if isinstance(given, str)
+        else load_body(given, str(given.get("name") or "monitor"))
+    )
+
+
+def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:
+    """The members of a composite: by key in its query, or as the case says."""
+    found = {identity: folder.monitor(key).monitor for identity, key in loaded.members.items()}
+    for name, given in case.members.items():
+        if not name.isdigit():
+            raise InputError(f"members: {name!r} is no id of the composite's query", where=str(case.place))
+        found[int(name)] = _monitor(given, folder).monitor
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A case that can be evaluated at another start and with its series in another order."""
+
+    case: Case
+    monitor: Monitor
+    members: dict[int, Monitor]
+
+    def evaluate(self, start: int, series: Sequence[SeriesSpec]) -> History:
+        """The history of the case, as if it had begun at `start`."""
+        case = self.case
+        data = Data(
+            [build(spec, start) for spec in series],
+            [_check(spec, start) for spec in case.checks],
+            [record for event in case.events for record in _records(event, start)],
+        )
+        setting = Setting(
+            switches=switches_of(dict(case.switches), str(case.place)),
+            stand_in=case.stand_in,
+            mutes=[_mute(each, start) for each in case.downtimes],
+            members=self.members,
+            known_groups=case.known_groups,
+            phase=start % 60,
+        )
+        return evaluate_monitor(
+            _moved(self.monitor, start - case.start), data, start, start + case.length, setting
+        )
+
+
+def build(spec: SeriesSpec, start: int) -> Series:
+    """The points of one source."""
+    origin = start + spec.offset
+    filled = [(at, value) for at, slot in enumerate(spec.slots) if slot is not None for value in slot]
+    times = np.array([at for at, _ in filled], dtype=np.int64) * spec.every + origin
+    values = np.array([value for _, value in filled], dtype=np.float64)
+    kind: Any = spec.type
+    return Series(spec.metric, tuple(sorted(spec.tags)), times, values, kind, spec.interval, spec.host)
+
+
+def _check(spec: Any, start: int) -> CheckSeries:
+    filled = [(at, slot[0]) for at, slot in enumerate(spec.slots) if slot is not None]
+    times = np.array([at for at, _ in filled], dtype=np.int64) * spec.every + start + spec.offset
+    return CheckSeries(
+        spec.check, spec.tags, times, np.array([value for _, value in filled], dtype=np.float64)
+    )
+
+
+def _records(event: Any, start: int) -> list[Record]:
+    return [Record(start + offset, event.message, event.tags, event.attributes) for offset in event.offsets]
+
+
+def _mute(downtime: Any, start: int) -> Mute:
+    end = None if downtime.end is None else start + downtime.end
+    return Mute(downtime.scope, start + downtime.start, end)
+
+
+def _moved(monitor: Monitor, shift: int) -> Monitor:
+    """Silences have their own clock: they move with the case."""
+    if not shift or not monitor.options.silenced:
+        return monitor
+    silenced = tuple(
+        (scope, None if until is None else until + shift) for scope, until in monitor.options.silenced
+    )
+    return replace(monitor, options=replace(monitor.options, silenced=silenced))
+
+
+def _other_forms(form: Form, history: History) -> list[Failure]:
+    """The case shifted by whole rollups, and with its series in another order; both have to tell the same."""
+    case = form.case
+    failures = []
+    shift = shift_of(form)
+    if shift:
+        moved = form.evaluate(case.start + shift, case.series)
+        failures += _difference(case, history, moved, f"shifted by {shift} s", shift)
+    if len(case.series) > 1:
+        turned = form.evaluate(case.start, case.series[::-1])
+        failures += _difference(case, history, turned, "with its series in reverse order", 0)
+    return failures
+
+
+def shift_of(form: Form) -> int:
+    """Seconds that are whole buckets, cadences and periods; 0 where calendar months or zones rule it out."""
+    steps = [rollups(parse_monitor(monitor.query)) for monitor in (form.monitor, *form.members.values())]
+    return 0 if None in steps else lcm(3600, *(step for step in steps if step))
+
+
+def _difference(case: Case, one: History, other: History, how: str, shift: int) -> list[Failure]:
+    found = same(one, other, shift)
+    return [] if found is None else [Failure(case.place, f"the same states {how}", found)]
