@@ -2,8 +2,8 @@
 account.
 """
 
-from monitoring.local_datadog.app import create_app
+from monitoring.local_datadog.app import Settings, create_app
 from monitoring.local_datadog.guard import Access
 from monitoring.local_datadog.server import LocalDatadog
 
-__all__ = ["Access", "LocalDatadog", "create_app"]
+__all__ = ["Access", "LocalDatadog", "Settings", "create_app"]

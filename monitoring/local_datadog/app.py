@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from monitoring.local_datadog.hosts import Hosts
 from monitoring.local_datadog.intake import Intake
 from monitoring.local_datadog.metrics_meta import MetricsMeta
 from monitoring.local_datadog.monitors import Monitors
+from monitoring.local_datadog.queries import Queries
 from monitoring.local_datadog.rate_limits import Limit, RateLimited, RateLimits
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.local_datadog.slos import Slos
@@ -36,31 +38,41 @@ class Family(Protocol):
 
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
-    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, Events, MetricsMeta, Hosts),
+    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, Events, MetricsMeta, Hosts, Queries),
 )
 """Lists come before dashboards, whose id would match their path."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the embedded Datadog answers.
+
+    Attributes:
+        access: who may ask; loopback with any key by default.
+        historical: take points older than an hour, Datadog's historical metrics ingestion.
+        rate_limits: limits that are really kept, by name (`monitoring.local_datadog.rate_limits`); by default
+            there are only the headers.
+        clock: seconds since the epoch.
+    """
+
+    access: Access = field(default_factory=Access)
+    historical: bool = False
+    rate_limits: Mapping[str, Limit] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+
+
 def create_app(
-    store: Store,
-    *,
-    routes: Sequence[BaseRoute] = (),
-    access: Access | None = None,
-    historical: bool = False,
-    rate_limits: Mapping[str, Limit] | None = None,
-    clock: Callable[[], float] = time.time,
+    store: Store, *, routes: Sequence[BaseRoute] = (), settings: Settings | None = None
 ) -> Starlette:
     """Datadog's API over a store.
 
     Args:
         store: where everything lies.
         routes: further routes (pages); they are asked first.
-        access: who may ask; loopback with any key by default.
-        historical: take points older than an hour, Datadog's historical metrics ingestion.
-        rate_limits: limits that are really kept, by name; by default there are only the headers.
-        clock: seconds since the epoch.
+        settings: who may ask, and what is taken.
     """
-    context = Context(store, clock)
+    given = settings or Settings()
+    context = Context(store, given.clock)
 
     async def validate(_request: Request) -> Response:
         return reply({"valid": True})
@@ -72,14 +84,14 @@ def create_app(
         *routes,
         Route("/api/v1/validate", validate),
         Route("/status", status),
-        *Intake(store, historical=historical, clock=clock).routes(),
+        *Intake(store, historical=given.historical, clock=given.clock).routes(),
         *(route for family in FAMILIES for route in family(context).routes()),
     ]
     app = Starlette(
         routes=families,
         middleware=[
-            Middleware(Guard, access=access or Access()),
-            Middleware(RateLimited, limits=RateLimits(clock, rate_limits or {})),
+            Middleware(Guard, access=given.access),
+            Middleware(RateLimited, limits=RateLimits(given.clock, given.rate_limits)),
         ],
         exception_handlers={HTTPException: _http_error, ApiError: _api_error},  # type: ignore[dict-item]
     )

@@ -5,7 +5,7 @@ otherwise.
 import contextlib
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -14,9 +14,7 @@ import uvicorn
 from starlette.routing import BaseRoute
 
 from monitoring.errors import InputError
-from monitoring.local_datadog.app import create_app
-from monitoring.local_datadog.guard import Access
-from monitoring.local_datadog.rate_limits import Limit
+from monitoring.local_datadog.app import Settings, create_app
 from monitoring.store import Store
 
 KEEP_ALIVE = 75
@@ -33,10 +31,8 @@ class LocalDatadog:
         path: the DuckDB file; in memory without one.
         port: 0 takes a free one; `.url` says which.
         host: the address to listen on; any but loopback needs an `access` with an `api_key`.
-        access: the key that is asked for, and the names that a `Host` header may carry.
-        historical: take points older than an hour.
-        rate_limits: limits that are really kept, by name (`monitoring.local_datadog.rate_limits`).
-        routes: further routes.
+        settings: who may ask, and what is taken; the address itself is among the hosts.
+        routes: further routes (pages).
 
     Raises:
         InputError: on entry: the port is in use, the database cannot be opened, or an address without a key.
@@ -48,35 +44,27 @@ class LocalDatadog:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        access: Access | None = None,
-        historical: bool = False,
-        rate_limits: Mapping[str, Limit] | None = None,
+        settings: Settings | None = None,
         routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._path, self._port, self._host = path, port, host
-        given = access or Access()
-        self._access = replace(given, hosts=given.hosts | {host.lower()})
-        self._historical = historical
-        self._rate_limits = rate_limits
+        given = settings or Settings()
+        self._settings = replace(
+            given, access=replace(given.access, hosts=given.access.hosts | {host.lower()})
+        )
         self._routes = routes
         self.url = ""
         self.store: Store
 
     def __enter__(self) -> Self:
-        refuse_open_address(self._host, self._access.api_key)
+        refuse_open_address(self._host, self._settings.access.api_key)
         listener = listen(self._host, self._port)
         try:
             self.store = Store.open(self._path)
         except BaseException:
             listener.close()
             raise
-        app = create_app(
-            self.store,
-            routes=self._routes,
-            access=self._access,
-            historical=self._historical,
-            rate_limits=self._rate_limits,
-        )
+        app = create_app(self.store, routes=self._routes, settings=self._settings)
         self._listener = listener
         self._server = uvicorn.Server(config(app))
         self._thread = threading.Thread(

@@ -164,6 +164,11 @@ class Store(Answers):
         """Append results of service checks, bodies of Datadog's check_run."""
         self._add_rows(schema.CHECKS.name, [rows.of_check(check) for check in checks])
 
+    def sources(self, metric: str) -> dict[int, Source]:
+        """The series of a metric, by their ids in the tables."""
+        with self._append_lock:
+            return self._catalog.sources(metric)
+
     def flush(self) -> None:
         """Move what is pending into the database."""
         with self._flush_lock:

@@ -24,6 +24,7 @@ class Catalog:
     def __init__(self, rows: Iterable[tuple[int, Source]] = ()) -> None:
         self._ids: dict[Source, int] = {}
         self._current: dict[_Key, tuple[int, Source]] = {}
+        self._metrics: dict[str, dict[int, Source]] = {}
         self._owed: list[tuple[int, Source]] = []
         self._last = np.full(1024, np.iinfo(np.int64).min, np.int64)
         for ident, source in rows:
@@ -38,11 +39,16 @@ class Catalog:
             self._ids.pop(old[1], None)
         self._current[_key(source)] = (ident, source)
         self._ids[source] = ident
+        self._metrics.setdefault(source.metric, {})[ident] = source
         while ident >= len(self._last):
             self._last = np.concatenate((self._last, np.full_like(self._last, np.iinfo(np.int64).min)))
 
+    def sources(self, metric: str) -> dict[int, Source]:
+        """The series of a metric by their ids."""
+        return dict(self._metrics.get(metric, {}))
+
     def columns(self, batch: Batch) -> Columns:
-        """The batch with series ids; times are rounded to the second, the resolution of a point.
+        """The batch with series ids; times are rounded to the second, and what is not finite is left out.
 
         Raises:
             InputError: a time is not in seconds since the epoch.
@@ -56,7 +62,10 @@ class Catalog:
         if len(times) and not (times.min() >= 0 and times.max() < LATEST):
             raise InputError("a point's time is not in seconds since the epoch")
         repeated = np.repeat(np.asarray(found, np.int32), batch.lengths)
-        return Columns(repeated, times, np.asarray(batch.values, np.float64), list(self._owed))
+        values = np.asarray(batch.values, np.float64)
+        if not (finite := np.isfinite(values)).all():
+            repeated, times, values = repeated[finite], times[finite], values[finite]
+        return Columns(repeated, times, values, list(self._owed))
 
     def said(self) -> None:
         """The columns given last are in the journal: their new series need not be said again."""

@@ -79,7 +79,7 @@ def without_ids(value):
 
 OURS = (
     *("/api/v1/monitor", "/api/v1/dashboard", "/api/v1/downtime", "/api/v1/slo", "/api/v1/check_run"),
-    *("/api/v1/events", "/api/v1/metrics", "/api/v2/monitor/0/downtime_matches"),
+    *("/api/v1/events", "/api/v1/metrics", "/api/v2/monitor/0/downtime_matches", "/api/v2/query"),
 )
 OTHER_WORDS = {
     # Recorded both ways for one request; the layout comes first here, and the ids are required.

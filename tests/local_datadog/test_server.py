@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from monitoring.errors import InputError
-from monitoring.local_datadog import Access, LocalDatadog
+from monitoring.local_datadog import Access, LocalDatadog, Settings
 from monitoring.store import Store
 
 SERVE = (
@@ -112,7 +112,7 @@ def test_a_database_held_by_another_process_names_the_process(tmp_path):
 
 
 def test_an_address_and_a_key_of_its_own_are_kept_to(tmp_path):
-    with LocalDatadog(tmp_path / "d.duckdb", access=Access(api_key="secret")) as server:
+    with LocalDatadog(tmp_path / "d.duckdb", settings=Settings(Access(api_key="secret"))) as server:
         for key, status in (("secret", 200), ("other", 403)):
             assert (
                 httpx.get(server.url + "/api/v1/validate", headers={"DD-API-KEY": key}).status_code == status

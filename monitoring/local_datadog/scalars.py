@@ -1,0 +1,151 @@
+"""Scalar answers: each query reduced to one value a group, then the formulas over these values.
+
+A formula of arithmetic works on the reduced values, as a query value or a table does. One with a function
+needs the series: it is evaluated over time and its result reduced, by the aggregator of the first query
+that it names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from monitoring.query import (
+    Answer,
+    Call,
+    Reference,
+    Source,
+    evaluate,
+    parse,
+    reduce_line,
+    walk,
+)
+from monitoring.query.nodes import Binary, Expression, Negative, Number, Query, Several
+
+Group = tuple[str, ...]
+Reduced = dict[Group, float]
+
+
+def scalar_columns(
+    queries: Sequence[Mapping[str, Any]],
+    formulas: Sequence[Mapping[str, Any]],
+    source: Source,
+    start: float,
+    end: float,
+) -> list[dict[str, Any]]:
+    """The columns of a scalar answer: one a key of the grouping, then one a formula (or query).
+
+    Raises:
+        QueryError: a query or formula cannot be read or evaluated.
+    """
+    named = {query["name"]: query for query in queries}
+    answers = {name: evaluate(query["query"], source, start, end) for name, query in named.items()}
+    reduced = {name: _reduced(answers[name], query["aggregator"]) for name, query in named.items()}
+    if formulas:
+        results = [
+            (formula["formula"], _formula(formula["formula"], named, reduced, source, start, end))
+            for formula in formulas
+        ]
+    else:
+        results = list(reduced.items())
+    keys = _keys([one for found in answers.values() for one in found])
+    groups = _ordered(results, formulas)
+    return [*_group_columns(keys, groups), *_number_columns(results, groups)]
+
+
+def _reduced(answers: Sequence[Answer], aggregator: str) -> Reduced:
+    return {one.tag_set: reduce_line(one.values, aggregator, one.interval) for one in answers}
+
+
+def _formula(
+    text: str,
+    named: Mapping[str, Mapping[str, Any]],
+    reduced: Mapping[str, Reduced],
+    source: Source,
+    start: float,
+    end: float,
+) -> Reduced:
+    node = parse(text)
+    if not isinstance(node, Several) and not any(isinstance(part, Call) for part in walk(node)):
+        names = [part.name for part in walk(node) if isinstance(part, Reference)]
+        if all(name in reduced for name in names):
+            groups = _joined([reduced[name] for name in names])
+            found = {group: _calculated(node, reduced, group) for group in groups}
+            return {group: value for group, value in found.items() if np.isfinite(value)}
+    texts = {name: query["query"] for name, query in named.items()}
+    return _reduced(evaluate(text, source, start, end, queries=texts), _aggregator(node, named))
+
+
+def _joined(parts: Sequence[Reduced]) -> list[Group]:
+    """Equal groups belong together; an ungrouped side goes with every group; a group of one side only is
+    left out.
+    """
+    grouped = [part for part in parts if set(part) != {()}]
+    if not grouped:
+        return [()]
+    return [group for group in grouped[0] if all(group in part for part in grouped)]
+
+
+def _calculated(node: Expression, reduced: Mapping[str, Reduced], group: Group) -> float:
+    if isinstance(node, Number):
+        return node.value
+    if isinstance(node, Reference):
+        values = reduced[node.name]
+        return values.get(group, values.get((), float("nan")))
+    if isinstance(node, Negative):
+        return -_calculated(node.operand, reduced, group)
+    if isinstance(node, Binary):
+        left, right = _calculated(node.left, reduced, group), _calculated(node.right, reduced, group)
+        return _OPERATORS[node.operator](left, right)
+    return float("nan")
+
+
+_OPERATORS: dict[str, Callable[[float, float], float]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": lambda left, right: left / right if right else float("nan"),
+}
+
+
+def _aggregator(node: Query, named: Mapping[str, Mapping[str, Any]]) -> str:
+    names = [part.name for part in walk(node) if isinstance(part, Reference) and part.name in named]
+    return str(named[names[0]]["aggregator"]) if names else "avg"
+
+
+def _keys(answers: Sequence[Answer]) -> list[str]:
+    return list(max(((len(one.group_by), one.group_by) for one in answers), default=(0, ()))[1])
+
+
+def _ordered(results: Sequence[tuple[str, Reduced]], formulas: Sequence[Mapping[str, Any]]) -> list[Group]:
+    """The groups of all results; the first formula with a limit sorts and cuts them."""
+    groups = list(dict.fromkeys(group for _, found in results for group in found))
+    for formula, (_, found) in zip(formulas, results, strict=False):
+        limit = formula.get("limit")
+        if isinstance(limit, Mapping):
+            groups = [group for group in groups if group in found]
+            groups.sort(key=lambda group: found[group], reverse=limit.get("order", "desc") == "desc")
+            return groups[: int(limit.get("count") or len(groups))]
+    return groups
+
+
+def _group_columns(keys: Sequence[str], groups: Sequence[Group]) -> list[dict[str, Any]]:
+    return [
+        {"name": key, "type": "group", "values": [[_value(group, key)] for group in groups]} for key in keys
+    ]
+
+
+def _value(group: Group, key: str) -> str:
+    return next((tag[len(key) + 1 :] for tag in group if tag.startswith(f"{key}:")), "N/A")
+
+
+def _number_columns(results: Sequence[tuple[str, Reduced]], groups: Sequence[Group]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "type": "number",
+            "values": [found.get(group) for group in groups],
+            "meta": {"unit": None},
+        }
+        for name, found in results
+    ]
