@@ -22,30 +22,50 @@ class LogEvent:
     log_stream: str
 
 
+class LogFields:
+    """What all log entries of one source share, as values and as the JSON that is written again and again."""
+
+    __slots__ = ("head", "tail", "values")
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+        rest = {key: value for key, value in values.items() if key != "lambda"}
+        self.head = b"".join(b"," + _json(key) + b":" + _json(value) for key, value in rest.items())
+        self.tail = b"".join(b"," + _json(k) + b":" + _json(v) for k, v in values.get("lambda", {}).items())
+
+
 class LogContext:
-    """What all log entries of one invocation share; `trace_id` may become known after the entries were
-    read."""
+    """The log entries of one invocation; `trace_id` may become known after the entries were read."""
 
     __slots__ = ("fields", "request_id", "trace_id")
 
-    def __init__(self, fields: dict[str, Any], request_id: str = "", trace_id: str = "") -> None:
+    def __init__(self, fields: LogFields, request_id: str = "", trace_id: str = "") -> None:
         self.fields = fields
         self.request_id = request_id
         self.trace_id = trace_id
 
     def body(self) -> dict[str, Any]:
         """The attributes of Datadog's logs intake, without `message` and `timestamp`."""
-        body = dict(self.fields)
+        body = dict(self.fields.values)
         if self.request_id:
-            body["lambda"] = {**body.get("lambda", {}), "request_id": self.request_id}
+            body["lambda"] = {"request_id": self.request_id, **body.get("lambda", {})}
         if self.trace_id:
             body["dd"] = {"trace_id": self.trace_id}
         return body
 
     def suffix(self) -> bytes:
         """The same as JSON, to stand after `{"message":…,"timestamp":…`, with the closing brace."""
-        body = self.body()
-        return b"," + json.dumps(body, separators=(",", ":")).encode()[1:] if body else b"}"
+        fields = self.fields
+        body = fields.head
+        if self.request_id:
+            body += b',"lambda":{"request_id":' + _json(self.request_id) + fields.tail + b"}"
+        elif fields.tail:
+            body += b',"lambda":{' + fields.tail[1:] + b"}"
+        return body + (b',"dd":{"trace_id":' + _json(self.trace_id) + b"}}" if self.trace_id else b"}")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Log(NamedTuple):

@@ -105,7 +105,7 @@ class Transport:
         deadline = self._clock() + _DRAIN
         left = _BODY
         try:
-            while not response.isclosed():
+            while not response.isclosed() and response.length != 0:
                 rest = deadline - self._clock()
                 if rest <= 0 or left <= 0:
                     return False
@@ -114,6 +114,7 @@ class Transport:
                 left -= len(response.read1(16_384))
         except (OSError, http.client.HTTPException, ValueError):
             return False
+        response.close()  # at its end: the connection is free again
         return True
 
     def _open(self, place: SplitResult, limit: float) -> http.client.HTTPConnection:

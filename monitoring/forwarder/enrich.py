@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from monitoring.forwarder.settings import Settings
 from monitoring.platform.source import Source, function_of, source_kind, version_of
+from monitoring.telemetry import LogFields
 
 
 def common_tags(settings: Settings) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def describe(
     if arn:
         fields["lambda"] = {"arn": arn}
     meta = dict(tag.partition(":")[::2] for tag in place)
-    return Source(f"{log_group}/{log_stream}", function, tuple(dict.fromkeys(tags)), fields, meta)
+    return Source(f"{log_group}/{log_stream}", function, tuple(dict.fromkeys(tags)), LogFields(fields), meta)
 
 
 def _present(**tags: str) -> tuple[str, ...]:

@@ -2,18 +2,27 @@
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.lines import Point
 
 GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 """Dollars a gigabyte-second, by architecture: AWS's price list, first tier, us-east-1."""
 REQUEST = 0.0000002
+_PREFIX = "aws.lambda.enhanced."
+_INVOCATIONS, _DURATION, _BILLED = _PREFIX + "invocations", _PREFIX + "duration", _PREFIX + "billed_duration"
+_INIT, _USED, _MEMORY = _PREFIX + "init_duration", _PREFIX + "max_memory_used", _PREFIX + "memorysize"
+_COST = _PREFIX + "estimated_cost"
+_point = Point._make  # half the time of calling the class, six times an invocation
+_ERRORS = frozenset({"error", "timeout", "failure"})
 
 _FIELD = re.compile(
     r"(Billed Restore Duration|Restore Duration|Billed Duration|Init Duration|Duration"
     r"|Memory Size|Max Memory Used|Status|Error Type|Phase): (\S+)"
+)
+_USUAL = re.compile(
+    r"REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms\tBilled Duration: (\d+) ms\tMemory Size: (\d+) MB"
+    r"\tMax Memory Used: (\d+) MB(?:\tInit Duration: ([\d.]+) ms)?\s*(?:XRAY TraceId: .*)?"
 )
 _REQUEST_ID = re.compile(r"RequestId: (\S+)")
 OUT_OF_MEMORY_LINES = (
@@ -28,8 +37,7 @@ OUT_OF_MEMORY_LINES = (
 TIMED_OUT = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\s+Task timed out after ([0-9.]+) seconds")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What Lambda says of one invocation: times in milliseconds, memory in MB, None where it says nothing."""
 
     request_id: str
@@ -65,6 +73,12 @@ def request_id(text: str) -> str:
 
 def read_report(text: str) -> Report | None:
     """`REPORT RequestId: …\\tDuration: …`; None where the line is no REPORT."""
+    usual = _USUAL.fullmatch(text)
+    if usual:
+        identity, duration, billed, memory, used, init = usual.groups()
+        return Report(
+            identity, float(duration), float(billed), int(memory), float(used), float(init) if init else None
+        )
     identity = request_id(text)
     fields = read_fields(text)
     if not identity or "Duration" not in fields:
@@ -118,24 +132,23 @@ def report_points(report: Report, timestamp: int, tags: tuple[str, ...], arch: s
         tags: those of the function; memory and cold start are added here.
         arch: `x86_64` or `arm64`, for the price.
     """
-    prefix = "aws.lambda.enhanced."
-    points = [Point(prefix + "invocations", 1.0, timestamp, "distribution", tags)]
-    for name, value, scale in (
-        ("duration", report.duration, 0.001),
-        ("billed_duration", report.billed, 0.001),
-        ("init_duration", report.init, 0.001),
-        ("max_memory_used", report.used, 1),
-        ("memorysize", report.memory, 1),
-    ):
-        if value is not None:
-            points.append(Point(prefix + name, value * scale, timestamp, "distribution", tags))
-    if report.billed is not None and report.memory is not None:
-        cost = (
-            report.billed / 1000 * report.memory / 1024 * GB_SECOND.get(arch, GB_SECOND["x86_64"]) + REQUEST
-        )
-        points.append(Point(prefix + "estimated_cost", cost, timestamp, "distribution", tags))
-    if report.status in {"error", "timeout", "failure"}:
-        points.append(Point(prefix + "errors", 1.0, timestamp, "distribution", tags))
+    _, duration, billed, memory, used, init, status, _ = report
+    points = [_point((_INVOCATIONS, 1.0, timestamp, "distribution", tags))]
+    if duration is not None:
+        points.append(_point((_DURATION, duration / 1000, timestamp, "distribution", tags)))
+    if billed is not None:
+        points.append(_point((_BILLED, billed / 1000, timestamp, "distribution", tags)))
+    if init is not None:
+        points.append(_point((_INIT, init / 1000, timestamp, "distribution", tags)))
+    if used is not None:
+        points.append(_point((_USED, used, timestamp, "distribution", tags)))
+    if memory is not None:
+        points.append(_point((_MEMORY, float(memory), timestamp, "distribution", tags)))
+    if billed is not None and memory is not None:
+        cost = billed / 1000 * memory / 1024 * GB_SECOND.get(arch, GB_SECOND["x86_64"]) + REQUEST
+        points.append(_point((_COST, cost, timestamp, "distribution", tags)))
+    if status in _ERRORS:
+        points.append(Point(_PREFIX + "errors", 1.0, timestamp, "distribution", tags))
     return points
 
 

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from monitoring.lines import Point
 
@@ -16,6 +18,19 @@ def epoch_seconds(stamp: float) -> float:
         if size < limit:
             return stamp / scale
     return stamp / 1e9
+
+
+class MetricLine(msgspec.Struct, gc=False):
+    """The JSON metric line as it has to be."""
+
+    m: Annotated[str, msgspec.Meta(min_length=1)]
+    v: float
+    e: float
+    t: tuple[str, ...]
+
+
+read_exact = msgspec.json.Decoder(MetricLine).decode
+"""The line, or a `msgspec.DecodeError`; what is wrong then: `read_metric_json`."""
 
 
 def _number(value: Any) -> bool:

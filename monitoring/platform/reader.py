@@ -6,22 +6,28 @@ twice: it stands in the way of every event.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from monitoring.lines import Point, read_line
 from monitoring.platform import lambda_lines
 from monitoring.platform.codec import load_object
 from monitoring.platform.lambda_lines import Report
 from monitoring.platform.memory import Memory
-from monitoring.platform.metric_json import read_emf, read_metric_json
+from monitoring.platform.metric_json import epoch_seconds, read_emf, read_exact, read_metric_json
 from monitoring.platform.source import Source
 from monitoring.platform.tags import normal_point
-from monitoring.platform.traces import read_traces
+from monitoring.platform.traces import read_trace_line
 from monitoring.telemetry import Log, LogContext, SetAside, Telemetry
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
+_TAILS = (
+    10_000  # metric lines that differ only in time and value are read once; so many different ones are kept
+)
 _MARKS = ("MONITORING|", '{"m":', '{"traces":', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
 
 
@@ -39,17 +45,6 @@ class Rules:
     arch: str = "x86_64"
 
 
-@dataclass(slots=True)
-class Counts:
-    """Events by what they were."""
-
-    kinds: dict[str, int] = field(default_factory=dict)
-
-    def add(self, kind: str) -> None:
-        """One more event of that kind."""
-        self.kinds[kind] = self.kinds.get(kind, 0) + 1
-
-
 class Reader:
     """Reads the events of one source, in their order; the result is in `out`."""
 
@@ -58,9 +53,10 @@ class Reader:
         self.memory = memory
         self.rules = rules
         self.out = Telemetry()
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, int] = defaultdict(int)
         self._context = LogContext(source.log_fields)
         self._tails: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._json_tails: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
         self._report_tags: dict[tuple[int | None, bool], tuple[str, ...]] = {}
         self._line = 0
         self._heads: dict[str, Callable[[str, int], bool]] = {
@@ -80,10 +76,17 @@ class Reader:
     def read(self, message: str, timestamp: int, line: int = 0) -> None:
         """One event; `timestamp` in milliseconds, `line` its place in the source, for what is set aside."""
         self._line = line
-        if message.find("\n", 0, -1) > 0 and any(mark in message for mark in _MARKS):
+        handler = self._heads.get(message[:6])
+        if handler is not None and "\n" not in message[:-1] and handler(message, timestamp):
+            return
+        if message[:1] == "{":
+            if self._object(message, timestamp):
+                return
+        elif "\n" in message[:-1] and any(mark in message for mark in _MARKS):
             self._lines(message, timestamp)
-        else:
-            self._one(message, timestamp)
+            return
+        if "MONITORING|" not in message or not self._metric(message, timestamp):
+            self._plain(message, timestamp)
 
     def _one(self, message: str, timestamp: int) -> None:
         handler = self._heads.get(message[:6])
@@ -117,7 +120,7 @@ class Reader:
             if known is not None:
                 kind, metric, tags = known
                 self.out.points.append(Point(metric, float(head[2]), int(head[1]), kind, tags))
-                self.counts["metric"] = self.counts.get("metric", 0) + 1
+                self.counts["metric"] += 1
                 return True
         return self._read_line(message, head)
 
@@ -130,12 +133,29 @@ class Reader:
             self._refuse(refused.reason, message[refused.start : refused.end] or message, refused.start)
         for point in reading.points:
             self._add(point)
-        if head and len(reading.points) == 1 and not reading.refused and len(self._tails) < 10_000:
+        if head and len(reading.points) == 1 and not reading.refused and len(self._tails) < _TAILS:
             point = self.out.points[-1]
             self._tails[message[head.end() :]] = (point.type, point.metric, point.tags)
         return True
 
     def _metric_json(self, message: str, timestamp: int) -> bool:
+        try:
+            exact = read_exact(message)
+        except (msgspec.DecodeError, UnicodeError):
+            return self._odd_metric_json(message)
+        self.counts["metric_json"] += 1
+        known = self._json_tails.get((exact.m, exact.t))
+        if known is not None and 0 <= exact.e < 1e11:
+            metric, tags = known
+            self.out.points.append(Point(metric, exact.v, exact.e, "distribution", tags))
+            return True
+        self._add_or_refuse(Point(exact.m, exact.v, epoch_seconds(exact.e), "distribution", exact.t), message)
+        point = self.out.points[-1] if self.out.points else None
+        if point and len(self._json_tails) < _TAILS and point.value == exact.v:
+            self._json_tails[exact.m, exact.t] = (point.metric, point.tags)
+        return True
+
+    def _odd_metric_json(self, message: str) -> bool:
         record = load_object(message)
         if record is None or "m" not in record or "v" not in record:
             return False
@@ -167,11 +187,11 @@ class Reader:
     def _traces(self, message: str, timestamp: int) -> bool:
         if not message.startswith('{"traces"'):
             return False
-        record = load_object(message)
-        if record is None:
+        read = read_trace_line(message)
+        if read is None:
             return False
         self._count("trace")
-        spans, wrong = read_traces(record)
+        spans, wrong = read
         for reason in wrong:
             self._refuse(reason, message[:200])
         if not spans:
@@ -204,7 +224,7 @@ class Reader:
         return self._platform("end", message, timestamp)
 
     def _platform(self, kind: str, message: str, timestamp: int) -> bool:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.counts[kind] += 1
         if self.rules.log_platform:
             self._log(message, timestamp)
         return True
@@ -330,8 +350,11 @@ class Reader:
     def _plain(self, message: str, timestamp: int) -> None:
         if "Task timed out after " in message or "emory" in message or "signal: killed" in message:
             self._ended_badly(message, timestamp)
-        self.counts["log"] = self.counts.get("log", 0) + 1
-        self._log(message, timestamp)
+        self.counts["log"] += 1
+        if self.rules.keep is None:
+            self.out.logs.append(Log(message, timestamp, self._context))
+        else:
+            self._log(message, timestamp)
 
     def _ended_badly(self, message: str, timestamp: int) -> None:
         timed_out = lambda_lines.TIMED_OUT.search(message)
@@ -352,7 +375,7 @@ class Reader:
         self.out.logs.append(Log(message, timestamp, self._context))
 
     def _count(self, kind: str) -> None:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.counts[kind] += 1
 
     def _refuse(self, reason: str, text: str, start: int = 0) -> None:
         self._count("refused")

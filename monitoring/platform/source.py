@@ -1,7 +1,8 @@
 """Where log events come from, and what is said about all that comes from there."""
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from monitoring.telemetry import LogFields
 
 _BY_LOG_GROUP = (
     ("/aws/lambda/", "lambda"),
@@ -34,7 +35,7 @@ class Source:
     where: str
     function: str = ""
     tags: tuple[str, ...] = ()
-    log_fields: dict[str, Any] = field(default_factory=dict)
+    log_fields: LogFields = field(default_factory=lambda: LogFields({}))
     span_meta: dict[str, str] = field(default_factory=dict)
 
     def add_tags(self, own: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,239 @@
+"""The forwarder's speed and memory next to the floor of the same run. `python benchmarks/forwarder.py
+[--quick]`
+
+The floor is what no forwarder can avoid: base64, gunzip, one JSON parse of the payload, and compression of
+what is sent. It is printed twice: with the standard library, and with the native libraries that the forwarder uses.
+"""
+
+import argparse
+import base64
+import gzip
+import json
+import multiprocessing
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+EVENTS = 10_000
+PEER = {
+    "events a second": 10_100,
+    "CPU s per 100,000": 9.7,
+    "peak MB": 109,
+    "cold import ms": 660,
+}  # its own forwarder
+
+
+class _Sink(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def _serve(pipe: Any) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
+    server.daemon_threads = True
+    pipe.send(server.server_address[1])
+    server.serve_forever()
+
+
+def invocation(number: int, rng: random.Random, now: int) -> list[str]:
+    """What one invocation of an ordinary function prints: 12 events."""
+    request = f"{rng.getrandbits(32):08x}-0000-4000-8000-{number:012x}"
+    span = {
+        "trace_id": f"{rng.getrandbits(63):016x}",
+        "span_id": f"{rng.getrandbits(63):016x}",
+        "parent_id": f"{rng.getrandbits(63):016x}",
+        "service": "orders",
+        "resource": "orders",
+        "name": "aws.lambda",
+        "error": 0,
+        "start": now * 10**9 + number,
+        "duration": rng.randrange(10**9),
+        "meta": {
+            "_dd.p.tid": "24e8d55f5d50e6a5",
+            "_dd.origin": "lambda",
+            "env": "prod",
+            "request_id": request,
+        },
+        "metrics": {"_sampling_priority_v1": 1},
+        "type": "serverless",
+    }
+    child = span | {
+        "span_id": f"{rng.getrandbits(63):016x}",
+        "parent_id": span["span_id"],
+        "name": "dynamodb.get",
+    }
+    duration = rng.random() * 1000
+    log = {"level": "INFO", "location": "handler:42", "message": f"order {rng.getrandbits(40)} accepted"}
+    log |= {"timestamp": "2026-11-23 10:00:00,123+0000", "service": "orders", "function_request_id": request}
+    cold = "\tInit Duration: 413.61 ms" if number % 20 == 0 else ""
+    return [
+        f"START RequestId: {request} Version: $LATEST\n",
+        json.dumps(log) + "\n",
+        f"[INFO]\t2026-11-23T10:00:00.123Z\t{request}\tread 12 rows in {duration:.3f} ms\n",
+        json.dumps(log | {"level": "WARNING", "message": "slow answer of the warehouse, trying once more"})
+        + "\n",
+        f"MONITORING|{now}|1|count|orders.accepted|#shop:baltimore,kind:web\n",
+        f"MONITORING|{now}|{duration:.3f}|histogram|orders.total|#shop:baltimore\n",
+        f'{{"m":"orders.lines","v":{number % 7},"e":{now},"t":["shop:baltimore"]}}\n',
+        f"plain words of a library that prints what it does, {number}\n",
+        "another plain line, as libraries print them\n",
+        json.dumps({"traces": [[span, child]]}, separators=(",", ":")) + "\n",
+        f"END RequestId: {request}\n",
+        f"REPORT RequestId: {request}\tDuration: {duration:.2f} ms\tBilled Duration: {int(duration) + 1} ms\t"
+        f"Memory Size: 512 MB\tMax Memory Used: {rng.randrange(60, 400)} MB{cold}\t\n",
+    ]
+
+
+def payload(events: int = EVENTS, seed: int = 1) -> dict[str, Any]:
+    """A subscription payload of that many events."""
+    rng, now = random.Random(seed), int(time.time())
+    messages: list[str] = []
+    number = 0
+    while len(messages) < events:
+        messages += invocation(number, rng, now)
+        number += 1
+    return {
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "/aws/lambda/orders",
+        "logStream": "2026/11/23/[$LATEST]0f1e2d3c4b5a",
+        "subscriptionFilters": ["stepscope"],
+        "logEvents": [
+            {"id": f"{seed:08d}{i:048d}", "timestamp": now * 1000 + i % 1000, "message": m}
+            for i, m in enumerate(messages[:events])
+        ],
+    }
+
+
+def event(body: dict[str, Any]) -> dict[str, Any]:
+    """As Lambda hands it to the forwarder."""
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(body).encode())).decode()}}
+
+
+def floors(data: str, sent: list[bytes]) -> dict[str, Callable[[], object]]:
+    """What cannot be avoided, with the standard library and with the native ones."""
+    import msgspec
+    from isal import igzip, isal_zlib
+
+    def standard() -> object:
+        json.loads(gzip.decompress(base64.b64decode(data)))
+        return [zlib.compress(body) for body in sent]
+
+    def native() -> object:
+        msgspec.json.decode(igzip.decompress(base64.b64decode(data)))
+        return [isal_zlib.compress(body, 1) for body in sent]
+
+    return {"standard library": standard, "native": native}
+
+
+def measured(work: Callable[[int], object], rounds: int) -> tuple[float, float]:
+    """The median wall and CPU seconds of a round."""
+    walls, cpus = [], []
+    for number in range(rounds):
+        wall, cpu = time.perf_counter(), time.process_time()
+        work(number)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return statistics.median(walls), statistics.median(cpus)
+
+
+def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[bytes]]:
+    """Wall and CPU of one payload, and the bodies that were sent for it."""
+    from monitoring.delivery.batches import Batch
+    from monitoring.forwarder.job import Forwarder
+    from monitoring.forwarder.settings import Settings
+
+    environ = {"DD_URL": url, "DD_API_KEY": "k", "DD_FORWARD_LOG": str(forward_logs).lower()}
+    forwarder = Forwarder(Settings.from_env(environ), "eu-west-1")
+    events = [event(payload(seed=seed)) for seed in range(rounds + 1)]
+    stdout, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115
+    bodies: list[bytes] = []
+    wire = Batch.wire
+
+    def recording(self: Batch) -> tuple[bytes, str]:
+        bodies.append(self.body())
+        return wire(self)
+
+    Batch.wire = recording  # type: ignore[method-assign]
+    forwarder.handle(events[-1], 60)
+    Batch.wire = wire  # type: ignore[method-assign]
+    wall, cpu = measured(lambda n: forwarder.handle(events[n], 60), rounds)
+    sys.stdout = stdout
+    return wall, cpu, bodies
+
+
+def peak(url: str) -> float:
+    """MB at peak of a fresh process that handles payloads, as Lambda counts them."""
+    script = (
+        "import sys,resource,json;sys.path[:0]=[%r];from handlers.forwarder import handler;"
+        "e=json.load(sys.stdin)\nfor _ in range(3): handler(e,None)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024,file=sys.stderr)" % os.getcwd()
+    )
+    env = os.environ | {"DD_URL": url, "DD_API_KEY": "k", "AWS_REGION": "eu-west-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(event(payload())),
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stderr.split()[-1])
+
+
+def cold_import(rounds: int = 7) -> float:
+    """Milliseconds of `import handlers.forwarder` in fresh processes, the median."""
+    script = "import time;a=time.perf_counter();import handlers.forwarder;print((time.perf_counter()-a)*1000)"
+    return statistics.median(
+        float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout)
+        for _ in range(rounds)
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--quick", action="store_true", help="3 rounds instead of 15")
+    rounds = 3 if options.parse_args().quick else 15
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=_serve, args=(theirs,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}"
+    data = event(payload())["awslogs"]["data"]
+    print(f"{EVENTS:,} events, {len(data):,} bytes base64\n")
+    print(f"{'':28}{'ms':>8}{'events/s':>11}{'CPU s/100k':>12}{'x floor':>9}{'x native':>9}{'x peer':>8}")
+    for name, logs in (("logs on", True), ("logs off", False)):
+        wall, cpu, sent = run(url, rounds, logs)
+        base = {
+            key: measured(lambda _, work=work: work(), rounds) for key, work in floors(data, sent).items()
+        }
+        for key, (w, c) in base.items():
+            print(f"floor, {key:21}{w * 1000:8.1f}{EVENTS / w:11,.0f}{c * 10:12.2f}")
+        std, native = base["standard library"][0], base["native"][0]
+        peer = f"{EVENTS / wall / PEER['events a second']:8.1f}" if logs else ""
+        print(
+            f"forwarder, {name:17}{wall * 1000:8.1f}{EVENTS / wall:11,.0f}{cpu * 10:12.2f}"
+            f"{wall / std:9.2f}{wall / native:9.2f}{peer}\n"
+        )
+    print(f"peak memory  {peak(url):6.1f} MB   (Datadog's forwarder: {PEER['peak MB']})")
+    print(f"cold import  {cold_import():6.1f} ms   (Datadog's forwarder: {PEER['cold import ms']})")
+    server.terminate()
+    _ = resource
+
+
+if __name__ == "__main__":
+    main()
