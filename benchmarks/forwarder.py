@@ -2,7 +2,8 @@
 [--quick]`
 
 The floor is what no forwarder can avoid: base64, gunzip, one JSON parse of the payload, and compression of
-what is sent. It is printed twice: with the standard library, and with the native libraries that the forwarder uses.
+what is sent. It is printed twice: with the standard library, and with the native libraries that the
+forwarder uses.
 """
 
 import argparse
@@ -79,7 +80,12 @@ def invocation(number: int, rng: random.Random, now: int) -> list[str]:
     duration = rng.random() * 1000
     log = {"level": "INFO", "location": "handler:42", "message": f"order {rng.getrandbits(40)} accepted"}
     log |= {"timestamp": "2026-11-23 10:00:00,123+0000", "service": "orders", "function_request_id": request}
+    used = rng.randrange(60, 400)
     cold = "\tInit Duration: 413.61 ms" if number % 20 == 0 else ""
+    report = (
+        f"REPORT RequestId: {request}\tDuration: {duration:.2f} ms\tBilled Duration: {int(duration) + 1} ms\t"
+        f"Memory Size: 512 MB\tMax Memory Used: {used} MB{cold}\t\n"
+    )
     return [
         f"START RequestId: {request} Version: $LATEST\n",
         json.dumps(log) + "\n",
@@ -93,8 +99,7 @@ def invocation(number: int, rng: random.Random, now: int) -> list[str]:
         "another plain line, as libraries print them\n",
         json.dumps({"traces": [[span, child]]}, separators=(",", ":")) + "\n",
         f"END RequestId: {request}\n",
-        f"REPORT RequestId: {request}\tDuration: {duration:.2f} ms\tBilled Duration: {int(duration) + 1} ms\t"
-        f"Memory Size: 512 MB\tMax Memory Used: {rng.randrange(60, 400)} MB{cold}\t\n",
+        report,
     ]
 
 
@@ -179,9 +184,9 @@ def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[b
 def peak(url: str) -> float:
     """MB at peak of a fresh process that handles payloads, as Lambda counts them."""
     script = (
-        "import sys,resource,json;sys.path[:0]=[%r];from handlers.forwarder import handler;"
+        "import sys,resource,json;from handlers.forwarder import handler;"
         "e=json.load(sys.stdin)\nfor _ in range(3): handler(e,None)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024,file=sys.stderr)" % os.getcwd()
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024,file=sys.stderr)"
     )
     env = os.environ | {"DD_URL": url, "DD_API_KEY": "k", "AWS_REGION": "eu-west-1"}
     done = subprocess.run(
@@ -190,6 +195,7 @@ def peak(url: str) -> float:
         env=env,
         capture_output=True,
         text=True,
+        check=True,
     )
     return float(done.stderr.split()[-1])
 
@@ -198,7 +204,9 @@ def cold_import(rounds: int = 7) -> float:
     """Milliseconds of `import handlers.forwarder` in fresh processes, the median."""
     script = "import time;a=time.perf_counter();import handlers.forwarder;print((time.perf_counter()-a)*1000)"
     return statistics.median(
-        float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout)
+        float(
+            subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        )
         for _ in range(rounds)
     )
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "pull": "Bring a dashboard or monitor from Datadog into a file",
     "export": "Write the definitions for another tool (terraform)",
     "destroy": "Delete what the project owns in Datadog",
+    "forward": "Forward log files to Datadog, or show what their lines are",
 }
 """Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""
 

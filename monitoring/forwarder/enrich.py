@@ -1,7 +1,9 @@
 """What is said about all that comes from a log group: function, region, account, service and the tags of
 settings."""
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from monitoring.forwarder.settings import Settings
 from monitoring.platform.source import Source, function_of, source_kind, version_of
@@ -41,17 +43,57 @@ def describe(
         if function and region and owner
         else ""
     )
-    fields = {
+    fields: dict[str, Any] = {
         "ddsource": kind,
         "service": service,
         "hostname": arn.lower() or log_group,
-        "ddtags": ",".join((*tags, f"loggroup:{log_group}")),
+        "ddtags": ",".join((*tags, *_present(loggroup=log_group))),
         "aws": {"awslogs": {"logGroup": log_group, "logStream": log_stream, "owner": owner}},
     }
     if arn:
         fields["lambda"] = {"arn": arn}
     meta = dict(tag.partition(":")[::2] for tag in place)
-    return Source(f"{log_group}/{log_stream}", function, tuple(dict.fromkeys(tags)), LogFields(fields), meta)
+    return Source(
+        f"{log_group}/{log_stream}",
+        function,
+        tuple(dict.fromkeys(tags)),
+        (*extra, *common_tags(settings)),
+        LogFields(fields),
+        meta,
+    )
+
+
+def function_arn(region: str, owner: str, function: str) -> str:
+    """The function's ARN, empty where a part of it is not known."""
+    known = region and owner and function
+    return f"arn:{_partition(region)}:lambda:{region}:{owner}:function:{function}" if known else ""
+
+
+def group_arn(region: str, owner: str, group: str) -> str:
+    """The log group's ARN, empty where a part of it is not known."""
+    return (
+        f"arn:{_partition(region)}:logs:{region}:{owner}:log-group:{group}"
+        if region and owner and group
+        else ""
+    )
+
+
+def with_object(
+    source: Source, where: str, kind: str, fields: tuple[tuple[str, str], ...], group: str
+) -> Source:
+    """The source of lines that came in an object or a file rather than in a subscription."""
+    values = dict(source.log_fields.values)
+    if not group:  # nothing is known but the object
+        del values["aws"]
+        values["ddsource"] = kind or ("s3" if fields else "file")
+        values["service"] = values["service"] or values["ddsource"]
+    if fields:
+        values["aws"] = {**values.get("aws", {}), "s3": dict(fields)}
+    return replace(source, where=where, log_fields=LogFields(values))
+
+
+def _partition(region: str) -> str:
+    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _present(**tags: str) -> tuple[str, ...]:

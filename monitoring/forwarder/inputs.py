@@ -1,27 +1,33 @@
-"""What an event brings, as units of delivery: each can fail and be delivered again without the others."""
+"""What an event brings, as units of delivery: each can fail and be delivered again without the others.
 
-import base64
+Subscriptions come directly or through Kinesis; objects are named by S3 itself, SNS, SQS or EventBridge;
+SQS also brings spooled batches back; EventBridge brings status changes and the schedule of the redrive.
+"""
+
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
-from isal import igzip_lib
-
-from monitoring.platform.codec import Payload, decode_payload
+from monitoring.forwarder.aws import Clients
+from monitoring.forwarder.objects import (
+    CHUNK,
+    UNREADABLE,
+    Lines,
+    LogPayload,
+    Refusal,
+    expand,
+    pieces,
+    subscription_payload,
+)
+from monitoring.forwarder.spool import MARK
+from monitoring.platform.codec import Payload, decode_payload, load_object
 from monitoring.platform.status_change import DETAIL_TYPE
 
-IsalError: type[Exception] = igzip_lib.error  # type: ignore[assignment]
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
-_INFLATED = 256 * 1024 * 1024  # bytes: a subscription payload is at most 1 MB compressed
-
-
-@dataclass(frozen=True, slots=True)
-class LogPayload:
-    """One subscription payload."""
-
-    payload: Payload
-    wrong: list[tuple[int, str]]
+_PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403", "InvalidObjectState"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,65 +38,211 @@ class StatusChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What cannot be read, and why."""
+class Spooled:
+    """One spooled batch that a queue brings back: the message's body, and how often it was received."""
 
-    reason: str
-    where: str
-    text: str = ""
+    body: str
+    receipt: str
+    received: int
 
 
-Piece = LogPayload | StatusChange | Refusal
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """The request to send what the spool holds."""
+
+
+Piece = LogPayload | Lines | StatusChange | Spooled | Redrive | Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is delivered, or delivered again, as one; `identity` is the same each time."""
+    """What is delivered, or delivered again, as one.
+
+    `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
+    """
 
     identity: str
     pieces: Iterator[Piece]
     ack: str = ""
 
 
-def units(event: Any) -> Iterator[Unit]:
-    """The units of an event, whichever service sent it; what is not known becomes a refusal."""
-    if not isinstance(event, dict):
-        yield Unit("unknown", iter([Refusal("the event is no object", "event", repr(event)[:200])]))
-    elif isinstance(event.get("awslogs"), dict):
-        data = event["awslogs"].get("data")
-        yield Unit(_identity(data), subscription(data, "awslogs"))
-    elif event.get("detail-type") == DETAIL_TYPE:
-        yield Unit(str(event.get("id")), iter([StatusChange(event)]))
-    else:
+class Inputs:
+    """Reads events; `clients` gives boto3's clients for S3."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def units(self, event: Any) -> Iterator[Unit]:
+        """The units of an event, whichever service sent it; what is not known becomes a refusal."""
+        records = event.get("Records") if isinstance(event, dict) else None
+        source = _event_source(records[0]) if isinstance(records, list) and records else ""
+        if source == "aws:sqs":
+            for record in records or ():
+                yield self._message(record)
+        else:
+            yield Unit(_identity(event), self._event(event, "event"))
+
+    def _message(self, record: Any) -> Unit:
+        """One SQS message: a unit of its own, so that it can fail alone."""
+        if not isinstance(record, dict):
+            return Unit("message", iter([Refusal("the record is no object", "SQS")]))
+        body, name = record.get("body"), str(record.get("messageId") or "")
+        attributes = record.get("attributes")
+        count = attributes.get("ApproximateReceiveCount", "1") if isinstance(attributes, dict) else "1"
+        if isinstance(body, str) and MARK in body[:40]:
+            received = int(count) if str(count).isdigit() else 1
+            found: Iterator[Piece] = iter([Spooled(body, str(record.get("receiptHandle") or ""), received)])
+        else:
+            found = self._nested(body, f"SQS message {name}")
+        return Unit(_identity(body), found, name)
+
+    def pieces(self, event: Any, where: str) -> Iterator[Piece]:
+        """The pieces of one event, units or not; `where` says where it stands."""
+        records = event.get("Records") if isinstance(event, dict) else None
+        if isinstance(records, list) and records and _event_source(records[0]) == "aws:sqs":
+            for record in records:
+                yield from self._message(record).pieces
+        else:
+            yield from self._event(event, where)
+
+    def _event(self, event: Any, where: str, depth: int = 0) -> Iterator[Piece]:
+        if not isinstance(event, dict):
+            yield Refusal("the event is no object", where, repr(event)[:200])
+            return
+        for matches, read in self._shapes():
+            if matches(event):
+                yield from read(event, where, depth)
+                return
         known = ", ".join(sorted(map(str, event)))[:200]
-        yield Unit("unknown", iter([Refusal("no event of a service that is known here", "event", known)]))
+        yield Refusal("no event of a service that is known here", where, known)
+
+    def _shapes(self) -> tuple[tuple[Callable[[Any], bool], Callable[[Any, str, int], Iterator[Piece]]], ...]:
+        """How an event is told from the others, and what reads it; the first that matches counts."""
+        return (
+            (lambda e: isinstance(e.get("awslogs"), dict), self._direct),
+            (lambda e: isinstance(e.get("logEvents"), list), self._plain_payload),
+            (lambda e: e.get("detail-type") == DETAIL_TYPE, lambda e, _w, _d: iter([StatusChange(e)])),
+            (lambda e: e.get("source") == "aws.s3" and "detail" in e, self._eventbridge_object),
+            (_is_schedule, lambda _e, _w, _d: iter([Redrive()])),
+            (lambda e: e.get("Event") == "s3:TestEvent", lambda _e, _w, _d: iter(())),
+            (lambda e: e.get("Type") == "Notification" and "Message" in e, self._notification),
+            (lambda e: isinstance(e.get("Records"), list), self._records),
+        )
+
+    def _records(self, event: dict[str, Any], where: str, depth: int) -> Iterator[Piece]:
+        for record in event["Records"]:
+            source = _event_source(record)
+            if source == "aws:kinesis":
+                data = (
+                    record.get("kinesis", {}).get("data") if isinstance(record.get("kinesis"), dict) else None
+                )
+                yield from subscription(data, f"Kinesis record {record.get('eventID', '')}")
+            elif source == "aws:s3":
+                yield from self._s3_record(record)
+            elif source == "aws:sns" and isinstance(record.get("Sns"), dict):
+                yield from self._nested(record["Sns"].get("Message"), "SNS message", depth + 1)
+            else:
+                yield Refusal(f"a record of {source or 'no known service'}", where, repr(record)[:200])
+
+    def _nested(self, body: Any, where: str, depth: int = 0) -> Iterator[Piece]:
+        """An event within a message: S3's in SNS in SQS, at the deepest."""
+        record = load_object(body) if isinstance(body, str) else None
+        if record is None or depth > 3:
+            yield Refusal("the message holds no JSON object", where, str(body)[:200])
+        else:
+            yield from self._event(record, where, depth + 1)
+
+    def _direct(self, event: dict[str, Any], where: str, _: int) -> Iterator[Piece]:
+        yield from subscription(event["awslogs"].get("data"), "awslogs" if where == "event" else where)
+
+    def _plain_payload(self, event: dict[str, Any], where: str, _: int) -> Iterator[Piece]:
+        try:
+            payload, wrong = decode_payload(json.dumps(event).encode())
+        except UNREADABLE as error:
+            yield Refusal(f"no subscription payload: {error}", where)
+            return
+        if _wanted(payload):
+            yield LogPayload(payload, wrong)
+
+    def _notification(self, event: dict[str, Any], where: str, depth: int) -> Iterator[Piece]:
+        yield from self._nested(event.get("Message"), where, depth)
+
+    def _s3_record(self, record: dict[str, Any]) -> Iterator[Piece]:
+        try:
+            bucket, key = record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
+        except (KeyError, TypeError, AttributeError):
+            yield Refusal("an S3 record without bucket and key", "S3", repr(record)[:200])
+            return
+        yield from self.read_object(bucket, key)
+
+    def _eventbridge_object(self, event: dict[str, Any], where: str, _: int) -> Iterator[Piece]:
+        if event.get("detail-type") != "Object Created":
+            return
+        try:
+            bucket, key = event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
+        except (KeyError, TypeError):
+            yield Refusal("an S3 event without bucket and key", where)
+            return
+        yield from self.read_object(bucket, key)
+
+    def read_object(self, bucket: str, key: str) -> Iterator[Piece]:
+        """The log events of one object, streamed. What is no more there, or not allowed, is a refusal.
+
+        Raises:
+            Exception: S3's other errors: they may pass, so the unit fails and comes again.
+        """
+        where = f"s3://{bucket}/{key}"
+        try:
+            body = self._clients("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        except Exception as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+            if code not in _PERMANENT:
+                raise
+            yield Refusal(f"S3 answers {code}", where)
+            return
+        kind = "elb" if "elasticloadbalancing" in key else ""
+        base = Lines(
+            [], where, stream=_export_stream(key), kind=kind, fields=(("bucket", bucket), ("key", key))
+        )
+        try:
+            for piece in pieces(expand(body.iter_chunks(CHUNK)), base):
+                if not isinstance(piece, LogPayload) or _wanted(piece.payload):
+                    yield piece
+        finally:
+            body.close()
 
 
 def subscription(data: Any, where: str) -> Iterator[Piece]:
-    """A subscription's `data`: base64 of gzip of one payload."""
-    try:
-        body = inflate(base64.b64decode(data))
-        payload, wrong = decode_payload(body)
-    except (ValueError, TypeError, IsalError, EOFError) as error:
-        yield Refusal(f"no subscription payload: {error}", where, str(data)[:80])
-        return
-    if payload.messageType == "CONTROL_MESSAGE" or payload.logStream == VALIDATION_STREAM:
-        return
-    yield LogPayload(payload, wrong)
+    """A subscription's `data`: base64 of gzip of one payload; control messages are skipped."""
+    piece = subscription_payload(data, where)
+    if isinstance(piece, Refusal) or _wanted(piece.payload):
+        yield piece
 
 
-def inflate(body: bytes) -> bytes:
-    """Gzip as text, at most 256 MB of it; anything else as it is."""
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
-    text = stream.decompress(body, _INFLATED)
-    if not stream.eof:
-        raise ValueError(
-            "the gzip stream is cut off" if stream.needs_input else "it inflates to more than 256 MB"
-        )
-    return bytes(text)
+def _wanted(payload: Payload) -> bool:
+    return payload.messageType != "CONTROL_MESSAGE" and payload.logStream != VALIDATION_STREAM
 
 
-def _identity(data: Any) -> str:
-    return hashlib.sha256(data.encode() if isinstance(data, str) else repr(data).encode()).hexdigest()[:32]
+def _event_source(record: Any) -> str:
+    return (
+        str(record.get("eventSource") or record.get("EventSource") or "") if isinstance(record, dict) else ""
+    )
+
+
+def _is_schedule(event: dict[str, Any]) -> bool:
+    return event.get("detail-type") == "Scheduled Event" or event.get("stepscope") == "redrive"
+
+
+def _export_stream(key: str) -> str:
+    """The stream of a log export's key: `prefix/TASK-ID/STREAM/000000.gz`."""
+    parts = key.split("/")
+    return parts[-2] if len(parts) > 2 and parts[-1].startswith("0000") else ""
+
+
+def _identity(event: Any) -> str:
+    """The same for the same event: what it says is hashed, not when it came."""
+    if isinstance(event, dict) and isinstance(event.get("awslogs"), dict):
+        text = str(event["awslogs"].get("data"))
+    else:
+        text = event if isinstance(event, str) else json.dumps(event, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

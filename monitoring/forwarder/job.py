@@ -1,152 +1,166 @@
 """One invocation of the forwarder: read what the event brings, send it, say what was done."""
 
-import json
-import sys
+import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.datadog_api import Intake, Transport
-from monitoring.delivery import log_batches, metric_batches, trace_batches
-from monitoring.forwarder.enrich import common_tags, describe
-from monitoring.forwarder.inputs import LogPayload, Piece, Refusal, Unit, units
-from monitoring.forwarder.rules import log_filter
+from monitoring.delivery import Batch, log_batches, metric_batches, trace_batches
+from monitoring.forwarder import aws
+from monitoring.forwarder.digests import InDynamoDb, InMemory
+from monitoring.forwarder.enrich import common_tags
+from monitoring.forwarder.inputs import Inputs, Redrive, Spooled, Unit
+from monitoring.forwarder.keys import ApiKey
+from monitoring.forwarder.own import own_points, print_summary
+from monitoring.forwarder.reading import PieceReader
+from monitoring.forwarder.redrive import deliver_entry, read_spooled, redrive
+from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
 from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.spool import make_spool
 from monitoring.forwarder.tally import Tally
-from monitoring.lines import Point
-from monitoring.platform.memory import Memory
-from monitoring.platform.reader import Reader, Rules
-from monitoring.platform.status_change import read_status_change
 from monitoring.telemetry import Telemetry
 
-_PAST, _AHEAD = 3600, 600  # seconds: outside of them Datadog ignores a point
+_FLUSH = 4_000  # points, spans and log entries that are held before they are sent
+_RESERVE = 2.0  # seconds of an invocation kept for the spool
 
 
-class InMemory:
-    """Digests of accepted batches for as long as this process lives; the oldest go first."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the forwarder does not do itself, so that tests can: boto3's clients, time, sleep and chance."""
 
-    def __init__(self, limit: int = 10_000) -> None:
-        self._known: dict[str, None] = {}
-        self._limit = limit
+    clients: aws.Clients = aws.client
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
 
-    def known(self, digest: str) -> bool:
-        """Whether the batch was accepted before."""
-        return digest in self._known
 
-    def remember(self, digest: str) -> None:
-        """The batch has been accepted."""
-        self._known[digest] = None
-        if len(self._known) > self._limit:
-            del self._known[next(iter(self._known))]
+@dataclass(slots=True)
+class Outcome:
+    """What an event came to; `failed` are the message ids that SQS has to bring again."""
+
+    tally: Tally = field(default_factory=Tally)
+    safe: bool = True
+    failed: list[str] = field(default_factory=list)
+    acked: int = 0
 
 
 class Forwarder:
     """Lives as long as the Lambda environment: connections, keys and memories are kept between
     invocations."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        region: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, settings: Settings, region: str, world: World | None = None) -> None:
         self.settings = settings
-        self.region = region
-        self._clock = clock
+        self._world = world or World()
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="send")
-        transport = Transport(settings.timeout, settings.proxy)
-        self._intake = Intake(transport, settings.site, settings.url, lambda: settings.api_key)
-        self._delivered = InMemory()
-        self._memory = Memory()
-        self._rules = Rules(log_filter(settings), settings.log_platform, settings.arch)
+        self._key = ApiKey(settings, self._world.clients)
+        self._intake = Intake(
+            Transport(settings.timeout, settings.proxy), settings.site, settings.url, self._key
+        )
+        self._tags = ResourceTags(settings, self._world.clients, self._world.monotonic)
+        self._reader = PieceReader(settings, region, self._tags, self._world.clock)
+        self._inputs = Inputs(self._world.clients)
+        self._spool = make_spool(settings, self._world.clients)
+        table = settings.digests_table
+        self._delivered = InDynamoDb(table, settings.digests_seconds) if table else InMemory()
 
     def handle(self, event: Any, remaining: float) -> dict[str, Any]:
-        """Forward what the event brings, and say what was done.
+        """Forward what the event brings, and answer as its service wants it: what was done, or failed
+        messages.
 
         Args:
             remaining: seconds until Lambda ends this invocation.
 
         Raises:
             UndeliveredError: something is neither with Datadog nor in the spool.
+            InputError: there is no usable API key.
         """
-        tally = Tally()
-        safe = True
-        now = time.monotonic()
-        reserve = min(2.0, remaining * 0.4)
-        limits = Limits(now + self.settings.retry_seconds, now + remaining - reserve)
+        outcome = self.forward(self._inputs.units(event), remaining)
+        print_summary(outcome.tally.summary())
+        if outcome.failed and len(outcome.failed) < outcome.acked:
+            return {"batchItemFailures": [{"itemIdentifier": name} for name in outcome.failed]}
+        if not outcome.safe:
+            raise UndeliveredError("; ".join(outcome.tally.errors) or "not everything could be delivered")
+        return {"batchItemFailures": []} if outcome.acked else outcome.tally.summary()
+
+    def forward(self, units: Iterator[Unit], remaining: float) -> Outcome:
+        """Read and send units; one that fails does not stop the others."""
+        self._key()  # without one there is nothing to begin
+        self._tags.renew()
+        outcome = Outcome()
+        now = self._world.monotonic()
+        end = now + remaining - min(_RESERVE, remaining * 0.4)
         sender = Sender(
             intake=self._intake,
             pool=self._pool,
-            tally=tally,
-            limits=limits,
+            tally=outcome.tally,
+            limits=Limits(now + self.settings.retry_seconds, end),
             delivered=self._delivered,
-            spool=None,
-            refresh_key=lambda: False,
+            spool=self._spool,
+            refresh_key=self._key.refresh,
+            clock=self._world.monotonic,
+            sleep=self._world.sleep,
+            chance=self._world.chance,
         )
-        for unit in units(event):
-            safe = self._forward(unit, sender, tally) and safe
-        summary = tally.summary()
-        print(json.dumps({"stepscope.forwarder": summary}, separators=(",", ":")), file=sys.stdout)
-        if not safe:
-            raise UndeliveredError("; ".join(tally.errors) or "not everything could be delivered")
-        return summary
+        for unit in units:
+            safe = self._unit(unit, sender, outcome.tally)
+            outcome.acked += bool(unit.ack)
+            outcome.safe = outcome.safe and safe
+            if unit.ack and not safe:
+                outcome.failed.append(unit.ack)
+        if self.settings.own_metrics:
+            self._send_own(outcome.tally, sender)
+        return outcome
 
-    def _forward(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
+    def close(self) -> None:
+        """End the threads and connections of a process that goes on without the forwarder."""
+        self._pool.shutdown()
+        self._intake.transport.close()
+
+    def _unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
+        self._reader.begin_unit()
         found = Telemetry()
-        for piece in unit.pieces:
-            read = self._read(piece, tally)
-            found.points += read.points
-            found.spans += read.spans
-            found.logs += read.logs
-            found.refused += read.refused
-        tally.counts["points"] += len(found.points)
-        tally.counts["spans"] += len(found.spans)
-        tally.counts["logs"] += len(found.logs)
-        for refused in found.refused:
-            tally.refused[refused.reason] += 1
-        self._count_late(found.points, tally)
-        native = self.settings.metrics == "native"
-        for batches in (
-            log_batches(found.logs, unit.identity),
-            trace_batches(found.spans, unit.identity, self.settings.env),
-            metric_batches(found.points, unit.identity, native),
-        ):
-            for batch in batches:
-                sender.submit(batch)
-        return sender.finish()
+        safe = True
+        try:
+            for piece in unit.pieces:
+                if isinstance(piece, Redrive):
+                    redrive(self._spool, sender, self.settings.spool_attempts)
+                elif isinstance(piece, Spooled):
+                    entry = read_spooled(self._spool, piece)
+                    safe = deliver_entry(self._spool, sender, entry, self.settings.spool_attempts) and safe
+                else:
+                    _extend(found, self._reader.read(piece, tally))
+                    if len(found.points) + len(found.spans) + len(found.logs) >= _FLUSH:
+                        self._submit(found, unit.identity, sender)
+                        found = Telemetry()
+            self._submit(found, unit.identity, sender)
+        except Exception as error:  # noqa: BLE001 - one unit's fault costs that unit, which comes again
+            tally.error(f"{type(error).__name__}: {error}")
+            safe = False
+        return sender.finish() and safe
 
-    def _read(self, piece: Piece, tally: Tally) -> Telemetry:
-        if isinstance(piece, Refusal):
-            tally.refused[piece.reason] += 1
-            tally.error(f"{piece.where}: {piece.reason}")
-            return Telemetry()
-        if isinstance(piece, LogPayload):
-            return self._read_payload(piece, tally)
-        points = read_status_change(piece.event)
-        tally.events["status_change"] += 1
-        if isinstance(points, str):
-            tally.refused[points] += 1
-            return Telemetry()
-        extra = common_tags(self.settings)
-        return Telemetry([point._replace(tags=point.tags + extra) for point in points])
+    def _submit(self, found: Telemetry, unit: str, sender: Sender) -> None:
+        for batch in self._batches(found, unit):
+            sender.submit(batch)
 
-    def _read_payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
-        payload = piece.payload
-        source = describe(self.settings, self.region, payload.owner, payload.logGroup, payload.logStream)
-        reader = Reader(source, self._memory, self._rules)
-        read = reader.read
-        for line, event in enumerate(payload.logEvents, 1):
-            read(event.message, event.timestamp, line)
-        tally.events.update(reader.counts)
-        for _, reason in piece.wrong:
-            tally.refused[reason] += 1
-        return reader.out
+    def _batches(self, found: Telemetry, unit: str) -> Iterator[Batch]:
+        yield from log_batches(found.logs, unit)
+        yield from trace_batches(found.spans, unit, self.settings.env)
+        yield from metric_batches(found.points, unit, self.settings.metrics == "native")
 
-    def _count_late(self, points: Iterable[Point], tally: Tally) -> None:
-        now = self._clock()
-        earliest, latest = now - _PAST, now + _AHEAD
-        for point in points:
-            if not earliest <= point.timestamp <= latest:
-                tally.late["too_old" if point.timestamp < earliest else "too_far_ahead"] += 1
+    def _send_own(self, tally: Tally, sender: Sender) -> None:
+        """Our own points, last: they are no reason to fail, nor to be waited for."""
+        now = self._world.clock()
+        points = own_points(tally, now, common_tags(self.settings))
+        for batch in metric_batches(points, f"own-{now}"):
+            sender.send_once(batch)
+
+
+def _extend(found: Telemetry, more: Telemetry) -> None:
+    found.points += more.points
+    found.spans += more.spans
+    found.logs += more.logs

@@ -11,6 +11,7 @@ from typing import Protocol
 from monitoring.datadog_api import Intake
 from monitoring.delivery.batches import Batch, digest
 from monitoring.delivery.retry import Answer, decide
+from monitoring.forwarder.spool import Entry, Spool
 from monitoring.forwarder.tally import Tally
 
 
@@ -22,13 +23,6 @@ class Delivered(Protocol):
 
     def remember(self, digest: str) -> None:
         """The batch has been accepted."""
-
-
-class Spool(Protocol):
-    """Where batches wait that could not be delivered."""
-
-    def put(self, kind: str, wire: bytes, encoding: str, digest: str, reason: str) -> None:
-        """Keep the batch; raises where that fails."""
 
 
 class UndeliveredError(Exception):
@@ -63,6 +57,7 @@ class Sender:
     refresh_key: Callable[[], bool]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
     room: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(8))
     down: dict[str, str] = field(default_factory=dict)  # kind -> why no more of it is tried
     pending: list[Future[bool]] = field(default_factory=list)
@@ -106,13 +101,33 @@ class Sender:
             return True
         return self._keep(batch.kind, wire, encoding, identity, answer)
 
+    def deliver_again(self, entry: Entry) -> bool:
+        """Send an entry of the spool; whether Datadog has it now."""
+        if self.delivered.known(entry.digest):
+            return True
+        answer = self.send(entry.kind, entry.wire, entry.encoding)
+        if not 200 <= answer.status < 300:
+            return False
+        self.delivered.remember(entry.digest)
+        self.tally.add(self.tally.sent_bytes, entry.kind, len(entry.wire))
+        return True
+
+    def send_once(self, batch: Batch) -> None:
+        """Send what nobody waits for: our own points; one try, no spool."""
+        if self.time_left() and batch.kind not in self.down:
+            self.intake.send(batch.kind, *batch.wire(), min(2.0, self.limits.end - self.clock()))
+
+    def time_left(self) -> bool:
+        """Whether there is time for another request."""
+        return self.clock() < self.limits.end
+
     def send(self, kind: str, wire: bytes, encoding: str) -> Answer:
         """Send until it is accepted, refused, or time is up; the last answer."""
         answer = Answer(0, error=self.down.get(kind, "time is up"))
         attempt, refreshed = 0, False
-        while kind not in self.down and self.clock() < self.limits.end:
+        while kind not in self.down and self.time_left():
             answer = self.intake.send(kind, wire, encoding, self.limits.end - self.clock())  # type: ignore[arg-type]
-            step = decide(answer, attempt, random.random(), time.time())  # noqa: S311 - jitter, no secret
+            step = decide(answer, attempt, self.chance(), time.time())
             if step.action == "refresh" and not refreshed and self.refresh_key():
                 refreshed = True
             elif step.action == "refresh":
@@ -137,7 +152,7 @@ class Sender:
             self.tally.add(self.tally.batches, (kind, "failed"))
             return False
         try:
-            self.spool.put(kind, wire, encoding, identity, answer.reason)
+            self.spool.put(Entry(kind, wire, encoding, identity, answer.reason))
         except Exception as error:  # noqa: BLE001 - whatever the spool's trouble is, the invocation has to know
             self.tally.error(f"the spool refused {kind}: {type(error).__name__}: {error}")
             self.tally.add(self.tally.batches, (kind, "failed"))

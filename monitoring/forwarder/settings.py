@@ -109,10 +109,39 @@ class Settings:
     arch: str = _setting(
         "MONITORING_ARCHITECTURE", "x86_64", _arch, "architecture for estimated_cost where unknown"
     )
+    own_metrics: bool = _setting("MONITORING_OWN_METRICS", True, _flag, "send the forwarder's own metrics")
     workers: int = _setting("MONITORING_CONNECTIONS", 4, lambda t: max(1, int(t)), "parallel connections")
     timeout: float = _setting("MONITORING_TIMEOUT", 10.0, _positive, "seconds to wait for one answer")
     retry_seconds: float = _setting(
         "MONITORING_RETRY_SECONDS", 60.0, _positive, "seconds of retries before a batch is spooled"
+    )
+    spool_queue: str = _setting("MONITORING_SPOOL_QUEUE", "", str.strip, "URL of the SQS queue to spool into")
+    spool_bucket: str = _setting(
+        "MONITORING_SPOOL_BUCKET",
+        "",
+        str.strip,
+        "`bucket/prefix` to spool into, or for what is too large for SQS",
+    )
+    spool_folder: str = _setting(
+        "MONITORING_SPOOL_FOLDER", "", str.strip, "folder to spool into, on a plain machine"
+    )
+    spool_kms_key: str = _setting("MONITORING_SPOOL_KMS_KEY", "", str.strip, "KMS key for spooled objects")
+    spool_attempts: int = _setting(
+        "MONITORING_SPOOL_ATTEMPTS", 10, int, "failed redrives until an entry is dead"
+    )
+    digests_table: str = _setting(
+        "MONITORING_DIGESTS_TABLE", "", str.strip, "DynamoDB table that remembers delivered batches"
+    )
+    digests_seconds: int = _setting("MONITORING_DIGESTS_SECONDS", 86_400, int, "how long it remembers them")
+    fetch_function_tags: bool = _setting(
+        "DD_FETCH_LAMBDA_TAGS", False, _flag, "tags and architecture of functions, cached"
+    )
+    fetch_machine_tags: bool = _setting(
+        "DD_FETCH_STEP_FUNCTIONS_TAGS", False, _flag, "tags of state machines, cached"
+    )
+    fetch_group_tags: bool = _setting("DD_FETCH_LOG_GROUP_TAGS", False, _flag, "tags of log groups, cached")
+    tags_seconds: float = _setting(
+        "MONITORING_TAGS_SECONDS", 3600.0, _positive, "how long fetched tags are kept"
     )
     proxy: str = _setting("HTTPS_PROXY", "", str.strip, "proxy on the way to the site", secret=True)
 

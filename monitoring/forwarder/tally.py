@@ -27,6 +27,11 @@ class Tally:
         with self._lock:
             counter[key] += amount  # type: ignore[assignment]
 
+    def saw(self, seconds: float) -> None:
+        """An event of that time was read; the oldest is remembered."""
+        if seconds > 0 and (self.oldest == 0.0 or seconds < self.oldest):
+            self.oldest = seconds
+
     def error(self, text: str) -> None:
         """Note a sentence for the summary, once."""
         with self._lock:

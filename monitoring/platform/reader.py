@@ -20,6 +20,7 @@ from monitoring.platform.lambda_lines import Report
 from monitoring.platform.memory import Memory
 from monitoring.platform.metric_json import epoch_seconds, read_emf, read_exact, read_metric_json
 from monitoring.platform.source import Source
+from monitoring.platform.step_events import StepEvent, is_step_event, read_step_event
 from monitoring.platform.tags import normal_point
 from monitoring.platform.traces import read_trace_line
 from monitoring.telemetry import Log, LogContext, SetAside, Telemetry
@@ -53,6 +54,7 @@ class Reader:
         self.memory = memory
         self.rules = rules
         self.out = Telemetry()
+        self.steps: list[StepEvent] = []
         self.counts: dict[str, int] = defaultdict(int)
         self._context = LogContext(source.log_fields)
         self._tails: dict[str, tuple[str, str, tuple[str, ...]]] = {}
@@ -312,6 +314,8 @@ class Reader:
     def _object(self, message: str, timestamp: int) -> bool:
         if '"platform.' in message:
             kind = self._platform_json
+        elif '"execution_arn"' in message:
+            kind = self._step
         elif '"_aws"' in message:
             kind = self._emf
         elif '"m"' in message[:8]:
@@ -322,6 +326,16 @@ class Reader:
             return False
         record = load_object(message)
         return record is not None and kind(record, message, timestamp)
+
+    def _step(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
+        if not is_step_event(record):
+            return False
+        event = read_step_event(record)
+        if isinstance(event, str):
+            self._refuse(event, message)
+        else:
+            self.steps.append(event)
+        return self._platform("step", message, timestamp)
 
     def _platform_json(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         kind, body = record.get("type"), record.get("record")
@@ -360,7 +374,10 @@ class Reader:
         timed_out = lambda_lines.TIMED_OUT.search(message)
         if timed_out:
             self._once("timeouts", timed_out[1], timestamp)
-        if self.source.function and any(mark in message for mark in lambda_lines.OUT_OF_MEMORY_LINES):
+        ours = self.source.function or message.startswith(
+            "RequestId: "
+        )  # a word of somebody's log is no proof
+        if ours and any(mark in message for mark in lambda_lines.OUT_OF_MEMORY_LINES):
             identity = lambda_lines.request_id(message) or self._context.request_id
             self._once("out_of_memory", identity, timestamp)
 

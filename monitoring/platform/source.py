@@ -28,13 +28,15 @@ class Source:
     Args:
         where: the place as people write it, for what is set aside there.
         tags: added to every point that does not carry the key itself.
-        log_fields: the attributes that every log entry of the source shares.
+        step_tags: tuple[str, ...] = ()
+    log_fields: the attributes that every log entry of the source shares.
         span_meta: added to the first span of every trace that does not carry the key itself.
     """
 
     where: str
     function: str = ""
     tags: tuple[str, ...] = ()
+    step_tags: tuple[str, ...] = ()
     log_fields: LogFields = field(default_factory=lambda: LogFields({}))
     span_meta: dict[str, str] = field(default_factory=dict)
 

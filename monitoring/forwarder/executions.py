@@ -1,0 +1,203 @@
+"""Step Functions log events into points and spans, over as many payloads as an execution takes.
+
+Timelines of running executions are kept, bounded by their events; a payload that is delivered again finds
+what it completed before, and gives the same again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring.lines import Point
+from monitoring.platform.step_events import StepEvent, count_points, tags_of
+from monitoring.telemetry import Span
+from monitoring.timeline import Run, Timeline
+
+_EVENTS, _EXECUTIONS = 50_000, 2_000  # kept in all; about 25 MB at the very most
+_LOW_63 = (1 << 63) - 1
+_PREFIX = "aws.states.enhanced."
+_NANOSECONDS = 1_000_000  # in a millisecond
+
+
+class Executions:
+    """The executions that were heard of lately; the longest silent is forgotten first."""
+
+    def __init__(self, events: int = _EVENTS, executions: int = _EXECUTIONS) -> None:
+        self._known: dict[str, Timeline] = {}
+        self._traces: dict[str, Trace] = {}
+        self._bound = (events, executions)
+        self._events = 0
+
+    def take(
+        self, events: Iterable[StepEvent], extra: tuple[str, ...] = (), service: str = "", env: str = ""
+    ) -> tuple[list[Point], list[Span]]:
+        """The points and spans of the events, and of what they complete."""
+        points: list[Point] = []
+        spans: list[Span] = []
+        for event in sorted(events, key=lambda e: (e.execution, e.id)):
+            tags = tags_of(event.execution) + extra
+            points += count_points(event, tags)
+            timeline = self._timeline(event.execution)
+            size = timeline.size
+            trace = self._traces[event.execution]
+            if event.type == "ExecutionStarted":
+                trace.begin(event)
+            for run in timeline.feed(event):
+                points += run_points(run, tags)
+                span = trace.span(run, service, env)
+                if span is not None:
+                    spans.append(span)
+            self._events += timeline.size - size
+        self._forget()
+        return points, spans
+
+    def _timeline(self, execution: str) -> Timeline:
+        found = self._known.pop(execution, None) or Timeline(execution)
+        self._known[execution] = found  # the last heard of stands last
+        if execution not in self._traces:
+            self._traces[execution] = Trace(execution)
+        return found
+
+    def _forget(self) -> None:
+        events, executions = self._bound
+        while len(self._known) > 1 and (self._events > events or len(self._known) > executions):
+            oldest = next(iter(self._known))
+            self._events -= self._known.pop(oldest).size
+            del self._traces[oldest]
+
+
+def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
+    """The points of a run that has ended; without a duration where its beginning is not known."""
+    stamp = (run.end or 0) / 1000
+    error = (f"error:{run.error.lower()}",) if run.error else ()
+    if run.kind == "execution":
+        return _duration("execution.execution_time", run, (*tags, f"status:{run.status}"))
+    named = (*tags, f"statename:{run.name.lower()}")
+    if run.kind == "state":
+        named = (*named, f"statetype:{run.type.lower()}")
+        points = _duration("state.duration", run, (*named, f"status:{run.status}"))
+        if run.status != "succeeded":
+            points.append(Point(_PREFIX + "state.failed", 1.0, stamp, "count", named + error))
+        return points
+    if run.kind == "iteration":
+        return []
+    named = (*named, f"resource:{run.resource.lower()}") if run.resource else named
+    prefix = _PREFIX + "task.execution.task_"
+    points = (
+        [Point(prefix + run.status, 1.0, stamp, "count", named + error)] if run.status != "aborted" else []
+    )
+    if run.start is not None:
+        points.append(Point(prefix + "started", 1.0, run.start / 1000, "count", named))
+        if run.retry:
+            points.append(Point(prefix + "retried", 1.0, run.start / 1000, "count", named))
+    return points + _duration("task.execution.task_duration", run, (*named, f"status:{run.status}"))
+
+
+def _duration(name: str, run: Run, tags: tuple[str, ...]) -> list[Point]:
+    if run.duration is None or run.end is None:
+        return []
+    return [Point(_PREFIX + name, float(run.duration * _NANOSECONDS), run.end / 1000, "distribution", tags)]
+
+
+class Trace:
+    """The ids of an execution's spans, computed as Datadog does, so that the functions' own spans hang
+    below."""
+
+    def __init__(self, execution: str) -> None:
+        self.execution = execution
+        high, low = halves(execution)
+        self.trace_id, self.high = f"{low:016x}", f"{high:x}"
+        self.root = f"{halves(execution + '#execution')[0]:016x}"
+        self.parent = "0" * 16
+
+    def begin(self, event: StepEvent) -> None:
+        """The trace that the execution's input carries, where it was logged: the caller's, or a parent
+        execution's."""
+        try:
+            given = json.loads(event.text("input") or "null")
+            headers = given.get("_datadog") if isinstance(given, dict) else None
+            if isinstance(headers, dict):
+                self._given(headers)
+        except (ValueError, TypeError, RecursionError):
+            return
+
+    def _given(self, headers: dict[str, Any]) -> None:
+        if "x-datadog-trace-id" in headers:
+            self.trace_id = f"{int(headers['x-datadog-trace-id']) & (1 << 64) - 1:016x}"
+            tags = str(headers.get("x-datadog-tags") or "").split(",")
+            self.high = next((t.partition("=")[2] for t in tags if t.strip().startswith("_dd.p.tid=")), "")
+            parent = int(headers.get("x-datadog-parent-id") or 0)
+            self.parent = f"{parent & (1 << 64) - 1:016x}"
+
+    def span(self, run: Run, service: str = "", env: str = "") -> Span | None:
+        """The span of a run that has ended, or None: its beginning is unknown, or another span stands for
+        it."""
+        if run.start is None or run.end is None:
+            return None
+        if run.kind == "attempt" and run.retry == 0 and run.status == "succeeded":
+            return None  # the state's own span has the id that the function's span names as its parent
+        machine = self.execution.split(":")[6] if self.execution.count(":") > 6 else self.execution
+        meta = {"_dd.p.tid": self.high, "_dd.origin": "stepfunction", "executionarn": self.execution}
+        meta |= {"statemachinename": machine, "status": run.status} | ({"env": env} if env else {})
+        meta |= {"state": run.name, "statetype": run.type} if run.kind != "execution" else {}
+        for key, value in (
+            ("resource", run.resource),
+            ("error.type", run.error),
+            ("error.message", run.cause),
+        ):
+            if value:
+                meta[key] = value[:5000]
+        metrics = {"_sampling_priority_v1": 1.0}
+        if run.index is not None:
+            metrics["map_index"] = float(run.index)
+        kind = "" if run.kind == "execution" else f".{run.kind}"
+        return {
+            "trace_id": self.trace_id,
+            "span_id": self.span_id(run),
+            "parent_id": self._parent_id(run),
+            "service": service or machine,
+            "name": f"aws.stepfunctions{kind}",
+            "resource": machine if run.kind == "execution" else run.name,
+            "type": "serverless",
+            "error": 0 if run.status == "succeeded" else 1,
+            "start": run.start * _NANOSECONDS,
+            "duration": (run.end - run.start if run.end > run.start else 0) * _NANOSECONDS,
+            "meta": {key: value for key, value in meta.items() if value},
+            "metrics": metrics,
+        }
+
+    def span_id(self, run: Run) -> str:
+        """16 hex digits; a state's is what `datadog_lambda` names as the parent of the function's span."""
+        if run.kind == "execution":
+            return self.root
+        if run.kind == "iteration":
+            return self._hash(f"{run.name}#{run.index}#{run.start}#iteration")
+        state = run if run.kind == "state" else run.parent
+        entered = state.start if state is not None and state.start is not None else run.start or 0
+        base = f"{run.name}#{entered_time(entered)}"
+        if run.kind == "state":
+            return self._hash(base + (f"#0#{run.redrive}" if run.redrive else ""))
+        return self._hash(f"{base}#{run.retry}#{run.redrive}" + ("" if run.retry else "#attempt"))
+
+    def _hash(self, text: str) -> str:
+        return f"{halves(f'{self.execution}#{text}')[0]:016x}"
+
+    def _parent_id(self, run: Run) -> str:
+        if run.kind == "execution":
+            return self.parent
+        return self.span_id(run.parent) if run.parent is not None else self.root
+
+
+def entered_time(milliseconds: int) -> str:
+    """`State.EnteredTime` of the context object: `2026-11-23T10:00:00.123Z`."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def halves(text: str) -> tuple[int, int]:
+    """The two halves of the SHA-256 of a text, 63 bits each, never 0."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    high, low = (int.from_bytes(digest[i : i + 8], "big") & _LOW_63 for i in (0, 8))
+    return high or 1, low or 1

@@ -1,0 +1,167 @@
+"""Pieces into telemetry: one reader a source for the length of a unit, and everything counted."""
+
+import time
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+
+from monitoring.forwarder.enrich import common_tags, describe, function_arn, group_arn, with_object
+from monitoring.forwarder.executions import Executions
+from monitoring.forwarder.inputs import StatusChange
+from monitoring.forwarder.objects import Lines, LogPayload, Refusal
+from monitoring.forwarder.resource_tags import ResourceTags
+from monitoring.forwarder.rules import log_filter
+from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.tally import Tally
+from monitoring.lines import Point
+from monitoring.platform.arn import state_machine_of
+from monitoring.platform.memory import Memory
+from monitoring.platform.reader import Reader, Rules
+from monitoring.platform.source import Source, function_of
+from monitoring.platform.status_change import read_status_change
+from monitoring.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
+
+PAST, AHEAD = 3600, 600  # seconds: outside of them Datadog ignores a point
+_READERS = 200  # sources a unit keeps at once
+_stamp = itemgetter(2)
+
+
+class PieceReader:
+    """Reads pieces; lives as long as the process, because executions and time-outs span payloads.
+
+    Args:
+        log_refusals: a line that was set aside is forwarded as a log entry, with the reason.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        region: str,
+        tags: ResourceTags,
+        clock: Callable[[], float] = time.time,
+        log_refusals: bool = True,
+    ) -> None:
+        self._log_refusals = log_refusals and settings.forward_logs
+        self.settings, self.region, self._tags, self._clock = settings, region, tags, clock
+        self._memory = Memory()
+        self._executions = Executions()
+        self._rules = Rules(log_filter(settings), settings.log_platform, settings.arch)
+        self._readers: dict[tuple[str, ...], Reader] = {}
+
+    def begin_unit(self) -> None:
+        """What was open in another unit is of no use to the next."""
+        self._readers.clear()
+
+    def read(self, piece: LogPayload | Lines | StatusChange | Refusal, tally: Tally) -> Telemetry:
+        """What the piece amounts to."""
+        if isinstance(piece, LogPayload):
+            out = self._payload(piece, tally)
+        elif isinstance(piece, Lines):
+            out = self._lines(piece, tally)
+        elif isinstance(piece, StatusChange):
+            out = self._status_change(piece, tally)
+        else:
+            out = Telemetry(refused=[SetAside(piece.reason, piece.where, piece.line, 1, piece.text)])
+            tally.error(f"{piece.where}: {piece.reason}")
+        self._count(out, tally)
+        return out
+
+    def _payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
+        payload = piece.payload
+        known = Lines([], piece.where) if piece.where else None
+        reader = self._reader(payload.owner, payload.logGroup, payload.logStream, known)
+        read = reader.read
+        for line, event in enumerate(payload.logEvents, 1):
+            read(event.message, event.timestamp, line)
+        if payload.logEvents:
+            tally.saw(min(event.timestamp for event in payload.logEvents) / 1000)
+        out = self._finish(reader, tally)
+        where = reader.source.where
+        out.refused += [SetAside(reason, where, position + 1, 1, "") for position, reason in piece.wrong]
+        return out
+
+    def _lines(self, piece: Lines, tally: Tally) -> Telemetry:
+        reader = self._reader(piece.owner, piece.group, piece.stream, piece)
+        now = round(self._clock() * 1000)
+        for text, milliseconds, line in piece.lines:
+            reader.read(text, milliseconds or now, line)
+        return self._finish(reader, tally)
+
+    def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
+        """Takes what the reader has; the reader goes on with nothing."""
+        out, reader.out = reader.out, Telemetry()
+        tally.events.update(reader.counts)
+        reader.counts.clear()
+        if reader.steps:
+            steps, reader.steps = reader.steps, []
+            settings = self.settings
+            for machine in {state_machine_of(step.execution) for step in steps}:
+                extra = (*self._tags.of_machine(machine), *reader.source.step_tags)
+                mine = [step for step in steps if state_machine_of(step.execution) == machine]
+                points, spans = self._executions.take(mine, extra, settings.service, settings.env)
+                out.points += points
+                out.spans += spans
+        if out.refused and self._log_refusals:
+            self._log_refused(out, reader.source)
+        return out
+
+    def _log_refused(self, out: Telemetry, source: Source) -> None:
+        """A line that was set aside is still a line: it goes to the logs, with its reason."""
+        now = round(self._clock() * 1000)
+        for refused in out.refused:
+            text = self._rules.keep(refused.text) if self._rules.keep else refused.text
+            if text:
+                fields = {
+                    **source.log_fields.values,
+                    "status": "warn",
+                    "stepscope": {"refused": refused.reason},
+                }
+                out.logs.append(Log(text, now, LogContext(LogFields(fields))))
+
+    def _status_change(self, piece: StatusChange, tally: Tally) -> Telemetry:
+        tally.events["status_change"] += 1
+        points = read_status_change(piece.event)
+        if isinstance(points, str):
+            return Telemetry(refused=[SetAside(points, "status change", 1, 1, str(piece.event)[:500])])
+        machine = piece.event["detail"].get("stateMachineArn", "")
+        extra = (*self._tags.of_machine(machine), *common_tags(self.settings))
+        if points:
+            tally.saw(points[0].timestamp)
+        return Telemetry([point._replace(tags=point.tags + extra) for point in points])
+
+    def _reader(self, owner: str, group: str, stream: str, lines: Lines | None = None) -> Reader:
+        where = lines.where if lines else ""
+        key = (owner, group, stream, where)
+        found = self._readers.get(key)
+        if found is None:
+            arn = function_arn(self.region, owner, function_of(group))
+            extra = self._tags.of_function(arn) + self._tags.of_group(group_arn(self.region, owner, group))
+            source = describe(self.settings, self.region, owner, group, stream, extra)
+            if lines:
+                source = with_object(source, where, lines.kind, lines.fields, group)
+            arch = next(
+                (t.partition(":")[2] for t in extra if t.startswith("architecture:")), self.settings.arch
+            )
+            rules = Rules(self._rules.keep, self._rules.log_platform, arch)
+            if len(self._readers) >= _READERS:
+                del self._readers[next(iter(self._readers))]
+            found = self._readers[key] = Reader(source, self._memory, rules)
+        return found
+
+    def _count(self, out: Telemetry, tally: Tally) -> None:
+        tally.counts["points"] += len(out.points)
+        tally.counts["spans"] += len(out.spans)
+        tally.counts["logs"] += len(out.logs)
+        for refused in out.refused:
+            tally.refused[refused.reason.partition(":")[0][:80]] += 1
+        self._count_late(out.points, tally)
+
+    def _count_late(self, points: Iterable[Point], tally: Tally) -> None:
+        """They are sent all the same: for a metric with historical ingestion Datadog keeps them."""
+        if not points:
+            return
+        now = self._clock()
+        earliest, latest = now - PAST, now + AHEAD
+        if earliest <= min(map(_stamp, points)) and max(map(_stamp, points)) <= latest:
+            return
+        tally.late["too_old"] += sum(point.timestamp < earliest for point in points)
+        tally.late["too_far_ahead"] += sum(point.timestamp > latest for point in points)
