@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from monitoring import current
+from monitoring.handler import event_and_context
+from monitoring.invocation import begin, end
 from monitoring.spans import span
 
 if TYPE_CHECKING:
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 
     from monitoring.call import Call
     from monitoring.claims import Claim
+    from monitoring.handler import Options
 
 _runners: list[asyncio.Runner] = []  # one, made by the first call
 
 
-def wrap_async(handler: Any, options: Any) -> Any:
+def wrap_async(handler: Any, options: Options) -> Any:
     """The handler, monitored: a coroutine for whoever can await it, its result for Lambda's runtime client.
 
     The runtime client calls handlers and does not await them. Awaited in an event loop that lives as long as
@@ -33,32 +36,27 @@ def wrap_async(handler: Any, options: Any) -> Any:
     return _marked(monitored_handler)
 
 
-def end_later(coroutine: Any, call: Call | None, options: Any, args: Any, kwargs: Any) -> Any:
+def end_later(coroutine: Any, call: Call | None, options: Options, event: Any) -> Any:
     """For a plain function that gave a coroutine: the call, already begun, ends when that is done."""
     if call is not None:
         call.leave()
-    later = _finish(coroutine, call, options, args, kwargs)
+    later = _finish(coroutine, call, options, event)
     return _run(later) if _called_by_lambda() else later
 
 
-async def _awaited(handler: Any, options: Any, args: Any, kwargs: Any) -> Any:
-    from monitoring.handler import begin
-
-    call = begin(options, args, kwargs) if current.here() is None else None
-    if call is not None:
-        call.leave()
-    return await _finish(handler(*args, **kwargs), call, options, args, kwargs)
+async def _awaited(handler: Any, options: Options, args: Any, kwargs: Any) -> Any:
+    event, context = event_and_context(args, kwargs)
+    call = begin(options, event, context) if current.here() is None else None
+    return await _finish(handler(*args, **kwargs), call, options, event)
 
 
-async def _finish(coroutine: Any, call: Call | None, options: Any, args: Any, kwargs: Any) -> Any:
-    from monitoring.handler import end, event_and_context
-
-    if call is not None:
-        call.enter()
+async def _finish(coroutine: Any, call: Call | None, options: Options, event: Any) -> Any:
+    if call is not None and call.token is None:
+        call.token = current.enter(call)
     try:
         result = await coroutine
         if options.claim is not None:
-            await _settle(options.claim, call, event_and_context(args, kwargs)[0], result)
+            await _settle(options.claim, call, event, result)
     except BaseException as error:
         if call is not None:
             end(call, None, error)

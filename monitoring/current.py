@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
     from monitoring.spans import Span
 
-_variable: ContextVar[Span | None] | None = None
-_roots: dict[int, Span] = {}  # the root spans of the calls that run now, by id()
+variable: ContextVar[Span | None] | None = None
+roots: dict[int, Span] = {}  # the root spans of the calls that run now, by id()
 
 
 def here() -> Span | None:
     """The innermost open span of this very context; None outside a call."""
-    return None if _variable is None else _variable.get()
+    return None if variable is None else variable.get()
 
 
 def anywhere() -> Span | None:
@@ -23,10 +23,10 @@ def anywhere() -> Span | None:
 
     Threads do not inherit context variables, and Lambda runs one call at a time.
     """
-    span = None if _variable is None else _variable.get()
-    if span is None and len(_roots) == 1:
+    span = None if variable is None else variable.get()
+    if span is None and len(roots) == 1:
         try:
-            return next(iter(_roots.values()))
+            return next(iter(roots.values()))
         except (StopIteration, RuntimeError):  # that call ended in the meantime
             return None
     return span
@@ -34,13 +34,13 @@ def anywhere() -> Span | None:
 
 def enter(span: Span) -> Token[Span | None]:
     """Make `span` the innermost one; `leave` takes it back."""
-    global _variable  # noqa: PLW0603
-    if _variable is None:
+    global variable  # noqa: PLW0603
+    if variable is None:
         # Here and not at import: the runtime client has not loaded this module.
         from _contextvars import ContextVar as Variable
 
-        _variable = Variable("monitoring.span", default=None)
-    return _variable.set(span)
+        variable = Variable("monitoring.span", default=None)
+    return variable.set(span)
 
 
 def leave(token: Token[Span | None]) -> None:
@@ -50,13 +50,3 @@ def leave(token: Token[Span | None]) -> None:
     except ValueError:  # left in another context than entered: a generator closed elsewhere
         before: Any = token.old_value
         token.var.set(None if before is token.MISSING else before)
-
-
-def started(root: Span) -> None:
-    """A call has begun."""
-    _roots[id(root)] = root
-
-
-def ended(root: Span) -> None:
-    """A call is over."""
-    _roots.pop(id(root), None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 from monitoring import current
 from monitoring.environment import settings
 from monitoring.lines import line_tail, tag_list, value_text
-from monitoring.tag_guard import guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,30 +43,37 @@ def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
     try:
         span = current.anywhere()
         call = span.call if span is not None else None
-        scope = call.scope if call is not None else scope_of(())
-        if tags is None or type(tags) is list or type(tags) is tuple:
-            tail = _known_tail(kind, metric, tuple(tags) if tags else (), scope)
+        if call is not None:
+            scope, chosen = call.scope, call.settings
         else:
+            scope, chosen = scope_of(()), settings()
+        try:  # what repeats is looked up, not made again
+            tail = _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope]
+        except (KeyError, TypeError):
             tail = _tail(kind, metric, tags, scope)
-        print_point(settings() if call is None else call.settings, value_text(value), tail)
+        text = str(value) if type(value) is int else value_text(value)
+        if chosen.plain:
+            sys.stdout.write(f"MONITORING|{int(time.time())}|{text}|{tail}\n")
+        else:
+            print_point(chosen, text, tail)
     except Exception as error:  # noqa: BLE001 - telemetry never changes what the caller does
         failed(kind, error)
 
 
 def print_point(chosen: Settings, value: str, tail: str) -> None:
-    """Write the line or lines of one point: `tail` is `type|metric|#tags`."""
+    """Write the line or lines of one point, in the format asked for: `tail` is `type|metric|#tags`."""
     now = int(time.time())
-    if chosen.monitoring_lines:
+    if chosen.format != "datadog":
         sys.stdout.write(f"MONITORING|{now}|{value}|{tail}\n")
-    if chosen.datadog_lines:
-        sys.stdout.write(datadog_line(now, value, tail))
+    if not chosen.plain:
+        sys.stdout.write(datadog_line(now, value, tail) + "\n")
 
 
 def datadog_line(now: int, value: str, tail: str) -> str:
     """The JSON line that Datadog's own Forwarder reads; tags hold nothing that JSON would escape."""
     _, metric, tags = tail.split("|")
-    listed = f'["{tags[1:].replace(",", chr(34) + "," + chr(34))}"]' if tags else "[]"
-    return f'{{"m":"{metric}","v":{value},"e":{now},"t":{listed}}}\n'
+    listed = '["' + tags[1:].replace(",", '","') + '"]' if tags else "[]"
+    return f'{{"m":"{metric}","v":{value},"e":{now},"t":{listed}}}'
 
 
 def scope_of(tags: tuple[Any, ...]) -> str:
@@ -86,24 +93,18 @@ def scope_of(tags: tuple[Any, ...]) -> str:
 _scopes: dict[Any, str] = {}
 
 
-def _known_tail(kind: str, metric: str, tags: tuple[Any, ...], scope: str) -> str:
-    """`_tail` for tags that are a sequence: kept, because a program prints the same ones again and again."""
-    key = (kind, metric, tags, scope)
-    try:
-        tail = _tails.get(key)
-    except TypeError:  # a tag that cannot be hashed
-        return _tail(kind, metric, tags, scope)
-    if tail is None:
-        tail = _tail(kind, metric, tags, scope)
+def _tail(kind: str, metric: str, tags: Any, scope: str) -> str:
+    """What follows the value; kept for tags in a sequence: a program prints the same ones again."""
+    from monitoring.tag_guard import guarded
+
+    kept = guarded(metric, tag_list(tags), settings().tag_limit)
+    tail = line_tail(kind, metric, [*kept, scope] if scope else kept)
+    if tags is None or type(tags) is list or type(tags) is tuple:
         if len(_tails) >= _TAILS_KEPT:
             _tails.clear()
-        _tails[key] = tail
+        with suppress(TypeError):  # a tag that cannot be hashed
+            _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope] = tail
     return tail
-
-
-def _tail(kind: str, metric: str, tags: Any, scope: str) -> str:
-    kept = guarded(metric, tag_list(tags), settings().tag_limit)
-    return line_tail(kind, metric, [*kept, scope] if scope else kept)
 
 
 def failed(where: str, error: BaseException) -> None:
@@ -122,7 +123,5 @@ def failed(where: str, error: BaseException) -> None:
 
 def say(text: str) -> None:
     """One short line for the person who reads the log."""
-    try:  # noqa: SIM105 - suppress would be the one import of contextlib here
+    with suppress(Exception):  # a closed stderr is no reason to fail either
         sys.stderr.write(f"monitoring: {text}\n")
-    except Exception:  # noqa: BLE001, S110 - a closed stderr is no reason to fail either
-        pass

@@ -21,6 +21,7 @@ NAMES = (
     "MONITORING_PAYLOAD_SIZES",
     "MONITORING_TRACE",
     "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
 )
 MASKED = (
     "password",
@@ -44,14 +45,15 @@ class Settings:
     """What the environment says; docs/settings of the hot path lists the names and their meaning."""
 
     __slots__ = (
-        "datadog_lines",
         "env",
+        "format",
         "function_name",
+        "in_lambda",
         "margin_ms",
         "masked",
-        "monitoring_lines",
-        "payload_sizes",
+        "plain",
         "service",
+        "sizes_from",
         "tag_limit",
         "tags",
         "trace",
@@ -65,14 +67,15 @@ class Settings:
             *(f"{key}:{value}" for key, value in unified if value),
             *given("DD_TAGS").replace(",", " ").split(),
         )
-        form = given("MONITORING_FORMAT").strip().lower()
-        self.datadog_lines = form in {"datadog", "both"}
-        self.monitoring_lines = form != "datadog"
+        self.format = given("MONITORING_FORMAT").strip().lower()
+        self.plain = self.format not in {"datadog", "both"}  # MONITORING lines and no others
         self.tag_limit = _number(given("MONITORING_TAG_LIMIT"), 500)
         words = given("MONITORING_MASK_KEYS")
         self.masked = tuple(filter(None, map(masking_key, words.split(",")))) if words else MASKED
         self.margin_ms = _number(given("MONITORING_DEADLINE_MARGIN_MS"), 0)
-        self.payload_sizes = _on(given("MONITORING_PAYLOAD_SIZES"))
+        sizes = given("MONITORING_PAYLOAD_SIZES")
+        self.sizes_from = _number(sizes, 512) if _on(sizes) or sizes.strip() == "0" else None
+        self.in_lambda = bool(given("AWS_LAMBDA_RUNTIME_API"))
         self.trace = _on(given("MONITORING_TRACE"))
         self.function_name = given("AWS_LAMBDA_FUNCTION_NAME")
 
@@ -84,35 +87,16 @@ def masking_key(key: str) -> str:
 
 def settings() -> Settings:
     """The settings of this moment: cheap to ask, read anew only when one of the variables has changed."""
-    global _seen, _settings  # noqa: PLW0603 - the cache of this module
-    values, names = _raw()
-    seen = [values.get(name) for name in names]
-    if seen != _seen or _settings is None:
+    global _seen, _settings
+    # The mapping behind os.environ: through os.environ itself an absent name costs an exception, about 1 µs,
+    # and a dozen of them on every call would be half of what the whole call may cost.
+    values = getattr(os.environ, "_data", os.environ)
+    names = _names if values is not os.environ else NAMES
+    seen = None if values.keys().isdisjoint(names) else tuple(map(values.get, names))
+    if _settings is None or seen != _seen:
         environ = os.environ
-        _settings = Settings(lambda name: environ.get(name, ""))
-        _seen = seen
+        _seen, _settings = seen, Settings(lambda name: environ.get(name, ""))
     return _settings
-
-
-_seen: list[Any] = []
-_settings: Settings | None = None
-_keys: tuple[Any, ...] | None = None
-
-
-def _raw() -> tuple[Any, tuple[Any, ...]]:
-    """The mapping behind os.environ and our names as its keys.
-
-    An absent name costs an exception through os.environ itself, about 1 µs each; a dozen on every call would
-    be a third of what the whole call may cost.
-    """
-    global _keys  # noqa: PLW0603
-    environ: Any = os.environ
-    data = getattr(environ, "_data", None)
-    if data is None:
-        return environ, NAMES
-    if _keys is None:
-        _keys = tuple(environ.encodekey(name) for name in NAMES)
-    return data, _keys
 
 
 def _number(text: str, default: int) -> int:
@@ -124,3 +108,8 @@ def _number(text: str, default: int) -> int:
 
 def _on(text: str) -> bool:
     return text.strip().lower() not in {"0", "false", "no", "off"}
+
+
+_seen: tuple[Any, ...] | None = None
+_settings: Settings | None = None
+_names: tuple[Any, ...] = tuple(map(getattr(os.environ, "encodekey", str), NAMES))

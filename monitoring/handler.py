@@ -5,11 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from types import CoroutineType
 
-from monitoring import current, watchdog
-from monitoring.call import Call
+from monitoring import current
 from monitoring.emit import failed
-from monitoring.payload import request_size, response_size
-from monitoring.process import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar, overload
 
     from monitoring.claims import Check, Claim
+    from monitoring.labels import Labels
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 else:
@@ -68,19 +66,20 @@ def monitored(  # noqa: F811 - typing.overload is not there at run time
         claim = Claim(verify, on_broken, name)
 
     def decorate(inner: Any) -> Any:
-        return _wrap(inner, _Options(inner, tags, claim))
+        return _wrap(inner, Options(inner, tags, claim))
 
     return decorate if handler is None else decorate(handler)
 
 
-class _Options:
+class Options:
     """What the decorator was given."""
 
-    __slots__ = ("claim", "function", "tags")
+    __slots__ = ("claim", "function", "labels", "tags")
 
     def __init__(self, handler: Any, tags: Any, claim: Claim | None) -> None:
         self.tags = _frozen(tags)
         self.claim = claim
+        self.labels: Labels | None = None  # of the last call
         self.function = str(getattr(handler, "__name__", type(handler).__name__))
 
 
@@ -97,9 +96,13 @@ def _frozen(tags: Any) -> tuple[Any, ...]:
         return ()
 
 
-def _wrap(handler: Any, options: _Options) -> Any:
+def _wrap(handler: Any, options: Options) -> Any:
     if isinstance(handler, (staticmethod, classmethod)):
         return type(handler)(_wrap(handler.__func__, options))
+    # Not at import: who only counts needs none of it, and decorating is still part of the init phase.
+    from monitoring.invocation import begin, end
+    from monitoring.process import process
+
     process.ready()
     if _is_async(handler):
         from monitoring.asynchronous import wrap_async
@@ -107,16 +110,17 @@ def _wrap(handler: Any, options: _Options) -> Any:
         return _dressed(wrap_async(handler, options), handler)
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
+        event, context = args if len(args) == 2 else event_and_context(args, kwargs)
         # Wrapped twice, the outer one counts.
-        call = begin(options, args, kwargs) if current.here() is None else None
+        call = begin(options, event, context) if current.here() is None else None
         try:
             result = handler(*args, **kwargs)
             if type(result) is CoroutineType:
                 from monitoring.asynchronous import end_later
 
-                return end_later(result, call, options, args, kwargs)
+                return end_later(result, call, options, event)
             if options.claim is not None:
-                options.claim.settle(call, event_and_context(args, kwargs)[0], result)
+                options.claim.settle(call, event, result)
         except BaseException as error:
             if call is not None:
                 end(call, None, error)
@@ -147,32 +151,8 @@ def _dressed(wrapper: Any, handler: Any) -> Any:
     return wrapper
 
 
-def begin(options: _Options, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-    """The call, begun; None where telemetry itself failed."""
-    call = None
-    try:
-        event, context = event_and_context(args, kwargs)
-        call = Call(event, context, options.tags, options.function)
-        call.begin(request_size(event) if call.settings.payload_sizes else None)
-        watchdog.watch(call, context)
-    except Exception as error:  # noqa: BLE001 - the handler runs whatever happens here
-        failed("monitored", error)
-    return call
-
-
 def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
     """The last two positional arguments: a method has its object before them."""
     if len(args) >= 2:
         return args[-2], args[-1]
     return kwargs.get("event", args[-1] if args else None), kwargs.get("context")
-
-
-def end(call: Call, result: Any, error: BaseException | None) -> None:
-    """The call is over: print what is known of it. Never raises."""
-    try:
-        watchdog.unwatch(call)
-        call.leave()
-        size = response_size(result) if error is None and call.settings.payload_sizes else None
-        call.finish(result, error, size)
-    except Exception as trouble:  # noqa: BLE001
-        failed("monitored", trouble)

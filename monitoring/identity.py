@@ -16,6 +16,9 @@ _ITEMS_SEARCHED = 10  # of an event that is a list
 FIELD = "_monitoring"
 """The field that a state machine passes where it does not pass its whole context object; keys: `_FLAT`."""
 
+CONTEXT_FIELDS = ("Execution", "_datadog", "Payload", FIELD)
+"""An event that has none of these has no context object."""
+
 _FLAT = {
     "Execution": ("Execution", "Id"),
     "RedriveCount": ("Execution", "RedriveCount"),

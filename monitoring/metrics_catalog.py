@@ -63,8 +63,8 @@ METRICS: tuple[Metric, ...] = (
         "millisecond",
         "streams: from the time of the batch's last record to the call",
     ),
-    Metric("stepscope.request.size", "histogram", "byte", "the event as JSON"),
-    Metric("stepscope.response.size", "histogram", "byte", "the result as JSON"),
+    Metric("stepscope.request.size", "histogram", "byte", "the event as JSON, from 512 bytes on"),
+    Metric("stepscope.response.size", "histogram", "byte", "the result as JSON, from 512 bytes on"),
     Metric("claims.verified", "count", "check", "checks of verify= that the world confirmed", ("claim",)),
     Metric("claims.broken", "count", "check", "checks of verify= that failed", ("claim", "reason")),
     Metric(

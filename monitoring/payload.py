@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import sys
-from json.encoder import JSONEncoder
+from json.encoder import JSONEncoder, c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-_encode = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+def _encoder() -> Callable[[Any], str]:
+    """Compact JSON by the encoder in C, made once: JSONEncoder makes a new one for each value."""
+    plain = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+    if c_make_encoder is None:
+        return plain.encode
+    chunks = c_make_encoder(None, plain.default, encode_basestring, None, ":", ",", False, False, True)
+    return lambda value: "".join(chunks(value, 0))
 
 
-def request_size(event: Any) -> int | None:
-    """The bytes of the event as Lambda delivered it; as compact JSON where its runtime client did not call.
+_encode = _encoder()
+
+
+def size_of(value: Any) -> int | None:
+    """The bytes of a value as compact JSON; None for what JSON cannot hold."""
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def delivered_size() -> int | None:
+    """The bytes of the event as Lambda delivered it; None where its runtime client did not call.
 
     The runtime client still holds the body in its frame: reading the length there costs a microsecond,
     whatever the size, where encoding the event again would cost milliseconds for a large one.
     """
-    frame: Any = sys._getframe(3)
-    if frame.f_code.co_name == "handle_event_request":
-        body = frame.f_locals.get("event_body")
-        if isinstance(body, (str, bytes)):
-            return _bytes(body)
-    return response_size(event)
-
-
-def response_size(value: Any) -> int | None:
-    """The bytes of a value as compact JSON; None for what JSON cannot hold."""
-    try:
-        return _bytes(_encode(value))
-    except (TypeError, ValueError, RecursionError):
-        return None
-
-
-def _bytes(text: str | bytes) -> int:
-    return (
-        len(text) if isinstance(text, bytes) or text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    )
+    frame: Any = sys._getframe(1)
+    for _ in range(8):  # our own frames, and those of other decorators
+        frame = frame.f_back
+        if frame is None:
+            return None
+        if frame.f_code.co_name == "handle_event_request":
+            body = frame.f_locals.get("event_body")
+            return len(body) if isinstance(body, bytes) else len(str(body).encode("utf-8", "surrogatepass"))
+    return None

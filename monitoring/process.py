@@ -9,10 +9,10 @@ import time
 class Process:
     """The life of this process, as far as calls see it."""
 
-    __slots__ = ("_called", "_ready", "init_ms", "started")
+    __slots__ = ("_ready", "called", "init_ms", "started")
 
     def __init__(self) -> None:
-        self._called = False
+        self.called = False
         self._ready = time.time()
         self.started: float | None = None
         self.init_ms: float | None = None
@@ -23,9 +23,9 @@ class Process:
 
     def first_call(self) -> bool:
         """Whether this call is the first one; measures the init time if it is."""
-        if self._called:
+        if self.called:
             return False
-        self._called = True
+        self.called = True
         self.started = _started()
         if self.started is not None:
             self.init_ms = max(0.0, (self._ready - self.started) * 1000)

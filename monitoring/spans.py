@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from functools import wraps
 
 from monitoring import current
 from monitoring.emit import failed
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
+NO_ID = "0" * 16
 _ASYNC = 0x80  # the code flag of `async def`
 
 
@@ -30,41 +30,21 @@ class Span:
     look secret are masked. `trace_id` and `span_id` are 16 hex digits; `parent_id` too.
     """
 
-    __slots__ = (
-        "began",
-        "call",
-        "duration",
-        "error",
-        "failed",
-        "links",
-        "meta",
-        "metrics",
-        "name",
-        "parent_id",
-        "resource",
-        "service",
-        "span_id",
-        "start",
-        "type",
-    )
+    trace_id: str
+    # Class attributes hold what most spans never set: a span costs what it differs in.
+    service: str | None = None
+    type = "custom"
+    duration: int | None = None
+    error: BaseException | None = None
+    failed = False
+    meta: dict[str, str] | None = None
+    metrics: dict[str, float] | None = None
+    links: list[dict[str, Any]] | None = None
 
     def __init__(self, call: Call | None, name: str, resource: str, parent_id: str) -> None:
-        self.call, self.name, self.resource, self.parent_id = call, name, resource, parent_id
-        self.service: str | None = None
-        self.type = "custom"
-        self.span_id = new_id()
+        self.call, self.name, self.resource = call, name, resource
+        self.trace_id, self.span_id, self.parent_id = call.trace_id if call else NO_ID, new_id(), parent_id
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
-        self.duration: int | None = None
-        self.error: BaseException | None = None
-        self.failed = False
-        self.meta: dict[str, str] | None = None
-        self.metrics: dict[str, float] | None = None
-        self.links: list[dict[str, Any]] | None = None
-
-    @property
-    def trace_id(self) -> str:
-        """The trace that the span belongs to; zeros outside a call."""
-        return self.call.trace_id if self.call is not None else "0" * 16
 
     def set(self, key: str, value: Any) -> None:
         """Add a value: `span.set("slide", 7)`. A later value of the same key replaces it. Never raises."""
@@ -141,7 +121,7 @@ class OpenSpan:
                 call,
                 str(name),
                 str(name if resource is None else resource),
-                parent.span_id if parent else "0" * 16,
+                parent.span_id if parent is not None else NO_ID,
             )
             made.service, made.type = service, str(kind)
             self._span = made
@@ -153,7 +133,7 @@ class OpenSpan:
                     made.set(key, value)
         except Exception as error:  # noqa: BLE001
             failed("span", error)
-            return self._span or Span(None, "", "", "0" * 16)
+            return self._span or Span(None, "", "", NO_ID)
         return made
 
     def __exit__(
@@ -179,6 +159,8 @@ class OpenSpan:
 
 def around(function: Any, manager: Callable[[], Any]) -> Any:
     """The function with a fresh context manager around each call; one that is async stays async."""
+    from functools import wraps
+
     if getattr(getattr(function, "__code__", None), "co_flags", 0) & _ASYNC:
 
         @wraps(function)

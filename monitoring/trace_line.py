@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from monitoring.call import Call
     from monitoring.spans import Span
 
 MASK = "[masked]"
@@ -76,7 +75,7 @@ def error_meta(error: BaseException) -> dict[str, str]:
     }
 
 
-def span_json(span: Span, call: Call, now: int, fixed: str) -> str:
+def span_json(span: Span, service: str, now: int, fixed: str) -> str:
     """One span. `fixed`: members of `meta` that are JSON already; `now` ends a span that is still open."""
     extra = dict(span.meta) if span.meta else {}
     if span.error is not None:
@@ -85,13 +84,13 @@ def span_json(span: Span, call: Call, now: int, fixed: str) -> str:
         extra["unfinished"] = "true"
     if span.links:
         extra["_dd.span_links"] = dumps(span.links)
-    text = _json(span, call, now, _joined(fixed, extra))
+    text = _json(span, service, now, _joined(fixed, extra))
     if len(text) < MAX_LINE:
         return text
     # A span whose values fill a line alone: its first keys, with the head of each value.
     brief = {key[:100]: value[:200] for key, value in list(extra.items())[:100] if key != "_dd.span_links"}
     span.metrics = None
-    return _json(span, call, now, _joined(fixed, brief))
+    return _json(span, service, now, _joined(fixed, brief))
 
 
 def _joined(fixed: str, extra: dict[str, str]) -> str:
@@ -101,12 +100,12 @@ def _joined(fixed: str, extra: dict[str, str]) -> str:
     return f"{fixed},{own}" if fixed else own
 
 
-def _json(span: Span, call: Call, now: int, meta: str) -> str:
+def _json(span: Span, service: str, now: int, meta: str) -> str:
     duration = span.duration if span.duration is not None else max(0, now - span.began)
     numbers = f',"metrics":{dumps(span.metrics)}' if span.metrics else ""
     return (
-        f'{{"trace_id":"{call.trace_id}","parent_id":"{span.parent_id}","span_id":"{span.span_id}",'
-        f'"service":{quote(span.service or call.service)},"resource":{quote(span.resource[:MAX_VALUE])},'
+        f'{{"trace_id":"{span.trace_id}","parent_id":"{span.parent_id}","span_id":"{span.span_id}",'
+        f'"service":{quote(span.service or service)},"resource":{quote(span.resource[:MAX_VALUE])},'
         f'"name":{quote(span.name[:200])},"error":{1 if span.failed else 0},"start":{span.start},'
         f'"duration":{duration},"meta":{{{meta}}}{numbers},"type":{quote(span.type)}}}'
     )

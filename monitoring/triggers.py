@@ -7,7 +7,7 @@ AWS's documentation.
 
 from __future__ import annotations
 
-from monitoring.identity import context_object
+from monitoring.identity import CONTEXT_FIELDS, context_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def trigger_of(event: Any) -> str:
 def describe(event: Any) -> Trigger:
     """The source of an event with its resource and times. Never raises."""
     try:
+        if type(event) is dict and _FIELDS.isdisjoint(event):  # the common step: an object of one's own
+            return UNKNOWN
         name, records = _source(event)
     except Exception:  # noqa: BLE001
         return UNKNOWN
@@ -239,9 +241,11 @@ _BY_FIELD: tuple[tuple[str, Callable[[Any], tuple[str, Any]]], ...] = (
     ("eventType", _registry),
     ("protocolData", _with("iot", "protocols")),
     ("claimCertificateId", _with("iot", "templateArn")),
-    ("s3:TestEvent", _with("s3")),
     ("Event", lambda event: ("s3" if event["Event"] == "s3:TestEvent" else "", ())),
 )
+
+
+_FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS})
 
 
 def _details(name: str, first: Any, last: Any) -> Details:

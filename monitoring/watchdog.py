@@ -16,67 +16,75 @@ from monitoring.emit import failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from monitoring.call import Call
+
+
+_CLOCK = (time.monotonic,)  # in a tuple, so that a test that freezes the clock does not stop the thread
+_FOREVER = float("inf")
+_LONGEST = 3600.0  # seconds of one sleep
+_SLACK_MS = 5
 
 
 class _Watchdog:
     """The calls that run now, with their deadlines, and the thread that waits for the earliest."""
 
     def __init__(self) -> None:
-        self.watched: dict[Call, _Watch] = {}
-        self.sleeps_until = 0.0
+        self.watched: dict[Call, bool] = {}  # in the order of their beginning; used as a set
+        self.sleeps_until = _FOREVER
         self.bell = threading.Event()
         self.speaking = threading.Lock()
         self.thread: threading.Thread | None = None
         self.process = 0
 
     def start(self) -> None:
-        """Start the thread; in a forked process again."""
-        self.process = os.getpid()
+        """Start the thread; a forked process, which has none, starts its own."""
+        if self.process != os.getpid():
+            self.process = os.getpid()
+            os.register_at_fork(after_in_child=self.forget)
         self.bell, self.speaking = threading.Event(), threading.Lock()
         self.thread = threading.Thread(target=self.run, name="monitoring-watchdog", daemon=True)
         self.thread.start()
 
+    def forget(self) -> None:
+        """In a forked process: no thread, no calls."""
+        self.thread, self.watched, self.sleeps_until = None, {}, _FOREVER
+
     def run(self) -> None:
-        """Sleep until the earliest deadline, speak for the calls that have reached theirs, begin again."""
+        """Sleep until the deadline left by a call, speak for the calls that have reached theirs, begin again.
+
+        A call that ends does not wake the thread, and the next one only if its deadline is earlier: so the
+        thread wakes about once in the time that a function may take, however many calls there are.
+        """
         while True:
             try:
-                self.sleeps_until = _FOREVER  # first, so that a call that comes now rings the bell
-                self.sleeps_until = min((watch.at for watch in list(self.watched.values())), default=_FOREVER)
-                self.bell.wait(max(0.0, min(self.sleeps_until - _CLOCK[0](), 3600.0)))
-                self.bell.clear()
+                self.bell.wait(max(0.0, min(self.sleeps_until - _CLOCK[0](), _LONGEST)))
+                if self.bell.is_set():  # a call has left an earlier deadline
+                    self.bell.clear()
+                    continue
+                self.sleeps_until = _FOREVER  # first, so that a call that comes now rings
                 self.look()
+                earliest = min((call.speak_at for call in list(self.watched)), default=_FOREVER)
+                self.sleeps_until = min(self.sleeps_until, earliest)
             except Exception as error:  # noqa: BLE001 - the thread must live on
                 failed("watchdog", error)
                 time.sleep(1)
 
     def look(self) -> None:
         """Speak for each call that is close to its deadline, by the clock and by its own context."""
-        for call, watch in list(self.watched.items()):
-            if watch.at > _CLOCK[0]():
+        for call in list(self.watched):
+            if call.speak_at > _CLOCK[0]():
                 continue
-            left = watch.remaining() - watch.margin
+            left = call.remaining() - call.margin
             if left > _SLACK_MS:  # the process was frozen, or the clock was set: wait for the rest
-                watch.at = _CLOCK[0]() + left / 1000
+                call.speak_at = _CLOCK[0]() + left / 1000
                 continue
             with self.speaking:
                 if self.watched.pop(call, None) is not None:
                     _speak(call)
 
 
-class _Watch:
-    __slots__ = ("at", "margin", "remaining")
-
-    def __init__(self, at: float, margin: float, remaining: Callable[[], float]) -> None:
-        self.at, self.margin, self.remaining = at, margin, remaining
-
-
-_CLOCK = (time.monotonic,)  # in a tuple, so that a test that freezes the clock does not stop the thread
-_FOREVER = float("inf")
-_SLACK_MS = 5
 _watchdog = _Watchdog()
 
 
@@ -89,14 +97,15 @@ def watch(call: Call, context: Any) -> None:
     if (type(left) is not int and type(left) is not float) or not 0 < left < _LONGEST_MS:
         return
     dog = _watchdog
-    margin = call.settings.margin_ms or min(_MARGIN_MS, left / 10)
-    at = _CLOCK[0]() + (left - margin) / 1000
-    dog.watched[call] = _Watch(at, margin, remaining)
-    call.watched = True
-    if dog.thread is None or dog.process != os.getpid():
-        dog.start()
-    elif at < dog.sleeps_until:
+    call.margin = margin = call.settings.margin_ms or (_MARGIN_MS if left > 10 * _MARGIN_MS else left / 10)
+    call.speak_at = at = _CLOCK[0]() + (left - margin) / 1000
+    call.remaining = remaining
+    call.watched = dog.watched[call] = True
+    if at + margin / 4000 < dog.sleeps_until:  # a quarter of the margin is not worth waking the thread
+        dog.sleeps_until = at
         dog.bell.set()
+    if dog.thread is None:
+        dog.start()
 
 
 _MARGIN_MS = 250  # a tenth of the call's time, but no more than this

@@ -20,7 +20,8 @@ SQS = {
 
 
 def test_every_printed_metric_and_tag_key_stands_in_the_catalogue(capsys):
-    monitored(lambda event, context: {"batchItemFailures": [{"itemIdentifier": "1"}]})(SQS, None)
+    failures = {"batchItemFailures": [{"itemIdentifier": "1"}], "padding": "x" * 512}
+    monitored(lambda event, context: failures)({**SQS, "padding": "x" * 512}, None)
     with pytest.raises(ZeroDivisionError):
         monitored(verify=lambda event, result: False)(lambda event, context: 1 / 0)({}, None)
     monitored(verify=lambda event, result: False, name="done")(lambda event, context: 1)({}, None)

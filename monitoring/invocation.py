@@ -1,0 +1,35 @@
+"""The two ends of a call, which never raise: the handler runs and its result stands."""
+
+from __future__ import annotations
+
+from monitoring import watchdog
+from monitoring.call import Call
+from monitoring.emit import failed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from monitoring.handler import Options
+
+
+def begin(options: Options, event: Any, context: Any) -> Call | None:
+    """The call, begun; None where telemetry itself failed before there was one."""
+    call = None
+    try:
+        call = Call(event, context, options)
+        call.begin(event)
+        watchdog.watch(call, context)
+    except Exception as error:  # noqa: BLE001 - the handler runs whatever happens here
+        failed("monitored", error)
+    return call
+
+
+def end(call: Call, result: Any, error: BaseException | None) -> None:
+    """The call is over: print what is known of it."""
+    try:
+        watchdog.unwatch(call)
+        call.leave()
+        call.finish(result, error)
+    except Exception as trouble:  # noqa: BLE001
+        failed("monitored", trouble)
