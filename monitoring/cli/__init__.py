@@ -12,6 +12,7 @@ from monitoring.errors import InputError
 COMMANDS: dict[str, str] = {
     "test": "Run the tests of monitors",
     "lint": "Check dashboards and monitors, offline",
+    "preview": "Draw dashboards as pictures or pages, without an account",
     "plan": "Show what an apply would create, update and delete",
     "apply": "Make Datadog what the files say",
     "pull": "Bring a dashboard or monitor from Datadog into a file",

@@ -21,7 +21,7 @@ FORMATS = ("text", "json", "sarif", "github")
 )
 @click.option("--rules", is_flag=True, help="List the rules and leave.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes; default: as many as pay.")
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(
     paths: tuple[Path, ...],
     as_json: bool,
     style: str,

@@ -1,0 +1,61 @@
+"""`stepscope preview`: dashboards as pictures, without an account and without a browser."""
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.argument("dashboards", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dir", "root", default=".", type=FOLDER, help="The project's folder [.]")
+@click.option("--data", type=click.Path(path_type=Path, exists=True), help="A database, or a file of series")
+@click.option("--sample", is_flag=True, help="Synthetic series that fit each metric")
+@click.option("--from", "since", default="-1d", help="-4h, -1d, epoch seconds or ISO 8601 [-1d]")
+@click.option("--to", "until", default="now", help="Likewise [now]")
+@click.option("--out", default="previews", type=FOLDER, help="Where the files go [previews]")
+@click.option("--format", "kind", type=click.Choice(["png", "svg", "html"]), default="png", help="[png]")
+@click.option("--dark", is_flag=True, help="Dark colours (a page follows its reader)")
+@click.option("--scale", default=1.0, type=click.FloatRange(0.1, 4), help="Pixels a unit, for PNG [1]")
+@click.option("--diff", "older", type=click.Path(path_type=Path, exists=True), help="An older file or folder")
+@click.option("--json", "as_json", is_flag=True, help="The files that were written, as data")
+def command(
+    dashboards: tuple[Path, ...],
+    root: Path,
+    data: Path | None,
+    sample: bool,
+    since: str,
+    until: str,
+    out: Path,
+    kind: str,
+    dark: bool,
+    scale: float,
+    older: Path | None,
+    as_json: bool,
+) -> int:
+    """Draw DASHBOARDS, or all of dashboards/, as pictures or pages.
+
+    Over --data, a database of `stepscope serve` or a file of series; without it, over synthetic series.
+    With --diff, the older version is drawn beside each.
+    """
+    import json
+    import time
+
+    from rich.console import Console
+
+    from monitoring.preview.job import Order, carry_out
+    from monitoring.times import window
+
+    span = window(since, until, time.time())
+    order = Order(dashboards, root, None if sample else data, span, out, kind, dark, scale, older)
+    console = Console(stderr=True)
+    written = []
+    with console.status("drawing"):  # silent where standard error is no terminal
+        for path in carry_out(order):
+            written.append(str(path))
+            if not as_json:
+                click.echo(f"wrote {path}")
+    if as_json:
+        click.echo(json.dumps(written))
+    return 0

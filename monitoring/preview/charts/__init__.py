@@ -1,0 +1,1 @@
+"""One drawing a module: values in, SVG out; nothing here knows queries, dashboards or files."""

@@ -1,0 +1,150 @@
+"""What drawings share: the values they take, and the plot area with its axes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.preview import svg
+from monitoring.preview.scales import Scale, format_value, time_ticks, value_ticks
+from monitoring.preview.theme import PALETTES, Theme
+
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 8.0, 8.0, 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How one request of a widget is drawn: `line`, `area`, `bars` or `overlay`, and Datadog's styles."""
+
+    display: str = "line"
+    palette: str = "dog_classic"
+    line_type: str = "solid"
+    line_width: str = "normal"
+    right_axis: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Points over time: epoch seconds and values (NaN where there is none)."""
+
+    name: str
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    interval: int = 60
+    unit: str = ""
+    style: Style = Style()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group and its value, or values where a table has several columns."""
+
+    name: str
+    values: tuple[float | None, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A horizontal line or band of a time series; `low` and `high` are equal for a line."""
+
+    low: float
+    high: float
+    label: str = ""
+    kind: str = "error dashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a picture goes: pixels, colours, and the time that it shows in epoch seconds."""
+
+    width: float
+    height: float
+    theme: Theme
+    start: float = 0.0
+    end: float = 1.0
+
+    def shorter(self, by: float) -> "Frame":
+        """The same with less height."""
+        return replace(self, height=self.height - by)
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A plot area: scales from time and value to pixels, and the values at which the grid is drawn."""
+
+    frame: Frame
+    x: Scale
+    y: Scale
+    ticks: tuple[float, ...] = ()
+
+    @property
+    def right(self) -> float:
+        """The pixel at which the plot ends."""
+        return self.frame.width - RIGHT
+
+
+def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True) -> Canvas:
+    """A plot area that holds the values; `from_zero` keeps the zero line in view."""
+    finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    if from_zero or low == high:
+        low, high = min(low, 0.0), max(high, 0.0)
+    ticks = value_ticks(
+        low, high if high > low else low + 1, max(2, int((frame.height - TOP - BOTTOM) // 34))
+    )
+    x = Scale(frame.start, frame.end, LEFT, frame.width - RIGHT)
+    return Canvas(frame, x, Scale(ticks[0], ticks[-1], frame.height - BOTTOM, TOP), tuple(ticks))
+
+
+def axes(plot: Canvas, unit: str = "") -> str:
+    """Grid lines, value labels, and times along the bottom."""
+    theme = plot.frame.theme
+    parts = []
+    for tick in plot.ticks:
+        y = plot.y(tick)
+        parts.append(line(LEFT, y, plot.right, y, theme.grid))
+        parts.append(label(format_value(tick, unit), LEFT - 6, y + 3.5, theme.muted, "end"))
+    return "".join(parts) + time_axis(plot)
+
+
+def time_axis(plot: Canvas) -> str:
+    """Labels of round times; the outermost ones stay inside the picture."""
+    frame = plot.frame
+    parts = []
+    for moment, words in time_ticks(frame.start, frame.end, max(2, int((frame.width - LEFT) // 70))):
+        x = min(plot.x(moment), frame.width - svg.width_of(words, 10) / 2 - 1)
+        parts.append(label(words, x, frame.height - 5, frame.theme.muted, "middle"))
+    return "".join(parts)
+
+
+def label(words: str, x: float, y: float, shade: str, anchor: str = "start") -> str:
+    """A small text at an axis or a mark."""
+    return svg.text(words, x, y, size=10, fill=shade, text_anchor=anchor)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, shade: str, **attributes: object) -> str:
+    """One straight line."""
+    ends = {"x1": float(x1), "y1": float(y1), "x2": float(x2), "y2": float(y2)}
+    return svg.tag("line", **ends, stroke=shade, **attributes)
+
+
+def rect(x: float, y: float, width: float, height: float, fill: str, **attributes: object) -> str:
+    """A filled rectangle; a negative extent is none."""
+    sides = {"width": max(float(width), 0.0), "height": max(float(height), 0.0)}
+    return svg.tag("rect", x=float(x), y=float(y), fill=fill, **sides, **attributes)
+
+
+def colour(palette: str, index: int) -> str:
+    """The index-th colour of a palette, over again from the start; an unknown palette is the classic one."""
+    colours = PALETTES.get(palette, PALETTES["dog_classic"])
+    return colours[index % len(colours)]
+
+
+def notice(frame: Frame, words: str) -> str:
+    """A sentence in the middle of an empty picture."""
+    lines = svg.wrapped(words, frame.width - 32, 12)[: max(1, int(frame.height // 17))]
+    top = frame.height / 2 - (len(lines) - 1) * 8 + 4
+    style = {"fill": frame.theme.muted, "text_anchor": "middle"}
+    return "".join(svg.text(one, frame.width / 2, top + 16 * row, **style) for row, one in enumerate(lines))

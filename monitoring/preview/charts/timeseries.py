@@ -1,0 +1,182 @@
+"""Time series: lines, areas, bars and overlays, with markers and a legend."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.preview import svg
+from monitoring.preview.charts.shapes import (
+    LEFT,
+    RIGHT,
+    TOP,
+    Canvas,
+    Frame,
+    Line,
+    Marker,
+    axes,
+    canvas,
+    colour,
+    label,
+    line,
+    notice,
+    rect,
+)
+from monitoring.preview.scales import format_value
+
+DASHES = {"dashed": "6 4", "dotted": "2 3"}
+WIDTHS = {"thin": 1.0, "normal": 1.6, "thick": 2.6}
+LEGEND_ROW = 15.0
+MOST_IN_LEGEND = 4
+
+
+def timeseries(
+    frame: Frame,
+    lines: Sequence[Line],
+    markers: Sequence[Marker] = (),
+    bounds: tuple[float | None, float | None] = (None, None),
+    *,
+    from_zero: bool = True,
+) -> str:
+    """The lines over the frame's time; areas and bars of one widget are stacked.
+
+    `bounds` widen the value axis to at least these values.
+    """
+    if not any(np.isfinite(one.values).any() for one in lines):
+        return notice(frame, "No data in this time")
+    shown = min(len(lines), MOST_IN_LEGEND) if frame.height > 130 and len(lines) > 1 else 0
+    stacked = _stacks(lines)
+    reach = [value for _, low, high in stacked for value in (_least(low), _most(high))]
+    reach += [value for value in bounds if value is not None]
+    reach += [value for one in markers for value in (one.low, one.high)]
+    plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero)
+    unit = next((one.unit for one in lines if one.unit), "")
+    drawn = [_draw(plot, one, low, high, index) for index, (one, low, high) in enumerate(stacked)]
+    over = [_marker(plot, one, unit) for one in markers]
+    return axes(plot, unit) + "".join(drawn) + "".join(over) + _legend(frame, lines[:shown], len(lines))
+
+
+def _least(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.min()) if finite.size else float("nan")
+
+
+def _most(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else float("nan")
+
+
+Stack = tuple[Line, NDArray[np.float64], NDArray[np.float64]]
+
+
+def _stacks(lines: Sequence[Line]) -> list[Stack]:
+    """(line, lower edge, upper edge): areas and bars pile up, lines stand on their own."""
+    below: dict[tuple[str, int], float] = {}
+    found: list[Stack] = []
+    for one in lines:
+        if one.style.display not in {"area", "bars"}:
+            found.append((one, one.values, one.values))
+            continue
+        keys = [(one.style.display, int(moment)) for moment in one.times]
+        low = np.array([below.get(key, 0.0) for key in keys])
+        values = np.nan_to_num(one.values)
+        below.update(zip(keys, (low + values).tolist(), strict=True))
+        found.append((one, low, low + values))
+    return found
+
+
+def _draw(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], index: int) -> str:
+    name = svg.title(one.name)
+    shade = colour(one.style.palette, index)
+    if one.style.display == "bars":
+        return svg.group([name, _bars(plot, one, low, high, shade)])
+    if one.style.display == "area":
+        return svg.group([name, *_area(plot, one, low, high, shade)])
+    return svg.group([name, *_strokes(plot, one, high, shade)])
+
+
+def _bars(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str) -> str:
+    slot = max(plot.x(plot.x.low + one.interval) - plot.x(plot.x.low), 1.0)
+    wide = max(slot * 0.82, 0.8)
+    bars = []
+    for moment, bottom, top, value in zip(one.times, low, high, one.values, strict=True):
+        x = plot.x(float(moment))
+        if not np.isfinite(value) or x > plot.right:
+            continue
+        ends = sorted((plot.y(float(bottom)), plot.y(float(top))))
+        bars.append(rect(max(x, LEFT), ends[0], min(wide, plot.right - x), ends[1] - ends[0], shade))
+    return "".join(bars)
+
+
+def _pieces(one: Line, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Indices of unbroken runs: a gap is a missing value, or a time longer than three intervals."""
+    there = np.flatnonzero(np.isfinite(values))
+    if not there.size:
+        return []
+    gaps = np.flatnonzero((np.diff(there) > 1) | (np.diff(one.times[there]) > 3 * max(one.interval, 1)))
+    return np.split(there, gaps + 1)
+
+
+def _path(plot: Canvas, one: Line, values: NDArray[np.float64], piece: NDArray[np.int64]) -> list[str]:
+    return [f"{plot.x(float(one.times[i])):.1f} {plot.y(float(values[i])):.1f}" for i in piece]
+
+
+def _strokes(plot: Canvas, one: Line, values: NDArray[np.float64], shade: str) -> list[str]:
+    parts = []
+    width = WIDTHS.get(one.style.line_width, 1.6)
+    for piece in _pieces(one, values):
+        points = _path(plot, one, values, piece)
+        if len(points) == 1:  # a lonely point would be a line without length
+            x, y = points[0].split()
+            parts.append(svg.tag("circle", cx=x, cy=y, r=2.2, fill=shade))
+            continue
+        parts.append(
+            svg.tag(
+                "path",
+                d="M" + "L".join(points),
+                fill="none",
+                stroke=shade,
+                stroke_width=width,
+                stroke_dasharray=DASHES.get(one.style.line_type),
+                stroke_linejoin="round",
+            )
+        )
+    return parts
+
+
+def _area(
+    plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str
+) -> list[str]:
+    parts = []
+    for piece in _pieces(one, one.values):
+        top, bottom = _path(plot, one, high, piece), _path(plot, one, low, piece)[::-1]
+        parts.append(svg.tag("path", d="M" + "L".join(top + bottom) + "Z", fill=shade, fill_opacity=0.45))
+    return parts + _strokes(plot, one, np.where(np.isfinite(one.values), high, np.nan), shade)
+
+
+def _marker(plot: Canvas, one: Marker, unit: str) -> str:
+    theme = plot.frame.theme
+    kind, _, dash = one.kind.partition(" ")
+    shade = {"error": theme.bad, "warning": theme.warn, "ok": theme.good}.get(kind, theme.muted)
+    low, high = (plot.y(min(max(value, plot.y.low), plot.y.high)) for value in (one.low, one.high))
+    words = one.label or ("" if one.low != one.high else format_value(one.low, unit))
+    said = label(words, plot.right - 4, max(high - 4, TOP + 8), shade, "end")
+    if one.low != one.high:
+        return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + said
+    dashes = None if dash in {"bold", "solid"} else DASHES["dashed"]
+    return line(LEFT, low, plot.right, low, shade, stroke_width=1.4, stroke_dasharray=dashes) + said
+
+
+def _legend(frame: Frame, lines: Sequence[Line], count: int) -> str:
+    parts = []
+    right, top = frame.width - RIGHT, frame.height - len(lines) * LEGEND_ROW
+    for index, one in enumerate(lines):
+        y = top + LEGEND_ROW * index + 10
+        more = f"  (+{count - len(lines)} more)" if index == len(lines) - 1 and count > len(lines) else ""
+        last = one.values[np.isfinite(one.values)]
+        value = format_value(float(last[-1]) if last.size else None, one.unit)
+        name = svg.fitted(one.name, right - LEFT - 84, 11) + more
+        parts.append(rect(LEFT, y - 8, 9, 9, colour(one.style.palette, index), rx=2))
+        parts.append(svg.text(name, LEFT + 14, y, size=11, fill=frame.theme.muted))
+        parts.append(svg.text(value, right, y, size=11, fill=frame.theme.ink, text_anchor="end"))
+    return "".join(parts)

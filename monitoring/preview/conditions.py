@@ -1,0 +1,74 @@
+"""Conditional formats and markers: which colours a value asks for."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from monitoring.preview.charts.shapes import Marker
+from monitoring.preview.charts.values import Paint
+from monitoring.preview.theme import Theme, conditional
+
+COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_NUMBER = r"(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+_LINE = re.compile(rf"\s*y\s*(?P<op>[<>]?=?)\s*{_NUMBER}\s*", re.IGNORECASE)
+_BAND = re.compile(rf"\s*{_NUMBER}\s*<=?\s*y\s*<=?\s*{_NUMBER}\s*", re.IGNORECASE)
+
+
+def painter(formats: Any, theme: Theme) -> Paint:
+    """The first format whose comparison holds decides; without one, the panel's own colours."""
+    rules = [one for one in formats if isinstance(one, Mapping)] if isinstance(formats, list) else []
+
+    def paint(value: float | None) -> tuple[str, str]:
+        for one in rules:
+            compare = COMPARE.get(str(one.get("comparator")))
+            if value is not None and compare and compare(value, float(one.get("value") or 0)):
+                return conditional(str(one.get("palette")), theme)
+        return theme.panel, theme.ink
+
+    return paint
+
+
+def markers(given: Any) -> list[Marker]:
+    """`y = 5`, `y > 5` and `2 < y < 5` as lines and bands; anything else is left out."""
+    found = []
+    for one in given if isinstance(given, list) else []:
+        text = str(one.get("value")) if isinstance(one, Mapping) else ""
+        label, kind = (str(one.get(key) or "") for key in ("label", "display_type")) if text else ("", "")
+        if band := _BAND.fullmatch(text):
+            found.append(Marker(float(band[1]), float(band[2]), label, kind or "ok"))
+        elif line := _LINE.fullmatch(text):
+            found.append(Marker(float(line[2]), float(line[2]), label, kind or "error dashed"))
+    return found
+
+
+def bounds(axis: Any) -> tuple[float | None, float | None]:
+    """The least and the most that a widget's value axis has to show."""
+    given = axis if isinstance(axis, Mapping) else {}
+    return _bound(given.get("min")), _bound(given.get("max"))
+
+
+def _bound(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None  # `auto`
+
+
+def formats_of(requests: Sequence[Mapping[str, Any]]) -> Any:
+    """A widget's conditional formats, on the request or on its first formula."""
+    for request in requests:
+        if request.get("conditional_formats"):
+            return request["conditional_formats"]
+        for formula in request.get("formulas") or []:
+            if isinstance(formula, Mapping) and formula.get("conditional_formats"):
+                return formula["conditional_formats"]
+    return []

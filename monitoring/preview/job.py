@@ -1,0 +1,190 @@
+"""The job behind `stepscope preview`: which dashboards, over which data, into which files."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.preview.asking import Data
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.page import dashboard_page
+from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
+from monitoring.preview.sample import Knowledge, sample
+from monitoring.preview.theme import DARK, LIGHT
+from monitoring.query.sources import SeriesSource, Source
+from monitoring.resources.catalogue import metrics
+
+FORMATS = ("png", "svg", "html")
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A dashboard of the files."""
+
+    key: str
+    body: Mapping[str, Any]
+
+
+def load(paths: Sequence[Path], root: Path) -> list[Dashboard]:
+    """The dashboards of these files, or of `dashboards/` where none is named.
+
+    Raises:
+        InputError: a file is no dashboard, or there is none.
+    """
+    chosen = list(paths) or sorted((root / "dashboards").glob("*.json"))
+    if not chosen:
+        raise InputError(
+            f"there is no dashboard in {root / 'dashboards'}",
+            hint="Name a file, or go to the project's folder, or start one: stepscope init",
+        )
+    return [Dashboard(path.stem, _read(path)) for path in chosen]
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except ValueError as error:
+        place = (
+            f"{path}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else str(path)
+        )
+        raise InputError(f"is no JSON: {error}", where=place) from None
+    if not isinstance(body, dict) or not isinstance(body.get("widgets"), list):
+        raise InputError("is no dashboard: it has no list of widgets", where=str(path))
+    return body
+
+
+def load_monitors(root: Path) -> Monitors:
+    """The project's monitors; a file that cannot be read is left out here, and said by `stepscope lint`."""
+    bodies = {}
+    for path in sorted((root / "monitors").glob("*.json")):
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(body, dict):
+            bodies[path.stem] = body
+    return Monitors(bodies)
+
+
+def knowledge() -> dict[str, Knowledge]:
+    """Type and unit of every metric in the catalogue."""
+    return {facts.name: Knowledge(_type(facts.type), facts.unit) for facts in metrics().values()}
+
+
+def _type(name: str) -> Any:
+    return name if name in {"count", "rate", "gauge"} else "gauge"
+
+
+def sampled(
+    dashboard: Mapping[str, Any], window: tuple[int, int], monitors: Monitors | None = None
+) -> SeriesSource:
+    """Synthetic series for everything that a dashboard asks for, embedded monitors included."""
+    embedded = [one.query for one in (monitors or Monitors()).embedded(dashboard)]
+    return SeriesSource(sample(dashboard, *window, knowledge(), embedded))
+
+
+def draw(
+    dashboard: Dashboard,
+    source: Source,
+    window: tuple[int, int],
+    monitors: Monitors,
+    *,
+    dark: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> str:
+    """The dashboard as SVG."""
+    theme = DARK if dark else LIGHT
+    return as_svg(dashboard.body, data_of(source, window), theme, monitors, progress)
+
+
+def data_of(source: Source, window: tuple[int, int]) -> Data:
+    """A source, looked at through a window, with the units that the catalogue knows."""
+    known = knowledge()
+    return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "")
+
+
+def write(picture: str, path: Path, scale: float) -> None:
+    """The picture in the format that the file's ending names."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in {".svg", ".html"}:
+            path.write_text(picture, encoding="utf-8")
+        else:
+            path.write_bytes(as_png(picture, scale))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be drawn, as the command line says it."""
+
+    dashboards: tuple[Path, ...]
+    root: Path
+    data: Path | None
+    window: tuple[int, int]
+    out: Path
+    kind: str
+    dark: bool = False
+    scale: float = 1.0
+    older: Path | None = None
+
+
+def carry_out(order: Order, progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """Draw and write every dashboard; gives each file once it is there.
+
+    Raises:
+        InputError: files, data or times that cannot be used.
+    """
+    monitors = load_monitors(order.root)
+    source = _source(order)
+    for dashboard in load(order.dashboards, order.root):
+        path = order.out / f"{dashboard.key}.{order.kind}"
+        text = _rendered(order, dashboard, source, monitors, progress)
+        write(text, path, order.scale)
+        yield path
+
+
+def _rendered(
+    order: Order,
+    dashboard: Dashboard,
+    source: Source | None,
+    monitors: Monitors,
+    progress: Callable[[], None],
+) -> str:
+    def drawn(one: Dashboard) -> str:
+        found = source or sampled(one.body, order.window, monitors)
+        return draw(one, found, order.window, monitors, dark=order.dark, progress=progress)
+
+    if order.kind == "html":
+        data = data_of(source or sampled(dashboard.body, order.window, monitors), order.window)
+        return dashboard_page(dashboard.body, prepared(dashboard.body, data, monitors))
+    if order.older is None:
+        return drawn(dashboard)
+    before = _older(order, dashboard)
+    return side_by_side(drawn(before) if before else None, drawn(dashboard), DARK if order.dark else LIGHT)
+
+
+def _older(order: Order, dashboard: Dashboard) -> Dashboard | None:
+    if order.older is None:
+        return None
+    path = order.older / f"{dashboard.key}.json" if order.older.is_dir() else order.older
+    return Dashboard(dashboard.key, _read(path)) if path.is_file() else None
+
+
+def _source(order: Order) -> Source | None:
+    """The given data; None where each dashboard gets synthetic series of its own."""
+    if order.data is None:
+        return None
+    from monitoring.store import Store
+
+    if not order.data.is_file():
+        raise InputError(
+            "is no file", where=str(order.data), hint="Name a database, as `stepscope serve` keeps it."
+        )
+    with Store.open(order.data, read_only=True) as store:
+        return SeriesSource(store.series(None, *order.window))

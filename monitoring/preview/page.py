@@ -1,0 +1,110 @@
+"""A dashboard as HTML: the same drawings in a grid that a phone can read, in light or dark."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from monitoring.preview import notes, svg
+from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.layout import Box, arrange
+from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, TITLE, title_of
+from monitoring.preview.theme import PAGE, style_sheet
+from monitoring.preview.widgets import Drawing, draw
+
+STYLE = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,-apple-system,Segoe UI,Roboto,
+"Liberation Sans",Arial,sans-serif}
+a{color:var(--link)}
+header.top{padding:14px 18px 6px;display:flex;flex-wrap:wrap;gap:6px 18px;align-items:baseline}
+header.top h1{font-size:20px;margin:0}
+.values{color:var(--muted)}
+main{padding:6px 18px 40px}
+.grid{display:grid;grid-template-columns:repeat(12,minmax(0,1fr));gap:10px}
+.widget{background:var(--panel);border:1px solid var(--edge);border-radius:5px;overflow:hidden;min-width:0;
+scroll-margin-top:8px}
+.widget>h3{font-size:13px;margin:0;padding:6px 12px 0;height:26px;white-space:nowrap;overflow:hidden;
+text-overflow:ellipsis}
+.widget svg{display:block;width:100%;height:auto}
+.note{padding:4px 14px;border-left:3px solid var(--edge);overflow:auto}
+.note h1,.note h2,.note h3{font-size:15px;margin:8px 0 4px}
+.note p,.note ul,.note ol{margin:6px 0}
+.note table{border-collapse:collapse}.note td,.note th{border:1px solid var(--edge);padding:2px 8px}
+.group{grid-column:1/-1;border:1px solid var(--edge);border-radius:5px;overflow:hidden}
+.group>h2{color:#fff;font-size:14px;margin:0;padding:6px 12px}
+.group>.grid{padding:10px}
+.free{position:relative}
+@media(max-width:760px){.grid{grid-template-columns:1fr 1fr}.widget,.group{grid-column:1/-1!important}
+.widget.small{grid-column:span 1!important}main{padding:6px 8px 30px}.group>.grid{padding:6px}}
+"""
+
+
+def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
+    """A whole page; nothing in it asks for anything from elsewhere."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{style_sheet()}{STYLE}</style>{head}</head>"
+        f"<body>{body}{f'<script>{script}</script>' if script else ''}</body></html>"
+    )
+
+
+def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
+    """The dashboard as one file that needs nothing else."""
+    title = str(dashboard.get("title") or "Untitled")
+    values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    chosen = f'<span class="values">{escape("   ".join(values))}</span>'
+    head = f'<header class="top"><h1>{escape(title)}</h1>{chosen}</header>'
+    return document(title, f"{head}<main>{dashboard_grid(dashboard, drawing)}</main>")
+
+
+def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
+    """The widgets alone."""
+    return _grid(arrange(dashboard).boxes, drawing)
+
+
+def _grid(boxes: Iterable[Box], drawing: Drawing) -> str:
+    return f'<div class="grid">{"".join(widget(box, drawing) for box in boxes)}</div>'
+
+
+def widget(box: Box, drawing: Drawing) -> str:
+    """One widget as an element of the grid."""
+    definition = box.widget.get("definition")
+    if not isinstance(definition, Mapping):
+        return ""
+    kind = str(definition.get("type"))
+    place = f"grid-column:span {box.columns}"
+    if box.inside:
+        return _group(box, definition, drawing)
+    if kind == "note":
+        return _note(definition, place)
+    title = "" if kind in BARE else title_of(definition, drawing)
+    frame = Frame(box.width, max(box.height - TITLE, 60), PAGE, drawing.data.start, drawing.data.end)
+    picture = svg.tag(
+        "svg",
+        draw(frame, definition, drawing),
+        viewBox=f"0 0 {frame.width:.0f} {frame.height:.0f}",
+        role="img",
+        aria_label=title or kind,
+        font_family=svg.FONT,
+    )
+    heading = f'<h3 title="{escape(title, quote=True)}">{escape(title)}</h3>' if title else ""
+    small = " small" if box.columns <= 3 else ""
+    marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'
+    opening = f'<section class="widget{small}" tabindex="0" {marks} style="{place}">'
+    return f"{opening}{heading}{picture}</section>"
+
+
+def _note(definition: Mapping[str, Any], place: str) -> str:
+    colour = NOTE_COLOURS.get(str(definition.get("background_color")), "var(--edge)")
+    text = notes.as_html(str(definition.get("content") or ""))
+    return f'<section class="widget note" style="{place};border-left-color:{colour}">{text}</section>'
+
+
+def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing) -> str:
+    colour = GROUP_COLOURS.get(str(definition.get("background_color")), GROUP_COLOURS["gray"])
+    title = escape(title_of(definition, drawing))
+    place = f"grid-column:span {box.columns}"
+    heading = f'<h2 style="background:{colour}">{title}</h2>'
+    return f'<section class="group" style="{place}">{heading}{_grid(box.inside, drawing)}</section>'

@@ -1,0 +1,143 @@
+"""A dashboard as one picture: every widget in its place, as SVG or PNG, without a browser."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from monitoring.preview import svg
+from monitoring.preview.asking import Data
+from monitoring.preview.charts.shapes import Frame, rect
+from monitoring.preview.layout import GAP, GROUP_HEAD, Box, Layout, arrange
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.theme import LIGHT, Theme
+from monitoring.preview.variables import put_in, variables_of
+from monitoring.preview.widgets import Drawing, draw
+
+TITLE = 26.0
+HEAD = 58.0
+BARE = frozenset({"note", "free_text", "image", "iframe"})
+"""Widgets without a title line of their own."""
+
+GROUP_COLOURS = {
+    "vivid_blue": "#3578d4",
+    "vivid_purple": "#7d4fc4",
+    "vivid_pink": "#c94f7c",
+    "vivid_orange": "#e0803c",
+    "vivid_yellow": "#b7791f",
+    "vivid_green": "#2ca58d",
+    "blue": "#5b7fb0",
+    "purple": "#7a6aa5",
+    "pink": "#a8718a",
+    "orange": "#b07f5b",
+    "yellow": "#a0905a",
+    "green": "#5b9a86",
+    "gray": "#6b7280",
+    "white": "#8b95a1",
+}
+NOTE_COLOURS = {
+    "yellow": "#b7791f",
+    "blue": "#3578d4",
+    "pink": "#c94f7c",
+    "green": "#2ca58d",
+    "purple": "#7d4fc4",
+}
+
+
+def as_svg(
+    dashboard: Mapping[str, Any],
+    data: Data,
+    theme: Theme = LIGHT,
+    monitors: Monitors | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> str:
+    """The whole dashboard as an SVG file; `progress` is called after each widget."""
+    layout = arrange(dashboard)
+    drawing = prepared(dashboard, data, monitors)
+    parts = [_header(dashboard, drawing, layout, theme)]
+    for box in layout.boxes:
+        parts.append(svg.group([panel(box, drawing, theme)], box.x, box.y + HEAD))
+        progress()
+    return svg.document("".join(parts), layout.width, layout.height + HEAD, theme.page)
+
+
+def as_png(picture: str, scale: float = 1.0) -> bytes:
+    """An SVG file as PNG."""
+    import vl_convert
+
+    found: bytes = vl_convert.svg_to_png(picture, scale=scale)
+    return found
+
+
+def prepared(
+    dashboard: Mapping[str, Any],
+    data: Data,
+    monitors: Monitors | None = None,
+    chosen: Mapping[str, list[str]] | None = None,
+) -> Drawing:
+    """The data with the dashboard's template variables put in."""
+    variables = variables_of(dashboard, chosen or {})
+    return Drawing(replace(data, variables=variables), monitors or Monitors())
+
+
+def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
+    """One widget with its frame and title, at the origin."""
+    definition = _definition(box)
+    if box.inside:
+        return _group(box, definition, drawing, theme)
+    kind = str(definition.get("type"))
+    title = "" if kind in BARE else title_of(definition, drawing)
+    head = TITLE if title else 0.0
+    frame = Frame(box.width, box.height - head, theme, drawing.data.start, drawing.data.end)
+    back = rect(0, 0, box.width, box.height, theme.panel, stroke=theme.edge, rx=4)
+    if kind == "note":
+        stripe = NOTE_COLOURS.get(str(definition.get("background_color")))
+        back += rect(0, 0, 3, box.height, stripe, rx=1) if stripe else ""
+    words = svg.fitted(title, box.width - 24, 13)
+    shown = svg.text(words, 12, 18, size=13, font_weight=600, fill=theme.ink) if title else ""
+    return back + svg.group([draw(frame, definition, drawing)], 0, head) + shown
+
+
+def title_of(definition: Mapping[str, Any], drawing: Drawing) -> str:
+    """The widget's title with template variables put in."""
+    return put_in(str(definition.get("title") or ""), drawing.data.variables)
+
+
+def _definition(box: Box) -> Mapping[str, Any]:
+    found = box.widget.get("definition")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: Theme) -> str:
+    shade = GROUP_COLOURS.get(str(definition.get("background_color")), GROUP_COLOURS["gray"])
+    title = svg.fitted(title_of(definition, drawing), box.width - 24, 14)
+    back = rect(0, 0, box.width, box.height, theme.panel, stroke=theme.edge, rx=4, fill_opacity=0.55)
+    head = rect(0, 0, box.width, GROUP_HEAD - 4, shade, rx=4)
+    words = svg.text(title, 12, 20, size=14, font_weight=600, fill="#ffffff")
+    inside = (svg.group([panel(one, drawing, theme)], one.x, one.y + GROUP_HEAD - 4) for one in box.inside)
+    return back + head + words + "".join(inside)
+
+
+def _header(dashboard: Mapping[str, Any], drawing: Drawing, layout: Layout, theme: Theme) -> str:
+    title = svg.fitted(str(dashboard.get("title") or "Untitled"), layout.width - 24, 20)
+    values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    under = svg.fitted("   ".join(values), layout.width - 24)
+    first = svg.text(title, GAP, 28, size=20, font_weight=600, fill=theme.ink)
+    return first + svg.text(under, GAP, 48, fill=theme.muted)
+
+
+def side_by_side(before: str | None, after: str, theme: Theme) -> str:
+    """Two SVG files beside each other, headed `before` and `after`; without the first, it is new."""
+    pictures = [("before", before), ("after", after)] if before else [("new", after)]
+    parts, x, height = [], 0.0, 0.0
+    for name, picture in pictures:
+        wide, high = _size(picture or "")
+        label = svg.text(name, x + GAP, 22, size=16, font_weight=600, fill=theme.muted)
+        parts.append(label + svg.group([picture or ""], x, 30))
+        x, height = x + wide + 2 * GAP, max(height, high + 30)
+    return svg.document("".join(parts), x - 2 * GAP, height, theme.page)
+
+
+def _size(picture: str) -> tuple[float, float]:
+    found = re.search(r'width="(\d+)" height="(\d+)" viewBox', picture)
+    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)

@@ -1,0 +1,162 @@
+"""Synthetic series that fit a metric: so that a dashboard can be looked at before anything was ever measured.
+
+The same query gives the same picture every time: all that looks like chance comes from a digest of the names.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.preview.asking import definitions
+from monitoring.preview.variables import put_in, variables_of
+from monitoring.preview.widgets import requests_of
+from monitoring.query import QueryError, parse, walk
+from monitoring.query.nodes import Metric
+from monitoring.series import MetricType, Series
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "env": ("prod",),
+    "service": ("slides", "orders"),
+    "statemachinearn": tuple(
+        f"arn:aws:states:eu-west-1:123456789012:statemachine:{name}" for name in ("slides", "orders")
+    ),
+    "statemachine": ("slides", "orders"),
+    "functionname": ("identify-slide", "compare-slide", "create-document", "build-site"),
+    "function": ("identify-slide", "compare-slide", "create-document", "build-site"),
+    "state": ("identify", "compare", "create document", "build"),
+    "region": ("eu-west-1",),
+    "status": ("succeeded", "failed"),
+}
+"""Tag key -> values that a sample gives it; another key gets two of its own."""
+
+RARE = (
+    "fail",
+    "error",
+    "timed_out",
+    "timeout",
+    "throttl",
+    "abort",
+    "dead_letter",
+    "dropped",
+    "refused",
+    "broken",
+)
+SHARES = ("percent", "ratio", "utilization")
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of a metric: its type and its unit in Datadog's words."""
+
+    type: MetricType = "gauge"
+    unit: str = ""
+
+
+def sample(
+    dashboard: Mapping[str, Any],
+    start: int,
+    end: int,
+    known: Mapping[str, Knowledge],
+    more: Sequence[str] = (),
+    step: int = 60,
+) -> list[Series]:
+    """A series for every metric that the dashboard (or one `more` query) asks for, and for every group."""
+    keys: dict[str, set[str]] = {}
+    tags: dict[str, set[str]] = {}
+    for query in (*_queries(dashboard), *more):
+        for metric in _metrics(query):
+            keys.setdefault(metric.name, set()).update(metric.by)
+            tags.setdefault(metric.name, set()).update(_wanted(metric))
+    times = np.arange(start // step * step, end, step)
+    return [
+        _series(name, group, known.get(name) or _guess(name), times, step)
+        for name, grouped in sorted(keys.items())
+        for group in _combinations(sorted(grouped), _values(tags[name]))
+    ]
+
+
+def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
+    variables = variables_of(dashboard, {})
+    for widget in definitions(dashboard.get("widgets")):
+        for request in requests_of(widget):
+            named = [one.get("query") for one in request.get("queries") or [] if isinstance(one, Mapping)]
+            query = request.get("query")
+            inner = query.get("query") if isinstance(query, Mapping) else None
+            for text in (request.get("q"), inner, *named):
+                if isinstance(text, str):
+                    yield put_in(text.replace("histogram:", "avg:", 1), variables)
+
+
+def _metrics(query: str) -> list[Metric]:
+    try:
+        return [node for node in walk(parse(query)) if isinstance(node, Metric)]
+    except QueryError:
+        return []  # the widget itself says so
+
+
+def _wanted(metric: Metric) -> Iterator[str]:
+    """The literal tags of a scope: the sample has to carry them to be found."""
+    from monitoring.query import format as format_query
+
+    scope = format_query(metric).partition("{")[2].partition("}")[0]
+    for part in scope.replace(" AND ", ",").split(","):
+        text = part.strip().lower()
+        if ":" in text and not text.startswith("!") and " " not in text:
+            yield text.replace("*", "sample")
+
+
+def _values(tags: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for tag in sorted(tags):
+        key, _, value = tag.partition(":")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _combinations(keys: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    """Every group of the keys, at most twelve; each carries what the scopes want."""
+    groups: list[tuple[str, ...]] = [()]
+    for key in dict.fromkeys([*wanted, *keys]):
+        values = list(wanted.get(key, ())) or list(VALUES.get(key, (f"{key}-a", f"{key}-b")))
+        groups = [(*group, f"{key}:{value}") for group in groups for value in values][:12]
+    return groups
+
+
+def _guess(name: str) -> Knowledge:
+    counting = name.endswith(("count", "invocations", "errors", "total"))
+    counting = counting or any(word in name for word in RARE)
+    return Knowledge("count" if counting else "gauge")
+
+
+def _series(
+    name: str, tags: tuple[str, ...], knowledge: Knowledge, times: NDArray[np.int64], step: int
+) -> Series:
+    digest = hashlib.sha256("\n".join((name, *tags)).encode()).digest()
+    chance = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    values = _shape(name, knowledge, times, chance)
+    interval = step if knowledge.type in {"count", "rate"} else None
+    return Series(name, tuple(sorted(tags)), times, values, knowledge.type, interval)
+
+
+LEVELS = {"millisecond": 800.0, "nanosecond": 8e8, "second": 0.8, "byte": 5e7, "megabyte": 90.0}
+LEVELS["dollar"] = 0.002
+
+
+def _shape(
+    name: str, knowledge: Knowledge, times: NDArray[np.int64], chance: np.random.Generator
+) -> NDArray[np.float64]:
+    """A day's rhythm with some noise; failures are rare bursts; shares stay below a hundred."""
+    day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
+    if any(word in name for word in RARE):
+        return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)
+    if any(word in SHARES for word in re.split(r"[._]", name)):
+        return np.clip(35 * day + chance.normal(0, 4, times.size), 0, 100)
+    if knowledge.type in {"count", "rate"}:
+        return chance.poisson(6 * day * (0.5 + chance.random()), times.size).astype(float)
+    level = LEVELS.get(knowledge.unit, 20.0) * (0.5 + chance.random())
+    return np.abs(level * day * chance.lognormal(0, 0.18, times.size))

@@ -1,0 +1,125 @@
+"""Axes: round ticks for values and for times, and numbers as people read them in their unit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+MINUTE, HOUR, DAY = 60, 3600, 86400
+TIME_STEPS = (
+    *(1, 5, 10, 15, 30),
+    *(count * MINUTE for count in (1, 2, 5, 10, 15, 30)),
+    *(count * HOUR for count in (1, 2, 3, 6, 12)),
+    *(count * DAY for count in (1, 2, 7, 14, 30)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A straight line from values to pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value; a scale without extent gives its start."""
+        if self.high == self.low:
+            return self.start
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def value_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """About `wanted` round numbers that enclose low and high."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        high, low = (low + 1, low) if math.isfinite(low) else (1.0, 0.0)
+    rough = (high - low) / max(wanted, 1)
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    step = next(one * magnitude for one in STEPS if one * magnitude >= rough * 0.999)
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, last + 1)]
+
+
+def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str]]:
+    """(epoch seconds, label) at round UTC times, labelled no finer than they lie apart."""
+    span = max(end - start, 1)
+    step = next((one for one in TIME_STEPS if span / one <= wanted), TIME_STEPS[-1])
+    first = math.ceil(start / step) * step
+    return [(tick, time_label(tick, step)) for tick in range(int(first), int(end) + 1, step)]
+
+
+def time_label(seconds: int, step: int) -> str:
+    """`14:05`, `14:05:30`, or `Mar 3` where days are what matters."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    if step >= 86400 or (step >= 3600 and seconds % 86400 == 0):
+        return f"{moment:%b} {moment.day}"
+    return f"{moment:%H:%M:%S}" if step < 60 else f"{moment:%H:%M}"
+
+
+def plain(value: float) -> str:
+    """Three significant digits and no exponent."""
+    if value == int(value) and abs(value) < 1000:
+        return str(int(value))
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    shown = f"{value:.{min(digits, 6)}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _scaled(factors: tuple[tuple[float, str], ...]) -> Callable[[float], str]:
+    def show(value: float) -> str:
+        for factor, suffix in factors:
+            if abs(value) >= factor:
+                return plain(value / factor) + suffix
+        factor, suffix = factors[-1]
+        return plain(value / factor) + suffix
+
+    return show
+
+
+COUNTS = _scaled(((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")))
+TIMES = _scaled(
+    ((86400, " d"), (3600, " h"), (60, " min"), (1, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns"))
+)
+BYTES = _scaled(((2.0**40, " TiB"), (2.0**30, " GiB"), (2.0**20, " MiB"), (2.0**10, " KiB"), (1, " B")))
+
+
+def _count(value: float) -> str:
+    return COUNTS(value) if abs(value) >= 1 else plain(value)
+
+
+def _percent(value: float) -> str:
+    return f"{plain(value)} %"
+
+
+UNITS: dict[str, tuple[float, Callable[[float], str]]] = {
+    "nanosecond": (1e-9, TIMES),
+    "microsecond": (1e-6, TIMES),
+    "millisecond": (1e-3, TIMES),
+    "second": (1.0, TIMES),
+    "minute": (60.0, TIMES),
+    "hour": (3600.0, TIMES),
+    "day": (86400.0, TIMES),
+    "byte": (1.0, BYTES),
+    "kilobyte": (1e3, BYTES),
+    "megabyte": (1e6, BYTES),
+    "kibibyte": (2.0**10, BYTES),
+    "mebibyte": (2.0**20, BYTES),
+    "gibibyte": (2.0**30, BYTES),
+    "percent": (1.0, _percent),
+    "fraction": (100.0, _percent),
+    "dollar": (1.0, lambda value: f"${plain(value)}"),
+}
+"""Datadog's name of a unit -> (factor, how it is shown)."""
+
+
+def format_value(value: float | None, unit: str = "", precision: int | None = None) -> str:
+    """A value in its unit; a missing one is a dash. `precision` is a number of decimals."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    factor, show = UNITS.get(unit, (1.0, _count))
+    if unit not in UNITS and precision is not None and abs(value) < 1000:
+        return f"{value:.{precision}f}"
+    return show(value * factor) if value else show(0.0).replace("0 ns", "0").replace("0 B", "0")

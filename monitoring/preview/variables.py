@@ -1,0 +1,58 @@
+"""Template variables: `$env` in a query becomes `env:prod`, or everything."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<name>[A-Za-z_][\w-]*)(?P<value>\.value|\.key)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One template variable and the values that are chosen for it; `*` is every value."""
+
+    name: str
+    prefix: str
+    chosen: tuple[str, ...]
+    offered: tuple[str, ...] = ()
+
+
+def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> dict[str, Variable]:
+    """The dashboard's variables, at their defaults or as chosen."""
+    found = {}
+    for one in dashboard.get("template_variables") or []:
+        if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
+            continue
+        name = one["name"]
+        defaults = one.get("defaults") or ([one["default"]] if one.get("default") else ["*"])
+        values = chosen.get(name) or defaults
+        offered = one.get("available_values") or []
+        prefix = str(one.get("prefix") or "")
+        found[name] = Variable(name, prefix, tuple(map(str, values)), tuple(map(str, offered)))
+    return found
+
+
+def put_in(query: str, variables: Mapping[str, Variable]) -> str:
+    """The query with every known variable's use replaced; an unknown one stays, and is said by the parser."""
+
+    def use(match: re.Match[str]) -> str:
+        variable = variables.get(match["name"])
+        return (
+            match[0] if variable is None else _as_filter(match["key"] or "", variable, match["value"] or "")
+        )
+
+    return _USE.sub(use, query)
+
+
+def _as_filter(key: str, variable: Variable, part: str) -> str:
+    everything = "*" in variable.chosen or not variable.chosen
+    if key or part == ".value":  # `host:$host.value`: only the value stands here
+        return f"{key}*" if everything else f"{key}{variable.chosen[0]}"
+    if everything:
+        return "*"
+    if not variable.prefix:
+        return variable.chosen[0]
+    if len(variable.chosen) == 1:
+        return f"{variable.prefix}:{variable.chosen[0]}"
+    return f"{variable.prefix} IN ({', '.join(variable.chosen)})"

@@ -1,0 +1,279 @@
+"""Every widget type of the API and how it is drawn; what cannot be drawn here says why in its place."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from monitoring.preview import notes, svg
+from monitoring.preview.asking import Data, Request, UndrawableError
+from monitoring.preview.charts import fields, values
+from monitoring.preview.charts.shapes import Frame, Marker, Row, notice
+from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.conditions import bounds, formats_of, markers, painter
+from monitoring.preview.monitors import Monitors
+from monitoring.query import QueryError
+
+Definition = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a widget may use: its data, and the monitors that are known."""
+
+    data: Data
+    monitors: Monitors = field(default_factory=Monitors)
+
+
+Draw = Callable[[Frame, Definition, Drawing], str]
+
+
+def requests_of(definition: Definition) -> list[Request]:
+    """A widget's requests, whether they are a list or named."""
+    found = definition.get("requests")
+    listed = list(found.values()) if isinstance(found, Mapping) else found
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+
+
+def draw(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """The widget's picture; a reason instead, where there can be none."""
+    kind = str(definition.get("type"))
+    if kind in PLACEHOLDERS:
+        return notice(frame, PLACEHOLDERS[kind])
+    if kind not in WIDGETS:
+        return notice(frame, f"There is no widget type {kind!r}.")
+    try:
+        return WIDGETS[kind](frame, definition, drawing)
+    except QueryError as error:
+        return broken_query(frame, error)
+    except UndrawableError as error:
+        return notice(frame, str(error))
+
+
+MONO = 6.7
+"""Pixels of a character in the fixed-width letters of 11 pixels."""
+
+
+def broken_query(frame: Frame, error: QueryError) -> str:
+    """What is wrong with the query, and its text around the mistake, with a caret under it."""
+    room = max(int((frame.width - 24) / MONO), 16)
+    start = max(0, min(error.start - room // 3, len(error.text) - room))
+    shown = error.text[start : start + room]
+    caret = " " * (error.start - start) + "^" * max(1, min(error.end, start + room) - error.start)
+    words = svg.wrapped(error.message, frame.width - 24, 12)
+    instead = f"Write {error.suggestion}" if error.suggestion else f"Expected {', '.join(error.expected)}"
+    said = svg.wrapped(instead, frame.width - 24, 12)
+    style = {"fill": frame.theme.bad, "size": 11, "font_family": "monospace", "xml:space": "preserve"}
+    parts = [svg.text(one, 12, 22 + 16 * row, fill=frame.theme.ink) for row, one in enumerate(words)]
+    top = 22 + 16 * len(words)
+    parts += [svg.text(one, 12, top + 14 * row, **style) for row, one in enumerate((shown, caret))]
+    top += 34
+    parts += [svg.text(one, 12, top + 16 * row, fill=frame.theme.muted) for row, one in enumerate(said)]
+    return "".join(parts)
+
+
+def _timeseries(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    lines = [line for request in requests_of(definition) for line in drawing.data.lines(request)]
+    axis = definition.get("yaxis") or {}
+    zero = axis.get("include_zero", True) is not False
+    return timeseries(frame, lines, markers(definition.get("markers")), bounds(axis), from_zero=zero)
+
+
+def _query_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    requests = requests_of(definition)
+    if not requests:
+        raise UndrawableError("The widget has no request.")
+    rows = drawing.data.rows(requests[0])
+    value = rows[0].values[0] if rows else None
+    precision = definition.get("precision")
+    paint = painter(formats_of(requests), frame.theme)
+    unit = rows[0].unit if rows else ""
+    shown = precision if isinstance(precision, int) else None
+    return values.query_value(frame, value, unit, paint, shown, str(definition.get("custom_unit") or ""))
+
+
+def _top_list(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    requests = requests_of(definition)
+    rows = [row for request in requests for row in drawing.data.rows(request)]
+    return values.top_list(frame, rows, painter(formats_of(requests), frame.theme))
+
+
+def _table(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    columns: list[values.Column] = []
+    found: list[dict[str, float]] = []
+    for request in requests_of(definition):
+        paint = painter(formats_of([request]), frame.theme)
+        for heading, unit, groups in drawing.data.columns(request):
+            columns.append(values.Column(str(request.get("alias") or heading), unit, paint))
+            found.append(groups)
+    names = list(dict.fromkeys(name for groups in found for name in groups))
+    rows = [Row(name, tuple(groups.get(name) for groups in found)) for name in names]
+    return values.table(frame, "", columns, rows)
+
+
+def _change(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    requests = requests_of(definition)
+    if not requests:
+        raise UndrawableError("The widget has no request.")
+    request = requests[0]
+    before, now = _before_and_now(request, drawing.data)
+    names = sorted(now, key=lambda name: -abs((now[name] or 0) - (before.get(name) or 0)))
+    unit = drawing.data.asks(request)[0].unit
+    rows = [(name, before.get(name), now[name]) for name in names]
+    return values.change(frame, rows, unit, good_up=bool(request.get("increase_good")))
+
+
+AGO = {"hour_before": 3600, "day_before": 86400, "week_before": 604800, "month_before": 2419200}
+
+
+def _before_and_now(request: Request, data: Data) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Group -> value, in a window some time ago and in this one."""
+    asks = data.asks(request)
+    if len(asks) > 1:  # formulas name both sides: `hour_before(query1)` and `query1`
+        then, now = asks[0], asks[-1]
+        return _by_name(data, then), _by_name(data, now)
+    shift = AGO.get(str(request.get("compare_to")), 3600)
+    earlier = Data(data.source, data.start - shift, data.end - shift, data.variables, data.unit_of)
+    return _by_name(earlier, asks[0]), _by_name(data, asks[0])
+
+
+def _by_name(data: Data, ask: Any) -> dict[str, float | None]:
+    return {row.name: row.values[0] for row in data.reduced(ask, "avg")}
+
+
+def _heatmap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    return fields.heatmap(
+        frame, [line for one in _histograms(definition) for line in drawing.data.lines(one)]
+    )
+
+
+def _distribution(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    lines = [line for one in _histograms(definition) for line in drawing.data.lines(one)]
+    found = np.concatenate([line.values for line in lines]) if lines else np.empty(0)
+    return fields.distribution(frame, found, lines[0].unit if lines else "")
+
+
+def _histograms(definition: Definition) -> list[Request]:
+    """Histogram requests hold one `query`; its values are drawn as an average's."""
+    found: list[Request] = []
+    for request in requests_of(definition):
+        query = request.get("query")
+        if isinstance(query, Mapping) and query.get("data_source") == "metrics":
+            text = str(query.get("query") or "").replace("histogram:", "avg:", 1)
+            found.append({**request, "q": text})
+        elif isinstance(query, Mapping):
+            raise UndrawableError(f"Asks for {query.get('data_source')}: shown in Datadog only.")
+        else:
+            found.append(request)
+    return found
+
+
+def _scatter(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    given = definition.get("requests")
+    requests = given if isinstance(given, Mapping) else {}
+    data = drawing.data
+    if "table" in requests:
+        columns = data.columns(requests["table"])
+        if len(columns) < 2:
+            raise UndrawableError("A scatter plot needs a formula for each of its two axes.")
+        (x_name, _, x), (y_name, _, y) = columns[:2]
+    elif "x" in requests and "y" in requests:
+        x_name, y_name = (str((definition.get(f"{axis}axis") or {}).get("label") or axis) for axis in "xy")
+        x, y = ({row.name: row.values[0] or 0.0 for row in data.rows(requests[axis])} for axis in "xy")
+    else:
+        raise UndrawableError("A scatter plot needs requests for x and y.")
+    dots = [fields.Dot(name, x[name], y[name]) for name in x if name in y]
+    return fields.scatter(frame, dots, x_name, y_name)
+
+
+def _groups(chart: Callable[[Frame, list[Row]], str]) -> Draw:
+    def drawn(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+        return chart(frame, [row for one in requests_of(definition) for row in drawing.data.rows(one)])
+
+    return drawn
+
+
+def _note(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    return notes.as_picture(frame, str(definition.get("content") or ""))
+
+
+def _free_text(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    size = str(definition.get("font_size"))
+    pixels = int(size) if size.isdigit() else min(24, int(frame.height * 0.6))
+    words = svg.fitted(str(definition.get("text") or ""), frame.width - 16, pixels)
+    return svg.text(words, 8, frame.height / 2 + pixels * 0.35, size=pixels, fill=frame.theme.ink)
+
+
+def _alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    monitor = drawing.monitors.find(str(definition.get("alert_id")))
+    request = {"q": monitor.query, "display_type": "line"}
+    thresholds = [
+        Marker(value, value, f"{name} {value:g}", f"{'warning' if 'warning' in name else 'error'} dashed")
+        for name, value in monitor.thresholds
+    ]
+    return timeseries(frame, drawing.data.lines(request), thresholds)
+
+
+def _alert_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    monitor = drawing.monitors.find(str(definition.get("alert_id")))
+    rows = drawing.data.rows({"q": monitor.query}, monitor.aggregator)
+    value = rows[0].values[0] if rows else None
+    colours = painter(monitor.formats(), frame.theme)
+    return values.query_value(frame, value, rows[0].unit if rows else "", colours)
+
+
+def _monitor_summary(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    rows = drawing.monitors.summary(str(definition.get("query") or ""))
+    if not rows:
+        raise UndrawableError("No monitor of this project fits the search.")
+    return values.states(frame, rows)
+
+
+WIDGETS: dict[str, Draw] = {
+    "timeseries": _timeseries,
+    "query_value": _query_value,
+    "toplist": _top_list,
+    "query_table": _table,
+    "change": _change,
+    "heatmap": _heatmap,
+    "distribution": _distribution,
+    "scatterplot": _scatter,
+    "treemap": _groups(fields.treemap),
+    "sunburst": _groups(fields.sunburst),
+    "bar_chart": _groups(lambda frame, rows: values.top_list(frame, rows, painter([], frame.theme))),
+    "note": _note,
+    "free_text": _free_text,
+    "alert_graph": _alert_graph,
+    "alert_value": _alert_value,
+    "manage_status": _monitor_summary,
+}
+"""Widget type -> its drawing."""
+
+PLACEHOLDERS: dict[str, str] = {
+    "check_status": "Check status: shows the last status of a service check, which is no metric.",
+    "cohort": "Cohort: shows how users come back, from RUM events, which are no metrics.",
+    "event_stream": "Event stream: lists events as they come in.",
+    "event_timeline": "Event timeline: shows when events came in.",
+    "funnel": "Funnel: shows how many users reach each step, from RUM events.",
+    "geomap": "Geomap: colours countries by a value; the map itself is not shipped here.",
+    "hostmap": "Host map: colours hosts by a metric, from the infrastructure list.",
+    "iframe": "Embedded page: nothing is loaded from elsewhere here.",
+    "image": "Image: nothing is loaded from elsewhere here.",
+    "list_stream": "List: shows logs, events, issues or traces, which are no metrics.",
+    "log_stream": "Log stream: lists the logs that fit a search.",
+    "point_plot": "Point plot: shows single events by two of their fields.",
+    "powerpack": "Powerpack: its widgets are kept in Datadog, not in the dashboard.",
+    "retention_curve": "Retention: shows how many users come back, from RUM events.",
+    "run_workflow": "Workflow: a button that runs a workflow in Datadog.",
+    "sankey": "Sankey: shows how users or packets flow, from RUM or network data.",
+    "servicemap": "Service map: shows services that call each other, from traces.",
+    "slo": "SLO: shows an objective's history, which Datadog keeps.",
+    "slo_list": "SLO list: shows objectives and their history, which Datadog keeps.",
+    "split_group": "Split graph: repeats one widget for every value of a tag.",
+    "topology_map": "Topology map: shows services or networks that talk to each other.",
+    "trace_service": "Service summary: shows a service's traces.",
+    "wildcard": "Wildcard: a Vega-Lite chart over Datadog's own data.",
+    "group": "",
+}
+"""Widget types whose data Datadog alone has -> what they would show."""

@@ -1,0 +1,223 @@
+"""Charts, scales, notes and layout, from values alone."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.preview import notes, svg
+from monitoring.preview.charts import fields, values
+from monitoring.preview.charts.shapes import Frame, Line, Marker, Row, Style
+from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.conditions import markers, painter
+from monitoring.preview.layout import COLUMNS, arrange
+from monitoring.preview.scales import format_value, time_label, value_ticks
+from monitoring.preview.theme import LIGHT
+from monitoring.preview.variables import Variable, put_in
+
+FRAME = Frame(400, 200, LIGHT, 0, 3600)
+NASTY = st.text(max_size=30) | st.sampled_from(
+    ["<script>alert(1)</script>", '"><img onerror=x>', "\x00\x1b&amp;", "\ud800"]
+)
+
+
+def as_xml(drawing):
+    return ET.fromstring(svg.document(drawing, 400, 200, "#fff"))
+
+
+def line(values, name="a", display="line"):
+    times = np.arange(len(values), dtype=np.int64) * 60
+    return Line(name, times, np.array(values, float), 60, "", Style(display=display))
+
+
+@given(NASTY, st.lists(st.floats(width=32) | st.none(), max_size=8))
+def test_no_name_and_no_value_breaks_a_picture(name, numbers):
+    rows = [Row(name, (value,)) for value in numbers]
+    given_values = [math.nan if value is None else value for value in numbers]
+    paint = painter([], LIGHT)
+    drawings = [
+        timeseries(FRAME, [line(given_values, name)]),
+        timeseries(FRAME, [line(given_values, name, "area"), line(given_values, name, "bars")]),
+        values.top_list(
+            FRAME, [row for row in rows if row.values[0] is None or math.isfinite(row.values[0])], paint
+        ),
+        values.query_value(FRAME, numbers[0] if numbers else None, "millisecond", paint, custom=name),
+        fields.heatmap(FRAME, [line(given_values, name)]),
+        fields.distribution(FRAME, np.array(given_values), ""),
+        notes.as_picture(FRAME, name),
+    ]
+    for drawing in drawings:
+        root = as_xml(drawing)
+        assert not [one for one in root.iter() if one.tag.endswith(("script", "img"))]
+
+
+def test_a_line_goes_through_its_points():
+    root = as_xml(timeseries(FRAME, [line([0, 10, 0])]))
+    path = next(one.get("d") for one in root.iter() if one.tag.endswith("path"))
+    points = [tuple(map(float, pair.split())) for pair in path[1:].split("L")]
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    assert points[1][1] < points[0][1] == points[2][1]  # upwards is a smaller y
+
+
+def test_a_gap_breaks_the_line():
+    root = as_xml(timeseries(FRAME, [line([1, 2, math.nan, 4, 5])]))
+    assert len([one for one in root.iter() if one.tag.endswith("path")]) == 2
+
+
+def test_bars_pile_up():
+    root = as_xml(timeseries(FRAME, [line([2], "a", "bars"), line([3], "b", "bars")]))
+    bars = [
+        one for one in root.iter() if one.tag.endswith("rect") and one.get("fill") in {"#3578d4", "#7d4fc4"}
+    ]
+    low, high = sorted((float(one.get("y")), float(one.get("height"))) for one in bars[:2])[::-1]
+    assert high[0] + high[1] == pytest.approx(low[0], abs=0.11)
+    assert high[1] == pytest.approx(low[1] * 1.5, abs=0.11)
+
+
+def test_markers_of_a_widget_become_lines_and_bands():
+    given_markers = [
+        {"value": "y > 5", "display_type": "error dashed"},
+        {"value": "2 < y < 4", "label": "fine"},
+        {"value": "?"},
+    ]
+    assert markers(given_markers) == [Marker(5, 5, "", "error dashed"), Marker(2, 4, "fine", "ok")]
+
+
+def test_the_first_condition_that_holds_paints():
+    paint = painter(
+        [
+            {"comparator": ">", "value": 9, "palette": "white_on_red"},
+            {"comparator": ">", "value": 1, "palette": "white_on_yellow"},
+        ],
+        LIGHT,
+    )
+    assert paint(10)[0] == "#c53030"
+    assert paint(5)[0] == "#b7791f"
+    assert paint(0) == (LIGHT.panel, LIGHT.ink)
+    assert paint(None) == (LIGHT.panel, LIGHT.ink)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (1234, "millisecond", "1.23 s"),
+        (90, "second", "1.5 min"),
+        (2_500_000, "nanosecond", "2.5 ms"),
+        (0, "millisecond", "0"),
+        (1536, "byte", "1.5 KiB"),
+        (0.123, "fraction", "12.3 %"),
+        (1_234_567, "", "1.23M"),
+        (0.004, "dollar", "$0.004"),
+        (-5, "", "-5"),
+        (None, "", "–"),
+        (math.inf, "", "–"),
+    ],
+)
+def test_values_are_shown_in_their_unit(value, unit, shown):
+    assert format_value(value, unit) == shown
+
+
+@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
+def test_ticks_enclose_the_values_and_are_few(one, other):
+    low, high = sorted((one, other))
+    ticks = value_ticks(low, high)
+    assert len(ticks) <= 12
+    span = max(high - low, 1e-9)
+    assert ticks[0] <= low + span * 1e-6 or high - low < 1e-6
+    assert ticks[-1] >= high - span * 1e-6 or high - low < 1e-6
+
+
+def test_a_time_label_is_no_finer_than_its_step():
+    assert time_label(1700000000, 3600) == "22:13"
+    assert time_label(1700006400, 86400) == "Nov 15"
+    assert time_label(1700000005, 5) == "22:13:25"
+
+
+VARIABLES = {
+    "env": Variable("env", "env", ("prod",)),
+    "fn": Variable("fn", "functionname", ("a", "b")),
+    "all": Variable("all", "service", ("*",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [
+        ("avg:m{$env}", "avg:m{env:prod}"),
+        ("avg:m{$env,$all}", "avg:m{env:prod,*}"),
+        ("avg:m{$fn}", "avg:m{functionname IN (a, b)}"),
+        ("avg:m{stage:$env.value}", "avg:m{stage:prod}"),
+        ("avg:m{stage:$all.value}", "avg:m{stage:*}"),
+        ("avg:m{$nobody}", "avg:m{$nobody}"),
+    ],
+)
+def test_template_variables_become_filters(query, filled):
+    assert put_in(query, VARIABLES) == filled
+
+
+def test_widgets_keep_their_columns_and_never_overlap():
+    widgets = [
+        {"definition": {"type": "note"}, "layout": {"x": x, "y": y, "width": 4, "height": 2}}
+        for x, y in ((0, 0), (4, 0), (8, 0), (0, 2), (2, 1))
+    ]
+    boxes = arrange({"layout_type": "ordered", "widgets": widgets}).boxes
+    for index, one in enumerate(boxes):
+        for other in boxes[index + 1 :]:
+            beside = one.x + one.width <= other.x or other.x + other.width <= one.x
+            above = one.y + one.height <= other.y or other.y + other.height <= one.y
+            assert beside or above
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["x", "y", "width", "height"]),
+            st.integers(-9, 99) | st.none() | st.text(max_size=2),
+        ),
+        max_size=6,
+    )
+)
+def test_any_layout_gives_boxes_inside_the_page(layouts):
+    widgets = [{"definition": {"type": "note"}, "layout": one} for one in layouts]
+    found = arrange({"layout_type": "ordered", "widgets": widgets})
+    assert len(found.boxes) == len(layouts)
+    assert all(
+        box.x >= 0 and box.x + box.width <= found.width and box.columns <= COLUMNS for box in found.boxes
+    )
+
+
+def test_a_group_is_as_high_as_what_is_in_it():
+    inner = [
+        {"definition": {"type": "note"}, "layout": {"x": 0, "y": 4 * i, "width": 12, "height": 4}}
+        for i in range(3)
+    ]
+    group = {
+        "definition": {"type": "group", "widgets": inner},
+        "layout": {"x": 0, "y": 0, "width": 12, "height": 1},
+    }
+    (box,) = arrange({"layout_type": "ordered", "widgets": [group]}).boxes
+    assert box.height >= max(one.y + one.height for one in box.inside)
+
+
+def test_a_note_is_markdown_and_never_html():
+    html = notes.as_html(
+        "# A\n<script>x</script> [a](javascript:alert(1)) [b](https://b.example)\n\n| a | b |\n| - | - |\n| 1 | 2 |"
+    )
+    assert "<h1>A</h1>" in html
+    assert "<script>" not in html
+    assert 'href="javascript' not in html
+    assert '<a href="https://b.example">b</a>' in html
+    assert "<td>2</td>" in html
+
+
+def test_text_is_cut_to_its_room():
+    assert svg.fitted("short", 500) == "short"
+    cut = svg.fitted("a very long name of a function", 80)
+    assert cut.endswith("…")
+    assert svg.width_of(cut) <= 80
+    assert all(svg.width_of(one) <= 90 for one in svg.wrapped("words and words " * 9, 90))
+    assert re.sub(r"\s+", " ", " ".join(svg.wrapped("a b c", 500))) == "a b c"

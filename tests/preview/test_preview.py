@@ -1,0 +1,179 @@
+"""Whole dashboards as pictures and pages."""
+
+import json
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+from shared_data import shared_data
+
+from monitoring.cli import main
+from monitoring.preview.job import Dashboard, data_of, draw, knowledge, load_monitors, sampled
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.page import dashboard_page
+from monitoring.preview.picture import prepared
+from monitoring.preview.sample import sample
+from monitoring.preview.widgets import PLACEHOLDERS, WIDGETS
+
+WINDOW = (1_772_323_200, 1_772_409_600)
+FAILED = "sum:aws.states.executions_failed{$env} by {statemachinearn}.as_count()"
+
+
+def widget(type_="timeseries", query=FAILED, **more):
+    return {"definition": {"type": type_, "requests": [{"q": query}], **more}}
+
+
+def dashboard(*widgets, **more):
+    variables = [{"name": "env", "prefix": "env", "defaults": ["prod"]}]
+    return {
+        "title": "T",
+        "layout_type": "ordered",
+        "template_variables": variables,
+        "widgets": list(widgets),
+        **more,
+    }
+
+
+def drawn(body, monitors=None):
+    picture = draw(Dashboard("t", body), sampled(body, WINDOW, monitors), WINDOW, monitors or Monitors())
+    ET.fromstring(picture)
+    return picture
+
+
+def status(*argv):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(one) for one in argv])
+    return int(stopped.value.code or 0)
+
+
+def test_every_dashboard_that_datadog_accepted_is_drawn_or_says_why():
+    rows = [json.loads(text) for text in shared_data("accepted_dashboards.jsonl").read_text().splitlines()]
+    bodies = [row["request"] for row in rows if row["request"] and "widgets" in row["request"]]
+    assert len(bodies) >= 100
+    types = set()
+    for body in bodies:
+        picture = drawn(body)
+        assert "There is no widget type" not in picture
+        page = dashboard_page(body, prepared(body, data_of(sampled(body, WINDOW), WINDOW)))
+        assert page.count("<section") >= len(body["widgets"])
+        types |= {one.get("definition", {}).get("type") for one in body["widgets"]}
+    assert types <= set(WIDGETS) | set(PLACEHOLDERS)
+
+
+def test_the_same_dashboard_gives_the_same_picture():
+    assert drawn(dashboard(widget())) == drawn(dashboard(widget()))
+
+
+def test_a_query_that_cannot_be_read_shows_its_caret_in_its_place():
+    picture = drawn(dashboard(widget(query="sum:aws.states.executions_failed{*}.as_cuont()"), widget()))
+    assert "as_cuont" in picture
+    assert "^^^" in picture
+    assert "Write .as_count()" in picture
+    assert picture.count("<path") or picture.count("<rect") > 20  # the good neighbour is drawn
+
+
+def test_a_widget_over_logs_says_that_they_are_no_metrics():
+    request = {
+        "queries": [{"data_source": "logs", "name": "a", "query": "x"}],
+        "formulas": [{"formula": "a"}],
+    }
+    assert "Asks for logs" in drawn(dashboard({"definition": {"type": "timeseries", "requests": [request]}}))
+
+
+def test_an_embedded_monitor_is_drawn_with_its_thresholds():
+    body = {
+        "name": "Failed",
+        "query": "sum(last_5m):sum:aws.states.executions_failed{*}.as_count() > 3",
+        "options": {"thresholds": {"critical": 3, "warning": 1}},
+    }
+    graph = {"definition": {"type": "alert_graph", "alert_id": "${monitor:failed}", "title": "F"}}
+    picture = drawn(dashboard(graph), Monitors({"failed": body}))
+    assert "critical 3" in picture
+    assert "warning 1" in picture
+    assert "not among this project" in drawn(dashboard(graph))
+
+
+def test_script_in_a_title_a_note_or_a_tag_is_only_text():
+    evil = "<script>alert(1)</script>"
+    body = dashboard(widget(title=evil), {"definition": {"type": "note", "content": evil}}, title=evil)
+    body["template_variables"].append({"name": "x", "prefix": "x", "defaults": [evil]})
+    page = dashboard_page(body, prepared(body, data_of(sampled(body, WINDOW), WINDOW)))
+    assert "<script>alert" not in page + drawn(body)
+
+
+def test_a_page_asks_for_nothing_from_elsewhere():
+    body = dashboard(widget(), {"definition": {"type": "image", "url": "https://elsewhere.example/x.png"}})
+    page = dashboard_page(body, prepared(body, data_of(sampled(body, WINDOW), WINDOW)))
+    assert "src=" not in page
+    assert "elsewhere.example" not in page
+
+
+def test_the_command_writes_pictures_and_pages(tmp_path, capsys):
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "overview.json").write_text(json.dumps(dashboard(widget())))
+    for kind, start in (("png", b"\x89PNG"), ("svg", b"<svg"), ("html", b"<!doctype html>")):
+        assert status("preview", "--dir", tmp_path, "--out", tmp_path / "out", "--format", kind) == 0
+        assert (tmp_path / "out" / f"overview.{kind}").read_bytes().startswith(start)
+    assert "wrote" in capsys.readouterr().out
+
+
+def test_old_and_new_stand_side_by_side(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(json.dumps(dashboard(widget(), title="Before it")))
+    new.write_text(json.dumps(dashboard(widget(), title="After it")))
+    assert status("preview", new, "--diff", old, "--format", "svg", "--out", tmp_path) == 0
+    picture = (tmp_path / "new.svg").read_text()
+    assert all(words in picture for words in ("Before it", "After it", ">before<", ">after<"))
+
+
+def test_a_dashboard_is_drawn_over_a_database(tmp_path):
+    from monitoring.store import Store
+
+    now = int(time.time()) // 60 * 60
+    body = dashboard(widget("query_value", "sum:aws.states.executions_failed{*}.as_count()"))
+    with Store.open(tmp_path / "d.duckdb") as store:
+        store.add_points(sample(body, now - 600, now, knowledge()))
+    (tmp_path / "d.json").write_text(json.dumps(body))
+    arguments = (
+        "preview",
+        tmp_path / "d.json",
+        "--data",
+        tmp_path / "d.duckdb",
+        "--out",
+        tmp_path,
+        "--format",
+        "svg",
+    )
+    assert status(*arguments, "--from", "-1h") == 0
+    assert "–" not in (tmp_path / "d.svg").read_text()
+    assert status(*arguments, "--from", "-9d", "--to", "-8d") == 0
+    assert "–" in (tmp_path / "d.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.json"], "cannot be read"),
+        (["bad.json"], "is no JSON"),
+        (["list.json"], "is no dashboard"),
+        (["ok.json", "--from", "yesterday"], "'yesterday' is no time"),
+        (["ok.json", "--from", "now", "--to", "-1h"], "ends (-1h) before it starts"),
+        (["ok.json", "--out", "list.json"], "is a file"),
+        (["ok.json", "--out", "list.json/x"], "cannot be written"),
+        ([], "there is no dashboard"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_with_status_2(tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "ok.json").write_text(json.dumps(dashboard(widget())))
+    assert status("preview", *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_monitors_that_cannot_be_read_do_not_stop_a_preview(tmp_path):
+    (tmp_path / "monitors").mkdir()
+    (tmp_path / "monitors" / "bad.json").write_text("{")
+    (tmp_path / "monitors" / "good.json").write_text('{"name": "g"}')
+    assert list(load_monitors(tmp_path).bodies) == ["good"]
