@@ -33,7 +33,9 @@ class Cursor:
 
     def skip(self) -> None:
         """Pass over space."""
-        if found := SPACE.match(self.text, self.position):
+        if self.text[self.position : self.position + 1].isspace() and (
+            found := SPACE.match(self.text, self.position)
+        ):
             self.position = found.end()
 
     @property
@@ -50,7 +52,8 @@ class Cursor:
         if not self.text.startswith(text, self.position):
             return False
         self.position += len(text)
-        self.skip()
+        if self.text[self.position : self.position + 1].isspace():
+            self.skip()
         return True
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
@@ -58,7 +61,8 @@ class Cursor:
         found = pattern.match(self.text, self.position)
         if found:
             self.position = found.end()
-            self.skip()
+            if self.text[self.position : self.position + 1].isspace():
+                self.skip()
         return found
 
     def expect(self, text: str, what: str) -> None:

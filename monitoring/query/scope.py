@@ -9,10 +9,9 @@ from monitoring.query.nodes import And, Everything, In, Not, Or, Scope, Tag, Var
 TAG = re.compile(r"[A-Za-z_*$][\w.\-/:*$@+%#~?]*|\d[\w.\-/:*$@+%#~?]*")
 VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
 VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
-AND, OR, NOT, IN = (
-    re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT", "IN")
-)
+AND, OR, NOT = (re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT"))
 KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
+_MEMBERSHIP = re.compile(rf"({KEY.pattern})\s+((?:NOT|not)\s+)?(?:IN|in)(?![\w.\-/:*$@])")
 
 _TERM = ("a tag (key:value)", "*", "a template variable ($env)", "(")
 _MIXED = "the symbols ! and , cannot be mixed with the words AND, OR, NOT and IN in one scope"
@@ -99,21 +98,18 @@ def _term(cursor: Cursor) -> Scope:
 def _membership(cursor: Cursor) -> In | None:
     """membership = key [NOT] IN "(" value ("," value)* ")" """
     start = cursor.position
-    key = cursor.match(KEY)
-    negated = key is not None and cursor.match(NOT) is not None
-    if key is None or cursor.match(IN) is None:
-        if key is not None and negated:
-            cursor.unexpected("the scope", ("IN (…)",))
-        cursor.position = start
+    found = cursor.match(_MEMBERSHIP)
+    if found is None:
         return None
+    key, negated = found.group(1), found.group(2) is not None
     if not cursor.take("("):
-        cursor.unexpected("the list after IN", ("'('",), f"{key.group()} IN (a, b)")
+        cursor.unexpected("the list after IN", ("'('",), f"{key} IN (a, b)")
     values = [_value(cursor)]
     while cursor.take(","):
         values.append(_value(cursor))
     if not cursor.take(")"):
         _unexpected(cursor, ("','", "')'"))
-    return In(key.group(), tuple(values), negated, start=start, end=cursor.last())
+    return In(key, tuple(values), negated, start=start, end=cursor.last())
 
 
 def _value(cursor: Cursor) -> str:

@@ -1,7 +1,9 @@
 """The points that Datadog's documentation leaves open: each a named choice with a default."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
+
+from monitoring.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,25 @@ class Switches:
 
 
 DEFAULT = Switches()
+
+
+def choices(name: str, text: str) -> Any:
+    """The value that a text means for a switch.
+
+    Raises:
+        InputError: the switch cannot have it.
+    """
+    kind = get_type_hints(Switches)[name]
+    words = get_args(kind)
+    if kind is bool and text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if (kind is int or int in words) and text.isdigit() and int(text):
+        return int(text)
+    if text in words:
+        return text
+    if type(None) in words and text.lower() == "none":
+        return None
+    allowed = (
+        "true or false" if kind is bool else "a whole number" if int in (kind, *words) else " or ".join(words)
+    )
+    raise InputError(f"the switch {name} is {allowed}, not '{text}'", where="--switch")

@@ -1,0 +1,241 @@
+"""`stepscope query`: evaluates a query over a data file or the embedded database."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitoring.errors import InputError
+
+if TYPE_CHECKING:
+    from monitoring.query import Answer, Source
+
+_AGO = re.compile(r"-(\d+(?:\.\d+)?)(s|m|h|d|w)\Z")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_COLUMNS = 5
+"""The most lines that share one table; more have a block each."""
+
+
+@click.command("query")
+@click.argument("query")
+@click.option(
+    "--data", required=True, metavar="FILE", help="A v1 series body, JSON lines, CSV, Parquet, or a database."
+)
+@click.option(
+    "--from", "start", metavar="T", help="Epoch seconds, ISO 8601, or -1h. Default: the first point."
+)
+@click.option("--to", "end", metavar="T", help="Likewise; `now` too. Default: the last point.")
+@click.option("--interval", type=click.IntRange(min=1), metavar="S", help="Seconds of a bucket.")
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="What $NAME stands for.")
+@click.option("--let", "queries", multiple=True, metavar="NAME=QUERY", help="A query that a formula names.")
+@click.option(
+    "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open point: docs/query.md."
+)
+@click.option("--json", "as_json", is_flag=True, help="The shape of /api/v1/query.")
+@click.option("--plot/--no-plot", default=None, help="A plot of each line (on a terminal by default).")
+def command(
+    query: str,
+    data: str,
+    start: str | None,
+    end: str | None,
+    interval: int | None,
+    variables: tuple[str, ...],
+    queries: tuple[str, ...],
+    switches: tuple[str, ...],
+    as_json: bool,
+    plot: bool | None,
+) -> int:
+    """Evaluate QUERY over the points of a file.
+
+    \b
+    stepscope query 'sum:slides.identified{*} by {talk}.as_count()' --data points.json --from -1h --to now
+    """
+    from monitoring.query import body, evaluate, parse
+
+    node = parse(query)
+    with ExitStack() as stack:
+        source, problems, span, metrics = _source(data, stack)
+        begin = moment(start, "--from") if start else span()[0]
+        finish = moment(end, "--to") if end else max(span()[1], begin + 1)
+        answers = evaluate(
+            node if "\n" in query else query,
+            source,
+            begin,
+            finish,
+            interval,
+            switches=_switches(switches),
+            queries=_pairs(queries, "--let"),
+            variables=_pairs(variables, "--var"),
+        )
+        missing = [] if answers else _missing(node, metrics())
+    for hint in missing:
+        click.echo(f"stepscope: {hint}", err=True)
+    for problem in problems[:20]:
+        click.echo(f"stepscope: {problem}", err=True)
+    if len(problems) > 20:
+        click.echo(f"stepscope: and {len(problems) - 20} more that cannot be used", err=True)
+    if as_json:
+        click.echo(json.dumps(body(query, begin, finish, answers)))
+    else:
+        drawn = sys.stdout.isatty() if plot is None else plot
+        _print(answers, begin, finish, drawn)
+    return 1 if problems else 0
+
+
+_Data = tuple["Source", list[InputError], Callable[[], tuple[float, float]], Callable[[], list[str]]]
+
+
+def _source(data: str, stack: ExitStack) -> "_Data":
+    """The points, what of them cannot be used, and how to learn their times and metrics."""
+    from monitoring.datafile import is_database, load, span_of
+
+    if not is_database(data):
+        from monitoring.query import SeriesSource
+
+        loaded = load(data)
+        names = sorted({each.metric for each in loaded.series})
+        return SeriesSource(loaded.series), loaded.problems, lambda: span_of(loaded.series), lambda: names
+    from monitoring.store import Store
+    from monitoring.store_query import StoreSource
+
+    store = stack.enter_context(Store.open(data, read_only=True))
+
+    def span() -> tuple[float, float]:
+        with store.reading() as cursor:
+            first, last = cursor.execute(
+                "SELECT min(time), max(time)"
+                " FROM (SELECT time FROM points UNION ALL SELECT time FROM samples)"
+            ).fetchall()[0]
+        if first is None:
+            raise InputError("the database holds no points", where=data)
+        return first, last
+
+    return StoreSource(store), [], span, lambda: [each.name for each in store.metrics()]
+
+
+def _missing(node: Any, known: Sequence[str]) -> list[str]:
+    """What to say of metrics that the data does not have."""
+    from monitoring.query import Metric, walk
+    from monitoring.query.errors import nearest
+
+    hints = []
+    for each in walk(node):
+        if isinstance(each, Metric) and each.name not in known:
+            near = nearest(each.name, known)
+            there = f"did you mean {near}?" if near else f"it has {', '.join(known[:8])}"
+            hints.append(f"the data has no metric {each.name}: {there}")
+    return hints
+
+
+def moment(text: str, option: str, clock: Callable[[], float] = time.time) -> float:
+    """A time as seconds since the epoch: epoch seconds, ISO 8601 (UTC where it names no zone), `-1h`, `now`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    from monitoring.datafile import seconds
+
+    written = text.strip()
+    if written == "now":
+        return clock()
+    if ago := _AGO.match(written):
+        return clock() - float(ago.group(1)) * _UNITS[ago.group(2)]
+    found = seconds(written)
+    if found is None:
+        raise InputError(
+            f"'{text}' is no time",
+            where=option,
+            hint="Write epoch seconds, 2026-11-23T07:00:00Z, -1h or now.",
+        )
+    return found
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """NAME=VALUE, as a dictionary; a leading $ of the name is let go."""
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise InputError(f"'{text}' is no NAME=VALUE", where=option)
+        pairs[name.removeprefix("$")] = value
+    return pairs
+
+
+def _switches(texts: Sequence[str]) -> Any:
+    from dataclasses import fields, replace
+
+    from monitoring.query import Switches
+    from monitoring.query.errors import nearest
+    from monitoring.query.switches import choices
+
+    switches, known = Switches(), [each.name for each in fields(Switches)]
+    for name, value in _pairs(texts, "--switch").items():
+        if name not in known:
+            near = nearest(name, known)
+            raise InputError(
+                f"there is no switch '{name}'", where="--switch", hint=near and f"Did you mean {near}?"
+            )
+        switches = replace(switches, **{name: choices(name, value)})
+    return switches
+
+
+# --- for people
+
+
+def _print(answers: "Sequence[Answer]", start: float, end: float, plot: bool) -> None:
+    if not answers:
+        click.echo(f"no points between {_clock(start)} and {_clock(end)}")
+        return
+    for answer in answers if plot or len(answers) > _COLUMNS else ():
+        _heading(answer)
+        if plot:
+            _plot(answer)
+        if len(answers) > _COLUMNS:
+            _table([answer])
+    if len(answers) <= _COLUMNS:
+        _table(answers)
+
+
+def _heading(answer: "Answer") -> None:
+    click.echo(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)")
+
+
+def _plot(answer: "Answer") -> None:
+    from monitoring.plot import chart
+
+    times, values = answer.times.tolist(), answer.values.tolist()
+    gaps = sorted(after - before for before, after in pairwise(times))
+    usual = gaps[len(gaps) // 2] if gaps else answer.interval
+    drawn: list[tuple[float, float]] = []
+    for time_, value in zip(times, values, strict=True):
+        if drawn and time_ - drawn[-1][0] > 3 * usual:
+            drawn.append((drawn[-1][0] + usual, float("nan")))
+        drawn.append((time_, value))
+    rows = chart([time_ for time_, _ in drawn], [value for _, value in drawn])
+    click.echo("\n".join(f"  {row}" for row in rows) + "\n")
+
+
+def _table(answers: "Sequence[Answer]") -> None:
+    """One row a time, one column a line; a dash where there is no value."""
+    names = [",".join(answer.tag_set) or answer.metric for answer in answers]
+    columns = [dict(zip(answer.times.tolist(), answer.values.tolist(), strict=True)) for answer in answers]
+    widths = [max(len(name), 12) for name in names]
+    click.echo(
+        f"{'time (UTC)':19}  "
+        + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    )
+    for moment_ in sorted(set().union(*columns)):
+        cells = [f"{column[moment_]:.6g}" if moment_ in column else "-" for column in columns]
+        padded = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        click.echo(f"{_clock(moment_)}  {padded}")
+
+
+def _clock(moment_: float) -> str:
+    return datetime.fromtimestamp(moment_, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,240 @@
+"""`stepscope query` answers from files of every form, and says what it could not use."""
+
+import json
+
+import duckdb
+import pytest
+from query_cases import START
+
+from monitoring.cli import main
+from monitoring.cli.query import moment
+from monitoring.datafile import load
+from monitoring.errors import InputError
+
+V1 = {
+    "series": [
+        {
+            "metric": "slides",
+            "type": "count",
+            "interval": 60,
+            "tags": ["Talk:A"],
+            "host": "h",
+            "points": [[START, 1], [START + 60.4, 4]],
+        },
+        {"metric": "slides", "type": "count", "tags": ["talk:b"], "points": [[START, 3]]},
+    ]
+}
+V2 = {
+    "series": [
+        {
+            "metric": "m",
+            "type": 3,
+            "resources": [{"type": "host", "name": "h"}],
+            "points": [{"timestamp": START, "value": 2}],
+        }
+    ]
+}
+DISTRIBUTION = {"series": [{"metric": "d", "points": [[START, [1, 1, 2]]]}]}
+ROWS = (
+    'metric,timestamp,value,type,tags,host\nm,{0},1.5,gauge,"env:prod,az:a",h1\nm,{1},3,gauge,env:prod,h1\n'
+)
+
+
+def run(capsys, *argv):
+    with pytest.raises(SystemExit) as ended:
+        main(["query", *argv])
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err
+
+
+@pytest.fixture
+def data(tmp_path):
+    file = tmp_path / "points.json"
+    file.write_text(json.dumps(V1))
+    return str(file)
+
+
+def test_the_answer_is_a_table_for_people(capsys, data):
+    status, out, err = run(capsys, "sum:slides{*} by {talk}.as_count()", "--data", data, "--interval", "60")
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "time (UTC)                 talk:a        talk:b",
+        "2023-11-14 22:20:00             1             3",
+        "2023-11-14 22:21:00             4             -",
+    ]
+
+
+def test_the_answer_is_that_of_the_api_for_scripts(capsys, data):
+    status, out, _ = run(
+        capsys,
+        "sum:slides{talk:a}",
+        "--data",
+        data,
+        "--from",
+        str(START),
+        "--to",
+        str(START + 3600),
+        "--json",
+    )
+    answer = json.loads(out)
+    assert status == 0
+    assert (answer["status"], answer["from_date"], answer["group_by"]) == ("ok", START * 1000, [])
+    assert answer["series"][0]["pointlist"] == [[START * 1000, 1], [(START + 60) * 1000, 4]]
+    assert answer["series"][0]["interval"] == 20
+
+
+def test_a_plot_is_drawn_when_it_is_asked_for(capsys, data):
+    _, out, _ = run(capsys, "sum:slides{*}", "--data", data, "--plot")
+    assert "└───" in out
+    _, out, _ = run(capsys, "sum:slides{*}", "--data", data)
+    assert "└───" not in out
+
+
+def test_a_formula_names_its_queries_and_variables(capsys, data):
+    argv = ["a / b", "--let", "a=sum:slides{$talk}.as_count()", "--let", "b=sum:slides{*}.as_count()"]
+    status, out, _ = run(capsys, *argv, "--var", "talk=talk:a", "--data", data, "--interval", "60")
+    assert status == 0
+    assert out.splitlines()[1].split()[-1] == "0.25"
+
+
+def test_an_open_point_can_be_decided(capsys, data):
+    argv = ["avg:slides{talk:a}", "--data", data, "--interval", "300"]
+    assert run(capsys, *argv)[1].split()[-1] == "2.5"
+    assert run(capsys, *argv, "--switch", "count_rollup=sum")[1].split()[-1] == "5"
+
+
+REFUSED = [
+    (["avg:slides{*"], "the scope ends too early"),
+    (["anomalies(sum:slides{*}, 'basic', 2)"], "anomalies cannot be evaluated offline"),
+    (["sum:slides{*}", "--from", "yesterday"], "'yesterday' is no time"),
+    (["sum:slides{*}", "--from", "20", "--to", "10"], "the window ends before it starts"),
+    (["sum:slides{*}", "--switch", "joins=equal"], "Did you mean join?"),
+    (["sum:slides{*}", "--switch", "join=any"], "the switch join is equal or shared"),
+    (["sum:slides{*}", "--let", "a"], "'a' is no NAME=VALUE"),
+    (["sum:slides{$env}"], "--var env=*"),
+    (["a"], "no query is named 'a'"),
+]
+
+
+@pytest.mark.parametrize(("argv", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_cannot_be_answered_ends_with_status_2_and_says_why(capsys, data, argv, message):
+    status, out, err = run(capsys, *argv, "--data", data)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_a_metric_that_the_data_lacks_is_named_with_its_nearest(capsys, data):
+    status, out, err = run(capsys, "avg:slide{*}", "--data", data)
+    assert (status, out) == (0, "no points between 2023-11-14 22:20:00 and 2023-11-14 22:21:00\n")
+    assert "the data has no metric slide: did you mean slides?" in err
+
+
+def test_a_bad_line_costs_no_good_one_and_status_1(capsys, tmp_path):
+    file = tmp_path / "points.jsonl"
+    good = json.dumps({"metric": "m", "timestamp": START, "value": 2, "tags": "a:b"})
+    file.write_text(f"{good}\nnot json\n\n{json.dumps({'metric': 'm', 'timestamp': 'x', 'value': 1})}\n")
+    status, out, err = run(capsys, "avg:m{a:b}", "--data", str(file))
+    assert status == 1
+    assert out.splitlines()[1].split()[-1] == "2"
+    assert f"{file}:2:1: this line is no JSON" in err
+    assert f"{file}:4: 'x' is no time" in err
+
+
+def write(folder, name, text):
+    file = folder / name
+    if name.endswith(".parquet"):
+        duckdb.sql(
+            f"COPY (SELECT 'm' AS metric, epoch_ms({START}000::BIGINT) AS time, 1.5 AS value,"
+            " ['Env:prod'] AS tags)"
+            f" TO '{file}' (FORMAT parquet)"
+        )
+    else:
+        file.write_text(text)
+    return file
+
+
+FILES = [
+    (
+        "v1.json",
+        json.dumps(V1),
+        [("slides", ("talk:a",), "count", "h", 60, [1, 4]), ("slides", ("talk:b",), "count", "", None, [3])],
+    ),
+    ("v2.json", json.dumps(V2), [("m", (), "gauge", "h", None, [2])]),
+    ("d.json", json.dumps(DISTRIBUTION), [("d", (), "distribution", "", None, [1, 1, 2])]),
+    ("list.json", json.dumps(V1["series"][1:]), [("slides", ("talk:b",), "count", "", None, [3])]),
+    (
+        "bodies.jsonl",
+        json.dumps(V2) + "\n" + json.dumps(DISTRIBUTION),
+        [("d", (), "distribution", "", None, [1, 1, 2]), ("m", (), "gauge", "h", None, [2])],
+    ),
+    (
+        "rows.csv",
+        ROWS.format(START, "2023-11-14T22:21:00Z"),
+        [
+            ("m", ("az:a", "env:prod"), "gauge", "h1", None, [1.5]),
+            ("m", ("env:prod",), "gauge", "h1", None, [3]),
+        ],
+    ),
+    (
+        "ms.csv",
+        f"metric,time,value\nm,{START}000,1\nm,{START}900,2\n",
+        [("m", (), "gauge", "", None, [1, 2])],
+    ),
+    ("rows.parquet", "", [("m", ("env:prod",), "gauge", "", None, [1.5])]),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "wanted"), FILES, ids=[name for name, _, _ in FILES])
+def test_series_are_read_from_every_form_of_file(tmp_path, name, text, wanted):
+    loaded = load(write(tmp_path, name, text))
+    found = [
+        (each.metric, each.tags, each.type, each.host, each.interval, each.values.tolist())
+        for each in loaded.series
+    ]
+    assert found == wanted
+    assert loaded.problems == []
+    assert int(loaded.series[0].times[0]) == START
+
+
+def test_a_later_point_of_one_second_replaces_the_earlier(tmp_path):
+    file = tmp_path / "m.csv"
+    file.write_text(f"metric,time,value\nm,{START},1\nm,{START + 60},5\nm,{START},2\n")
+    assert load(file).series[0].values.tolist() == [2, 5]
+
+
+UNREADABLE = [
+    ("m.json", '{"series": [', "this is no JSON"),
+    ("m.json", "", "this is no JSON"),
+    ("m.json", "{}", "the metric has no name"),
+    ("m.csv", "a,b\n1,2\n", "there is no column for metric and time and value (found: a, b)"),
+    ("m.parquet", "not parquet", "the file cannot be read"),
+    ("m.json", '{"metric": "m", "type": "guage", "points": [[1, 2]]}', "'guage' is no type of a metric"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"), UNREADABLE, ids=[message for _, _, message in UNREADABLE]
+)
+def test_a_file_without_any_point_is_refused(tmp_path, name, text, message):
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(InputError) as refused:
+        load(file)
+    assert message in str(refused.value)
+
+
+TIMES = [
+    ("1700000400", START),
+    ("1700000400000", START),
+    ("2023-11-14T22:20:00Z", START),
+    ("2023-11-14T22:20:00", START),
+    ("2023-11-14T23:20:00+01:00", START),
+    ("now", 5000),
+    ("-1h", 1400),
+    ("-1.5m", 4910),
+]
+
+
+@pytest.mark.parametrize(("text", "seconds"), TIMES, ids=[text for text, _ in TIMES])
+def test_a_time_is_written_in_several_ways(text, seconds):
+    assert moment(text, "--from", lambda: 5000) == seconds
