@@ -16,6 +16,7 @@ Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""
 
 _BOARD = re.compile(r"/dashboard/\$\{dashboard:(?P<key>[\w.-]+)\}[^\s)\"'\]]*")
+_HANDLE = re.compile(r"(?<![\w.])@[\w{$]|\$\{var:[^}|]*\}")
 _FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
 
 
@@ -45,6 +46,8 @@ class FileFacts:
     references: tuple[Mention, ...]
     links: tuple[Mention, ...]
     variables: frozenset[str]
+    silent: Mark | None = None
+    """Where the message of a monitor stands that names no handle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,18 @@ def facts_of(subject: Subject, path: str) -> FileFacts:
         references=tuple(_references(subject, path)) if with_references else (),
         links=tuple(_links(subject, path)) if with_references else (),
         variables=frozenset(variables),
+        silent=_silent(subject),
     )
+
+
+def _silent(subject: Subject) -> Mark | None:
+    """A `${var:…}` without a default may hold a handle."""
+    if subject.resource.kind != "monitor":
+        return None
+    message = subject.body.get("message")
+    if isinstance(message, str) and _HANDLE.search(message):
+        return None
+    return _mark_of(subject.document, ("message",) if "message" in subject.body else ())
 
 
 def _mark_of(document: Document, pointer: Pointer) -> Mark:

@@ -1,22 +1,22 @@
 """missing-handle: a monitor whose message reaches nobody."""
 
-import re
 from collections.abc import Iterator
 
-from monitoring.resources.lint.model import Problem, Rule, Subject
+from monitoring.resources.lint.model import Rule
+from monitoring.resources.lint.project import Project, ProjectProblem
 
 RULE = Rule("missing-handle", "warning", "The message names no @handle, so nobody is told.", ("monitor",))
 
-HANDLE = re.compile(r"(?<![\w.])@[\w{$]")
 
-
-def check(subject: Subject) -> Iterator[Problem]:
-    """A message without a handle; a `${var:…}` without a default may hold one."""
-    message = subject.body.get("message")
-    text = message if isinstance(message, str) else ""
-    if HANDLE.search(text) or re.search(r"\$\{var:[^}|]*\}", text):
-        return
-    place = ("message",) if "message" in subject.body else ()
-    yield Problem(
-        place, "the message names nobody. Add a handle, such as @slack-oncall or ${var:notify|@oncall}"
-    )
+def check_all(project: Project) -> Iterator[ProjectProblem]:
+    """Each monitor without a handle, but for parts of composites: they may leave the word to the whole."""
+    parts = {
+        mention.key
+        for file in project.files
+        for mention in file.references
+        if mention.in_query and mention.kind == "monitor"
+    }
+    for file in project.files:
+        if file.silent is not None and file.key not in parts:
+            text = "the message names nobody. Add a handle, such as @slack-oncall or ${var:notify|@oncall}"
+            yield ProjectProblem(file.path, file.silent, text)
