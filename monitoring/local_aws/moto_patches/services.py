@@ -10,6 +10,14 @@ INVALIDATION_SECONDS = 10.0
 """State machine time until a CloudFront invalidation is completed."""
 
 
+def _validate_source(original: Any, _: Host) -> Any:
+    def validate(source: dict[str, Any]) -> None:
+        if source.get("type") != "NO_SOURCE":
+            original(source)
+
+    return validate
+
+
 def _start_build(original: Any, host: Host) -> Any:
     def start_build(self: Any) -> Any:
         answer = original(self)
@@ -56,6 +64,12 @@ def _invalidation_get(original: Any, host: Host) -> Any:
 
 
 PATCHES = (
+    Patch(
+        "moto.codebuild.responses:_validate_required_params_source",
+        "moto wants a location of a project that has no source",
+        _validate_source,
+        ("source",),
+    ),
     Patch(
         "moto.codebuild.responses:CodeBuildResponse.start_build",
         "moto runs no build, and drops environmentVariablesOverride and buildspecOverride",
