@@ -6,31 +6,27 @@ import os
 import shutil
 import sys
 import threading
-import time
-import zipfile
-from collections.abc import Iterator, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
-from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
-from monitoring.local_aws.deploying import check_handler, definition_text
+from monitoring.local_aws.checks import check_function, check_handler, definition_text
+from monitoring.local_aws.deliveries import Deliveries
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.functions import Functions
-from monitoring.local_aws.invocation import FunctionSettings, Invocation
-from monitoring.local_aws.moto_backends import ACCOUNT, events_backends, lambda_backend, logs_backends
+from monitoring.local_aws.host import MotoHost
+from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.server import Server
-from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM, status_change_event
+from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
 from monitoring.telemetry import LogEvent
 
 _CREDENTIALS = {
@@ -38,6 +34,7 @@ _CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_SESSION_TOKEN": "local",
 }
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 _END_SECONDS = 5.0
 """How long closing waits for executions that were told to stop."""
 
@@ -51,8 +48,7 @@ class LocalAws:
     Args:
         home: a folder it may write to; unpacked code, builds and the workers' temporary files lie there.
         speed: how much faster than the wall clock state machine time passes while nothing works: Wait, Retry
-            and TimeoutSeconds, builds' and invalidations' delays. A Lambda function's own timeout is real
-            time.
+            and TimeoutSeconds, builds' and invalidations' delays. A function's own timeout is real time.
         work_speed: the same while a handler works; 1 means that TimeoutSeconds of a task is real time.
         region: the only region.
         port: where it listens; 0 takes any that is free.
@@ -76,21 +72,13 @@ class LocalAws:
         if speed <= 0 or work_speed <= 0:
             raise InputError(f"speed is {speed}, work_speed {work_speed}", hint="give numbers above 0")
         self.home = Path(home).absolute()
-        self.speed = speed
-        self.work_speed = work_speed
         self.region = region
-        self.endpoint_url = ""
         self._port = port
         self._max_workers = max_workers
+        self._host = MotoHost(self.home, region, speed=speed, work_speed=work_speed)
         self._exit = contextlib.ExitStack()
         self._clients: dict[str, Any] = {}
         self._client_lock = threading.Lock()
-        self._code: dict[str, tuple[Path, str]] = {}
-        self._events: list[LogEvent] = []
-        self._events_lock = threading.Lock()
-        self._changed = threading.Condition()
-        self._statuses: dict[str, str] = {}
-        self._activity = Activity()
 
     def __enter__(self) -> Self:
         try:
@@ -109,6 +97,21 @@ class LocalAws:
         """Ends every execution, worker, build, thread and socket; harmless when done twice."""
         self._exit.close()
 
+    @property
+    def endpoint_url(self) -> str:
+        """Where it answers; what the SDKs take from AWS_ENDPOINT_URL."""
+        return self._host.endpoint_url
+
+    @property
+    def functions(self) -> Functions:
+        """The worker processes."""
+        return self._host.functions
+
+    @property
+    def builds(self) -> Builds:
+        """CodeBuild's builds."""
+        return self._host.builds
+
     # -- starting and ending
 
     def _start(self) -> None:
@@ -120,25 +123,17 @@ class LocalAws:
         self._exit.callback(_running.release)
         _make_home(self.home)
         self._exit.enter_context(moto_backends.settings())
-        self._exit.enter_context(applied(PATCHES, self))
+        self._exit.enter_context(applied(PATCHES, self._host))
         moto_backends.reset()
         self._exit.callback(moto_backends.reset)
         server = Server(self._port)
         self._exit.callback(server.close)
-        self.endpoint_url = server.url
         self._exit.callback(self._close_clients)
-        environment = self._worker_environment()
-        self.functions = Functions(self._put_lines, environment, self._max_workers)
-        self._async = AsyncInvoker(self._invoke_for_async, self._activity, ACCOUNT, self.speed)
-        self.builds = Builds(self.home / "builds", environment, self.client, self._put_lines, self.speed)
-        # At the end from the last to the first: no new work, then the workers, so that what waits returns.
         self._exit.callback(moto_backends.join_executions, _END_SECONDS)
-        self._exit.callback(self._async.close)
-        self._exit.callback(self.functions.close)
-        self._exit.callback(self.builds.close)
-        self._exit.callback(moto_backends.stop_executions)
+        self._host.begin(server.url, self._worker_environment(server.url), self._max_workers, self.client)
+        self._exit.callback(self._host.close)
 
-    def _worker_environment(self) -> dict[str, str]:
+    def _worker_environment(self, endpoint_url: str) -> dict[str, str]:
         temporary = self.home / "tmp"
         temporary.mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
@@ -150,14 +145,15 @@ class LocalAws:
             "TMPDIR": str(temporary),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "*",
         }
 
     def _close_clients(self) -> None:
-        for client in self._clients.values():
-            client.close()
+        with self._client_lock:
+            for client in self._clients.values():
+                client.close()
 
     # -- clients and deployment
 
@@ -203,30 +199,24 @@ class LocalAws:
                 invocation.
 
         Raises:
-            InputError: there is no such handler, or AWS refuses the settings.
+            InputError: there is no such handler, or Lambda has no such settings.
         """
         folder = Path(code).absolute() if code is not None else Path(__file__).parents[2]
-        if log_format not in {"Text", "JSON"}:
-            raise InputError(f"log format {log_format!r} is not one of Lambda's", hint="use Text or JSON")
+        check_function(name, timeout, memory, log_format)
         if check:
             check_handler(handler, folder)
-        self._code[name] = (folder, log_format)
+        self._host.code[name] = (folder, log_format)
         settings = {
             "FunctionName": name,
-            "Role": self._role(),
+            "Role": _ROLE,
             "Handler": handler,
             "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
             "Timeout": timeout,
             "MemorySize": memory,
             "Environment": {"Variables": dict(environment or {})},
         }
-        lambda_ = self.client("lambda")
-        with _refused(f"function {name}"):
-            with contextlib.suppress(lambda_.exceptions.ResourceNotFoundException):
-                lambda_.delete_function(FunctionName=name)
-            arn: str = lambda_.create_function(**settings, Code={"ZipFile": _empty_zip()})["FunctionArn"]
         self.create_log_group(f"/aws/lambda/{name}")
-        return arn
+        return moto_backends.put_function(self.region, settings)
 
     def deploy_state_machine(
         self,
@@ -251,30 +241,22 @@ class LocalAws:
         Raises:
             InputError: the definition is not valid; says where.
         """
-        arns = {each: self.function_arn(each) for each in self._code}
+        arns = {each: self.function_arn(each) for each in self._host.code}
         text = definition_text(definition, {**arns, **(substitutions or {})})
         group = self.state_machine_log_group(name)
-        self.create_log_group(group)
-        self._validate_delivery(group)
+        if self.create_log_group(group):
+            self._host.put_lines(group, VALIDATION_STREAM, [Line(VALIDATION_MESSAGE)])
         arn = f"arn:aws:logs:{self.region}:{ACCOUNT}:log-group:{group}:*"
         logging = {
             "level": level,
             "includeExecutionData": include_execution_data,
             "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}],
         }
-        states, machine = self.client("stepfunctions"), self.state_machine_arn(name)
-        with _refused(f"state machine {name}"):
-            try:
-                states.describe_state_machine(stateMachineArn=machine)
-            except states.exceptions.StateMachineDoesNotExist:
-                machine = states.create_state_machine(
-                    name=name, definition=text, roleArn=self._role(), loggingConfiguration=logging, type=type
-                )["stateMachineArn"]
-            else:
-                states.update_state_machine(
-                    stateMachineArn=machine, definition=text, loggingConfiguration=logging
-                )
-        return str(machine)
+        with moto_backends.refused(f"state machine {name}"):
+            machine = self.state_machine_arn(name)
+            return moto_backends.put_state_machine(
+                self.region, machine, definition=text, role=_ROLE, logging=logging, kind=type
+            )
 
     def function_arn(self, name: str) -> str:
         """The ARN that a function of this name has."""
@@ -288,18 +270,16 @@ class LocalAws:
         """Where a state machine logs."""
         return f"/aws/vendedlogs/states/{name}-Logs"
 
-    def create_log_group(self, name: str) -> None:
-        """Creates a log group unless it exists."""
-        logs = self.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
-            logs.create_log_group(logGroupName=name)
+    def create_log_group(self, name: str) -> bool:
+        """Creates a log group unless it exists; whether it is new."""
+        return moto_backends.create_log_group(self.region, name)
 
     def subscribe(self, log_group: str, function_name: str, pattern: str = "", *, own: bool = False) -> None:
         """Sends the events of a log group that match a filter pattern to a function, from now on.
 
         Raises:
-            InputError: the pattern is not understood, or the function would get its own lines without end
-                (`own=True` allows it).
+            InputError: the pattern is not understood, there is no such function, or the function would get
+                its own lines without end (`own=True` allows it).
         """
         if log_group == f"/aws/lambda/{function_name}" and not own:
             raise InputError(
@@ -309,12 +289,9 @@ class LocalAws:
             )
         compile_pattern(pattern)
         self.create_log_group(log_group)
-        with _refused(f"subscription of {log_group}"):
-            self.client("logs").put_subscription_filter(
-                logGroupName=log_group,
-                filterName=f"to-{function_name}",
-                filterPattern=pattern,
-                destinationArn=self.function_arn(function_name),
+        with moto_backends.refused(f"subscription of {log_group}"):
+            moto_backends.put_subscription(
+                self.region, log_group, f"to-{function_name}", pattern, self.function_arn(function_name)
             )
 
     def notify_status_changes(self, function_name: str, state_machine: str | None = None) -> None:
@@ -331,23 +308,7 @@ class LocalAws:
         if state_machine is not None:
             pattern["detail"] = {"stateMachineArn": [self.state_machine_arn(state_machine)]}
         rule = f"{state_machine or 'all'}-status-to-{function_name}"[:64]
-        events = self.client("events")
-        events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": self.function_arn(function_name)}])
-
-    def _role(self) -> str:
-        iam, name = self.client("iam"), "local"
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-        return f"arn:aws:iam::{ACCOUNT}:role/{name}"
-
-    def _validate_delivery(self, group: str) -> None:
-        """What Step Functions writes to a log group when it is made the destination."""
-        logs = self.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
-            logs.create_log_stream(logGroupName=group, logStreamName=VALIDATION_STREAM)
-            event = {"timestamp": int(time.time() * 1000), "message": VALIDATION_MESSAGE}
-            logs.put_log_events(logGroupName=group, logStreamName=VALIDATION_STREAM, logEvents=[event])
+        moto_backends.put_rule(self.region, rule, json.dumps(pattern), self.function_arn(function_name))
 
     # -- running
 
@@ -356,28 +317,26 @@ class LocalAws:
 
         Raises:
             InvocationError: the function failed; `.payload` is what Lambda answered.
+            InputError: there is no such function.
         """
-        answer = self.client("lambda").invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
-        payload = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer:
+        with moto_backends.refused(f"invocation of {function_name}"):
+            function = moto_backends.function(self.region, function_name)
+        done = self._host.invoke_function(function, json.dumps(event).encode())
+        payload = json.loads(done.payload or b"null")
+        if done.function_error:
             raise InvocationError(function_name, payload)
         return payload
 
-    def start(self, state_machine: str, input: Any = None, *, name: str | None = None) -> str:  # noqa: A002  AWS's word
-        """Starts an execution and gives its ARN.
+    def start(self, state_machine: str, input: Any = None, *, name: str | None = None) -> str:  # noqa: A002
+        """Starts an execution of a state machine (name or ARN) and gives the execution's ARN.
 
         Raises:
             InputError: there is no such state machine, or an execution of this name exists.
         """
         arn = state_machine if state_machine.startswith("arn:") else self.state_machine_arn(state_machine)
-        named = {} if name is None else {"name": name}
         text = json.dumps({} if input is None else input)
-        with _refused(f"execution of {state_machine}"):
-            return str(
-                self.client("stepfunctions").start_execution(stateMachineArn=arn, input=text, **named)[
-                    "executionArn"
-                ]
-            )
+        with moto_backends.refused(f"execution of {state_machine}"):
+            return moto_backends.start_execution(self.region, arn, text, name)
 
     def wait(self, execution: str, timeout: float = 60.0) -> dict[str, Any]:
         """Waits until an execution has ended and gives its description (DescribeExecution).
@@ -385,24 +344,16 @@ class LocalAws:
         Raises:
             TimeoutError: it still runs after so many seconds of real time.
         """
-        with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._statuses.get(execution, "RUNNING") != "RUNNING", timeout
-            ):
-                last: dict[str, Any] = next(
-                    (e for e in reversed(self.history(execution)) if "stateEnteredEventDetails" in e), {}
-                )
-                state = last.get("stateEnteredEventDetails", {}).get("name", "none")
-                raise TimeoutError(
-                    f"{execution} still runs after {timeout} s; the last state entered is {state}"
-                )
+        if not self._host.wait_ended(execution, timeout):
+            entered = [e for e in self.history(execution) if "stateEnteredEventDetails" in e]
+            state = entered[-1]["stateEnteredEventDetails"]["name"] if entered else "none"
+            raise TimeoutError(f"{execution} still runs after {timeout} s; the last state entered is {state}")
         return self.describe(execution)
 
     def describe(self, execution: str) -> dict[str, Any]:
         """What DescribeExecution says."""
-        answer: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=execution)
-        answer.pop("ResponseMetadata", None)
-        return answer
+        with moto_backends.refused(f"description of {execution}"):
+            return moto_backends.describe_execution(self.region, execution)
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """All events of GetExecutionHistory."""
@@ -419,102 +370,15 @@ class LocalAws:
         Returns:
             The counters; `pending` is above 0 if the time was not enough.
         """
-        self._activity.wait_idle(timeout)
-        return self.deliveries()
+        return self._host.drain(timeout)
 
     def deliveries(self) -> Deliveries:
         """What was sent asynchronously until now."""
-        return self._async.counters()
+        return self._host.deliveries.counters()
 
     def log_events(self) -> list[LogEvent]:
         """Everything that CloudWatch Logs received, in the order received."""
-        with self._events_lock:
-            return list(self._events)
-
-    # -- what the patches of moto call (moto_patches.Host)
-
-    def invoke_function(self, function: Any, payload: bytes) -> Invocation:
-        """Runs a moto `LambdaFunction` on an event."""
-        with self._activity:
-            return self.functions.invoke(self._settings(function), payload)
-
-    def invoke_later(self, function_arn: str, payload: bytes, source: str) -> None:
-        """Queues an asynchronous invocation."""
-        self._async.send(function_arn, payload, source)
-
-    def received(self, events: list[LogEvent]) -> None:
-        """CloudWatch Logs received these."""
-        with self._events_lock:
-            self._events.extend(events)
-
-    def deliver_log_events(
-        self, function_arn: str, filter_name: str, group: str, stream: str, events: list[dict[str, Any]]
-    ) -> None:
-        """Queues log events for a subscriber."""
-        self._async.send_log_events(function_arn, filter_name, group, stream, events)
-
-    def status_changed(self, execution: Any, status: str) -> None:
-        """An execution starts or has ended."""
-        if getattr(execution.state_machine, "type", "STANDARD") != "EXPRESS":
-            self._publish(status_change_event(execution, status))
-        with self._changed:
-            moto_backends.forget_ended_threads()
-            if self._statuses.get(execution.exec_arn, "RUNNING") == "RUNNING":
-                self._statuses[execution.exec_arn] = status
-            self._changed.notify_all()
-
-    def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
-        """Runs a build."""
-        self.builds.start(build, request, project)
-
-    def stop_build(self, build_id: str) -> None:
-        """Ends a build."""
-        self.builds.stop(build_id)
-
-    def _publish(self, event: dict[str, Any]) -> None:
-        bus = events_backends[ACCOUNT][self.region].describe_event_bus("default")
-        for rule in list(bus.rules.values()):
-            rule.send_to_targets(dict(event))
-
-    def _invoke_for_async(self, function: str, payload: bytes) -> str:
-        try:
-            done = self.invoke_function(lambda_backend(ACCOUNT, self.region).get_function(function), payload)
-        except Exception as failed:  # noqa: BLE001  whatever it is, the event was not delivered, and that is counted
-            return f"{type(failed).__name__}: {failed}"
-        return done.payload.decode("utf-8", "replace")[:1000] if done.function_error else ""
-
-    def _settings(self, function: Any) -> FunctionSettings:
-        folder, log_format = self._code.get(function.function_name) or (self._unpacked(function), "Text")
-        return FunctionSettings(
-            name=function.function_name,
-            arn=function.function_arn,
-            handler=function.handler,
-            code=folder,
-            timeout=float(function.timeout),
-            memory_mb=int(function.memory_size),
-            environment=tuple(sorted(function.environment_vars.items())),
-            log_format=log_format,
-            region=self.region,
-        )
-
-    def _unpacked(self, function: Any) -> Path:
-        """Where the archive lies that a user's own CreateFunction brought."""
-        folder = self.home / "functions" / f"{function.function_name}-{function.code_digest[:16]}"
-        if not folder.exists():
-            with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
-                archive.extractall(folder)
-        return folder
-
-    def _put_lines(self, group: str, stream: str, lines: list[Line]) -> None:
-        backend = logs_backends[ACCOUNT][self.region]
-        backend.ensure_log_group(group)
-        streams = backend.groups[group].streams
-        if stream not in streams:
-            backend.create_log_stream(group, stream)
-        now = int(time.time() * 1000)
-        streams[stream].put_log_events(
-            [{"timestamp": line.timestamp or now, "message": line.message} for line in lines]
-        )
+        return self._host.log_events()
 
 
 class InvocationError(Exception):
@@ -539,20 +403,3 @@ def _make_home(home: Path) -> None:
         raise InputError(
             f"cannot write in {home}: {failed.strerror}", hint="give a folder that you may write to"
         ) from failed
-
-
-def _empty_zip() -> bytes:
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("README", "the code of this function is a folder on this machine\n")
-    return packed.getvalue()
-
-
-@contextlib.contextmanager
-def _refused(what: str) -> Iterator[None]:
-    """AWS's refusals as InputError."""
-    try:
-        yield
-    except ClientError as refused:
-        error = refused.response["Error"]
-        raise InputError(f"{what}: {error['Code']}: {error['Message']}") from refused

@@ -1,6 +1,8 @@
 """What moto does without each patch, so that none outlives its reason; and what is said when moto changed."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.jsonata import jsonata as asl_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
@@ -177,9 +179,10 @@ def a_retry_takes_wall_clock_time_and_cannot_be_stopped(stock: Stock) -> None:
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     resource = "arn:aws:lambda:us-east-1:123456789012:function:none"
     execution = stock.start({"Type": "Task", "Resource": resource, "Retry": retry})
-    time.sleep(0.2)
+    while "LambdaFunctionFailed" not in stock.history(execution):
+        time.sleep(0.02)
     stock.client("stepfunctions").stop_execution(executionArn=execution)
-    time.sleep(0.3)
+    time.sleep(0.2)
     assert stock.describe(execution)["status"] == "RUNNING"
     stock.wait(execution)
 
@@ -192,7 +195,8 @@ def a_retry_takes_wall_clock_time_and_cannot_be_stopped(stock: Stock) -> None:
 def a_task_goes_on_though_its_execution_was_stopped(stock: Stock) -> None:
     began = time.monotonic()
     execution = stock.start(stock.token_task(TimeoutSeconds=1))
-    time.sleep(0.1)
+    while "TaskSubmitted" not in stock.history(execution):
+        time.sleep(0.02)
     stock.client("stepfunctions").stop_execution(executionArn=execution, error="E", cause="C")
     time.sleep(0.3)
     assert stock.describe(execution)["status"] == "RUNNING"
@@ -230,6 +234,22 @@ def a_heartbeat_is_waited_for_in_wall_clock_time(stock: Stock) -> None:
 def every_execution_parses_the_definition(stock: Stock) -> None:
     text = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
     assert AmazonStateLanguageParser.parse(text)[0] is not AmazonStateLanguageParser.parse(text)[0]
+
+
+@shows(f"{ASL}.utils.json_path:parse")
+def every_use_of_a_path_compiles_it(stock: Stock) -> None:
+    assert json_path.parse("$.a") is not json_path.parse("$.a")
+
+
+@shows("moto.backends:list_of_moto_modules")
+def every_request_lists_the_folder(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    import moto.backends
+
+    looked: list[str] = []
+    listed = moto.backends.os.listdir
+    monkeypatch.setattr(moto.backends.os, "listdir", lambda path: looked.append(path) or listed(path))
+    assert list(moto.backends.list_of_moto_modules()) == list(moto.backends.list_of_moto_modules())
+    assert len(looked) == 2
 
 
 @shows(f"{ASL}.utils.boto_client:boto3")
@@ -385,6 +405,24 @@ def test_every_patch_is_shown_to_be_needed_and_has_a_reason() -> None:
     assert set(SHOWN) == {patch.target for patch in PATCHES}
     assert len({patch.target for patch in PATCHES}) == len(PATCHES)
     assert all(len(patch.reason.split()) > 4 for patch in PATCHES)
+
+
+IMPORTS = """
+import sys
+{first}
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+print("moto.ec2" in sys.modules)
+import moto.batch.models
+from moto.batch.utils import JobStatus
+print(moto.batch.models.batch_backends is not None, JobStatus.job_statuses() != [])
+"""
+
+
+@pytest.mark.parametrize(("first", "ec2"), [("", "True"), ("import monitoring.local_aws", "False")])
+def test_starting_imports_no_ec2_and_batch_stays_usable(first: str, ec2: str) -> None:
+    command = [sys.executable, "-c", IMPORTS.format(first=first)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [ec2, "True", "True"]
 
 
 def test_after_closing_moto_is_as_it_was(tmp_path: Any) -> None:

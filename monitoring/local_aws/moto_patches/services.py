@@ -1,4 +1,4 @@
-"""Patches of moto's CodeBuild and CloudFront: what takes time on AWS takes time."""
+"""Patches of moto's server, and of its CodeBuild and CloudFront: what takes time on AWS takes time."""
 
 import json
 import time
@@ -63,7 +63,18 @@ def _invalidation_get(original: Any, host: Host) -> Any:
     return get
 
 
+def _modules(original: Any, _: Host) -> Any:
+    names = tuple(original())
+    return lambda: names
+
+
 PATCHES = (
+    Patch(
+        "moto.backends:list_of_moto_modules",
+        "moto lists its own folder, some 180 entries, at every request",
+        _modules,
+        (),
+    ),
     Patch(
         "moto.codebuild.responses:_validate_required_params_source",
         "moto wants a location of a project that has no source",

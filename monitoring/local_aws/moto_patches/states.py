@@ -134,6 +134,10 @@ def _parse(original: Any, _: Host) -> Any:
     return staticmethod(functools.lru_cache(maxsize=256)(original.__func__))
 
 
+def _cached(original: Any, _: Host) -> Any:
+    return functools.lru_cache(maxsize=1024)(original)
+
+
 def _boto3(original: Any, host: Host) -> Any:
     clients: dict[tuple[str, str], Any] = {}
     lock = threading.Lock()
@@ -384,6 +388,11 @@ PATCHES = (
         "moto parses the definition anew for every execution, which takes longer than most executions",
         _parse,
         ("definition",),
+    ),
+    Patch(
+        f"{_ASL}.utils.json_path:parse",
+        "moto compiles a path anew whenever a state uses it, some milliseconds each time",
+        _cached,
     ),
     Patch(
         f"{_ASL}.utils.boto_client:boto3",

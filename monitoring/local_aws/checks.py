@@ -44,6 +44,23 @@ def check_handler(handler: str, code: Path) -> None:
         )
 
 
+def check_function(name: str, timeout: int, memory: int, log_format: str) -> None:
+    """Sees to it that Lambda has such settings.
+
+    Raises:
+        InputError: it has not.
+    """
+    wrong = [
+        (not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name), f"{name!r} is no name of a function"),
+        (not 1 <= timeout <= 900, f"a timeout of {timeout} seconds is not within Lambda's 1 to 900"),
+        (not 128 <= memory <= 10240, f"a memory of {memory} MB is not within Lambda's 128 to 10240"),
+        (log_format not in {"Text", "JSON"}, f"log format {log_format!r} is neither Text nor JSON"),
+    ]
+    for is_wrong, message in wrong:
+        if is_wrong:
+            raise InputError(message, where=f"function {name}")
+
+
 def _module_file(module: str, code: Path) -> Path | None:
     folder = [str(code)]
     spec = None

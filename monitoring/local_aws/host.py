@@ -1,0 +1,141 @@
+"""What stands behind moto: the functions, deliveries and builds that its patches call, and the log events."""
+
+import threading
+import time
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from monitoring.local_aws import moto_backends
+from monitoring.local_aws.builds import Builds
+from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
+from monitoring.local_aws.functions import Functions
+from monitoring.local_aws.invocation import FunctionSettings, Invocation
+from monitoring.local_aws.moto_backends import ACCOUNT
+from monitoring.local_aws.output import Line
+from monitoring.local_aws.vended import status_change_event
+from monitoring.telemetry import LogEvent
+
+
+class MotoHost:
+    """`moto_patches.Host` of one embedded AWS: `begin` when its endpoint is known, `close` at the end."""
+
+    def __init__(self, home: Path, region: str, *, speed: float, work_speed: float) -> None:
+        self.home = home
+        self.region = region
+        self.speed = speed
+        self.work_speed = work_speed
+        self.endpoint_url = ""
+        self.code: dict[str, tuple[Path, str]] = {}
+        self._events: list[LogEvent] = []
+        self._changed = threading.Condition()
+        self._statuses: dict[str, str] = {}
+        self._activity = Activity()
+
+    def begin(self, endpoint_url: str, environment: dict[str, str], max_workers: int, client: Any) -> None:
+        """Makes what runs functions and builds; their processes get `environment`."""
+        self.endpoint_url = endpoint_url
+        self.functions = Functions(self.put_lines, environment, max_workers)
+        self.deliveries = AsyncInvoker(self._invoke_asynchronously, self._activity, ACCOUNT, self.speed)
+        self.builds = Builds(self.home / "builds", environment, client, self.put_lines, self.speed)
+
+    def close(self) -> None:
+        """No new work, then the workers, so that whatever waits for one returns, then the rest."""
+        moto_backends.stop_executions()
+        self.builds.close()
+        self.functions.close()
+        self.deliveries.close()
+
+    # -- what the patches call
+
+    def invoke_function(self, function: Any, payload: bytes) -> Invocation:
+        """Runs a moto `LambdaFunction` on an event."""
+        with self._activity:
+            return self.functions.invoke(self._settings(function), payload)
+
+    def invoke_later(self, function_arn: str, payload: bytes, source: str) -> None:
+        """Queues an asynchronous invocation."""
+        self.deliveries.send(function_arn, payload, source)
+
+    def received(self, events: list[LogEvent]) -> None:
+        """CloudWatch Logs received these."""
+        with self._changed:
+            self._events.extend(events)
+
+    def deliver_log_events(
+        self, function_arn: str, filter_name: str, group: str, stream: str, events: list[dict[str, Any]]
+    ) -> None:
+        """Queues log events for a subscriber."""
+        self.deliveries.send_log_events(function_arn, filter_name, group, stream, events)
+
+    def status_changed(self, execution: Any, status: str) -> None:
+        """An execution starts or has ended."""
+        if getattr(execution.state_machine, "type", "STANDARD") != "EXPRESS":
+            moto_backends.publish(self.region, status_change_event(execution, status))
+        with self._changed:
+            moto_backends.forget_ended_threads()
+            self._statuses[execution.exec_arn] = status
+            self._changed.notify_all()
+
+    def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
+        """Runs a build."""
+        self.builds.start(build, request, project)
+
+    def stop_build(self, build_id: str) -> None:
+        """Ends a build."""
+        self.builds.stop(build_id)
+
+    # -- what the embedded AWS asks
+
+    def wait_ended(self, execution: str, seconds: float) -> bool:
+        """Whether an execution had ended before so many seconds of real time were over."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._statuses.get(execution, "RUNNING") != "RUNNING", seconds
+            )
+
+    def drain(self, seconds: float) -> Deliveries:
+        """Waits until nothing is under way."""
+        self._activity.wait_idle(seconds)
+        return self.deliveries.counters()
+
+    def log_events(self) -> list[LogEvent]:
+        """What CloudWatch Logs received, in the order received."""
+        with self._changed:
+            return list(self._events)
+
+    def put_lines(self, group: str, stream: str, lines: list[Line]) -> None:
+        """Writes to CloudWatch Logs, and creates the group and the stream."""
+        now = int(time.time() * 1000)
+        events = [{"timestamp": line.timestamp or now, "message": line.message} for line in lines]
+        moto_backends.put_log_events(self.region, group, stream, events)
+
+    def _invoke_asynchronously(self, function: str, payload: bytes) -> str:
+        try:
+            done = self.invoke_function(moto_backends.function(self.region, function), payload)
+        except Exception as failed:  # noqa: BLE001  whatever it is, the event was not delivered, and is counted
+            return f"{type(failed).__name__}: {failed}"
+        return done.payload.decode("utf-8", "replace")[:1000] if done.function_error else ""
+
+    def _settings(self, function: Any) -> FunctionSettings:
+        folder, log_format = self.code.get(function.function_name) or (self._unpacked(function), "Text")
+        return FunctionSettings(
+            name=function.function_name,
+            arn=function.function_arn,
+            handler=function.handler,
+            code=folder,
+            timeout=float(function.timeout),
+            memory_mb=int(function.memory_size),
+            environment=tuple(sorted(function.environment_vars.items())),
+            log_format=log_format,
+            region=self.region,
+        )
+
+    def _unpacked(self, function: Any) -> Path:
+        """Where the archive lies that a user's own CreateFunction brought."""
+        folder = self.home / "functions" / f"{function.function_name}-{function.code_digest[:16]}"
+        if not folder.exists():
+            with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
+                archive.extractall(folder)
+        return folder
