@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import all_tags, matcher
-from monitoring.query.sources import Buckets, Origin, Points, aggregate
+from monitoring.query.sources import Buckets, Origin, Points, aggregate, occupied_columns
 from monitoring.store import Source, Store
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class StoreSource:
         row, column = self._places(origins, found["series_id"]), found["bucket"].astype(np.int64)
         starts = grid.starts
         if occupied:
-            kept, column = np.unique(column, return_inverse=True)
+            kept, column = occupied_columns(column, len(grid))
             starts = starts[kept]
         values = np.full((len(origins), len(starts)), np.nan)
         values[row, column] = found["value"]

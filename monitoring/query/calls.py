@@ -129,7 +129,7 @@ def _change(call: Call, frame: Frame, run: Run) -> Value:
     negative = switches.monotonic_reset if call.name == "monotonic_diff" else switches.negative_deltas
     change = rows.changes(_PER.get(call.name, 1.0), negative)
     argument = call.arguments[0]
-    if isinstance(argument, Metric) and switches.rates == "before" and frame.operand is None:
+    if isinstance(argument, Metric) and switches.rates == "before":
         return operand_lines(argument, frame, change)
     return _row_wise(change)(call, frame, run)
 
@@ -166,7 +166,7 @@ def _fill(call: Call, frame: Frame, run: Run) -> Value:
 
 def _filled(call: Call, frame: Frame, run: Run, method: str, limit: float, zero: bool) -> Value:
     inner = _lines(call, frame, run)
-    if not inner.values.size or frame.operand is not None:
+    if not inner.values.size or inner.reduced:
         return inner.mapped(np.where(np.isnan(inner.values), 0.0, inner.values)) if zero else inner
     there = np.any(np.isfinite(inner.values), axis=1)
     values = inner.values

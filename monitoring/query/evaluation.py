@@ -63,6 +63,11 @@ def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and
     """
     text, node = _read(query)
     frame = frame_of(text, series, start, end, interval, switches)
+    frame = replace(
+        frame,
+        interval=frame.widened(frame.interval),
+        until=end if switches.last_bucket == "until" else frame.until,
+    )
     node = resolve(node, text, queries or {}, variables or {})
     parts = node.queries if isinstance(node, Several) else (node,)
     return [
@@ -125,11 +130,8 @@ def frame_of(
         raise QueryError(text, "the window ends before it starts", 0, 0)
     if interval is not None and interval < 1:
         raise QueryError(text, "an interval is at least 1 second", 0, 0)
-    step = default_interval(end - start, switches.default_points)
-    if interval:
-        step = max(int(interval), default_interval(end - start, switches.most_points))
-    frame = Frame(as_source(series), start, end, step, switches, text)
-    return replace(frame, until=end) if switches.last_bucket == "until" else frame
+    step = int(interval or default_interval(end - start, switches.default_points))
+    return Frame(as_source(series), start, end, step, switches, text)
 
 
 def only_points(query: Query) -> bool:

@@ -214,7 +214,7 @@ _LAYERS = [
         "rollup",
         (
             Q,
-            _word("aggregator", *ROLLUPS, "pNN"),
+            _word("aggregator", *ROLLUPS, "stddev", "pNN"),
             Parameter("seconds", "number", ("daily", "weekly", "monthly")),
         ),
         "a further time aggregation, into wider buckets",

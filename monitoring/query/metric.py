@@ -1,7 +1,7 @@
 """Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -50,7 +50,8 @@ def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines
     key = (node, rate, frame.start, frame.end)
     if key not in frame.memo:
         lines = metric_lines(node, frame, rate)
-        frame.memo[key] = frame.operand(lines) if frame.operand else lines
+        operand = frame.operand(lines) if frame.operand else lines
+        frame.memo[key] = lines if operand is lines else replace(operand, reduced=True)
     return frame.memo[key]
 
 

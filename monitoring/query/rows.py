@@ -153,4 +153,4 @@ def autosmooth(points: Floats) -> Floats:
 def _kurtosis(points: Floats) -> float:
     away = points - points.mean()
     variance = float((away**2).mean())
-    return float((away**4).mean()) / variance**2 if variance else 0.0
+    return float((away**4).mean()) / variance**2 if variance else float("inf")

@@ -119,7 +119,7 @@ def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied
     column = grid.index(found.times)
     starts = grid.starts
     if occupied:
-        kept, column = np.unique(column, return_inverse=True)
+        kept, column = occupied_columns(column, len(grid))
         starts = starts[kept]
     width = len(starts)
     values = np.full(sources * width, np.nan)
@@ -130,8 +130,21 @@ def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied
     return Buckets(starts, values.reshape(sources, width))
 
 
+def occupied_columns(columns: Times, count: int) -> tuple[Times, Times]:
+    """The columns that occur, ascending, and the place of each given one among them."""
+    if count > 50_000_000:
+        kept, places = np.unique(columns, return_inverse=True)
+        return kept, places
+    there = np.zeros(count, dtype=bool)
+    there[columns] = True
+    places = np.cumsum(there)
+    return np.flatnonzero(there), (places - 1)[columns]
+
+
 def _reduced(values: Floats, first: Times, aggregator: str) -> Floats:
     """One value for each run of points that begins at `first`."""
+    if len(first) == len(values):
+        return np.ones(len(values)) if aggregator == "count" else values
     if aggregator == "min":
         return np.minimum.reduceat(values, first)
     if aggregator == "max":
