@@ -36,15 +36,16 @@ class ApiKey:
                 self._value = self._read(force=False)
             return self._value
 
-    def refresh(self) -> bool:
-        """Read the key again; whether it is another one now."""
+    def refresh(self, refused: str) -> bool:
+        """Read the key again, unless another thread has; whether it is another one than the refused."""
         with self._lock:
-            before = self._value
+            if self._value != refused:
+                return True
             try:
                 self._value = self._read(force=True)
             except InputError:
                 return False
-            return self._value != before
+            return self._value != refused
 
     def _read(self, force: bool) -> str:
         source, read = self._source()

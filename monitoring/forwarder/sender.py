@@ -45,7 +45,7 @@ class Sender:
     Args:
         pool: threads that outlive the invocation, and with them their connections.
         room: bounds how many batches wait for a thread, so that memory stays flat.
-        refresh_key: reads the API key again; whether it is another one now.
+        refresh_key: reads the API key again; whether it is another one than the given, which was refused.
     """
 
     intake: Intake
@@ -54,7 +54,7 @@ class Sender:
     limits: Limits
     delivered: Delivered
     spool: Spool | None
-    refresh_key: Callable[[], bool]
+    refresh_key: Callable[[str], bool]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
@@ -126,9 +126,10 @@ class Sender:
         answer = Answer(0, error=self.down.get(kind, "time is up"))
         attempt, refreshed = 0, False
         while kind not in self.down and self.time_left():
+            used = self.intake.key()
             answer = self.intake.send(kind, wire, encoding, self.limits.end - self.clock())  # type: ignore[arg-type]
             step = decide(answer, attempt, self.chance(), time.time())
-            if step.action == "refresh" and not refreshed and self.refresh_key():
+            if step.action == "refresh" and not refreshed and self.refresh_key(used):
                 refreshed = True
             elif step.action == "refresh":
                 self.down[kind] = f"{answer.status}"

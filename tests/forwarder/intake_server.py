@@ -36,6 +36,8 @@ class Intake:
     received: list[Received] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     slow: float = 3.0
+    current: bytes = b""  # what is being answered, for the script
+    current_key: str = ""
 
     def accepted(self, path: str) -> list[bytes]:
         return [r.body for r in self.received if r.path == path and r.status < 300]
@@ -70,9 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         with intake.lock:
             number = len(intake.received)
+            body = _decoded(raw, self.headers.get("Content-Encoding", "identity"))
+            intake.current, intake.current_key = body, self.headers.get("DD-API-KEY", "")
             answer = intake.script(number, self.path) if intake.script else None
             status = answer[0] if isinstance(answer, tuple) else 202 if answer in (None, *_AFTER) else 599
-            body = _decoded(raw, self.headers.get("Content-Encoding", "identity"))
             intake.received.append(
                 Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body, status)
             )
