@@ -49,9 +49,13 @@ class Answer:
 
 @dataclass(slots=True)
 class Transport:
-    """One pool of connections; each request ends within `deadline` seconds, waiting included."""
+    """One pool of connections; each request ends within `deadline` seconds, waiting included.
+
+    An address where nobody answers is given up after `patience` seconds.
+    """
 
     deadline: float = 120.0
+    patience: float = 4.0
     timeout: float = 30.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -74,7 +78,7 @@ class Transport:
             UnansweredError: a POST broke off.
             InputError: no answer within the deadline.
         """
-        end = self.clock() + self.deadline
+        start = self.clock()
         pause = 0.25
         while True:
             answer, problem = self._once(method, url, headers, params, data)
@@ -83,9 +87,10 @@ class Transport:
             if method not in REPEATABLE and (answer is None or answer.status_code in RETRIED):
                 raise UnansweredError(problem)
             wait = _asked_to_wait(answer, pause)
-            if self.clock() + wait > end:
+            limit = self.patience if answer is None else self.deadline
+            if self.clock() + wait > start + limit:
                 raise InputError(
-                    f"no answer to {method} {url} within {self.deadline:g} s: {problem}",
+                    f"no answer to {method} {url} within {limit:g} s: {problem}",
                     hint="Check the address (DD_SITE, DD_URL) and the network, and run it again.",
                 )
             self.sleep(wait)

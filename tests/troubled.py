@@ -1,0 +1,54 @@
+"""The embedded Datadog behind trouble: latency, and a 429 on every n-th call."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import uvicorn
+
+from monitoring.local_datadog import create_app
+from monitoring.store import Store
+
+
+class Troubled:
+    """An ASGI application that delays, refuses and counts before it asks the real one."""
+
+    def __init__(self, app, latency: float = 0.0, refuse_every: int = 0) -> None:
+        self.app, self.latency, self.refuse_every = app, latency, refuse_every
+        self.calls = self.refused = 0
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self.calls += 1
+        await asyncio.sleep(self.latency)
+        if self.refuse_every and self.calls % self.refuse_every == 0:
+            self.refused += 1
+            headers = [(b"content-type", b"application/json"), (b"x-ratelimit-reset", b"0.05")]
+            await send({"type": "http.response.start", "status": 429, "headers": headers})
+            await send({"type": "http.response.body", "body": b'{"errors":["Rate limit exceeded"]}'})
+            return
+        await self.app(scope, receive, send)
+
+
+@contextlib.contextmanager
+def troubled(latency: float = 0.0, refuse_every: int = 0) -> Iterator[tuple[str, Troubled]]:
+    """Serve on loopback; gives the address and the counters."""
+    with Store.open() as store:
+        app = Troubled(create_app(store), latency, refuse_every)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=lambda: server.run([listener]), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
+        finally:
+            server.should_exit = True
+            thread.join(5)
+            listener.close()
