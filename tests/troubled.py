@@ -25,8 +25,9 @@ class Troubled:
             await self.app(scope, receive, send)
             return
         self.calls += 1
+        number = self.calls
         await asyncio.sleep(self.latency)
-        if self.refuse_every and self.calls % self.refuse_every == 0:
+        if self.refuse_every and number % self.refuse_every == 0:
             self.refused += 1
             headers = [(b"content-type", b"application/json"), (b"x-ratelimit-reset", b"0.05")]
             await send({"type": "http.response.start", "status": 429, "headers": headers})

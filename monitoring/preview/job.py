@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitoring.datafile import is_database
+from monitoring.datafile import load as load_series
 from monitoring.errors import InputError
 from monitoring.preview.asking import Data
 from monitoring.preview.monitors import Monitors
@@ -15,6 +18,8 @@ from monitoring.preview.sample import Knowledge, sample
 from monitoring.preview.theme import DARK, LIGHT
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import metrics
+from monitoring.store import Store
+from monitoring.store_query import StoreSource
 
 FORMATS = ("png", "svg", "html")
 
@@ -141,12 +146,12 @@ def carry_out(order: Order, progress: Callable[[], None] = lambda: None) -> Iter
         InputError: files, data or times that cannot be used.
     """
     monitors = load_monitors(order.root)
-    source = _source(order)
-    for dashboard in load(order.dashboards, order.root):
-        path = order.out / f"{dashboard.key}.{order.kind}"
-        text = _rendered(order, dashboard, source, monitors, progress)
-        write(text, path, order.scale)
-        yield path
+    dashboards = load(order.dashboards, order.root)
+    with _source(order) as source:
+        for dashboard in dashboards:
+            path = order.out / f"{dashboard.key}.{order.kind}"
+            write(_rendered(order, dashboard, source, monitors, progress), path, order.scale)
+            yield path
 
 
 def _rendered(
@@ -176,15 +181,13 @@ def _older(order: Order, dashboard: Dashboard) -> Dashboard | None:
     return Dashboard(dashboard.key, _read(path)) if path.is_file() else None
 
 
-def _source(order: Order) -> Source | None:
+@contextmanager
+def _source(order: Order) -> Iterator[Source | None]:
     """The given data; None where each dashboard gets synthetic series of its own."""
     if order.data is None:
-        return None
-    from monitoring.store import Store
-
-    if not order.data.is_file():
-        raise InputError(
-            "is no file", where=str(order.data), hint="Name a database, as `stepscope serve` keeps it."
-        )
-    with Store.open(order.data, read_only=True) as store:
-        return SeriesSource(store.series(None, *order.window))
+        yield None
+    elif not is_database(order.data):
+        yield SeriesSource(load_series(order.data).series)
+    else:
+        with Store.open(order.data, read_only=True) as store:
+            yield StoreSource(store)
