@@ -1,0 +1,121 @@
+"""What is shipped: clean under lint, complete over the catalogue, accepted by Datadog's published models."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitoring.resources.lint import coverage
+from monitoring.resources.lint.run import find, lint
+from monitoring.resources.sites import widgets
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
+MONITORS = sorted((ROOT / "monitors").glob("*.json"))
+FILES = [*DASHBOARDS, *MONITORS]
+
+
+def body(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+def test_no_shipped_file_has_a_finding():
+    files, missing = find([ROOT / "dashboards", ROOT / "monitors"])
+    assert len(files) == len(FILES) > 50
+    assert not missing
+    assert not [f"{each.path}:{each.line} {each.message}" for each in lint(files).findings]
+
+
+def test_every_metric_is_on_a_dashboard_or_has_a_reason_and_every_failure_has_a_monitor():
+    table = coverage.of_files(FILES)
+    assert len(table) == 191
+    assert not [(row.name, row.gap) for row in coverage.gaps(table)]
+    reasons = [row for row in table if not row.dashboards]
+    assert all(row.facts.reason for row in reasons)
+    assert len(reasons) == 15
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_published_models_accept_every_file(path):
+    client = pytest.importorskip("datadog_api_client")
+    from datadog_api_client.model_utils import UnparsedObject, validate_and_convert_types
+    from datadog_api_client.v1.model.dashboard import Dashboard
+    from datadog_api_client.v1.model.monitor import Monitor
+
+    model = Dashboard if path.parent.name == "dashboards" else Monitor
+    configuration = client.Configuration()
+    value = validate_and_convert_types(
+        body(path), (model,), ["file"], True, True, configuration=configuration
+    )
+    assert isinstance(value, model)
+    assert not list(unparsed(value, UnparsedObject))
+
+
+def unparsed(value, kind):
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from unparsed(item, kind)
+    elif isinstance(value, list):
+        for item in value:
+            yield from unparsed(item, kind)
+    elif hasattr(value, "_data_store"):
+        yield from unparsed(value._data_store, kind)
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_has_its_variables_a_place_for_each_widget_notes_monitors_and_links(path):
+    board = body(path)
+    assert [row["name"] for row in board["template_variables"]] == [
+        "env",
+        "service",
+        "statemachine",
+        "function",
+    ]
+    found = list(widgets(board))
+    assert all(widget.layout is not None for widget in found)
+    kinds = {widget.type for widget in found}
+    assert {"group", "note", "alert_graph"} <= kinds
+    text = path.read_text("utf-8")
+    assert text.count("${dashboard:") >= 5
+    titled = [widget for widget in found if widget.type != "note"]
+    assert all(widget.definition.get("title") for widget in titled)
+
+
+@pytest.mark.parametrize("path", MONITORS, ids=lambda path: path.stem)
+def test_a_monitor_says_what_happened_where_to_look_and_what_to_do(path):
+    monitor = body(path)
+    options = monitor["options"]
+    assert 1 <= monitor["priority"] <= 5
+    assert "made-by:stepscope" in monitor["tags"]
+    if monitor["type"] != "composite":
+        assert options["on_missing_data"] in {"default", "resolve"}
+        assert options["thresholds"]
+    if path.stem.startswith("part-"):
+        return
+    for words in (
+        "{{#is_alert}}",
+        "{{#is_recovery}}",
+        "**Look at** [",
+        "${dashboard:",
+        "**Do**\n1. ",
+        "${var:notify|@",
+    ):
+        assert words in monitor["message"]
+    if monitor["type"] != "composite":
+        assert "critical_recovery" in options["thresholds"]
+    assert ("${var:page|@" in monitor["message"]) == (monitor["priority"] <= 2)
+
+
+@pytest.mark.parametrize("path", MONITORS, ids=lambda path: path.stem)
+def test_a_monitor_has_a_test_that_alerts_one_that_does_not_a_recovery_and_missing_data(path):
+    text = path.with_name(f"{path.stem}.test.yaml").read_text("utf-8")
+    cases = yaml.safe_load(text)["tests"]
+    items = [item for case in cases for item in case["expect"]]
+    assert any("alerts_within" in item or item.get("state") == "Alert" for item in items)
+    assert any(item.get("never") == "Alert" and "to" not in item for item in items)
+    assert any("recovers_by" in item for item in items)
+    assert any("_x" in str(row["values"]) for case in cases for row in case["series"])
+    assert any(item.get("never") == "No Data" or item.get("of") == "no data" for item in items)
