@@ -55,6 +55,7 @@ class Call(Span):
     speak_at: float
     margin: float
     remaining: Callable[[], float]
+    segment: Any = None  # of X-Ray, where we have opened one
     spoken = False  # whether the trace line has gone out, before the deadline
 
     def __init__(self, event: Any, context: Any, options: Options) -> None:
@@ -65,8 +66,14 @@ class Call(Span):
         self.trace_id, self.span_id = "1" + random[1:16], "1" + random[17:]
         if trigger is not UNKNOWN or (type(event) is dict and not _CARRIERS.isdisjoint(event)):
             self._join(event)
+        elif getattr(context, "client_context", None) is not None:
+            self._join(getattr(context.client_context, "custom", None))
         if not process.called:
             self.cold = process.first_call()
+            if chosen.log_ids:
+                from monitoring.log_ids import install
+
+                install()
         arn = getattr(context, "invoked_function_arn", None)
         self.request_id = getattr(context, "aws_request_id", None)
         labels = options.labels
@@ -192,7 +199,7 @@ class Call(Span):
 
     def print_trace(self) -> None:
         """Write the trace line, or several where one would be too long."""
-        if not self.settings.trace or self.priority <= 0:
+        if not self.settings.trace:
             return
         labels, high = self.labels, self.upper_half()
         meta = f'"_dd.p.tid":"{high}",{labels.meta}' if high else labels.meta

@@ -125,3 +125,10 @@ def say(text: str) -> None:
     """One short line for the person who reads the log."""
     with suppress(Exception):  # a closed stderr is no reason to fail either
         sys.stderr.write(f"monitoring: {text}\n")
+
+
+def forget() -> None:
+    """Say again what has been said once, and fold tags anew: for tests."""
+    _told.clear()
+    _tails.clear()
+    failures.clear()

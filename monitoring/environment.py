@@ -20,6 +20,7 @@ NAMES = (
     "MONITORING_DEADLINE_MARGIN_MS",
     "MONITORING_PAYLOAD_SIZES",
     "MONITORING_TRACE",
+    "DD_LOGS_INJECTION",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_RUNTIME_API",
 )
@@ -49,6 +50,7 @@ class Settings:
         "format",
         "function_name",
         "in_lambda",
+        "log_ids",
         "margin_ms",
         "masked",
         "plain",
@@ -77,6 +79,7 @@ class Settings:
         self.sizes_from = _number(sizes, 512) if _on(sizes) or sizes.strip() == "0" else None
         self.in_lambda = bool(given("AWS_LAMBDA_RUNTIME_API"))
         self.trace = _on(given("MONITORING_TRACE"))
+        self.log_ids = _on(given("DD_LOGS_INJECTION"))
         self.function_name = given("AWS_LAMBDA_FUNCTION_NAME")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from monitoring import watchdog
 from monitoring.call import Call
 from monitoring.emit import failed
@@ -20,6 +22,10 @@ def begin(options: Options, event: Any, context: Any) -> Call | None:
         call = Call(event, context, options)
         call.begin(event)
         watchdog.watch(call, context)
+        if "aws_lambda_powertools.tracing" in sys.modules and "aws_xray_sdk.core" in sys.modules:
+            from monitoring import xray
+
+            call.segment = xray.annotate(call)
     except Exception as error:  # noqa: BLE001 - the handler runs whatever happens here
         failed("monitored", error)
     return call
@@ -30,6 +36,10 @@ def end(call: Call, result: Any, error: BaseException | None) -> None:
     try:
         watchdog.unwatch(call)
         call.leave()
+        if call.segment is not None:
+            from monitoring import xray
+
+            xray.close(call.segment)
         call.finish(result, error)
     except Exception as trouble:  # noqa: BLE001
         failed("monitored", trouble)

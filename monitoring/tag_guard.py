@@ -64,3 +64,8 @@ def _folded(metric: str, seen: _Seen, tags: tuple[str, ...], limit: int) -> tupl
             return (OVERFLOW,)
         seen.folded.add(folded)
     return folded
+
+
+def forget() -> None:
+    """Begin anew, as in a new process: for tests."""
+    _seen.clear()

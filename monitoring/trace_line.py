@@ -55,12 +55,18 @@ def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
     return value
 
 
+_OURS = frozenset({"monitoring.handler", "monitoring.asynchronous"})  # frames that say nothing of the error
+
+
 def error_meta(error: BaseException) -> dict[str, str]:
     """Type, message and stack of an error, by Datadog's keys."""
     from traceback import format_exception
 
     try:
-        stack = "".join(format_exception(error))
+        found = error.__traceback__
+        while found is not None and found.tb_frame.f_globals.get("__name__", "") in _OURS:
+            found = found.tb_next
+        stack = "".join(format_exception(type(error), error, found))
     except Exception:  # noqa: BLE001 - an exception whose __str__ raises
         stack = ""
     try:

@@ -10,6 +10,7 @@ import click
 from monitoring.errors import InputError
 
 COMMANDS: dict[str, str] = {
+    "lines": "Check log lines: line, column, what is wrong, what to write",
     "test": "Run the tests of monitors",
     "lint": "Check dashboards and monitors, offline",
     "preview": "Draw dashboards as pictures or pages, without an account",

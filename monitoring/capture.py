@@ -1,0 +1,252 @@
+"""What a handler printed, as points and spans: a context manager for tests, with or without pytest.
+
+with capture() as emitted:
+    handler({"photo": "a.jpg"}, LambdaContext())
+emitted.assert_count("slides.identified", 1, tags={"talk": "baltimore"})
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from monitoring.lines import Point, Refused, read_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+class MalformedLine(AssertionError):  # noqa: N818 - a failure of a test
+    """A printed line that no reader will take: which one, where, and what to write."""
+
+
+class LambdaContext:
+    """A context like Lambda's own, for a unit test; every attribute can be given.
+
+    Args:
+        timeout_ms: the time that the call has; `get_remaining_time_in_millis` counts it down.
+        attributes: any attribute of Lambda's context: `function_name`, `aws_request_id`, `client_context` …
+    """
+
+    def __init__(self, timeout_ms: int = 300_000, **attributes: Any) -> None:
+        name = str(attributes.get("function_name", "test-function"))
+        version = str(attributes.get("function_version", "$LATEST"))
+        arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+        self.function_name = name
+        self.function_version = version
+        self.invoked_function_arn = arn if version == "$LATEST" else f"{arn}:{version}"
+        self.memory_limit_in_mb = "128"
+        self.aws_request_id = "52fdfc07-2182-454f-963f-5f0f9a621d72"
+        self.log_group_name = f"/aws/lambda/{name}"
+        self.log_stream_name = f"2026/11/23/[{version}]58419525dade4d17a495dceeeed44708"
+        self.identity: Any = None
+        self.client_context: Any = None
+        self.tenant_id: Any = None
+        self._deadline = time.time() * 1000 + timeout_ms
+        for key, value in attributes.items():
+            setattr(self, key, value)
+
+    def __call__(self, timeout_ms: int = 300_000, **attributes: Any) -> LambdaContext:
+        """Another context, with these attributes: `lambda_context(function_name="identify")`."""
+        return LambdaContext(timeout_ms, **attributes)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """The time left, never below 0."""
+        return max(0, int(self._deadline - time.time() * 1000))
+
+
+class Emitted:
+    """What has been printed since the capture began; every question reads it anew.
+
+    `text` is all of it; `lines` are the lines that are neither points nor traces.
+    """
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._from = 0
+
+    @property
+    def text(self) -> str:
+        """Everything that was printed."""
+        return self._read()[self._from :]
+
+    def run(self, handler: Callable[..., Any], event: Any, context: Any = None) -> Any:
+        """The result of the handler; an async one is awaited. Without a context it gets a fresh one."""
+        result = handler(event, LambdaContext() if context is None else context)
+        if hasattr(result, "__await__"):
+            import asyncio
+
+            return asyncio.run(result)
+        return result
+
+    def clear(self) -> None:
+        """Forget what has been printed so far."""
+        self._from = len(self._read())
+
+    @property
+    def lines(self) -> list[str]:
+        """The printed lines that carry neither points nor spans."""
+        return [line for line in self.text.splitlines() if not _is_trace(line) and not read_line(line).points]
+
+    def points(self, metric: str | None = None, tags: Any = None) -> list[Point]:
+        """The points, of one metric and with these tags (`{"talk": "baltimore"}` or `["talk:baltimore"]`)."""
+        return [point for point in self._points() if metric in {None, point.metric} and _has(point, tags)]
+
+    def metrics(self) -> list[str]:
+        """The names of the metrics, each once."""
+        return sorted({point.metric for point in self._points()})
+
+    def spans(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The spans of all trace lines, in the order printed: Datadog's field names."""
+        return [span for trace in self.traces() for span in trace if name in {None, span["name"]}]
+
+    def traces(self) -> list[list[dict[str, Any]]]:
+        """The span lists, one a trace line."""
+        found = [json.loads(line)["traces"] for line in self.text.splitlines() if _is_trace(line)]
+        return [trace for traces in found for trace in traces]
+
+    def trace(self) -> list[dict[str, Any]]:
+        """The spans of the one call that was made.
+
+        Raises:
+            AssertionError: there was none, or more than one.
+        """
+        roots = {span["trace_id"] + span["span_id"] for span in self.spans("aws.lambda")}
+        if len(roots) != 1:
+            raise AssertionError(f"{len(roots)} calls have printed a trace, 1 wanted")
+        return self.spans()
+
+    def refused(self) -> list[tuple[int, str, Refused]]:
+        """The malformed lines: number (from 1), text, and what is wrong with it."""
+        numbered = enumerate(self.text.splitlines(), start=1)
+        return [(number, line, refused) for number, line in numbered for refused in read_line(line).refused]
+
+    def assert_count(self, metric: str, expected: float = 1, tags: Any = None) -> None:
+        """The metric's counts with these tags add up to `expected`; a failure shows the near misses."""
+        found = [point for point in self.points(metric, tags) if point.type == "count"]
+        total = sum(point.value for point in found)
+        if total != expected or (not found and expected):
+            shown = f"{total:g} counted, {expected:g} wanted"
+            raise AssertionError(f"{_wanted(metric, tags)}: {shown}{self._near(metric)}")
+
+    def assert_value(self, metric: str, expected: float, tags: Any = None) -> None:
+        """The metric's last value with these tags is `expected`: for gauges and single points."""
+        found = self.points(metric, tags)
+        if not found or found[-1].value != expected:
+            shown = f"{found[-1].value:g} is its last value" if found else "not printed"
+            raise AssertionError(f"{_wanted(metric, tags)}: {shown}, {expected:g} wanted{self._near(metric)}")
+
+    def assert_not_emitted(self, metric: str, tags: Any = None) -> None:
+        """No point of the metric with these tags."""
+        found = self.points(metric, tags)
+        if found:
+            raise AssertionError(
+                f"{_wanted(metric, tags)}: printed {len(found)} times, none wanted{_listed(found)}"
+            )
+
+    def assert_well_formed(self) -> None:
+        """Every line that looks like a point is one.
+
+        Raises:
+            MalformedLine: the first that is not, with a caret under the place.
+        """
+        for number, line, refused in self.refused():
+            caret = " " * refused.start + "^" * max(1, refused.end - refused.start)
+            raise MalformedLine(
+                f"printed line {number}: {refused.reason}\n  {line}\n  {caret}\n{refused.hint}"
+            )
+
+    def _points(self) -> Iterator[Point]:
+        for line in self.text.splitlines():
+            yield from read_line(line).points
+
+    def _near(self, metric: str) -> str:
+        """The points that were printed instead: of that metric, or of those with the most similar names."""
+        points = list(self._points())
+        same = [point for point in points if point.metric == metric]
+        if not same:
+            names = difflib.get_close_matches(metric, {point.metric for point in points}, n=3, cutoff=0.5)
+            same = [point for point in points if point.metric in names]
+        if same:
+            return "\nnear misses:" + _listed(same)
+        return f"\nprinted: {', '.join(self.metrics()) or 'no metric at all'}"
+
+
+class Tee:
+    """A standard output that also keeps what is written."""
+
+    def __init__(self, before: Any, kept: io.StringIO) -> None:
+        self.before, self.kept = before, kept
+
+    def write(self, text: str) -> int:
+        """Keep the text, and pass it on."""
+        self.kept.write(text)
+        with contextlib.suppress(ValueError, OSError, AttributeError):  # closed, or none at all
+            self.before.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.before, name)
+
+
+@contextlib.contextmanager
+def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
+    """Keep what is printed within the block; it is printed all the same.
+
+    Args:
+        strict: fail at the end of the block on a malformed line.
+        cold: let the first call be the first of its process, with the metrics of a cold start.
+
+    Raises:
+        MalformedLine: at the end of the block.
+    """
+    forget(cold=cold)
+    kept = io.StringIO()
+    before = sys.stdout
+    sys.stdout = Tee(before, kept)
+    emitted = Emitted(kept.getvalue)
+    try:
+        yield emitted
+    finally:
+        sys.stdout = before
+    if strict:
+        emitted.assert_well_formed()
+
+
+def forget(*, cold: bool = False) -> None:
+    """Make the next call independent of those before: of the tags and failures that this process has seen."""
+    from monitoring import emit, tag_guard
+    from monitoring.process import process
+
+    process.called = not cold
+    tag_guard.forget()
+    emit.forget()
+
+
+def _is_trace(line: str) -> bool:
+    return line.startswith('{"traces":')
+
+
+def _has(point: Point, tags: Any) -> bool:
+    """Whether the point has all of these tags; values are compared as they are printed."""
+    from monitoring.lines import tag_list
+
+    return set(tag_list(tags)) <= set(point.tags)
+
+
+def _wanted(metric: str, tags: Any) -> str:
+    from monitoring.lines import tag_list
+
+    wanted = tag_list(tags)
+    return f"{metric} with {', '.join(wanted)}" if wanted else metric
+
+
+def _listed(points: Sequence[Point]) -> str:
+    rows = [f"  {p.type} {p.metric} {p.value:g} {','.join(p.tags) or '(no tags)'}" for p in points[:8]]
+    more = f"\n  and {len(points) - 8} more" if len(points) > 8 else ""
+    return "\n" + "\n".join(rows) + more
