@@ -44,21 +44,24 @@ class Answer:
     unit: None = None
 
 
+_GROUP = "\0"
+"""Stands for the tags of a group in the text of an expression, which is written once for all groups."""
+
+
 def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
     """The answers that lines amount to; lines without any value are left out."""
     found = []
     metrics = [each for each in walk(node) if isinstance(each, Metric)]
     scope: Scope = metrics[0].scope if metrics else Everything()
-    name = _name(node)
-    for row in range(len(lines.groups)):
-        there = np.isfinite(lines.values[row])
-        if not there.any():
-            continue
+    name, pattern = _name(node), format_query(_with_group(node, (_GROUP,) if lines.keys else ()))
+    finite = np.isfinite(lines.values)
+    for row in np.flatnonzero(finite.any(axis=1)).tolist():
+        there = finite[row]
         tags = lines.tags(row)
         found.append(
             Answer(
                 metric=name,
-                expression=format_query(_with_group(node, tags)),
+                expression=pattern.replace(_GROUP, ",".join(tags)),
                 scope=scope_text(scope, tags),
                 tag_set=tags,
                 times=lines.times[there],

@@ -67,7 +67,7 @@ _ARITHMETIC = [
         ("cumsum", "the running sum over the visible window", "documented"),
         (
             "integral",
-            "the running sum of seconds times value; see the switch `integral_of`",
+            "the running sum of seconds times change of the value; see the switch `integral_of`",
             "inferred",
         ),
     ),
@@ -132,7 +132,7 @@ _RATE = _plain(
     ("per_hour", "change per hour since the previous point", "inferred"),
     ("dt", "seconds since the previous point, one line over all groups", "documented"),
     ("diff", "the value minus that of the previous point", "documented"),
-    ("monotonic_diff", "`diff` unless the value falls; see the switch `monotonic_reset`", "documented"),
+    ("monotonic_diff", "`diff` unless the value falls; see the switch `monotonic_reset`", "inferred"),
     ("derivative", "`diff` divided by `dt`", "documented"),
     ("rate", "undocumented, in shipped dashboards: taken as `per_second`", "inferred"),
     ("throughput", "the value divided by the seconds of its bucket", "documented"),
