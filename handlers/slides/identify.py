@@ -1,0 +1,61 @@
+"""Step 1: use machine learning to figure out which slide a photo shows."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from handlers.slides.aws import logger, s3, setting
+from handlers.slides.errors import NoPhotoError, UnreadablePhotoError
+from handlers.slides.model import Model, load, read_photo
+from monitoring import count, histogram, monitored, span
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def model() -> Model:
+    """The model, read once a container: it is what a cold start of this step costs."""
+    bucket, key = setting("MODEL_BUCKET"), setting("MODEL_KEY")
+    with span("slides.load_model", resource=key):
+        return load(s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def fetch(bucket: str, key: str) -> bytes:
+    """The photo's bytes; NoPhotoError where there is no such object."""
+    try:
+        with span("s3.get_object", resource=bucket):
+            return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
+            raise NoPhotoError(f"There is no photo {key} in the bucket {bucket}.") from error
+        raise
+
+
+@monitored
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """`photo` in; `slide`, `sure`, `confidence`, `best` and `reason` out."""
+    photo, talk = event["photo"], event["talk"]
+    data = fetch(photo["bucket"], photo["key"])
+    known = model()
+    try:
+        with span("slides.classify", resource=talk):
+            answer = known.classify(read_photo(data))
+    except UnreadablePhotoError:
+        count("slides.photo.unreadable", tags=[f"talk:{talk}"])
+        raise
+    sure = answer.slide is not None
+    count("slides.identified", tags=[f"talk:{talk}", f"sure:{str(sure).lower()}"])
+    histogram("slides.confidence", answer.confidence, tags=[f"talk:{talk}"])
+    logger.info(
+        "identified", slide=answer.best, sure=sure, confidence=answer.confidence, reason=answer.reason
+    )
+    return {
+        "slide": answer.slide,
+        "sure": sure,
+        "best": answer.best,
+        "confidence": answer.confidence,
+        "reason": answer.reason,
+    }
