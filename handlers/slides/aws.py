@@ -2,16 +2,12 @@
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
 from handlers.slides.errors import SettingError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 logger = Logger(service="slides")
 """The log of every step. Metric and trace lines do not go through it: they would become plain logs."""
@@ -26,23 +22,18 @@ def setting(name: str) -> str:
 
 
 @cache
-def s3() -> "S3Client":
-    """S3."""
-    return boto3.client("s3")
-
-
-@cache
-def dynamodb() -> "DynamoDBClient":
-    """DynamoDB."""
-    return boto3.client("dynamodb")
-
-
-@cache
 def client(service: str) -> Any:
-    """Any other service."""
-    return boto3.client(service)
+    """A boto3 client, made when it is first needed: its making is a good part of a cold start."""
+    make: Any = boto3.client
+    return make(service)
+
+
+def read_object(bucket: str, key: str) -> bytes:
+    """The bytes of an object of S3; botocore's ClientError where there is none."""
+    data: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return data
 
 
 def object_size(bucket: str, key: str) -> int:
-    """How many bytes an object has; botocore's ClientError where there is none."""
-    return s3().head_object(Bucket=bucket, Key=key)["ContentLength"]
+    """How many bytes an object of S3 has; botocore's ClientError where there is none."""
+    return int(client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"])

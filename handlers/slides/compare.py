@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from handlers.slides.aws import dynamodb, logger, setting
+from handlers.slides.aws import client, logger, setting
 from monitoring import count, monitored, span
 
 if TYPE_CHECKING:
@@ -13,8 +13,9 @@ def last_slide(talk: str) -> str | None:
     """The slide of the talk that the site shows; None before the first."""
     table = setting("STATE_TABLE")
     with span("dynamodb.get_item", resource=table):
-        answer = dynamodb().get_item(TableName=table, Key={"talk": {"S": talk}}, ConsistentRead=True)
-    return answer.get("Item", {}).get("slide", {}).get("S")
+        answer = client("dynamodb").get_item(TableName=table, Key={"talk": {"S": talk}}, ConsistentRead=True)
+    slide: str | None = answer.get("Item", {}).get("slide", {}).get("S")
+    return slide
 
 
 @monitored

@@ -4,7 +4,7 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from handlers.slides.aws import logger, object_size, s3, setting
+from handlers.slides.aws import client, logger, object_size, setting
 from monitoring import count, histogram, monitored, span
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     body = json.dumps(item, ensure_ascii=False, indent=1).encode()
     key = f"{talk}/{item['slide']}.json"
     with span("s3.put_object", resource=bucket):
-        s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     count("slides.documents", tags=[f"talk:{talk}"])
     histogram("slides.document.bytes", len(body), tags=[f"talk:{talk}"])
     logger.info("document written", bucket=bucket, document=key, bytes=len(body))

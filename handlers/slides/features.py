@@ -35,7 +35,7 @@ def _tones(page: Image.Image) -> Vector:
     small = np.asarray(page.convert("L").resize(GRID, Image.Resampling.BOX), dtype=np.float32)
     local = small - _around(small, 4)
     spread = np.sqrt(_around(local**2, 6)) + 4.0
-    return np.clip(local / spread, -2.5, 2.5).ravel()
+    return np.asarray(np.clip(local / spread, -2.5, 2.5), dtype=np.float32).ravel()
 
 
 def _around(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:

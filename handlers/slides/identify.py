@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.slides.aws import logger, s3, setting
+from handlers.slides.aws import logger, read_object, setting
 from handlers.slides.errors import NoPhotoError, UnreadablePhotoError
 from handlers.slides.model import Model, load, read_photo
 from monitoring import count, histogram, monitored, span
@@ -19,14 +19,14 @@ def model() -> Model:
     """The model, read once a container: it is what a cold start of this step costs."""
     bucket, key = setting("MODEL_BUCKET"), setting("MODEL_KEY")
     with span("slides.load_model", resource=key):
-        return load(s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+        return load(read_object(bucket, key))
 
 
 def fetch(bucket: str, key: str) -> bytes:
     """The photo's bytes; NoPhotoError where there is no such object."""
     try:
         with span("s3.get_object", resource=bucket):
-            return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+            return read_object(bucket, key)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
             raise NoPhotoError(f"There is no photo {key} in the bucket {bucket}.") from error

@@ -1,6 +1,6 @@
 """Learning: the model from the deck's own pages, and how often it is right on photos it has not seen.
 
-`python -m handlers.slides.learn` measures; `--write FILE` also keeps the model, which deployment puts into S3.
+`python -m handlers.slides.learn` measures; with `--write FILE` it also keeps the model, which goes to S3.
 """
 
 import argparse

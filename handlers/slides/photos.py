@@ -42,6 +42,7 @@ HARD = Conditions(tilt=0.1, blur=4.5, noise=28.0, dark=0.7, glare=0.6, heads=3, 
 """The back row, a shaking hand, a lamp before the screen."""
 HOPELESS = Conditions(tilt=0.05, blur=40.0, noise=60.0, dark=0.8, glare=0.5, heads=2, quality=8)
 """Photos of which most tell nobody which slide they show."""
+CONDITIONS = {"ordinary": ORDINARY, "hard": HARD, "hopeless": HOPELESS}
 
 
 def photograph(page: Image.Image, seed: int, conditions: Conditions = ORDINARY) -> bytes:
@@ -139,4 +140,4 @@ def _light(
     lit = lit + (spot * 255 * draw.uniform(0, conditions.glare))[..., None]
     grain = draw.standard_normal(photo.shape, dtype=np.float32)
     lit = lit + grain * np.float32(draw.uniform(0.3, 1) * conditions.noise)
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)

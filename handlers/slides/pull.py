@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from handlers.slides.aws import dynamodb, logger, setting
+from handlers.slides.aws import client, logger, setting
 from handlers.slides.errors import UnknownSlideError
 from monitoring import count, monitored, span
 
@@ -18,7 +18,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """`talk` and `slide` in; the slide's item out; UnknownSlideError where the table has none."""
     talk, slide, table = event["talk"], event["slide"], setting("SLIDES_TABLE")
     with span("dynamodb.get_item", resource=table):
-        answer = dynamodb().get_item(TableName=table, Key={"talk": {"S": talk}, "slide": {"S": slide}})
+        answer = client("dynamodb").get_item(
+            TableName=table, Key={"talk": {"S": talk}, "slide": {"S": slide}}
+        )
     if "Item" not in answer:
         count("slides.unknown", tags=[f"talk:{talk}"])
         raise UnknownSlideError(f"The table {table} has no slide {slide} of the talk {talk}.")

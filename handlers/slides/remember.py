@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from handlers.slides.aws import dynamodb, logger, setting
+from handlers.slides.aws import client, logger, setting
 from handlers.slides.compare import last_slide
 from monitoring import count, monitored, span
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def remembered(event: dict[str, Any], result: dict[str, Any]) -> bool:
     """Whether the table now says so."""
-    return last_slide(event["talk"]) == result["slide"]
+    return bool(last_slide(event["talk"]) == result["slide"])
 
 
 @monitored(verify=remembered)
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     talk, slide, table = event["talk"], event["slide"], setting("STATE_TABLE")
     item = {"talk": talk, "slide": slide, "photo": event["photo"]["key"]}
     with span("dynamodb.put_item", resource=table):
-        dynamodb().put_item(
+        client("dynamodb").put_item(
             TableName=table,
             Item={**{name: {"S": value} for name, value in item.items()}, "at": {"N": str(int(time.time()))}},
         )

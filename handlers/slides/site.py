@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from handlers.slides.aws import s3, setting
+from handlers.slides.aws import client, read_object, setting
 
 Document = Mapping[str, Any]
 
@@ -60,9 +60,9 @@ def pages(talk: str, documents: Sequence[Document]) -> dict[str, str]:
 
 def documents_of(bucket: str, talk: str) -> list[Document]:
     """All documents of a talk."""
-    batches = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{talk}/")
+    batches = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{talk}/")
     keys = [entry["Key"] for batch in batches for entry in batch.get("Contents", ())]
-    return [json.loads(s3().get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+    return [json.loads(read_object(bucket, key)) for key in keys]
 
 
 def build(talk: str, documents_bucket: str, site_bucket: str) -> int:
@@ -72,7 +72,7 @@ def build(talk: str, documents_bucket: str, site_bucket: str) -> int:
         raise BrokenLinkError("broken links: " + ", ".join(broken))
     site = pages(talk, documents)
     for key, html in site.items():
-        s3().put_object(
+        client("s3").put_object(
             Bucket=site_bucket, Key=key, Body=html.encode(), ContentType="text/html; charset=utf-8"
         )
     return len(site)
