@@ -8,6 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from handlers.slides.errors import SettingError
+from monitoring import span
 
 logger = Logger(service="slides")
 """The log of every step. Metric and trace lines do not go through it: they would become plain logs."""
@@ -25,7 +26,8 @@ def setting(name: str) -> str:
 def client(service: str) -> Any:
     """A boto3 client, made when it is first needed: its making is a good part of a cold start."""
     make: Any = boto3.client
-    return make(service)
+    with span("boto3.client", resource=service):
+        return make(service)
 
 
 def read_object(bucket: str, key: str) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from handlers.slides.errors import ModelError, UnreadablePhotoError
 from handlers.slides.features import features
@@ -98,8 +98,10 @@ def read_photo(data: bytes) -> Image.Image:
             )
         photo.draft("RGB", (1600, 1200))
         return photo.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise UnreadablePhotoError(f"{len(data)} bytes that are no picture.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadablePhotoError(f"{len(data)} bytes that are no readable photo: {error}") from error
+        raise UnreadablePhotoError(f"{len(data)} bytes of a picture that cannot be read: {error}") from error
 
 
 def _blank() -> Image.Image:

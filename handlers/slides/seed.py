@@ -29,7 +29,7 @@ def item(talk: str, slide: Slide, extra: dict[str, Any]) -> dict[str, Any]:
 
 
 def put_slides(table: str, deck: Deck, talk: str, extras: dict[str, dict[str, Any] | None]) -> None:
-    """All slides of a deck under a talk's name; `extras` adds attributes by slide, null leaves the slide out."""
+    """All slides of a deck as a talk's; `extras` adds attributes by slide, null leaves the slide out."""
     write = TypeSerializer()
     for slide in deck.slides:
         extra = extras.get(slide.id, {})

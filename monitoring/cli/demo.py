@@ -1,0 +1,96 @@
+"""`stepscope demo`: the example pipeline on this machine, end to end."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from monitoring.demo import Options, Result
+
+
+@click.command("demo")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the database (datadog.duckdb) and every log event (log_events.jsonl) in this folder.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.1, max=10_000),
+    default=15.0,
+    show_default=True,
+    help="How many times faster the state machine's waits pass.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Where the embedded Datadog listens while the demo runs.  [default: any free port]",
+)
+def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
+    """Run the example pipeline on this machine, on the embedded AWS and Datadog.
+
+    Nine photos go through it: a new slide, the same again, a build that fails, a step that times out and
+    more. At the end every log line that was printed has to be found in Datadog, as a point, a span or a log
+    entry; the command ends with status 1 where it is not, or where an execution does not end as it should.
+    """
+    from monitoring.demo import Options
+
+    with _ended_by_signals():
+        result = _run(Options(keep, speed, port))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(result.as_data(), indent=1))
+    else:
+        _print(result, keep)
+    return 0 if result.fine else 1
+
+
+def _run(options: "Options") -> "Result":
+    from monitoring.demo import run_demo
+
+    if not sys.stderr.isatty():
+        return run_demo(options)
+    from rich.console import Console
+
+    from monitoring.demo.show import Progress
+
+    with Progress(Console(stderr=True)) as progress:
+        return run_demo(options, progress)
+
+
+def _print(result: "Result", keep: Path | None) -> None:
+    from rich.console import Console
+
+    from monitoring.demo.show import print_result
+
+    console = Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 120)
+    print_result(console, result)
+    if keep:
+        console.print(f"Kept: {keep}/datadog.duckdb and {keep}/log_events.jsonl")
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does: with every process that it started."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        for each in (signal.SIGINT, *ending):
+            signal.signal(each, signal.SIG_IGN)  # a second one must not cut the cleaning up short
+        raise KeyboardInterrupt
+
+    ending = [signal.SIGTERM, signal.SIGHUP]
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, *ending)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,133 @@
+"""The books: every log event that was printed against every point, span and log entry that arrived.
+
+The lines are read here a second time, by rules written down from the published formats and not by the code
+that printed or forwarded them: a mistake that both sides share would otherwise balance.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from monitoring.demo.result import Accounting
+from monitoring.store import Store
+from monitoring.telemetry import LogEvent
+
+_METRIC_LINE = re.compile(
+    r"MONITORING\|(?P<time>\d+)\|(?P<value>-?[\d.]+(?:e[+-]?\d+)?)\|(?P<type>count|gauge|histogram)"
+    r"\|(?P<metric>[A-Za-z][\w.]*)(?:\|#(?P<tags>[^|]*))?"
+)
+_PLATFORM = re.compile(
+    r"(START|END|REPORT) RequestId: \S+|INIT_START |INIT_REPORT |RequestId: \S+ Error: "
+    r"|\S+ [0-9a-f-]{36} Task timed out after "
+)
+DERIVED = ("aws.lambda.enhanced.", "stepscope.")
+"""Metrics that nobody printed: the forwarder makes them of platform lines and events, or is their subject."""
+SHOWN = 5
+_VALIDATION = "log_stream_created_by_aws_to_validate"
+"""The stream in which Step Functions sees whether it may write; it is older than any subscription."""
+
+Sample = tuple[str, int, float]
+"""Metric, second and value."""
+
+
+def kind_of(event: LogEvent, unsubscribed: Callable[[str], bool]) -> str:
+    """What a log event is, from its own words."""
+    text = event.message.rstrip("\n")
+    if event.log_stream.startswith(_VALIDATION):
+        return "validation"
+    if unsubscribed(event.log_group):
+        return "not subscribed"
+    if _METRIC_LINE.fullmatch(text):
+        return "metric line"
+    if text.startswith('{"traces":'):
+        return "trace line"
+    if event.log_group.startswith("/aws/vendedlogs/states/"):
+        return "state machine"
+    return "platform" if _PLATFORM.match(text) else "log"
+
+
+def printed_samples(messages: Iterable[str]) -> Counter[Sample]:
+    """What MONITORING lines say."""
+    found: Counter[Sample] = Counter()
+    for message in messages:
+        if line := _METRIC_LINE.fullmatch(message.rstrip("\n")):
+            found[line["metric"], int(line["time"]), float(line["value"])] += 1
+    return found
+
+
+def printed_spans(messages: Iterable[str]) -> Counter[str]:
+    """Span ids of trace lines."""
+    lines = (json.loads(message) for message in messages)
+    return Counter(str(span["span_id"]) for line in lines for trace in line["traces"] for span in trace)
+
+
+def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[str], bool]) -> Accounting:
+    """The books of one demo.
+
+    Args:
+        events: everything that CloudWatch Logs received.
+        unsubscribed: whether a log group goes to nobody: the forwarder's own, and CodeBuild's.
+    """
+    kinds = {event.id: kind_of(event, unsubscribed) for event in events}
+
+    def messages(*wanted: str) -> list[str]:
+        return [event.message for event in events if kinds[event.id] in wanted]
+
+    samples, spans = printed_samples(messages("metric line")), printed_spans(messages("trace line"))
+    stored, derived = _stored_samples(store, {name for name, _, _ in samples})
+    stored_spans = Counter(str(span["span_id"]) for span in store.spans())
+    said = messages("log", "platform", "state machine")
+    logs = Counter(str(log["message"]).rstrip("\n") for log in store.logs())
+    differences = [
+        *_difference("point", samples, stored),
+        *_difference("span", spans, stored_spans),
+        *_difference("log entry", Counter(text.rstrip("\n") for text in said), logs),
+        *(f"metric {name}: nobody printed it" for name in derived if not name.startswith(DERIVED)),
+        *_reports(said, derived),
+    ]
+    return Accounting(
+        metric_lines_printed=samples.total(),
+        points_stored=stored.total(),
+        points_derived=derived.total(),
+        span_lines_printed=len(messages("trace line")),
+        spans_printed=spans.total(),
+        spans_stored=stored_spans.total(),
+        log_events=len(events),
+        logs_stored=logs.total(),
+        kinds=dict(sorted(Counter(kinds.values()).items())),
+        unexplained=len(differences),
+        differences=tuple(differences[:SHOWN]),
+    )
+
+
+def _stored_samples(store: Store, printed: set[str]) -> tuple[Counter[Sample], Counter[str]]:
+    """Points of metrics that were printed, and how many points every other metric has."""
+    own: Counter[Sample] = Counter()
+    derived: Counter[str] = Counter()
+    for series in store.series():
+        if series.metric not in printed:
+            derived[series.metric] += len(series.times)
+            continue
+        for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
+            own[series.metric, int(time), float(value)] += 1
+    return own, derived
+
+
+def _difference(what: str, printed: Counter[Any], stored: Counter[Any]) -> list[str]:
+    lost = [f"{what} printed but not stored: {_brief(each)}" for each in (printed - stored).elements()]
+    more = [f"{what} stored but not printed: {_brief(each)}" for each in (stored - printed).elements()]
+    return lost + more
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _reports(messages: Iterable[str], derived: Counter[str]) -> list[str]:
+    """Every REPORT line has to be one invocation in Datadog."""
+    reports = sum(message.startswith("REPORT RequestId: ") for message in messages)
+    counted = derived["aws.lambda.enhanced.invocations"]
+    return [] if reports == counted else [f"{reports} REPORT lines, but {counted} invocations in Datadog"]

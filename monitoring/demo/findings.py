@@ -1,0 +1,106 @@
+"""What the demo tells: executions from their history, steps, metrics and spans from what is in Datadog."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from monitoring.demo.result import Execution, Metric, Step
+from monitoring.demo.scenarios import Scenario
+from monitoring.store import Store
+from monitoring.telemetry import LogEvent, Span
+
+_MASK = 2**63 - 1
+
+
+def told(scenario: Scenario, described: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Execution:
+    """One execution, from DescribeExecution and GetExecutionHistory."""
+    path = tuple(
+        event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
+    )
+    taken = (described["stopDate"] - described["startDate"]).total_seconds()
+    error = str(described.get("error") or "")
+    status = str(described["status"])
+    wanted = "FAILED" if scenario.error else "SUCCEEDED"
+    return Execution(
+        name=scenario.name,
+        what=scenario.what,
+        status=status,
+        path=path,
+        duration_ms=round(taken * 1000),
+        error=error,
+        cause=str(described.get("cause") or ""),
+        as_expected=(status, path[-1:], error) == (wanted, (scenario.ends,), scenario.error),
+        arn=str(described["executionArn"]),
+    )
+
+
+def state_entered(event: LogEvent) -> tuple[str, str] | None:
+    """The execution's name and the state, where a log event says that one was entered."""
+    if "StateEntered" not in event.message[:80] or not event.log_group.startswith("/aws/vendedlogs/states/"):
+        return None
+    line = json.loads(event.message)
+    return line["execution_arn"].rpartition(":")[2], line["details"]["name"]
+
+
+def steps(store: Store, functions: Mapping[str, str]) -> tuple[Step, ...]:
+    """Every step from the enhanced metrics, which the forwarder makes of REPORT lines, and from its spans."""
+    good = Counter(span["resource"] for span in store.spans(name="aws.lambda") if not span["error"])
+    return tuple(_step(store, state, function, good[function]) for state, function in functions.items())
+
+
+def _step(store: Store, state: str, function: str, good: int) -> Step:
+    """One step; an invocation without a good span has failed, whether it raised, exited or was killed."""
+
+    def values(name: str) -> list[float]:
+        tags = [f"functionname:{function}"]
+        found = store.series(f"aws.lambda.enhanced.{name}", tags=tags)
+        return [float(value) for series in found for value in series.values]
+
+    durations = [1000 * value for value in values("duration")]
+    p50, p95 = np.percentile(durations, [50, 95]) if durations else (0.0, 0.0)
+    invocations = round(sum(values("invocations")))
+    return Step(
+        name=state,
+        function=function,
+        invocations=invocations,
+        errors=invocations - good,
+        cold_starts=len(values("init_duration")),
+        p50_ms=round(float(p50), 1),
+        p95_ms=round(float(p95), 1),
+    )
+
+
+def metrics(store: Store) -> tuple[Metric, ...]:
+    """Every metric by its name."""
+    return tuple(Metric(each.name, each.points, float(each.sum)) for each in store.metrics())
+
+
+def trace_id(execution_arn: str) -> str:
+    """The trace of an execution as Datadog derives it from its ARN: 16 hex digits."""
+    digest = hashlib.sha256(execution_arn.encode()).digest()
+    return f"{int.from_bytes(digest[8:16], 'big') & _MASK:016x}"
+
+
+def spans_of(store: Store, execution_arn: str) -> tuple[Span, ...]:
+    """The spans that joined the trace of an execution, by start."""
+    return tuple(store.spans(trace_id=trace_id(execution_arn)))
+
+
+def tree(spans: Sequence[Span]) -> list[tuple[int, Span]]:
+    """The spans in the order of a tree, each with its depth; a parent that is not among them is a root's."""
+    known = {span["span_id"] for span in spans}
+    children: dict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        parent = span["parent_id"]
+        children[parent if parent in known else ""].append(span)
+    out: list[tuple[int, Span]] = []
+    left = [(0, span) for span in reversed(children[""])]
+    while left:
+        depth, span = left.pop()
+        out.append((depth, span))
+        left += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
+    return out

@@ -1,0 +1,96 @@
+"""What the demo found out, as values: executions, steps, metrics, the books, and one execution's spans."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monitoring.telemetry import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution; `path` are the states it entered, in their order, `duration_ms` from start to stop."""
+
+    name: str
+    what: str
+    status: str
+    path: tuple[str, ...]
+    duration_ms: int
+    error: str
+    cause: str
+    as_expected: bool
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One function of the pipeline, as the enhanced metrics in Datadog tell it; times in milliseconds."""
+
+    name: str
+    function: str
+    invocations: int
+    errors: int
+    cold_starts: int
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric in Datadog: how many points, and their sum."""
+
+    name: str
+    points: int
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """The books: what was printed against what arrived.
+
+    Attributes:
+        metric_lines_printed: MONITORING lines among the log events.
+        points_stored: points of the metrics that those lines name.
+        points_derived: further points: from REPORT lines, status changes, and the forwarder's own.
+        span_lines_printed: trace lines among the log events.
+        spans_printed: spans on them.
+        spans_stored: spans in Datadog.
+        log_events: everything that CloudWatch Logs received.
+        logs_stored: log entries in Datadog.
+        kinds: log events by what they are.
+        unexplained: lines, points, spans and events that are on one side only.
+        differences: the first of those, in words.
+    """
+
+    metric_lines_printed: int
+    points_stored: int
+    points_derived: int
+    span_lines_printed: int
+    spans_printed: int
+    spans_stored: int
+    log_events: int
+    logs_stored: int
+    kinds: dict[str, int]
+    unexplained: int
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything; `spans` are those of the execution `spans_of`."""
+
+    executions: tuple[Execution, ...]
+    steps: tuple[Step, ...]
+    metrics: tuple[Metric, ...]
+    accounting: Accounting
+    spans_of: str
+    spans: tuple[Span, ...]
+    seconds: float
+
+    @property
+    def fine(self) -> bool:
+        """Whether every execution ended as it had to and the books balance."""
+        return not self.accounting.unexplained and all(each.as_expected for each in self.executions)
+
+    def as_data(self) -> dict[str, Any]:
+        """The whole as JSON can hold it."""
+        return {**asdict(self), "fine": self.fine}

@@ -1,0 +1,96 @@
+"""What the demo feeds the pipeline, and how each execution has to end."""
+
+from dataclasses import dataclass
+from typing import Any
+
+TALK, BROKEN, LIVE, EMPTY = "night-watch", "broken-link", "live-figure", "half-a-deck"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One execution.
+
+    Attributes:
+        name: the execution's name.
+        what: the same in words.
+        key: the photo's key; its folder is the talk.
+        photo: which slide it shows, as `handlers.slides.seed` takes it; a text where it is no photo; None for
+            a photo that is not there.
+        ends: the last state.
+        error: the error of an execution that fails.
+    """
+
+    name: str
+    what: str
+    key: str
+    photo: str | bytes | None
+    ends: str
+    error: str = ""
+
+
+FIRST = Scenario("new-slide", "a new slide", f"{TALK}/001.jpg", "s05:ordinary:11", "Done")
+"""It goes alone: every function has its first cold start here."""
+LANES: tuple[tuple[Scenario, ...], ...] = (
+    (
+        Scenario("same-slide", "the same slide again", f"{TALK}/002.jpg", "s05:hard:12", "Unchanged"),
+        Scenario("next-slide", "one bullet more", f"{TALK}/003.jpg", "s06:ordinary:13", "Done"),
+    ),
+    (
+        Scenario(
+            "slow-figure",
+            "a live figure that never comes",
+            f"{LIVE}/001.jpg",
+            "s13:ordinary:14",
+            "StepTimedOut",
+            "StepTimedOut",
+        ),
+    ),
+    (
+        Scenario(
+            "unsure-photo",
+            "a photo nobody can read",
+            f"{TALK}/004.jpg",
+            "s09:hopeless:21",
+            "UnsurePhoto",
+            "UnsurePhoto",
+        ),
+        Scenario(
+            "broken-build",
+            "a page with a broken link",
+            f"{BROKEN}/001.jpg",
+            "s10:ordinary:15",
+            "BuildFailed",
+            "BuildFailed",
+        ),
+        Scenario("no-photo", "an empty bucket", "nowhere/001.jpg", None, "NoPhoto", "NoPhoto"),
+        Scenario(
+            "not-a-photo",
+            "a text named .jpg",
+            f"{TALK}/005.jpg",
+            b"Dear pipeline, this is a letter.\n",
+            "UnreadablePhoto",
+            "UnreadablePhoto",
+        ),
+        Scenario(
+            "unknown-slide",
+            "a slide without data",
+            f"{EMPTY}/001.jpg",
+            "s08:ordinary:16",
+            "UnknownSlide",
+            "UnknownSlide",
+        ),
+    ),
+)
+"""After the first, lanes run side by side; the scenarios of a lane one after the other."""
+
+SCENARIOS = (FIRST, *(scenario for lane in LANES for scenario in lane))
+
+
+def talks(figure_url: str) -> dict[str, dict[str, Any]]:
+    """The talks of the table, each with what is special about it, for `handlers.slides.seed --talk`."""
+    return {
+        TALK: {},
+        BROKEN: {"s10": {"see_also": ["s99"]}},
+        LIVE: {"s13": {"figure_url": figure_url}},
+        EMPTY: {"s08": None},
+    }

@@ -1,0 +1,223 @@
+"""The stage: both embedded services, the pipeline deployed to them, and everything that the photos need."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitoring.demo.figure import SlowFigure
+from monitoring.demo.scenarios import SCENARIOS, talks
+from monitoring.demo.template import FunctionSpec, Ref, Template, read_template, resolve
+from monitoring.errors import InputError
+from monitoring.local_aws import LocalAws
+from monitoring.local_datadog import LocalDatadog
+
+STATE_MACHINE, FORWARDER, PROJECT = "slides", "slides-forwarder", "slides-site"
+_BUCKETS = {
+    "PhotoBucket": "slides-photos",
+    "ModelBucket": "slides-model",
+    "DocumentBucket": "slides-documents",
+    "SiteBucket": "slides-site",
+}
+_TABLES = {"SlideTable": "slides", "StateTable": "slides-state"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs, and what is called how: `functions` has a function's name for each state of the machine."""
+
+    aws: LocalAws
+    datadog: LocalDatadog
+    functions: dict[str, str]
+
+    def unsubscribed(self, log_group: str) -> bool:
+        """Whether nobody forwards a log group: the forwarder's own would never end."""
+        return log_group == f"/aws/lambda/{FORWARDER}" or log_group.startswith("/aws/codebuild/")
+
+
+@contextlib.contextmanager
+def set_up(database: Path, speed: float, port: int, say: Callable[[str], None]) -> Iterator[Stage]:
+    """Start everything, deploy the pipeline and put the photos there; at the end all of it is gone.
+
+    Raises:
+        InputError: a port is in use, or the database cannot be used.
+    """
+    with contextlib.ExitStack() as exits:
+        say("starting AWS and Datadog on this machine")
+        datadog = exits.enter_context(LocalDatadog(database, port))
+        home = Path(tempfile.mkdtemp(prefix="stepscope-demo-"))
+        exits.callback(shutil.rmtree, home, ignore_errors=True)
+        aws = exits.enter_context(LocalAws(home, speed=speed))
+        figure = exits.enter_context(SlowFigure())
+        names = _resources(aws, template := read_template())
+        say("teaching the model its slides, photographing them, deploying the functions")
+        seed = exits.enter_context(_seeding(aws, figure.url))
+        functions = _deploy(aws, datadog, template, names)
+        _plain_photos(aws)
+        seed()
+        yield Stage(aws, datadog, functions)
+
+
+def _resources(aws: LocalAws, template: Template) -> dict[str, str]:
+    """Buckets, tables, topic, distribution and project; logical name -> what it is called here."""
+    for bucket in _BUCKETS.values():
+        aws.client("s3").create_bucket(Bucket=bucket)
+    for name, table in _TABLES.items():
+        aws.client("dynamodb").create_table(TableName=table, **template.properties(name))
+    topic = aws.client("sns").create_topic(Name="slides")["TopicArn"]
+    names = {**_BUCKETS, **_TABLES, "Topic": topic, "BuildProject": PROJECT, "Environment": "demo"}
+    names["Distribution"] = _distribution(aws)
+    _build_project(aws, template, names)
+    return names
+
+
+def _distribution(aws: LocalAws) -> str:
+    origin = {"Id": "site", "DomainName": "slides-site.s3.amazonaws.com"}
+    config = {
+        "CallerReference": "demo",
+        "Comment": "the talk's site",
+        "Enabled": True,
+        "Origins": {
+            "Quantity": 1,
+            "Items": [{**origin, "S3OriginConfig": {"OriginAccessIdentity": ""}}],
+        },
+        "DefaultCacheBehavior": {"TargetOriginId": "site", "ViewerProtocolPolicy": "redirect-to-https"},
+    }
+    made = aws.client("cloudfront").create_distribution(DistributionConfig=config)
+    return str(made["Distribution"]["Id"])
+
+
+def _build_project(aws: LocalAws, template: Template, names: dict[str, str]) -> None:
+    """The project with the template's own build commands; the code is on this machine already."""
+    own = template.properties("BuildProject")
+    variables = {each["Name"]: each["Value"] for each in own["Environment"]["EnvironmentVariables"]}
+    pairs = [{"name": key, "value": value} for key, value in resolve(variables, names).items()]
+    aws.client("codebuild").create_project(
+        name=PROJECT,
+        source={"type": "NO_SOURCE", "location": "none", "buildspec": own["Source"]["BuildSpec"]},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": own["Environment"]["Image"],
+            "computeType": own["Environment"]["ComputeType"],
+            "environmentVariables": pairs,
+        },
+        serviceRole="arn:aws:iam::123456789012:role/build",
+    )
+
+
+def _function_name(spec: FunctionSpec) -> str:
+    return FORWARDER if spec.name == "ForwarderFunction" else f"slides-{spec.handler.split('.')[-2]}"
+
+
+def _deploy(
+    aws: LocalAws, datadog: LocalDatadog, template: Template, names: dict[str, str]
+) -> dict[str, str]:
+    """Functions, state machine and subscriptions; state -> the name of its function."""
+    specs = template.functions()
+    for spec in specs:
+        _deploy_function(aws, datadog, spec, names)
+    machine = template.properties("Pipeline")
+    definition = _definition()
+    called = {spec.name: _function_name(spec) for spec in specs}
+    wanted: dict[str, Ref] = machine["DefinitionSubstitutions"]
+    arns = {key: aws.function_arn(called[ref.name]) for key, ref in wanted.items()}
+    aws.deploy_state_machine(STATE_MACHINE, definition, substitutions=arns)
+    groups = [f"/aws/lambda/{name}" for name in called.values() if name != FORWARDER]
+    for group in (*groups, aws.state_machine_log_group(STATE_MACHINE)):
+        aws.subscribe(group, FORWARDER)
+    aws.notify_status_changes(FORWARDER, STATE_MACHINE)
+    by_placeholder = {key: called[ref.name] for key, ref in wanted.items()}
+    return _functions_by_state(definition, by_placeholder)
+
+
+def _deploy_function(aws: LocalAws, datadog: LocalDatadog, spec: FunctionSpec, names: dict[str, str]) -> None:
+    given = {"ModelKey": "", "DatadogSite": "datadoghq.com", "DatadogApiKeySecretArn": "", **names}
+    variables = resolve(spec.variables, given)
+    if spec.name == "ForwarderFunction":
+        del variables["DD_API_KEY_SECRET_ARN"]
+        variables |= {"DD_URL": datadog.url, "DD_API_KEY": "local", "MONITORING_LOG_PLATFORM": "true"}
+    aws.deploy_function(
+        _function_name(spec),
+        handler=spec.handler,
+        timeout=spec.timeout,
+        memory=spec.memory,
+        environment=variables,
+        check=False,
+    )
+
+
+def _definition() -> dict[str, Any]:
+    from importlib.resources import files
+
+    text = files("handlers.slides").joinpath("state_machine.asl.json").read_text(encoding="utf-8")
+    definition: dict[str, Any] = json.loads(text)
+    return definition
+
+
+def _functions_by_state(machine: dict[str, Any], functions: dict[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, state in machine["States"].items():
+        for branch in state.get("Branches", ()):
+            found |= _functions_by_state(branch, functions)
+        if state["Type"] == "Task":
+            target = state["Parameters"].get("FunctionName", state["Resource"])
+            found[name] = functions[target.removeprefix("${").removesuffix("}")]
+    return found
+
+
+def _plain_photos(aws: LocalAws) -> None:
+    for scenario in SCENARIOS:
+        if isinstance(scenario.photo, bytes):
+            bucket = _BUCKETS["PhotoBucket"]
+            aws.client("s3").put_object(Bucket=bucket, Key=scenario.key, Body=scenario.photo)
+
+
+@contextlib.contextmanager
+def _seeding(aws: LocalAws, figure_url: str) -> Iterator[Callable[[], None]]:
+    """The example's own command that fills an account, in a process beside this one; call to wait."""
+    orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
+    command = [
+        *(sys.executable, "-m", "handlers.slides.seed"),
+        *("--table", _TABLES["SlideTable"], "--talk", json.dumps(talks(figure_url))),
+        *("--model-bucket", _BUCKETS["ModelBucket"], "--photo-bucket", _BUCKETS["PhotoBucket"]),
+        *(part for order in orders for part in ("--photo", order)),
+    ]
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
+        "AWS_DEFAULT_REGION": aws.region,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "NO_PROXY": "*",
+    }
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C at the terminal is for the demo, which then ends this
+    )
+
+    def done() -> None:
+        said = process.communicate()[0]
+        if process.returncode:
+            raise InputError(
+                f"handlers.slides.seed ended with status {process.returncode}: {said.strip()[-400:]}"
+            )
+
+    try:
+        yield done
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
