@@ -11,6 +11,10 @@ CANVAS = 0.03
 """Width of the screen's canvas around the page, in parts of the page's width."""
 FLAT = (192, 108)
 """Width and height of a page that has been straightened."""
+SMALLEST, WIDEST = 60, 4
+"""The shortest side in pixels and the ratio of the sides at which a photo can show a page."""
+PARTS = 24
+"""Bright areas that are looked at; the screen is not the twenty-fifth."""
 LOOK = 160
 """Width in pixels at which the screen is searched for."""
 
@@ -49,7 +53,9 @@ def straighten(photo: Image.Image) -> Image.Image | None:
 
 def find_screen(photo: Image.Image) -> Corners | None:
     """The corners of the brightest large area in the photo; None where there is none."""
-    height = max(1, round(photo.height * LOOK / photo.width))
+    if min(photo.size) < SMALLEST or max(photo.size) > WIDEST * min(photo.size):
+        return None
+    height = round(photo.height * LOOK / photo.width)
     small = (
         photo.convert("L").resize((LOOK, height), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.2))
     )
@@ -60,7 +66,15 @@ def find_screen(photo: Image.Image) -> Corners | None:
     rows, columns = np.nonzero(area)
     points = np.stack([columns + 0.5, rows + 0.5], axis=1)
     corners = _quadrilateral(points)
+    if _area(corners) < 0.03 * luminance.size:
+        return None
     return corners * [photo.width / LOOK, photo.height / height]
+
+
+def _area(corners: Corners) -> float:
+    """The area of a quadrilateral (negative where its corners run the other way round)."""
+    (x1, y1), (x2, y2) = corners[2] - corners[0], corners[3] - corners[1]
+    return float(x1 * y2 - x2 * y1) / 2
 
 
 def _threshold(luminance: NDArray[np.float64]) -> float:
@@ -69,9 +83,12 @@ def _threshold(luminance: NDArray[np.float64]) -> float:
     middles = (edges[:-1] + edges[1:]) / 2
     below, sums = np.cumsum(counts), np.cumsum(counts * middles)
     above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(edges[int(np.nanargmax(apart)) + 1])
+    split = (below > 0) & (above > 0)
+    if not split.any():
+        return float(edges[-1])  # one tone all over: nothing is brighter than the rest
+    low, high = np.maximum(below, 1), np.maximum(above, 1)
+    apart = np.where(split, below * above * (sums / low - (sums[-1] - sums) / high) ** 2, -1.0)
+    return float(edges[int(np.argmax(apart)) + 1])
 
 
 def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -86,7 +103,9 @@ def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest connected part of the mask."""
     left, best = mask.copy(), np.zeros_like(mask)
-    while left.sum() > best.sum():
+    for _ in range(PARTS):
+        if left.sum() <= best.sum():
+            break
         part = np.zeros_like(mask)
         part.flat[int(np.argmax(left))] = True
         size = 0
@@ -132,7 +151,7 @@ def _side(points: Corners, start: Corners, end: Corners) -> tuple[Corners, Corne
     direction = (end - start) / max(1e-9, float(np.linalg.norm(end - start)))
     normal = np.array([direction[1], -direction[0]])  # outwards: the corners run clockwise on the screen
     along, out = (points - start) @ direction, (points - start) @ normal
-    length = float(np.linalg.norm(end - start))
+    length = max(1.0, float(np.linalg.norm(end - start)))
     bins = np.clip((along / length * 24).astype(int), -1, 24)
     rim = np.array(
         [[(n + 0.5) / 24 * length, out[bins == n].max()] for n in range(2, 22) if (bins == n).any()]

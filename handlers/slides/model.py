@@ -1,6 +1,7 @@
 """The model: which slide of the deck a photo shows, by its nearest neighbours, or that it is not sure."""
 
 import io
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,7 @@ def load(data: bytes) -> Model:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             slides, owners, packed = (file[name] for name in ("slides", "owners", "vectors"))
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The model file cannot be read: {error}") from error
     vectors = packed.astype(np.float32)
     if vectors.ndim != 2 or len(owners) != len(vectors) or vectors.shape[1] != len(features(_blank())):

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from handlers.slides.geometry import CANVAS, homography
 from handlers.slides.render import PAGE
 
-PHOTO = (800, 600)
+PHOTO = (640, 480)
 """Width and height of a photo in pixels."""
 
 
@@ -128,16 +128,15 @@ def _light(
     photo: NDArray[np.float32], draw: np.random.Generator, conditions: Conditions
 ) -> NDArray[np.uint8]:
     """Exposure, a fall of light over the photo, a colour cast, a reflection and the sensor's noise."""
-    rows, columns = np.mgrid[0 : PHOTO[1], 0 : PHOTO[0]].astype(np.float32)
-    across, down = columns / PHOTO[0] - 0.5, rows / PHOTO[1] - 0.5
-    slope = draw.uniform(-0.45, 0.45, size=2)
-    fall = 1 + slope[0] * across + slope[1] * down
-    exposure = 1 - draw.uniform(0, conditions.dark)
-    cast = draw.uniform(0.88, 1.08, size=3)
-    lit = photo * (fall * exposure)[..., None] * cast
+    across = np.linspace(-0.5, 0.5, PHOTO[0], dtype=np.float32)[None, :]
+    down = np.linspace(-0.5, 0.5, PHOTO[1], dtype=np.float32)[:, None]
+    slope = draw.uniform(-0.45, 0.45, size=2).astype(np.float32)
+    exposure = np.float32(1 - draw.uniform(0, conditions.dark))
+    cast = draw.uniform(0.88, 1.08, size=3).astype(np.float32)
+    lit = photo * ((1 + slope[0] * across + slope[1] * down) * exposure)[..., None] * cast
     x, y, size = draw.uniform(-0.5, 0.5), draw.uniform(-0.5, 0.5), draw.uniform(0.02, 0.12)
-    spot = np.exp(-((across - x) ** 2 + (down - y) ** 2) / size**2)
-    lit = lit + (spot * 255 * draw.uniform(0, conditions.glare))[..., None]
+    spot = np.exp(-(((across - x) / size) ** 2)) * np.exp(-(((down - y) / size) ** 2))
+    lit += (spot * np.float32(255 * draw.uniform(0, conditions.glare)))[..., None]
     grain = draw.standard_normal(photo.shape, dtype=np.float32)
     lit = lit + grain * np.float32(draw.uniform(0.3, 1) * conditions.noise)
     return np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
