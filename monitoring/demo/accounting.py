@@ -22,8 +22,10 @@ _PLATFORM = re.compile(
     r"(START|END|REPORT) RequestId: \S+|INIT_START |INIT_REPORT |RequestId: \S+ Error: "
     r"|\S+ [0-9a-f-]{36} Task timed out after "
 )
-DERIVED = ("aws.lambda.enhanced.", "stepscope.")
+DERIVED = ("aws.lambda.enhanced.", "aws.states.enhanced.", "stepscope.")
 """Metrics that nobody printed: the forwarder makes them of platform lines and events, or is their subject."""
+DERIVED_SPANS = "aws.stepfunctions"
+"""Spans that nobody printed: executions and states, which the forwarder makes of the state machine's log."""
 SHOWN = 5
 _VALIDATION = "log_stream_created_by_aws_to_validate"
 """The stream in which Step Functions sees whether it may write; it is older than any subscription."""
@@ -77,7 +79,7 @@ def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[st
 
     samples, spans = printed_samples(messages("metric line")), printed_spans(messages("trace line"))
     stored, derived = _stored_samples(store, {name for name, _, _ in samples})
-    stored_spans = Counter(str(span["span_id"]) for span in store.spans())
+    stored_spans, derived_spans = _stored_spans(store)
     said = messages("log", "platform", "state machine")
     logs = Counter(str(log["message"]).rstrip("\n") for log in store.logs())
     differences = [
@@ -94,6 +96,7 @@ def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[st
         span_lines_printed=len(messages("trace line")),
         spans_printed=spans.total(),
         spans_stored=stored_spans.total(),
+        spans_derived=derived_spans,
         log_events=len(events),
         logs_stored=logs.total(),
         kinds=dict(sorted(Counter(kinds.values()).items())),
@@ -113,6 +116,12 @@ def _stored_samples(store: Store, printed: set[str]) -> tuple[Counter[Sample], C
         for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
             own[series.metric, int(time), float(value)] += 1
     return own, derived
+
+
+def _stored_spans(store: Store) -> tuple[Counter[str], int]:
+    """Ids of the spans that are the handlers', and how many the forwarder made."""
+    own = Counter(str(s["span_id"]) for s in store.spans() if not s["name"].startswith(DERIVED_SPANS))
+    return own, len(store.spans()) - own.total()
 
 
 def _difference(what: str, printed: Counter[Any], stored: Counter[Any]) -> list[str]:

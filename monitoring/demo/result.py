@@ -50,10 +50,11 @@ class Accounting:
     Attributes:
         metric_lines_printed: MONITORING lines among the log events.
         points_stored: points of the metrics that those lines name.
-        points_derived: further points: from REPORT lines, status changes, and the forwarder's own.
+        points_derived: further points: of REPORT lines, the state machine's log, and the forwarder's own.
         span_lines_printed: trace lines among the log events.
         spans_printed: spans on them.
-        spans_stored: spans in Datadog.
+        spans_stored: spans in Datadog, but for those that the forwarder made.
+        spans_derived: spans of executions and states, which it makes of the state machine's log.
         log_events: everything that CloudWatch Logs received.
         logs_stored: log entries in Datadog.
         kinds: log events by what they are.
@@ -67,6 +68,7 @@ class Accounting:
     span_lines_printed: int
     spans_printed: int
     spans_stored: int
+    spans_derived: int
     log_events: int
     logs_stored: int
     kinds: dict[str, int]

@@ -159,14 +159,14 @@ def _execution(stage: Stage, scenario: Scenario, show: _Show) -> Execution:
 def _result(stage: Stage, show: _Show, began: float) -> Result:
     executions = tuple(_execution(stage, scenario, show) for scenario in SCENARIOS)
     store = stage.datadog.store
-    first = executions[0]
+    shown = executions[0]
     return Result(
         executions=executions,
         steps=steps(store, stage.functions),
         metrics=metrics(store),
         accounting=balance(stage.aws.log_events(), store, stage.unsubscribed),
-        spans_of=first.name,
-        spans=spans_of(store, first.arn),
+        spans_of=shown.name,
+        spans=spans_of(store, shown.arn),
         seconds=round(time.monotonic() - began, 1),
     )
 

@@ -166,7 +166,8 @@ def _accounting(books: Accounting) -> Table:
     table.add_row("spans of trace lines", str(books.spans_printed), str(books.spans_stored))
     plain = sum(books.kinds.get(kind, 0) for kind in ("log", "platform", "state machine"))
     table.add_row("other log events", str(plain), str(books.logs_stored))
-    table.add_row("points made of REPORT lines and status changes", "", str(books.points_derived))
+    table.add_row("points that the forwarder made of other lines", "", str(books.points_derived))
+    table.add_row("spans that the forwarder made of the state machine's log", "", str(books.spans_derived))
     kinds = ", ".join(f"{count} {kind}" for kind, count in books.kinds.items())
     table.caption = f"{books.log_events} log events: {kinds}"
     table.caption_justify = "left"
