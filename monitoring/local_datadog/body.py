@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 import zstandard
 from starlette.requests import Request
 
@@ -44,8 +44,8 @@ async def read_json(request: Request, limit: Limit = OTHER) -> Any:
 def parse_json(body: bytes) -> Any:
     """JSON of a management route; what is no JSON is a 400."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
         raise ApiError(400, f"Invalid JSON: {error}") from error
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -135,8 +135,8 @@ def _logs_of(data: bytes, content_type: str) -> Iterable[dict[str, Any]]:
     if content_type.startswith("text/plain"):
         return [{"message": line} for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
     try:
-        given = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        given = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
         raise ApiError(400, f"Invalid JSON: {error}", json_api=True) from error
     logs = given if isinstance(given, list) else [given]
     if len(logs) > _MOST_LOGS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 from starlette.responses import Response
 
 JSON = "application/json"
@@ -42,7 +42,7 @@ class ApiError(Exception):
 
 def reply(body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = JSON) -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS), status, media_type=media_type)
+    return Response(msgspec.json.encode(body), status, media_type=media_type)
 
 
 def forbidden() -> Response:

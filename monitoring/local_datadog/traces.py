@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
+import msgspec
 
 from monitoring.local_datadog.replies import ApiError
 from monitoring.telemetry import Span
@@ -33,9 +33,9 @@ def read(body: bytes, content_type: str) -> list[Span]:
         except (IndexError, ValueError, TypeError, struct.error) as error:
             raise ApiError(400, f"the body is no protobuf TracePayload: {error}") from error
     try:
-        traces = orjson.loads(body)["traces"]
+        traces = msgspec.json.decode(body)["traces"]
         spans = [span for trace in traces for span in trace]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise ApiError(
             400, 'the body is neither a protobuf TracePayload nor {"traces": [[span, …], …]}'
         ) from error

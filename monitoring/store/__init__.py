@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
-import orjson
+import msgspec
 
 from monitoring.errors import InputError
 from monitoring.series import Series
@@ -141,7 +141,7 @@ class Store(Answers):
 
     def append(self, batch: Batch, *, samples: bool = False) -> None:
         """Append a batch: when this returns, killing the process loses none of it."""
-        if not batch.times:
+        if not len(batch.times):
             return
         with self._append_lock:
             columns = self._catalog.columns(batch)
@@ -219,7 +219,7 @@ class Store(Answers):
 
     def _replay(self, kind: int, payload: bytes) -> None:
         if kind == _ROWS:
-            table, new = orjson.loads(payload)
+            table, new = msgspec.json.decode(payload)
             self._pending.take(kind, (table, new))
             return
         columns = decode(payload)
@@ -230,7 +230,7 @@ class Store(Answers):
     def _add_rows(self, table: str, new: list[Sequence[Any]]) -> None:
         if not new:
             return
-        payload = orjson.dumps((table, new)) if self._journal else b""
+        payload = msgspec.json.encode((table, new)) if self._journal else b""
         with self._append_lock:
             self._take(_ROWS, (table, new), payload)
         self.counters[table] += len(new)
@@ -239,7 +239,7 @@ class Store(Answers):
     def _change_document(self, change: Change) -> None:
         row: list[Sequence[Any]] = [change]
         with self._append_lock:
-            self._take(_ROWS, (schema.DOCUMENTS.name, row), orjson.dumps((schema.DOCUMENTS.name, row)))
+            self._take(_ROWS, (schema.DOCUMENTS.name, row), msgspec.json.encode((schema.DOCUMENTS.name, row)))
 
     def _take(self, kind: int, entry: _Entry, payload: bytes) -> None:
         if self._thread is None or self._closed:

@@ -1,12 +1,12 @@
 """What is appended at once: points of many sources as columns, and how a batch stands in the journal."""
 
 import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
+import msgspec
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from monitoring.series import Series
@@ -25,35 +25,34 @@ class Source(NamedTuple):
     interval: int | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Points of many sources: `lengths[i]` of the times and values belong to `sources[i]`, one after
-    another.
+    """Points of many sources: `lengths[i]` of the times and values belong to `sources[i]`, one after another.
+
+    `times` are in seconds and may have fractions.
     """
 
-    sources: list[Source] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    sources: list[Source]
+    lengths: NDArray[np.int64]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
 
     @classmethod
     def of(cls, series: Iterable[Series]) -> Self:
         """The batch of whole `Series`."""
-        batch = cls()
-        for one in series:
-            source = Source(one.metric, one.host, tuple(sorted(one.tags)), one.type, one.interval)
-            batch.sources.append(source)
-            batch.lengths.append(len(one.times))
-            batch.times.extend(one.times.tolist())
-            batch.values.extend(one.values.tolist())
-        return batch
+        given = list(series)
+        return cls(
+            [Source(one.metric, one.host, tuple(sorted(one.tags)), one.type, one.interval) for one in given],
+            np.array([len(one.times) for one in given], np.int64),
+            np.concatenate([np.empty(0), *(one.times for one in given)]),
+            np.concatenate([np.empty(0), *(one.values for one in given)]),
+        )
 
-    def add(self, source: Source, times: Sequence[float], values: Sequence[float]) -> None:
-        """Append one source's points."""
-        self.sources.append(source)
-        self.lengths.append(len(times))
-        self.times.extend(times)
-        self.values.extend(values)
+    def only(self, kept: NDArray[np.bool_]) -> Self:
+        """The batch without the points that are not kept."""
+        owners = np.repeat(np.arange(len(self.sources)), self.lengths)[kept]
+        lengths = np.bincount(owners, minlength=len(self.sources))
+        return replace(self, lengths=lengths, times=self.times[kept], values=self.values[kept])
 
 
 class Columns(NamedTuple):
@@ -72,7 +71,7 @@ def encode(columns: Columns) -> bytes:
     """The bytes of a batch in the journal: new series as JSON, then the three columns as they lie in
     memory.
     """
-    head = orjson.dumps([(ident, tuple(source)) for ident, source in columns.series])
+    head = msgspec.json.encode([(ident, tuple(source)) for ident, source in columns.series])
     parts = (columns.ids, columns.times, columns.values)
     return b"".join((_LENGTHS.pack(len(head), len(columns.ids)), head, *(part.tobytes() for part in parts)))
 
@@ -84,7 +83,7 @@ def decode(payload: bytes) -> Columns:
     ids = np.frombuffer(payload, np.int32, count, at)
     times = np.frombuffer(payload, np.int64, count, at + 4 * count)
     values = np.frombuffer(payload, np.float64, count, at + 12 * count)
-    series = [(ident, _source(row)) for ident, row in orjson.loads(payload[_LENGTHS.size : at])]
+    series = [(ident, _source(row)) for ident, row in msgspec.json.decode(payload[_LENGTHS.size : at])]
     return Columns(ids, times, values, series)
 
 

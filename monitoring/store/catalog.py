@@ -58,14 +58,14 @@ class Catalog:
         for index, ident in enumerate(found):
             if ident is None:
                 found[index] = self._enter(batch.sources[index])
-        times = np.rint(np.asarray(batch.times, np.float64)).astype(np.int64)
+        times = np.rint(batch.times)
         if len(times) and not (times.min() >= 0 and times.max() < LATEST):
             raise InputError("a point's time is not in seconds since the epoch")
         repeated = np.repeat(np.asarray(found, np.int32), batch.lengths)
-        values = np.asarray(batch.values, np.float64)
+        values = batch.values
         if not (finite := np.isfinite(values)).all():
             repeated, times, values = repeated[finite], times[finite], values[finite]
-        return Columns(repeated, times, values, list(self._owed))
+        return Columns(repeated, times.astype(np.int64), values, list(self._owed))
 
     def said(self) -> None:
         """The columns given last are in the journal: their new series need not be said again."""

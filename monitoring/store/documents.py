@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
+import msgspec
 
 Document = dict[str, Any]
 Change = tuple[str, str, str | None]
@@ -19,26 +19,26 @@ class Documents:
         self._lock = threading.RLock()
         self._kinds: dict[str, dict[str, Document]] = {}
         for kind, ident, body in stored:
-            self._kinds.setdefault(kind, {})[ident] = orjson.loads(body)
+            self._kinds.setdefault(kind, {})[ident] = msgspec.json.decode(body)
 
     def get(self, kind: str, ident: str) -> Document | None:
         """A copy of the document, or None."""
         found = self._kinds.get(kind, {}).get(ident)
-        return None if found is None else orjson.loads(orjson.dumps(found))
+        return None if found is None else msgspec.json.decode(msgspec.json.encode(found))
 
     def all(self, kind: str) -> list[Document]:
         """Copies of every document of the kind, in the order in which they came."""
         with self._lock:
-            text = orjson.dumps(list(self._kinds.get(kind, {}).values()))
-        copies: list[Document] = orjson.loads(text)
+            text = msgspec.json.encode(list(self._kinds.get(kind, {}).values()))
+        copies: list[Document] = msgspec.json.decode(text)
         return copies
 
     def put(self, kind: str, ident: str, body: Document) -> None:
         """Create or replace a document."""
-        text = orjson.dumps(body)
+        text = msgspec.json.encode(body)
         with self._lock:
             self._record((kind, ident, text.decode()))
-            self._kinds.setdefault(kind, {})[ident] = orjson.loads(text)
+            self._kinds.setdefault(kind, {})[ident] = msgspec.json.decode(text)
 
     def delete(self, kind: str, ident: str) -> bool:
         """Delete a document; whether there was one."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from monitoring.telemetry import Span
 
@@ -46,7 +46,7 @@ def to_span(row: Sequence[Any]) -> Span:
         "error",
     )
     span = dict(zip(names, row, strict=False))
-    return span | {"meta": orjson.loads(row[10]), "metrics": orjson.loads(row[11])}
+    return span | {"meta": msgspec.json.decode(row[10]), "metrics": msgspec.json.decode(row[11])}
 
 
 def of_log(log: Mapping[str, Any]) -> Sequence[Any]:
@@ -77,7 +77,7 @@ def to_log(row: Sequence[Any]) -> dict[str, Any]:
         "status": status,
         "message": message,
     }
-    sent.update(orjson.loads(attributes))
+    sent.update(msgspec.json.decode(attributes))
     return sent
 
 
@@ -110,4 +110,4 @@ def _hex(given: object) -> str:
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return msgspec.json.encode(value).decode()
