@@ -78,8 +78,10 @@ def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
 
 
 def _print_telemetry(found: "Telemetry") -> None:
+    import msgspec
+
     rows: list[dict[str, object]] = [{"point": point._asdict()} for point in found.points]
-    rows += [{"span": span} for span in found.spans]
+    rows += [{"span": msgspec.to_builtins(span)} for span in found.spans]
     rows += [{"log": entry.body()} for entry in found.logs]
     rows += [
         {"refused": {"reason": r.reason, "file": r.where, "line": r.line, "column": r.column, "text": r.text}}

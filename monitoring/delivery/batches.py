@@ -15,7 +15,7 @@ from isal import igzip, isal_zlib
 from monitoring.delivery.protobuf import encode_payload, encode_trace
 from monitoring.lines import Point
 from monitoring.platform.codec import encode
-from monitoring.telemetry import Log, LogContext, Span
+from monitoring.telemetry import Log, LogContext, SpanRecord
 
 Kind = Literal["distributions", "series", "traces", "logs"]
 
@@ -179,9 +179,9 @@ def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[
         yield encode(body | {"interval": 1} if kind == "count" else body)
 
 
-def trace_batches(spans: Iterable[Span], unit: str, env: str = "") -> Iterator[Batch]:
+def trace_batches(spans: Iterable[SpanRecord], unit: str, env: str = "") -> Iterator[Batch]:
     """The spans grouped by trace, in the order of their first span."""
-    traces: dict[tuple[str, str], list[Span]] = {}
+    traces: dict[tuple[str, str], list[SpanRecord]] = {}
     for span in spans:
-        traces.setdefault((span["trace_id"], span["meta"].get("_dd.p.tid", "")), []).append(span)
+        traces.setdefault((span.trace_id, span.meta.get("_dd.p.tid", "")), []).append(span)
     yield from _sized("traces", map(encode_trace, traces.values()), TRACE_BYTES, unit, env)

@@ -12,7 +12,7 @@ from typing import Any
 
 from monitoring.lines import Point
 from monitoring.platform.step_events import StepEvent, count_points, tags_of
-from monitoring.telemetry import Span
+from monitoring.telemetry import SpanRecord
 from monitoring.timeline import Run, Timeline
 
 _EVENTS, _EXECUTIONS = 50_000, 2_000  # kept in all; about 25 MB at the very most
@@ -32,10 +32,10 @@ class Executions:
 
     def take(
         self, events: Iterable[StepEvent], extra: tuple[str, ...] = (), service: str = "", env: str = ""
-    ) -> tuple[list[Point], list[Span]]:
+    ) -> tuple[list[Point], list[SpanRecord]]:
         """The points and spans of the events, and of what they complete."""
         points: list[Point] = []
-        spans: list[Span] = []
+        spans: list[SpanRecord] = []
         for event in sorted(events, key=lambda e: (e.execution, e.id)):
             tags = tags_of(event.execution) + extra
             points += count_points(event, tags)
@@ -131,7 +131,7 @@ class Trace:
             parent = int(headers.get("x-datadog-parent-id") or 0)
             self.parent = f"{parent & (1 << 64) - 1:016x}"
 
-    def span(self, run: Run, service: str = "", env: str = "") -> Span | None:
+    def span(self, run: Run, service: str = "", env: str = "") -> SpanRecord | None:
         """The span of a run that has ended, or None: its beginning is unknown, or another span stands for
         it."""
         if run.start is None or run.end is None:
@@ -153,20 +153,20 @@ class Trace:
         if run.index is not None:
             metrics["map_index"] = float(run.index)
         kind = "" if run.kind == "execution" else f".{run.kind}"
-        return {
-            "trace_id": self.trace_id,
-            "span_id": self.span_id(run),
-            "parent_id": self._parent_id(run),
-            "service": service or machine,
-            "name": f"aws.stepfunctions{kind}",
-            "resource": machine if run.kind == "execution" else run.name,
-            "type": "serverless",
-            "error": 0 if run.status == "succeeded" else 1,
-            "start": run.start * _NANOSECONDS,
-            "duration": (run.end - run.start if run.end > run.start else 0) * _NANOSECONDS,
-            "meta": {key: value for key, value in meta.items() if value},
-            "metrics": metrics,
-        }
+        return SpanRecord(
+            trace_id=self.trace_id,
+            span_id=self.span_id(run),
+            parent_id=self._parent_id(run),
+            service=service or machine,
+            name=f"aws.stepfunctions{kind}",
+            resource=machine if run.kind == "execution" else run.name,
+            type="serverless",
+            error=0 if run.status == "succeeded" else 1,
+            start=run.start * _NANOSECONDS,
+            duration=(run.end - run.start if run.end > run.start else 0) * _NANOSECONDS,
+            meta={key: value for key, value in meta.items() if value},
+            metrics=metrics,
+        )
 
     def span_id(self, run: Run) -> str:
         """16 hex digits; a state's is what `datadog_lambda` names as the parent of the function's span."""

@@ -23,7 +23,7 @@ from monitoring.platform.source import Source
 from monitoring.platform.step_events import StepEvent, is_step_event, read_step_event
 from monitoring.platform.tags import normal_point
 from monitoring.platform.traces import read_trace_line
-from monitoring.telemetry import Log, LogContext, SetAside, Telemetry
+from monitoring.telemetry import Log, LogContext, SetAside, SpanRecord, Telemetry
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
 _TAILS = (
@@ -198,18 +198,18 @@ class Reader:
             self._refuse(reason, message[:200])
         if not spans:
             return True
-        meta = spans[0]["meta"]
+        meta = spans[0].meta
         for key, value in self.source.span_meta.items():
             meta.setdefault(key, value)
         self._join_logs(spans[0])
         self.out.spans.extend(spans)
         return True
 
-    def _join_logs(self, root: dict[str, Any]) -> None:
-        meta = root["meta"]
+    def _join_logs(self, root: SpanRecord) -> None:
+        meta = root.meta
         if self._context.request_id and meta.get("request_id") in {None, self._context.request_id}:
             high = meta.get("_dd.p.tid", "")
-            low = root["trace_id"]
+            low = root.trace_id
             self._context.trace_id = high.rjust(16, "0") + low if high else str(int(low, 16))
 
     # Lambda's platform lines

@@ -1,65 +1,44 @@
 """The trace line into spans, each in the form that the trace intake takes, whatever its emitter wrote."""
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
-from monitoring.platform.codec import decode, load_object
-from monitoring.telemetry import Span
+from monitoring.platform.codec import load_object
+from monitoring.telemetry import SpanRecord
 
-_Id = Annotated[str, msgspec.Meta(min_length=16, max_length=16)]
-_Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-
-
-class _Exact(msgspec.Struct, gc=False):
-    """A span in the very form that Datadog's reader takes: nothing to mend."""
-
-    trace_id: _Id
-    span_id: _Id
-    parent_id: _Id
-    service: str
-    name: str
-    resource: str
-    type: str
-    error: Annotated[int, msgspec.Meta(ge=0, le=1)]
-    start: _Nanoseconds
-    duration: _Nanoseconds
-    meta: dict[str, str]
-    metrics: dict[str, float]
+_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class _Line(msgspec.Struct, gc=False):
-    traces: list[list[_Exact]]
+    traces: list[list[SpanRecord]]
 
 
-_check = msgspec.json.Decoder(_Line).decode
+_exact = msgspec.json.Decoder(_Line).decode
 
 
-def read_trace_line(text: str) -> tuple[list[Span], list[str]] | None:
+def read_trace_line(text: str) -> tuple[list[SpanRecord], list[str]] | None:
     """As `read_traces`, from the text of a line; None where it is no JSON object with `traces`."""
     try:
-        for trace in _check(text).traces:
-            for span in trace:
-                if len(bytes.fromhex(span.trace_id + span.span_id + span.parent_id)) != 24:
-                    raise ValueError("an id with a space in it")
-        return [span for trace in decode(text)["traces"] for span in trace], []
+        spans = [span for trace in _exact(text).traces for span in trace]
+        for span in spans:
+            if len(bytes.fromhex(span.trace_id + span.span_id + span.parent_id)) != 24:
+                raise ValueError("an id with a space in it")
+        return spans, []
     except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
         record = load_object(text)
         return read_traces(record) if record is not None and "traces" in record else None
 
 
-_HEX = frozenset("0123456789abcdefABCDEF")
-
-
-def read_traces(record: dict[str, Any]) -> tuple[list[Span], list[str]]:
+def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]]:
     """The spans of `{"traces": [[span, …], …]}`, and what is wrong with the spans left out.
 
     Ids of 32 hex digits keep the low 64 bits and give the rest as `_dd.p.tid`; whole numbers are taken as
     ids too. `meta` values become text, `error` a whole number: what Datadog's own reader refuses, and its
     emitters do print.
     """
-    spans: list[Span] = []
+    spans: list[SpanRecord] = []
     wrong: list[str] = []
     traces = record.get("traces")
     if not isinstance(traces, list):
@@ -73,7 +52,7 @@ def read_traces(record: dict[str, Any]) -> tuple[list[Span], list[str]]:
             if reason:
                 wrong.append(reason)
             else:
-                spans.append(span)
+                spans.append(msgspec.convert(span, SpanRecord))
     return spans, wrong
 
 
@@ -90,7 +69,7 @@ def _mend(span: Any) -> str:
             if not isinstance(value, float) or not math.isfinite(value):
                 return f"the span's {key} is no number of nanoseconds"
             span[key] = int(value)
-    if not 0 <= span["start"] < 1 << 63 or not 0 <= span["duration"] < 1 << 63:
+    if not 0 <= span["start"] < 1 << 62 or not 0 <= span["duration"] < 1 << 62:
         return "the span's start or duration is out of range"
     span["error"] = 1 if span.get("error") not in (0, None, False, "0") else 0
     for key in ("name", "service", "resource", "type"):
@@ -100,7 +79,7 @@ def _mend(span: Any) -> str:
     return ""
 
 
-def _mend_id(span: Span, key: str) -> bool:
+def _mend_id(span: dict[str, Any], key: str) -> bool:
     value = span.get(key)
     if type(value) is str and value:
         if not _HEX.issuperset(value) or len(value) > 32:
@@ -119,7 +98,7 @@ def _mend_id(span: Span, key: str) -> bool:
     return key == "parent_id" or span[key] != "0" * 16
 
 
-def _mend_maps(span: Span) -> None:
+def _mend_maps(span: dict[str, Any]) -> None:
     meta = span.get("meta")
     if not isinstance(meta, dict):
         meta = span["meta"] = {}

@@ -238,7 +238,7 @@ SPAN = {
 )
 def test_what_a_tracer_prints_wrong_is_mended(change, key, mended):
     (span,) = read(json.dumps({"traces": [[SPAN | change]]})).spans
-    found = span[key]
+    found = getattr(span, key)
     if isinstance(found, dict):
         found = {name: found[name] for name in mended}
     assert found == mended
@@ -256,7 +256,7 @@ def test_a_span_that_cannot_be_mended_costs_itself_alone(change):
 
 def test_the_high_half_of_a_long_trace_id_is_kept():
     (span,) = read(json.dumps({"traces": [[SPAN | {"trace_id": "24e8d55f5d50e6a50fa1b2c3d4e5f607"}]]})).spans
-    assert span["meta"]["_dd.p.tid"] == "24e8d55f5d50e6a5"
+    assert span.meta["_dd.p.tid"] == "24e8d55f5d50e6a5"
 
 
 def test_logs_of_an_invocation_carry_its_request_and_the_trace_that_comes_after_them():

@@ -93,7 +93,7 @@ def test_lost_events_cost_durations_and_never_an_exception(data):
     _, events = data.draw(st.sampled_from(recorded()[:40]))
     kept = data.draw(st.lists(st.sampled_from(events), max_size=len(events)))
     points, spans = Executions().take(kept)
-    assert all(span["duration"] >= 0 for span in spans)
+    assert all(span.duration >= 0 for span in spans)
     assert all(point.value >= 0 for point in points)
 
 
@@ -140,13 +140,13 @@ def test_a_state_that_is_tried_three_times_is_counted_by_attempt():
         "task.execution.task_timed_out": 1, "task.execution.task_succeeded": 1,
         "task.execution.task_duration": 6 * second,
     }  # fmt: skip
-    assert [(s["name"].removeprefix("aws.stepfunctions"), s["error"]) for s in spans] == [
+    assert [(s.name.removeprefix("aws.stepfunctions"), s.error) for s in spans] == [
         (".attempt", 1), (".attempt", 1), (".attempt", 0), (".state", 0), ("", 0),
     ]  # fmt: skip
-    by_id = {s["span_id"]: s for s in spans}
+    by_id = {s.span_id: s for s in spans}
     assert len(by_id) == 5
-    state = next(s for s in spans if s["name"].endswith("state"))
-    assert all(by_id.get(s["parent_id"]) is state for s in spans if s["name"].endswith("attempt"))
+    state = next(s for s in spans if s.name.endswith("state"))
+    assert all(by_id.get(s.parent_id) is state for s in spans if s.name.endswith("attempt"))
 
 
 def test_a_caught_error_leaves_the_state_failed_and_the_execution_succeeded():
@@ -184,7 +184,7 @@ def test_a_state_whose_end_arrives_before_its_beginning_has_its_duration():
     kept.take([rows[0], rows[2]])
     points, spans = kept.take([rows[1]])
     assert totals(points)["state.duration"] == 1e9
-    assert [span["resource"] for span in spans] == ["A"]
+    assert [span.resource for span in spans] == ["A"]
 
 
 @pytest.mark.parametrize("level", ["ERROR", "FATAL"])
@@ -231,7 +231,7 @@ def test_a_trace_given_in_the_input_is_joined():
     }
     rows = events(("ExecutionStarted", {"input": json.dumps(given)}), ("ExecutionSucceeded", {}))
     (span,) = Executions().take(rows)[1]
-    assert (span["trace_id"], span["parent_id"], span["meta"]["_dd.p.tid"]) == (
+    assert (span.trace_id, span.parent_id, span.meta["_dd.p.tid"]) == (
         f"{255:016x}",
         f"{7:016x}",
         "ab",
