@@ -235,7 +235,8 @@ print(json.dumps(done), file=sys.stderr)
 
 
 def streamed(url: str, megabytes: int) -> tuple[float, float, int, float]:
-    """Wall and CPU seconds, events, and MB at peak for one S3 object of that size, in a process of its own."""
+    """Wall and CPU seconds, events, and MB at peak for one S3 object of that size, in a process of its
+    own."""
     done = subprocess.run(
         [sys.executable, "-c", _STREAM, str(megabytes), url], capture_output=True, text=True, check=True
     )

@@ -51,7 +51,20 @@ class Redrive:
     """The request to send what the spool holds."""
 
 
-Piece = LogPayload | Lines | StatusChange | Spooled | Redrive | Refusal
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What time did not suffice for: an object from its `skip`-th piece on."""
+
+    bucket: str
+    key: str
+    skip: int
+
+    def text(self) -> str:
+        """As it is spooled."""
+        return json.dumps([self.bucket, self.key, self.skip])
+
+
+Piece = LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +80,15 @@ class Unit:
 
 
 class Inputs:
-    """Reads events; `clients` gives boto3's clients for S3."""
+    """Reads events.
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    Args:
+        clients: boto3's, for S3.
+        stop: whether time is up; what is left of an object is then a `Rest`.
+    """
+
+    def __init__(self, clients: Clients, stop: Callable[[], bool] = lambda: False) -> None:
+        self._clients, self.stop = clients, stop
 
     def units(self, event: Any) -> Iterator[Unit]:
         """The units of an event, whichever service sent it; what is not known becomes a refusal."""
@@ -185,8 +203,11 @@ class Inputs:
             return
         yield from self.read_object(bucket, key)
 
-    def read_object(self, bucket: str, key: str) -> Iterator[Piece]:
+    def read_object(self, bucket: str, key: str, skip: int = 0) -> Iterator[Piece]:
         """The log events of one object, streamed. What is no more there, or not allowed, is a refusal.
+
+        Args:
+            skip: pieces that were read before.
 
         Raises:
             Exception: S3's other errors: they may pass, so the unit fails and comes again.
@@ -205,7 +226,12 @@ class Inputs:
             [], where, stream=_export_stream(key), kind=kind, fields=(("bucket", bucket), ("key", key))
         )
         try:
-            for piece in pieces(expand(body.iter_chunks(CHUNK)), base):
+            for number, piece in enumerate(pieces(expand(body.iter_chunks(CHUNK)), base)):
+                if number < skip:
+                    continue
+                if self.stop() and number > skip:
+                    yield Rest(bucket, key, number)
+                    return
                 if not isinstance(piece, LogPayload) or _wanted(piece.payload):
                     yield piece
         finally:

@@ -13,15 +13,15 @@ from monitoring.delivery import Batch, log_batches, metric_batches, trace_batche
 from monitoring.forwarder import aws
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
-from monitoring.forwarder.inputs import Inputs, Redrive, Spooled, Unit
+from monitoring.forwarder.inputs import Inputs, Redrive, Rest, Spooled, Unit
 from monitoring.forwarder.keys import ApiKey
 from monitoring.forwarder.own import own_points, print_summary
 from monitoring.forwarder.reading import PieceReader
-from monitoring.forwarder.redrive import deliver_entry, read_spooled, redrive
+from monitoring.forwarder.redrive import REST, read_rest, read_spooled, redrive, rest_entry, settle
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
 from monitoring.forwarder.settings import Settings
-from monitoring.forwarder.spool import make_spool
+from monitoring.forwarder.spool import Entry, make_spool
 from monitoring.forwarder.tally import Tally
 from monitoring.telemetry import Telemetry
 
@@ -113,6 +113,7 @@ class Forwarder:
             sleep=self._world.sleep,
             chance=self._world.chance,
         )
+        self._inputs.stop = lambda: not sender.time_left()
         for unit in units:
             safe = self._unit(unit, sender, outcome.tally)
             outcome.acked += bool(unit.ack)
@@ -135,10 +136,11 @@ class Forwarder:
         try:
             for piece in unit.pieces:
                 if isinstance(piece, Redrive):
-                    redrive(self._spool, sender, self.settings.spool_attempts)
+                    redrive(self._spool, lambda entry: self._again(entry, sender), sender)
                 elif isinstance(piece, Spooled):
-                    entry = read_spooled(self._spool, piece)
-                    safe = deliver_entry(self._spool, sender, entry, self.settings.spool_attempts) and safe
+                    safe = self._again(read_spooled(self._spool, piece), sender) and safe
+                elif isinstance(piece, Rest):
+                    self._spool_rest(piece, tally)
                 else:
                     _extend(found, self._reader.read(piece, tally))
                     if len(found.points) + len(found.spans) + len(found.logs) >= _FLUSH:
@@ -149,6 +151,23 @@ class Forwarder:
             tally.error(f"{type(error).__name__}: {error}")
             safe = False
         return sender.finish() and safe
+
+    def _again(self, entry: Entry, sender: Sender) -> bool:
+        """Deliver an entry of the spool, and settle it there."""
+        if entry.kind == REST:
+            rest = read_rest(entry)
+            pieces = self._inputs.read_object(rest.bucket, rest.key, rest.skip)
+            sent = self._unit(Unit(entry.digest, pieces), sender, sender.tally)
+        else:
+            sent = sender.deliver_again(entry)
+        return settle(self._spool, sender, entry, self.settings.spool_attempts, sent)
+
+    def _spool_rest(self, rest: Rest, tally: Tally) -> None:
+        if self._spool is None:
+            place = f"s3://{rest.bucket}/{rest.key}"
+            raise TimeoutError(f"no time for the rest of {place}, and no spool to keep it in")
+        self._spool.put(rest_entry(rest))
+        tally.add(tally.spooled, "time is up")
 
     def _submit(self, found: Telemetry, unit: str, sender: Sender) -> None:
         for batch in self._batches(found, unit):

@@ -1,11 +1,30 @@
 """Sends what the spool holds: one entry at a time, and only then deletes it."""
 
-from monitoring.forwarder.inputs import Spooled
+import hashlib
+import json
+from collections.abc import Callable
+
+from monitoring.forwarder.inputs import Rest, Spooled
 from monitoring.forwarder.sender import Sender
 from monitoring.forwarder.spool import Entry, Spool, SqsSpool, read_entry
 
+REST = "rest"
+"""The kind of an entry that is no batch: what is left of an object that time did not suffice for."""
 
-def redrive(spool: Spool | None, sender: Sender, attempts: int) -> tuple[int, int]:
+
+def rest_entry(rest: Rest) -> Entry:
+    """The entry of what is left of an object."""
+    text = rest.text().encode()
+    return Entry(REST, text, "identity", hashlib.sha256(text).hexdigest(), "time is up")
+
+
+def read_rest(entry: Entry) -> Rest:
+    """What is left of an object, from its entry."""
+    bucket, key, skip = json.loads(entry.wire)
+    return Rest(bucket, key, skip)
+
+
+def redrive(spool: Spool | None, send: Callable[[Entry], bool], sender: Sender) -> tuple[int, int]:
     """Send the entries of the spool, the oldest first; (sent, failed).
 
     Ends at the first entry that fails because Datadog cannot be reached: the others would fail alike, and
@@ -17,7 +36,7 @@ def redrive(spool: Spool | None, sender: Sender, attempts: int) -> tuple[int, in
     for entry in spool.entries():
         if not sender.time_left():
             break
-        if deliver_entry(spool, sender, entry, attempts):
+        if send(entry):
             sent += 1
         else:
             failed += 1
@@ -26,11 +45,10 @@ def redrive(spool: Spool | None, sender: Sender, attempts: int) -> tuple[int, in
     return sent, failed
 
 
-def deliver_entry(spool: Spool | None, sender: Sender, entry: Entry, attempts: int) -> bool:
-    """Send one entry and delete it; one that failed too often goes to the dead letters. Whether it is
-    dealt with."""
+def settle(spool: Spool | None, sender: Sender, entry: Entry, attempts: int, sent: bool) -> bool:
+    """Delete an entry that was sent, bury one that failed too often; gives `sent` back."""
     tally = sender.tally
-    if sender.deliver_again(entry):
+    if sent:
         tally.counts["redriven"] += 1
         if spool is not None:
             spool.delete(entry)

@@ -3,6 +3,7 @@
 import base64
 import functools
 import gzip
+import itertools
 import json
 import random
 import time
@@ -301,6 +302,23 @@ def test_the_spool_in_sqs_puts_large_entries_into_s3(intake, cloud, subscription
     assert job.handle({"stepscope": "redrive"}, 30)["redriven"] == 2
     assert "Contents" not in cloud("s3").list_objects_v2(Bucket="kept", Prefix="spool/")
     assert (intake.values("in.put"), len(intake.logs())) == ([1], 120)
+
+
+def test_an_object_too_large_for_the_time_that_is_left_goes_on_at_the_redrive(intake, cloud):
+    body = "".join(f"{point(n, 'rest')}\n" for n in range(9000)).encode()
+    cloud("s3").put_object(Bucket="kept", Key="x", Body=gzip.compress(body))
+    ticks = itertools.count(step=0.05)
+    base = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_SPOOL_BUCKET": "kept/spool"}
+    world = World(clients=client, monotonic=lambda: next(ticks))
+    job = Forwarder(Settings.from_env(base | {"MONITORING_OWN_METRICS": "false"}), "eu-west-1", world)
+    assert job.handle(s3_event("x"), 0.5)["spooled"]["time is up"] >= 1
+    before = len(intake.values("rest"))
+    assert before < 9000
+    for _ in range(50):
+        job.handle({"stepscope": "redrive"}, 5)
+        if not cloud("s3").list_objects_v2(Bucket="kept", Prefix="spool/")["KeyCount"]:
+            break
+    assert sorted(intake.values("rest")) == sorted(range(9000))
 
 
 def test_the_queue_can_be_an_event_source_itself(intake, cloud, subscription):
