@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor, Thresholds
+from monitoring.monitor.rolling import NEVER
 from monitoring.monitor.states import (
     AS_ZERO,
     CRITICAL,
@@ -29,8 +30,6 @@ Flags = NDArray[np.bool_]
 Codes = NDArray[np.int16]
 
 DAY = 86400
-NEVER = np.iinfo(np.int64).min // 2
-"""The time of the last point where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

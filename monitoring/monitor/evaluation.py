@@ -17,6 +17,7 @@ from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_n
 from monitoring.monitor.machine import Segment, run
 from monitoring.monitor.metric import Lookup, counts
 from monitoring.monitor.notify import Mute, notifications
+from monitoring.monitor.rolling import NEVER
 from monitoring.monitor.search import Record
 from monitoring.monitor.states import Policy, Rule, State
 from monitoring.monitor.switches import DEFAULTS, Switches
@@ -104,7 +105,9 @@ def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Set
     times = evaluation_times(start, end, window.cadence, setting.phase)
     ends = times - monitor.options.evaluation_delay
     full = window.bucket if monitor.options.require_full_window else None
-    return Lookup(window, times, window.starts(ends), ends, setting.switches, full, setting.stand_in)
+    starts = window.starts(ends)
+    silence = monitor.options.notify_no_data
+    return Lookup(window, times, starts, ends, setting.switches, full, setting.stand_in, silence)
 
 
 def _as_zero(monitor: Monitor, counting: bool) -> bool:
@@ -166,9 +169,7 @@ def _history(
 
 
 def _nothing(count: int) -> Found:
-    return Found(
-        np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, np.iinfo(np.int64).min // 2)
-    )
+    return Found(np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, NEVER))
 
 
 def policy_of(monitor: Monitor, grouped: bool, switches: Switches) -> Policy:

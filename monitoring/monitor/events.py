@@ -5,12 +5,13 @@ unless the options say otherwise.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.monitor.codes import NEVER, Found, Index, Values
-from monitoring.monitor.rolling import bounds, last_times, reduce_windows
+from monitoring.monitor.codes import Found, Index, Values
+from monitoring.monitor.rolling import reduce_points
 from monitoring.monitor.search import Record, compile_search
 from monitoring.query import SearchMonitor
 
@@ -43,16 +44,15 @@ def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
 
 def _found(query: SearchMonitor, records: list[Record], starts: Index, ends: Index) -> Found:
     times = np.array([record.time for record in records], dtype=np.int64)
-    low, high = bounds(times, starts, ends)
     method = query.rollup[0] if query.rollup else "count"
     facet = query.rollup[1] if len(query.rollup) > 1 else ""
-    if method == "count":
-        values = reduce_windows("count", np.ones(len(times)), low, high)
-    elif method == "cardinality":
-        values = _cardinality(records, facet, low, high)
-    else:
+    if method not in {"count", "cardinality"}:
         return _measured(method, facet, records, starts, ends)
-    return Found(values, high > low, last_times(times, high))
+    found = Found(*reduce_points(times, np.ones(len(times)), starts, ends, "count"))
+    if method == "count":
+        return found
+    low, high = times.searchsorted(starts), times.searchsorted(ends)
+    return replace(found, values=_cardinality(records, facet, low, high))
 
 
 def _cardinality(records: list[Record], facet: str, low: Index, high: Index) -> Values:
@@ -75,7 +75,4 @@ def _measured(method: str, facet: str, records: list[Record], starts: Index, end
     pairs = [(record.time, value) for record in records for value in record.values(facet)]
     numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
     times = np.array([time for time, _ in numbers], dtype=np.int64)
-    low, high = bounds(times, starts, ends)
-    values = reduce_windows(method, np.array([value for _, value in numbers], dtype=np.float64), low, high)
-    last = last_times(times, high) if len(times) else np.full(len(ends), NEVER)
-    return Found(values, high > low, last)
+    return Found(*reduce_points(times, np.array([value for _, value in numbers]), starts, ends, method))

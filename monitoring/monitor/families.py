@@ -1,6 +1,6 @@
 """The kinds of metric monitors: plain, change, outlier, and those that only a stand-in can evaluate."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +18,6 @@ from monitoring.monitor.metric import (
     find,
     merged,
     reduces_operands,
-    rows,
 )
 from monitoring.monitor.outliers import outliers
 from monitoring.monitor.windows import window_of
@@ -61,7 +60,7 @@ def _change(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
         now = find(node.query, node.aggregation, source, lookup)
         then = find(node.query, node.aggregation, source, lookup.moved(shift))
         return difference(now, then, combine)
-    parts = [_bucket_change(node, source, lookup.part(at), shift, combine) for at in range(len(lookup.times))]
+    parts = [_bucket_change(node, source, part, shift, combine) for part in lookup.each()]
     return merged(parts, lookup)
 
 
@@ -85,7 +84,7 @@ def _bucket_change(
             earlier = _aligned(before[tags], steps, now)
             deltas = combine(now.values[row], earlier)
             value = _reduce(node.aggregation, deltas[np.isfinite(deltas)])
-        last = now.times[known][-1] if known.any() else np.iinfo(np.int64).min // 2
+        last = now.times[known][-1] if known.any() else rolling.NEVER
         found[tags] = Found(np.array([value]), np.array([bool(known.any())]), np.array([last]))
     return found
 
@@ -119,9 +118,17 @@ def _window(node: MetricMonitor, source: Source, lookup: Lookup) -> Lines:
     return lines.picked(kept) if len(kept) < len(lines.groups) else lines
 
 
+def _rows(lines: Lines) -> Iterator[tuple[Group, Index, Values]]:
+    """(tags, times, values) of each line, without its empty buckets."""
+    for row in range(len(lines.groups)):
+        there = np.isfinite(lines.values[row])
+        yield lines.tags(row), lines.times[there], lines.values[row][there]
+
+
 def _reduce(aggregation: str, values: Values) -> float:
-    ends = np.array([len(values)])
-    return float(rolling.reduce_windows(aggregation, values, ends - len(values), ends)[0])
+    places = np.arange(len(values))
+    start, end = np.array([0]), np.array([len(values)])
+    return float(rolling.reduce_points(places, values, start, end, aggregation)[0][0])
 
 
 # --- outliers
@@ -145,13 +152,13 @@ def _outlier(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
 def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: Callable[[Lines], Values]) -> Groups:
     """Evaluates window by window, with one number a group from all lines of the window."""
     parts = []
-    for at in range(len(lookup.times)):
-        lines = _window(node, source, lookup.part(at)).present()
+    for part in lookup.each():
+        lines = _window(node, source, part).present()
         values = judge(lines) if len(lines.groups) else np.empty(0)
         parts.append(
             {
                 tags: Found(values[row : row + 1], np.array([True]), times[-1:])
-                for row, (tags, times, _) in enumerate(rows(lines))
+                for row, (tags, times, _) in enumerate(_rows(lines))
             }
         )
     return merged(parts, lookup)
@@ -197,7 +204,7 @@ def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
             lines.times[-1] + lines.step, lines.times[-1] + lookup.window.seconds + 1, lines.step
         )
         bounds = []
-        for _, times, values in rows(lines):
+        for _, times, values in _rows(lines):
             low, high = band(times, values, ahead, algorithm.deviations or 1.0)
             bounds.append(low.min() if node.operator.startswith("<") else high.max())
         return np.array(bounds)

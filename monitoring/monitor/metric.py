@@ -1,23 +1,27 @@
 """What a metric monitor's evaluations find: its query over every window, reduced to one number by group.
 
-The query is evaluated once over the whole span where that gives what each evaluation alone would give:
-buckets end where windows end, and no value depends on its neighbours or on points that come later. Otherwise
-every evaluation is made on its own, on the points before its end. A test compares the two.
+The query is evaluated once over the whole span where that gives what each evaluation alone would give: no
+value depends on its window, on its neighbours or on points that come later. Where windows end inside a
+bucket, that is made of the points that were there by then. Otherwise every evaluation is made on its own.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import lcm
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.monitor import rolling
-from monitoring.monitor.codes import NEVER, Found
+from monitoring.monitor.clipped import Clipped
+from monitoring.monitor.codes import Found
+from monitoring.monitor.rolling import NEVER, Reduced, Windows, reduce_lines
 from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import Window
-from monitoring.query import Call, Metric, MetricMonitor, Query, walk
-from monitoring.query.evaluation import evaluate_lines, only_points, windowed
+from monitoring.query import Binary, Call, Metric, MetricMonitor, Negative, Number, Query, walk
+from monitoring.query.calls import CALLS
+from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, only_points, windowed
+from monitoring.query.frame import Frame
 from monitoring.query.grid import CALENDAR, default_interval
 from monitoring.query.lines import NOT_THERE, Lines
 from monitoring.query.sources import Source
@@ -26,10 +30,26 @@ Values = NDArray[np.float64]
 Index = NDArray[np.int64]
 Group = tuple[str, ...]
 
+MOST_PHASES = 240
+"""Windows that end in more different places of a bucket (a rollup of days) are evaluated one by one."""
+
+SHIFTS = {
+    "timeshift": 0,
+    "calendar_shift": 0,
+    "hour_before": 3600,
+    "day_before": 86400,
+    "week_before": 604800,
+    "month_before": 2419200,
+}
+"""Functions that look at another time, and by how many seconds where their name says it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
-    """The evaluations: their times, the window of each, and how the window is looked at."""
+    """The evaluations: their times, the window of each, and how the window is looked at.
+
+    `silence` asks for the time of the last point of any operand.
+    """
 
     window: Window
     times: Index
@@ -38,6 +58,7 @@ class Lookup:
     switches: Switches
     full_bucket: int | None = None
     stand_in: Mapping[str, str] = field(default_factory=dict)
+    silence: bool = False
 
     def interval(self) -> int:
         """Seconds of a bucket where the query has no rollup."""
@@ -45,10 +66,19 @@ class Lookup:
             self.window.seconds, self.switches.default_points
         )
 
-    def part(self, at: int) -> "Lookup":
-        """One of the evaluations."""
-        one = slice(at, at + 1)
-        return replace(self, times=self.times[one], starts=self.starts[one], ends=self.ends[one])
+    def windows(self) -> Windows:
+        """The windows, with their ends where the switch has them."""
+        closed = self.switches.window_end == "closed"
+        return Windows(self.starts, self.ends + closed, self.full_bucket)
+
+    def part(self, chosen: NDArray[np.bool_] | slice) -> "Lookup":
+        """Some of the evaluations."""
+        return replace(self, times=self.times[chosen], starts=self.starts[chosen], ends=self.ends[chosen])
+
+    def each(self) -> Iterator["Lookup"]:
+        """The evaluations one by one."""
+        for at in range(len(self.times)):
+            yield self.part(slice(at, at + 1))
 
     def moved(self, seconds: int) -> "Lookup":
         """The same windows, earlier."""
@@ -56,8 +86,8 @@ class Lookup:
 
 
 def has_arithmetic(query: Query) -> bool:
-    """Whether an operator joins two operands of which one at least is a query."""
-    return any(type(node).__name__ in {"Binary", "Negative"} for node in walk(query))
+    """Whether an operator joins two operands."""
+    return any(isinstance(node, Binary | Negative) for node in walk(query))
 
 
 def reduces_operands(query: Query) -> bool:
@@ -78,57 +108,30 @@ def counts(node: MetricMonitor) -> bool:
     return node.kind == "metric" and (node.aggregation == "sum" or counted)
 
 
-@dataclass(slots=True)
-class Presence:
-    """Where the operands of a query have points: the arithmetic may give no value although there are some."""
-
-    lookup: Lookup
-    guessed: bool = False
-    found: dict[frozenset[str], list[Found]] = field(default_factory=dict)
-
-    def note(self, tags: Group, times: Index, values: Values, step: int) -> None:
-        """One operand's row: the value of each window, and where it has points."""
-        low, high = bounds(times, self.lookup, step)
-        full = None
-        if self.lookup.full_bucket is not None:
-            full = rolling.full(times, self.lookup.starts, self.lookup.ends, self.lookup.full_bucket, step)
-        found = Found(values, high > low, rolling.last_times(times, high), full)
-        self.found.setdefault(frozenset(tags), []).append(found)
-
-    def of(self, tags: Group, values: Values) -> Found:
-        """What is found with these values: a point of any operand of the group is a point."""
-        wanted = frozenset(tags)
-        rows = [row for group, rows in self.found.items() if group <= wanted for row in rows]
-        if not rows:
-            return Found(values, ~np.isnan(values), np.full(len(values), NEVER), None)
-        points = np.logical_or.reduce([row.points for row in rows])
-        last = np.maximum.reduce([row.last for row in rows])
-        full = None
-        if self.lookup.full_bucket is not None:
-            full = np.logical_or.reduce([row.full for row in rows if row.full is not None])
-        return Found(values, points, last, full)
-
-
 def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found]:
     """What each evaluation finds, by the tags of the group; groups that lack a key are left out.
 
     Raises:
         QueryError: the query cannot be evaluated offline.
+        InputError: nor the aggregation.
     """
     if not len(lookup.times):
         return {}
-    if spans(query, lookup) and (lines := _span(query, aggregation, source, lookup)) is not None:
-        return lines
-    return merged(
-        [_one(query, aggregation, source, lookup.part(at)) for at in range(len(lookup.times))], lookup
-    )
+    finder = _Finder(query, aggregation, source)
+    if (step := span_step(query, lookup)) and (found := finder.span(lookup, step)) is not None:
+        return found
+    return merged([finder.window(part) for part in lookup.each()], lookup)
 
 
-def spans(query: Query, lookup: Lookup) -> bool:
-    """Whether one evaluation over the whole span gives what one a window gives."""
+def span_step(query: Query, lookup: Lookup) -> int:
+    """Seconds after which all buckets of the query begin anew; 0 if evaluating the whole span will not do."""
     if windowed(query) or not only_points(query) or lookup.switches.window_end == "closed":
-        return False
-    return all(step and not (lookup.ends % step).any() for step in steps(query, lookup.interval()))
+        return 0
+    step = lcm(*steps(query, lookup.interval()))
+    if not step or not (inside := np.unique(lookup.ends % step)).any():
+        return step
+    shifted = any(shift % step for shift in _shifts(query))
+    return 0 if shifted or lookup.full_bucket or len(inside) > MOST_PHASES else step
 
 
 def steps(query: Query, interval: int) -> Iterator[int]:
@@ -142,97 +145,183 @@ def steps(query: Query, interval: int) -> Iterator[int]:
             yield 0 if calendar else (numbers[0] if numbers else interval)
 
 
-def _span(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found] | None:
-    """All windows at once; None where points were interpolated, which later points could change."""
-    presence = Presence(lookup)
-    operand = _operand(query, presence, aggregation)
-    start, end = int(lookup.starts.min()), int(lookup.ends.max())
-    lines = evaluate_lines(
-        query, source, start, end, lookup.interval(), switches=lookup.switches, operand=operand
-    )
-    return None if presence.guessed else _found(query, lines, aggregation, lookup, presence)
+def _shifts(query: Query) -> Iterator[int]:
+    for node in walk(query):
+        if isinstance(node, Call):
+            yield SHIFTS.get(node.name, 0)
+            if node.name in {"timeshift", "moving_rollup"}:
+                yield from (int(getattr(each, "value", 0)) for each in node.arguments[1:2])
 
 
-def _one(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found]:
-    """One window, on the points before its end."""
-    presence = Presence(lookup)
-    operand = _operand(query, presence, aggregation)
-    start, end = int(lookup.starts[0]), int(lookup.ends[0]) + (lookup.switches.window_end == "closed")
-    lines = evaluate_lines(
-        query, source, start, end, lookup.interval(), switches=lookup.switches, operand=operand
-    )
-    return _found(query, lines, aggregation, lookup, presence)
+class _GuessedError(Exception):
+    """Points were interpolated, which later points change: each window has to be looked at alone."""
 
 
-def _operand(query: Query, presence: Presence, aggregation: str) -> Callable[[Lines], Lines]:
-    """What happens to the lines of each metric query before arithmetic: they are noted, and become one value
-    a window on the as_count path."""
-    reduces = reduces_operands(query)
-    lookup = presence.lookup
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Evaluates one query over windows of one source; `whole` keeps what several goes share."""
 
-    def operand(lines: Lines) -> Lines:
-        presence.guessed |= lines.guessed
-        values = np.full((len(lines.groups), len(lookup.times)), np.nan)
-        for row, (tags, times, points) in enumerate(rows(lines)):
-            if reduces:
-                values[row] = rolling.reduce_windows(aggregation, points, *bounds(times, lookup, lines.step))
-            presence.note(tags, times, values[row], lines.step)
-        return replace(lines, times=lookup.ends, values=values) if reduces else lines
+    query: Query
+    aggregation: str
+    source: Source
+    whole: dict[Any, Lines] = field(default_factory=dict)
 
-    return operand
+    def lines(self, query: Query, lookup: Lookup, source: Source) -> Lines:
+        """The lines over all the windows; nothing after the last one's end is there."""
+        windows = lookup.windows()
+        wide = max(1, *steps(self.query, lookup.interval()))
+        # a window shorter than its buckets looks at the bucket that holds its end
+        start = int(np.minimum(windows.starts, (windows.ends - 1) // wide * wide).min())
+        end = int(windows.ends.max())
+        # a window is never so long that its buckets have to be widened, but all of them together may be
+        switches = replace(lookup.switches, most_points=10**9)
+        return evaluate_lines(query, source, start, end, lookup.interval(), switches=switches)
+
+    def window(self, lookup: Lookup) -> dict[Group, Found]:
+        """One evaluation, on the points before its end."""
+        return _Go(self, lookup).found()
+
+    def span(self, lookup: Lookup, step: int) -> dict[Group, Found] | None:
+        """All evaluations; None where each has to be made on its own."""
+        phases = lookup.ends % step
+        parts = []
+        try:
+            for phase in np.unique(phases).tolist():
+                chosen = phases == phase
+                tail = Clipped(self.source, step, phase) if phase else None
+                parts.append((chosen, _Go(self, lookup.part(chosen), lookup, tail).found()))
+        except _GuessedError:
+            return None
+        return parts[0][1] if len(parts) == 1 else _scattered(parts, lookup)
 
 
-def bounds(times: Index, lookup: Lookup, step: int) -> tuple[Index, Index]:
-    """The slice of `times` in each window; one shorter than a bucket takes the bucket of its end."""
-    starts = lookup.starts
-    if step > 1:
-        starts = np.minimum(-(-starts // step) * step, (lookup.ends - 1) // step * step)
-    return rolling.bounds(times, starts, lookup.ends + (lookup.switches.window_end == "closed"))
+@dataclass(slots=True)
+class _Go:
+    """Windows that are looked at together.
+
+    With `all_windows` the lines are those of the whole span, and `tail` is the source of the buckets that are
+    not finished at the windows' ends.
+    """
+
+    finder: _Finder
+    lookup: Lookup
+    all_windows: Lookup | None = None
+    tail: Source | None = None
+    operands: list[Reduced] = field(default_factory=list)
+
+    def found(self) -> dict[Group, Found]:
+        """What each window holds, by group."""
+        query = self.finder.query
+        if not reduces_operands(query):
+            result = self.reduced(query, 0, self.finder.aggregation)
+            self.note_operands(result)
+            return _by_group(result, self.operands, self.lookup)
+        windows = self.lookup.windows()
+        start, end = int(windows.starts.min()), int(windows.ends.max())
+        frame = frame_of("", self.finder.source, start, end, 1, self.lookup.switches)
+        lines = self.value(query, replace(frame, closed=False))
+        if not isinstance(lines, Lines):
+            return {}
+        nothing = np.zeros(lines.values.shape, dtype=np.bool_)
+        result = Reduced(lines, nothing, np.full(lines.values.shape, NEVER))
+        return _by_group(result, self.operands, self.lookup)
+
+    def reduced(self, query: Query, shift: int, aggregation: str) -> Reduced:
+        """A query over the windows, `shift` seconds earlier."""
+        finder, moved = self.finder, self.lookup.moved(shift)
+        if self.all_windows is None:
+            return reduce_lines(finder.lines(query, moved, finder.source), None, moved.windows(), aggregation)
+        key = (query, shift)
+        if key not in finder.whole:
+            finder.whole[key] = finder.lines(query, self.all_windows.moved(shift), finder.source)
+        whole = finder.whole[key]
+        if whole.guessed:
+            raise _GuessedError
+        tail = None if self.tail is None else finder.lines(query, moved, self.tail)
+        return reduce_lines(whole, tail, moved.windows(), aggregation)
+
+    def note_operands(self, found: Reduced) -> None:
+        """Where the operands have points: arithmetic and functions may give no value although there are."""
+        self.operands.append(found)
+        plain = isinstance(self.finder.query, Metric)
+        if not plain and (self.lookup.silence or not np.isfinite(found.lines.values).all()):
+            leaves = dict.fromkeys(node for node in walk(self.finder.query) if isinstance(node, Metric))
+            self.operands += [self.reduced(leaf, 0, "count") for leaf in leaves]
+
+    def value(self, node: Any, frame: Frame) -> Lines | float:
+        """The as_count path: what has no arithmetic becomes one value a window, then comes the arithmetic."""
+        if isinstance(node, Number):
+            return node.value
+        if isinstance(node, Binary):
+            return arithmetic(node, self.value(node.left, frame), self.value(node.right, frame), frame)
+        if isinstance(node, Negative):
+            inside = self.value(node.operand, frame)
+            return inside.mapped(-inside.values) if isinstance(inside, Lines) else -inside
+        if isinstance(node, Call) and (has_arithmetic(node) or node.name in SHIFTS):
+            return CALLS[node.name](node, frame, self.value)
+        shift = int(self.lookup.windows().starts.min() - frame.start)
+        found = self.reduced(node, shift, self.finder.aggregation)
+        self.operands.append(found)
+        return replace(found.lines, times=self.lookup.ends - 1 - shift, step=1)
 
 
-def rows(lines: Lines) -> Iterator[tuple[Group, Index, Values]]:
-    """(tags, times, values) of each line, without its empty buckets."""
-    for row in range(len(lines.groups)):
-        values = lines.values[row]
-        there = np.isfinite(values)
-        if there.all():
-            yield lines.tags(row), lines.times, values
-        else:
-            yield lines.tags(row), lines.times[there], values[there]
-
-
-def _found(
-    query: Query, lines: Lines, aggregation: str, lookup: Lookup, presence: Presence
-) -> dict[Group, Found]:
+def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> dict[Group, Found]:
+    """Each group's values, with the points of all operands that belong to it."""
+    lines = result.lines
     found: dict[Group, Found] = {}
-    reduced = reduces_operands(query)
-    for row, (tags, times, points) in enumerate(rows(lines)):
+    tags = [
+        {frozenset(each.lines.tags(row)): row for row in range(len(each.lines.groups))} for each in operands
+    ]
+    for row in range(len(lines.groups)):
         if NOT_THERE in lines.groups[row] and lookup.switches.monitor_na == "drop":
             continue
-        values = lines.values[row]
-        if not reduced:
-            values = rolling.reduce_windows(aggregation, points, *bounds(times, lookup, lines.step))
-        found[tags] = presence.of(tags, values)
+        group = lines.tags(row)
+        wanted = frozenset(group)
+        mine = [
+            (operand, places[wanted] if wanted in places else places.get(frozenset()))
+            for operand, places in zip(operands, tags, strict=True)
+        ]
+        found[group] = _found(lines.values[row], [(each, at) for each, at in mine if at is not None])
     return found
 
 
-def merged(parts: list[dict[Group, Found]], lookup: Lookup) -> dict[Group, Found]:
-    """Evaluations made one by one, as arrays."""
-    count = len(lookup.times)
-    merged: dict[Group, Found] = {}
-    for at, part in enumerate(parts):
+def _found(values: Values, rows: list[tuple[Reduced, int]]) -> Found:
+    points, last = ~np.isnan(values), np.full(len(values), NEVER)
+    full = None
+    for operand, row in rows:
+        points, last = points | operand.points[row], np.maximum(last, operand.last[row])
+        if operand.full is not None:
+            full = operand.full[row] if full is None else full | operand.full[row]
+    return Found(values, points, last, full)
+
+
+def _blank(count: int, full: bool) -> Found:
+    flags = np.zeros(count, dtype=np.bool_)
+    return Found(np.full(count, np.nan), flags, np.full(count, NEVER), flags.copy() if full else None)
+
+
+_Chosen = NDArray[np.bool_] | slice
+
+
+def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: Lookup) -> dict[Group, Found]:
+    """Evaluations made in several goes, put back in their order."""
+    result: dict[Group, Found] = {}
+    for chosen, part in parts:
         for tags, each in part.items():
-            if tags not in merged:
-                full = None if lookup.full_bucket is None else np.zeros(count, dtype=np.bool_)
-                nothing = np.full(count, np.nan)
-                merged[tags] = Found(nothing, np.zeros(count, np.bool_), np.full(count, NEVER), full)
-            into = merged[tags]
-            into.values[at], into.points[at], into.last[at] = each.values[0], each.points[0], each.last[0]
+            into = result.get(tags)
+            if into is None:
+                into = result[tags] = _blank(len(lookup.times), lookup.full_bucket is not None)
+            into.values[chosen], into.points[chosen], into.last[chosen] = each.values, each.points, each.last
             if into.full is not None and each.full is not None:
-                into.full[at] = each.full[0]
-    for each in merged.values():
+                into.full[chosen] = each.full
+    for each in result.values():
         np.maximum.accumulate(each.last, out=each.last)
-    return merged
+    return result
+
+
+def merged(parts: Sequence[Mapping[Group, Found]], lookup: Lookup) -> dict[Group, Found]:
+    """Evaluations made one by one, as arrays."""
+    return _scattered([(slice(at, at + 1), part) for at, part in enumerate(parts)], lookup)
 
 
 def difference(

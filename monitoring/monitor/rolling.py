@@ -1,82 +1,132 @@
-"""Reducing a series over many overlapping windows at once: what `avg(last_5m)` is at every evaluation.
+"""Reducing lines over many overlapping windows at once: what `avg(last_5m)` is at every evaluation.
 
 Each window is reduced on its own (no running sums), so that a value that has left the window leaves no
 rounding error behind: a sum of zeros after a large value is 0, not 1e-12, and `> 0` does not alert.
 """
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
+from monitoring.query.lines import Lines
+from monitoring.query.ranges import reduce_ranges
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+NEVER = np.iinfo(np.int64).min // 2
+"""The time of the last point where there is none yet."""
+
+AGGREGATIONS = ("avg", "sum", "min", "max", "count", "last")
 
 
-def bounds(times: Index, starts: Index, ends: Index) -> tuple[Index, Index]:
-    """For each window [start, end), the slice of `times` (ascending) that lies in it."""
-    return times.searchsorted(starts), times.searchsorted(ends)
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Evaluation windows [start, end); `full_bucket` asks whether they are full, in such buckets."""
+
+    starts: Index
+    ends: Index
+    full_bucket: int | None = None
 
 
-def reduce_windows(method: str, values: Values, low: Index, high: Index) -> Values:
-    """`method` over `values[low:high]` for each pair; NaN where the slice is empty.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduced:
+    """Arrays of [group, window]: the value (NaN for none), whether there are points, and the last one's time.
+
+    `lines` carries the values, with the windows' ends as its times.
+    """
+
+    lines: Lines
+    points: Flags
+    last: Index
+    full: Flags | None = None
+
+
+def reduce_lines(lines: Lines, tail: Lines | None, windows: Windows, method: str) -> Reduced:
+    """`method` over the buckets of each line that start in each window.
+
+    Where windows end inside a bucket, `lines` give the buckets before it, and `tail` that unfinished one.
 
     Raises:
-        InputError: an aggregation that monitors do not have.
+        InputError: an aggregation that cannot be evaluated here.
     """
-    if method.startswith("p") and method[1:].replace(".", "", 1).isdigit():
-        return _each(values, low, high, lambda part: float(np.percentile(part, float(method[1:]))))
+    if method not in AGGREGATIONS and not (method[:1] == "p" and method[1:2].isdigit()):
+        hint = f"monitors have {', '.join(AGGREGATIONS[:4])}"
+        raise InputError(f"{method}() over a window cannot be evaluated offline", hint=hint)
+    step = max(1, lines.step)
+    labels = (windows.ends - 1) // step * step
+    first = np.minimum(-(-windows.starts // step) * step, labels)
+    low = lines.times.searchsorted(first)
+    high = lines.times.searchsorted(windows.ends if tail is None else labels)
+    values = reduce_ranges(lines.values, low, high, method)
+    points, last = _presence(lines, low, high)
+    if tail is not None:
+        end = _at(tail, lines, labels)
+        values = _joined(values, end, lines, low, high, method)
+        there = np.isfinite(end)
+        points, last = points | there, np.where(there, labels, last)
+    full = points & _full_rows(lines, windows) if windows.full_bucket else None
+    return Reduced(replace(lines, times=windows.ends, values=values), points, last, full)
+
+
+def _presence(lines: Lines, low: Index, high: Index) -> tuple[Flags, Index]:
+    """Whether each window holds a point of each line, and the time of the last one before its end."""
+    there = np.isfinite(lines.values)
+    times = np.append(lines.times, NEVER)
+    if there.all():
+        shape = (len(lines.groups), len(low))
+        return np.broadcast_to(high > low, shape), np.broadcast_to(times[high - 1], shape)
+    place = np.maximum.accumulate(np.where(there, np.arange(there.shape[1]), -1), axis=1)
+    before = np.concatenate([np.full((len(place), 1), -1), place], axis=1)[:, high]
+    return before >= low, times[before]
+
+
+def _at(tail: Lines, like: Lines, labels: Index) -> Values:
+    """The values of `tail` in the buckets `labels`, in the rows of `like`."""
+    rows = {group: row for row, group in enumerate(tail.groups)}
+    values = tail.at(np.unique(labels))
+    column = values.times.searchsorted(labels)
+    result = np.full((len(like.groups), len(labels)), np.nan)
+    for row, group in enumerate(like.groups):
+        if group in rows:
+            result[row] = values.values[rows[group], column]
+    return result
+
+
+def _joined(values: Values, end: Values, lines: Lines, low: Index, high: Index, method: str) -> Values:
+    """The reduction of the whole buckets, and the last bucket on top."""
+    if method in {"min", "max"}:
+        joined: Values = (np.fmin if method == "min" else np.fmax)(values, end)
+        return joined
     if method == "last":
-        return np.where(high > low, _padded(values)[np.maximum(high, 1) - 1], np.nan)
-    count = (high - low).astype(np.float64)
-    if method == "count":
-        return np.where(count > 0, count, np.nan)
-    if method not in _UFUNCS:
-        raise InputError(f"no aggregation {method!r}", hint="monitors have avg, sum, min, max and percentile")
-    return _reduce(_UFUNCS[method], values, low, high, count, mean=method == "avg")
+        return np.where(np.isfinite(end), end, values)
+    there = np.isfinite(end)
+    count = np.nan_to_num(reduce_ranges(lines.values, low, high, "count")) + there
+    whole = reduce_ranges(lines.values, low, high, "sum") if method == "avg" else values
+    total = np.nan_to_num(whole) + (there if method == "count" else np.nan_to_num(end))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count > 0, total / count if method == "avg" else total, np.nan)
 
 
-_UFUNCS: dict[str, Any] = {"avg": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}
+def _full_rows(lines: Lines, windows: Windows) -> Flags:
+    result = np.zeros((len(lines.groups), len(windows.ends)), dtype=np.bool_)
+    for row in range(len(lines.groups)):
+        times = lines.times[np.isfinite(lines.values[row])]
+        result[row] = full(times, windows, windows.full_bucket or 60, lines.step)
+    return result
 
 
-def _reduce(ufunc: Any, values: Values, low: Index, high: Index, count: Values, mean: bool) -> Values:
-    """`reduceat` takes pairs of bounds: every second result is a window, the others are the steps between."""
-    if not len(low):
-        return np.empty(0)
-    pairs = np.empty(2 * len(low), dtype=np.int64)
-    pairs[::2], pairs[1::2] = low, high
-    result = ufunc.reduceat(_padded(values), pairs)[::2]
-    if mean:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            result = result / count
-    return np.where(count > 0, result, np.nan)
-
-
-def _padded(values: Values) -> Values:
-    """One more value, so that a window may end where the series does."""
-    return np.append(values, 0.0)
-
-
-def _each(values: Values, low: Index, high: Index, function: Callable[[Values], float]) -> Values:
-    pairs = zip(low.tolist(), high.tolist(), strict=True)
-    return np.array([function(values[a:b]) if b > a else np.nan for a, b in pairs], dtype=np.float64)
-
-
-def last_times(times: Index, high: Index) -> Index:
-    """The time of the last point before each window's end; the smallest integer where there is none."""
-    never = np.iinfo(np.int64).min // 2
-    return np.where(high > 0, np.append(times, never)[high - 1], never)
-
-
-def full(times: Index, starts: Index, ends: Index, bucket: int, width: int = 1) -> NDArray[np.bool_]:
+def full(times: Index, windows: Windows, bucket: int, width: int = 1) -> Flags:
     """Whether each window is full: its first bucket holds a point, and at most 3 of its buckets are empty.
 
-    `width` is the length in seconds that one point stands for: it fills every bucket that it reaches.
+    `width` is the length in seconds of a point; buckets are not finer than that. A window of one
+    bucket is full if it holds a point at all, which the caller knows.
     """
     bucket = max(bucket, width)
+    starts, ends = windows.starts, windows.ends
     result = np.zeros(len(starts), dtype=np.bool_)
     for phase in np.unique(starts % bucket).tolist():
         mine = starts % bucket == phase
@@ -84,6 +134,15 @@ def full(times: Index, starts: Index, ends: Index, bucket: int, width: int = 1) 
         first = (starts[mine] - phase) // bucket
         size = -((starts[mine] - ends[mine]) // bucket)
         low, high = filled.searchsorted(first), filled.searchsorted(first + size)
-        has_first = (np.append(filled, -1)[np.minimum(low, len(filled))] == first) & (high > low)
-        result[mine] = has_first & (size - (high - low) <= 3)
+        has_first = np.append(filled, -1)[np.minimum(low, len(filled))] == first
+        result[mine] = np.where(size > 1, has_first & (size - (high - low) <= 3), True)
     return result
+
+
+def reduce_points(
+    times: Index, values: Values, starts: Index, ends: Index, method: str
+) -> tuple[Values, Flags, Index]:
+    """One line's points over each window: the value, whether there are any, and the time of the last one."""
+    line = Lines((), ((),), times, values[None, :], 1)
+    found = reduce_lines(line, None, Windows(starts, ends), method)
+    return found.lines.values[0], found.points[0], found.last[0]

@@ -200,7 +200,11 @@ def _refused(node: Call, frame: Frame) -> Lines:
 
 
 def _binary(node: Binary, frame: Frame) -> Value:
-    left, right = run(node.left, frame), run(node.right, frame)
+    return arithmetic(node, run(node.left, frame), run(node.right, frame), frame)
+
+
+def arithmetic(node: Binary, left: Value, right: Value, frame: Frame) -> Value:
+    """The two sides of an operator, already evaluated, as one value."""
     if isinstance(left, Lines) and isinstance(right, Lines):
         pair = joined(left, right, frame.switches.join == "shared")
         if pair is None:

@@ -11,7 +11,7 @@ from monitoring.errors import InputError
 from monitoring.monitor import State, Switches
 from monitoring.monitor.codes import _RECOVERS
 from monitoring.monitor.composite import combine, settle
-from monitoring.monitor.rolling import full
+from monitoring.monitor.rolling import Windows, full
 from monitoring.monitor.windows import Window
 from monitoring.query import parse_monitor
 
@@ -66,8 +66,8 @@ def test_sides_that_never_meet_are_skipped_and_filled_sides_meet(examples):
 def test_a_full_window_is_judged_as_in_the_published_cases(examples):
     for points, expected in examples["full_window_2h"]["cases"]:
         times = np.array([at * 600 for at, there in enumerate(points) if there])
-        start, end = np.array([0]), np.array([7200])
-        assert bool(full(times, start, end, 600)[0]) is expected, points
+        window = Windows(np.array([0]), np.array([7200]))
+        assert bool(full(times, window, 600)[0]) is expected, points
 
 
 @pytest.mark.parametrize(

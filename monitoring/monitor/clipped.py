@@ -1,0 +1,42 @@
+"""A source as it was at one moment of every bucket: points later in their bucket are not there yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitoring.query.grid import Grid
+from monitoring.query.nodes import Scope
+from monitoring.query.sources import Buckets, Origin, Points, Source, aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Clipped:
+    """Only points in the first `phase` seconds of each `step`; a `Source` on top of another.
+
+    An evaluation that falls `phase` seconds into a bucket sees that bucket so: all such evaluations are made
+    at once.
+    """
+
+    source: Source
+    step: int
+    phase: int
+
+    def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
+        """The sources that a scope means."""
+        return self.source.select(metric, scope, substring)
+
+    def bucket(
+        self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
+    ) -> Buckets:
+        """The points that are there, by source and bucket."""
+        if not len(grid):
+            return Buckets(grid.starts, np.empty((len(origins), 0)))
+        found = self.points(origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
+        return aggregate(found, grid, len(origins), aggregator, occupied)
+
+    def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
+        """The points that are there, in `[start, end)`."""
+        found = self.source.points(origins, start, end)
+        there = found.times % self.step < self.phase
+        return Points(found.origin[there], found.times[there], found.values[there])
