@@ -51,12 +51,11 @@ class Identity:
     )
 
     def __init__(self, found: Any) -> None:
-        execution, state, machine = found["Execution"], found["State"], found["StateMachine"]
+        execution, state = found["Execution"], found["State"]
         self.execution_id = str(execution.get("Id") or "")
         arn = self.execution_id.split(":")
         self.execution = str(execution.get("Name") or (arn[7] if len(arn) > 7 else ""))
-        named = str(machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else ""))
-        self.state_machine = named.rsplit(":", maxsplit=1)[-1]
+        self.state_machine = machine_name(found)
         self.state = str(state.get("Name") or "")
         self.retry_count = state.get("RetryCount") or 0
         self.redrive_count = execution.get("RedriveCount") or 0
@@ -71,6 +70,13 @@ class Identity:
         counts = self.retry_count != 0 or self.redrive_count != 0
         suffix = f"#{self.retry_count}#{self.redrive_count}" if counts else ""
         return f"{_halves(f'{self.execution_id}#{self.state}#{entered}{suffix}')[0]:016x}"
+
+
+def machine_name(found: Any) -> str:
+    """The state machine's name: its own, or from its ARN, or from that of the execution."""
+    machine, arn = found["StateMachine"], str(found["Execution"].get("Id") or "").split(":")
+    named = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
+    return str(named).split(":")[-1]
 
 
 def identity_of(event: Any) -> Identity | None:

@@ -7,7 +7,7 @@ AWS's documentation.
 
 from __future__ import annotations
 
-from monitoring.identity import CONTEXT_FIELDS, context_object
+from monitoring.identity import CONTEXT_FIELDS, context_object, machine_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def describe(event: Any) -> Trigger:
         return UNKNOWN
     try:
         first, last = (records[0], records[-1]) if records else (event, event)
-        return Trigger(name, _details(name, first, last), len(records))
+        return Trigger(name, _details(name, event, first, last), len(records))
     except Exception:  # noqa: BLE001 - a field is missing: the name is still known
         return Trigger(name)
 
@@ -248,9 +248,9 @@ _BY_FIELD: tuple[tuple[str, Callable[[Any], tuple[str, Any]]], ...] = (
 _FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS})
 
 
-def _details(name: str, first: Any, last: Any) -> Details:
+def _details(name: str, event: Any, first: Any, last: Any) -> Details:
     resource, arn, sent = _DETAILS[name]
-    place = arn(first) if arn else ""
+    place = (arn(first) or arn(event)) if arn else ""
     named = resource(first, place)
     if sent is None:
         return named, place, None, None
@@ -373,8 +373,7 @@ def _thing(event: Any, _: str) -> str:
 
 
 def _machine(event: Any, _: str) -> str:
-    context = context_object(event) or {}
-    return _text("StateMachine", "Name")(context)
+    return machine_name(context_object(event))
 
 
 _DETAILS: dict[str, tuple[Callable[[Any, str], str], Any, Any]] = {
