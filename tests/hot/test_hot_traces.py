@@ -452,7 +452,7 @@ def test_standard_logging_and_powertools_carry_the_ids():
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(dd.trace_id)s %(dd.span_id)s %(message)s"))
     plain.addHandler(handler)
-    powertools = Logger(service="slides", stream=powertools_stream)
+    powertools = Logger(service="ids", stream=powertools_stream)
 
     @monitored
     def handler_(event, context):
