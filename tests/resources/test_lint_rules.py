@@ -1,0 +1,197 @@
+"""Every rule finds what its page shows, at the place that its page shows, and is silent beside it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from monitoring.resources.lint import report
+from monitoring.resources.lint.engine import lint_text, lint_together
+from monitoring.resources.lint.rules import MODULES, modules
+from monitoring.resources.lint.run import Result, fix_text, selected
+
+DOCS = Path(__file__).parents[2] / "docs"
+CODES = sorted(modules())
+_FILE = re.compile(r"^`(?P<path>[\w/.-]+)`\n\n```json\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
+_SNAPSHOT = re.compile(r"^```text\n(?P<text>.*?)\n```", re.MULTILINE | re.DOTALL)
+
+
+def run(files, codes=None):
+    codes = codes or selected()
+    reports = [lint_text(path, text, codes) for path, text in files.items()]
+    findings = [finding for each in reports for finding in each.findings]
+    findings += lint_together([each.facts for each in reports if each.facts], codes)
+    places = list(files)
+    findings.sort(key=lambda each: (places.index(each.path), each.line, each.column, each.rule))
+    return Result(tuple(findings), len(files))
+
+
+def page(code):
+    return (DOCS / "lint" / f"{code}.md").read_text("utf-8")
+
+
+def example(code):
+    files = {found["path"]: found["text"] for found in _FILE.finditer(page(code))}
+    if code == "too-many-widgets":
+        widget = {"definition": {"type": "timeseries", "requests": [{"q": "avg:system.load.1{*}"}]}}
+        board = {"title": "Example", "layout_type": "ordered", "widgets": [widget] * 101}
+        return {"dashboards/example.json": json.dumps(board, indent=2)}
+    return files
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_page_of_a_rule_shows_what_it_says_of_the_example(code):
+    rule = modules()[code].RULE
+    assert page(code).startswith(f"# {code}\n\n*{rule.severity}*: {rule.summary}\n\n")
+    shown = _SNAPSHOT.search(page(code))["text"]
+    assert report.text(run(example(code), frozenset({code}))) == shown
+
+
+def test_every_page_belongs_to_a_rule_and_the_overview_lists_them_all_in_order():
+    assert sorted(path.stem for path in (DOCS / "lint").glob("*.md")) == CODES
+    overview = (DOCS / "lint.md").read_text("utf-8")
+    listed = re.findall(r"^\| \[([\w-]+)\]\(lint/([\w-]+)\.md\) \| (\w+) \| (.*) \|$", overview, re.MULTILINE)
+    expected = [module.RULE for module in modules().values()]
+    assert listed == [(rule.code, rule.code, rule.severity, rule.summary) for rule in expected]
+    assert [rule.code for rule in expected] == [name.replace("_", "-") for name in MODULES]
+
+
+def monitor(query, **options):
+    body = {
+        "name": "A",
+        "type": "query alert",
+        "query": query,
+        "message": "Bad. @slack-a",
+        "options": options,
+    }
+    return {"monitors/a.json": json.dumps(body, indent=2)}
+
+
+def graph(query, *names):
+    variables = [{"name": name, "prefix": name, "defaults": ["*"]} for name in names]
+    widget = {"definition": {"type": "timeseries", "requests": [{"q": query}]}}
+    board = {"title": "A", "layout_type": "ordered", "template_variables": variables, "widgets": [widget]}
+    return {"dashboards/a.json": json.dumps(board, indent=2)}
+
+
+def formula(text, *names):
+    queries = [{"data_source": "metrics", "name": name, "query": "avg:system.load.1{*}"} for name in names]
+    request = {"response_format": "timeseries", "queries": queries, "formulas": [{"formula": text}]}
+    widget = {"definition": {"type": "timeseries", "requests": [request]}}
+    return {"dashboards/a.json": json.dumps({"title": "A", "layout_type": "ordered", "widgets": [widget]})}
+
+
+ERRORS = "sum:aws.lambda.errors{*} by {functionname}.as_count()"
+LATE = {"evaluation_delay": 900}
+CLEAN = {
+    "a sum of a count": monitor(f"sum(last_15m):{ERRORS} > 5", thresholds={"critical": 5}, **LATE),
+    "a rate may be averaged": monitor("avg(last_15m):sum:aws.lambda.errors{*}.as_rate() > 5", **LATE),
+    "a gauge may be averaged": monitor("avg(last_15m):avg:aws.lambda.duration{*} > 5", **LATE),
+    "a low count whose silence is zero": monitor(f"sum(last_1h):{ERRORS} < 1", on_missing_data="default"),
+    "another metric may notify of silence": monitor(
+        "avg(last_5m):avg:system.load.1{*} > 5", notify_no_data=True
+    ),
+    "default_zero outside of a ratio": monitor("avg(last_5m):default_zero(avg:system.load.1{*}) > 5"),
+    "percent at its edge": monitor(
+        "max(last_1h):max:aws.lambda.provisioned_concurrency_utilization.maximum{*} >= 100"
+    ),
+    "a warning below, a recovery below it": monitor(
+        "max(last_1h):max:system.load.1{*} >= 5",
+        thresholds={"critical": 5, "warning": 4, "critical_recovery": 5, "warning_recovery": 3},
+    ),
+    "a custom tag of the resource": graph("sum:aws.lambda.errors{team_name:a} by {costcentre}.as_count()"),
+    "a tag in lower case with a wildcard": graph("avg:aws.lambda.duration{functionname:a-*,!env:dev}"),
+    "words in upper case are no tags": graph("avg:system.load.1{env IN (a,b) AND NOT host:c}"),
+    "a variable, and its value in a tag": graph("avg:system.load.1{$env,host:*$host.value}", "env", "host"),
+    "executions of machines only": graph("sum:aws.states.executions_failed{statemachinearn:*}.as_count()"),
+    "executions by machine": graph("sum:aws.states.executions_failed{*} by {statemachinearn}.as_count()"),
+    "a formula over its queries": formula("100 * a / (b + week_before(a))", "a", "b"),
+    "a percentile of a metric with dots": graph("avg:aws.lambda.duration.p99.9{*}"),
+    "a metric that the forwarder makes": graph(
+        "sum:aws.states.enhanced.state.failed{*} by {statename}.as_count()"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_what_is_right_has_no_finding(name):
+    assert [(each.rule, each.message) for each in run(CLEAN[name]).findings] == []
+
+
+WRONG = {
+    "a negative count": (monitor(f"sum(last_1h):{ERRORS} < 0", **LATE), {"never-fires"}),
+    "more than 100 percent": (
+        monitor("avg(last_1h):avg:aws.lambda.provisioned_concurrency_utilization{*} > 100"),
+        {"never-fires"},
+    ),
+    "longer than Lambda allows": (
+        monitor("max(last_1h):max:aws.lambda.duration.maximum{*} > 1000000"),
+        {"never-fires"},
+    ),
+    "default_zero keeps a silent count silent": (
+        monitor(f"sum(last_1h):default_zero({ERRORS}) < 1", on_missing_data="default"),
+        {"never-fires"},
+    ),
+    "more anomalies than all": (
+        monitor("avg(last_4h):anomalies(avg:system.load.1{*}, 'basic', 2) > 1"),
+        {"never-fires"},
+    ),
+    "a count of points": (
+        graph("count:aws.states.executions_started{statemachinearn:*}.as_count()"),
+        {"count-with-avg"},
+    ),
+    "a variable of another dimension": (
+        graph("sum:aws.lambda.errors{$statemachinearn}.as_count()", "statemachinearn"),
+        {"unknown-tag"},
+    ),
+    "upper case in a list": (graph("avg:system.load.1{env IN (Prod,dev)}"), {"tag-case"}),
+    "upper case in the grouping": (graph("avg:system.load.1{*} by {Host}"), {"tag-case"}),
+    "an unnamed host in an escalation": (
+        monitor("avg(last_1h):avg:system.load.1{*} > 5", escalation_message="{{host.name}} @a"),
+        {"message-variable"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_has_exactly_its_finding(name):
+    files, rules = WRONG[name]
+    assert {each.rule for each in run(files).findings} == rules
+
+
+@pytest.mark.parametrize("code", ["tag-case", "threshold-mismatch", "read-only-key"])
+def test_fixing_mends_the_file_in_place_and_leaves_the_rest_as_it_was(code):
+    ((path, text),) = example(code).items()
+    after, count = fix_text(path, text, frozenset({code}))
+    assert count >= 1
+    assert not run({path: after}, frozenset({code})).findings
+    before, now = text.splitlines(), after.splitlines()
+    assert [line for line in now if line not in before] != before
+    assert len(set(before) & set(now)) >= len(now) - count
+    assert fix_text(path, after, selected()) == (after, 0)
+
+
+def test_a_place_behind_escapes_and_other_alphabets_is_still_the_right_one():
+    text = '{"name": "Ä \\u00e4 \\"x\\" 🚀 {{host.name}}", "type": "query alert",\n "query": "avg(last_1h):avg:x.y{*} > 1"}'
+    (finding,) = run({"monitors/a.json": text}, frozenset({"message-variable"})).findings
+    shown = text.splitlines()[finding.line - 1][finding.column - 1 : finding.end_column - 1]
+    assert shown == "{{host.name}}"
+
+
+def test_a_composite_of_a_composite_and_an_unknown_variable_of_a_link_are_found():
+    boards = graph("avg:system.load.1{$env}", "env")
+    message = "Down. https://app.datadoghq.com/dashboard/${dashboard:a}?tpl_var_envi=prod&from_ts=1 @slack-a"
+    files = {
+        **boards,
+        "monitors/a.json": json.dumps(
+            {"name": "A", "type": "composite", "query": "1 && 2", "message": "@slack-a"}
+        ),
+        "monitors/b.json": json.dumps(
+            {"name": "B", "type": "composite", "query": "${monitor:a} && 3", "message": message}
+        ),
+    }
+    assert [each.message for each in run(files).findings] == [
+        "a is a composite itself, and a composite cannot be a member of one",
+        "the dashboard a has no template variable envi. Did you mean env?",
+    ]
