@@ -10,6 +10,12 @@ from monitoring.query.nodes import Argument, Call, Groups, Modifier, Number, Ref
 
 CALENDAR = ("daily", "weekly", "monthly")
 FILLS = ("linear", "last", "zero", "null")
+KEYWORD_CHOICES = {
+    "direction": ("both", "above", "below"),
+    "count_default_zero": ("true", "false"),
+    "seasonality": ("hourly", "daily", "weekly", "auto"),
+}
+"""The words that named arguments of algorithms may be."""
 _PNN = re.compile(r"p\d{1,2}(\.\d{1,2})?\Z")
 
 
@@ -28,6 +34,12 @@ def check_call(cursor: Cursor, call: Call) -> Call:
             message = f"{call.name} has no argument '{keyword.name}'"
             guess = nearest(keyword.name, function.keywords)
             raise cursor.error(message, keyword.start, keyword.end, function.keywords, guess and f"{guess}=…")
+        choices = KEYWORD_CHOICES.get(keyword.name, ())
+        if choices and str(keyword.value).lower() not in choices:
+            message = f"'{keyword.value}' is no {keyword.name}"
+            guess = nearest(str(keyword.value), choices)
+            expected = tuple(f"'{choice}'" for choice in choices)
+            raise cursor.error(message, keyword.start, keyword.end, expected, guess and f"'{guess}'")
     pairs = zip(function.parameters, call.arguments, strict=False)
     arguments = tuple(_checked(cursor, function, parameter, argument) for parameter, argument in pairs)
     return call if arguments == call.arguments else replace(call, arguments=arguments)
@@ -46,7 +58,7 @@ def _checked(cursor: Cursor, function: Function, parameter: Parameter, argument:
     """The argument as its parameter wants it."""
     kind = parameter.kind
     if kind in {"word", "text"} or (kind == "number" and parameter.choices):
-        argument = _as_word(argument)
+        argument = _as_word(cursor, argument)
     fits = {
         "query": not isinstance(argument, String)
         and (not isinstance(argument, Groups) or "groups" in parameter.choices),
@@ -72,8 +84,10 @@ def _expected(parameter: Parameter) -> tuple[str, ...]:
     return (names[parameter.kind],)
 
 
-def _as_word(argument: Argument) -> Argument:
+def _as_word(cursor: Cursor, argument: Argument) -> Argument:
+    """A bare word where a choice is asked for is that choice, and no name of a query."""
     if isinstance(argument, Reference):
+        cursor.references = [each for each in cursor.references if each is not argument]
         return String(argument.name, start=argument.start, end=argument.end)
     return argument
 

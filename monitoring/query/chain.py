@@ -23,6 +23,10 @@ from monitoring.query.windows import comparison, format_comparison, length
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)")
+SOURCES = ("logs", "events", "rum", "audit", "ci-pipelines", "ci-tests", "error-tracking", "trace-analytics")
+_MISWRITTEN = {"log": "logs", "event": "events", "process": "processes", "audits": "audit", "rums": "rum"}
+_KNOWN_METHODS = ("count", "cardinality", "avg", "sum", "min", "max", "median", "pc95")
+_METHODS = re.compile(rf"({'|'.join(_KNOWN_METHODS)}|pc?\d+(\.\d+)?|percentile|latest|earliest|stddev)\Z")
 _METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(")
 
 
@@ -143,9 +147,19 @@ def _arguments(
 def _search(cursor: Cursor) -> MonitorQuery:
     """search = source "(" text ")" [".index(…)"] [".rollup(…)"] [".by(…)"] ".last(…)" comparison"""
     found = _SOURCE.match(cursor.text, cursor.position)
+    if found and (meant := _MISWRITTEN.get(found.group())):
+        raise cursor.error(f"unknown source '{found.group()}'", *found.span(), SOURCES, f'{meant}("…")')
+    if cursor.text.startswith("logs('", cursor.position):
+        at = cursor.position + len("logs(")
+        raise cursor.error("the search of logs stands in double quotes", at, at + 1, (), 'logs("…")')
     chain = _chain(cursor, ("index", "rollup", "by", "last"))
     operator, threshold = comparison(cursor)
     rollup = chain.texts("rollup")
+    if rollup and not _METHODS.match(rollup[0]):
+        step = chain.steps["rollup"]
+        guess = nearest(rollup[0], _KNOWN_METHODS)
+        message = f"a search cannot be rolled up by '{rollup[0]}'"
+        raise cursor.error(message, step.start, step.end, _KNOWN_METHODS, guess and f'.rollup("{guess}")')
     if not rollup:
         raise cursor.error("a search needs a rollup", chain.start, cursor.last(), ('.rollup("count")',))
     return SearchMonitor(
@@ -258,7 +272,7 @@ def _slo(cursor: Cursor) -> MonitorQuery:
     return SloMonitor(
         cast(Literal["error_budget", "burn_rate"], found.group() if found else ""),
         cast(str, chain.head[0][0]),
-        chain.window("over"),
+        _period(chain),
         operator,
         threshold,
         chain.window("long_window") if "long_window" in chain.steps else None,
@@ -266,6 +280,15 @@ def _slo(cursor: Cursor) -> MonitorQuery:
         start=chain.start,
         end=cursor.last(),
     )
+
+
+def _period(chain: _Chain) -> Window:
+    """The time frame of an SLO: 7, 30 or 90 days."""
+    over = chain.window("over")
+    if (over.count, over.unit) not in {(7, "d"), (30, "d"), (90, "d")}:
+        expected = ('.over("7d")', '.over("30d")', '.over("90d")')
+        raise chain.cursor.error("an SLO looks at 7, 30 or 90 days", over.start, over.end, expected)
+    return over
 
 
 CHAINED: dict[str, Callable[[Cursor], MonitorQuery]] = {

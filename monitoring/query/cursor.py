@@ -1,9 +1,12 @@
 """A place in the text of a query: takes tokens by pattern, and says what was expected instead."""
 
 import re
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from monitoring.query.errors import QueryError
+
+if TYPE_CHECKING:
+    from monitoring.query.nodes import Placed
 
 SPACE = re.compile(r"\s+")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])")
@@ -19,16 +22,20 @@ DEEPEST = 50
 class Cursor:
     """The text and how far it has been read; after every token, space has been skipped.
 
-    Every method that refuses raises `QueryError` at the place it names.
+    `metrics`, `references` and `variables` are the nodes of these kinds that were read: what may stand beside
+    what is decided by them. Every method that refuses raises `QueryError` at the place it names.
     """
 
-    __slots__ = ("depth", "operators", "position", "text")
+    __slots__ = ("depth", "metrics", "operators", "position", "references", "text", "variables")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
         self.depth = 0
         self.operators = 0
+        self.metrics: list[Placed] = []
+        self.references: list[Placed] = []
+        self.variables: list[Placed] = []
         self.skip()
 
     def skip(self) -> None:

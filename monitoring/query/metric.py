@@ -69,9 +69,10 @@ def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
     if any(origin.type == "distribution" for origin in origins):
         lines = _pooled_lines(node, frame, grid, origins, members)
         return lines.mapped(rate(lines.values, lines.times)) if rate else lines
-    if node.aggregator not in _PLAIN and node.aggregator is not None:
+    if node.threshold or (node.aggregator not in _PLAIN and node.aggregator is not None):
+        asked = "a threshold count" if node.threshold else node.aggregator
         raise frame.error(
-            f"{node.aggregator} needs a distribution, and {node.name} is a {origins[0].type}",
+            f"{asked} needs a distribution, and {node.name} is a {origins[0].type}",
             node,
             f"avg:{node.name}{{…}}, or submit {node.name} as a distribution",
         )

@@ -24,6 +24,7 @@ from monitoring.query.nodes import Call, Expression, Metric, Number, String
 from monitoring.query.parser import PERCENTILE, parse_expression, walk
 from monitoring.query.windows import comparison, format_comparison, format_window, parse_window
 
+MOST_MEMBERS = 10
 AGGREGATIONS = ("avg", "sum", "min", "max", "percentile")
 
 _KINDS: dict[str, Literal["anomaly", "outlier", "forecast"]] = {
@@ -65,6 +66,7 @@ def _metric(cursor: Cursor) -> MetricMonitor:
     change, aggregation, window = _evaluation(cursor)
     cursor.expect(":", "the monitor, after its evaluation window")
     query = parse_expression(cursor)
+    _check_metrics(cursor, query)
     operator, threshold = comparison(cursor)
     algorithm = _algorithm(query)
     kind: Literal["metric", "change", "anomaly", "outlier", "forecast"] = "change" if change else "metric"
@@ -85,6 +87,19 @@ def _metric(cursor: Cursor) -> MetricMonitor:
         start=start,
         end=cursor.last(),
     )
+
+
+def _check_metrics(cursor: Cursor, query: Expression) -> None:
+    """A monitor evaluates metrics, not names of queries or template variables."""
+    if cursor.references:
+        name = cursor.references[0]
+        written = cursor.text[name.start : name.end]
+        raise cursor.error("a metric needs a scope", name.start, name.end, (), f"{written}{{*}}")
+    if cursor.variables:
+        variable = cursor.variables[0]
+        raise cursor.error("a monitor has no template variables", variable.start, variable.end, ("a tag",))
+    if not cursor.metrics:
+        raise cursor.error("a monitor needs a metric", query.start, query.end, ("a query (avg:metric{*})",))
 
 
 def _evaluation(cursor: Cursor) -> tuple[Change | None, str, Window]:
@@ -151,7 +166,11 @@ def _algorithm(query: Expression) -> Algorithm | None:
 def _composite(cursor: Cursor) -> CompositeMonitor:
     start = cursor.position
     expression = _either(cursor)
-    return CompositeMonitor(expression, start=start, end=cursor.last())
+    monitor = CompositeMonitor(expression, start=start, end=cursor.last())
+    if len(monitor.members) > MOST_MEMBERS:
+        message = f"a composite takes at most {MOST_MEMBERS} monitors, not {len(monitor.members)}"
+        raise cursor.error(message, start, monitor.end)
+    return monitor
 
 
 def _either(cursor: Cursor) -> Composition:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection
+from typing import NoReturn
 
 from monitoring.query.arguments import check_call, modifier
 from monitoring.query.cursor import COMPARISON, NAME, Cursor
 from monitoring.query.errors import QueryError, nearest
-from monitoring.query.functions import FUNCTIONS
+from monitoring.query.functions import FUNCTIONS, MODIFIERS
 from monitoring.query.nodes import (
     Argument,
     Binary,
@@ -62,6 +63,11 @@ def parse(text: str, names: Collection[str] | None = None) -> Query:
     query = parse_query(cursor)
     if not cursor.done:
         _refuse_rest(cursor)
+    if cursor.metrics and cursor.references:
+        name = cursor.references[0]
+        written = text[name.start : name.end]
+        message = f"'{written}' is the name of a query, which only a formula has: a metric needs a scope"
+        raise cursor.error(message, name.start, name.end, (), f"{written}{{*}}")
     if names is not None:
         _check_names(cursor, query, names)
     return query
@@ -143,24 +149,44 @@ def _named(cursor: Cursor, found: re.Match[str]) -> Expression:
     """named = name ["(" arguments ")"] ; a name that no bracket follows is that of a query in a formula."""
     prefix, name = found.group(1), found.group(2)
     start, end = found.span(2)
-    if cursor.text[end : end + 1] == "(" or (cursor.text[end:].lstrip()[:1] == "(" and not prefix):
-        if prefix is None and "." not in name:
-            return _call(cursor, name, start, end)
-        if "." in name and name.rpartition(".")[2] in {"as_count", "as_rate", "rollup", "fill", "weighted"}:
-            metric = name.rpartition(".")[0]
-            at = start + len(metric)
-            raise cursor.error(
-                "a metric needs a scope before its modifiers",
-                at,
-                at,
-                ("'{'",),
-                f"{metric}{{*}} and then the rest",
-            )
-    if prefix or "." in name:
-        raise cursor.error("a metric needs a scope", end, end, ("'{'",), f"{found.group()}{{*}}")
+    if prefix is None and "." not in name and cursor.text[end:].lstrip()[:1] == "(":
+        return _call(cursor, name, start, end)
+    if prefix or "." in name or cursor.text[end : end + 1] == ":":
+        _refuse_metric(cursor, found)
     cursor.position = end
     cursor.skip()
-    return Reference(name, start=start, end=end)
+    reference = Reference(name, start=start, end=end)
+    cursor.references.append(reference)
+    return reference
+
+
+_WRITTEN = re.compile(r"([\w.\-/]*)\s*(\{)?")
+
+
+def _refuse_metric(cursor: Cursor, found: re.Match[str]) -> NoReturn:
+    """Say what is wrong with something that was meant to be a metric query."""
+    start, end = found.span(2)
+    after_colon = cursor.text[end : end + 1] == ":"
+    written = _WRITTEN.match(cursor.text, end + 1 if after_colon else start)
+    name = written.group(1) if written else ""
+    at = written.start() if written else end
+    aggregator = (
+        f"{found.group(2) if after_colon else found.group(1)}:" if after_colon or found.group(1) else ""
+    )
+    if not name:
+        raise cursor.error(
+            "the name of the metric is missing", at, at, ("a metric",), f"{aggregator}metric{{*}}"
+        )
+    if written and written.group(2):
+        message = "the name of a metric is letters, digits, dots and underscores, and starts with a letter"
+        stored = re.sub(r"[^\w.]", "_", name).lstrip("0123456789._")
+        raise cursor.error(message, at, at + len(name), (), f"{aggregator}{stored or 'metric'}{{…}}")
+    called = found.group(2).rpartition(".")
+    if called[2] in MODIFIERS and cursor.text[end : end + 1] == "(":
+        at = start + len(called[0])
+        message = "a metric needs a scope before its modifiers"
+        raise cursor.error(message, at, at, ("'{'",), f"{called[0]}{{*}} and then the rest")
+    raise cursor.error("a metric needs a scope", end, end, ("'{'",), f"{found.group()}{{*}}")
 
 
 # --- metric queries
@@ -205,7 +231,9 @@ def _selected(
     scope = parse_scope(cursor)
     by = _keys(cursor, "the grouping") if cursor.match(_BY) else ()
     modifiers = _modifiers(cursor)
-    return Metric(name, aggregator, scope, by, modifiers, threshold, start=start, end=cursor.last())
+    metric = Metric(name, aggregator, scope, by, modifiers, threshold, start=start, end=cursor.last())
+    cursor.metrics.append(metric)
+    return metric
 
 
 def _check_percentile(cursor: Cursor, aggregator: str, found: re.Match[str]) -> None:

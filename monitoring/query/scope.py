@@ -129,11 +129,14 @@ def _tag(cursor: Cursor) -> Tag | Variable | Everything:
     if text == "*":
         return Everything(start=start, end=end)
     if VARIABLE.match(text):
-        return Variable(text[1:], start=start, end=end)
+        variable = Variable(text[1:], start=start, end=end)
+        cursor.variables.append(variable)
+        return variable
     key, colon, value = text.partition(":")
-    if not colon:
-        return Tag(None, text, start=start, end=end)
-    return Tag(key, value, start=start, end=end)
+    tag = Tag(key, value, start=start, end=end) if colon else Tag(None, text, start=start, end=end)
+    if "$" in text:
+        cursor.variables.append(tag)
+    return tag
 
 
 def _unexpected(cursor: Cursor, expected: tuple[str, ...]) -> NoReturn:

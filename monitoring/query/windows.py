@@ -53,6 +53,13 @@ def parse_window(cursor: Cursor) -> Window:
 
 
 def _check_length(cursor: Cursor, window: Window) -> None:
+    if window.tense == "current" and (window.count, window.unit) not in {(1, "h"), (1, "d"), (1, "mo")}:
+        raise cursor.error(
+            "a cumulative window is the current hour, day or month",
+            window.start,
+            window.end,
+            ("current_1h", "current_1d", "current_1mo"),
+        )
     if window.count < 1:
         raise cursor.error("the evaluation window is empty", window.start, window.end, ("at least 1 minute",))
     longest = 4 * _LONGEST if window.tense == "next" else _LONGEST

@@ -399,6 +399,8 @@ def test_a_template_variable_without_a_value_is_named():
 def test_a_percentile_of_a_gauge_says_what_it_needs():
     with pytest.raises(QueryError, match="p95 needs a distribution, and m is a gauge"):
         line("p95:m{*}", GAUGE)
+    with pytest.raises(QueryError, match="a threshold count needs a distribution"):
+        line("count(v: v>1):m{*}", GAUGE)
 
 
 def test_an_interval_that_makes_too_many_points_is_widened():

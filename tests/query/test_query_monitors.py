@@ -164,6 +164,20 @@ REFUSED = [
     ('error_budget("abc").over("7d") < 75', "<", "an SLO is compared with > or >="),
     ("1 && ", "", "the composite ends too early"),
     ("1 & 2", "1", "unexpected"),
+    (
+        " && ".join(map(str, range(1, 12))),
+        " && ".join(map(str, range(1, 12))),
+        "a composite takes at most 10",
+    ),
+    ("avg(last_5m):avg:m{$env} > 1", "$env", "a monitor has no template variables"),
+    ("avg(last_5m):avg:m{host:$host} > 1", "host:$host", "a monitor has no template variables"),
+    ("avg(last_5m):query1 > 1", "query1", "a metric needs a scope"),
+    ("avg(last_5m):5 > 1", "5", "a monitor needs a metric"),
+    ("avg(current_2d):avg:m{*} > 1", "current_2d", "a cumulative window is the current hour, day or month"),
+    ('log("a").rollup("count").last("5m") > 1', "log", "unknown source 'log'"),
+    ("logs('a').rollup('count').last('5m') > 1", "'", "the search of logs stands in double quotes"),
+    ('logs("a").rollup("counts").last("5m") > 1', '.rollup("counts")', "a search cannot be rolled up by"),
+    ('error_budget("abc").over("8d") > 75', '"8d"', "an SLO looks at 7, 30 or 90 days"),
 ]
 
 

@@ -82,6 +82,10 @@ READ = [
     ),
     ("a, b", Several((Reference("a"), Reference("b")))),
     (
+        "top(m{*}, 10, mean, desc)",
+        Call("top", (Metric("m", None, ALL), Number(10), String("mean"), String("desc"))),
+    ),
+    (
         "top(a, 10, 'mean', desc)",
         Call("top", (Reference("a"), Number(10), String("mean"), String("desc"))),
     ),
@@ -167,6 +171,17 @@ REFUSED = [
     ("anomalies(a, 'basic, 2)", "'basic, 2)", "the quoted text has no end", ""),
     ("1st.metric{*}", "1st.metric", "unexpected '1st.metric' in the query", ""),
     ("avg:my metric{*}", "", "a metric needs a scope", ""),
+    ("avg:my-metric{*}", "my-metric", "the name of a metric is letters", "avg:my_metric{…}"),
+    ("my-metric{*}", "my", "'my' is the name of a query", "my{*}"),
+    ("avg:1st{*}", "1st", "the name of a metric is letters", "avg:st{…}"),
+    ("avg:{*}", "", "the name of the metric is missing", "avg:metric{*}"),
+    ("avg:m{*} / b", "b", "'b' is the name of a query", "b{*}"),
+    (
+        "anomalies(a, 'basic', 2, direction='up')",
+        "direction='up'",
+        "'up' is no direction",
+        "",
+    ),
 ]
 
 
@@ -274,20 +289,23 @@ METRICS = st.builds(
     st.lists(MODIFIERS, max_size=2).map(tuple),
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False).map(Number)
-EXPRESSIONS = st.recursive(
-    st.one_of(METRICS, NUMBERS, st.just(Reference("query1"))),
-    lambda inner: st.one_of(
+
+
+def expressions(leaves):
+    return st.recursive(st.one_of(leaves, NUMBERS), _combined, max_leaves=8)
+
+
+def _combined(inner):
+    return st.one_of(
         st.builds(Binary, st.sampled_from("+-*/"), inner, inner),
         st.builds(lambda each: each if isinstance(each, Number) else Negative(each), inner),
         st.builds(lambda each: Call("abs", (each,)), inner),
         st.builds(lambda each: Call("clamp_min", (each, Number(-0.5))), inner),
-    ),
-    max_leaves=8,
-)
+    )
 
 
 @settings(max_examples=300, deadline=None)
-@given(EXPRESSIONS)
+@given(st.one_of(expressions(METRICS), expressions(st.just(Reference("query1")))))
 def test_whatever_can_be_built_is_written_so_that_it_reads_back(query):
     assert parse(format(query)) == query
 
