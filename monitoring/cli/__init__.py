@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "export": "Write the definitions for another tool (terraform)",
     "destroy": "Delete what the project owns in Datadog",
     "forward": "Forward log files to Datadog, or show what their lines are",
+    "serve": "Serve the embedded Datadog: intake, API, monitors, pages",
     "query": "Evaluate a query over a data file or the database",
 }
 """Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""

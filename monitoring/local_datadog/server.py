@@ -5,7 +5,7 @@ otherwise.
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -32,7 +32,7 @@ class LocalDatadog:
         port: 0 takes a free one; `.url` says which.
         host: the address to listen on; any but loopback needs an `access` with an `api_key`.
         settings: who may ask, and what is taken; the address itself is among the hosts.
-        routes: further routes (pages).
+        pages: gives further routes over the store.
 
     Raises:
         InputError: on entry: the port is in use, the database cannot be opened, or an address without a key.
@@ -45,14 +45,14 @@ class LocalDatadog:
         *,
         host: str = "127.0.0.1",
         settings: Settings | None = None,
-        routes: Sequence[BaseRoute] = (),
+        pages: Callable[[Store], Sequence[BaseRoute]] | None = None,
     ) -> None:
         self._path, self._port, self._host = path, port, host
         given = settings or Settings()
         self._settings = replace(
             given, access=replace(given.access, hosts=given.access.hosts | {host.lower()})
         )
-        self._routes = routes
+        self._pages = pages
         self.url = ""
         self.store: Store
 
@@ -64,7 +64,8 @@ class LocalDatadog:
         except BaseException:
             listener.close()
             raise
-        app = create_app(self.store, routes=self._routes, settings=self._settings)
+        routes = self._pages(self.store) if self._pages else ()
+        app = create_app(self.store, routes=routes, settings=self._settings)
         self._listener = listener
         self._server = uvicorn.Server(config(app))
         self._thread = threading.Thread(

@@ -1,0 +1,100 @@
+"""`stepscope serve`: the embedded Datadog as a server."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8126,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("datadog.duckdb"),
+    show_default=True,
+    help="The DuckDB file; created where it is missing.",
+)
+@click.option("--with-demo", is_flag=True, help="Fill a new database by running the demo first.")
+@click.option(
+    "--api-key", help="The only key that is taken; needed for any address but loopback.  [env: DD_API_KEY]"
+)
+@click.option(
+    "--historical", is_flag=True, help="Take points that are up to 15 months old, not only an hour."
+)
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="A further name that a Host header may carry."
+)
+@click.option(
+    "--rate-limit",
+    multiple=True,
+    metavar="NAME=N/SECONDS",
+    help="Really keep a rate limit; `datadog` keeps Datadog's own. By default there are only the headers.",
+)
+@click.option("--no-evaluation", is_flag=True, help="Do not evaluate the monitors.")
+@click.option(
+    "--notify-file", type=click.Path(dir_okay=False, path_type=Path), help="Append notifications as JSON."
+)
+@click.option("--notify-webhook", metavar="URL", help="POST notifications as JSON.")
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="The folder whose dashboards/ and monitors/ the pages show.  [default: this one]",
+)
+def command(**given: Any) -> int:
+    """Serve the embedded Datadog: intake, query, monitors, dashboards, SLOs, downtimes, and pages to look at.
+
+    Point a client at its address (DD_URL for the forwarder, DATADOG_HOST or api_host for datadogpy) with any
+    key. Monitors are evaluated every minute; their notifications are printed, and go to a file or a webhook.
+    """
+    from monitoring.serve import run
+
+    options, sinks = _configured(given)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    run(options, sinks, lambda text: click.echo(text, err=True), stop)
+    return 0
+
+
+def _configured(given: dict[str, Any]) -> tuple[Any, list[Any]]:
+    from monitoring.local_datadog import Access, Settings, rate_limits
+    from monitoring.local_datadog.guard import LOOPBACK
+    from monitoring.serve import Options
+    from monitoring.serve.sinks import JsonLines, Sink, Terminal, Webhook
+
+    # On loopback any key is taken: DD_API_KEY may be set there for a client, and holds a real key then.
+    loopback = given["host"] in {"127.0.0.1", "localhost", "::1"}
+    key = given["api_key"] or (None if loopback else os.environ.get("DD_API_KEY"))
+    hosts = LOOPBACK | {name.lower() for name in given["allow_host"]}
+    settings = Settings(
+        Access(key, hosts), historical=given["historical"], rate_limits=rate_limits.read(given["rate_limit"])
+    )
+    sinks: list[Sink] = [Terminal(click.echo)]
+    if given["notify_file"]:
+        sinks.append(JsonLines.opened(given["notify_file"]))
+    if given["notify_webhook"]:
+        sinks.append(Webhook.to(given["notify_webhook"], lambda text: click.echo(text, err=True)))
+    options = Options(
+        database=given["database"],
+        host=given["host"],
+        port=given["port"],
+        settings=settings,
+        project=given["project"],
+        with_demo=given["with_demo"],
+        evaluate=not given["no_evaluation"],
+    )
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    return options, sinks

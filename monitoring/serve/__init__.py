@@ -1,0 +1,8 @@
+"""The embedded Datadog as a service of its own: intake, API and pages, with monitors that are evaluated and
+tell.
+"""
+
+from monitoring.serve.run import Options, run
+from monitoring.serve.watch import Watch
+
+__all__ = ["Options", "Watch", "run"]

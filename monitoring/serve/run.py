@@ -1,0 +1,143 @@
+"""Serving until told to stop: the server in its thread, the monitors once a minute in this one."""
+
+import contextlib
+import gc
+import importlib.util
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.routing import BaseRoute
+
+from monitoring.errors import InputError
+from monitoring.local_datadog import LocalDatadog, Settings
+from monitoring.serve.sinks import Sink, Webhook
+from monitoring.serve.watch import CADENCE, Watch
+from monitoring.store import Store
+
+AFTER = 5
+"""Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
+_FILES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is served, and where.
+
+    Attributes:
+        database: the DuckDB file.
+        host: the address to listen on.
+        port: 0 takes a free one.
+        settings: who may ask, and what is taken.
+        project: the folder whose dashboards/ and monitors/ the pages show.
+        with_demo: fill a new database by running the demo first.
+        evaluate: whether monitors are evaluated.
+    """
+
+    database: Path
+    host: str = "127.0.0.1"
+    port: int = 8126
+    settings: Settings = field(default_factory=Settings)
+    project: Path | None = None
+    with_demo: bool = False
+    evaluate: bool = True
+
+
+def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], stop: threading.Event) -> None:
+    """Serve until `stop` is set.
+
+    Raises:
+        InputError: the database, the address or the demo cannot be used.
+    """
+    if options.with_demo:
+        fill_with_demo(options.database, say)
+    _allow_many_connections()
+    server = LocalDatadog(
+        options.database,
+        options.port,
+        host=options.host,
+        settings=options.settings,
+        pages=lambda store: _pages(store, options.project),
+    )
+    with server:
+        _tune()
+        say(f"Datadog, embedded: {server.url} (database {options.database})")
+        watch = Watch(server.store, sinks, say)
+        for _ in _minutes(stop):
+            if options.evaluate:
+                watch.look()
+            for sink in sinks:
+                if isinstance(sink, Webhook):
+                    sink.retry()
+            if server.store.trouble:
+                say(f"the database could not be written: {server.store.trouble}")
+
+
+def _pages(store: Store, project: Path | None) -> Sequence[BaseRoute]:
+    if importlib.util.find_spec("monitoring.pages") is None:
+        return ()
+    routes: Sequence[BaseRoute] = importlib.import_module("monitoring.pages").page_routes(store, project)
+    return routes
+
+
+def _minutes(stop: threading.Event) -> Iterator[None]:
+    """Once at the start, then a little after every full minute, until stopped."""
+    while not stop.is_set():
+        yield
+        now = time.time()
+        stop.wait((now // CADENCE + 1) * CADENCE + AFTER - now)
+
+
+def fill_with_demo(database: Path, say: Callable[[str], None]) -> None:
+    """Run the demo and put its database where the server will look; an existing one stays as it is.
+
+    Raises:
+        InputError: the demo cannot be run here.
+    """
+    if database.exists():
+        say(f"{database} exists: it is served as it is, the demo is not run again")
+        return
+    from monitoring.demo import Options as DemoOptions
+    from monitoring.demo import run_demo
+
+    say("Running the demo first; it takes about a minute")
+    with tempfile.TemporaryDirectory(prefix="stepscope-") as folder:
+        result = run_demo(DemoOptions(Path(folder)))
+        if not result.fine:
+            say("the demo did not balance: `stepscope demo` shows where")
+        with _explained(database):
+            shutil.move(str(Path(folder) / "datadog.duckdb"), database)
+
+
+@contextlib.contextmanager
+def _explained(database: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the database cannot be put there ({error.strerror})",
+            where=str(database),
+            hint="Give another --database.",
+        ) from error
+
+
+def _allow_many_connections() -> None:
+    """Idle connections cost a file each; the soft limit of most systems is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(_FILES, hard) if hard != resource.RLIM_INFINITY else _FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _tune() -> None:
+    """This process is a server: what is loaded stays, and a query waits less for the interpreter."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(0.001)

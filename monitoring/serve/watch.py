@@ -1,0 +1,205 @@
+"""Evaluates the stored monitors as time passes, keeps their states, and hands on what they would send.
+
+States are a function of what is stored, from the monitor's last change on (a day back at most): a server
+that was killed and started again comes to the same states. Every evaluation looks at the whole of that time
+again, so that points that arrive late count as they do at Datadog.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor import (
+    CheckSeries,
+    Data,
+    History,
+    Monitor,
+    Mute,
+    Record,
+    Setting,
+    State,
+    evaluate_monitor,
+)
+from monitoring.serve.sinks import Sink, body_of
+from monitoring.store import Store
+from monitoring.store_query import StoreSource
+
+CADENCE = 60
+LONGEST = 86_400
+LATE = 600
+"""A notification older than this is sent only when the group's state is not the one that was last told."""
+STATES = "monitor_state"
+_CHECKS = (
+    "SELECT name, host, tags, time, status FROM checks WHERE time >= $start ORDER BY name, host, tags, time"
+)
+_OF_RECORDS = frozenset({"log alert", "event-v2 alert", "composite"})
+_Body = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The monitors of a store over time.
+
+    Args:
+        store: monitors, downtimes and states as documents; points, checks and logs to evaluate.
+        sinks: where notifications go.
+        say: takes a sentence about a monitor that cannot be evaluated; each is said once.
+        clock: seconds since the epoch.
+    """
+
+    store: Store
+    sinks: Sequence[Sink]
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.time
+    _said: dict[int, str] = field(default_factory=dict)
+
+    def look(self) -> int:
+        """Evaluate every monitor up to now; how many notifications went out."""
+        now = int(self.clock()) // CADENCE * CADENCE
+        bodies = self.store.documents.all("monitor")
+        monitors = {body["id"]: monitor for body in bodies if (monitor := self._read(body)) is not None}
+        setting = Setting(mutes=self._mutes(), members=monitors)
+        sent = 0
+        for body in bodies:
+            if body["id"] in monitors:
+                sent += self._look_at(body, monitors[body["id"]], setting, now)
+        return sent
+
+    def _look_at(self, body: _Body, monitor: Monitor, setting: Setting, now: int) -> int:
+        start = max(int(datetime.fromisoformat(body["modified"]).timestamp()), now - LONGEST)
+        start = -(-start // CADENCE) * CADENCE
+        if start > now:
+            return 0
+        try:
+            history = evaluate_monitor(monitor, self._data(monitor, start), start, now, setting)
+        except InputError as error:
+            self._say_once(body["id"], f"monitor {body['id']} ({monitor.name}): {error.message}")
+            return 0
+        if not len(history.times):
+            return 0
+        before = self.store.documents.get(STATES, str(body["id"])) or {"groups": {}, "told_until": 0}
+        told = _to_tell(history, before, now)
+        for notification in told:
+            for sink in self.sinks:
+                sink.send(body_of(monitor, notification))
+        after = _state_of(history, before, now)
+        if after != before:
+            self.store.documents.put(STATES, str(body["id"]), after)
+        return len(told)
+
+    def _read(self, body: _Body) -> Monitor | None:
+        try:
+            return Monitor.from_body(body, str(body["id"]))
+        except InputError as error:
+            self._say_once(body["id"], f"monitor {body['id']}: {error.message}")
+            return None
+
+    def _say_once(self, ident: int, text: str) -> None:
+        if self._said.get(ident) != text:
+            self._said[ident] = text
+            self.say(text)
+
+    def _data(self, monitor: Monitor, start: int) -> Data:
+        source, since = StoreSource(self.store), start - LONGEST
+        checks = self._checks(since) if monitor.type in {"service check", "composite"} else ()
+        records = self._records(monitor.type, since) if monitor.type in _OF_RECORDS else ()
+        return Data(source, checks, records)
+
+    def _checks(self, start: int) -> list[CheckSeries]:
+        found: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
+        with self.store.reading() as cursor:
+            for name, host, tags, moment, status in cursor.execute(_CHECKS, {"start": start}).fetchall():
+                all_tags = tuple(sorted({*tags, *([f"host:{host}"] if host else [])}))
+                times, statuses = found.setdefault((name, all_tags), ([], []))
+                times.append(moment)
+                statuses.append(status)
+        return [
+            CheckSeries(name, tags, np.array(times, np.int64), np.array(statuses, np.float64))
+            for (name, tags), (times, statuses) in found.items()
+        ]
+
+    def _records(self, kind: str, start: int) -> list[Record]:
+        if kind == "event-v2 alert":
+            events = self.store.documents.all("event")
+            return [_event_record(event) for event in events if event["date_happened"] >= start]
+        return [_log_record(log) for log in self.store.logs(start=start)]
+
+    def _mutes(self) -> list[Mute]:
+        """Downtimes of scopes; what is silenced in a monitor is part of the monitor."""
+        mutes = []
+        for body in self.store.documents.all("downtime"):
+            plain = body["monitor_id"] is None and body["monitor_tags"] == ["*"] and not body["recurrence"]
+            if plain and not body["canceled"]:
+                scope = ",".join(body["scope"])
+                mutes.append(Mute(scope, int(body["start"]), body["end"], f"downtime {body['id']}"))
+        if muted := self.store.documents.get("mute_all", "all"):
+            mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
+        return mutes
+
+
+def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:
+    """What has not been sent yet; of what is late, only the last of a group whose state is news."""
+    fresh = [one for one in history.notifications if one.time > before["told_until"] and not one.muted]
+    late = {one.group: one for one in fresh if one.time < now - LATE}
+    known = {name: group.get("status") for name, group in before["groups"].items()}
+    news = [one for name, one in late.items() if known.get(name) != str(one.state)]
+    return sorted([*news, *(one for one in fresh if one.time >= now - LATE)], key=lambda one: one.time)
+
+
+def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
+    """The states as a document, with the fields of Datadog's `state.groups`."""
+    last = len(history.times) - 1
+    groups = {}
+    for name in history.groups:
+        verdict = history.verdict(name, last)
+        if verdict.state is not None:
+            groups[name] = _group(
+                name, str(verdict.state), verdict.value, before["groups"].get(name, {}), now
+            )
+    overall = str(history.overall(last)) if groups else str(State.NO_DATA)
+    changed = overall != before.get("overall_state")
+    return {
+        "groups": groups,
+        "overall_state": overall,
+        "overall_state_modified": _moment(now) if changed else before.get("overall_state_modified"),
+        "told_until": max([before["told_until"], *(one.time for one in history.notifications)]),
+    }
+
+
+def _group(name: str, status: str, value: float | None, before: Mapping[str, Any], now: int) -> _Body:
+    group = {
+        "name": name,
+        "status": status,
+        "value": value,
+        "last_triggered_ts": before.get("last_triggered_ts"),
+        "last_resolved_ts": before.get("last_resolved_ts"),
+        "last_nodata_ts": before.get("last_nodata_ts"),
+    }
+    if status != before.get("status"):
+        field_of = {"Alert": "last_triggered_ts", "Warn": "last_triggered_ts", "No Data": "last_nodata_ts"}
+        group[field_of.get(status, "last_resolved_ts")] = now
+    return group
+
+
+def _moment(now: int) -> str:
+    from datetime import UTC
+
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds")
+
+
+def _log_record(log: Mapping[str, Any]) -> Record:
+    tags = tuple(tag for tag in str(log["ddtags"]).split(",") if tag)
+    reserved = {"service": log["service"], "source": log["ddsource"], "host": log["hostname"]}
+    attributes = {**log, **reserved, "status": log["status"]}
+    return Record(int(log["timestamp"]) // 1000, str(log["message"]), tags, attributes)
+
+
+def _event_record(event: Mapping[str, Any]) -> Record:
+    text = f"{event['title']}\n{event['text']}"
+    attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
+    return Record(int(event["date_happened"]), text, tuple(event["tags"]), attributes)

@@ -1,0 +1,250 @@
+"""`stepscope serve`: monitors that are evaluated as time passes, where notifications go, and how it starts
+and ends.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from monitoring.errors import InputError
+from monitoring.local_datadog import Settings, create_app
+from monitoring.resources import normalise
+from monitoring.series import Series
+from monitoring.serve import Watch
+from monitoring.serve.sinks import JsonLines, Webhook
+from monitoring.store import Store
+
+T0 = 1_800_000_000 // 60 * 60
+
+
+class Heard:
+    def __init__(self):
+        self.bodies = []
+
+    def send(self, notification):
+        self.bodies.append(notification)
+
+
+def monitor(store, ident=1, **more):
+    body = {
+        "type": "query alert",
+        "name": "errors",
+        "query": "sum(last_5m):sum:errors{*} by {fn}.as_count() > 5",
+    }
+    body |= {"message": "broken {{fn.name}} @team", "options": {"thresholds": {"critical": 5}}} | more
+    stored = normalise.monitor(body, ident, T0 - 60)
+    store.documents.put("monitor", str(ident), stored)
+    return stored
+
+
+def errors(store, at, values, fn="f"):
+    times = T0 + 60 * np.arange(at, at + len(values)) + 30
+    store.add_points([Series("errors", (f"fn:{fn}",), times, np.array(values, float), "count", 60)])
+
+
+def watched(store, heard=None):
+    now = [T0]
+    said = []
+    watch = Watch(store, [heard] if heard else [], said.append, clock=lambda: now[0])
+
+    def look(minute):
+        now[0] = T0 + minute * 60
+        return watch.look()
+
+    return look, said
+
+
+def test_a_monitor_alerts_and_recovers_as_points_arrive_and_tells_each_once():
+    with Store.open() as store:
+        monitor(store)
+        heard = Heard()
+        look, _ = watched(store, heard)
+        errors(store, 0, [0, 0, 9])
+        for minute in range(1, 5):
+            look(minute)
+        assert [(one["kind"], one["group"], one["state"]) for one in heard.bodies] == [
+            ("alert", "fn:f", "Alert")
+        ]
+        assert "broken f" in heard.bodies[0]["message"]
+        errors(store, 3, [0] * 10)
+        for minute in range(5, 14):
+            look(minute)
+        assert [one["kind"] for one in heard.bodies] == ["alert", "recovery"]
+        state = store.documents.get("monitor_state", "1")
+        assert state["overall_state"] == "OK"
+        assert state["groups"]["fn:f"]["last_triggered_ts"] is not None
+
+
+def test_a_server_that_starts_again_comes_to_the_same_states_and_tells_nothing_twice(tmp_path):
+    path = tmp_path / "d.duckdb"
+    with Store.open(path) as store:
+        monitor(store)
+        errors(store, 0, [9, 9, 9])
+        heard = Heard()
+        watched(store, heard)[0](3)
+        assert [one["kind"] for one in heard.bodies] == ["alert"]
+    with Store.open(path) as store:
+        again = Heard()
+        look, _ = watched(store, again)
+        look(4)
+        assert again.bodies == []
+        errors(store, 3, [0] * 40)
+        look(40)  # the recovery was long ago, and nobody knows of it yet
+        assert [one["kind"] for one in again.bodies] == ["recovery"]
+
+
+def test_a_muted_monitor_tells_nothing_and_a_downtime_holds_it_back():
+    with Store.open() as store:
+        monitor(store)
+        errors(store, 0, [9, 9, 9])
+        downtime = {"id": 7, "scope": ["fn:f"], "start": T0 - 60, "end": None, "monitor_id": None}
+        downtime |= {"monitor_tags": ["*"], "recurrence": None, "canceled": None}
+        store.documents.put("downtime", "7", downtime)
+        heard = Heard()
+        watched(store, heard)[0](3)
+        assert heard.bodies == []
+        assert store.documents.get("monitor_state", "1")["overall_state"] == "Alert"
+
+
+def test_a_monitor_that_cannot_be_evaluated_is_said_once_and_costs_no_other():
+    with Store.open() as store:
+        monitor(store, 1, type="rum alert", query='rum("x").rollup("count").last("5m") > 5')
+        monitor(store, 2)
+        errors(store, 0, [9])
+        look, said = watched(store)
+        look(2)
+        look(3)
+        assert len(said) <= 1
+        assert store.documents.get("monitor_state", "2")["overall_state"] == "Alert"
+
+
+def test_checks_logs_events_and_composites_are_evaluated_too():
+    with Store.open() as store:
+        now = T0 + 120
+        store.add_checks(
+            [{"check": "up", "host_name": "h", "status": 2, "timestamp": T0 + 30 * k} for k in range(4)]
+        )
+        store.add_logs([{"message": "boom", "service": "s", "timestamp": (now - 60) * 1000}] * 3)
+        options = {"thresholds": {"critical": 2, "warning": 1, "ok": 1}}
+        monitor(
+            store,
+            1,
+            type="service check",
+            query='"up".over("*").by("host").last(3).count_by_status()',
+            options=options,
+        )
+        logs = 'logs("service:s").index("*").rollup("count").last("5m") > 2'
+        monitor(store, 2, type="log alert", query=logs, options={"thresholds": {"critical": 2}})
+        monitor(store, 3, type="composite", query="1 && 2", options={})
+        look, said = watched(store)
+        look(4)
+        states = [store.documents.get("monitor_state", str(k))["overall_state"] for k in (1, 2, 3)]
+        assert states == ["Alert", "Alert", "Alert"], said
+
+
+def test_the_api_shows_the_states_that_were_found():
+    with Store.open() as store:
+        monitor(store)
+        errors(store, 0, [9])
+        watched(store)[0](2)
+        app = create_app(store, settings=Settings(clock=lambda: T0 + 200))
+
+        async def get(path):
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return (await client.get(path, headers={"DD-API-KEY": "k"})).json()
+
+        import asyncio
+
+        body = asyncio.run(get("/api/v1/monitor/1?group_states=alert"))
+        assert (body["overall_state"], list(body["state"]["groups"])) == ("Alert", ["fn:f"])
+        found = asyncio.run(get("/api/v1/monitor/search?query=status:alert"))
+        assert [one["id"] for one in found["monitors"]] == [1]
+
+
+def test_a_webhook_that_is_down_gets_every_notification_later_in_order():
+    taken, said, down = [], [], [True]
+
+    def post(url, data, headers, timeout):
+        if down[0]:
+            raise OSError("refused")
+        taken.append(json.loads(data)["title"])
+        return 200
+
+    hook = Webhook("http://localhost", said.append, post)
+    hook.send({"title": "a"})
+    hook.send({"title": "b"})
+    down[0] = False
+    hook.retry()
+    assert (taken, len(said)) == (["a", "b"], 2)
+
+
+def test_notifications_are_appended_to_a_file_as_json(tmp_path):
+    sink = JsonLines.opened(tmp_path / "n.jsonl")
+    sink.send({"title": "é"})
+    sink.send({"title": "b"})
+    lines = (tmp_path / "n.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [{"title": "é"}, {"title": "b"}]
+    with pytest.raises(InputError, match="cannot be written there"):
+        JsonLines.opened(tmp_path / "nowhere" / "n.jsonl")
+
+
+def started(tmp_path, *more):
+    arguments = [
+        sys.executable,
+        "-c",
+        "from monitoring.cli import main; main()",
+        "serve",
+        "--port",
+        "0",
+        "--database",
+        str(tmp_path / "d.duckdb"),
+    ]
+    process = subprocess.Popen([*arguments, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = process.stderr.readline()
+    return process, line.partition("http://")[2].split()[0] if "http://" in line else line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop_and_leaves_one_whole_file(tmp_path, number):
+    process, address = started(tmp_path)
+    point = {"series": [{"metric": "m", "points": [[int(time.time()), 1]]}]}
+    for _ in range(100):
+        try:
+            answer = httpx.post(f"http://{address}/api/v1/series", json=point, headers={"DD-API-KEY": "k"})
+            break
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    assert answer.status_code == 202
+    process.send_signal(number)
+    assert process.wait(20) == 0, process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["d.duckdb"]
+    with Store.open(tmp_path / "d.duckdb", read_only=True) as store:
+        assert store.metrics()[0].points == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--host", "0.0.0.0"], "a key is needed"),
+        (["--rate-limit", "nonsense"], "is no rate limit"),
+        (["--notify-webhook", "ftp://x"], "no address of a webhook"),
+        (["--database", "/proc/nowhere/x.duckdb"], "folder does not exist"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_sentence(arguments, says, monkeypatch):
+    from monitoring.cli.serve import command
+
+    monkeypatch.delenv("DD_API_KEY", raising=False)
+    result = CliRunner().invoke(command, ["--port", "0", *arguments])
+    assert isinstance(result.exception, InputError)
+    assert says in str(result.exception)
