@@ -254,6 +254,32 @@ def test_with_little_time_left_it_spools_rather_than_dies(intake, subscription, 
     assert sum(summary["spooled"].values()) == 3
 
 
+LIMITED = """
+import json, os, resource, sys
+from handlers.forwarder import handler
+class Context:
+    def get_remaining_time_in_millis(self): return 3000
+print(json.dumps(handler(json.load(sys.stdin), Context())))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_within_128_mb_and_3_seconds_it_spools_rather_than_dies(intake, subscription, tmp_path):
+    intake.script = lambda _, path: "silence" if path == LOGS else None
+    intake.slow = 5
+    environ = os.environ | {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_SPOOL_FOLDER": str(tmp_path)}
+    sent = subscription([f"log {i} " + "x" * 200 for i in range(10_000)])
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED], input=json.dumps(sent), env=environ, capture_output=True, text=True,
+        cwd=Path(__file__).parents[2], check=True,
+    )  # fmt: skip
+    assert time.monotonic() - begun < 6  # a start of the interpreter and 3 seconds
+    summary, memory = done.stdout.splitlines()[-2:]
+    assert json.loads(summary)["batches"] == {"spooled": 10}
+    assert int(memory) < 100
+
+
 class RealTime:
     sleep = staticmethod(time.sleep)
 
