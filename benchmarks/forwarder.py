@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -184,9 +183,10 @@ def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[b
 def peak(url: str) -> float:
     """MB at peak of a fresh process that handles payloads, as Lambda counts them."""
     script = (
-        "import sys,resource,json;from handlers.forwarder import handler;"
+        "import sys,json;from handlers.forwarder import handler;"
         "e=json.load(sys.stdin)\nfor _ in range(3): handler(e,None)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024,file=sys.stderr)"
+        "peak=next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+        "print(int(peak.split()[1])/1024,file=sys.stderr)"
     )
     env = os.environ | {"DD_URL": url, "DD_API_KEY": "k", "AWS_REGION": "eu-west-1"}
     done = subprocess.run(
@@ -201,7 +201,7 @@ def peak(url: str) -> float:
 
 
 _STREAM = """
-import gzip, io, json, resource, sys, time
+import gzip, json, sys, time
 from benchmarks.forwarder import payload
 from monitoring.forwarder.job import Forwarder, World
 from monitoring.forwarder.settings import Settings
@@ -229,7 +229,7 @@ event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "
 wall, cpu = time.perf_counter(), time.process_time()
 summary = forwarder.handle(event, 600)
 done = [time.perf_counter() - wall, time.process_time() - cpu, sum(summary["events"].values()),
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+        int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024]
 print(json.dumps(done), file=sys.stderr)
 """
 
@@ -292,7 +292,6 @@ def main() -> None:
     print(f"\npeak memory  {peak(url):6.1f} MB   (Datadog's forwarder: {PEER['peak MB']})")
     print(f"cold import  {cold_import():6.1f} ms   (Datadog's forwarder: {PEER['cold import ms']})")
     server.terminate()
-    _ = resource
 
 
 if __name__ == "__main__":
