@@ -40,7 +40,11 @@ class DashboardLists:
             ("PUT", items, self._replace),
             ("DELETE", items, self._remove),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in table]
+        # datadogpy speaks to the items by the older address, too.
+        older = [
+            (method, path.replace("v2", "v1"), handler) for method, path, handler in table if path == items
+        ]
+        return [Route(path, handler, methods=[method]) for method, path, handler in table + older]
 
     async def _all(self, _request: Request) -> Response:
         return reply({"dashboard_lists": [_shown(body) for body in self._documents.all(KIND)]})
