@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -12,8 +13,11 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.logs.models import LogEvent
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
 from moto.stepfunctions.parser.asl.jsonata import jsonata as asl_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
@@ -203,6 +207,44 @@ def a_task_goes_on_though_its_execution_was_stopped(stock: Stock) -> None:
     stock.wait(execution)
     assert time.monotonic() - began >= 1
     assert stock.describe(execution).get("error") != "E"
+
+
+@shows(
+    f"{ASL}.eval.event.event_manager:EventManager.__init__",
+    f"{ASL}.eval.event.event_manager:EventManager.add_event",
+)
+def events_come_after_the_end(stock: Stock) -> None:
+    manager = EventManager()
+    for kind in (HistoryEventType.ExecutionFailed, HistoryEventType.TaskSucceeded):
+        manager.add_event(EventHistoryContext(0), kind)
+    assert [event["type"].value for event in manager.get_event_history()][-1] == "TaskSucceeded"
+
+
+@shows(f"{ASL}.eval.environment:Environment.close_frame")
+def a_closed_frame_can_still_write(stock: Stock) -> None:
+    frame = SimpleNamespace(event_history_context=EventHistoryContext(7))
+    environment = SimpleNamespace(
+        _state_mutex=threading.RLock(), _frames=[frame], event_history_context=EventHistoryContext(0)
+    )
+    Environment.close_frame(environment, frame)
+    assert not hasattr(frame.event_history_context, "closed")
+
+
+@shows(
+    f"{ASL}.component.state.exec.state_map.iteration.inline_iteration_component"
+    ":InlineIterationComponent._eval_body",
+    f"{ASL}.component.state.exec.state_parallel.branches_decl:BranchesDecl._eval_body",
+    f"{ASL}.component.state.exec.state_map.iteration.iteration_worker:CustomErrorName",
+    f"{ASL}.component.state.exec.state_parallel.branches_decl:CustomErrorName",
+)
+def nothing_is_aborted_and_a_time_out_loses_its_name(stock: Stock) -> None:
+    waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": True}}}
+    task = stock.token_task(TimeoutSeconds=1, End=True)
+    failing = {"StartAt": "T", "States": {"T": task}}
+    execution = stock.start({"Type": "Parallel", "Branches": [waiting, failing]})
+    done = stock.wait(execution)
+    assert done["error"] == "States.Runtime"
+    assert not [kind for kind in stock.history(execution) if kind.endswith("Aborted")]
 
 
 @shows(f"{ASL}.component.program.program:Program.eval")

@@ -294,6 +294,101 @@ def test_a_function_that_is_not_there_fails_the_task_as_on_aws(aws: LocalAws) ->
     assert (done["status"], done["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
 
 
+def outline(history: list[dict[str, Any]]) -> list[tuple[int, int, str]]:
+    return [(event["id"], event["previousEventId"], event["type"]) for event in history]
+
+
+def test_a_map_that_dies_aborts_the_rest_as_recorded(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    rows = [json.loads(row) for row in shared_data("execution_histories.jsonl").read_text().splitlines()]
+    recorded = next(row for row in rows if row["source"].endswith("test_service_lambda_map_timeout"))[
+        "events"
+    ]
+    start = next(n for n, event in enumerate(recorded) if event["type"] == "MapIterationFailed")
+    name = deploy("map_sleeps", "sleeps")
+    items = one_state(task(name, TimeoutSeconds=1))
+    machine = one_state({"Type": "Map", "MaxConcurrency": 0, "ItemProcessor": items, "End": True})
+    done = run(aws, "dying_map", machine, [{"seconds": 1.5}] * 4)
+    assert (done["status"], done["error"]) == ("FAILED", "States.Timeout")
+    aws.drain(10)
+    history = outline(aws.history(done["executionArn"]))
+    first = next(n for n, (_, _, kind) in enumerate(history) if kind == "MapIterationFailed")
+    assert [kind for _, _, kind in history[first:]] == [event["type"] for event in recorded[start:]]
+    failing = next(number for number, _, kind in history if kind == "TaskTimedOut")
+    assert {previous for _, previous, kind in history[first:-1]} == {failing}
+    assert [line["type"] for line in vended(aws, "dying_map")] == [kind for _, _, kind in history]
+    indexes = [
+        e["mapIterationAbortedEventDetails"]["index"]
+        for e in aws.history(done["executionArn"])
+        if "Aborted" in e["type"] and "Iteration" in e["type"]
+    ]
+    assert len(set(indexes)) == 3
+
+
+def test_a_branch_that_fails_aborts_the_others(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    waiting = one_state({"Type": "Wait", "Seconds": 9999, "End": True})
+    branches = [waiting, one_state(task(deploy("fails")))]
+    catch = [{"ErrorEquals": ["ValueError"], "Next": "Caught"}]
+    machine = {
+        "StartAt": "Both",
+        "States": {
+            "Both": {"Type": "Parallel", "Branches": branches, "Catch": catch, "End": True},
+            "Caught": {"Type": "Pass", "End": True},
+        },
+    }
+    done = run(aws, "failing_branch", machine, {})
+    assert done["status"] == "SUCCEEDED"
+    history = outline(aws.history(done["executionArn"]))
+    failing = next(number for number, _, kind in history if kind == "TaskFailed")
+    aborted = {(previous, kind) for _, previous, kind in history if kind.endswith("Aborted")}
+    assert aborted == {(failing, "WaitStateAborted"), (failing, "TaskStateAborted")}
+
+
+@pytest.mark.parametrize("around", ["Parallel", "Map"])
+def test_a_time_out_within_is_caught_without(aws: LocalAws, deploy: Callable[..., str], around: str) -> None:
+    inner = one_state(task(deploy("sleeps"), TimeoutSeconds=1))
+    state = {"Parallel": {"Branches": [inner]}, "Map": {"ItemsPath": "$.items", "ItemProcessor": inner}}[
+        around
+    ]
+    catch = [{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}]
+    machine = {
+        "StartAt": "Around",
+        "States": {
+            "Around": {"Type": around, **state, "Catch": catch, "End": True},
+            "Caught": {"Type": "Pass", "End": True},
+        },
+    }
+    event = {"seconds": 1.5, "items": [{"seconds": 1.5}]}
+    done = run(aws, f"caught_{around.lower()}", machine, event)
+    assert done["status"] == "SUCCEEDED"
+    assert "Caught" in [
+        event["stateEnteredEventDetails"]["name"]
+        for event in aws.history(done["executionArn"])
+        if "stateEnteredEventDetails" in event
+    ]
+
+
+def test_a_handler_that_returns_too_late_adds_nothing(aws: LocalAws, deploy: Callable[..., str]) -> None:
+    name = deploy("late", "sleeps")
+    catch = [{"ErrorEquals": ["States.Timeout"], "ResultPath": "$.error", "Next": "Rest"}]
+    machine = {
+        "StartAt": "Try",
+        "States": {
+            "Try": {**task(name, TimeoutSeconds=1), "Catch": catch},
+            "Rest": {"Type": "Wait", "Seconds": 20, "End": True},
+        },
+    }
+    done = run(aws, "late", machine, {"seconds": 1.4})
+    aws.drain(10)
+    kinds = [kind for _, _, kind in outline(aws.history(done["executionArn"]))]
+    assert kinds[4:] == [
+        "TaskTimedOut",
+        "TaskStateExited",
+        "WaitStateEntered",
+        "WaitStateExited",
+        "ExecutionSucceeded",
+    ]
+
+
 # -- the rest of the surface
 
 
