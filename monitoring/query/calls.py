@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query import rows
-from monitoring.query.frame import Frame
+from monitoring.query.frame import FARTHEST, Frame
 from monitoring.query.functions import FUNCTIONS
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import CALENDAR, calendar_grid, grid_between
@@ -78,7 +78,7 @@ def _pointwise(function: Callable[[Floats, Call], Floats]) -> Implementation:
 
 
 def _rounded(values: Floats, call: Call) -> Floats:
-    scale = 10.0 ** _number(call, 1)
+    scale = 10.0 ** max(-15, min(15, int(_number(call, 1))))
     rounded: Floats = np.sign(values) * np.floor(np.abs(values) * scale + 0.5) / scale
     return rounded
 
@@ -161,7 +161,10 @@ def _default_zero(call: Call, frame: Frame, run: Run) -> Value:
 
 
 def _fill(call: Call, frame: Frame, run: Run) -> Value:
-    return _filled(call, frame, run, _word(call, 1), _number(call, 2, LIMIT), zero=False)
+    limit = _number(call, 2, LIMIT)
+    if not 0 <= limit <= FARTHEST:
+        raise frame.error("fill takes a limit in seconds, from 0 to ten years", call.arguments[2])
+    return _filled(call, frame, run, _word(call, 1), limit, zero=False)
 
 
 def _filled(call: Call, frame: Frame, run: Run, method: str, limit: float, zero: bool) -> Value:
@@ -190,7 +193,7 @@ def _rows_like(lines: Lines, like: Lines) -> Lines:
 
 def _shifted(seconds: int, call: Call, frame: Frame, run: Run) -> Value:
     """The value so many seconds earlier, rounded up to whole buckets."""
-    lines = _lines(call, frame.shifted(seconds), run)
+    lines = _lines(call, frame.shifted(seconds, call), run)
     times = lines.times + -(-seconds // lines.step) * lines.step
     inside = times <= frame.end if frame.closed else times < frame.end
     return replace(lines, times=times[inside], values=lines.values[:, inside])
@@ -217,6 +220,8 @@ def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
     argument = call.arguments[2] if len(call.arguments) > 2 else None
     zone = frame.zone(argument.value if isinstance(argument, String) else "UTC", call)
     count, unit = int(found.group(1)), found.group(2)
+    if count * {"mo": 31 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600}[unit] > FARTHEST:
+        raise frame.error("a query looks back ten years at most", call.arguments[1])
     probe = _lines(call, frame, run)
     targets = np.array([_earlier(int(time), count, unit, zone) for time in probe.times], dtype=np.int64)
     if not len(targets):
@@ -247,8 +252,15 @@ def _earlier(time: int, count: int, unit: str, zone: object) -> int:
     return int(moved.timestamp()) - (count * 3600 if unit == "h" else 0)
 
 
+def _seconds(call: Call, at: int, frame: Frame) -> int:
+    seconds = _number(call, at)
+    if not 1 <= seconds <= FARTHEST:
+        raise frame.error(f"{call.name} takes seconds, from 1 to ten years", call.arguments[at])
+    return int(seconds)
+
+
 def _moving_rollup(call: Call, frame: Frame, run: Run) -> Value:
-    seconds = int(_number(call, 1))
+    seconds = _seconds(call, 1, frame)
     lines = _lines(call, frame.between(frame.start - seconds, frame.end), run)
     inside = lines.times >= frame.start
     times = lines.times[inside]
@@ -263,9 +275,8 @@ def _rollup(call: Call, frame: Frame, run: Run) -> Value:
     if unit in CALENDAR:
         wide = calendar_grid(frame.start, frame.end, unit, frame.zone("UTC", call))
     else:
-        wide = grid_between(
-            frame.start, frame.end, frame.widened(max(1, int(_number(call, 2)))), frame.closed
-        )
+        step = frame.widened(_seconds(call, 2, frame))
+        wide = grid_between(frame.start, frame.end, step, frame.closed)
     if not len(wide):
         return _lines(call, frame, run)
     lines = _lines(

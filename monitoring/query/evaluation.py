@@ -113,6 +113,10 @@ def evaluate_lines(
     )
 
 
+LATEST = 1e11
+"""The last second (in the year 5138) that a query can look at."""
+
+
 def frame_of(
     text: str,
     series: Sequence[Series] | Source,
@@ -124,10 +128,12 @@ def frame_of(
     """The frame of an evaluation.
 
     Raises:
-        QueryError: the window is empty, or the interval is none.
+        QueryError: the window is empty or far away, or the interval is none.
     """
     if not start < end:
         raise QueryError(text, "the window ends before it starts", 0, 0)
+    if not -LATEST < start < end < LATEST:
+        raise QueryError(text, "times are seconds since the epoch, not milliseconds", 0, 0)
     if interval is not None and interval < 1:
         raise QueryError(text, "an interval is at least 1 second", 0, 0)
     step = int(interval or default_interval(end - start, switches.default_points))
@@ -187,7 +193,8 @@ def run(node: Expression, frame: Frame) -> Value:
 
 
 def _lines(node: Expression, frame: Frame) -> Lines:
-    found = run(node, frame)
+    with np.errstate(all="ignore"):
+        found = run(node, frame)
     return found if isinstance(found, Lines) else constant(found, frame)
 
 

@@ -12,6 +12,11 @@ from monitoring.query.nodes import Metric, Placed
 from monitoring.query.sources import Source
 from monitoring.query.switches import Switches
 
+MOST_BUCKETS, MOST_OCCUPIED = 5_000_000, 100_000_000
+"""The most buckets of an evaluation: all of them, and where only those with a point are kept."""
+FARTHEST = 10 * 366 * 86400
+"""The most seconds that a query looks back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -39,8 +44,14 @@ class Frame:
         """The frame over another window, in buckets of the same size."""
         return replace(self, start=start, end=end, occupied=False)
 
-    def shifted(self, seconds: int) -> "Frame":
-        """The frame moved back in time."""
+    def shifted(self, seconds: int, node: Placed) -> "Frame":
+        """The frame moved back in time.
+
+        Raises:
+            QueryError: by more than ten years.
+        """
+        if seconds > FARTHEST:
+            raise self.error("a query looks back ten years at most", node)
         return replace(
             self,
             start=self.start - seconds,
@@ -58,6 +69,10 @@ class Frame:
             elif argument in CALENDAR:
                 zone = str(rollup.arguments[-1]) if rollup and len(rollup.arguments) > 2 else "UTC"
                 return calendar_grid(self.start, self.end, argument, self.zone(zone, rollup or Placed()))
+        most = MOST_OCCUPIED if self.occupied else MOST_BUCKETS
+        if (self.end - self.start) / step > most:
+            message = f"buckets of {step} s are too fine for {self.end - self.start:.0f} s"
+            raise self.error(message, metric or Placed(), "a longer interval, or a shorter window")
         return grid_between(self.start, self.end, step, self.closed)
 
     def widened(self, step: int) -> int:

@@ -14,6 +14,9 @@ LADDER = (
 )
 """The intervals that Datadog chooses from, in seconds."""
 
+MOST_PADDING = 10_000
+"""How many buckets fill looks back and ahead, whatever its limit."""
+
 CALENDAR = {"daily": 86400, "weekly": 604800, "monthly": 30 * 86400}
 """Calendar rollups and the interval that their answers name."""
 
@@ -52,10 +55,10 @@ class Grid:
         return np.searchsorted(self.edges, times, side="right") - 1
 
     def padded(self, before: int, after: int) -> "Grid":
-        """The grid with more buckets at its ends: as many as it takes to cover those seconds."""
+        """The grid with more buckets at its ends: what covers those seconds, but at most `MOST_PADDING`."""
         if not self.uniform or not len(self):
             return self
-        head, tail = -(-before // self.step), -(-after // self.step)
+        head, tail = (min(-(-seconds // self.step), MOST_PADDING) for seconds in (before, after))
         first = int(self.edges[0]) - head * self.step
         return uniform_grid(first, self.step, len(self) + head + tail)
 

@@ -19,6 +19,8 @@ from monitoring.query.switches import Switches
 Rate = Callable[[Floats, Times], Floats]
 """What diff and its kin do to rows: values and times in, values out."""
 
+MOST_VALUES = 400_000_000
+"""The most values, sources times buckets, that are held at once."""
 _PLAIN = {"avg", "sum", "min", "max", "count"}
 
 
@@ -65,6 +67,9 @@ def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
     origins = frame.source.select(node.name, node.scope, frame.switches.wildcards == "anywhere")
     if not origins or not len(grid):
         return empty(node.by, grid.starts, grid.step)
+    if not frame.occupied and len(origins) * len(grid) > MOST_VALUES:
+        message = f"{len(origins)} sources in {len(grid)} buckets are too many"
+        raise frame.error(message, node, "a longer interval, a shorter window or a narrower scope")
     members = membership(origins, node.by)
     if any(origin.type == "distribution" for origin in origins):
         lines = _pooled_lines(node, frame, grid, origins, members)

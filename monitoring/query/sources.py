@@ -1,7 +1,7 @@
 """Where evaluation takes its points from: a list of series, or whatever else selects and buckets."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -68,7 +68,7 @@ class SeriesSource:
     """A `Source` over series in memory. Building one indexes them, so keep it for repeated evaluation."""
 
     def __init__(self, series: Iterable[Series]) -> None:
-        self._series = list(series)
+        self._series = _merged(series)
         self._by_metric: dict[str, list[int]] = {}
         for at, each in enumerate(self._series):
             self._by_metric.setdefault(each.metric, []).append(at)
@@ -156,8 +156,37 @@ def _reduced(values: Floats, first: Times, aggregator: str) -> Floats:
     return sums if aggregator == "sum" else sums / counts
 
 
-def as_source(series: "Sequence[Series] | Source") -> Source:
+def as_source(series: "Iterable[Series] | Source") -> Source:
     """What was given, as a `Source`."""
-    if isinstance(series, list | tuple):
+    if isinstance(series, Iterable):
         return SeriesSource(series)
-    return series  # type: ignore[return-value]
+    return series
+
+
+def _merged(series: Iterable[Series]) -> list[Series]:
+    """One series a source, times ascending; of two points of one second the one that came later counts."""
+    found: dict[tuple[str, Tags, bool], list[Series]] = {}
+    for each in series:
+        key = (each.metric, all_tags(each.tags, each.host), each.type == "distribution")
+        found.setdefault(key, []).append(each)
+    return [_one(parts) for parts in found.values()]
+
+
+def _one(parts: list[Series]) -> Series:
+    first = parts[0]
+    if len(parts) == 1 and _ascending(first):
+        return first
+    times = np.concatenate([part.times for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    order = np.argsort(times, kind="stable")
+    times, values = times[order], values[order]
+    if first.type != "distribution":
+        last = np.append(times[1:] != times[:-1], True)
+        times, values = times[last], values[last]
+    return replace(first, times=times, values=values)
+
+
+def _ascending(series: Series) -> bool:
+    """Whether the times are as a series should have them: a time twice for distributions only."""
+    steps = np.diff(series.times)
+    return bool((steps >= 0).all() if series.type == "distribution" else (steps > 0).all())
