@@ -110,10 +110,12 @@ class Timeline:
             return []
         failing = self._at.get(event.previous)
         closed = []
+        whole = self.size >= event.id and status != "succeeded"  # else an end may have gone to another reader
         for open_run in sorted(self._open.values(), key=lambda r: -r.event):
             on_the_way = failing is not None and _inside(failing, open_run)
-            ended = status if on_the_way or status == "succeeded" else "aborted"
-            closed.append(self._close(open_run, event.time, ended, event if on_the_way else None))
+            if whole or (on_the_way and status != "succeeded"):
+                ended = status if on_the_way else "aborted"
+                closed.append(self._close(open_run, event.time, ended, event if on_the_way else None))
         run.end, run.status = event.time, status
         run.error, run.cause = event.text("error"), event.text("cause")
         return [*closed, run] if run.start is not None else closed
@@ -128,7 +130,7 @@ class Timeline:
         run = Run("state", event.text("name"), kind, event.time, parent=parent, event=event.id)
         run.redrive = event.redrive
         orphan = next((o for o in self._orphans.get(run.name, []) if o.event > event.id), None)
-        if orphan is not None:
+        if orphan is not None and self._heard(event.id, orphan.event):
             self._orphans[run.name].remove(orphan)
             orphan.start, orphan.type = event.time, kind
             return [orphan]
@@ -153,17 +155,23 @@ class Timeline:
             run = next(
                 (r for r in reversed(self._open.values()) if r.kind == "state" and r.name == name), None
             )
+            if run is not None and not self._heard(run.event, event.id):
+                run = None  # in a loop, it could be the end of another round
         if run is None:
             kind = event.type.removesuffix("StateExited")
             orphan = Run("state", name, kind, None, event.time, "succeeded", event=event.id)
             self._orphans.setdefault(name, []).append(orphan)
             return []
         failed = run.status != "running"
-        closed = [self._close(r, event.time, "aborted") for r in self._inner(run)]
+        closed = [self._close(r, event.time, "aborted") for r in self._inner(run, event.id)]
         run.caught = failed
         closed.append(self._close(run, event.time, run.status if failed else "succeeded"))
         self._at[event.id] = run.parent or self.execution
         return closed
+
+    def _heard(self, first: int, last: int) -> bool:
+        """Whether every event between two ids was fed."""
+        return all(between in self._done for between in range(first + 1, last))
 
     def _within_state(self, event: StepEvent) -> list[Run]:
         """MapStateStarted, ParallelStateFailed, EvaluationFailed…: about a state that goes on or is left
@@ -206,7 +214,7 @@ class Timeline:
         if run_or_none is None:
             return []
         status = {"Succeeded": "succeeded", "Failed": "failed"}.get(event.type[12:], "aborted")
-        closed = [self._close(r, event.time, status) for r in self._inner(run_or_none)]
+        closed = [self._close(r, event.time, status) for r in self._inner(run_or_none, event.id)]
         state = self._at[event.id] = run_or_none.parent or self.execution
         if status == "failed":
             state.status = "failed"  # unless it is tried again, or tolerates it
@@ -242,9 +250,10 @@ class Timeline:
 
     # endings
 
-    def _inner(self, around: Run) -> list[Run]:
+    def _inner(self, around: Run, end: int) -> list[Run]:
+        """What is open inside a run that ends with an event; not what may have ended in a gap before."""
         inner = [r for r in self._open.values() if r is not around and _inside(r, around)]
-        return sorted(inner, key=lambda r: -r.event)
+        return sorted((r for r in inner if self._heard(r.event, end)), key=lambda r: -r.event)
 
     def _close(self, run: Run, time: int, status: str, event: StepEvent | None = None) -> Run:
         self._open.pop(run.event, None)

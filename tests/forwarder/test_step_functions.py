@@ -269,3 +269,23 @@ def test_recorded_status_changes_become_counts_and_durations():
 )
 def test_a_status_change_without_its_facts_is_a_reason(detail):
     assert isinstance(read_status_change({"detail": detail}), str)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_two_environments_that_each_hear_a_part_tell_nothing_that_the_whole_does_not(data):
+    """Lambda hands the payloads of one execution to whichever environment is free."""
+    _, events = data.draw(st.sampled_from(recorded()))
+    heard = data.draw(st.lists(st.booleans(), min_size=len(events), max_size=len(events)))
+    parts = [
+        [event for event, first in zip(events, heard, strict=True) if first is side] for side in (True, False)
+    ]
+
+    def durations(some):
+        spans = Executions().take(some)[1]
+        return {
+            (s["span_id"], s["start"], s["duration"]) for s in spans if s["name"] == "aws.stepfunctions.state"
+        }
+
+    whole = durations(events)
+    assert all(durations(part) <= whole for part in parts)
