@@ -16,7 +16,7 @@ from monitoring.telemetry import LogEvent
 
 _METRIC_LINE = re.compile(
     r"MONITORING\|(?P<time>\d+)\|(?P<value>-?[\d.]+(?:e[+-]?\d+)?)\|(?P<type>count|gauge|histogram)"
-    r"\|(?P<metric>[A-Za-z][\w.]*)(?:\|#(?P<tags>[^|]*))?"
+    r"\|(?P<metric>[A-Za-z][\w.]*)(?:\|(?:#[^|]*)?)?"
 )
 _PLATFORM = re.compile(
     r"(START|END|REPORT) RequestId: \S+|INIT_START |INIT_REPORT |RequestId: \S+ Error: "

@@ -14,6 +14,8 @@ from monitoring.store import Store
 from monitoring.telemetry import LogEvent, Span
 
 _MASK = 2**63 - 1
+EXECUTION_SPAN = "aws.stepfunctions"
+"""The name of the span of a whole execution."""
 
 
 def told(scenario: Scenario, described: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Execution:
@@ -91,12 +93,17 @@ def spans_of(store: Store, execution_arn: str) -> tuple[Span, ...]:
 
 
 def tree(spans: Sequence[Span]) -> list[tuple[int, Span]]:
-    """The spans in the order of a tree, each with its depth; a parent that is not among them is a root's."""
+    """The spans in the order of a tree, each with its depth.
+
+    A span whose parent is not among them stands below the execution, if that is: the forwarder gives no
+    span to a state of which it has heard only one end.
+    """
     known = {span["span_id"] for span in spans}
+    root = next((span["span_id"] for span in spans if span["name"] == EXECUTION_SPAN), "")
     children: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
-        parent = span["parent_id"]
-        children[parent if parent in known else ""].append(span)
+        parent = span["parent_id"] if span["parent_id"] in known else root
+        children["" if span["span_id"] == root else parent].append(span)
     out: list[tuple[int, Span]] = []
     left = [(0, span) for span in reversed(children[""])]
     while left:

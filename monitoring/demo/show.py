@@ -27,12 +27,12 @@ class Progress(Silent):
     """A line for what is done, and one for each execution; on stderr, so that the result can be piped."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
         self._spinner = Spinner("dots")
         self._text = ""
         self._states: dict[str, Text] = {}
         self._lock = threading.Lock()
         self._began = time.monotonic()
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> Self:
         self._live.start()
