@@ -93,7 +93,12 @@ def create_app(
             Middleware(Guard, access=given.access),
             Middleware(RateLimited, limits=RateLimits(given.clock, given.rate_limits)),
         ],
-        exception_handlers={HTTPException: _http_error, ApiError: _api_error},  # type: ignore[dict-item]
+        exception_handlers={
+            HTTPException: _http_error,  # type: ignore[dict-item]
+            ApiError: _api_error,  # type: ignore[dict-item]
+            OSError: _not_written,  # type: ignore[dict-item]
+            Exception: _bug,
+        },
     )
     app.state.store = store
     return app
@@ -105,3 +110,12 @@ async def _http_error(_request: Request, error: HTTPException) -> Response:
 
 async def _api_error(_request: Request, error: ApiError) -> Response:
     return error.response()
+
+
+async def _not_written(_request: Request, error: OSError) -> Response:
+    """The journal could not take it: nothing was acknowledged, and clients try again after a 503."""
+    return reply({"errors": [f"not stored: {error.strerror or error}"]}, 503)
+
+
+async def _bug(_request: Request, error: Exception) -> Response:
+    return reply({"errors": [f"Internal error: {type(error).__name__}: {error}"]}, 500)
