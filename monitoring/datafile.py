@@ -223,12 +223,13 @@ def _tags(tags: Any) -> tuple[str, ...]:
 
 def _point(key: _Key, time: Any, value: Any, place: str, gathered: _Gathered) -> None:
     at, number = seconds(time), _finite(value)
+    if at is not None and number is not None:
+        gathered.points.setdefault(key, []).append((at, number))
+        return
     if at is None:
         gathered.problem(place, f"'{time}' is no time: seconds since the epoch, or ISO 8601")
-    elif number is None:
-        gathered.problem(place, f"'{value}' is no finite number")
     else:
-        gathered.points.setdefault(key, []).append((at, number))
+        gathered.problem(place, f"'{value}' is no finite number")
 
 
 def _finite(value: Any) -> float | None:
@@ -283,17 +284,41 @@ def _table(file: Path, gathered: _Gathered) -> None:
                 where=str(file),
                 hint=f"The columns are {wanted}.",
             )
-        number = 1
-        while rows := relation.fetchmany(50_000):
-            for row in rows:
-                number += 1
-                cells = {what: row[at] if at is not None else None for what, at in places.items()}
-                cells["interval"] = _finite(cells["interval"])
-                _row(cells, f":{number}", gathered)
+        _rows(relation, places, gathered)
     except duckdb.Error as error:
         raise InputError(f"the file cannot be read: {str(error).splitlines()[0]}", where=str(file)) from error
     finally:
         connection.close()
+
+
+_OF_SOURCE = ("metric", "type", "tags", "host", "interval")
+
+
+def _rows(relation: Any, places: Mapping[str, int | None], gathered: _Gathered) -> None:
+    """One point a row; what the sources are is worked out once for each, not for each row."""
+    time, value = places["time"], places["value"]
+    of_source = [places[what] for what in _OF_SOURCE]
+    sources: dict[tuple[Any, ...], _Key | None] = {}
+    number = 1
+    while rows := relation.fetchmany(50_000):
+        for row in rows:
+            number += 1
+            cells = tuple(_hashable(row[at]) if at is not None else None for at in of_source)
+            if cells not in sources or sources[cells] is None:
+                given = dict(zip(_OF_SOURCE, cells, strict=True))
+                given["interval"] = _finite(given["interval"])
+                sources[cells] = _key(given, f":{number}", gathered)
+            key = sources[cells]
+            if key is not None:
+                at, finite = seconds(row[time]), _finite(row[value])
+                if at is None or finite is None:
+                    _point(key, row[time], row[value], f":{number}", gathered)
+                else:
+                    gathered.points.setdefault(key, []).append((at, finite))
+
+
+def _hashable(cell: Any) -> Any:
+    return tuple(cell) if isinstance(cell, list) else cell
 
 
 def is_database(path: str | Path) -> bool:

@@ -27,6 +27,7 @@ SOURCES = ("logs", "events", "rum", "audit", "ci-pipelines", "ci-tests", "error-
 _MISWRITTEN = {"log": "logs", "event": "events", "process": "processes", "audits": "audit", "rums": "rum"}
 _KNOWN_METHODS = ("count", "cardinality", "avg", "sum", "min", "max", "median", "pc95")
 _METHODS = re.compile(rf"({'|'.join(_KNOWN_METHODS)}|pc?\d+(\.\d+)?|percentile|latest|earliest|stddev)\Z")
+_OTHERS = ("source", "new", "impact", "regression")
 _METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(")
 
 
@@ -152,7 +153,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
     if cursor.text.startswith("logs('", cursor.position):
         at = cursor.position + len("logs(")
         raise cursor.error("the search of logs stands in double quotes", at, at + 1, (), 'logs("…")')
-    chain = _chain(cursor, ("index", "rollup", "by", "last"))
+    chain = _chain(cursor, ("index", "rollup", "by", "last", *_OTHERS))
     operator, threshold = comparison(cursor)
     rollup = chain.texts("rollup")
     if rollup and not _METHODS.match(rollup[0]):
@@ -171,6 +172,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
         chain.window(),
         operator,
         threshold,
+        tuple((name, step.texts(cursor)) for name, step in chain.steps.items() if name in _OTHERS),
         start=chain.start,
         end=cursor.last(),
     )
@@ -337,6 +339,7 @@ def _format_anomaly(settings: tuple[tuple[str, str | float], ...] | None) -> str
 _PARTS: dict[type, Callable[[Any], tuple[str, ...]]] = {
     SearchMonitor: lambda m: (
         f"{m.source}({_quoted(m.search)})",
+        *(f".{name}({', '.join(map(_quoted, texts))})" for name, texts in m.others),
         _method("index", *m.index),
         _method("rollup", *m.rollup),
         _listed("by", m.by),

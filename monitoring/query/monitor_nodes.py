@@ -72,7 +72,8 @@ class MetricMonitor(Placed):
 class SearchMonitor(Placed):
     """`logs("search").index("main").rollup("count", "@facet").by("a,b").last("5m") operator threshold`.
 
-    `source` is the word before the bracket: logs, events, rum, ci-pipelines, ci-tests, error-tracking, …
+    `source` is the word before the bracket: logs, events, rum, ci-pipelines, ci-tests, error-tracking, …;
+    `others` are the parts that only some of them have: error-tracking's `.source("all").new()`.
     """
 
     source: str
@@ -83,6 +84,7 @@ class SearchMonitor(Placed):
     window: Window
     operator: Operator
     threshold: float | None
+    others: tuple[tuple[str, tuple[str, ...]], ...] = ()
     kind: Literal["search"] = "search"
 
 

@@ -94,6 +94,13 @@ def test_every_source_of_events_is_searched_alike(source):
     assert read(f"{source}('*').rollup('count').last('1h') >= 3").source == source
 
 
+def test_parts_that_only_some_sources_have_are_kept():
+    monitor = read(
+        'error-tracking("env:prod").source("all").new().rollup("count").by("@issue.id").last("1d") > 0'
+    )
+    assert monitor.others == (("source", ("all",)), ("new", ()))
+
+
 def test_a_formula_monitor_holds_its_formula():
     monitor = read('formula("query1 / query2").rollup("sum").last("5m") > 124')
     assert monitor.formula == parse("query1 / query2")
