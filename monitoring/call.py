@@ -5,7 +5,6 @@ What stands here may fail on a strange event or context; `monitoring.invocation`
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from json.encoder import encode_basestring_ascii as quote
@@ -18,7 +17,7 @@ from monitoring.labels import labels_of, meta_json
 from monitoring.lines import tag_list
 from monitoring.payload import delivered_size, size_of
 from monitoring.process import process
-from monitoring.spans import NO_ID, Span
+from monitoring.spans import NO_ID, Span, new_id
 from monitoring.triggers import UNKNOWN, describe
 
 TYPE_CHECKING = False
@@ -62,8 +61,7 @@ class Call(Span):
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
         chosen = self.settings = settings()
         trigger = self.trigger = describe(event)
-        random = os.urandom(16).hex()
-        self.trace_id, self.span_id = "1" + random[1:16], "1" + random[17:]
+        self.trace_id, self.span_id = new_id(), new_id()
         if trigger is not UNKNOWN or (type(event) is dict and not _CARRIERS.isdisjoint(event)):
             self._join(event)
         elif getattr(context, "client_context", None) is not None:
@@ -168,7 +166,7 @@ class Call(Span):
                 size = size_of(result)
                 if size is not None and size >= chosen.sizes_from:
                     print_point(chosen, str(size), labels.response)
-        took = ms_text((self.duration or 0) / 1_000_000)
+        took = _us_text((self.duration or 0) // 1000)
         if chosen.plain:
             sys.stdout.write(f"MONITORING|{int(time.time())}|{took}|{labels.duration}\n")
         else:
@@ -238,8 +236,11 @@ class Call(Span):
 
 def ms_text(milliseconds: float) -> str:
     """Milliseconds to the microsecond, as a line writes them."""
-    text = f"{milliseconds:.3f}"
-    return text.rstrip("0").rstrip(".")
+    return _us_text(round(milliseconds * 1000))
+
+
+def _us_text(microseconds: int) -> str:
+    return str(microseconds / 1000) if microseconds % 1000 else str(microseconds // 1000)
 
 
 def _step_meta(identity: Identity) -> dict[str, str]:

@@ -41,10 +41,12 @@ def histogram(metric: str, value: float, tags: Any = None) -> None:
 def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
     """Print one point of the running call, or of none; its tags are followed by those of the call."""
     try:
-        span = current.anywhere()
-        call = span.call if span is not None else None
-        if call is not None:
-            scope, chosen = call.scope, call.settings
+        variable = current.variable
+        span = variable.get() if variable is not None else None
+        if span is None:
+            span = current.anywhere()
+        if span is not None and span.call is not None:
+            scope, chosen = span.call.scope, span.call.settings
         else:
             scope, chosen = scope_of(()), settings()
         try:  # what repeats is looked up, not made again

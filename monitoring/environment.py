@@ -94,6 +94,8 @@ def settings() -> Settings:
     # The mapping behind os.environ: through os.environ itself an absent name costs an exception, about 1 µs,
     # and a dozen of them on every call would be half of what the whole call may cost.
     values = getattr(os.environ, "_data", os.environ)
+    if _settings is not None and _settings.in_lambda and _RUNTIME in values:
+        return _settings  # in Lambda itself nobody changes the environment between calls
     names = _names if values is not os.environ else NAMES
     seen = None if values.keys().isdisjoint(names) else tuple(map(values.get, names))
     if _settings is None or seen != _seen:
@@ -115,4 +117,5 @@ def _on(text: str) -> bool:
 
 _seen: tuple[Any, ...] | None = None
 _settings: Settings | None = None
+_RUNTIME: Any = getattr(os.environ, "encodekey", str)("AWS_LAMBDA_RUNTIME_API")
 _names: tuple[Any, ...] = tuple(map(getattr(os.environ, "encodekey", str), NAMES))

@@ -33,17 +33,16 @@ def size_of(value: Any) -> int | None:
 
 
 def delivered_size() -> int | None:
-    """The bytes of the event as Lambda delivered it; None where its runtime client did not call.
+    """The bytes of the event as Lambda delivered it; None where its runtime client did not call us.
 
     The runtime client still holds the body in its frame: reading the length there costs a microsecond,
     whatever the size, where encoding the event again would cost milliseconds for a large one.
     """
-    frame: Any = sys._getframe(1)
-    for _ in range(8):  # our own frames, and those of other decorators
-        frame = frame.f_back
-        if frame is None:
-            return None
-        if frame.f_code.co_name == "handle_event_request":
-            body = frame.f_locals.get("event_body")
-            return len(body) if isinstance(body, bytes) else len(str(body).encode("utf-8", "surrogatepass"))
-    return None
+    frame: Any = sys._getframe(_DEPTH)
+    if frame.f_code.co_name != "handle_event_request":
+        return None
+    body = frame.f_locals.get("event_body")
+    return len(body) if isinstance(body, bytes) else len(str(body).encode("utf-8", "surrogatepass"))
+
+
+_DEPTH = 4  # this function, Call.begin, invocation.begin, the wrapper: the next one called the handler
