@@ -34,5 +34,8 @@ check: lint test  ## everything that a change has to pass
 wheel: .venv/dev.ready  ## the distribution, in dist/
 	rm -rf dist && $(BIN)/python -m build --outdir dist >/dev/null && ls -l dist
 
+layer:  ## the hot path alone, as a Lambda layer: dist/stepscope-layer.zip
+	$(PYTHON) deploy/layer.py
+
 clean:  ## remove what was made
 	rm -rf .venv dist build artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
