@@ -1,7 +1,7 @@
 """Builds the layer: the hot path alone, as a zip that a Lambda function can carry. `make layer` calls it.
 
 What belongs to the hot path is read from the import contract in pyproject.toml. Docstrings and comments stay
-at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so that without them
+at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so without them
 every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
 """
 

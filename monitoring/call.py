@@ -118,7 +118,8 @@ class Call(Span):
 
     def begin(self, event: Any) -> None:
         """Print what is known at the start: a call that is killed has been counted."""
-        self.token = current.enter(self)
+        variable = current.variable
+        self.token = variable.set(self) if variable is not None else current.enter(self)
         current.roots[id(self)] = self
         chosen, labels = self.settings, self.labels
         if chosen.plain:
@@ -148,16 +149,21 @@ class Call(Span):
     def leave(self) -> None:
         """The code that runs is no longer part of the call."""
         current.roots.pop(id(self), None)
-        if self.token is not None:
-            current.leave(self.token)
+        token = self.token
+        if token is not None:
             self.token = None
+            try:
+                token.var.reset(token)
+            except ValueError:
+                current.leave(token)
         self.call = None
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Print what is known at the end, and the trace line unless it has gone out before the deadline."""
-        self.end(error)
+        took = self.duration = max(0, time.perf_counter_ns() - self.began)
         chosen, labels = self.settings, self.labels
         if error is not None:
+            self.error, self.failed = error, True
             self.point("count", "stepscope.errors", "1", *tag_list([f"error_type:{type(error).__name__}"]))
         elif result is not None:
             if type(result) is dict:
@@ -166,11 +172,11 @@ class Call(Span):
                 size = size_of(result)
                 if size is not None and size >= chosen.sizes_from:
                     print_point(chosen, str(size), labels.response)
-        took = _us_text((self.duration or 0) // 1000)
+        text = _us_text(took // 1000)
         if chosen.plain:
-            sys.stdout.write(f"MONITORING|{int(time.time())}|{took}|{labels.duration}\n")
+            sys.stdout.write(f"MONITORING|{int(time.time())}|{text}|{labels.duration}\n")
         else:
-            print_point(chosen, took, labels.duration)
+            print_point(chosen, text, labels.duration)
         if not self.spoken:
             self.print_trace()
 

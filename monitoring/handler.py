@@ -112,7 +112,9 @@ def _wrap(handler: Any, options: Options) -> Any:
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
         event, context = args if len(args) == 2 else event_and_context(args, kwargs)
         # Wrapped twice, the outer one counts.
-        call = begin(options, event, context) if current.here() is None else None
+        variable = current.variable
+        outermost = variable is None or variable.get() is None
+        call = begin(options, event, context) if outermost else None
         try:
             result = handler(*args, **kwargs)
             if type(result) is CoroutineType:

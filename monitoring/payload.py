@@ -42,7 +42,7 @@ def delivered_size() -> int | None:
     if frame.f_code.co_name != "handle_event_request":
         return None
     body = frame.f_locals.get("event_body")
-    return len(body) if isinstance(body, bytes) else len(str(body).encode("utf-8", "surrogatepass"))
+    return len(body) if type(body) is bytes else len(str(body).encode("utf-8", "surrogatepass"))
 
 
 _DEPTH = 4  # this function, Call.begin, invocation.begin, the wrapper: the next one called the handler
