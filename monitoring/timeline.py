@@ -163,7 +163,10 @@ class Timeline:
             self._orphans.setdefault(name, []).append(orphan)
             return []
         failed = run.status != "running"
-        closed = [self._close(r, event.time, "aborted") for r in self._inner(run, event.id)]
+        ended = {"running": "aborted"}  # what had failed has killed the rest
+        closed = [
+            self._close(r, event.time, ended.get(r.status, r.status)) for r in self._inner(run, event.id)
+        ]
         run.caught = failed
         closed.append(self._close(run, event.time, run.status if failed else "succeeded"))
         self._at[event.id] = run.parent or self.execution

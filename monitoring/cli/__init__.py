@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "destroy": "Delete what the project owns in Datadog",
     "forward": "Forward log files to Datadog, or show what their lines are",
     "serve": "Serve the embedded Datadog: intake, API, monitors, pages",
+    "trace": "Show one execution's timeline",
     "query": "Evaluate a query over a data file or the database",
 }
 """Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""

@@ -1,0 +1,42 @@
+"""`stepscope trace`: one execution's timeline, out of log events, a history or the embedded database."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("trace")
+@click.argument("execution", required=False)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="PATH",
+    help="Log events as JSON lines, a GetExecutionHistory answer, datadog.duckdb, or a folder with one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As data.")
+def command(execution: str | None, data: Path, as_json: bool) -> int:
+    """Show the states, attempts, iterations and durations of EXECUTION: a name, its beginning, or an ARN.
+
+    Without EXECUTION, list the executions that are there.
+
+    \b
+    stepscope demo --keep run
+    stepscope trace --data run
+    stepscope trace unsure --data run
+    """
+    from monitoring.trace import as_data, as_text, choose, read_executions, summary
+
+    found = read_executions(data)
+    if execution is None:
+        rows = [summary(each) for each in found]
+        if as_json:
+            click.echo(json.dumps({"executions": rows}, indent=2, ensure_ascii=False))
+        for row in () if as_json else rows:
+            seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
+            click.echo(f"{row['name']}  {row['status']}  {seconds} s  {' → '.join(row['states'])}")
+        return 0
+    chosen = choose(found, execution)
+    click.echo(json.dumps(as_data(chosen), indent=2, ensure_ascii=False) if as_json else as_text(chosen))
+    return 0

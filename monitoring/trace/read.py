@@ -1,0 +1,222 @@
+"""Executions out of what people have: log events in lines, a history of the API, or the embedded database.
+
+Lines may be Step Functions' own log events, or events of CloudWatch Logs that hold one as `message`; what is
+neither is passed over. An event that comes twice counts once, and their order does not matter.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+from monitoring.errors import InputError
+from monitoring.platform.step_events import StepEvent, history_events, is_step_event, read_step_event
+from monitoring.telemetry import Span
+from monitoring.timeline import Kind, Run, timeline
+
+_FILES = ("log_events.jsonl", "datadog.duckdb")
+"""What is looked for in a folder, as `stepscope demo --keep` leaves it."""
+
+_MILLISECOND = 1_000_000  # nanoseconds
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution: its tree of runs, and what is known to be missing from it.
+
+    `events` is None where it was made of spans; `gaps` are ids of events that are not there; `truncated` is
+    how many inputs and outputs were cut.
+    """
+
+    arn: str
+    root: Run
+    events: int | None = None
+    gaps: list[int] = field(default_factory=list)
+    truncated: int = 0
+
+    @property
+    def name(self) -> str:
+        """The last part of the ARN; an Express execution's ends with the name and the start's id."""
+        parts = self.arn.split(":")
+        return parts[7] if len(parts) > 7 else self.arn
+
+    @property
+    def state_machine(self) -> str:
+        """The name of the state machine."""
+        parts = self.arn.split(":")
+        return parts[6] if len(parts) > 6 else ""
+
+
+def read_executions(path: Path) -> list[Execution]:
+    """The executions in a file or a folder, by the time of their start.
+
+    Raises:
+        InputError: there is no such file, or nothing in it is an execution.
+    """
+    found = _of_file(_file(path))
+    if not found:
+        raise InputError(
+            "no execution is in here",
+            where=str(path),
+            hint="give Step Functions' log events, a GetExecutionHistory answer, or datadog.duckdb",
+        )
+    return sorted(
+        found, key=lambda execution: (execution.root.start or execution.root.end or 0, execution.arn)
+    )
+
+
+def choose(executions: list[Execution], wanted: str) -> Execution:
+    """The execution of that ARN or name, or the only one whose name begins so.
+
+    Raises:
+        InputError: none or several are meant.
+    """
+    exact = [each for each in executions if wanted in {each.arn, each.name}]
+    meant = exact or [each for each in executions if each.name.startswith(wanted)]
+    if len(meant) == 1:
+        return meant[0]
+    names = [each.name for each in executions]
+    if meant:
+        listed = ", ".join(each.arn for each in meant[:5])
+        raise InputError(f"{wanted!r} may be {len(meant)} executions: {listed}", hint="give the whole ARN")
+    near = get_close_matches(wanted, names, 3) or names[:5]
+    raise InputError(f"there is no execution {wanted!r}", hint=f"there are: {', '.join(near)}")
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        inside = next((path / name for name in _FILES if (path / name).is_file()), None)
+        if inside is None:
+            raise InputError(
+                f"neither {' nor '.join(_FILES)} is in this folder",
+                where=str(path),
+                hint="give the file itself with --data, or keep one: stepscope demo --keep DIR",
+            )
+        return inside
+    if not path.is_file():
+        raise InputError("there is no such file", where=str(path))
+    return path
+
+
+def _of_file(path: Path) -> list[Execution]:
+    if path.suffix == ".duckdb":
+        return _of_database(path)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as failed:
+        raise InputError(f"it cannot be read: {failed.strerror}", where=str(path)) from failed
+    history = _history(text, path.stem)
+    return history or _of_events(event for line in text.splitlines() for event in _events_of_line(line))
+
+
+def _history(text: str, name: str) -> list[Execution]:
+    """A file that is one GetExecutionHistory answer, as the CLI of AWS prints it."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return []
+    events = answer.get("events") if isinstance(answer, dict) else None
+    if not isinstance(events, list) or not events:
+        return []
+    try:
+        arn = str(answer.get("executionArn") or name)
+        return _of_events(history_events(arn, [_with_time(event) for event in events]))
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise InputError(f"this is no history of an execution: {wrong!r}", where=name) from wrong
+
+
+def _with_time(event: dict[str, Any]) -> dict[str, Any]:
+    """The CLI prints ISO 8601 where the SDK has a datetime."""
+    stamp = event["timestamp"]
+    return {**event, "timestamp": datetime.fromisoformat(stamp)} if isinstance(stamp, str) else event
+
+
+def _events_of_line(line: str) -> Iterator[StepEvent]:
+    try:
+        record = json.loads(line)
+        if isinstance(record, dict) and isinstance(record.get("message"), str) and not is_step_event(record):
+            record = json.loads(record["message"])
+    except (ValueError, RecursionError):
+        return
+    if isinstance(record, dict) and is_step_event(record):
+        event = read_step_event(record)
+        if isinstance(event, StepEvent):
+            yield event
+
+
+def _of_events(events: Iterable[StepEvent]) -> list[Execution]:
+    by_execution: dict[str, dict[int, StepEvent]] = {}
+    for event in events:
+        by_execution.setdefault(event.execution, {})[event.id] = event
+    return [_of_one(arn, found) for arn, found in by_execution.items()]
+
+
+def _of_one(arn: str, events: dict[int, StepEvent]) -> Execution:
+    gaps = sorted(set(range(1, max(events) + 1)) - set(events))
+    cut = sum(_is_cut(event, note) for event in events.values() for note in ("inputDetails", "outputDetails"))
+    return Execution(arn, timeline(events.values()).execution, len(events), gaps, cut)
+
+
+def _is_cut(event: StepEvent, note: str) -> bool:
+    found = event.details.get(note)
+    return isinstance(found, dict) and found.get("truncated") is True
+
+
+# -- the database
+
+
+def _of_database(path: Path) -> list[Execution]:
+    from monitoring.store import Store
+
+    with Store.open(path, read_only=True) as store:
+        spans = [span for span in store.spans() if span["name"].startswith("aws.stepfunctions")]
+    by_execution: dict[str, list[Span]] = {}
+    for span in spans:
+        if arn := span["meta"].get("executionarn"):
+            by_execution.setdefault(arn, []).append(span)
+    return [Execution(arn, _tree(arn, found)) for arn, found in by_execution.items()]
+
+
+def _tree(arn: str, spans: list[Span]) -> Run:
+    """The runs that spans stand for; without the execution's own, one that spans the others."""
+    runs = {span["span_id"]: _run(span) for span in spans}
+    root = next((run for run in runs.values() if run.kind == "execution"), None)
+    if root is None:
+        ends = [run.end for run in runs.values() if run.end is not None]
+        root = Run("execution", arn, start=None, end=max(ends, default=None), status="running")
+    for span in spans:
+        run = runs[span["span_id"]]
+        if run is not root:
+            run.parent = runs.get(span["parent_id"], root)
+            run.parent.children.append(run)
+    for run in (root, *runs.values()):
+        attempts = sorted((child for child in run.children if child.kind == "attempt"), key=_began)
+        for number, attempt in enumerate(attempts):
+            attempt.retry = number
+    return root
+
+
+def _began(run: Run) -> int:
+    return run.start or 0
+
+
+def _run(span: Span) -> Run:
+    meta, metrics = span["meta"], span["metrics"]
+    kind = span["name"].removeprefix("aws.stepfunctions").lstrip(".") or "execution"
+    start = span["start"] // _MILLISECOND
+    index = metrics.get("map_index")
+    return Run(
+        kind=cast(Kind, kind),
+        name=meta.get("state", span["resource"]),
+        type=meta.get("statetype", ""),
+        start=start,
+        end=start + span["duration"] // _MILLISECOND,
+        status=meta.get("status", "failed" if span["error"] else "succeeded"),
+        error=meta.get("error.type", ""),
+        cause=meta.get("error.message", ""),
+        index=None if index is None else int(index),
+        resource=meta.get("resource", ""),
+    )
