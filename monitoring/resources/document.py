@@ -7,7 +7,6 @@ findings therefore pays nothing for them.
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,22 +57,19 @@ class Document:
     text: str
     body: Any
     duplicates: bool = False
-    _lines: list[int] = field(default_factory=list)
-    _children: dict[int, dict[str | int, tuple[Span, Span]]] = field(default_factory=dict)
+    _children: dict[int, "_Children"] = field(default_factory=dict)
 
     def place(self, offset: int) -> Place:
         """The line and column of an offset."""
-        if not self._lines:
-            self._lines.extend([0, *(m.end() for m in re.finditer("\n", self.text))])
-        line = bisect_right(self._lines, offset)
-        return Place(line, offset - self._lines[line - 1] + 1, offset)
+        line = self.text.count("\n", 0, offset) + 1
+        return Place(line, offset - self.text.rfind("\n", 0, offset), offset)
 
     def span(self, pointer: Pointer) -> Span:
         """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
         start = _skip(self.text, 0)
         found = Span(start, len(self.text.rstrip()))
         for step in pointer:
-            child = self.children(found.start).get(step)
+            child = self._child(found.start, step)
             if child is None:
                 return found
             found = child[1]
@@ -83,7 +79,7 @@ class Document:
         """Where the key of a value stands, with its quotes; of an item of a list, the item itself."""
         if not pointer:
             return self.span(pointer)
-        child = self.children(self.span(pointer[:-1]).start).get(pointer[-1])
+        child = self._child(self.span(pointer[:-1]).start, pointer[-1])
         return child[0] if child else self.span(pointer)
 
     def inside(self, pointer: Pointer, index: int) -> int:
@@ -95,19 +91,40 @@ class Document:
             return min(at + index, span.end - 1)
         return min(at + _raw_index(raw, index), span.end - 1)
 
-    def children(self, start: int) -> dict[str | int, tuple[Span, Span]]:
-        """Key or index -> (span of the key, span of the value) of the object or list that starts there."""
+    def _child(self, start: int, step: str | int) -> "_Spans | None":
         if start not in self._children:
-            known: dict[str | int, tuple[Span, Span]] = {}
-            for key, key_span, span in _items(self.text, start):
-                known[key] = (key_span, span)
-            self._children[start] = known
-        return self._children[start]
+            self._children[start] = _Children(_items(self.text, start), self.duplicates)
+        return self._children[start].get(step)
 
     def duplicate_keys(self) -> Iterator[tuple[Span, str]]:
         """Each key that its own object has named before: where it stands, and the key."""
         if self.duplicates:
             yield from _duplicates(self.text, _skip(self.text, 0))
+
+
+_Spans = tuple[Span, Span]
+"""Where a key stands, and where its value does."""
+
+
+class _Children:
+    """The places in one object or list, read on as far as somebody asks; of a key named twice, the last."""
+
+    __slots__ = ("_known", "_rest")
+
+    def __init__(self, items: "Iterator[tuple[str | int, Span, Span]]", whole: bool) -> None:
+        self._known: dict[str | int, _Spans] = {}
+        self._rest = items
+        if whole:
+            self._known.update((key, (key_span, span)) for key, key_span, span in items)
+
+    def get(self, step: str | int) -> _Spans | None:
+        """The places of one child."""
+        while step not in self._known:
+            item = next(self._rest, None)
+            if item is None:
+                return None
+            self._known[item[0]] = item[1:]
+        return self._known[step]
 
 
 def read_text(path: Path) -> str:

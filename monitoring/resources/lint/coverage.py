@@ -40,7 +40,7 @@ def of_files(files: Iterable[Path]) -> list[Covered]:
     for file in files:
         subject = _subject(file)
         if subject is not None and subject.resource.kind in shown:
-            for _, metric in subject.metrics:
+            for _, _, metric in subject.metrics:
                 shown[subject.resource.kind][metric.name].add(subject.resource.key)
     return [
         Covered(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from monitoring.query import Metric, MonitorQuery, Query, QueryError, walk
 from monitoring.resources import parsed
+from monitoring.resources.catalogue import is_known_family
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.resource import Resource
 from monitoring.resources.schema import Fault, faults
@@ -95,7 +96,9 @@ class ReadQuery:
 
     def metrics(self) -> Iterator[Metric]:
         """The metrics that it asks for."""
-        if self.query is not None:
+        if isinstance(self.query, Metric):
+            yield self.query
+        elif self.query is not None and not self.site.formula:
             yield from (node for node in walk(self.query) if isinstance(node, Metric))
 
 
@@ -135,13 +138,6 @@ class Subject:
             return None, None
         return parsed.monitor(text)
 
-    def string(self, pointer: Pointer) -> str:
-        """The string at a pointer."""
-        value: Any = self.body
-        for step in pointer:
-            value = value[step]
-        return str(value)
-
     @property
     def metric_monitor(self) -> bool:
         """Whether the query asks for metrics."""
@@ -161,10 +157,18 @@ class Subject:
         return {key: value for key, value in items if isinstance(value, int | float)}
 
     @cached_property
-    def metrics(self) -> list[tuple[Pointer, Metric]]:
-        """Every metric that the file asks for, with the way to the string that it stands in."""
-        found = [(read.site.pointer, metric) for read in self.queries for metric in read.metrics()]
+    def metrics(self) -> list[tuple[Pointer, str, Metric]]:
+        """Every metric that the file asks for, with the string that it stands in and the way to that."""
+        found = [
+            (read.site.pointer, read.site.text, metric) for read in self.queries for metric in read.metrics()
+        ]
         query = getattr(self.monitor[0], "query", None)
         if query is not None:
-            found += [(("query",), node) for node in walk(query) if isinstance(node, Metric)]
+            text = self.body["query"]
+            found += [(("query",), text, node) for node in walk(query) if isinstance(node, Metric)]
         return found
+
+    @cached_property
+    def aws_metrics(self) -> list[tuple[Pointer, str, Metric]]:
+        """Those of Lambda and Step Functions."""
+        return [each for each in self.metrics if is_known_family(each[2].name)]

@@ -1,5 +1,6 @@
 """One run of lint: which files, in how many processes, with which rules; and mending what is safe."""
 
+import gc
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,10 +94,21 @@ def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int |
     return Result(tuple(findings), len(files))
 
 
+def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:
+    """Reports of some files. Nothing in them goes in circles: collecting garbage would be time lost."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        return [lint_file(path, codes) for path in paths]
+    finally:
+        if was:
+            gc.enable()
+
+
 def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[FileReport]:
     jobs = jobs or _jobs(paths)
     if jobs == 1 or len(paths) < 2:
-        return [lint_file(path, codes) for path in paths]
+        return _share(paths, codes)
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -109,10 +121,6 @@ def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[
     for start, part in enumerate(parts):
         reports[start::jobs] = part
     return reports
-
-
-def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:
-    return [lint_file(path, codes) for path in paths]
 
 
 def _jobs(paths: list[str]) -> int:

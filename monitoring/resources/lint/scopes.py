@@ -6,19 +6,26 @@ from typing import Any
 from monitoring.query import Metric
 from monitoring.query.nodes import And, In, Not, Or, Scope, Tag, Variable
 
+Term = Tag | In | Variable
 
-def terms(scope: Scope, negated: bool = False) -> Iterator[tuple[Tag | In | Variable, bool]]:
+
+def terms(scope: Scope) -> list[tuple[Term, bool]]:
     """Each tag, list or variable in the braces, and whether it is excluded."""
-    match scope:
-        case Tag() | Variable():
-            yield scope, negated
-        case In():
-            yield scope, negated != scope.negated
-        case Not():
-            yield from terms(scope.term, not negated)
-        case And() | Or():
-            for term in scope.terms:
-                yield from terms(term, negated)
+    found: list[tuple[Term, bool]] = []
+    _collect(scope, False, found)
+    return found
+
+
+def _collect(scope: Scope, negated: bool, found: list[tuple[Term, bool]]) -> None:
+    if isinstance(scope, Tag | Variable):
+        found.append((scope, negated))
+    elif isinstance(scope, And | Or):
+        for term in scope.terms:
+            _collect(term, negated, found)
+    elif isinstance(scope, Not):
+        _collect(scope.term, not negated, found)
+    elif isinstance(scope, In):
+        found.append((scope, negated != scope.negated))
 
 
 def prefixes(body: Mapping[str, Any]) -> Mapping[str, str]:

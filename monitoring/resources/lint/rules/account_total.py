@@ -24,7 +24,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     template variable does not help: its `*` means no filter.
     """
     catalogue = metrics()
-    for pointer, metric in subject.metrics:
+    for pointer, _, metric in subject.aws_metrics:
         facts = catalogue.get(metric.name)
         if facts is None or facts.tags != (_TAG,) or metric.aggregator not in {"sum", "count"}:
             continue

@@ -21,11 +21,11 @@ def check(subject: Subject) -> Iterator[Problem]:
             )
             known = facts(metric) is not None
             yield Problem(("query",), text, query.start, metric.start, severity="error" if known else None)
-    for pointer, metric in subject.metrics:
-        text = _in_space(metric)
+    for pointer, _, counted in subject.aws_metrics:
+        text = _in_space(counted)
         if text:
             severity: Severity | None = "error" if query is not None else None
-            yield Problem(pointer, text, metric.start, metric.end, severity=severity)
+            yield Problem(pointer, text, counted.start, counted.end, severity=severity)
 
 
 def _summed(metric: Metric) -> bool:

@@ -40,7 +40,5 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
 
 
 def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    return all(
-        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
-        for start, size in (("x", "width"), ("y", "height"))
-    )
+    beside = one["x"] >= other["x"] + other["width"] or other["x"] >= one["x"] + one["width"]
+    return not beside and one["y"] < other["y"] + other["height"] and other["y"] < one["y"] + one["height"]

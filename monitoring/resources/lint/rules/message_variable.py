@@ -21,7 +21,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     if query is None or not subject.metric_monitor:
         return
     groups = {key.lower() for key in grouped_by(query)}
-    groups |= {key.lower() for _, metric in subject.metrics for key in metric.by}
+    groups |= {key.lower() for _, _, metric in subject.metrics for key in metric.by}
     for pointer in (("message",), ("name",), ("options", "escalation_message")):
         for name, start, end in _names(_text(subject, pointer)):
             if not _given(name, groups):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from monitoring.query import MetricMonitor, QueryError, Reference, walk
+from monitoring.query import Metric, MetricMonitor, QueryError, Reference, walk
 from monitoring.resources.document import Pointer
 from monitoring.resources.lint.model import Problem, Rule, Subject
 
@@ -14,7 +14,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     for read in subject.queries:
         if read.error is not None:
             yield _problem(read.site.pointer, read.error)
-        elif not read.site.formula and read.query is not None:
+        elif not read.site.formula and read.query is not None and not isinstance(read.query, Metric):
             yield from _bare_names(read.site.pointer, read.query)
     query, error = subject.monitor
     if error is not None:

@@ -14,8 +14,9 @@ RULE = Rule("tag-case", "warning", "A tag in upper case; Datadog stores tags in 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Each tag with a capital; an error for metrics of AWS, whose ARNs arrive in lower case."""
-    for pointer, metric in subject.metrics:
-        text = subject.string(pointer)
+    for pointer, text, metric in subject.metrics:
+        if text.islower():
+            continue
         for start, end in _places(metric, text):
             written = text[start:end]
             lowered = _lowered(written)

@@ -13,7 +13,9 @@ RULE = Rule("undefined-variable", "error", "A query uses a template variable tha
 def check(subject: Subject) -> Iterator[Problem]:
     """Each `$name` in a scope that has no definition; a monitor cannot have any."""
     known = prefixes(subject.body)
-    for pointer, metric in subject.metrics:
+    for pointer, text, metric in subject.metrics:
+        if "$" not in text:
+            continue
         for term, _ in terms(metric.scope):
             for name in _names(term):
                 if name not in known:

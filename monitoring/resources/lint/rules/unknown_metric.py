@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitoring.query import Metric
-from monitoring.resources.catalogue import is_known_family, names
+from monitoring.resources.catalogue import names
 from monitoring.resources.lint.model import Problem, Rule, Subject
 from monitoring.resources.nearest import nearest
 
@@ -13,18 +13,16 @@ RULE = Rule("unknown-metric", "error", "A metric of aws.lambda or aws.states tha
 def check(subject: Subject) -> Iterator[Problem]:
     """Each metric that is not in the catalogue, with the nearest that is."""
     known = names()
-    for pointer, metric in subject.metrics:
-        if not is_known_family(metric.name) or metric.name in known:
+    for pointer, text, metric in subject.aws_metrics:
+        if metric.name in known:
             continue
         near = nearest(metric.name, known, cutoff=0.8)
-        start, end = name_place(metric, subject.string(pointer))
+        start, end = name_place(metric, text)
         if near:
             yield Problem(pointer, f"there is no metric {metric.name}. Did you mean {near}?", start, end)
         else:
-            text = (
-                f"no metric {metric.name} is known: it is misspelt, or newer than this version of stepscope"
-            )
-            yield Problem(pointer, text, start, end, severity="warning")
+            message = f"no metric {metric.name} is known: it is misspelt, or newer than this version"
+            yield Problem(pointer, message, start, end, severity="warning")
 
 
 def name_place(metric: Metric, text: str) -> tuple[int, int]:

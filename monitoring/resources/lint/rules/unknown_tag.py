@@ -14,15 +14,15 @@ def check(subject: Subject) -> Iterator[Problem]:
     """Each key that is misspelt, or a dimension of other metrics; any other may be a tag of the resource."""
     catalogue = metrics()
     variables = prefixes(subject.body)
-    for pointer, metric in subject.metrics:
+    for pointer, text, metric in subject.aws_metrics:
         facts = catalogue.get(metric.name)
         if facts is None or not facts.tags:
             continue
-        found = [*keys(metric, variables), *grouped(metric, subject.string(pointer))]
+        found = [*keys(metric, variables), *grouped(metric, text)]
         for key, start, end in found:
-            text = _wrong(key, facts)
-            if text:
-                yield Problem(pointer, text, start, end)
+            message = _wrong(key, facts)
+            if message:
+                yield Problem(pointer, message, start, end)
 
 
 def _wrong(key: str, facts: MetricFacts) -> str:

@@ -1,0 +1,113 @@
+"""How long lint takes: its start, and 800 dashboards of 30 widgets with queries that differ."""
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+STEPSCOPE = Path(sys.executable).with_name("stepscope")
+METRICS = (
+    "aws.lambda.duration",
+    "aws.lambda.errors",
+    "aws.states.lambda_functions_failed",
+    "system.cpu.user",
+    "app.orders",
+)
+
+
+def widget(number: int, chance: random.Random) -> dict[str, object]:
+    """A widget as people make them: a graph or a number over one or two queries of its own."""
+    queries = [
+        {
+            "data_source": "metrics",
+            "name": f"query{index}",
+            "query": f"sum:{chance.choice(METRICS)}{{$env,service:s{chance.randrange(10**6)}}} by {{region}}.as_count()",
+        }
+        for index in (1, 2)[: chance.choice((1, 2, 2))]
+    ]
+    formula = " / ".join(str(query["name"]) for query in queries)
+    request = {
+        "response_format": "timeseries",
+        "queries": queries,
+        "formulas": [{"formula": formula, "alias": f"series {number}"}],
+        "style": {"palette": "dog_classic", "line_type": "solid", "line_width": "normal"},
+        "display_type": "line",
+    }
+    definition = {
+        "type": "timeseries",
+        "title": f"Widget {number}",
+        "show_legend": True,
+        "legend_layout": "auto",
+        "legend_columns": ["avg", "max", "value"],
+        "requests": [request],
+        "yaxis": {"include_zero": True, "scale": "linear"},
+        "markers": [{"value": "y = 5", "display_type": "error dashed", "label": "limit"}],
+    }
+    place = {"x": 4 * (number % 3), "y": 3 * (number // 3), "width": 4, "height": 3}
+    return {"definition": definition, "layout": place}
+
+
+def write(folder: Path, boards: int, widgets: int) -> int:
+    """The dashboards as files; gives their size in bytes."""
+    chance = random.Random(1)
+    size = 0
+    for board in range(boards):
+        body = {
+            "title": f"Dashboard {board}",
+            "layout_type": "ordered",
+            "template_variables": [{"name": "env", "prefix": "env", "defaults": ["*"]}],
+            "widgets": [widget(number, chance) for number in range(widgets)],
+        }
+        text = json.dumps(body, indent=2)
+        size += len(text)
+        (folder / f"board-{board}.json").write_text(text)
+    return size
+
+
+def seconds(call: Callable[[], object], times: int = 5) -> float:
+    """The median duration of some calls."""
+    spent = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
+
+
+def lint(folder: Path, *options: str) -> Callable[[], object]:
+    """One run of the command, as a person starts it."""
+    return lambda: subprocess.run(
+        [STEPSCOPE, "lint", str(folder), *options], stdout=subprocess.DEVNULL, check=False
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as name:
+        one, many = Path(name, "one", "dashboards"), Path(name, "many", "dashboards")
+        one.mkdir(parents=True)
+        many.mkdir(parents=True)
+        write(one, 1, 1)
+        size = write(many, 800, 30)
+        texts = [path.read_text() for path in many.glob("*.json")]
+        python = seconds(lambda: subprocess.run([sys.executable, "-c", "pass"], check=False))
+        start = seconds(lint(one))
+        parse = seconds(lambda: [json.loads(text) for text in texts], 3)
+        serial = seconds(lint(many, "--jobs", "1"), 3)
+        whole = seconds(lint(many), 3)
+    print(f"800 dashboards of 30 widgets, {size / 1e6:.0f} MB, every query another one")
+    print(f"{'':34}{'seconds':>9}{'ratio':>8}")
+    print(f"{'python -c pass':34}{python:9.3f}{1:8.1f}")
+    print(f"{'stepscope lint, one small file':34}{start:9.3f}{start / python:8.1f}")
+    print(f"{'json.loads of the 800 files':34}{parse:9.3f}{1:8.1f}")
+    print(f"{'stepscope lint --jobs 1':34}{serial:9.3f}{serial / parse:8.1f}")
+    print(f"{'stepscope lint':34}{whole:9.3f}{whole / parse:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
