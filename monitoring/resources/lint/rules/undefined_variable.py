@@ -1,17 +1,19 @@
 """undefined-variable: a query with a template variable that the dashboard does not define."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from monitoring.query.nodes import In, Tag, Variable
 from monitoring.resources.lint.model import Problem, Rule, Subject
 from monitoring.resources.lint.scopes import prefixes, terms
 from monitoring.resources.nearest import nearest
 
-RULE = Rule("undefined-variable", "error", "A query uses a template variable that is not defined.")
+RULE = Rule(
+    "undefined-variable", "error", "A query uses a template variable that is not defined.", ("dashboard",)
+)
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each `$name` in a scope that has no definition; a monitor cannot have any."""
+    """Each `$name` in a scope that has no definition. In a monitor it is no query at all: query-syntax."""
     known = prefixes(subject.body)
     for pointer, text, metric in subject.metrics:
         if "$" not in text:
@@ -19,7 +21,7 @@ def check(subject: Subject) -> Iterator[Problem]:
         for term, _ in terms(metric.scope):
             for name in _names(term):
                 if name not in known:
-                    yield Problem(pointer, _text(subject.resource.kind, name, known), term.start, term.end)
+                    yield Problem(pointer, _text(name, known), term.start, term.end)
 
 
 def _names(term: Tag | In | Variable) -> list[str]:
@@ -30,9 +32,7 @@ def _names(term: Tag | In | Variable) -> list[str]:
     return [name for name in found if name]
 
 
-def _text(kind: str, name: str, known: object) -> str:
-    if kind == "monitor":
-        return f"a monitor has no template variables, so ${name} matches nothing. Write the tag itself"
-    near = nearest(name, known)  # type: ignore[arg-type]
+def _text(name: str, known: Mapping[str, str]) -> str:
+    near = nearest(name, known)
     hint = f"Did you mean ${near}?" if near else "Add it to template_variables"
     return f"the template variable ${name} is not defined. {hint}"
