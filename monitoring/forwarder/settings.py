@@ -48,14 +48,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _replacement(text: str) -> str:
-    try:
-        re.sub("x", text, "x")
-    except re.error as error:
-        raise ValueError(f"no text to replace by: {error}") from error
-    return text
-
-
 def _metric_form(text: str) -> str:
     if text not in {"distribution", "native"}:
         raise ValueError("write distribution or native")
@@ -110,7 +102,7 @@ class Settings:
         "REDACT_EMAIL", False, _flag, "e-mail addresses in logs become xxxxx@xxxxx.com"
     )
     scrub: str = _setting("DD_SCRUBBING_RULE", "", _pattern, "what matches in logs is replaced")
-    scrub_by: str = _setting("DD_SCRUBBING_RULE_REPLACEMENT", "xxxxx", _replacement, "what it is replaced by")
+    scrub_by: str = _setting("DD_SCRUBBING_RULE_REPLACEMENT", "xxxxx", str, "what it is replaced by")
     metrics: str = _setting(
         "MONITORING_METRICS", "distribution", _metric_form, "`native` sends counts and gauges as such"
     )
@@ -172,7 +164,13 @@ class Settings:
                 raise InputError(
                     f"{shown}{error}", where=name, hint=f"{name}: {item.metadata['meaning']}"
                 ) from None
-        return cls(**given)
+        found = cls(**given)
+        try:
+            re.compile(found.scrub).sub(found.scrub_by, "")
+        except re.error as error:
+            place = "DD_SCRUBBING_RULE_REPLACEMENT"
+            raise InputError(str(error), where=place, hint="\\1 needs a group in DD_SCRUBBING_RULE") from None
+        return found
 
 
 def settings_table() -> list[tuple[str, str, str]]:

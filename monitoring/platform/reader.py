@@ -79,7 +79,8 @@ class Reader:
         """One event; `timestamp` in milliseconds, `line` its place in the source, for what is set aside."""
         self._line = line
         handler = self._heads.get(message[:6])
-        if handler is not None and "\n" not in message[:-1] and handler(message, timestamp):
+        whole = "\n" not in message[:-1] or "\nXRAY TraceId: " in message  # a REPORT's second line
+        if handler is not None and whole and handler(message, timestamp):
             return
         if message[:1] == "{":
             if self._object(message, timestamp):

@@ -76,6 +76,7 @@ def test_recorded_platform_lines_become_the_points_that_they_say(kind):
 )
 def test_a_report_says_how_the_invocation_ended(kind, counted):
     for message in recorded(kind):
+        assert read(message).logs == []
         names = [name for name, _ in values(read(message))]
         assert {"timeouts", "out_of_memory", "errors"} & set(names) == counted
         assert names.count("invocations") == 1
