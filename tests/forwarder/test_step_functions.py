@@ -283,9 +283,7 @@ def test_two_environments_that_each_hear_a_part_tell_nothing_that_the_whole_does
 
     def durations(some):
         spans = Executions().take(some)[1]
-        return {
-            (s["span_id"], s["start"], s["duration"]) for s in spans if s["name"] == "aws.stepfunctions.state"
-        }
+        return {(s.span_id, s.start, s.duration) for s in spans if s.name == "aws.stepfunctions.state"}
 
     whole = durations(events)
     assert all(durations(part) <= whole for part in parts)
