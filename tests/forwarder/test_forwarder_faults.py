@@ -335,11 +335,21 @@ def environment(intake, **more):
     return os.environ | base | more
 
 
+def settled(intake):
+    """Wait until nothing has arrived for a third of a second."""
+    quiet, count = time.monotonic(), len(intake.received)
+    while time.monotonic() - quiet < 0.33:
+        time.sleep(0.02)
+        if len(intake.received) != count:
+            quiet, count = time.monotonic(), len(intake.received)
+
+
 def killed(intake, subscription, environ, seed, number, longest):
     """Kill at a random moment, deliver again: (batches accepted before the kill, batches that arrived twice)."""
     name = f"k{seed}n{number}"
     sent = event(subscription, name)
     ended = run_once(environ, sent, random.Random(f"{seed} {number}").random() * longest)
+    settled(intake)  # what the process had written may still be on its way through the sockets
     before = sum(map(bool, arrived(intake, name)))
     yield before  # whoever asked can look around before the event comes again
     if not ended:
