@@ -22,14 +22,14 @@ BATCH = 20_000
 STORED = 1_000_000
 
 
-def payloads(per_series: int, stamp: int) -> list[bytes]:
+def payloads(per_series: int, stamp: int, generation: int) -> list[bytes]:
     """A fifth of a second's points, gzipped as a client sends them: new seconds of the same series."""
     series = [
         {
             "metric": f"load.metric_{index % 20}",
             "type": 3,
             "points": [{"timestamp": stamp + k, "value": index + k / 7} for k in range(per_series)],
-            "tags": [f"function:f{index % 50}", "env:prod", f"shard:{index}"],
+            "tags": [f"function:f{index % 50}", "env:prod", f"shard:{generation}-{index}"],
             "resources": [{"type": "host", "name": f"host-{index % 30}"}],
         }
         for index in range(BATCH // per_series)
@@ -48,7 +48,12 @@ def send(url: str, seconds: float, per_series: int, ready: Any, results: Any) ->
     connection = http.client.HTTPConnection(url.removeprefix("http://"))
     headers = {"DD-API-KEY": "k", "Content-Type": "application/json", "Content-Encoding": "gzip"}
     first = int(time.time()) - 3000
-    prepared = [payloads(per_series, first + per_series * k) for k in range(int(seconds * RATE / BATCH))]
+    # New series take over before their times would be more than ten minutes ahead.
+    fit = 3000 // per_series
+    prepared = [
+        payloads(per_series, first + per_series * (k % fit), k // fit)
+        for k in range(int(seconds * RATE / BATCH))
+    ]
     ready.set()
     start, sent, batch = time.monotonic(), 0, 0
     while (elapsed := time.monotonic() - start) < seconds:

@@ -63,10 +63,11 @@ class Watch:
         now = int(self.clock()) // CADENCE * CADENCE
         bodies = self.store.documents.all("monitor")
         monitors = {body["id"]: monitor for body in bodies if (monitor := self._read(body)) is not None}
-        setting = Setting(mutes=self._mutes(), members=monitors)
+        downtimes = self.store.documents.all("downtime")
         sent = 0
         for body in bodies:
             if body["id"] in monitors:
+                setting = Setting(mutes=self._mutes(body, downtimes), members=monitors)
                 sent += self._look_at(body, monitors[body["id"]], setting, now)
         return sent
 
@@ -129,17 +130,22 @@ class Watch:
             return [_event_record(event) for event in events if event["date_happened"] >= start]
         return [_log_record(log) for log in self.store.logs(start=start)]
 
-    def _mutes(self) -> list[Mute]:
-        """Downtimes of scopes; what is silenced in a monitor is part of the monitor."""
-        mutes = []
-        for body in self.store.documents.all("downtime"):
-            plain = body["monitor_id"] is None and body["monitor_tags"] == ["*"] and not body["recurrence"]
-            if plain and not body["canceled"]:
-                scope = ",".join(body["scope"])
-                mutes.append(Mute(scope, int(body["start"]), body["end"], f"downtime {body['id']}"))
+    def _mutes(self, monitor: Mapping[str, Any], downtimes: Sequence[Mapping[str, Any]]) -> list[Mute]:
+        """The downtimes that are about the monitor; what is silenced in its options is its own."""
+        mutes = [
+            Mute(",".join(body["scope"]), int(body["start"]), body["end"], f"downtime {body['id']}")
+            for body in downtimes
+            if not body["canceled"] and not body["recurrence"] and _is_about(body, monitor)
+        ]
         if muted := self.store.documents.get("mute_all", "all"):
             mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
         return mutes
+
+
+def _is_about(downtime: Mapping[str, Any], monitor: Mapping[str, Any]) -> bool:
+    if downtime["monitor_id"] is not None:
+        return bool(downtime["monitor_id"] == monitor["id"])
+    return set(downtime["monitor_tags"]) - {"*"} <= set(monitor["tags"])
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:

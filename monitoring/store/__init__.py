@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from monitoring.series import Series
 from monitoring.store import database, rows, schema, writer
 from monitoring.store.answers import Answers, MetricSummary
 from monitoring.store.batch import Batch, Columns, Source, decode, encode
-from monitoring.store.catalog import Catalog
+from monitoring.store.catalog import DISTRIBUTION, Catalog
 from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
 from monitoring.telemetry import Span
@@ -132,15 +132,22 @@ class Store(Answers):
         self._connection.close()
 
     def add_points(self, series: Iterable[Series]) -> None:
-        """Append the points of whole series; those of type distribution go to `add_samples`."""
-        self.append(Batch.of(series))
+        """Append the points of whole series; raw values of those of type distribution."""
+        given = list(series)
+        self.append(Batch.of(one for one in given if one.type != DISTRIBUTION))
+        self.add_samples(one for one in given if one.type == DISTRIBUTION)
 
     def add_samples(self, series: Iterable[Series]) -> None:
-        """Append raw values of distributions."""
-        self.append(Batch.of(series), samples=True)
+        """Append raw values of distributions, whatever type the series name."""
+        self.append(Batch.of(replace(one, type=DISTRIBUTION) for one in series), samples=True)
 
     def append(self, batch: Batch, *, samples: bool = False) -> None:
-        """Append a batch: when this returns, killing the process loses none of it."""
+        """Append a batch: when this returns, killing the process loses none of it.
+
+        Args:
+            batch: its sources are of type distribution exactly where `samples` is given.
+            samples: the values are raw values of distributions.
+        """
         if not len(batch.times):
             return
         with self._append_lock:

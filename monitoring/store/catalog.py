@@ -1,6 +1,7 @@
 """The catalog: which series there are, their ids, and the youngest second that each one holds."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from monitoring.errors import InputError
 from monitoring.store.batch import Batch, Columns, Source
 
-DISTRIBUTION = "distribution"
+DISTRIBUTION: Final = "distribution"
 LATEST = 1 << 33
 """Times fit 33 bits (the year 2242), so that series and time sort as one number."""
 _Key = tuple[str, str, tuple[str, ...], bool]

@@ -100,16 +100,28 @@ def test_a_server_that_starts_again_comes_to_the_same_states_and_tells_nothing_t
         assert [one["kind"] for one in again.bodies] == ["recovery"]
 
 
-def test_a_muted_monitor_tells_nothing_and_a_downtime_holds_it_back():
+@pytest.mark.parametrize(
+    ("about", "held"),
+    [
+        ({}, True),
+        ({"scope": ["fn:g"]}, False),
+        ({"monitor_id": 1}, True),
+        ({"monitor_id": 2}, False),
+        ({"monitor_tags": ["team:a"]}, True),
+        ({"monitor_tags": ["team:b"]}, False),
+        ({"canceled": T0}, False),
+    ],
+)
+def test_a_downtime_holds_back_what_it_is_about_and_changes_no_state(about, held):
     with Store.open() as store:
-        monitor(store)
+        monitor(store, tags=["team:a"])
         errors(store, 0, [9, 9, 9])
         downtime = {"id": 7, "scope": ["fn:f"], "start": T0 - 60, "end": None, "monitor_id": None}
         downtime |= {"monitor_tags": ["*"], "recurrence": None, "canceled": None}
-        store.documents.put("downtime", "7", downtime)
+        store.documents.put("downtime", "7", downtime | about)
         heard = Heard()
         watched(store, heard)[0](3)
-        assert heard.bodies == []
+        assert (heard.bodies == []) is held
         assert store.documents.get("monitor_state", "1")["overall_state"] == "Alert"
 
 

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from monitoring.errors import InputError
 from monitoring.series import Series
-from monitoring.store import Store
+from monitoring.store import Store, journal
+from monitoring.store.journal import Journal
 
 
 def series(times, values, metric="m", tags=("a:b",), **more):
@@ -68,3 +72,83 @@ def test_spans_and_logs_come_back_as_they_were_sent(store):
     )
     (log,) = store.logs(text="oom", tags=["env:prod"], start=5, end=6)
     assert (log["x"], log["ddtags"], log["timestamp"]) == ({"y": 1}, "b,env:prod", 5000)
+
+
+def test_series_of_every_type_go_where_they_belong(store):
+    store.add_points([series([1, 1], [1, 2], type="distribution"), series([1, 1], [1, 2], metric="g")])
+    store.add_samples([series([1], [3])])
+    assert [(m.name, m.type, m.points, m.sum) for m in store.metrics()] == [
+        ("g", "gauge", 1, 2.0),
+        ("m", "distribution", 3, 6.0),
+    ]
+
+
+def test_what_is_no_number_is_left_out_and_a_time_that_is_none_is_refused(store):
+    store.add_points([series([1, 2, 3], [1, float("nan"), float("inf")])])
+    assert store.metrics()[0].points == 1
+    with pytest.raises(InputError, match="seconds since the epoch"):
+        store.add_points([series([1_700_000_000_000], [1])])
+
+
+def test_a_type_that_a_sender_adds_later_is_taken_over(store):
+    store.add_points([series([1], [1], type="gauge")])
+    store.flush()
+    store.add_points([series([2], [1], type="count", interval=10)])
+    (one,) = store.series("m")
+    assert (one.type, one.interval, one.times.tolist()) == ("count", 10, [1, 2])
+
+
+POINTS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 20), st.floats(-9, 9), st.booleans()), max_size=60
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(POINTS)
+def test_whatever_the_order_of_writes_and_flushes_the_last_value_of_a_second_stays(writes):
+    last = {}
+    with Store.open() as store:
+        for source, moment, value, flush in writes:
+            store.add_points([series([moment], [value], tags=(f"s:{source}",))])
+            last[source, moment] = value
+            if flush:
+                store.flush()
+        found = {
+            (int(one.tags[0][2:]), int(moment)): value
+            for one in store.series("m")
+            for moment, value in zip(one.times, one.values, strict=True)
+        }
+    assert found == last
+
+
+def test_a_torn_record_ends_the_journal_and_costs_nothing_before_it(tmp_path):
+    path = tmp_path / "d.duckdb"
+    written = Journal(path)
+    for number in range(3):
+        written.append(3, f"record {number}".encode())
+    written.close(remove=False)
+    whole = journal.paths(path)[0].read_bytes()
+    for cut in range(len(whole)):
+        records = list(journal.read(whole[:cut]))
+        assert [record.payload.decode() for record in records] == [
+            f"record {k}" for k in range(cut * 3 // len(whole))
+        ]
+    broken = bytearray(whole)
+    broken[-1] ^= 1
+    assert len(list(journal.read(bytes(broken)))) == 2
+
+
+def test_two_files_of_the_journal_take_turns_and_are_freed(tmp_path):
+    path = tmp_path / "d.duckdb"
+    written = Journal(path)
+    for number in range(12):
+        seq = written.append(3, bytes(1 << 20))
+        if number % 3 == 2:
+            written.turn()
+            written.append(3, b"younger")
+            written.committed(seq)
+    sizes = [file.stat().st_size for file in journal.paths(path)]
+    assert sum(sizes) < 6 << 20
+    assert [record.payload for record in journal.replay(path, written.seq - 1)] == [b"younger"]
+    written.close(remove=True)
+    assert list(tmp_path.iterdir()) == []
