@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.errors import InputError
 from monitoring.monitor.clipped import Clipped
 from monitoring.monitor.codes import Found
 from monitoring.monitor.rolling import NEVER, Reduced, Windows, reduce_lines
@@ -24,6 +25,8 @@ from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, on
 from monitoring.query.frame import Frame
 from monitoring.query.grid import CALENDAR, default_interval
 from monitoring.query.lines import NOT_THERE, Lines
+from monitoring.query.metric import percentile_windows
+from monitoring.query.parser import PERCENTILE
 from monitoring.query.sources import Source
 
 Values = NDArray[np.float64]
@@ -229,6 +232,8 @@ class _Go:
     def reduced(self, query: Query, shift: int, aggregation: str) -> Reduced:
         """A query over the windows, `shift` seconds earlier."""
         finder, moved = self.finder, self.lookup.moved(shift)
+        if aggregation == "percentile":
+            return self.percentiles(query, shift)
         if self.all_windows is None:
             return reduce_lines(finder.lines(query, moved, finder.source), None, moved.windows(), aggregation)
         key = (query, shift)
@@ -239,6 +244,20 @@ class _Go:
             raise _GuessedError
         tail = None if self.tail is None else finder.lines(query, moved, self.tail)
         return reduce_lines(whole, tail, moved.windows(), aggregation)
+
+    def percentiles(self, query: Query, shift: int) -> Reduced:
+        """percentile(…): of all values in each window, or (with the switch) of the buckets' percentiles."""
+        if not isinstance(query, Metric) or not PERCENTILE.match(query.aggregator or ""):
+            raise InputError(
+                "percentile() over a window takes one query of a percentile", hint="p95:metric{*}"
+            )
+        if self.lookup.switches.percentile_monitor == "share":
+            return self.reduced(query, shift, query.aggregator or "")
+        found, windows = self.reduced(query, shift, "count"), self.lookup.moved(shift).windows()
+        values = percentile_windows(
+            query, self.finder.source, windows.starts, windows.ends, self.lookup.switches
+        )
+        return replace(found, lines=found.lines.mapped(values))
 
     def note_operands(self, found: Reduced) -> None:
         """Where the operands have points: arithmetic and functions may give no value although there are."""

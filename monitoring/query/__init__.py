@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from monitoring.query.evaluation import evaluate, evaluate_lines, only_points, windowed
     from monitoring.query.grid import default_interval
     from monitoring.query.lines import Lines
-    from monitoring.query.ranges import reduce_line, rolling
+    from monitoring.query.ranges import reduce_line
     from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
     from monitoring.query.switches import DEFAULT, Switches
 
@@ -54,7 +54,6 @@ _LATER = {
     "default_interval": "grid",
     "Lines": "lines",
     "reduce_line": "ranges",
-    "rolling": "ranges",
     "Buckets": "sources",
     "Origin": "sources",
     "Points": "sources",
@@ -128,7 +127,6 @@ __all__ = [
     "parse_monitor",
     "reduce_line",
     "resolve",
-    "rolling",
     "walk",
     "windowed",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query import rows
+from monitoring.query.distribution import percentile
 from monitoring.query.frame import FARTHEST, Frame
 from monitoring.query.functions import FUNCTIONS
 from monitoring.query.gaps import LIMIT, filled
@@ -17,7 +18,7 @@ from monitoring.query.grid import CALENDAR, calendar_grid, grid_between
 from monitoring.query.lines import NOT_THERE, Lines, aggregate_rows, joined
 from monitoring.query.metric import operand_lines
 from monitoring.query.nodes import Call, Expression, Groups, Metric, Number, String
-from monitoring.query.ranges import percentile, reduce_line, reduce_ranges
+from monitoring.query.ranges import reduce_line, reduce_ranges
 from monitoring.query.sources import Floats, Times
 
 Value = Lines | float
@@ -169,8 +170,8 @@ def _fill(call: Call, frame: Frame, run: Run) -> Value:
 
 def _filled(call: Call, frame: Frame, run: Run, method: str, limit: float, zero: bool) -> Value:
     inner = _lines(call, frame, run)
-    if not inner.values.size or inner.reduced:
-        return inner.mapped(np.where(np.isnan(inner.values), 0.0, inner.values)) if zero else inner
+    if not inner.values.size:
+        return inner
     there = np.any(np.isfinite(inner.values), axis=1)
     values = inner.values
     if not zero or inner.smooth:

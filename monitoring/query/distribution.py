@@ -104,6 +104,12 @@ def quantile_rank(counts: Times, share: float) -> Times:
     return ranks
 
 
+def percentile(points: Floats, share: float) -> float:
+    """The value at rank `floor(share / 100 * (n - 1))` of the points."""
+    ordered = np.sort(points)
+    return float(ordered[quantile_rank(np.array([len(points)]), share / 100)[0]])
+
+
 def in_bins(values: Floats) -> Floats:
     """Values moved to the middle of their bin of a sketch."""
     size = np.abs(values)

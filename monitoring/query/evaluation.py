@@ -1,6 +1,6 @@
 """Evaluates queries: answers for people, lines for monitors and pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -83,7 +83,6 @@ def evaluate_lines(
     interval: int | None = None,
     *,
     switches: Switches = DEFAULT,
-    operand: Callable[[Lines], Lines] | None = None,
 ) -> Lines:
     """The lines of one expression over `[start, end)`, as a monitor sees them at `end`: nothing later exists.
 
@@ -97,8 +96,6 @@ def evaluate_lines(
         end: its end, exclusive.
         interval: seconds of a bucket; without it the default of the window. Never widened.
         switches: as for `evaluate`.
-        operand: what is done to the lines of each metric query before arithmetic: where as_count makes
-            monitors aggregate each over its window first (see `rolling`).
 
     Raises:
         QueryError: as for `evaluate`; or the query is a comma list.
@@ -109,7 +106,7 @@ def evaluate_lines(
     frame = frame_of(text, series, start, end, interval, switches)
     return _lines(
         node,
-        replace(frame, until=end, closed=False, limited=False, operand=operand, occupied=only_points(node)),
+        replace(frame, until=end, closed=False, limited=False, occupied=only_points(node)),
     )
 
 

@@ -1,6 +1,5 @@
 """The frame of an evaluation: which source, window and buckets, and what stands for names and variables."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any
@@ -23,8 +22,7 @@ class Frame:
     """What one evaluation of an expression needs to know.
 
     `until`: points at or after it are not there yet. `closed`: see `grid_between`. `limited`: intervals that
-    make too many buckets are widened. `occupied`: only buckets with a point are wanted. `operand`: what
-    is done to the lines of each metric query before arithmetic.
+    make too many buckets are widened. `occupied`: only buckets with a point are wanted.
     """
 
     source: Source
@@ -37,7 +35,6 @@ class Frame:
     closed: bool = True
     limited: bool = True
     occupied: bool = False
-    operand: Callable[[Lines], Lines] | None = None
     memo: dict[Any, Lines] = field(default_factory=dict)
 
     def between(self, start: float, end: float) -> "Frame":

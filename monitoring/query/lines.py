@@ -20,7 +20,7 @@ class Lines:
     `times` are the starts of buckets of `step` seconds, ascending; buckets in which nothing has a point may
     be left out. `counted`: made with as_count or as_rate, so that missing points are zeros in arithmetic.
     `smooth`: missing points are interpolated by default_zero. `guessed`: some value was interpolated between
-    sources. `reduced`: the values are those of whole windows (see `operand` of `evaluate_lines`).
+    sources.
     """
 
     keys: tuple[str, ...]
@@ -31,7 +31,6 @@ class Lines:
     counted: bool = False
     smooth: bool = True
     guessed: bool = False
-    reduced: bool = False
 
     def mapped(self, values: Floats) -> "Lines":
         """The same lines with other values."""

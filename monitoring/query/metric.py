@@ -1,19 +1,19 @@
 """Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.query.distribution import pooled
+from monitoring.query.distribution import in_bins, percentile, pooled
 from monitoring.query.frame import Frame
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import Grid
 from monitoring.query.lines import NOT_THERE, Group, Lines, aggregate_rows, empty
 from monitoring.query.nodes import Metric
-from monitoring.query.sources import Floats, Origin, Times
+from monitoring.query.sources import Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
 
 Rate = Callable[[Floats, Times], Floats]
@@ -51,9 +51,7 @@ def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines
     """The lines of a metric query as an operand of the expression, evaluated once however often it occurs."""
     key = (node, rate, frame.start, frame.end)
     if key not in frame.memo:
-        lines = metric_lines(node, frame, rate)
-        operand = frame.operand(lines) if frame.operand else lines
-        frame.memo[key] = lines if operand is lines else replace(operand, reduced=True)
+        frame.memo[key] = metric_lines(node, frame, rate)
     return frame.memo[key]
 
 
@@ -100,6 +98,29 @@ def membership(origins: Sequence[Origin], by: tuple[str, ...]) -> Membership:
 
 def _values(origin: Origin, prefix: str) -> list[str]:
     return sorted(tag[len(prefix) :] for tag in origin.tags if tag.startswith(prefix)) or [NOT_THERE]
+
+
+def percentile_windows(
+    node: Metric, source: Source, starts: Times, ends: Times, switches: Switches
+) -> Floats:
+    """The percentile that the query names, of all values of a distribution in each window `[start, end)`.
+
+    Returns:
+        One row a group, in the order of `membership`; NaN for a window without values.
+    """
+    origins = source.select(node.name, node.scope, switches.wildcards == "anywhere")
+    members = membership(origins, node.by)
+    points = source.points(origins, int(starts.min()), float(ends.max()))
+    share = float((node.aggregator or "p50")[1:])
+    result = np.full((len(members.groups), len(starts)), np.nan)
+    for row in range(len(members.groups)):
+        mine = np.isin(points.origin, members.origin[members.owner == row])
+        order = np.argsort(points.times[mine], kind="stable")
+        times, values = points.times[mine][order], points.values[mine][order]
+        for column, (first, last) in enumerate(np.searchsorted(times, [starts, ends]).T):
+            if first < last:
+                result[row, column] = percentile(values[first:last], share)
+    return in_bins(result) if switches.quantiles == "sketch" else result
 
 
 def effective(node: Metric, kind: str) -> str:

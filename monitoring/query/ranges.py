@@ -1,12 +1,10 @@
 """Reduces ranges of columns: moving windows, wider buckets, whole windows of monitors."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
-from monitoring.query.distribution import quantile_rank
-from monitoring.query.lines import Lines
+from monitoring.query.distribution import percentile
 from monitoring.query.sources import Floats, Times
 
 
@@ -83,30 +81,6 @@ def _one_by_one(values: Floats, first: Times, last: Times, aggregator: str) -> F
             if len(points):
                 result[row, column] = reducer(points)
     return result
-
-
-def percentile(points: Floats, share: float) -> float:
-    """The value at rank `floor(share / 100 * (n - 1))` of the points."""
-    ordered = np.sort(points)
-    return float(ordered[quantile_rank(np.array([len(points)]), share / 100)[0]])
-
-
-def rolling(lines: Lines, ends: Times, window: int, aggregator: str) -> Lines:
-    """The lines as a monitor sees them: at each end, the buckets that start in `[end - window, end)`.
-
-    Args:
-        lines: of `evaluate_lines` over the whole span.
-        ends: the times of evaluation, ascending, seconds since the epoch.
-        window: the length of the evaluation window in seconds.
-        aggregator: as for `reduce_ranges`.
-
-    Returns:
-        Lines whose times are `ends`; NaN where the window held no point.
-    """
-    first = np.searchsorted(lines.times, ends - window, side="left")
-    last = np.searchsorted(lines.times, ends, side="left")
-    values = reduce_ranges(lines.values, first, last, aggregator)
-    return replace(lines, times=np.asarray(ends, dtype=np.int64), values=values, step=window)
 
 
 REDUCERS: dict[str, Callable[[Floats, int], float]] = {

@@ -7,7 +7,7 @@ import pytest
 from query_cases import START, ask, distribution, line, row, series
 from shared_data import shared_data
 
-from monitoring.query import body, default_interval, evaluate, rolling
+from monitoring.query import body, default_interval, evaluate, reduce_line
 from monitoring.query.evaluation import evaluate_lines
 from monitoring.series import Series
 
@@ -86,7 +86,7 @@ def test_the_table_of_default_intervals(examples):
         assert default_interval(int(span[:-1])) == interval
 
 
-def test_classic_evaluation_and_that_of_as_count(examples):
+def test_the_classic_evaluation_of_an_error_rate(examples):
     example = examples["as_count_eval"]
     data = [
         series("error", values=example["error"], type="count", interval=60),
@@ -97,17 +97,6 @@ def test_classic_evaluation_and_that_of_as_count(examples):
     assert classic.values.sum() == pytest.approx(
         example["classic_eval_path sum(last_5m) error.as_rate()/total.as_rate()"]
     )
-    operands = evaluate_lines(
-        "sum:error{*}.as_count() / sum:total{*}.as_count()",
-        data,
-        START,
-        end,
-        60,
-        operand=lambda lines: rolling(lines, np.array([end]), 300, "sum"),
-    )
-    wanted = example["as_count_eval_path sum(last_5m) error.as_count()/total.as_count()"]
-    assert operands.values.tolist() == [[pytest.approx(wanted)]]
-    assert operands.times.tolist() == [end]
 
 
 def test_dividing_by_zero_or_by_nothing_gives_no_value(examples):
@@ -187,13 +176,10 @@ def test_weighted_sums_by_the_time_that_a_source_was_there(examples):
 def test_a_window_of_a_monitor_is_reduced_to_one_value(examples):
     example = examples["monitor_aggregators"]
     lines = evaluate_lines("avg:m{*}", [series(values=example["values"])], START, START + 660, 60)
-    ends = np.array([START + 660])
-    assert rolling(lines, ends, 660, "max").values[0, 0] == 50
-    assert rolling(lines, ends, 660, "sum").values[0, 0] == 240
-    assert rolling(lines, ends, 660, "min").values[0, 0] == 8
+    assert [reduce_line(lines.values[0], name) for name in ("max", "sum", "min")] == [50, 240, 8]
     history = examples["history_eval_graph"]
     lines = evaluate_lines("avg:m{*}", [series(values=history["points"])], START, START + 300, 60)
-    assert rolling(lines, np.array([START + 300]), 300, "avg").values[0, 0] == history["avg(last_5m)"]
+    assert reduce_line(lines.values[0], "avg") == history["avg(last_5m)"]
 
 
 def test_a_change_is_the_formula_that_the_page_gives(examples):
