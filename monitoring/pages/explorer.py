@@ -1,0 +1,59 @@
+"""The metrics explorer: any query over the store, with the names that are there to choose from."""
+
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.pages.shell import Span, link, page, picture, range_form, span_of, table
+from monitoring.pages.site import Site
+from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.scales import COUNTS, format_value
+from monitoring.preview.theme import PAGE
+from monitoring.preview.widgets import Drawing, draw
+
+
+def explore(site: Site, request: Request) -> Response:
+    """A query, its graph and its values; without one, every metric there is."""
+    span = span_of(request, site.clock(), "-4h")
+    query = request.query_params.get("q") or ""
+    field = escape(query, quote=True)
+    names = [one.name for one in site.store.metrics()]
+    offered = "".join(f'<option value="{escape(_starter(site, name), quote=True)}">' for name in names)
+    box = (
+        f'<input name="q" list="names" size="64" value="{field}" autocomplete="off" aria-label="Query"'
+        f' placeholder="avg:metric{{tag:value}} by {{key}}"><datalist id="names">{offered}</datalist>'
+        "<button>Show</button>"
+    )
+    body = _answer(site, query, span) if query else _names(site)
+    return page(request, "Metrics", body, range_form(span, box))
+
+
+def _starter(site: Site, name: str) -> str:
+    kind = site.known[name].type if name in site.known else ""
+    return f"sum:{name}{{*}}.as_count()" if kind == "count" else f"avg:{name}{{*}}"
+
+
+def _answer(site: Site, query: str, span: Span) -> str:
+    drawing = Drawing(site.data(span.start, span.end))
+    kinds = (("timeseries", 300), ("toplist", 240))
+    return "".join(_picture(kind, query, drawing, span, height) for kind, height in kinds)
+
+
+def _picture(kind: str, query: str, drawing: Drawing, span: Span, height: int) -> str:
+    frame = Frame(1100, height, PAGE, span.start, span.end)
+    drawn = draw(frame, {"type": kind, "requests": [{"q": query}]}, drawing)
+    return picture(drawn, 1100, height, query)
+
+
+def _names(site: Site) -> str:
+    rows = [
+        (
+            link("/metrics", one.name, {"q": _starter(site, one.name)}),
+            escape(one.type or ""),
+            COUNTS(float(one.points)),
+            format_value(one.sum),
+        )
+        for one in site.store.metrics()
+    ]
+    return table(("Metric", "Type", "Points", "Sum"), rows, "No metric has been received yet.")

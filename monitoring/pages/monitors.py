@@ -1,0 +1,144 @@
+"""The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.errors import InputError
+from monitoring.monitor import Data, History, Monitor, Setting, evaluate_monitor
+from monitoring.pages.shell import (
+    Span,
+    link,
+    page,
+    picture,
+    problem_page,
+    range_form,
+    span_of,
+    state_badge,
+    table,
+)
+from monitoring.pages.site import Entry, Site
+from monitoring.preview.charts.shapes import Frame, Line, Marker
+from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.scales import format_value
+from monitoring.preview.theme import PAGE
+
+MOST_GROUPS = 50
+
+
+def listing(site: Site, request: Request) -> Response:
+    """Every monitor and its state now."""
+    now = int(site.clock())
+    rows = [_row(site, one, now) for one in site.monitors()]
+    empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
+    body = table(("State", "Monitor", "Since the last evaluation", "From"), rows, empty)
+    return page(request, "Monitors", body)
+
+
+def _row(site: Site, entry: Entry, now: int) -> tuple[str, str, str, str]:
+    name = link(f"/monitors/{entry.key}", entry.title)
+    try:
+        history = history_of(site, entry, now - 3600, now)
+    except InputError as error:
+        return state_badge(None), name, escape(error.message), escape(entry.origin)
+    last = len(history.times) - 1
+    states = [group.segment(last).state for group in history.groups.values()]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state)
+    return state_badge(str(history.overall(last))), name, escape(counts), escape(entry.origin)
+
+
+def history_of(site: Site, entry: Entry, start: int, end: int) -> History:
+    """The monitor over the stored points.
+
+    Raises:
+        InputError: it cannot be read, or not be evaluated offline.
+    """
+    if entry.problem:
+        raise InputError(entry.problem)
+    monitor = Monitor.from_body(entry.body, entry.key)
+    members = {
+        int(one.key): Monitor.from_body(one.body, one.key) for one in site.monitors() if one.key.isdigit()
+    }
+    data = Data(site.data(start, end).source)
+    return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, Setting(members=members))
+
+
+def one(site: Site, request: Request) -> Response:
+    """One monitor, group by group."""
+    entry = site.find("monitor", request.path_params["key"])
+    if entry is None:
+        return problem_page(InputError("There is no such monitor."), request, 404)
+    span = span_of(request, site.clock(), "-4h")
+    controls = range_form(span)
+    query = f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre></div>'
+    try:
+        history = history_of(site, entry, span.start, span.end)
+    except InputError as error:
+        said = f'<pre class="panel bad">{escape(str(error))}</pre>'
+        return page(request, entry.title, query + said, controls)
+    parts = [query, _graph(history, span), _groups(history), _sent(history)]
+    return page(request, entry.title, "".join(parts), controls)
+
+
+def _graph(history: History, span: Span) -> str:
+    """The values that were compared, and the thresholds."""
+    groups = list(history.groups.items())[:MOST_GROUPS]
+    lines = [Line(name, history.times, group.values, 60) for name, group in groups]
+    limits = history.monitor.thresholds
+    markers = [
+        Marker(value, value, f"{name} {value:g}", f"{'error' if name == 'critical' else 'warning'} dashed")
+        for name, value in (("critical", limits.critical), ("warning", limits.warning))
+        if value is not None
+    ]
+    drawn = timeseries(Frame(1100, 240, PAGE, span.start, span.end), lines, markers)
+    return picture(drawn, 1100, 240, f"Values of {history.monitor.name}")
+
+
+def _groups(history: History) -> str:
+    rows = []
+    for name in list(history.groups)[:MOST_GROUPS]:
+        verdict = history.verdict(name, len(history.times) - 1)
+        value = format_value(verdict.value)
+        start, end = verdict.evidence.window
+        why = f"{verdict.evidence} · {value} in {_clock(start)} to {_clock(end)}"
+        state = str(verdict.state) if verdict.state else None
+        rows.append((state_badge(state), escape(name), band(history, name), escape(why)))
+    empty = "No group has been seen in this time."
+    return table(("State", "Group", "History", "Evidence"), rows, empty)
+
+
+def band(history: History, name: str) -> str:
+    """A group's states over time, as coloured stretches."""
+    total = max(len(history.times), 1)
+    parts = []
+    for first, end, state in history.groups[name].spans():
+        words = f"{state or 'not there'} from {_clock(int(history.times[first]))}"
+        kind = str(state or "none").replace(" ", "")
+        width = (end - first) / total * 100
+        parts.append(f'<i class="{kind}" style="width:{width:.2f}%" title="{escape(words, quote=True)}"></i>')
+    return f'<div class="band" role="img" aria-label="history">{"".join(parts)}</div>'
+
+
+def _sent(history: History) -> str:
+    rows = [_notification(one) for one in history.notifications[-20:][::-1]]
+    body = table(("Time", "What", "Message", "To"), rows, "Nothing would have been sent in this time.")
+    return f"<h2>What it would have sent</h2>{body}"
+
+
+def _notification(one: Any) -> tuple[str, str, str, str]:
+    message = f"<b>{escape(one.title)}</b><pre>{escape(one.message)}</pre>"
+    kind = f"{escape(one.kind)}<br>{escape(one.group)}"
+    handles = ", ".join(one.handles) or "nobody"
+    return (
+        _clock(one.time),
+        kind,
+        message,
+        escape(f"{handles} (muted: {one.muted})" if one.muted else handles),
+    )
+
+
+def _clock(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%b %d %H:%M}"

@@ -1,0 +1,179 @@
+"""The frame of every page: navigation, the time range, and answers that carry a strict content policy."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from monitoring.errors import InputError
+from monitoring.preview.page import document
+from monitoring.preview.svg import tag
+from monitoring.times import window
+
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/dashboards", "Dashboards"),
+    ("/monitors", "Monitors"),
+    ("/executions", "Executions"),
+    ("/metrics", "Metrics"),
+)
+RANGES = (("-15m", "15 minutes"), ("-1h", "1 hour"), ("-4h", "4 hours"), ("-1d", "1 day"), ("-1w", "1 week"))
+
+STYLE = """
+nav{display:flex;flex-wrap:wrap;gap:4px 18px;padding:10px 18px;border-bottom:1px solid var(--edge);
+background:var(--panel);align-items:center}
+nav b{margin-right:8px}nav a{text-decoration:none}nav a[aria-current]{font-weight:600;color:var(--ink)}
+form.bar{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-left:auto}
+select,input,button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--edge);
+border-radius:4px;padding:3px 6px}
+:focus-visible{outline:2px solid var(--link);outline-offset:1px}
+table.list{border-collapse:collapse;width:100%;background:var(--panel)}
+table.list td,table.list th{text-align:left;padding:6px 10px;border-bottom:1px solid var(--edge);
+vertical-align:top;overflow-wrap:anywhere}
+table.list th{color:var(--muted);font-weight:500}
+.state{display:inline-block;min-width:64px;padding:1px 8px;border-radius:3px;color:#fff;text-align:center}
+.OK{background:var(--good)}.Warn{background:var(--warn)}.Alert{background:var(--bad)}
+.NoData,.Unknown,.none{background:var(--muted)}
+.panel{background:var(--panel);border:1px solid var(--edge);border-radius:5px;padding:10px 14px;
+margin:0 0 12px}
+.panel svg{display:block;width:100%;height:auto}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:12px}
+.band{display:flex;height:18px;border-radius:3px;overflow:hidden;background:var(--grid)}
+.muted{color:var(--muted)}.bad{color:var(--bad)}
+.fall summary{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;align-items:center;
+padding:3px 6px;cursor:pointer;list-style:none}
+.fall summary:hover{background:var(--grid)}
+.fall .track{position:relative;height:14px;background:var(--grid);border-radius:3px}
+.fall .bar{position:absolute;top:0;bottom:0;border-radius:3px;background:#3578d4;min-width:2px}
+.fall .bar.error{background:var(--bad)}.fall .bar.retry{background:var(--warn)}
+.fall .name{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.fall .time{text-align:right}
+.fall .detail{padding:4px 8px 8px 24px;font-size:12px}
+@media(max-width:760px){form.bar{margin-left:0}.fall summary{grid-template-columns:42% 1fr 62px;gap:6px}}
+"""
+
+LIVE = (
+    'new EventSource("/live").onmessage=()=>location.reload();'
+    'for(const e of document.querySelectorAll("form.auto select"))e.onchange=()=>e.form.requestSubmit();'
+)
+"""All the script that there is: pages are made again when a file changes, drop-downs send themselves."""
+
+
+DIGEST = base64.b64encode(hashlib.sha256(LIVE.encode()).digest()).decode()
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "script-src": f"'sha256-{DIGEST}'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{key} {value}" for key, value in POLICY.items()),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time that a page looks at, and how it was asked for."""
+
+    start: int
+    end: int
+    since: str
+    until: str
+
+
+def span_of(request: Request, now: float, usual: str = "-1h") -> Span:
+    """`from` and `to` of the address.
+
+    Raises:
+        InputError: one is no time.
+    """
+    since = request.query_params.get("from") or usual
+    until = request.query_params.get("to") or "now"
+    return Span(*window(since, until, now), since, until)
+
+
+def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
+    """A whole page. Only its own script and style may run, whatever the data says."""
+    here = request.url.path
+    links = "".join(
+        f'<a href="{href}"{" aria-current=page" if _is_here(href, here) else ""}>{name}</a>'
+        for href, name in NAVIGATION
+    )
+    nav = f"<nav><b>stepscope</b>{links}</nav>"
+    head = f"<style>{STYLE}</style>"
+    top = f'<header class="top"><h1>{escape(title)}</h1>{controls}</header>'
+    text = document(f"{title} · stepscope", f"{nav}{top}<main>{main}</main>", head=head, script=LIVE)
+    return HTMLResponse(text, status, HEADERS)
+
+
+def _is_here(href: str, here: str) -> bool:
+    return here == href or (href != "/" and here.startswith(f"{href}/"))
+
+
+def range_form(span: Span, inner: str = "", hidden: Mapping[str, str] | None = None) -> str:
+    """Drop-downs that are sent when they change, and by Enter without a script."""
+    ranges = dict(RANGES) if span.since in dict(RANGES) else {span.since: span.since, **dict(RANGES)}
+    until = f'<input type="hidden" name="to" value="{escape(span.until, quote=True)}">'
+    kept = "".join(
+        f'<input type="hidden" name="{escape(k, quote=True)}" value="{escape(v, quote=True)}">'
+        for k, v in (hidden or {}).items()
+    )
+    times = select("from", list(ranges.items()), [span.since], "Time")
+    button = "<noscript><button>Show</button></noscript>"
+    return f'<form class="bar auto" method="get">{inner}{times}{until}{kept}{button}</form>'
+
+
+def select(name: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], label: str) -> str:
+    """A labelled drop-down."""
+    shown = "".join(_option(value, words, value in chosen) for value, words in options)
+    field = escape(name, quote=True)
+    return f'<label>{escape(label)} <select name="{field}">{shown}</select></label>'
+
+
+def _option(value: str, words: str, chosen: bool) -> str:
+    marked = " selected" if chosen else ""
+    return f'<option value="{escape(value, quote=True)}"{marked}>{escape(words)}</option>'
+
+
+def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
+    """A link with its words escaped."""
+    address = f"{path}?{urlencode(query)}" if query else path
+    return f'<a href="{escape(address, quote=True)}">{escape(words)}</a>'
+
+
+def state_badge(state: str | None) -> str:
+    """A state on its colour."""
+    shown = state or "none"
+    return f'<span class="state {shown.replace(" ", "")}">{escape(state or "–")}</span>'
+
+
+def picture(drawing: str, width: float, height: float, label: str) -> str:
+    """A drawing in a panel of its own."""
+    view = f"0 0 {width:.0f} {height:.0f}"
+    return f'<div class="panel">{tag("svg", drawing, viewBox=view, role="img", aria_label=label)}</div>'
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+    """Rows of ready HTML under headings; a sentence where there is no row."""
+    if not rows:
+        return f'<div class="panel muted">{empty}</div>'
+    top = "".join(f"<th>{escape(head)}</th>" for head in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<table class="list"><tr>{top}</tr>{body}</table>'
+
+
+def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:
+    """What cannot be shown, and why, instead of a page."""
+    said = f'<pre class="panel bad">{escape(str(error))}</pre>'
+    return page(request, "Not shown", said, status=status)

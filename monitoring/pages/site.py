@@ -1,0 +1,93 @@
+"""What the pages show: the store's points, spans and logs, and dashboards and monitors of files and store."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitoring.preview.asking import Data
+from monitoring.preview.job import knowledge
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.sample import Knowledge
+from monitoring.store import Store
+from monitoring.store_query import StoreSource
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown."""
+
+    key: str
+    title: str
+    body: Body
+    origin: str
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Site:
+    """One store and one project folder. Files are read at every request, so a page is never stale."""
+
+    store: Store
+    root: Path | None = None
+    clock: Callable[[], float] = time.time
+    known: Mapping[str, Knowledge] = field(default_factory=knowledge)
+
+    def dashboards(self) -> list[Entry]:
+        """Those of the files first, then those that clients have made."""
+        return list(self._entries("dashboard", "title"))
+
+    def monitors(self) -> list[Entry]:
+        """Likewise."""
+        return list(self._entries("monitor", "name"))
+
+    def find(self, kind: str, key: str) -> Entry | None:
+        """The entry of that key, or None."""
+        entries = self.dashboards() if kind == "dashboard" else self.monitors()
+        return next((one for one in entries if one.key == key), None)
+
+    def _entries(self, kind: str, name: str) -> Iterator[Entry]:
+        for path in self.files(kind):
+            yield _from_file(path, name)
+        for body in self.store.documents.all(kind):
+            yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, "API")
+
+    def files(self, kind: str) -> list[Path]:
+        """The project's files of that kind."""
+        return sorted((self.root / f"{kind}s").glob("*.json")) if self.root else []
+
+    def data(self, start: int, end: int) -> Data:
+        """The store's points between two times, with the units that are known."""
+        return Data(StoreSource(self.store), start, end, unit_of=self._unit)
+
+    def _unit(self, name: str) -> str:
+        return self.known[name].unit if name in self.known else ""
+
+    def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """Tag key -> the values that any series carries."""
+        wanted = {key for key in keys if key}
+        found: dict[str, set[str]] = {}
+        with self.store.reading() as cursor:
+            for (tag,) in cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall():
+                key, _, value = str(tag).partition(":")
+                if key in wanted:
+                    found.setdefault(key, set()).add(value)
+        return {key: sorted(values) for key, values in found.items()}
+
+    def known_monitors(self) -> Monitors:
+        """For the widgets that show a monitor: by key, and by id."""
+        return Monitors({one.key: one.body for one in self.monitors() if not one.problem})
+
+
+def _from_file(path: Path, name: str) -> Entry:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return Entry(path.stem, path.stem, {}, path.name, f"{path.name} cannot be read: {error}")
+    if not isinstance(body, dict):
+        return Entry(path.stem, path.stem, {}, path.name, f"{path.name} holds no object")
+    return Entry(path.stem, str(body.get(name) or path.stem), body, path.name)
