@@ -28,9 +28,10 @@ STYLE = """
 nav{display:flex;flex-wrap:wrap;gap:4px 18px;padding:10px 18px;border-bottom:1px solid var(--edge);
 background:var(--panel);align-items:center}
 nav b{margin-right:8px}nav a{text-decoration:none}nav a[aria-current]{font-weight:600;color:var(--ink)}
-form.bar{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-left:auto}
+form.bar{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-left:auto;max-width:100%}
+form.bar input[name=q]{flex:1 1 180px;min-width:0}form.bar label{max-width:100%}
 select,input,button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--edge);
-border-radius:4px;padding:3px 6px}
+border-radius:4px;padding:3px 6px;max-width:100%}
 :focus-visible{outline:2px solid var(--link);outline-offset:1px}
 table.list{border-collapse:collapse;width:100%;background:var(--panel)}
 table.list td,table.list th{text-align:left;padding:6px 10px;border-bottom:1px solid var(--edge);
@@ -43,7 +44,7 @@ table.list th{color:var(--muted);font-weight:500}
 margin:0 0 12px}
 .panel svg{display:block;width:100%;height:auto}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:12px}
-.band{display:flex;height:18px;border-radius:3px;overflow:hidden;background:var(--grid)}
+.band{display:flex;height:18px;min-width:160px;border-radius:3px;overflow:hidden;background:var(--grid)}
 .muted{color:var(--muted)}.bad{color:var(--bad)}
 .fall summary{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;align-items:center;
 padding:3px 6px;cursor:pointer;list-style:none}
@@ -57,10 +58,14 @@ padding:3px 6px;cursor:pointer;list-style:none}
 """
 
 LIVE = (
-    'new EventSource("/live").onmessage=()=>location.reload();'
+    'const s=new EventSource("/live");s.onmessage=()=>location.reload();'
+    'addEventListener("pagehide",()=>s.close());'
     'for(const e of document.querySelectorAll("form.auto select"))e.onchange=()=>e.form.requestSubmit();'
 )
-"""All the script that there is: pages are made again when a file changes, drop-downs send themselves."""
+"""All the script that there is: pages are made again when a file changes, drop-downs send themselves.
+
+A page that is left closes its stream: a browser opens six connections to a host, and keeps left pages alive.
+"""
 
 
 DIGEST = base64.b64encode(hashlib.sha256(LIVE.encode()).digest()).decode()

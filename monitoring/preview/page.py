@@ -44,7 +44,7 @@ def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{style_sheet()}{STYLE}</style>{head}</head>"
         f"<body>{body}{f'<script>{script}</script>' if script else ''}</body></html>"
     )

@@ -1,0 +1,111 @@
+"""The pages, without a browser: what they answer, and what they never do."""
+
+import json
+import time
+
+import pytest
+from pages_data import EVIL, FAILED, MONITOR, dashboard, execution
+from starlette.testclient import TestClient
+
+from monitoring.local_datadog import create_app
+from monitoring.pages import page_routes
+from monitoring.pages.executions import tree
+from monitoring.preview.job import knowledge
+from monitoring.preview.sample import sample
+from monitoring.store import Store
+
+
+@pytest.fixture(scope="module")
+def store():
+    with Store.open() as store:
+        now = int(time.time()) // 60 * 60
+        store.add_points(sample(dashboard(), now - 86400, now, knowledge(), [FAILED]))
+        store.add_spans(execution(now))
+        store.add_logs([{"message": f"{EVIL} in r-1", "service": "slides", "timestamp": (now - 59) * 1000}])
+        yield store
+
+
+@pytest.fixture
+def project(tmp_path):
+    for kind, bodies in {"dashboards": {"pipeline": dashboard()}, "monitors": {"failed": MONITOR}}.items():
+        (tmp_path / kind).mkdir()
+        for key, body in bodies.items():
+            (tmp_path / kind / f"{key}.json").write_text(json.dumps(body))
+    (tmp_path / "dashboards" / "broken.json").write_text("{")
+    return tmp_path
+
+
+@pytest.fixture
+def client(store, project):
+    return TestClient(create_app(store, routes=page_routes(store, project)), base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/", 200, "2 dashboards"),
+        ("/dashboards", 200, "Slides pipeline"),
+        ("/dashboards/pipeline", 200, "Executions"),
+        ("/dashboards/pipeline?from=-15m&tpl_var_statemachine=x", 200, "No data in this time"),
+        ("/dashboards/broken", 200, "broken.json cannot be read"),
+        ("/dashboards/none", 404, "There is no such dashboard."),
+        ("/dashboards/pipeline?from=soon", 400, "&#x27;soon&#x27; is no time"),
+        ("/monitors", 200, "executions fail"),
+        ("/monitors/failed", 200, "What it would have sent"),
+        ("/monitors/none", 404, "There is no such monitor."),
+        ("/executions", 200, "run-7"),
+        ("/executions/00000000000000aa", 200, "Identify"),
+        ("/executions/ff", 404, "There is no such execution."),
+        ("/metrics", 200, "aws.states.executions_failed"),
+        (f"/metrics?q={FAILED}", 200, "<path"),
+        ("/metrics?q=avg:a{", 200, "^"),
+    ],
+)
+def test_a_page_answers_and_says_what_it_cannot_show(client, path, status, said):
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    "path", ["/dashboards/pipeline", "/executions/00000000000000aa", "/monitors/failed", f"/metrics?q={EVIL}"]
+)
+def test_no_page_runs_what_the_data_says_or_asks_for_anything_from_elsewhere(client, path):
+    answer = client.get(path)
+    assert EVIL not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'sha256-" in policy
+    assert "src=" not in answer.text.replace("default-src", "").replace("script-src", "")
+
+
+def test_another_sites_page_cannot_read_the_pages(client):
+    assert client.get("/dashboards", headers={"Host": "evil.example"}).status_code == 403
+    assert client.get("/dashboards", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/dashboards/..%2f..%2fetc%2fpasswd", "/dashboards/../../etc/passwd", "/monitors/%2e%2e%2fx"]
+)
+def test_no_path_leads_out_of_the_folder(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+def test_what_clients_made_is_listed_beside_the_files(client):
+    keys = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
+    made = client.post("/api/v1/dashboard", headers=keys, json={**dashboard(), "title": "By a client"}).json()
+    assert "By a client" in client.get("/dashboards").text
+    assert client.get(f"/dashboards/{made['id']}").status_code == 200
+
+
+def test_a_circle_of_parents_and_an_unknown_parent_are_still_shown():
+    spans = [
+        {"span_id": "1", "parent_id": "2", "start": 1, "duration": 1},
+        {"span_id": "2", "parent_id": "1", "start": 2, "duration": 1},
+        {"span_id": "3", "parent_id": "99", "start": 3, "duration": 1},
+        {"span_id": "4", "parent_id": "3", "start": 4, "duration": 1},
+    ]
+    assert {span["span_id"]: depth for span, depth in tree(spans)} == {"3": 0, "4": 1, "1": 0, "2": 0}
