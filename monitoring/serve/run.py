@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib.util
 import resource
 import shutil
 import sys
@@ -13,13 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.routing import BaseRoute
-
 from monitoring.errors import InputError
 from monitoring.local_datadog import LocalDatadog, Settings
+from monitoring.pages import page_routes
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
-from monitoring.store import Store
 
 AFTER = 5
 """Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
@@ -63,7 +60,7 @@ def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], sto
         options.port,
         host=options.host,
         settings=options.settings,
-        pages=lambda store: _pages(store, options.project),
+        pages=lambda store: page_routes(store, options.project),
     )
     with server:
         _tune()
@@ -77,13 +74,6 @@ def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], sto
                     sink.retry()
             if server.store.trouble:
                 say(f"the database could not be written: {server.store.trouble}")
-
-
-def _pages(store: Store, project: Path | None) -> Sequence[BaseRoute]:
-    if importlib.util.find_spec("monitoring.pages") is None:
-        return ()
-    routes: Sequence[BaseRoute] = importlib.import_module("monitoring.pages").page_routes(store, project)
-    return routes
 
 
 def _minutes(stop: threading.Event) -> Iterator[None]:
