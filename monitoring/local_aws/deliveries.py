@@ -3,11 +3,12 @@
 Log events of one stream that wait for the same function go together in one delivery; a failed delivery is
 tried twice more, as Lambda does (after 1 and 2 seconds of state machine time, where AWS waits 1 and 2
 minutes), and what failed three times is kept as undelivered. Nothing is dropped without being counted.
+Deliveries of log events and of EventBridge's events take turns at a function, so that one worker hears all of
+an execution, as where little happens on AWS.
 """
 
 import base64
 import gzip
-import heapq
 import itertools
 import json
 import threading
@@ -57,6 +58,7 @@ class _Job:
     function: str
     source: str
     payload: Callable[[], bytes]
+    in_turn: bool = True
     events: int = 1
     size: int = 0
     attempt: int = 0
@@ -109,6 +111,7 @@ class AsyncInvoker:
         self._queue: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._open: dict[tuple[str, str, str, str], _Job] = {}
+        self._serving: set[str] = set()
         self._sum = {"events": 0, "delivered": 0, "deliveries": 0, "failures": 0, "pending": 0}
         self._undelivered: list[Undelivered] = []
         self._closed = False
@@ -119,9 +122,9 @@ class AsyncInvoker:
         for thread in self._threads:
             thread.start()
 
-    def send(self, function: str, payload: bytes, source: str) -> None:
-        """Queues one event for a function (name or ARN)."""
-        self._add(_Job(function, source, lambda: payload), delay=0.0)
+    def send(self, function: str, payload: bytes, source: str, *, in_turn: bool = True) -> None:
+        """Queues one event for a function (name or ARN); `in_turn`: never beside another one in turn."""
+        self._add(_Job(function, source, lambda: payload, in_turn), delay=0.0)
 
     def send_log_events(
         self, function: str, filter_name: str, log_group: str, log_stream: str, events: list[dict[str, Any]]
@@ -138,7 +141,8 @@ class AsyncInvoker:
                 self._sum["events"] += len(events)
                 self._sum["pending"] += len(events)
                 return
-            job = _Job(function, f"log group {log_group}", bytes, len(events), size, log_events=list(events))
+            source = f"log group {log_group}"
+            job = _Job(function, source, bytes, events=len(events), size=size, log_events=list(events))
             job.payload = lambda: self._log_payload(filter_name, log_group, log_stream, job.log_events)
             self._open[key] = job
             self._add(job, LINGER_SECONDS)
@@ -182,13 +186,16 @@ class AsyncInvoker:
                 self._push(job, delay)
 
     def _push(self, job: _Job, delay: float) -> None:
-        heapq.heappush(self._queue, (time.monotonic() + delay, next(self._order), job))
+        self._queue.append((time.monotonic() + delay, next(self._order), job))
         self._changed.notify()
 
     def _work(self) -> None:
         while (job := self._take()) is not None:
             error = self._invoke(job.function, job.payload())
             with self._changed:
+                if job.in_turn:
+                    self._serving.discard(job.function)
+                    self._changed.notify_all()
                 self._sum["failures" if error else "deliveries"] += 1
                 if not error:
                     self._sum["delivered"] += job.events
@@ -203,13 +210,24 @@ class AsyncInvoker:
         """The next job that is due; None when closed."""
         with self._changed:
             while not self._closed:
-                left = self._queue[0][0] - time.monotonic() if self._queue else None
-                if left is not None and left <= 0:
-                    job = heapq.heappop(self._queue)[2]
-                    self._open = {key: other for key, other in self._open.items() if other is not job}
-                    return job
+                now, left = time.monotonic(), None
+                for entry in sorted(self._queue):
+                    due, _, job = entry
+                    if due > now:
+                        left = due - now
+                        break
+                    if not (job.in_turn and job.function in self._serving):
+                        self._begin(entry)
+                        return job
                 self._changed.wait(left)
         return None
+
+    def _begin(self, entry: tuple[float, int, _Job]) -> None:
+        job = entry[2]
+        self._queue.remove(entry)
+        self._open = {key: other for key, other in self._open.items() if other is not job}
+        if job.in_turn:
+            self._serving.add(job.function)
 
     def _give_up(self, job: _Job, error: str) -> None:
         self._undelivered.append(Undelivered(job.function, job.source, job.events, error))

@@ -54,9 +54,9 @@ class MotoHost:
         with self._activity:
             return self.functions.invoke(self._settings(function), payload)
 
-    def invoke_later(self, function_arn: str, payload: bytes, source: str) -> None:
+    def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation."""
-        self.deliveries.send(function_arn, payload, source)
+        self.deliveries.send(function_arn, payload, source, in_turn=in_turn)
 
     def received(self, events: list[LogEvent]) -> None:
         """CloudWatch Logs received these."""

@@ -112,6 +112,20 @@ def test_a_filter_pattern_chooses(
     assert messages == matched
 
 
+def test_deliveries_take_turns_at_one_worker(
+    aws: LocalAws, deploy: Callable[..., str], subscriber: str
+) -> None:
+    aws.deploy_function("in_turn", handler="forwarder.handler", code=CODE, timeout=20)
+    names = [deploy(f"turn{n}", "echo") for n in range(4)]
+    for name in names:
+        aws.subscribe(f"/aws/lambda/{name}", "in_turn")
+    for _ in range(5):
+        for name in names:
+            aws.invoke(name, "x")
+    assert aws.drain(20).pending == 0
+    assert aws.functions.workers()["in_turn"] == 1
+
+
 def test_a_subscriber_that_fails_once_is_tried_again(
     aws: LocalAws, subscriber: str, got: Callable[[], list[dict[str, Any]]]
 ) -> None:

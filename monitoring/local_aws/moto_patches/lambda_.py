@@ -16,7 +16,7 @@ def _invoke(_: Any, host: Host) -> Any:
         if kind == "DryRun":
             return b""
         if kind == "Event":
-            host.invoke_later(self.function_arn, payload, "Event invocation")
+            host.invoke_later(self.function_arn, payload, "Event invocation", in_turn=False)
             return b""
         done = host.invoke_function(self, payload)
         if done.function_error:
@@ -36,7 +36,8 @@ def _send_to_targets(original: Any, host: Host) -> Any:
         if self.state == "ENABLED" and self.event_pattern.matches_event(original_event):
             for target in functions:
                 payload = target.get("Input") or json.dumps(_as_delivered(original_event))
-                host.invoke_later(target["Arn"], payload.encode(), f"EventBridge rule {self.name}")
+                source = f"EventBridge rule {self.name}"
+                host.invoke_later(target["Arn"], payload.encode(), source, in_turn=True)
         everything, self.targets = self.targets, others
         try:
             original(self, original_event, transform_input)

@@ -25,8 +25,8 @@ class Host(Protocol):
     def invoke_function(self, function: Any, payload: bytes) -> "Invocation":
         """Runs a moto `LambdaFunction` for real."""
 
-    def invoke_later(self, function_arn: str, payload: bytes, source: str) -> None:
-        """Queues an asynchronous invocation."""
+    def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
+        """Queues an asynchronous invocation; those in turn come one after another."""
 
     def received(self, events: "list[LogEvent]") -> None:
         """CloudWatch Logs received these events."""
