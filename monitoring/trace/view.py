@@ -62,10 +62,15 @@ def _walk(run: Run, depth: int = 0) -> Iterator[tuple[Run, int]]:
     """What is within a run; the only attempt of a task that succeeded says no more than its state."""
     attempts = [child for child in run.children if child.kind == "attempt"]
     plain = len(attempts) == 1 and attempts[0].status == "succeeded"
-    for child in sorted(run.children, key=lambda child: (child.start or child.end or 0, child.event)):
+    for child in sorted(run.children, key=_order):
         if not (plain and child is attempts[0]):
             yield child, depth
             yield from _walk(child, depth + 1)
+
+
+def _order(run: Run) -> tuple[int, int, int]:
+    """By the beginning; of two in one millisecond the one whose event came, or which ended, first."""
+    return run.start or run.end or 0, run.event, run.end or 0
 
 
 def _step(run: Run, depth: int, origin: int | None) -> dict[str, Any]:
