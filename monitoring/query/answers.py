@@ -9,7 +9,7 @@ import numpy as np
 from monitoring.query.formatter import format_query, format_scope
 from monitoring.query.lines import Lines
 from monitoring.query.nodes import Binary, Call, Everything, Expression, Metric, Negative, Scope
-from monitoring.query.parser import walk
+from monitoring.query.parser import parse, walk
 from monitoring.query.sources import Floats, Times
 
 
@@ -128,8 +128,13 @@ def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict
         "to_date": int(end) * 1000,
         "series": [_series(answer) for answer in answers],
         "message": "",
-        "group_by": list(answers[0].group_by) if answers else [],
+        "group_by": list(answers[0].group_by if answers else _keys(text)),
     }
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """The keys of the first metric query; an answer without lines names them too."""
+    return next((node.by for node in walk(parse(text)) if isinstance(node, Metric)), ())
 
 
 def _series(answer: Answer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import cast
 
 import numpy as np
@@ -230,17 +230,14 @@ def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
     if _word(call, 3) == "preserve_duration":
         targets = probe.times - (probe.times[0] - targets[0])
     early = _lines(call, frame.between(float(targets.min()) - probe.step, float(targets.max())), run)
-    values = early.at(targets // probe.step * probe.step) if np.all(np.diff(targets) > 0) else None
-    if values is None:
-        wanted = np.unique(targets // probe.step * probe.step)
-        unique = early.at(wanted)
-        picked = unique.values[:, np.searchsorted(wanted, targets // probe.step * probe.step)]
-        return replace(unique, times=probe.times, values=picked)
-    return replace(values, times=probe.times)
+    wanted = targets // probe.step * probe.step
+    known = early.at(np.unique(wanted))
+    return replace(known, times=probe.times, values=known.values[:, np.searchsorted(known.times, wanted)])
 
 
-def _earlier(time: int, count: int, unit: str, zone: object) -> int:
-    at = datetime.fromtimestamp(time, zone)  # type: ignore[arg-type]
+def _earlier(time: int, count: int, unit: str, zone: tzinfo) -> int:
+    """The same time of day, so many hours, days, weeks or months earlier; at most the last day of a month."""
+    at = datetime.fromtimestamp(time, zone)
     if unit == "mo":
         months = at.year * 12 + at.month - 1 - count
         first = at.replace(year=months // 12, month=months % 12 + 1, day=1)

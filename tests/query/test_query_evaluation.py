@@ -14,6 +14,7 @@ from monitoring.query import (
     QueryError,
     SeriesSource,
     Switches,
+    body,
     evaluate,
     format,  # noqa: A004
     only_points,
@@ -488,6 +489,11 @@ def test_an_answer_says_what_it_is():
     assert answer.expression == "avg:m{env:prod,host:a}"
     answer = evaluate("sum:m{*} by {host} / 2", HOSTS, START, START + 299, 60)[0]
     assert (answer.metric, answer.scope, answer.expression) == ("(m / 2)", "host:a", "sum:m{host:a} / 2")
+
+
+def test_an_answer_without_lines_names_its_grouping():
+    found = body("avg:nothing{*} by {host}", START, START + 60, [])
+    assert (found["series"], found["group_by"]) == ([], ["host"])
 
 
 VALUES = st.lists(st.one_of(st.none(), st.integers(-5, 5)), min_size=1, max_size=8)
