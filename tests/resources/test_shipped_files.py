@@ -1,6 +1,7 @@
 """What is shipped: clean under lint, complete over the catalogue, accepted by Datadog's published models."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,20 @@ def test_a_monitor_has_a_test_that_alerts_one_that_does_not_a_recovery_and_missi
     assert any("recovers_by" in item for item in items)
     assert any("_x" in str(row["values"]) for case in cases for row in case["series"])
     assert any(item.get("never") == "No Data" or item.get("of") == "no data" for item in items)
+
+
+def test_the_pages_list_every_dashboard_and_monitor_with_its_threshold_and_priority():
+    text = (ROOT / "docs" / "dashboards.md").read_text("utf-8")
+    assert {path.stem for path in DASHBOARDS} == set(
+        re.findall(r"^\| ([a-z-]+) \| [A-Z]", text, re.MULTILINE)
+    )
+    text = (ROOT / "docs" / "monitors.md").read_text("utf-8")
+    listed = re.findall(r"^\| ([a-z-]+) \| .+ \| (.+) \| P(\d) \| (yes|no) \|$", text, re.MULTILINE)
+    expected = set()
+    for path in MONITORS:
+        monitor = body(path)
+        limit = re.search(r"[<>] [\d.]+$", monitor["query"])
+        pages = "yes" if "${var:page" in monitor["message"] else "no"
+        at = f"`{limit.group()}`" if limit else "both parts"
+        expected.add((path.stem, at, str(monitor["priority"]), pages))
+    assert set(listed) == expected
