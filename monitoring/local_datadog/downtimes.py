@@ -1,5 +1,6 @@
 """The routes of downtimes (version 1)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -114,13 +115,24 @@ class Downtimes:
         )
 
     def _shown(self, body: Body) -> Body:
-        now = self._context.clock()
-        running = body["start"] <= now and (body["end"] is None or now < body["end"])
-        return body | {"active": running and not body["canceled"]}
+        return body | {"active": is_active(body, self._context.clock())}
 
     def _find(self, request: Request) -> Body:
         ident = request.path_params["id"]
         return self._context.find(KIND, ident, f"Downtime {ident} not found")
+
+
+def is_about(downtime: Mapping[str, Any], monitor: Mapping[str, Any]) -> bool:
+    """Whether the downtime names the monitor, or tags that it carries."""
+    if downtime["monitor_id"] is not None:
+        return bool(downtime["monitor_id"] == monitor["id"])
+    return set(downtime["monitor_tags"]) - {"*"} <= set(monitor["tags"])
+
+
+def is_active(downtime: Mapping[str, Any], now: float) -> bool:
+    """Whether it holds notifications back now."""
+    running = downtime["start"] <= now and (downtime["end"] is None or now < downtime["end"])
+    return bool(running and not downtime["canceled"])
 
 
 def _refuse(body: Body, *, creating: bool) -> None:

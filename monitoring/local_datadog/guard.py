@@ -5,7 +5,6 @@ answers. So a request whose `Host` is not ours, or which a browser says comes fr
 before anything else happens.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -31,7 +30,7 @@ class Access:
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
             return Response("This server answers only to its own address.\n", 403, media_type="text/plain")
-        if _from_elsewhere(headers, host):
+        if _from_elsewhere(headers, host) and not _opens_page(headers, path):
             return Response("Requests from another site's pages are refused.\n", 403, media_type="text/plain")
         return self._key_refusal(path, headers, query) if path.startswith(_API) else None
 
@@ -68,9 +67,6 @@ class Guard:
             await error.response()(scope, receive, send)
 
 
-Handler = Callable[..., Awaitable[Response]]
-
-
 def _name(host: str) -> str:
     if host.startswith("["):
         return host[: host.find("]") + 1].lower()
@@ -82,6 +78,12 @@ def _from_elsewhere(headers: Headers, host: str) -> bool:
     if origin is not None and origin.partition("://")[2] != host:
         return True
     return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
+def _opens_page(headers: Headers, path: str) -> bool:
+    """A link to a page, followed in the browser's own window: the other site sees nothing of it."""
+    asked = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return asked == ("navigate", "document") and "origin" not in headers and not path.startswith(_API)
 
 
 def _key_in(query: str, path: str) -> str:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from monitoring.local_datadog import monitor_search
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Context, as_object, flag, number, words
+from monitoring.local_datadog.downtimes import is_about, is_active
 from monitoring.local_datadog.replies import ApiError, not_found, reply
 from monitoring.resources import monitor_errors, normalise
 
@@ -92,7 +93,7 @@ class Monitors:
         found = self._documents.get(KIND, request.path_params["id"])
         if found is None:
             return not_found()
-        return reply(self._with_state(found, states) | {"matching_downtimes": []})
+        return reply(self._with_state(found, states) | {"matching_downtimes": self._downtimes(found)})
 
     async def _list(self, request: Request) -> Response:
         given = request.query_params
@@ -104,7 +105,10 @@ class Monitors:
             size = max(1, min(1000, number(given, "page_size", _PAGE)))
             first = max(0, number(given, "page", 0)) * size
             found = found[first : first + size]
-        return reply([self._with_state(body, states) for body in found])
+        shown = [self._with_state(body, states) for body in found]
+        if flag(request, "with_downtimes"):
+            shown = [body | {"matching_downtimes": self._downtimes(body)} for body in shown]
+        return reply(shown)
 
     async def _delete(self, request: Request) -> Response:
         with self._context.lock:
@@ -189,6 +193,14 @@ class Monitors:
             }
             body["state"] = {"groups": groups}
         return body
+
+    def _downtimes(self, body: Body) -> list[Body]:
+        now = self._context.clock()
+        return [
+            {"id": one["id"], "scope": one["scope"], "start": one["start"], "end": one["end"]}
+            for one in self._documents.all("downtime")
+            if is_active(one, now) and is_about(one, body)
+        ]
 
     def _references(self, body: Body) -> str:
         """Who else needs the monitor, in Datadog's words, or nothing."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from monitoring.errors import InputError
+from monitoring.local_datadog.downtimes import is_about
 from monitoring.monitor import (
     CheckSeries,
     Data,
@@ -76,22 +77,28 @@ class Watch:
         start = -(-start // CADENCE) * CADENCE
         if start > now:
             return 0
-        try:
-            history = evaluate_monitor(monitor, self._data(monitor, start), start, now, setting)
-        except InputError as error:
-            self._say_once(body["id"], f"monitor {body['id']} ({monitor.name}): {error.message}")
-            return 0
-        if not len(history.times):
+        history = self._history(monitor, start, now, setting)
+        if history is None or not len(history.times):
             return 0
         before = self.store.documents.get(STATES, str(body["id"])) or {"groups": {}, "told_until": 0}
         told = _to_tell(history, before, now)
         for notification in told:
-            for sink in self.sinks:
-                sink.send(body_of(monitor, notification))
+            self._tell(body_of(monitor, notification))
         after = _state_of(history, before, now)
         if after != before:
             self.store.documents.put(STATES, str(body["id"]), after)
         return len(told)
+
+    def _history(self, monitor: Monitor, start: int, now: int, setting: Setting) -> History | None:
+        """The monitor's evaluations; None, and a sentence, where it cannot be evaluated: the others can."""
+        try:
+            return evaluate_monitor(monitor, self._data(monitor, start), start, now, setting)
+        except InputError as error:
+            text = error.message
+        except Exception as error:  # noqa: BLE001 - said as the bug that it is
+            text = f"a bug: {type(error).__name__}: {error}"
+        self._say_once(monitor.id or 0, f"monitor {monitor.id} ({monitor.name}): {text}")
+        return None
 
     def _read(self, body: _Body) -> Monitor | None:
         try:
@@ -99,6 +106,13 @@ class Watch:
         except InputError as error:
             self._say_once(body["id"], f"monitor {body['id']}: {error.message}")
             return None
+
+    def _tell(self, notification: _Body) -> None:
+        for sink in self.sinks:
+            try:
+                sink.send(notification)
+            except OSError as error:
+                self.say(f"a notification could not be written ({error}): {notification['title']}")
 
     def _say_once(self, ident: int, text: str) -> None:
         if self._said.get(ident) != text:
@@ -135,17 +149,11 @@ class Watch:
         mutes = [
             Mute(",".join(body["scope"]), int(body["start"]), body["end"], f"downtime {body['id']}")
             for body in downtimes
-            if not body["canceled"] and not body["recurrence"] and _is_about(body, monitor)
+            if not body["canceled"] and not body["recurrence"] and is_about(body, monitor)
         ]
         if muted := self.store.documents.get("mute_all", "all"):
             mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
         return mutes
-
-
-def _is_about(downtime: Mapping[str, Any], monitor: Mapping[str, Any]) -> bool:
-    if downtime["monitor_id"] is not None:
-        return bool(downtime["monitor_id"] == monitor["id"])
-    return set(downtime["monitor_tags"]) - {"*"} <= set(monitor["tags"])
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:

@@ -71,7 +71,7 @@ class Store(Answers):
         self._connection = connection
         self._writer = connection.cursor()
         self._journal: Journal | None = None
-        self._catalog = Catalog(_known_series(connection))
+        self._catalog = _known(connection)
         self._pending = _Pending()
         self._append_lock = threading.Lock()
         self._flush_lock = threading.RLock()
@@ -303,7 +303,14 @@ def _merged(first: _Pending, second: _Pending) -> _Pending:
     return first
 
 
-def _known_series(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, Source]]:
-    query = "SELECT series_id, metric, host, tags, type, interval FROM series"
+def _known(connection: duckdb.DuckDBPyConnection) -> Catalog:
+    """The catalog of what the database holds."""
+    catalog = Catalog()
+    query = "SELECT series_id, metric, host, tags, type, interval FROM series ORDER BY series_id"
     for ident, metric, host, tags, kind, interval in connection.execute(query).fetchall():
-        yield ident, Source(metric, host, tuple(tags), kind, interval)
+        catalog.learn(ident, Source(metric, host, tuple(tags), kind, interval))
+    last = connection.execute(
+        "SELECT series_id, max(time) AS last FROM points GROUP BY series_id"
+    ).fetchnumpy()
+    catalog.saw(last["series_id"], last["last"])
+    return catalog

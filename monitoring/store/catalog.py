@@ -1,6 +1,5 @@
 """The catalog: which series there are, their ids, and the youngest second that each one holds."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -22,14 +21,12 @@ def _key(source: Source) -> _Key:
 class Catalog:
     """Every series of the database, in memory: a batch is given its ids without a query."""
 
-    def __init__(self, rows: Iterable[tuple[int, Source]] = ()) -> None:
+    def __init__(self) -> None:
         self._ids: dict[Source, int] = {}
         self._current: dict[_Key, tuple[int, Source]] = {}
         self._metrics: dict[str, dict[int, Source]] = {}
         self._owed: list[tuple[int, Source]] = []
         self._last = np.full(1024, np.iinfo(np.int64).min, np.int64)
-        for ident, source in rows:
-            self.learn(ident, source)
 
     def __len__(self) -> int:
         return len(self._current)

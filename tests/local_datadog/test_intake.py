@@ -156,6 +156,15 @@ def test_another_sites_page_can_neither_read_nor_post(datadog, headers, path):
     assert datadog.store.metrics() == []
 
 
+def test_a_link_to_a_page_may_be_followed_from_another_site_and_a_link_to_the_api_may_not(datadog):
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert HTTP.get(datadog.url + "/status", headers=followed).status_code == 200
+    assert (
+        HTTP.get(datadog.url + "/status", headers=followed | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
+    )
+    assert HTTP.get(datadog.url + "/api/v1/validate?api_key=k", headers=followed).status_code == 403
+
+
 def message(*fields):
     """Protobuf: (number, value) with str and bytes as length-delimited, int as varint, float as double."""
     out = b""

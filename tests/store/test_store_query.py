@@ -47,7 +47,7 @@ def many(draw):
     return list(series.values())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(many(), st.sampled_from(QUERIES), st.integers(0, 100))
 def test_the_store_and_series_in_memory_answer_alike(series, query, start):
     window = (1_700_000_000 + start, 1_700_000_000 + start + 200)
