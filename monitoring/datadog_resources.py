@@ -223,6 +223,12 @@ class Client:
         errors = (answer or {}).get("errors") or {}
         return {str(id_): "; ".join(reasons) for id_, reasons in errors.items()}
 
+    def points(self, query: str, start: int, end: int) -> list[Body]:
+        """The series of `/api/v1/query` between two times in seconds."""
+        answer: Body = self._submit("GET", "query", params={"query": query, "from": start, "to": end})
+        series: list[Body] = answer.get("series") or []
+        return series
+
     def search(self, kind: str, text: str) -> Rows:
         """(id, body) of those whose name or title contains the text."""
         name = "title" if kind == "dashboard" else "name"

@@ -12,6 +12,7 @@ from monitoring.errors import InputError
 COMMANDS: dict[str, str] = {
     "lines": "Check log lines: line, column, what is wrong, what to write",
     "test": "Run the tests of monitors",
+    "backtest": "Show what a monitor would have done over stored history",
     "lint": "Check dashboards and monitors, offline",
     "preview": "Draw dashboards as pictures or pages, without an account",
     "demo": "Run the example pipeline on this machine, end to end",

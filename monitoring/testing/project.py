@@ -33,9 +33,13 @@ class Folder:
         Raises:
             InputError: there is none, or it cannot be read.
         """
+        return load_body(self.body(key), key)
+
+    def body(self, key: str) -> dict[str, Any]:
+        """Its API body, variables filled in; InputError as for `monitor`."""
         if key not in self.bodies:
             self.bodies[key] = self._read(key)
-        return load_body(self.bodies[key], key)
+        return self.bodies[key]
 
     def _read(self, key: str) -> dict[str, Any]:
         path = self.path / f"{key}.json"

@@ -1,0 +1,113 @@
+"""Monitors: a month of a five-minute monitor over 100 groups, 500 monitor tests, and the command's start.
+
+Run: python benchmarks/monitors.py
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from monitoring.backtest import Variant, backtest
+from monitoring.monitor import Data
+from monitoring.series import Series
+
+START = 1772323200
+MONTH = 30 * 86400
+BODY = {
+    "type": "query alert",
+    "query": "sum(last_5m):sum:aws.states.executions_failed{env:prod} by {statemachinearn}.as_count() > 5",
+    "options": {"thresholds": {"critical": 5, "warning": 3}, "on_missing_data": "default"},
+}
+TEST = """\
+monitor: failed
+start: 2026-03-01T00:00:00Z
+series:
+  - metric: aws.states.executions_failed
+    type: count
+    tags: [statemachinearn:m{n}, env:prod]
+    values: 0x9 9 0x19
+expect:
+  - at: 10m
+    state: OK
+  - alerts_within: 2m
+    of: 10m
+  - recovers_by: 20m
+  - never: No Data
+"""
+
+
+def month(groups: int) -> list[Series]:
+    """One point a minute for 30 days, from each of `groups` state machines."""
+    random = np.random.default_rng(1)
+    times = START + np.arange(MONTH // 60, dtype=np.int64) * 60
+    return [
+        Series(
+            "aws.states.executions_failed",
+            ("env:prod", f"statemachinearn:m{at}"),
+            times,
+            random.poisson(0.5, len(times)).astype(float),
+            "count",
+            60,
+        )
+        for at in range(groups)
+    ]
+
+
+def timed(action, repeats: int = 3) -> float:
+    """The median of some runs, in seconds."""
+    spent = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        spent.append(time.perf_counter() - began)
+    return statistics.median(spent)
+
+
+def command(*arguments: str) -> None:
+    """One run of the command, which has to end well."""
+    program = "from monitoring.cli import main; main()"
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Print the table."""
+    data = Data(month(100))
+    replayed = timed(lambda: list(backtest([Variant("as it is", BODY)], data, START, START + MONTH)))
+    floor = timed(lambda: [np.add.reduceat(each.values, np.arange(len(each.values))) for each in data.series])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "failed.json").write_text(json.dumps({**BODY, "name": "failed"}))
+        (path / "failed.test.yaml").write_text(TEST.format(n=0))
+        one = timed(lambda: command("test", str(path / "failed.test.yaml")), 5)
+        for at in range(1, 500):
+            (path / f"case{at}.test.yaml").write_text(TEST.format(n=at))
+        many = timed(lambda: command("test", folder))
+    bare = timed(lambda: subprocess.run([sys.executable, "-c", "import numpy, yaml, click"], check=True), 5)
+    rows = [
+        (
+            "30-day backtest, 100 groups, 4.3 M evaluations",
+            replayed,
+            "5 s",
+            f"{replayed / floor:.0f} x one pass",
+        ),
+        (
+            "500 monitor tests, the command as a whole",
+            many,
+            "3 s",
+            f"{(many - one) / 499 * 1000:.1f} ms a test",
+        ),
+        ("stepscope test with one file", one, "0.4 s", f"{one / bare:.1f} x importing numpy, yaml and click"),
+    ]
+    print(f"{'':<50} {'seconds':>8}  aim    ratio")
+    for name, seconds, aim, ratio in rows:
+        print(f"{name:<50} {seconds:>8.2f}  {aim:<5}  {ratio}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""`stepscope backtest`: what a monitor would have done over stored history."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitoring.errors import InputError
+
+if TYPE_CHECKING:
+    from monitoring.query import MonitorQuery
+    from monitoring.series import Series
+
+
+@click.command("backtest")
+@click.argument("monitor")
+@click.option("--data", "data", required=True, metavar="FILE", help="A data file or a database of points.")
+@click.option("--fetch", is_flag=True, help="Ask Datadog for the history first, into the database --data.")
+@click.option(
+    "--from", "start", metavar="T", help="Epoch seconds, ISO 8601, or -30d. Default: the first point."
+)
+@click.option("--to", "end", metavar="T", help="Likewise; `now` too. Default: the last point.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Compare: critical=5,warning=3. Repeat it."
+)
+@click.option(
+    "--stand-in", "stand_ins", multiple=True, metavar="FUNCTION=NAME", help="For anomalies or forecast."
+)
+@click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="docs/monitor-semantics.md")
+@click.option("--env", default="", metavar="NAME", help="The environment of stepscope.toml for ${var:…}.")
+@click.option("--json", "as_data", is_flag=True, help="Totals and every episode as JSON.")
+def command(
+    monitor: str,
+    data: str,
+    fetch: bool,
+    start: str | None,
+    end: str | None,
+    sets: tuple[str, ...],
+    stand_ins: tuple[str, ...],
+    switches: tuple[str, ...],
+    env: str,
+    as_data: bool,
+) -> int:
+    """Replay MONITOR (its key in monitors/, or its file) over the history in --data.
+
+    \b
+    stepscope backtest executions-failed --data points.parquet --set critical=1 --set critical=5
+    """
+    from monitoring.backtest import Variant, backtest, variant_of
+    from monitoring.backtest.report import as_json, episodes, table
+    from monitoring.monitor import Data
+    from monitoring.query import parse_monitor
+
+    body = _body(monitor, env)
+    node = parse_monitor(body["query"])
+    if fetch:
+        _fetch(node, data, *_bounds(start, end, None))
+    series, problems = _history(data, node)
+    begin, finish = _bounds(start, end, series)
+    variants = [Variant("as it is", body), *(variant_of(body, each) for each in sets)]
+    given = Data(series)
+    outcomes = list(backtest(variants, given, begin, finish, _pairs(stand_ins), _pairs(switches)))
+    for problem in problems[:20]:
+        click.echo(f"stepscope: {problem}", err=True)
+    if as_data:
+        click.echo(json.dumps(as_json(outcomes), indent=2))
+    else:
+        click.echo("\n".join([*table(outcomes), "", *episodes(outcomes[0])]).rstrip())
+    return 1 if problems else 0
+
+
+def _body(monitor: str, env: str) -> dict[str, Any]:
+    """The API body of a monitor by key or by path."""
+    from monitoring.testing.project import Folder
+
+    path = Path(monitor)
+    folder = path.parent if path.suffix == ".json" else Path("monitors")
+    key = path.stem if path.suffix == ".json" else monitor
+    return {**Folder(folder, env).body(key), "name": key}
+
+
+def _history(data: str, node: "MonitorQuery") -> "tuple[list[Series], list[InputError]]":
+    """The series of the metrics that the monitor looks at, and what of the data cannot be used."""
+    from monitoring.datafile import is_database, load
+    from monitoring.query.errors import nearest
+    from monitoring.testing.references import metric_names
+
+    names = sorted(set(metric_names(node)))
+    if not names:
+        raise InputError("only metric monitors can be replayed over stored points")
+    if is_database(data):
+        from monitoring.store import Store
+
+        with Store.open(data, read_only=True) as store:
+            known = [each.name for each in store.metrics()]
+            series = [each for name in names for each in store.series(name)]
+        problems: list[InputError] = []
+    else:
+        loaded = load(data)
+        known = sorted({each.metric for each in loaded.series})
+        series, problems = [each for each in loaded.series if each.metric in names], loaded.problems
+    series = [each for each in series if len(each.times)]
+    if not series:
+        near = nearest(names[0], known)
+        hint = f"did you mean {near}?" if near else f"it has {', '.join(known[:8]) or 'nothing'}"
+        raise InputError(f"the data has no points of {', '.join(names)}", where=data, hint=hint)
+    return series, problems
+
+
+def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -> tuple[int, int]:
+    """The span: as asked, or from the first point to the last; without points, the last 30 days."""
+    from monitoring.times import moment
+
+    now = time.time()
+    first, last = now - 30 * 86400, now
+    if series is not None:
+        first = min(int(each.times[0]) for each in series)
+        last = max(int(each.times[-1]) for each in series) + 60
+    begin = moment(start, now) if start else int(first)
+    finish = moment(end, now) if end else int(last)
+    if begin >= finish:
+        raise InputError("the span ends before it starts", where="--from, --to")
+    return begin // 60 * 60, finish // 60 * 60
+
+
+def _fetch(node: "MonitorQuery", data: str, start: int, end: int) -> None:
+    """Bring the history into the database, which may be new."""
+    from monitoring.backtest.fetch import fetch
+    from monitoring.deploy.session import connect
+    from monitoring.store import Store
+
+    client = connect(os.environ)
+    with Store.open(data) as store:
+        for series in fetch(client, node, start, end, _progress()):
+            if series:
+                store.add_points(series)
+
+
+def _progress() -> Any:
+    """A line on a terminal, nothing in a pipe."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            filled = 30 * done // max(1, total)
+            text = f"\r[{'=' * filled}{' ' * (30 - filled)}] {done}/{total} answers"
+            sys.stderr.write("\r\x1b[K" if done == total else text)
+            sys.stderr.flush()
+
+    return show
+
+
+def _pairs(given: tuple[str, ...]) -> Mapping[str, Any]:
+    """NAME=VALUE, numbers and booleans as such."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"{text!r} is no NAME=VALUE")
+        words = {"true": True, "false": False}
+        found[name] = words[value] if value in words else int(value) if value.isdigit() else value
+    return found
