@@ -43,7 +43,7 @@ expect:
 
 
 def month(groups: int) -> list[Series]:
-    """One point a minute for 30 days, from each of `groups` state machines."""
+    """One point a minute for 30 days, from each of `groups` state machines; each has 20 bad half hours."""
     random = np.random.default_rng(1)
     times = START + np.arange(MONTH // 60, dtype=np.int64) * 60
     return [
@@ -51,12 +51,20 @@ def month(groups: int) -> list[Series]:
             "aws.states.executions_failed",
             ("env:prod", f"statemachinearn:m{at}"),
             times,
-            random.poisson(0.5, len(times)).astype(float),
+            failures(random, len(times)),
             "count",
             60,
         )
         for at in range(groups)
     ]
+
+
+def failures(random: np.random.Generator, minutes: int) -> np.ndarray:
+    """Failed executions by the minute: one in an hour, and three a minute in the bad half hours."""
+    values = random.poisson(1 / 60, minutes).astype(float)
+    for start in random.integers(0, minutes - 30, 20):
+        values[start : start + 30] = random.poisson(3, 30)
+    return values
 
 
 def timed(action, repeats: int = 3) -> float:

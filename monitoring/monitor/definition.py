@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.query.monitors import parse_monitor
+
+parsed = lru_cache(maxsize=1024)(parse_monitor)
+"""`parse_monitor`, remembering: one monitor is evaluated many times. What it gives is frozen."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DEFAULT_STATUSES = ("alert", "no data")

@@ -10,7 +10,7 @@ from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged, run_checks
 from monitoring.monitor.codes import Found, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
-from monitoring.monitor.definition import Monitor
+from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.events import count_records
 from monitoring.monitor.families import look_up
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
@@ -29,7 +29,6 @@ from monitoring.query import (
     MonitorQuery,
     SearchMonitor,
     grouped_by,
-    parse_monitor,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Setting:
     """What else decides: switches, stand-ins by function name, mutes, and the members of a composite by id.
 
     `known_groups`: every group had been seen before the start. `phase`: evaluations fall so many seconds
-    past a multiple of the cadence.
+    past a multiple of the cadence. `texts`: notifications are written, which takes most of the time there.
     """
 
     switches: Switches = DEFAULTS
@@ -60,6 +59,7 @@ class Setting:
     members: Mapping[int, Monitor] = field(default_factory=dict)
     known_groups: bool = False
     phase: int = 0
+    texts: bool = True
 
 
 DEFAULT_SETTING = Setting()
@@ -74,7 +74,7 @@ def evaluate_monitor(
         QueryError: the query cannot be parsed, or not be evaluated offline.
         InputError: the options contradict the query; a type of monitor that cannot be evaluated offline.
     """
-    node = parse_monitor(monitor.query)
+    node = parsed(monitor.query)
     evaluate = _KINDS.get(type(node))
     if evaluate is None:
         hint = "metric, service check, log and event monitors and composites can be"
@@ -84,7 +84,7 @@ def evaluate_monitor(
         hint = "remove options.scheduling_options.custom_schedule to test its thresholds"
         raise InputError("a custom schedule cannot be evaluated offline", where=monitor.key, hint=hint)
     history = evaluate(monitor, node, data, start, end, setting)
-    return replace(history, notifications=notifications(history, setting.mutes))
+    return replace(history, notifications=notifications(history, setting.mutes, setting.texts))
 
 
 # --- metric monitors

@@ -34,6 +34,8 @@ class Text:
     empty: tuple[str, ...]
 
 
+NO_TEXT = Text("", "", (), ())
+
 _TITLES = {
     "alert": "Triggered",
     "warn": "Warn",

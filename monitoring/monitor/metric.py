@@ -7,6 +7,7 @@ bucket, that is made of the points that were there by then. Otherwise every eval
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import lcm
 from typing import Any
 
@@ -156,6 +157,11 @@ def _shifts(query: Query) -> Iterator[int]:
                 yield from (int(getattr(each, "value", 0)) for each in node.arguments[1:2])
 
 
+@lru_cache(maxsize=16)
+def _unwidened(switches: Switches) -> Switches:
+    return replace(switches, most_points=10**9)
+
+
 class _GuessedError(Exception):
     """Points were interpolated, which later points change: each window has to be looked at alone."""
 
@@ -177,7 +183,7 @@ class _Finder:
         start = int(np.minimum(windows.starts, (windows.ends - 1) // wide * wide).min())
         end = int(windows.ends.max())
         # a window is never so long that its buckets have to be widened, but all of them together may be
-        switches = replace(lookup.switches, most_points=10**9)
+        switches = _unwidened(lookup.switches)
         return evaluate_lines(query, source, start, end, lookup.interval(), switches=switches)
 
     def window(self, lookup: Lookup) -> dict[Group, Found]:

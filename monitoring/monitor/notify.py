@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
-from monitoring.monitor.message import KINDS, Moment, compose
+from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
 from monitoring.monitor.states import State, worst
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ class _Member:
     spans: tuple[tuple[int, int, State | None], ...] = field(repr=False)
 
 
-def notifications(history: History, mutes: Sequence[Mute] = ()) -> tuple[Notification, ...]:
-    """All notifications of a history, in the order of their time."""
+def notifications(
+    history: History, mutes: Sequence[Mute] = (), texts: bool = True
+) -> tuple[Notification, ...]:
+    """All notifications of a history, in the order of their time; without `texts` they say nothing."""
     monitor = history.monitor
     silenced = [Mute(scope, 0, until, "silenced") for scope, until in monitor.options.silenced]
     found: list[Notification] = []
     for tags, members in _lines(history).items():
-        found.extend(_Teller(history, tags, members, [*mutes, *silenced]).tell())
+        found.extend(_Teller(history, tags, members, [*mutes, *silenced], texts).tell())
     return tuple(sorted(found, key=lambda each: (each.time, each.group)))
 
 
@@ -96,9 +98,15 @@ class _Teller:
     """Follows one notification group through time and says what is sent."""
 
     def __init__(
-        self, history: History, tags: tuple[str, ...], members: list[_Member], mutes: list[Mute]
+        self,
+        history: History,
+        tags: tuple[str, ...],
+        members: list[_Member],
+        mutes: list[Mute],
+        texts: bool = True,
     ) -> None:
         self.history, self.tags, self.members, self.mutes = history, tags, members, mutes
+        self.texts = texts
         self.monitor: Monitor = history.monitor
         self.line = _Line()
 
@@ -187,31 +195,42 @@ class _Teller:
         self, index: int, kind: str, state: State, previous: State | None, inside: tuple[_Member, ...]
     ) -> Notification:
         time = int(self.history.times[index])
-        values = {member.group: _value(self.history.groups[member.group], index) for member in inside}
+        text = self._text(time, index, kind, state, previous, inside) if self.texts else NO_TEXT
+        return Notification(
+            time=time,
+            group=",".join(self.tags) or UNGROUPED,
+            kind=kind,
+            state=state,
+            previous=self.line.told if kind == "recovery" else previous,
+            title=text.title,
+            message=text.message,
+            handles=text.handles,
+            groups=tuple(member.group for member in inside),
+            muted=self._muted(self._mutable_tags(), time),
+            empty=text.empty,
+        )
+
+    def _text(
+        self,
+        time: int,
+        index: int,
+        kind: str,
+        state: State,
+        previous: State | None,
+        inside: tuple[_Member, ...],
+    ) -> Text:
+        values = (_value(self.history.groups[member.group], index) for member in inside)
         moment = Moment(
             time=time,
             kind=kind,
             state=state,
             previous=self.line.told if kind == "recovery" else previous,
             tags=self.tags,
-            value=next((value for value in values.values() if value is not None), None),
+            value=next((value for value in values if value is not None), None),
             first_triggered=self.line.first,
             last_triggered=self.line.last,
         )
-        text = compose(self.monitor, moment)
-        return Notification(
-            time=time,
-            group=",".join(self.tags) or UNGROUPED,
-            kind=kind,
-            state=state,
-            previous=moment.previous,
-            title=text.title,
-            message=text.message,
-            handles=text.handles,
-            groups=tuple(values),
-            muted=self._muted(self._mutable_tags(), time),
-            empty=text.empty,
-        )
+        return compose(self.monitor, moment)
 
 
 def preview(history: History, group: str, index: int) -> Notification:

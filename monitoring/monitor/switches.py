@@ -36,6 +36,8 @@ def switches_of(given: dict[str, Any], where: str = "") -> Switches:
     Raises:
         InputError: an unknown name, or a value that the switch does not take.
     """
+    if not given:
+        return DEFAULTS
     types = get_type_hints(Switches)
     known = [field.name for field in fields(Switches)]
     for name, value in given.items():

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from math import lcm
 
-from monitoring.monitor.definition import Monitor
-from monitoring.query import CheckMonitor, Metric, MetricMonitor, SearchMonitor, parse_monitor, walk
+from monitoring.monitor.definition import Monitor, parsed
+from monitoring.query import CheckMonitor, Metric, MetricMonitor, SearchMonitor, walk
 from monitoring.query.errors import nearest
 from monitoring.query.monitor_nodes import MonitorQuery
 from monitoring.testing.cases import Case
@@ -13,7 +13,7 @@ from monitoring.testing.document import Problem
 
 def check_inputs(case: Case, monitors: Sequence[Monitor]) -> tuple[Problem, ...]:
     """Every series, check and event that no monitor looks at, and a case that submits nothing to look at."""
-    nodes = [parse_monitor(monitor.query) for monitor in monitors]
+    nodes = [parsed(monitor.query) for monitor in monitors]
     metrics = sorted({name for node in nodes for name in metric_names(node)})
     checks = sorted({node.check for node in nodes if isinstance(node, CheckMonitor)})
     found = list(_unknown(case, metrics, checks))

@@ -10,13 +10,12 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckSeries
-from monitoring.monitor.definition import Monitor
+from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.monitor.notify import Mute
 from monitoring.monitor.search import Record
 from monitoring.monitor.switches import switches_of
-from monitoring.query.monitors import parse_monitor
 from monitoring.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
@@ -105,8 +104,8 @@ class Form:
     monitor: Monitor
     members: dict[int, Monitor]
 
-    def evaluate(self, start: int, series: Sequence[SeriesSpec]) -> History:
-        """The history of the case, as if it had begun at `start`."""
+    def evaluate(self, start: int, series: Sequence[SeriesSpec], texts: bool = True) -> History:
+        """The history of the case, as if it had begun at `start`; `texts`: see `Setting`."""
         case = self.case
         data = Data(
             [build(spec, start) for spec in series],
@@ -120,6 +119,7 @@ class Form:
             members=self.members,
             known_groups=case.known_groups,
             phase=start % 60,
+            texts=texts,
         )
         return evaluate_monitor(
             _moved(self.monitor, start - case.start), data, start, start + case.length, setting
@@ -169,17 +169,17 @@ def _other_forms(form: Form, history: History) -> list[Failure]:
     failures = []
     shift = shift_of(form)
     if shift:
-        moved = form.evaluate(case.start + shift, case.series)
+        moved = form.evaluate(case.start + shift, case.series, texts=False)
         failures += _difference(case, history, moved, f"shifted by {shift} s", shift)
     if len(case.series) > 1:
-        turned = form.evaluate(case.start, case.series[::-1])
+        turned = form.evaluate(case.start, case.series[::-1], texts=False)
         failures += _difference(case, history, turned, "with its series in reverse order", 0)
     return failures
 
 
 def shift_of(form: Form) -> int:
     """Seconds that are whole buckets, cadences and periods; 0 where calendar months or zones rule it out."""
-    steps = [rollups(parse_monitor(monitor.query)) for monitor in (form.monitor, *form.members.values())]
+    steps = [rollups(parsed(monitor.query)) for monitor in (form.monitor, *form.members.values())]
     return 0 if None in steps else lcm(3600, *(step for step in steps if step))
 
 
