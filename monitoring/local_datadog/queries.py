@@ -12,8 +12,8 @@ from starlette.routing import Route
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Context, as_object
 from monitoring.local_datadog.replies import JSON_API, ApiError, reply
-from monitoring.local_datadog.scalars import scalar_columns
 from monitoring.query import Answer, QueryError, body, evaluate
+from monitoring.query.scalars import scalar_columns
 from monitoring.store_query import StoreSource
 
 RETENTION = 15 * 31 * 86_400

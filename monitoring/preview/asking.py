@@ -8,25 +8,12 @@ import numpy as np
 
 from monitoring.preview.charts.shapes import Line, Row, Style
 from monitoring.preview.variables import Variable, put_in
-from monitoring.query import Answer, QueryError, evaluate, parse, walk
+from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, walk
 from monitoring.query.nodes import Metric
+from monitoring.query.scalars import scalar_results
 from monitoring.query.sources import Source
 
 Request = Mapping[str, Any]
-
-REDUCERS: dict[str, Callable[[Any], float]] = {
-    "avg": np.mean,
-    "mean": np.mean,
-    "sum": np.sum,
-    "min": np.min,
-    "max": np.max,
-    "last": lambda values: values[-1],
-    "l2norm": lambda values: float(np.sqrt(np.sum(values**2))),
-    "area": np.sum,
-    "percentile": lambda values: float(np.percentile(values, 95)),
-}
-"""How a series becomes one value over the window."""
-
 
 BARS = ((3600, 60), (14400, 120), (86400, 1200), (172800, 1800), (604800, 7200), (2678400, 43200))
 """(timeframe, width of a bar), in seconds."""
@@ -74,21 +61,30 @@ class Data:
         ]
 
     def reduced(self, ask: "Ask", aggregator: str) -> list[Row]:
-        """Groups with one value each, sorted and limited as the formula says."""
-        reduce = REDUCERS.get(ask.aggregator or aggregator, np.mean)
+        """Groups with one value each, sorted and limited as the formula says.
+
+        Every query is reduced by its own aggregator, and the formula works on what comes out.
+        """
+        found = self._of_formula(ask, aggregator) if ask.queries else self._of_query(ask, aggregator)
         rows = [
-            Row(
-                ", ".join(map(short, answer.tag_set)) or ask.heading,
-                (float(reduce(answer.values)),),
-                ask.unit,
-            )
-            for answer in self.answers(ask)
-            if answer.values.size
+            Row(", ".join(map(short, tags)) or ask.heading, (value,), ask.unit)
+            for tags, value in found.items()
+            if np.isfinite(value)
         ]
-        if ask.limit:
-            rows.sort(key=lambda row: row.values[0] or 0.0, reverse=ask.descending)
-            return rows[: ask.limit]
-        return sorted(rows, key=lambda row: -(row.values[0] or 0.0))
+        rows.sort(key=lambda row: row.values[0] or 0.0, reverse=ask.descending or not ask.limit)
+        return rows[: ask.limit] if ask.limit else rows
+
+    def _of_query(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
+        by = ask.aggregator or aggregator
+        return {one.tag_set: reduce_line(one.values, by, one.interval) for one in self.answers(ask)}
+
+    def _of_formula(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
+        queries = [
+            {"name": name, "query": text, "aggregator": ask.aggregators.get(name) or aggregator}
+            for name, text in ask.queries.items()
+        ]
+        _, results = scalar_results(queries, [{"formula": ask.expression}], self.source, self.start, self.end)
+        return results[0][1]
 
     def answers(self, ask: "Ask", interval: int | None = None) -> list[Answer]:
         """The evaluator's answers.
@@ -109,11 +105,12 @@ class Data:
             return [Ask(text, text, {}, self._unit([text]), str(request.get("aggregator") or ""))]
         queries = self._queries(request)
         unit = self._unit(list(queries.values()))
-        reducer = next((str(one["aggregator"]) for one in request["queries"] if one.get("aggregator")), "")
+        given = [one for one in request["queries"] if isinstance(one, Mapping)]
+        reducers = {str(one.get("name")): str(one.get("aggregator") or "") for one in given}
         formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
         if not formulas:
-            return [Ask(text, text, {}, unit, reducer) for text in queries.values()]
-        return [_formula(one, queries, unit, reducer) for one in formulas]
+            return [Ask(text, text, {}, unit, reducers[name]) for name, text in queries.items()]
+        return [_formula(one, queries, unit, reducers) for one in formulas]
 
     def _queries(self, request: Request) -> dict[str, str]:
         queries = [one for one in request.get("queries") or [] if isinstance(one, Mapping)]
@@ -144,14 +141,15 @@ class Ask:
     queries: Mapping[str, str]
     unit: str = ""
     aggregator: str = ""
+    alias: str = ""
+    aggregators: Mapping[str, str] = field(default_factory=dict)
     limit: int = 0
     descending: bool = True
 
     def label(self, answer: Answer) -> str:
-        """What a line is called in a legend."""
+        """What a line is called in a legend: its alias and its group, else its query."""
         tags = ", ".join(map(short, answer.tag_set))
-        named = self.heading if self.heading != self.expression or not tags else ""
-        return " · ".join(part for part in (named, tags) if part) or answer.expression
+        return " · ".join(part for part in (self.alias, tags) if part) or self.heading
 
 
 def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
@@ -173,21 +171,22 @@ def short(tag: str) -> str:
     )
 
 
-def _formula(one: Mapping[str, Any], queries: Mapping[str, str], unit: str, reducer: str) -> Ask:
-    expression = str(one.get("formula"))
-    limit = one.get("limit")
-    limits = limit if isinstance(limit, Mapping) else {}
-    ratio = "/" in expression
-    heading = str(one.get("alias") or queries.get(expression, expression))
-    count = limits.get("count")
+def _formula(
+    one: Mapping[str, Any], queries: Mapping[str, str], unit: str, reducers: Mapping[str, str]
+) -> Ask:
+    expression, alias = str(one.get("formula")), str(one.get("alias") or "")
+    given = one.get("limit")
+    limit = given if isinstance(given, Mapping) else {}
+    count = limit.get("count")
     return Ask(
         expression,
-        heading,
+        alias or queries.get(expression, expression),
         queries,
-        _stated_unit(one) or ("" if ratio else unit),
-        reducer,
-        count if isinstance(count, int) else 0,
-        limits.get("order") != "asc",
+        _stated_unit(one) or ("" if "/" in expression else unit),
+        alias=alias,
+        aggregators=reducers,
+        limit=count if isinstance(count, int) else 0,
+        descending=limit.get("order") != "asc",
     )
 
 

@@ -46,6 +46,9 @@ RARE = (
     "refused",
     "broken",
 )
+PERCENTILE = re.compile(r"p\d")
+"""A space aggregator that only a distribution has."""
+
 SHARES = ("percent", "ratio", "utilization")
 
 
@@ -67,14 +70,22 @@ def sample(
 ) -> list[Series]:
     """A series for every metric that the dashboard (or one `more` query) asks for, and for every group."""
     keys: dict[str, set[str]] = {}
+    pooled: set[str] = set()
     tags: dict[str, set[str]] = {}
     for query in (*_queries(dashboard), *more):
         for metric in _metrics(query):
             keys.setdefault(metric.name, set()).update(metric.by)
-            tags.setdefault(metric.name, set()).update(_wanted(metric))
+            if PERCENTILE.match(metric.aggregator or ""):
+                pooled.add(metric.name)
+            wanted = set(_wanted(metric))
+            anything = {tag for tag in wanted if tag.endswith(":*")}
+            keys[metric.name] |= {tag.removesuffix(":*") for tag in anything}
+            tags.setdefault(metric.name, set()).update(
+                tag.replace("*", "sample") for tag in wanted - anything
+            )
     times = np.arange(start // step * step, end, step)
     return [
-        _series(name, group, known.get(name) or _guess(name), times, step)
+        _series(name, group, known.get(name) or _guess(name, name in pooled), times, step)
         for name, grouped in sorted(keys.items())
         for group in _combinations(sorted(grouped), _values(tags[name]))
     ]
@@ -107,7 +118,7 @@ def _wanted(metric: Metric) -> Iterator[str]:
     for part in scope.replace(" AND ", ",").split(","):
         text = part.strip().lower()
         if ":" in text and not text.startswith("!") and " " not in text:
-            yield text.replace("*", "sample")
+            yield text
 
 
 def _values(tags: Iterable[str]) -> dict[str, list[str]]:
@@ -127,16 +138,26 @@ def _combinations(keys: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> l
     return groups
 
 
-def _guess(name: str) -> Knowledge:
+def _guess(name: str, pooled: bool) -> Knowledge:
+    if pooled:
+        return Knowledge(
+            "distribution", "second" if name.endswith(("duration", "age", "time", "lag")) else ""
+        )
     counting = name.endswith(("count", "invocations", "errors", "total"))
-    counting = counting or any(word in name for word in RARE)
+    counting = counting or _is_rare(name)
     return Knowledge("count" if counting else "gauge")
+
+
+def _is_rare(name: str) -> bool:
+    return any(word in name for word in RARE)
 
 
 def _series(
     name: str, tags: tuple[str, ...], knowledge: Knowledge, times: NDArray[np.int64], step: int
 ) -> Series:
-    digest = hashlib.sha256("\n".join((name, *tags)).encode()).digest()
+    # Counts of one family go together: as many succeed as are started.
+    family = name.rpartition("_")[0] if knowledge.type == "count" and not _is_rare(name) else name
+    digest = hashlib.sha256("\n".join((family, *tags)).encode()).digest()
     chance = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     values = _shape(name, knowledge, times, chance)
     interval = step if knowledge.type in {"count", "rate"} else None
@@ -152,7 +173,7 @@ def _shape(
 ) -> NDArray[np.float64]:
     """A day's rhythm with some noise; failures are rare bursts; shares stay below a hundred."""
     day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
-    if any(word in name for word in RARE):
+    if _is_rare(name):
         return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)
     if any(word in SHARES for word in re.split(r"[._]", name)):
         return np.clip(35 * day + chance.normal(0, 4, times.size), 0, 100)

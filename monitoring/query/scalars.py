@@ -10,17 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.query import (
-    Answer,
-    Call,
-    Reference,
-    Source,
-    evaluate,
-    parse,
-    reduce_line,
-    walk,
-)
-from monitoring.query.nodes import Binary, Expression, Negative, Number, Query, Several
+from monitoring.query import Answer, Source, evaluate, parse, reduce_line, walk
+from monitoring.query.nodes import Binary, Call, Expression, Negative, Number, Query, Reference, Several
 
 Group = tuple[str, ...]
 Reduced = dict[Group, float]
@@ -38,19 +29,38 @@ def scalar_columns(
     Raises:
         QueryError: a query or formula cannot be read or evaluated.
     """
-    named = {query["name"]: query for query in queries}
-    answers = {name: evaluate(query["query"], source, start, end) for name, query in named.items()}
-    reduced = {name: _reduced(answers[name], query["aggregator"]) for name, query in named.items()}
-    if formulas:
-        results = [
-            (formula["formula"], _formula(formula["formula"], named, reduced, source, start, end))
-            for formula in formulas
-        ]
-    else:
-        results = list(reduced.items())
+    answers, results = scalar_results(queries, formulas, source, start, end)
     keys = _keys([one for found in answers.values() for one in found])
     groups = _ordered(results, formulas)
     return [*_group_columns(keys, groups), *_number_columns(results, groups)]
+
+
+def scalar_results(
+    queries: Sequence[Mapping[str, Any]],
+    formulas: Sequence[Mapping[str, Any]],
+    source: Source,
+    start: float,
+    end: float,
+) -> tuple[dict[str, list[Answer]], list[tuple[str, Reduced]]]:
+    """The answers of each query by its name, and (formula or name, value a group), in their order.
+
+    Args:
+        queries: `name`, `query` and `aggregator` of each.
+        formulas: `formula` of each; without one, the queries themselves.
+        source: the points.
+        start: from, in seconds.
+        end: to, in seconds.
+
+    Raises:
+        QueryError: a query or formula cannot be read or evaluated.
+    """
+    named = {query["name"]: query for query in queries}
+    answers = {name: evaluate(query["query"], source, start, end) for name, query in named.items()}
+    reduced = {name: _reduced(answers[name], query["aggregator"]) for name, query in named.items()}
+    if not formulas:
+        return answers, list(reduced.items())
+    texts = [str(formula["formula"]) for formula in formulas]
+    return answers, [(text, _formula(text, named, reduced, source, start, end)) for text in texts]
 
 
 def _reduced(answers: Sequence[Answer], aggregator: str) -> Reduced:
