@@ -30,7 +30,7 @@ from monitoring.query.scope import KEY, parse_scope
 AGGREGATORS = ("avg", "sum", "min", "max", "count", "stddev", "histogram")
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,2})?)\Z")
 
-_HEAD = re.compile(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z][\w.]*)\s*(?=\{)")
+_HEAD = re.compile(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z][\w.]*)\s*(?=\{)", re.ASCII)
 _DOTTED = re.compile(r"(?:([A-Za-z_][\w.]*):)?([A-Za-z_][\w]*(?:\.\w+)*)")
 _COUNT_OF = re.compile(r"count\s*\(\s*v\s*:")
 _BY = re.compile(r"by(?=\s*\{)")
@@ -179,7 +179,7 @@ def _refuse_metric(cursor: Cursor, found: re.Match[str]) -> NoReturn:
         )
     if written and written.group(2):
         message = "the name of a metric is letters, digits, dots and underscores, and starts with a letter"
-        stored = re.sub(r"[^\w.]", "_", name).lstrip("0123456789._")
+        stored = re.sub(r"[^A-Za-z0-9_.]", "_", name).lstrip("0123456789._")
         raise cursor.error(message, at, at + len(name), (), f"{aggregator}{stored or 'metric'}{{…}}")
     called = found.group(2).rpartition(".")
     if called[2] in MODIFIERS and cursor.text[end : end + 1] == "(":

@@ -8,6 +8,7 @@ from monitoring.query.nodes import And, Everything, In, Not, Or, Scope, Tag, Var
 
 TAG = re.compile(r"[A-Za-z_*$][\w.\-/:*$@+%#~?]*|\d[\w.\-/:*$@+%#~?]*")
 VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
+_NAMELESS = re.compile(r"\$(?![A-Za-z_])")
 VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
 AND, OR, NOT = (re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT"))
 KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
@@ -133,6 +134,8 @@ def _tag(cursor: Cursor) -> Tag | Variable | Everything:
         cursor.variables.append(variable)
         return variable
     key, colon, value = text.partition(":")
+    if "$" in text and (_NAMELESS.search(text) or "$" in key):
+        raise cursor.error(f"'{text}' is no tag", start, end, _TERM, "$name, or key:$name.value")
     tag = Tag(key, value, start=start, end=end) if colon else Tag(None, text, start=start, end=end)
     if "$" in text:
         cursor.variables.append(tag)

@@ -1,6 +1,5 @@
 """Which sources a scope means."""
 
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -51,5 +50,21 @@ def _has(text: str, substring: bool) -> Test:
         return lambda tags: wanted in tags
     if not substring and wanted.partition(":")[2].count("*") > 1:
         return lambda tags: False
-    pattern = re.compile("".join(".*" if each == "*" else re.escape(each) for each in wanted), re.DOTALL)
-    return lambda tags: any(pattern.fullmatch(tag) for tag in tags)
+    first, *middle, last = wanted.split("*")
+    return lambda tags: any(_like(tag, first, middle, last) for tag in tags)
+
+
+def _like(tag: str, first: str, middle: list[str], last: str) -> bool:
+    """Whether the parts occur in the tag in their order, the first at its start and the last at its end.
+
+    Taking the first occurrence of each is enough, so that no pattern takes long.
+    """
+    if not (tag.startswith(first) and tag.endswith(last) and len(tag) >= len(first) + len(last)):
+        return False
+    place, end = len(first), len(tag) - len(last)
+    for part in middle:
+        found = tag.find(part, place, end)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True

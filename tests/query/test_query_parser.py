@@ -174,6 +174,10 @@ REFUSED = [
     ("avg:my-metric{*}", "my-metric", "the name of a metric is letters", "avg:my_metric{…}"),
     ("my-metric{*}", "my", "'my' is the name of a query", "my{*}"),
     ("avg:1st{*}", "1st", "the name of a metric is letters", "avg:st{…}"),
+    ("avg:mé{*}", "mé", "the name of a metric is letters", "avg:m_{…}"),
+    ("avg:m{$,a:b}", "$", "'$' is no tag", "$name"),
+    ("avg:m{a:$%}", "a:$%", "'a:$%' is no tag", "$name"),
+    ("avg:m{a$b}", "a$b", "'a$b' is no tag", "$name"),
     ("avg:{*}", "", "the name of the metric is missing", "avg:metric{*}"),
     ("avg:m{*} / b", "b", "'b' is the name of a query", "b{*}"),
     (
