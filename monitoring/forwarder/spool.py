@@ -9,7 +9,7 @@ import base64
 import contextlib
 import json
 import os
-import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,7 +120,8 @@ class FolderSpool:
 
     def _write(self, path: Path, entry: Entry) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        name = f"{path}.{os.getpid()}.{threading.get_ident()}.tmp"
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(entry.text())
