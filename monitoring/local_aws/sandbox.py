@@ -90,6 +90,11 @@ class Sandbox:
                 pass_fds=(frames,),
                 start_new_session=True,  # Ctrl-C at the terminal is ours to handle, not the worker's
             )
+        except OSError:
+            os.close(output)
+            self._listener.close()
+            self._selector.close()
+            raise
         finally:
             os.close(write_end)
             os.close(frames)

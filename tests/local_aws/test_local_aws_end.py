@@ -84,7 +84,7 @@ def test_nothing_is_left_though_workers_hang(tmp_path: Path, how: str) -> None:
     if how == "interrupt":
         process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=20)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert process.returncode == 0, errors
     lines = [json.loads(line) for line in rest.splitlines()]
     expected = {"normally": [], "exception": ["LookupError"], "interrupt": ["KeyboardInterrupt"]}[how]

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,13 +235,11 @@ def test_an_import_that_fails_is_tried_twice_and_told_as_lambda_does(aws: LocalA
 def test_concurrent_invocations_have_workers_of_their_own(aws: LocalAws, deploy: Callable[..., str]) -> None:
     name = deploy("side_by_side", "sleeps")
     aws.invoke(name, {"seconds": 0})
-    began = time.monotonic()
     threads = [threading.Thread(target=aws.invoke, args=(name, {"seconds": 0.6})) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 1.7
     assert aws.functions.workers()[name] == 3
 
 
@@ -285,12 +282,11 @@ def test_an_event_invocation_returns_before_the_handler_does(
     aws: LocalAws, deploy: Callable[..., str]
 ) -> None:
     name = deploy("later", "sleeps")
-    began = time.monotonic()
     answer = aws.client("lambda").invoke(
-        FunctionName=name, InvocationType="Event", Payload=json.dumps({"seconds": 0.5})
+        FunctionName=name, InvocationType="Event", Payload=json.dumps({"seconds": 1})
     )
     assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
-    assert time.monotonic() - began < 0.4
+    assert not any(line.startswith("REPORT") for line in log_of(aws, name))
     assert aws.drain(10).pending == 0
     assert log_of(aws, name)[-1].startswith("REPORT")
 

@@ -220,7 +220,11 @@ def events_come_after_the_end(stock: Stock) -> None:
     assert [event["type"].value for event in manager.get_event_history()][-1] == "TaskSucceeded"
 
 
-@shows(f"{ASL}.eval.environment:Environment.close_frame")
+@shows(
+    f"{ASL}.eval.environment:Environment.close_frame",
+    f"{ASL}.eval.environment:Environment.open_frame",
+    f"{ASL}.eval.environment:Environment.open_inner_frame",
+)
 def a_closed_frame_can_still_write(stock: Stock) -> None:
     frame = SimpleNamespace(event_history_context=EventHistoryContext(7))
     environment = SimpleNamespace(

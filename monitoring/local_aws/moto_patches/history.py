@@ -23,9 +23,7 @@ def _manager_init(original: Any, host: Host) -> Any:
         self.clock = Clock(host.speed, host.work_speed)
         self.gate = threading.RLock()
         self.ended = False
-        self.parents = {}
-        self.iterations = set()
-        self.dead = set()
+        self.containers = {}  # event id of a Map's start -> its environment, None once it is dead
 
     return init
 
@@ -40,52 +38,77 @@ def _add_event(original: Any, _: Host) -> Any:
         update_source_event_id: bool = True,
     ) -> int:
         with self.gate:
-            kind, previous = event_type.value, context.source_event_id
-            if self.ended or getattr(context, "closed", False) or _of_dead_map(self, kind, previous):
+            kind = event_type.value
+            if kind == "MapIterationStarted" and self.containers.get(context.source_event_id, self) is None:
+                context.closed = True  # its Map died before it began
+            if self.ended or getattr(context, "closed", False):
                 return int(context.last_published_event_id)
             self.ended = kind in _ENDS
             number: int = original(
                 self, context, event_type, event_details, timestamp, update_source_event_id
             )
-            self.parents[number] = previous
-            if kind == "MapIterationStarted":
-                self.iterations.add(number)
+            if kind == "MapIterationFailed":
+                _kill_map(self, number)
             return number
 
     return add_event
 
 
-def _of_dead_map(manager: Any, kind: str, previous: int) -> bool:
-    """Whether an iteration ends whose Map is dead already: the first one that fails has killed it."""
-    if kind not in {"MapIterationFailed", "MapIterationSucceeded"}:
-        return False
-    while previous and previous not in manager.iterations:
-        previous = manager.parents.get(previous, 0)
-    started = manager.parents.get(previous, 0)
-    if started in manager.dead:
-        return True
-    if kind == "MapIterationFailed":
-        manager.dead.add(started)
-    return False
+def _kill_map(manager: Any, failed: int) -> None:
+    """The first iteration that fails takes the others along, at once."""
+    parents = {event["id"]: event["previousEventId"] for event in manager._history_event_list}
+    while failed and failed not in manager.containers:
+        failed = parents.get(failed, 0)
+    environment = manager.containers.get(failed)
+    if environment is not None:
+        manager.containers[failed] = None
+        _close_inner(environment)
+        _abort(environment, failed)
 
 
 def _close(frame: Any) -> None:
     """What runs on in a frame that was closed, or in one within it, writes no more events."""
     frame.event_history_context.closed = True
-    for inner in list(frame._frames):
+    _close_inner(frame)
+
+
+def _close_inner(environment: Any) -> None:
+    for inner in list(environment._frames):
         _close(inner)
 
 
 def _close_frame(original: Any, _: Host) -> Any:
     def close_frame(self: Any, frame: Any) -> None:
         with self.event_manager.gate:
+            killed = getattr(frame.event_history_context, "closed", False)
             _close(frame)
-        original(self, frame)
+        if killed:
+            self.delete_frame(frame)  # what comes next does not follow upon what was killed
+        else:
+            original(self, frame)
 
     return close_frame
 
 
-def _aborting(original: Any, _: Host) -> Any:
+def _open_frame(original: Any, _: Host) -> Any:
+    def open_frame(self: Any, event_history_context: Any = None) -> Any:
+        frame = original(self, event_history_context)
+        if getattr(self.event_history_context, "closed", False):
+            frame.event_history_context.closed = True
+        return frame
+
+    return open_frame
+
+
+def _map_body(original: Any, _: Host) -> Any:
+    def _eval_body(self: Any, env: Any) -> None:
+        env.event_manager.containers[env.event_history_context.source_event_id] = env
+        original(self, env)
+
+    return _eval_body
+
+
+def _parallel_body(original: Any, _: Host) -> Any:
     def _eval_body(self: Any, env: Any) -> None:
         from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
             FailureEventException,
@@ -96,22 +119,23 @@ def _aborting(original: Any, _: Host) -> Any:
             original(self, env)
         except FailureEventException:
             with env.event_manager.gate:
-                for frame in list(env._frames):
-                    _close(frame)
-                _abort(env.event_manager, root)
+                _close_inner(env)
+                _abort(env, root)
             raise
 
     return _eval_body
 
 
-def _abort(manager: Any, root: int) -> None:
+def _abort(env: Any, root: int) -> None:
     """Writes what is aborted within the Map or Parallel whose inner events descend from `root`."""
     from moto.stepfunctions.parser.api import HistoryEventType
     from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 
+    manager = env.event_manager
     within = Within(manager._history_event_list, root)
     if within.failing is None:
         return
+    env.event_history_context.source_event_id = within.failing
     for kind, details in within.aborted():
         manager.add_event(EventHistoryContext(within.failing), HistoryEventType(f"{kind}Aborted"), details)
 
@@ -204,17 +228,26 @@ PATCHES = (
         )
         for where in ("state_map.iteration.iteration_worker", "state_parallel.branches_decl")
     ),
+    Patch(
+        f"{_ASL}.component.state.exec.state_map.iteration.inline_iteration_component"
+        ":InlineIterationComponent._eval_body",
+        "when an iteration fails, moto lets the others go on and succeed, and tells nothing of the aborted",
+        _map_body,
+        ("self", "env"),
+    ),
+    Patch(
+        f"{_ASL}.component.state.exec.state_parallel.branches_decl:BranchesDecl._eval_body",
+        "when a branch fails, moto writes no event of what is aborted in the others",
+        _parallel_body,
+        ("self", "env"),
+    ),
     *(
         Patch(
-            f"{_ASL}.component.state.exec.{where}._eval_body",
-            "moto writes no StateAborted and IterationAborted events when a part of a Map or Parallel "
-            "fails, and lets the other iterations succeed",
-            _aborting,
-            ("self", "env"),
+            f"{_ASL}.eval.environment:Environment.{name}",
+            "what begins in a frame that was left must not write either",
+            _open_frame,
+            ("self", "event_history_context"),
         )
-        for where in (
-            "state_map.iteration.inline_iteration_component:InlineIterationComponent",
-            "state_parallel.branches_decl:BranchesDecl",
-        )
+        for name in ("open_frame", "open_inner_frame")
     ),
 )
