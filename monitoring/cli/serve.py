@@ -11,7 +11,7 @@ import click
 
 
 @click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", "--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -21,6 +21,7 @@ import click
 )
 @click.option(
     "--database",
+    "--db",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("datadog.duckdb"),
     show_default=True,

@@ -97,9 +97,14 @@ class Store(Answers):
             cls.open(file).close()  # what a killed process had acknowledged is in its journal only
         connection = database.connect(file, read_only=read_only)
         try:
-            store = cls(file, connection)
-            if not read_only:
-                store._start(sync=sync)
+            with database.explained(file):
+                store = cls(file, connection)
+                if not read_only:
+                    store._start(sync=sync)
+                stored = connection.execute(_STORED).fetchall()
+        except InputError:
+            connection.close()
+            raise
         except OSError as error:
             connection.close()
             raise InputError(
@@ -107,7 +112,6 @@ class Store(Answers):
                 where=str(file),
                 hint="Give a file in a folder that you may write.",
             ) from error
-        stored = connection.execute(_STORED).fetchall()
         store.documents = Documents(stored, store._change_document)
         return store
 
@@ -203,7 +207,8 @@ class Store(Answers):
             self.flush()
         cursor = self._connection.cursor()
         try:
-            yield cursor
+            with database.explained(self.path):
+                yield cursor
         finally:
             cursor.close()
 

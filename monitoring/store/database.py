@@ -1,12 +1,18 @@
 """Opening the DuckDB file: what can be wrong with it, said in one sentence."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
 from monitoring.errors import InputError
 from monitoring.store import schema
+
+_BROKEN = re.compile(
+    "not a valid DuckDB|Corrupt database file|Could not read enough bytes|[Ss]erializ|checksum", re.IGNORECASE
+)
 
 
 def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -63,6 +69,25 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, *, existed: bool, 
         )
 
 
+@contextlib.contextmanager
+def explained(path: Path | None) -> Iterator[None]:
+    """DuckDB's errors about a file that is broken inside, in one sentence."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if path is None or not _BROKEN.search(str(error)):
+            raise
+        raise _broken(path) from error
+
+
+def _broken(path: Path) -> InputError:
+    return InputError(
+        "the file is not a DuckDB database, or it is broken",
+        where=str(path),
+        hint="Move it away to start with an empty one, or give another file name.",
+    )
+
+
 def _explain(path: Path, error: Exception) -> InputError:
     text = str(error).splitlines()[0]
     if lock := re.search(r"Conflicting lock is held in (.*?)(?: by.*)?\(?PID (\d+)", text):
@@ -73,12 +98,8 @@ def _explain(path: Path, error: Exception) -> InputError:
         )
     if path.is_dir():
         return InputError("this is a folder, not a database", where=str(path), hint="Give a file name.")
-    if "not a valid DuckDB" in text:
-        return InputError(
-            "the file is not a DuckDB database, or it is broken",
-            where=str(path),
-            hint="Move it away to start with an empty one, or give another file name.",
-        )
+    if _BROKEN.search(str(error)):
+        return _broken(path)
     if not path.parent.is_dir():
         return InputError("the folder does not exist", where=str(path.parent), hint="Create it first.")
     if "ermission denied" in text:

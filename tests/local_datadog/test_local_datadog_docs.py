@@ -13,10 +13,13 @@ from monitoring.store import Store
 PAGE = (Path(__file__).parents[2] / "docs" / "local-datadog.md").read_text()
 
 
+QUIET = {"--port", "--database", "--db", "--address", "--project"}
+
+
 def test_every_option_of_the_page_is_one_of_the_command_and_every_option_that_changes_an_answer_is_told():
     options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
     assert set(re.findall(r"--[a-z][a-z-]+", PAGE)) - {"--config"} <= options
-    assert options - set(re.findall(r"--[a-z][a-z-]+", PAGE)) <= {"--port", "--database", "--project"}
+    assert options - set(re.findall(r"--[a-z][a-z-]+", PAGE)) <= QUIET
 
 
 def test_every_route_of_the_page_is_served_and_every_route_is_told():

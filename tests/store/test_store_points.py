@@ -160,3 +160,22 @@ def test_two_files_of_the_journal_take_turns_and_are_freed(tmp_path):
     assert [record.payload for record in journal.replay(path, written.seq - 1)] == [b"younger"]
     written.close(remove=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_file_that_is_broken_inside_is_one_clear_sentence_or_still_answers(tmp_path, seed):
+    path = tmp_path / "d.duckdb"
+    with Store.open(path) as store:
+        store.add_points(
+            [series(range(3000), np.random.default_rng(k).random(3000), f"m{k}") for k in range(9)]
+        )
+    data = bytearray(path.read_bytes())
+    at = int(np.random.default_rng(seed).integers(100, len(data)))
+    path.write_bytes(data[:at] if seed % 2 else data[:at] + bytes(200) + data[at + 200 :])
+    try:
+        with Store.open(path) as store:
+            assert len(store.metrics()) == 9
+            store.series("m1")
+    except InputError as error:
+        assert "it is broken" in error.message
+        assert error.where == str(path)
