@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from monitoring.capture import Emitted
 
@@ -70,3 +71,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Monitor tests (NAME.test.yaml) as items, the same that `stepscope test` runs."""
+    if not file_path.name.endswith(".test.yaml"):
+        return None
+    from monitoring.testing.pytest_items import MonitorFile
+
+    return MonitorFile.from_parent(parent, path=file_path)
