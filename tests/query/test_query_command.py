@@ -34,6 +34,12 @@ V2 = {
         }
     ]
 }
+ANSWER = {
+    "status": "ok",
+    "series": [
+        {"metric": "m", "tag_set": ["a:b"], "interval": 60, "pointlist": [[START * 1000.0, 5.0], [0, None]]}
+    ],
+}
 DISTRIBUTION = {"series": [{"metric": "d", "points": [[START, [1, 1, 2]]]}]}
 ROWS = (
     'metric,timestamp,value,type,tags,host\nm,{0},1.5,gauge,"env:prod,az:a",h1\nm,{1},3,gauge,env:prod,h1\n'
@@ -160,6 +166,7 @@ FILES = [
         [("slides", ("talk:a",), "count", "h", 60, [1, 4]), ("slides", ("talk:b",), "count", "", None, [3])],
     ),
     ("v2.json", json.dumps(V2), [("m", (), "gauge", "h", None, [2])]),
+    ("answer.json", json.dumps(ANSWER), [("m", ("a:b",), "gauge", "", 60, [5])]),
     ("d.json", json.dumps(DISTRIBUTION), [("d", (), "distribution", "", None, [1, 1, 2])]),
     ("list.json", json.dumps(V1["series"][1:]), [("slides", ("talk:b",), "count", "", None, [3])]),
     (
