@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LIMIT = 100_000  # bytes
 FOR_TOOLS = {"capture", "line_check", "metrics_catalog", "reading"}
 """On the hot floor, and of no use within a function."""
-RARE = {"asynchronous", "context", "timing", "verify", "xray"}
+RARE = {"asynchronous", "context", "point", "timing", "verify", "xray"}
 """Modules that most functions never load: they come without a compiled file."""
 
 

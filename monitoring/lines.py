@@ -1,7 +1,8 @@
 """The MONITORING line: one point written as one line of text, and the rules of names, tags and values.
 
-Reading lines back lives in `monitoring.reading`; its names are offered here too (`parse_line`, `read_line`),
-loaded when first asked for, so that a function that only prints never pays for the reader.
+Reading lines back lives in `monitoring.reading`, the point in `monitoring.point`; their names are offered
+here too (`parse_line`, `read_line`, `Point`), loaded when first asked for: a function that only prints never
+pays for them.
 
 Grammar of the canonical line:
 
@@ -10,13 +11,12 @@ Grammar of the canonical line:
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 TYPE_CHECKING = False  # as typing spells it, without importing typing: the Lambda runtime has not loaded it
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, NamedTuple
+    from typing import Any
 
+    from monitoring.point import Point
     from monitoring.reading import Reading, Refused, parse_line, read_line
 
 TYPES = ("count", "gauge", "histogram", "distribution", "check", "timing")
@@ -27,24 +27,6 @@ SECONDS_BELOW = 100_000_000_000  # from here on a reader takes a time for millis
 _TAG_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NAME_DELETES = dict.fromkeys(map(ord, f"{_TAG_LETTERS}{_TAG_LETTERS.upper()}0123456789_."))
 _TAG_DELETES = dict.fromkeys(map(ord, f"{_TAG_LETTERS}0123456789_-:./"))
-
-if TYPE_CHECKING:
-
-    class Point(NamedTuple):
-        """One value of one metric at one time: what a line carries.
-
-        `timestamp` is in seconds since the epoch, `type` one of `TYPES`, a tag `key:value` or a bare word.
-        """
-
-        metric: str
-        value: float
-        timestamp: float
-        type: str = "count"
-        tags: tuple[str, ...] = ()
-
-else:
-    Point = namedtuple("Point", "metric value timestamp type tags", defaults=("count", ()))
-    Point.__doc__ = "One value of one metric at one time (seconds since the epoch): what a line carries."
 
 __all__ = [
     "TYPES",
@@ -175,10 +157,19 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def __getattr__(name: str) -> Any:
-    if name not in {"Reading", "Refused", "parse_line", "read_line"}:
-        raise AttributeError(f"module 'monitoring.lines' has no attribute {name!r}")
-    from monitoring import reading
+_ELSEWHERE = {
+    "Point": "point",
+    "Reading": "reading",
+    "Refused": "reading",
+    "parse_line": "reading",
+    "read_line": "reading",
+}
 
-    value = globals()[name] = getattr(reading, name)
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'monitoring.lines' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"monitoring.{_ELSEWHERE[name]}"), name)
     return value

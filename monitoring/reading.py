@@ -13,7 +13,8 @@ import json
 import re
 from typing import NamedTuple
 
-from monitoring.lines import SECONDS_BELOW, TYPES, Point
+from monitoring.lines import SECONDS_BELOW, TYPES
+from monitoring.point import Point
 
 _CANONICAL = re.compile(
     r"MONITORING\|(\d{9,10})\|(-?\d{1,15}(\.\d+)?)\|(count|gauge|histogram|distribution)"

@@ -91,11 +91,11 @@ def new_id() -> str:
     """
     global _secret  # noqa: PLW0603
     if not _secret:
-        _secret = int.from_bytes(os.urandom(16), "big")
+        _secret = os.urandom(16)
     return f"1{hash((_secret, time.time_ns(), next(_counter))) & 0xFFF_FFFF_FFFF_FFFF:015x}"
 
 
-_secret = 0
+_secret = b""
 _counter = count()
 
 
