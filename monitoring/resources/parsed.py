@@ -13,8 +13,8 @@ from monitoring.query.nodes import And, Everything, Not, Scope, Tag, Variable
 from monitoring.resources.resource import REFERENCE
 
 _PLAIN = re.compile(
-    r"(?P<aggregator>avg|sum|min|max):(?P<name>[A-Za-z]\w*(?:\.\w+)*)\{(?P<scope>[^{}()\s]+)\}"
-    r"(?: by \{(?P<by>[a-z_][\w.]*(?:,[a-z_][\w.]*)*)\})?(?P<modifiers>(?:\.as_count\(\)|\.as_rate\(\))?)\Z"
+    r"(avg|sum|min|max):([A-Za-z]\w*(?:\.\w+)*)\{([^{}()\s]+)\}"
+    r"(?: by \{([a-z_][\w.]*(?:,[a-z_][\w.]*)*)\})?((?:\.as_count\(\)|\.as_rate\(\))?)\Z"
 )
 _TERM = re.compile(r"(!?)(?:\$([A-Za-z_]\w*)|([a-z_][\w.]*):([\w.\-/:*]+)|(\*))\Z")
 
@@ -42,15 +42,23 @@ def monitor(text: str) -> tuple[MonitorQuery | None, QueryError | None]:
 def _plain(text: str) -> Metric | None:
     """aggregator:name{tag,!tag,$variable} by {key,key}.as_count()"""
     found = _PLAIN.match(text)
-    scope = _scope(found["scope"], found.start("scope")) if found else None
-    if found is None or scope is None:
+    if found is None:
         return None
-    by = tuple(found["by"].split(",")) if found["by"] else ()
-    start, end = found.span("modifiers")
-    modifiers = (Modifier(text[start + 1 : end - 2], (), start=start, end=end),) if end > start else ()
-    return Metric(found["name"], found["aggregator"], scope, by, modifiers, start=0, end=len(text))
+    aggregator, name, braces, keys, modifier = found.groups()
+    scope = _scope(braces, len(aggregator) + len(name) + 2)
+    if scope is None:
+        return None
+    by = tuple(keys.split(",")) if keys else ()
+    modifiers = _modifiers(modifier[1:-2], len(text) - len(modifier)) if modifier else ()
+    return Metric(name, aggregator, scope, by, modifiers, None, start=0, end=len(text))
 
 
+@lru_cache(maxsize=4096)
+def _modifiers(name: str, start: int) -> tuple[Modifier, ...]:
+    return (Modifier(name, (), start=start, end=start + len(name) + 3),)
+
+
+@lru_cache(maxsize=65536)
 def _scope(text: str, at: int) -> Scope | None:
     terms: list[Scope] = []
     for part in text.split(","):
@@ -62,6 +70,7 @@ def _scope(text: str, at: int) -> Scope | None:
     return terms[0] if len(terms) == 1 else And(tuple(terms), start=terms[0].start, end=terms[-1].end)
 
 
+@lru_cache(maxsize=65536)
 def _term(part: str, start: int) -> Scope | None:
     found = _TERM.match(part)
     if found is None:

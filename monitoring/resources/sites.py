@@ -1,8 +1,11 @@
-"""Where queries and formulas stand in a dashboard or monitor, and the widgets that hold them."""
+"""Where queries and formulas stand in a dashboard or monitor, and the widgets that hold them.
+
+The values are named tuples: lint makes a hundred thousand of them, and a frozen dataclass takes six times as
+long to make.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.resources.document import Pointer
 
@@ -10,8 +13,7 @@ METRIC_MONITORS = frozenset({"metric alert", "query alert"})
 """The monitor types whose query is a metric query."""
 
 
-@dataclass(frozen=True, slots=True)
-class Widget:
+class Widget(NamedTuple):
     """A widget, wherever it is nested.
 
     Args:
@@ -33,8 +35,7 @@ class Widget:
         return found if isinstance(found, str) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request of a widget: queries by name, and formulas over them."""
 
     pointer: Pointer
@@ -42,8 +43,7 @@ class Request:
     widget: Widget
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A metric query or a formula in a file.
 
     Args:

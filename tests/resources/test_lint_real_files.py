@@ -72,3 +72,69 @@ def test_every_monitor_body_that_datadog_refused_for_its_threshold_or_type_has_a
         if not any(finding.severity == "error" for finding in found("monitor", body)):
             missed.append((row["response"], body))
     assert not missed
+
+
+def broken_monitors():
+    """(how, body, the rule that has to find it), of every accepted monitor that can be broken so."""
+    for row in rows("accepted_monitors.jsonl"):
+        body = row["request"]
+        yield "no type", {key: value for key, value in body.items() if key != "type"}, "schema"
+        yield "no such type", {**body, "type": "metric alrt"}, "schema"
+        if "(" in body["query"]:
+            text = body["query"].replace("(", "", 1).replace("{", "", 1)
+            yield "a bracket too few", {**body, "query": text}, "query-syntax"
+        options = body.get("options") or {}
+        critical = (options.get("thresholds") or {}).get("critical")
+        if critical is None or body["type"] in {"service check", "composite"}:
+            continue
+        side = -5 if "<" in body["query"].rpartition(" ")[0][-3:] else 5
+        for name, value, rule in (
+            ("critical", critical + 1, "threshold-mismatch"),
+            ("warning", critical + side, "warning-side"),
+            ("critical_recovery", critical + side, "recovery-overlap"),
+        ):
+            changed = {**options, "thresholds": {**options["thresholds"], name: value}}
+            yield f"another {name}", {**body, "options": changed}, rule
+
+
+def test_every_accepted_monitor_that_is_then_broken_is_found_by_its_rule():
+    cases = list(broken_monitors())
+    assert len(cases) > 1000
+    missed = [
+        (how, body["query"])
+        for how, body, rule in cases
+        if not any(each.rule == rule and each.severity == "error" for each in found("monitor", body))
+    ]
+    assert not missed
+
+
+def broken_widgets():
+    """The same of dashboards: each widget of each, one at a time."""
+    for row in rows("accepted_dashboards.jsonl"):
+        for index, widget in enumerate(row["request"]["widgets"]):
+            definition = widget["definition"]
+            yield row["request"], index, {**definition, "type": definition["type"] + "x"}, "schema"
+            asked = definition.get("requests")
+            if asked is not None:
+                yield row["request"], index, {**definition, "requests": "x"}, "schema"
+            first = asked[0] if isinstance(asked, list) and isinstance(asked[0], dict) else {}
+            if isinstance(first.get("q"), str):
+                changed = [{**first, "q": first["q"].replace("}", "", 1)}]
+                yield row["request"], index, {**definition, "requests": changed}, "query-syntax"
+            queries = first.get("queries") or [{}]
+            if first.get("formulas") and all("name" in query for query in queries):
+                changed = [{**first, "formulas": [{"formula": "no_such_query"}]}]
+                yield row["request"], index, {**definition, "requests": changed}, "unknown-query"
+
+
+def test_every_accepted_dashboard_that_is_then_broken_is_found_by_its_rule():
+    cases = list(broken_widgets())
+    assert len(cases) > 250
+    missed = []
+    for body, index, definition, rule in cases:
+        widgets = [*body["widgets"]]
+        widgets[index] = {**widgets[index], "definition": definition}
+        problems = found("dashboard", {**body, "widgets": widgets})
+        if not any(each.rule == rule and each.severity == "error" for each in problems):
+            missed.append((rule, definition))
+    assert not missed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from monitoring.query import Metric, MonitorQuery, Query, QueryError, walk
 from monitoring.resources import parsed
@@ -86,8 +86,7 @@ REMOVE = object()
 """As a fix: the key and its value go."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadQuery:
+class ReadQuery(NamedTuple):
     """A query or formula of a dashboard with its nodes, or with the error that it has instead."""
 
     site: Site

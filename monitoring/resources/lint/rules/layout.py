@@ -9,6 +9,7 @@ from monitoring.resources.sites import Widget
 RULE = Rule("layout", "warning", "Widgets overlap, or reach over the 12 columns.", ("dashboard",))
 
 _COLUMNS = 12
+_TALL = 1000
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -27,6 +28,8 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]:
+    if _tidy([layout for _, layout in members]):
+        return
     for index, (widget, layout) in enumerate(members):
         place = (*widget.pointer[:-1], "layout")
         right = layout["x"] + layout["width"]
@@ -37,6 +40,19 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
                 text = f"the widget overlaps widget {other.pointer[-2]} of the same group. Move one"
                 yield Problem(place, text)
                 break
+
+
+def _tidy(layouts: list[Mapping[str, int]]) -> bool:
+    """Whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
+    taken: set[tuple[int, int]] = set()
+    area = 0
+    for layout in layouts:
+        columns = range(layout["x"], layout["x"] + layout["width"])
+        if columns.stop > _COLUMNS or layout["height"] > _TALL:
+            return False
+        taken.update((x, y) for x in columns for y in range(layout["y"], layout["y"] + layout["height"]))
+        area += layout["width"] * layout["height"]
+    return len(taken) == area
 
 
 def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

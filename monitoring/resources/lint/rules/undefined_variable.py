@@ -1,5 +1,6 @@
 """undefined-variable: a query with a template variable that the dashboard does not define."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from monitoring.query.nodes import In, Tag, Variable
@@ -11,12 +12,14 @@ RULE = Rule(
     "undefined-variable", "error", "A query uses a template variable that is not defined.", ("dashboard",)
 )
 
+_NAME = re.compile(r"\$(\w+)")
+
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Each `$name` in a scope that has no definition. In a monitor it is no query at all: query-syntax."""
     known = prefixes(subject.body)
     for pointer, text, metric in subject.metrics:
-        if "$" not in text:
+        if known.keys() >= set(_NAME.findall(text)):
             continue
         for term, _ in terms(metric.scope):
             for name in _names(term):
