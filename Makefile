@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint check wheel layer bench clean
+.PHONY: help demo test lint check wheel layer bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -36,6 +36,17 @@ wheel: .venv/dev.ready  ## the distribution, in dist/
 
 layer:  ## the hot path alone, as a Lambda layer: dist/stepscope-layer.zip
 	$(PYTHON) deploy/layer.py
+
+# What the example's functions carry in an account (deploy/template.yaml): boto3 is in Lambda's runtime already.
+LAMBDA := --quiet --disable-pip-version-check --upgrade --python-version 3.12 --only-binary=:all: \
+	--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
+bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
+	rm -rf build
+	$(BIN)/python -m pip install $(LAMBDA) --target build/steps . aws-lambda-powertools
+	$(BIN)/python -m pip install $(LAMBDA) --target build/identify . aws-lambda-powertools numpy pillow
+	$(BIN)/python -m pip install $(LAMBDA) --target build/forwarder '.[forwarder]'
+	$(BIN)/python -m pip install $(LAMBDA) --target build/site . aws-lambda-powertools boto3
+	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
 
 clean:  ## remove what was made
 	rm -rf .venv dist build artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

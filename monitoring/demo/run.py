@@ -20,8 +20,10 @@ from monitoring.telemetry import LogEvent
 DATABASE, LOG_EVENTS = "datadog.duckdb", "log_events.jsonl"
 LOOK_SECONDS = 0.2
 """How often the progress is brought up to date."""
-EXECUTION_SECONDS = 90.0
+EXECUTION_SECONDS = 240.0
 """Real seconds after which an execution that still runs is a fault of the demo."""
+DRAIN_SECONDS = 120.0
+"""Real seconds that the last lines may take on a machine that is busy with something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def run_demo(options: Options, watch: Silent | None = None) -> Result:
         with set_up(folder / DATABASE, options.speed, options.port, watch.say) as stage:
             show = _perform(stage, watch)
             watch.say("waiting for the last lines to arrive in Datadog")
-            deliveries = stage.aws.drain()
+            deliveries = stage.aws.drain(DRAIN_SECONDS)
             result = _result(stage, show, began)
             if options.keep:
                 _write_events(folder / LOG_EVENTS, stage.aws.log_events())

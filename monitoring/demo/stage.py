@@ -19,7 +19,9 @@ from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
 
-STATE_MACHINE, FORWARDER, PROJECT = "slides", "slides-forwarder", "slides-site"
+STATE_MACHINE, PROJECT = "slides", "slides-site"
+FORWARDER, STATES_FORWARDER = "slides-forwarder", "slides-states-forwarder"
+_FORWARDERS = {"ForwarderFunction": FORWARDER, "StatesForwarderFunction": STATES_FORWARDER}
 _BUCKETS = {
     "PhotoBucket": "slides-photos",
     "ModelBucket": "slides-model",
@@ -39,7 +41,8 @@ class Stage:
 
     def unsubscribed(self, log_group: str) -> bool:
         """Whether nobody forwards a log group: the forwarder's own would never end."""
-        return log_group == f"/aws/lambda/{FORWARDER}" or log_group.startswith("/aws/codebuild/")
+        own = {f"/aws/lambda/{name}" for name in _FORWARDERS.values()}
+        return log_group in own or log_group.startswith("/aws/codebuild/")
 
 
 @contextlib.contextmanager
@@ -114,7 +117,7 @@ def _build_project(aws: LocalAws, template: Template, names: dict[str, str]) -> 
 
 
 def _function_name(spec: FunctionSpec) -> str:
-    return FORWARDER if spec.name == "ForwarderFunction" else f"slides-{spec.handler.split('.')[-2]}"
+    return _FORWARDERS.get(spec.name) or f"slides-{spec.handler.split('.')[-2]}"
 
 
 def _deploy(
@@ -130,9 +133,10 @@ def _deploy(
     wanted: dict[str, Ref] = machine["DefinitionSubstitutions"]
     arns = {key: aws.function_arn(called[ref.name]) for key, ref in wanted.items()}
     aws.deploy_state_machine(STATE_MACHINE, definition, substitutions=arns)
-    groups = [f"/aws/lambda/{name}" for name in called.values() if name != FORWARDER]
-    for group in (*groups, aws.state_machine_log_group(STATE_MACHINE)):
-        aws.subscribe(group, FORWARDER)
+    for name in called.values():
+        if name not in _FORWARDERS.values():
+            aws.subscribe(f"/aws/lambda/{name}", FORWARDER)
+    aws.subscribe(aws.state_machine_log_group(STATE_MACHINE), STATES_FORWARDER)
     aws.notify_status_changes(FORWARDER, STATE_MACHINE)
     by_placeholder = {key: called[ref.name] for key, ref in wanted.items()}
     return _functions_by_state(definition, by_placeholder)
@@ -141,17 +145,21 @@ def _deploy(
 def _deploy_function(aws: LocalAws, datadog: LocalDatadog, spec: FunctionSpec, names: dict[str, str]) -> None:
     given = {"ModelKey": "", "DatadogSite": "datadoghq.com", "DatadogApiKeySecretArn": "", **names}
     variables = resolve(spec.variables, given)
-    if spec.name == "ForwarderFunction":
+    if spec.name in _FORWARDERS:
         del variables["DD_API_KEY_SECRET_ARN"]
         variables |= {"DD_URL": datadog.url, "DD_API_KEY": "local", "MONITORING_LOG_PLATFORM": "true"}
+    name = _function_name(spec)
     aws.deploy_function(
-        _function_name(spec),
+        name,
         handler=spec.handler,
         timeout=spec.timeout,
         memory=spec.memory,
         environment=variables,
         check=False,
     )
+    if spec.concurrency:
+        lambda_ = aws.client("lambda")
+        lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=spec.concurrency)
 
 
 def _definition() -> dict[str, Any]:

@@ -23,13 +23,14 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """A function as the template has it: seconds, megabytes, and variables that are texts or `Ref`s."""
+    """A function as the template has it; seconds, megabytes, and variables that are texts or `Ref`s."""
 
     name: str
     handler: str
     timeout: int
     memory: int
     variables: Mapping[str, Any]
+    concurrency: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,12 @@ class Template:
         variables = [body.get("Environment", {}).get("Variables", {}) for body in (self.defaults, own)]
         both = {**self.defaults, **own}
         return FunctionSpec(
-            name, both["Handler"], both["Timeout"], both["MemorySize"], {**variables[0], **variables[1]}
+            name,
+            both["Handler"],
+            both["Timeout"],
+            both["MemorySize"],
+            {**variables[0], **variables[1]},
+            both.get("ReservedConcurrentExecutions"),
         )
 
 

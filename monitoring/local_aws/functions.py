@@ -17,7 +17,8 @@ class Functions:
     Args:
         put: where lines go.
         environment: variables that every worker gets (the endpoint above all).
-        max_workers: workers a function may have at once; a further invocation waits for one (AWS would start
+        max_workers: workers a function without reserved concurrency may have at once; a further invocation
+            waits for one (AWS would start
             more).
     """
 
@@ -77,7 +78,7 @@ class Functions:
         with self._changed:
             idle = self._idle.setdefault(settings.name, [])
             busy = self._busy.setdefault(settings.name, [])
-            while not idle and len(busy) >= self._max_workers and not self._closed:
+            while not idle and len(busy) >= (settings.concurrency or self._max_workers) and not self._closed:
                 self._changed.wait()
             while idle and not _usable(idle[-1], settings):
                 stale.append(idle.pop())

@@ -130,6 +130,7 @@ class MotoHost:
             environment=tuple(sorted(function.environment_vars.items())),
             log_format=log_format,
             region=self.region,
+            concurrency=function.reserved_concurrency,
         )
 
     def _unpacked(self, function: Any) -> Path:

@@ -36,6 +36,7 @@ class FunctionSettings:
     environment: tuple[tuple[str, str], ...] = ()
     log_format: str = "Text"
     region: str = "us-east-1"
+    concurrency: int | None = None  # reserved: at most so many at once
 
     @property
     def log_group(self) -> str:

@@ -97,6 +97,21 @@ def test_metrics_are_listed_with_their_points_and_sums(demo):
     assert found["stepscope.execution.started"] == (9, 9.0)
 
 
+def test_every_execution_and_state_has_its_duration(demo):
+    """The state machine's log goes to one environment of the forwarder, which hears both ends of each."""
+    found = {each["name"]: each["points"] for each in demo.data["metrics"]}
+    assert found["aws.states.enhanced.execution.execution_time"] == len(demo.data["executions"])
+    entered = sum(len(each["path"]) for each in demo.data["executions"])
+    assert (
+        found["aws.states.enhanced.state.duration"] == found["aws.states.enhanced.state.entered"] == entered
+    )
+    tree = [span for span in demo.data["spans"] if span["name"] == "aws.stepfunctions"]
+    known = {span["span_id"] for span in demo.data["spans"]}
+    assert [span["parent_id"] in known for span in demo.data["spans"] if span not in tree] == [True] * (
+        len(demo.data["spans"]) - 1
+    )
+
+
 def test_steps_agree_with_the_report_lines(demo):
     reports = Counter(
         event["log_group"].rpartition("/")[2]

@@ -12,7 +12,7 @@ import pytest
 
 from handlers.slides import errors
 from monitoring.demo.stage import _function_name, _functions_by_state
-from monitoring.demo.template import Ref, read_template
+from monitoring.demo.template import read_template
 
 MACHINE = json.loads((Path(errors.__file__).parent / "state_machine.asl.json").read_text())
 AWS_ERRORS = {
@@ -113,7 +113,7 @@ def test_the_template_deploys_a_function_for_every_task_and_a_handler_for_every_
     specs = {spec.name: spec for spec in template.functions()}
     by_state = _functions_by_state(MACHINE, {key: ref.name for key, ref in wanted.items()})
     assert set(by_state) == set(TASKS)
-    assert {*by_state.values(), "ForwarderFunction"} == set(specs)
+    assert {*by_state.values(), "ForwarderFunction", "StatesForwarderFunction"} == set(specs)
     for spec in specs.values():
         module, _, function = spec.handler.rpartition(".")
         assert callable(getattr(importlib.import_module(module), function))
@@ -137,7 +137,9 @@ def test_every_log_group_but_the_forwarders_own_goes_to_the_forwarder():
         body["Properties"] for body in resources.values() if body["Type"] == "AWS::Logs::SubscriptionFilter"
     ]
     assert {each["LogGroupName"].name for each in filters} == groups - {"ForwarderLogs"}
-    assert {each["DestinationArn"] for each in filters} == {Ref("ForwarderFunction")}
+    to = {each["LogGroupName"].name: each["DestinationArn"].name for each in filters}
+    assert to.pop("PipelineLogs") == "StatesForwarderFunction"
+    assert set(to.values()) == {"ForwarderFunction"}
 
 
 def test_functions_are_called_alike_here_and_in_the_state_machine():
