@@ -13,7 +13,7 @@ from handlers.slides.features import features
 from handlers.slides.geometry import straighten
 
 SURE = 0.14
-"""Confidence from which an answer is given: of 2,100 held-out photos of the deck no answer above it was wrong."""
+"""Confidence from which an answer is given: no answer to 2,100 held-out photos was wrong."""
 ALIKE = 0.72
 """Similarity below which a page is nothing of this deck, however clear the distance to the runner-up: five in
 six pages of another talk fall below it, one in twenty-five of the deck's own in ordinary photos."""
