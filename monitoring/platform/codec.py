@@ -1,7 +1,7 @@
 """JSON in and out of the forwarder: msgspec where speed decides, the standard library where it refuses."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -9,11 +9,14 @@ decode = msgspec.json.decode
 encode = msgspec.json.encode
 
 
+_LATEST = 10**15  # milliseconds: a time beyond it would cost a whole batch its answer of 202
+
+
 class Event(msgspec.Struct, gc=False):
     """One log event as a subscription delivers it; `timestamp` is in milliseconds."""
 
     id: str = ""
-    timestamp: int = 0
+    timestamp: Annotated[int, msgspec.Meta(ge=0, lt=_LATEST)] = 0
     message: str = ""
 
 
@@ -65,7 +68,7 @@ def _event(item: Any) -> Event | str:
     message, timestamp = item.get("message"), item.get("timestamp")
     if not isinstance(message, str):
         return "the event has no message"
-    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not abs(timestamp) < 1e16:
+    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not 0 <= timestamp < _LATEST:
         return "the event's timestamp is no number"
     return Event(str(item.get("id") or ""), int(timestamp), _utf8(message))
 

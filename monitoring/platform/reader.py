@@ -29,6 +29,7 @@ _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
 _TAILS = (
     10_000  # metric lines that differ only in time and value are read once; so many different ones are kept
 )
+_LATEST = 10**12  # seconds
 _MARKS = ("MONITORING|", '{"m":', '{"traces":', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
 
 
@@ -152,9 +153,10 @@ class Reader:
             metric, tags = known
             self.out.points.append(Point(metric, exact.v, exact.e, "distribution", tags))
             return True
+        before = len(self.out.points)
         self._add_or_refuse(Point(exact.m, exact.v, epoch_seconds(exact.e), "distribution", exact.t), message)
-        point = self.out.points[-1] if self.out.points else None
-        if point and len(self._json_tails) < _TAILS and point.value == exact.v:
+        if len(self.out.points) > before and len(self._json_tails) < _TAILS:
+            point = self.out.points[-1]
             self._json_tails[exact.m, exact.t] = (point.metric, point.tags)
         return True
 
@@ -183,6 +185,9 @@ class Reader:
             self._add(normal)
 
     def _add(self, point: Point) -> None:
+        if not 0 <= point.timestamp < _LATEST:  # it would cost the whole batch
+            self._refuse("the time is no time", str(point.timestamp))
+            return
         self.out.points.append(point._replace(tags=self.source.add_tags(point.tags)))
 
     # traces

@@ -49,17 +49,15 @@ def read_step_event(record: dict[str, Any]) -> StepEvent | str:
     if not isinstance(arn, str) or not isinstance(kind, str):
         return "execution_arn or type is no text"
     try:
-        return StepEvent(
-            arn,
-            int(record["id"]),
-            kind,
-            int(record["event_timestamp"]),
-            int(record.get("previous_event_id") or 0),
-            details if isinstance(details, dict) else {},
-            int(record.get("redrive_count") or 0),
-        )
+        number, stamp = int(record["id"]), int(record["event_timestamp"])
+        previous, redrive = int(record.get("previous_event_id") or 0), int(record.get("redrive_count") or 0)
     except (KeyError, TypeError, ValueError, OverflowError):
         return "id, event_timestamp, previous_event_id or redrive_count is no whole number"
+    if not 0 <= stamp < 10**15 or not 0 <= number < 10**9:
+        return "id or event_timestamp is out of range"
+    return StepEvent(
+        arn, number, kind, stamp, previous, details if isinstance(details, dict) else {}, redrive
+    )
 
 
 def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iterator[StepEvent]:

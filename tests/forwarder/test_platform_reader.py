@@ -160,6 +160,10 @@ def test_ordinary_logs_that_speak_of_memory_are_only_logs():
         ('{"level":"INFO","message":"MONITORING|1763000000|1|count|a.b|"}', 1, 0, 0),
         ('{"level":"INFO","note":"quotes MONITORING|1763000000|1|count|a.b|"}', 0, 1, 0),
         ("", 0, 1, 0),
+        ('{"m":"a.b","v":1e400,"e":1763000000,"t":[]}', 0, 0, 1),
+        ('{"m":"a.b","v":1,"e":1e30,"t":[]}', 0, 0, 1),
+        ('{"m":"a.b","v":1,"e":-5,"t":[]}', 0, 0, 1),
+        ("MONITORING|999999999999999999999999999999999|1|count|a.b|", 0, 0, 1),
     ],
 )  # fmt: skip
 def test_a_message_becomes_points_log_entries_or_a_reason(message, points, logs, refused):
@@ -173,6 +177,13 @@ def test_a_second_line_with_the_same_tail_has_its_own_time_and_value():
         (1763000000, 1, found.points[0].tags),
         (1763000001, -2.5, found.points[0].tags),
     ]
+
+
+def test_a_refused_metric_line_is_never_taken_for_the_one_before_it():
+    bad = '{"m":"…","v":1,"e":1763000000,"t":[]}'
+    found = read('{"m":"a.b","v":1,"e":1763000000,"t":[]}', bad, bad)
+    assert [p.metric for p in found.points] == ["a.b"]
+    assert len(found.refused) == 2
 
 
 def test_a_tag_of_the_line_wins_over_the_one_of_the_source():

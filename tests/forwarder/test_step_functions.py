@@ -204,7 +204,9 @@ def test_vended_log_lines_are_read_as_recorded():
             assert event.details == record["details"]
 
 
-@pytest.mark.parametrize("change", [{"id": "x"}, {"event_timestamp": None}, {"execution_arn": 1}])
+@pytest.mark.parametrize(
+    "change", [{"id": "x"}, {"event_timestamp": None}, {"execution_arn": 1}, {"event_timestamp": 10**30}]
+)
 def test_a_broken_log_event_is_a_reason(change):
     good = {"id": "1", "type": "X", "event_timestamp": "1", "execution_arn": ARN, "details": {}}
     assert isinstance(read_step_event(good | change), str)
