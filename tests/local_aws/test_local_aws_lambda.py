@@ -313,6 +313,25 @@ def test_a_handler_that_is_not_there_is_refused_when_deployed(
         aws.deploy_function("refused", handler=handler, code=CODE)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "no spaces"}, "function no spaces: 'no spaces' is no name of a function"),
+        ({"timeout": 901}, "a timeout of 901 seconds is not within Lambda's 1 to 900"),
+        ({"memory": 64}, "a memory of 64 MB is not within Lambda's 128 to 10240"),
+        ({"log_format": "XML"}, "log format 'XML' is neither Text nor JSON"),
+    ],
+)
+def test_settings_that_lambda_has_not_are_refused(aws: LocalAws, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        aws.deploy_function(**{"name": "refused", "handler": "steps.echo", "code": CODE, **settings})
+
+
+def test_a_function_that_is_not_there_cannot_be_invoked(aws: LocalAws) -> None:
+    with pytest.raises(InputError, match=r"invocation of nobody: ResourceNotFoundException"):
+        aws.invoke("nobody", {})
+
+
 def test_a_module_that_is_no_python_is_refused_with_the_place(aws: LocalAws, tmp_path: Path) -> None:
     (tmp_path / "typo.py").write_text("x = 1\ndef handler(event context):\n    pass\n")
     with pytest.raises(InputError, match=r"typo\.py:2:\d+: the module of handler typo\.handler is not valid"):
