@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from monitoring.local_datadog.context import Context
+from monitoring.local_datadog.context import Context, Family
 from monitoring.local_datadog.dashboard_lists import DashboardLists
 from monitoring.local_datadog.dashboards import Dashboards
 from monitoring.local_datadog.downtimes import Downtimes
@@ -27,15 +26,6 @@ from monitoring.local_datadog.rate_limits import Limit, RateLimited, RateLimits
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.local_datadog.slos import Slos
 from monitoring.store import Store
-
-
-class Family(Protocol):
-    """A family of routes over one context."""
-
-    def routes(self) -> list[Route]:
-        """What the application mounts."""
-        ...
-
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
     *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, Events, MetricsMeta, Hosts, Queries),

@@ -3,12 +3,14 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from monitoring.local_datadog.replies import ApiError
 from monitoring.store import Store
@@ -46,6 +48,26 @@ class Context:
         if found is None:
             raise ApiError(404, missing)
         return found
+
+
+class Family:
+    """A family of routes over one store."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._documents = context.store.documents
+
+    def routes(self) -> list[Route]:
+        """What the application mounts; fixed paths come before those with an id."""
+        raise NotImplementedError
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def mounted(prefix: str, table: Sequence[tuple[str, str, Handler]]) -> list[Route]:
+    """Routes of (method, path below the prefix, handler)."""
+    return [Route(prefix + path, handler, methods=[method]) for method, path, handler in table]
 
 
 def public_id() -> str:

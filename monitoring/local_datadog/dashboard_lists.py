@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object
+from monitoring.local_datadog.context import Body, Family, as_object, mounted
 from monitoring.local_datadog.replies import ApiError, reply
 
 KIND = "dashboard_list"
@@ -19,12 +19,8 @@ _TYPES = {
 _AUTHOR = {"handle": "stepscope@localhost", "name": "stepscope", "email": "stepscope@localhost"}
 
 
-class DashboardLists:
+class DashboardLists(Family):
     """The routes over one store; a list is a document whose `items` are what it holds."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -44,7 +40,7 @@ class DashboardLists:
         older = [
             (method, path.replace("v2", "v1"), handler) for method, path, handler in table if path == items
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in table + older]
+        return mounted("", table + older)
 
     async def _all(self, _request: Request) -> Response:
         return reply({"dashboard_lists": [_shown(body) for body in self._documents.all(KIND)]})

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, number, public_id
+from monitoring.local_datadog.context import Body, Family, as_object, mounted, number, public_id
 from monitoring.local_datadog.replies import JSON_API, ApiError, reply
 from monitoring.resources import dashboard_errors
 
@@ -18,12 +18,8 @@ DELETED = "dashboard_deleted"
 _LISTED = ("id", "title", "description", "layout_type", "url", "created_at", "modified_at", "author_handle")
 
 
-class Dashboards:
+class Dashboards(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -36,9 +32,7 @@ class Dashboards:
             ("PUT", "/{id}", self._update),
             ("DELETE", "/{id}", self._delete),
         ]
-        return [
-            Route(f"/api/v1/dashboard{path}", handler, methods=[method]) for method, path, handler in table
-        ]
+        return mounted("/api/v1/dashboard", table)
 
     async def _create(self, request: Request) -> Response:
         body = await read_json(request)

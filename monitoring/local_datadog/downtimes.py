@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, flag
+from monitoring.local_datadog.context import Body, Family, as_object, flag, mounted
 from monitoring.local_datadog.replies import ApiError, reply
 
 KIND = "downtime"
@@ -29,12 +29,8 @@ _WRITABLE = {
 }
 
 
-class Downtimes:
+class Downtimes(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -46,9 +42,7 @@ class Downtimes:
             ("PUT", "/{id}", self._update),
             ("DELETE", "/{id}", self._cancel),
         ]
-        routes = [
-            Route(f"/api/v1/downtime{path}", handler, methods=[method]) for method, path, handler in table
-        ]
+        routes = mounted("/api/v1/downtime", table)
         of_monitor = Route("/api/v1/monitor/{id}/downtimes", self._of_monitor, methods=["GET"])
         return [*routes, of_monitor]
 

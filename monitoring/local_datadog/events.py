@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, number, words
+from monitoring.local_datadog.context import Body, Family, as_object, number, words
 from monitoring.local_datadog.replies import TEXT_JSON, ApiError, reply
 
 KIND = "event"
@@ -18,12 +18,8 @@ _MOST = 1000
 _ALERT_TYPES = {"error", "warning", "info", "success", "user_update", "recommendation", "snapshot"}
 
 
-class Events:
+class Events(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""

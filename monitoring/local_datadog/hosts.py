@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, number
+from monitoring.local_datadog.context import Body, Family, as_object, mounted, number
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.store.rows import tags_of
 
@@ -18,12 +18,8 @@ _SEEN = """
 _RECENT = 2 * 3600
 
 
-class Hosts:
+class Hosts(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -39,7 +35,7 @@ class Hosts:
             ("PUT", tags + "/{name}", self._replace_tags),
             ("DELETE", tags + "/{name}", self._delete_tags),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in table]
+        return mounted("", table)
 
     async def _list(self, request: Request) -> Response:
         given = request.query_params

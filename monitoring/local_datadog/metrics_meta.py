@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, number
+from monitoring.local_datadog.context import Body, Family, as_object, mounted, number
 from monitoring.local_datadog.replies import ApiError, reply
 
 KIND = "metric_metadata"
@@ -26,12 +26,8 @@ _HOSTS = """
     ORDER BY host LIMIT 1000"""
 
 
-class MetricsMeta:
+class MetricsMeta(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -43,7 +39,7 @@ class MetricsMeta:
             ("GET", "/api/v1/metrics/{name}", self._get),
             ("PUT", "/api/v1/metrics/{name}", self._update),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in table]
+        return mounted("", table)
 
     async def _active(self, request: Request) -> Response:
         given = request.query_params

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from monitoring.local_datadog import monitor_search
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, flag, number, words
+from monitoring.local_datadog.context import Body, Context, Family, as_object, flag, mounted, number, words
 from monitoring.local_datadog.downtimes import is_about, is_active
 from monitoring.local_datadog.replies import ApiError, not_found, reply
 from monitoring.resources import monitor_errors, normalise
@@ -21,12 +21,11 @@ _GROUP_STATES = frozenset({"all", "alert", "warn", "no data"})
 _PAGE = 100
 
 
-class Monitors:
+class Monitors(Family):
     """The routes over one store."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
+        super().__init__(context)
         self._search = monitor_search.MonitorSearch(self.all)
 
     def routes(self) -> list[Route]:
@@ -47,9 +46,7 @@ class Monitors:
             ("POST", "/{id}/mute", self._mute),
             ("POST", "/{id}/unmute", self._unmute),
         ]
-        routes = [
-            Route(f"/api/v1/monitor{path}", handler, methods=[method]) for method, path, handler in table
-        ]
+        routes = mounted("/api/v1/monitor", table)
         return [
             *routes,
             Route("/api/v2/monitor/{id}/downtime_matches", self._downtime_matches, methods=["GET"]),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object
+from monitoring.local_datadog.context import Body, Context, Family, as_object
 from monitoring.local_datadog.replies import JSON_API, ApiError, reply
 from monitoring.query import Answer, QueryError, body, evaluate
 from monitoring.query.scalars import scalar_columns
@@ -20,12 +20,12 @@ RETENTION = 15 * 31 * 86_400
 """Seconds. Only the scalar route is recorded to refuse a window that ends before it."""
 
 
-class Queries:
+class Queries(Family):
     """The routes over one store."""
 
     def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._source = StoreSource(context.store)
-        self._clock = context.clock
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -63,7 +63,7 @@ class Queries:
 
     async def _scalar(self, request: Request) -> Response:
         asked = _attributes(await read_json(request), "scalar_request")
-        if asked["end"] < self._clock() - RETENTION:
+        if asked["end"] < self._context.clock() - RETENTION:
             raise ApiError(400, "Queries ending outside the retention date are invalid")
         if any(not query.get("aggregator") for query in asked["queries"]):
             raise ApiError(

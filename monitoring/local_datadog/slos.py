@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Context, as_object, flag, number, words
+from monitoring.local_datadog.context import Body, Family, as_object, flag, mounted, number, words
 from monitoring.local_datadog.replies import ApiError, reply
 
 KIND = "slo"
@@ -29,12 +29,8 @@ _WRITABLE = (
 _WRITABLE_TOO = ("timeframe", "target_threshold", "warning_threshold")
 
 
-class Slos:
+class Slos(Family):
     """The routes over one store."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -47,7 +43,7 @@ class Slos:
             ("PUT", "/{id}", self._update),
             ("DELETE", "/{id}", self._delete),
         ]
-        return [Route(f"/api/v1/slo{path}", handler, methods=[method]) for method, path, handler in table]
+        return mounted("/api/v1/slo", table)
 
     async def _create(self, request: Request) -> Response:
         body = as_object(await read_json(request))
