@@ -146,20 +146,29 @@ def _new(seen: Flags, times: Index, delay: int) -> Codes:
 def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -> Thresholds:
     """The thresholds of a monitor whose query compares with `operator` and `threshold`.
 
+    Where the options have none at all, critical is the number of the query, as the API fills it in.
+
     Raises:
         InputError: the options contradict the query, or each other, in Datadog's words where it has some.
     """
     given = monitor.thresholds
+    if given == Thresholds() and threshold is not None:
+        return Thresholds(critical=threshold)
     if given.critical is None:
-        value = "the number" if threshold is None else f"{threshold:g}"
-        hint = f'add "options": {{"thresholds": {{"critical": {value}}}}}'
-        message = f"the query compares with {value}, but options.thresholds has no critical"
-        raise InputError(message, where=monitor.key, hint=hint)
+        raise missing_critical(monitor, threshold)
     if threshold is not None and threshold != given.critical:
         message = f"Alert threshold ({given.critical}) does not match that used in the query ({threshold})."
         raise InputError(message, where=monitor.key, hint="make both the same number")
     _check_sides(monitor, operator, given)
     return given
+
+
+def missing_critical(monitor: Monitor, threshold: float | None) -> InputError:
+    """The error of a monitor whose threshold stands in the query only."""
+    value = "a number" if threshold is None else f"{threshold:g}"
+    hint = f'add "options": {{"thresholds": {{"critical": {value}}}}}'
+    message = f"the query compares with {value}, but options.thresholds has no critical"
+    return InputError(message, where=monitor.key, hint=hint)
 
 
 def _check_sides(monitor: Monitor, operator: str, given: Thresholds) -> None:

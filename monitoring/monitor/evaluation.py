@@ -25,11 +25,14 @@ from monitoring.monitor.windows import Times, Window, evaluation_times, window_o
 from monitoring.query import (
     CheckMonitor,
     CompositeMonitor,
+    FormulaMonitor,
     MetricMonitor,
     MonitorQuery,
     SearchMonitor,
+    Several,
     grouped_by,
 )
+from monitoring.query.names import resolve
 
 if TYPE_CHECKING:
     from monitoring.query.sources import Source
@@ -99,6 +102,23 @@ def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     as_zero = _as_zero(monitor, counts(node))
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
     return _history(monitor, found, lookup, keys, limits, setting)
+
+
+def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    """`formula("a / b").rollup("sum").last("5m")` over metric queries of options.variables."""
+    named = {
+        str(each.get("name")): each["query"]
+        for each in monitor.options.variables
+        if each.get("data_source") == "metrics" and isinstance(each.get("query"), str)
+    }
+    other = len(named) < len(monitor.options.variables) or node.anomaly is not None
+    query = None if other else resolve(node.formula, monitor.query, named, {})
+    if query is None or isinstance(query, Several):
+        hint = "formulas over metric queries can be"
+        raise InputError("this formula cannot be evaluated offline", where=monitor.key, hint=hint)
+    aggregation = node.rollup[0] if node.rollup else "avg"
+    plain = MetricMonitor("metric", aggregation, node.window, query, node.operator, node.threshold)
+    return _metric(monitor, plain, data, start, end, setting)
 
 
 def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Setting) -> Lookup:
@@ -334,6 +354,7 @@ def _member_state(history: History, group: str, time: int) -> State:
 _Evaluate = Callable[[Monitor, Any, Data, int, int, Setting], History]
 _KINDS: dict[type[MonitorQuery], _Evaluate] = {
     MetricMonitor: _metric,
+    FormulaMonitor: _formula,
     SearchMonitor: _search,
     CheckMonitor: _check,
     CompositeMonitor: _composite,

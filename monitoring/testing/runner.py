@@ -4,12 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import lcm
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.codes import missing_critical
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
@@ -45,9 +47,11 @@ class Result:
         return "error" if self.problems else "failed" if self.failures else "passed"
 
 
-def run_case(case: Case, folder: Folder) -> Result:
+def run_case(case: Case, folder: Folder | Path) -> Result:
     """Run one case against the monitors of a folder; never raises for what the user can mend."""
     began = time.perf_counter()
+    if isinstance(folder, Path):
+        folder = Folder(folder)
     try:
         history, failures, problems = _run(case, folder)
     except InputError as error:
@@ -67,6 +71,7 @@ def _problem(case: Case, error: InputError) -> Problem:
 def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...], tuple[Problem, ...]]:
     loaded = _monitor(case.monitor, folder)
     members = _members(case, folder, loaded)
+    _check_thresholds([loaded.monitor, *members.values()])
     problems = check_inputs(case, [loaded.monitor, *members.values()])
     if problems:
         return None, (), problems
@@ -84,6 +89,14 @@ def _monitor(given: Any, folder: Folder) -> Loaded:
         if isinstance(given, str)
         else load_body(given, str(given.get("name") or "monitor"))
     )
+
+
+def _check_thresholds(monitors: Sequence[Monitor]) -> None:
+    """A monitor that is tested says its threshold in the options too: what is deployed needs it there."""
+    for monitor in monitors:
+        threshold = getattr(parsed(monitor.query), "threshold", None)
+        if threshold is not None and monitor.thresholds.critical is None:
+            raise missing_critical(monitor, threshold)
 
 
 def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:

@@ -162,7 +162,7 @@ def test_states_follow_thresholds_with_recovery():
             {"critical": 90},
             "Alert threshold (90.0) does not match that used in the query (200.0).",
         ),
-        ("avg(last_5m):avg:a{*} > 20", {}, "options.thresholds has no critical"),
+        ("avg(last_5m):avg:a{*} > 20", {"warning": 10}, "options.thresholds has no critical"),
         (
             "avg(last_5m):avg:a{*} > 20",
             {"critical": 20, "warning": 50},

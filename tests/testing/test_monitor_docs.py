@@ -1,0 +1,52 @@
+"""The pages on monitor tests: their examples run, and their tables say what the code knows."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from monitoring.monitor import Switches
+from monitoring.monitor.template import CONDITIONALS
+from monitoring.query import Switches as QuerySwitches
+from monitoring.testing import explain, loads, run_case
+from monitoring.testing.expectations import _KEYS
+from monitoring.testing.loader import CASE_KEYS
+from monitoring.testing.notation import parse_values
+
+DOCS = Path(__file__).parents[2] / "docs"
+TESTS = (DOCS / "monitor-tests.md").read_text()
+SEMANTICS = (DOCS / "monitor-semantics.md").read_text()
+BODY = {
+    "type": "query alert",
+    "name": "executions of {{statemachinearn.name}} fail",
+    "query": "sum(last_5m):sum:aws.states.executions_failed{env:prod}KEYS.as_count() > 0",
+    "message": "{{#is_alert}}{{statemachinearn.name}} @pagerduty-slides{{/is_alert}}",
+    "options": {"thresholds": {"critical": 0}, "on_missing_data": "default"},
+}
+
+
+@pytest.mark.parametrize(("at", "keys"), [(0, " by {statemachinearn}"), (1, "")])
+def test_the_examples_of_the_page_pass(tmp_path, at, keys):
+    body = {**BODY, "query": BODY["query"].replace("KEYS", keys)}
+    (tmp_path / "failed-executions.json").write_text(json.dumps(body))
+    example = re.findall(r"```yaml\n(.*?)```", TESTS, re.DOTALL)[at]
+    for case in loads(example, key="failed-executions"):
+        assert explain(run_case(case, tmp_path)) == ""
+
+
+def test_every_key_of_a_case_and_every_expectation_is_on_the_page():
+    assert [key for key in CASE_KEYS if f"`{key}`" not in TESTS and f"{key}:" not in TESTS] == []
+    assert [key for key in _KEYS if key not in TESTS] == []
+
+
+def test_the_notation_on_the_page_can_be_read():
+    for text in re.findall(r"values: ([^\n}\]]+)", TESTS):
+        assert parse_values(text.split("  #")[0])
+
+
+def test_every_switch_of_monitors_and_every_conditional_is_on_the_page():
+    own = {field.name for field in fields(Switches)} - {field.name for field in fields(QuerySwitches)}
+    assert [name for name in own if f"`{name}`" not in SEMANTICS] == []
+    assert [name for name in CONDITIONALS if name not in SEMANTICS] == []
