@@ -17,7 +17,7 @@ from monitoring.labels import labels_of, meta_json
 from monitoring.lines import tag_list
 from monitoring.payload import delivered_size, size_of
 from monitoring.process import process
-from monitoring.spans import NO_ID, Span, new_id
+from monitoring.spans import NO_ID, Span, new_ids
 from monitoring.triggers import UNKNOWN, describe
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class Call(Span):
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
         chosen = self.settings = settings()
         trigger = self.trigger = describe(event)
-        self.trace_id, self.span_id = new_id(), new_id()
+        self.trace_id, self.span_id = new_ids(self.start)
         if trigger is not UNKNOWN or (type(event) is dict and not _CARRIERS.isdisjoint(event)):
             self._join(event)
         elif getattr(context, "client_context", None) is not None:
@@ -206,11 +206,11 @@ class Call(Span):
         if not self.settings.trace:
             return
         labels, high = self.labels, self.upper_half()
-        meta = f'"_dd.p.tid":"{high}",{labels.meta}' if high else labels.meta
+        meta = f'"_dd.p.tid":"{high}",{labels.meta},"request_id":{quote(str(self.request_id or ""))}'
+        if not high:
+            meta = meta.partition(",")[2]
         if self.cold:
             meta = meta.replace('"cold_start":"false"', '"cold_start":"true"', 1)
-        if self.request_id:
-            meta = f'{meta},"request_id":{quote(str(self.request_id))}'
         if self.identity is not None:
             meta = f"{meta},{meta_json(_step_meta(self.identity))}"
         if self.spans is not None or self.meta or self.metrics or self.links or self.failed:
