@@ -11,6 +11,10 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "grey": ("#4b5563", "#6b7280", "#8b95a1", "#aab2bd", "#374151", "#7a828e", "#c3c9d1", "#5a6472"),
 }
 PALETTES |= {
+    "green": ("#2f8f5b", "#58b07f", "#1f6b43", "#86cba5", "#8a9a2f", "#3f8f8c", "#a9c77a", "#4b7a3a"),
+    "red": ("#c0392f", "#dd6b5f", "#8f2a23", "#e89a92", "#c94f7c", "#a8562f", "#d98880", "#7a2f4b"),
+    "blue": ("#3578d4", "#5aa9e6", "#2456a6", "#9cc4f0", "#3d84c6", "#6a6fc1", "#7fb3d5", "#1f3f7a"),
+    "yellow": ("#c9971c", "#e0c04a", "#9a7414", "#eed98a", "#b8862f", "#d9b85b", "#8a6a2f", "#f0e3ac"),
     "gray": PALETTES["grey"],
     "semantic": PALETTES["dog_classic"],
     "datadog16": PALETTES["dog_classic"],

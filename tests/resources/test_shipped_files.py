@@ -137,3 +137,15 @@ def test_the_pages_list_every_dashboard_and_monitor_with_its_threshold_and_prior
         at = f"`{limit.group()}`" if limit else "both parts"
         expected.add((path.stem, at, str(monitor["priority"]), pages))
     assert set(listed) == expected
+
+
+@pytest.mark.parametrize("path", MONITORS, ids=lambda path: path.stem)
+def test_a_monitor_does_what_its_test_says(path):
+    from monitoring.testing import explain, load, run_case
+    from monitoring.testing.project import Folder
+
+    cases = load(path.with_name(f"{path.stem}.test.yaml"))
+    assert len(cases) >= 3
+    for case in cases:
+        result = run_case(case, Folder(path.parent))
+        assert result.passed, explain(result)
