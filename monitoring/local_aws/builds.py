@@ -124,7 +124,7 @@ class _Build:
     def stop(self) -> None:
         """Ends its commands."""
         self._stopped.set()
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:  # its number may be another's by now
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -62,6 +62,7 @@ class Sandbox:
         self._connections: list[Connection] = []
         self.peak_mb = 0
         self.alive = True
+        self._killed = False
         self._selector = selectors.DefaultSelector()
         self._listener = listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -128,7 +129,9 @@ class Sandbox:
 
     def kill(self) -> None:
         """Ends the worker and all that it started, and reads what it had written."""
-        self.signal_kill()
+        if not self._killed:  # afterwards its number may be another's
+            self.signal_kill()
+            self._killed = True
         self._process.wait()
         self._ended()
 
