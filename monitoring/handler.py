@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from types import CoroutineType
 
 from monitoring import current
@@ -136,7 +137,7 @@ def _wrap(handler: Any, options: Options) -> Any:
 
 def _is_async(handler: Any) -> bool:
     """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
-    while hasattr(handler, "func"):
+    while isinstance(handler, partial):
         handler = handler.func
     called = handler if hasattr(handler, "__code__") else type(handler).__call__
     code = getattr(called, "__code__", None)

@@ -80,6 +80,16 @@ def test_each_kind_of_handler_gives_its_result_and_counts_once(wrapped):
     assert len(emitted.trace()) == 1
 
 
+def test_a_mock_is_a_handler_too():
+    from unittest.mock import MagicMock
+
+    mock = MagicMock(return_value=42)
+    with capture() as emitted:
+        assert monitored(mock)({}, MagicMock()) == 42
+    mock.assert_called_once()
+    emitted.assert_count("stepscope.invocations", 1)
+
+
 def test_keyword_arguments_are_passed_on():
     with capture() as emitted:
         assert monitored(handler)(event=1, context=CONTEXT) == {"ok": 1}
