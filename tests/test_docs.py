@@ -1,0 +1,56 @@
+"""The documentation says what there is: commands, settings, links and workflows."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from monitoring.cli import COMMANDS, root
+
+pytestmark = pytest.mark.checkout
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+SETTING = re.compile(r"""["'](MONITORING_[A-Z_]+|DD_[A-Z_]+)["']""")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented_and_helps(name):
+    assert f"stepscope {name}" in TEXT
+    shown = CliRunner().invoke(root, [name, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
+
+
+def test_no_command_is_documented_that_does_not_exist():
+    named = set(re.findall(r"^(?:\$ )?stepscope ([a-z-]+)", TEXT, re.MULTILINE))
+    assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_every_setting_that_the_code_reads_is_documented():
+    read = {
+        name for path in (ROOT / "monitoring").rglob("*.py") for name in SETTING.findall(path.read_text())
+    }
+    missing = {name for name in read if name not in TEXT and not name.endswith("_")}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(page):
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+    broken = [link for link in links if not (page.parent / link).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy" / "ci").glob("*.yml")), ids=lambda path: path.name)
+def test_the_workflows_call_commands_with_options_that_exist(path):
+    text = path.read_text()
+    yaml.safe_load(text)
+    calls = re.findall(r"stepscope ([a-z]+)((?: --?[a-z-]+(?: [^\s>-]\S*)?)*)", text)
+    assert {name for name, _ in calls} >= {"lint", "test", "preview", "plan", "apply"}
+    for name, rest in calls:
+        shown = CliRunner().invoke(root, [name, "--help"]).output
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in shown, (name, option)
