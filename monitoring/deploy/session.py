@@ -53,7 +53,7 @@ def connect(environ: Mapping[str, str]) -> Client:
     if missing and not _on_loopback(url):
         raise InputError(
             f"{' and '.join(missing)} must be set in the environment",
-            hint="Or name an embedded Datadog: DD_URL=http://127.0.0.1:8125 (see stepscope serve).",
+            hint="Or name an embedded Datadog: DD_URL=http://127.0.0.1:8126 (see stepscope serve).",
         )
     site = environ.get("DD_SITE") or "datadoghq.com"
     api_key, app_key = environ.get("DD_API_KEY") or "local", environ.get("DD_APP_KEY") or "local"

@@ -62,8 +62,7 @@ def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], sto
         settings=options.settings,
         pages=lambda store: page_routes(store, options.project),
     )
-    with server:
-        _tune()
+    with server, _tuned():
         say(f"Datadog, embedded: {server.url} (database {options.database})")
         watch = Watch(server.store, sinks, say)
         for _ in _minutes(stop):
@@ -126,8 +125,15 @@ def _allow_many_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _tune() -> None:
+@contextlib.contextmanager
+def _tuned() -> Iterator[None]:
     """This process is a server: what is loaded stays, and a query waits less for the interpreter."""
     gc.collect()
     gc.freeze()
+    before = sys.getswitchinterval()
     sys.setswitchinterval(0.001)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+        gc.unfreeze()  # DuckDB's module says so at the end where its objects are still there

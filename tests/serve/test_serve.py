@@ -236,7 +236,8 @@ def test_the_command_serves_until_it_is_told_to_stop_and_leaves_one_whole_file(t
             time.sleep(0.1)
     assert answer.status_code == 202
     process.send_signal(number)
-    assert process.wait(20) == 0, process.stderr.read()
+    status, said = process.wait(20), process.stderr.read()
+    assert (status, said) == (0, "")
     process.stdout.close()
     process.stderr.close()
     assert [file.name for file in tmp_path.iterdir()] == ["d.duckdb"]
