@@ -6,7 +6,6 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from monitoring.errors import InputError
 
@@ -124,6 +123,8 @@ def local_time(argument: str, variables: Variables) -> str:
     found = re.findall(r"'([^']*)'|\"([^\"]*)\"", argument)
     if len(found) != 2:
         raise InputError("local_time needs a variable and a time zone", where="message", hint=_LOCAL_TIME)
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # reads files, and few texts need it
+
     name, zone = (single or double for single, double in found)
     epoch = variables.get(f"{name}_epoch")
     if not isinstance(epoch, int | float):

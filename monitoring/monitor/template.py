@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from urllib.parse import quote
 
 from monitoring.errors import InputError
 from monitoring.monitor.expressions import evaluate_expression, local_time
@@ -239,6 +238,8 @@ def _variable(source: str, context: Context, empty: list[str]) -> str:
     if helper == "local_time":
         return local_time(argument, context.variables)
     if helper == "urlencode":
+        from urllib.parse import quote
+
         return quote(str(look_up(argument.strip("\"' "), context.variables) or ""), safe="")
     value = look_up(source, context.variables)
     if value is None:

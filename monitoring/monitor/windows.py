@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +53,12 @@ class Window:
             shift = self.start_minute * MINUTE
             # the instant of a reset still belongs to the period that it closes
             return (ends - 1 - shift) // HOUR * HOUR + shift
+        from zoneinfo import ZoneInfo  # reads files, and few windows need it
+
         zone = ZoneInfo(self.zone)
         return np.array([self._period(int(end), zone) for end in ends], dtype=np.int64)
 
-    def _period(self, end: int, zone: ZoneInfo) -> int:
+    def _period(self, end: int, zone: tzinfo) -> int:
         moment = datetime.fromtimestamp(end - 1, UTC).astimezone(zone)
         start = moment.replace(hour=self.start_hour, minute=self.start_minute, second=0, microsecond=0)
         if self.unit == "mo":
