@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +59,12 @@ def command(**given: Any) -> int:
     Point a client at its address (DD_URL for the forwarder, DATADOG_HOST or api_host for datadogpy) with any
     key. Monitors are evaluated every minute; their notifications are printed, and go to a file or a webhook.
     """
-    from monitoring.serve import run
+    from monitoring.serve import Stop, run
 
     options, sinks = _configured(given)
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.set)
     run(options, sinks, lambda text: click.echo(text, err=True), stop)
     return 0
 

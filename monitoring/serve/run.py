@@ -2,11 +2,12 @@
 
 import contextlib
 import gc
+import os
 import resource
+import select
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,27 @@ class Options:
     evaluate: bool = True
 
 
-def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], stop: threading.Event) -> None:
+class Stop:
+    """Told to stop, by a signal handler at any moment, and twice.
+
+    The lock of a `threading.Event` could wait for itself there.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+
+    def set(self, *_: object) -> None:
+        """Stop; fits as a signal handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"!")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; whether it is set."""
+        return bool(select.select([self._read], [], [], max(0.0, seconds))[0])
+
+
+def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], stop: Stop) -> None:
     """Serve until `stop` is set.
 
     Raises:
@@ -75,9 +96,9 @@ def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], sto
                 say(f"the database could not be written: {server.store.trouble}")
 
 
-def _minutes(stop: threading.Event) -> Iterator[None]:
+def _minutes(stop: Stop) -> Iterator[None]:
     """Once at the start, then a little after every full minute, until stopped."""
-    while not stop.is_set():
+    while not stop.wait(0):
         yield
         now = time.time()
         stop.wait((now // CADENCE + 1) * CADENCE + AFTER - now)
