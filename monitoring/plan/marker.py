@@ -1,7 +1,8 @@
 """Ownership: a line at the end of a resource's message or description says who deploys it, and from what.
 
 A resource without the line is never touched. The line carries the fingerprint of the body as it was applied,
-so that a later difference can be told apart: made in the files, or by somebody else in Datadog.
+so that a later difference can be told apart: made in the files, or by somebody else in Datadog. It holds no
+`@`: that would be a handle to notify.
 """
 
 import re
@@ -14,7 +15,7 @@ MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "descri
 
 _MARKER = re.compile(
     r"\n*Managed by stepscope: (?P<project>[\w.-]+)/(?P<env>[\w.-]+)/(?P<key>[\w.-]+)"
-    r" @(?P<fingerprint>[0-9a-f]{12})\s*$"
+    r" \((?P<fingerprint>[0-9a-f]{12})\)\s*$"
 )
 
 
@@ -29,7 +30,7 @@ class Owner:
 
     def line(self) -> str:
         """The marker line."""
-        return f"Managed by stepscope: {self.project}/{self.env}/{self.key} @{self.fingerprint}"
+        return f"Managed by stepscope: {self.project}/{self.env}/{self.key} ({self.fingerprint})"
 
 
 def with_marker(kind: str, body: Mapping[str, Any], owner: Owner) -> dict[str, Any]:

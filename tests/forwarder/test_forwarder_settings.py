@@ -96,7 +96,9 @@ def test_points_too_old_or_too_far_ahead_are_sent_counted_and_reported(intake, s
 
 def test_its_own_metrics_are_those_of_the_table(intake, subscription):
     lines = [f"MONITORING|{NOW}|1|count|a.b|", "MONITORING|x|1|count|a.b|", "text"]
-    run(intake, subscription(lines, now=NOW - 5), MONITORING_OWN_METRICS="true", DD_TAGS="team:a")
+    run(
+        intake, subscription(lines, now=int(time.time()) - 5), MONITORING_OWN_METRICS="true", DD_TAGS="team:a"
+    )
     own = {name: tags for name, _, _, tags in intake.points() if name.startswith("stepscope.forwarder.")}
     assert own.keys() <= {metric.name for metric in METRICS}
     assert {

@@ -114,7 +114,8 @@ def test_a_payload_of_another_shape_is_explained_in_datadogs_words(datadog):
     [(-3700, "dropped_too_old"), (700, "dropped_too_new"), (10**12, "dropped_too_new")],
 )
 def test_points_too_old_or_too_new_are_accepted_ignored_and_counted(datadog, seconds, counter):
-    series = {"metric": "m", "points": [[NOW + seconds, 1], [NOW, 2]]}
+    now = int(time.time())
+    series = {"metric": "m", "points": [[now + seconds, 1], [now, 2]]}
     assert post(datadog, "/api/v1/series", {"series": [series]}).status_code == 202
     assert datadog.store.metrics()[0].points == 1
     assert HTTP.get(datadog.url + "/status").json()["counters"][counter] == 1

@@ -166,6 +166,10 @@ def test_a_marker_is_read_back_and_taken_off_whatever_the_text(text):
     )
 
 
+def test_the_marker_notifies_nobody():
+    assert "@" not in Owner("slides", "prod", "failed", "0123456789ab").line()
+
+
 def test_a_resource_without_a_marker_is_nobodys():
     assert read_marker("monitor", {"message": "Managed by hand"}) is None
     assert read_marker("dashboard", {"description": None}) is None
