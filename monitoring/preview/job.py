@@ -10,6 +10,8 @@ from typing import Any
 from monitoring.datafile import is_database
 from monitoring.datafile import load as load_series
 from monitoring.errors import InputError
+from monitoring.metrics_catalog import METRICS as CALL_METRICS
+from monitoring.platform.names import METRICS as FORWARDER_METRICS
 from monitoring.preview.asking import Data
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
@@ -18,6 +20,7 @@ from monitoring.preview.sample import Knowledge, sample
 from monitoring.preview.theme import DARK, LIGHT
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import metrics
+from monitoring.series import MetricType
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
 
@@ -76,12 +79,16 @@ def load_monitors(root: Path) -> Monitors:
 
 
 def knowledge() -> dict[str, Knowledge]:
-    """Type and unit of every metric in the catalogue."""
-    return {facts.name: Knowledge(_type(facts.type), facts.unit) for facts in metrics().values()}
+    """Type and unit of every metric of AWS, of the decorator and of the forwarder."""
+    rows = [(one.name, one.type, one.unit) for one in CALL_METRICS]
+    rows += [(one.name, one.type, one.unit) for one in FORWARDER_METRICS]
+    rows += [(one.name, one.type, one.unit) for one in metrics().values()]
+    return {name: Knowledge(_type(kind), unit) for name, kind, unit in rows}
 
 
-def _type(name: str) -> Any:
-    return name if name in {"count", "rate", "gauge"} else "gauge"
+def _type(name: str) -> MetricType:
+    known: dict[str, MetricType] = {"count": "count", "rate": "rate"}
+    return "distribution" if name in {"distribution", "histogram"} else known.get(name, "gauge")
 
 
 def sampled(
