@@ -18,10 +18,11 @@ from monitoring.local_aws import LocalAws
 CODE = Path(__file__).parent / "code"
 
 SCRIPT = """
-import json, sys, threading, time
+import json, signal, sys, threading, time
 from pathlib import Path
 from monitoring.local_aws import LocalAws
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 home, code, how = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 machine = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${hangs}", "End": True}}}
 try:
