@@ -44,6 +44,7 @@ def test_the_field_of_a_state_machine_is_documented_with_every_key():
     assert {key for key in _FLAT if f'"{key}.$"' not in text} == set()
 
 
+@pytest.mark.checkout
 def test_every_check_and_every_code_is_documented():
     text = page("claims.md")
     for name in verify.__all__:

@@ -67,6 +67,7 @@ def layer():
     return module
 
 
+@pytest.mark.checkout
 def test_the_layer_is_small_and_works_alone(tmp_path):
     target = tmp_path / "layer.zip"
     size = layer().build(target)
