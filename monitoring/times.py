@@ -8,36 +8,41 @@ from monitoring.errors import InputError
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhdw])")
 _EPOCH = re.compile(r"\d+(?:\.\d+)?")
+_MILLISECONDS = 1e11
+"""A larger number is no date in seconds that anybody writes (it would be in the year 5138)."""
 
 
-def moment(text: str, now: float) -> int:
-    """Whole seconds since the epoch; a time without a zone is UTC.
+def moment(text: str, now: float, where: str = "") -> float:
+    """Seconds since the epoch; 13 digits are milliseconds, and a time without a zone is UTC.
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is none of these; `where` names the option it was given to.
     """
-    if text == "now":
-        return int(now)
-    if ago := _AGO.fullmatch(text):
-        return int(now - float(ago[1]) * UNITS[ago[2]])
-    if _EPOCH.fullmatch(text):
-        return int(float(text))
+    written = text.strip()
+    if written == "now":
+        return now
+    if ago := _AGO.fullmatch(written):
+        return now - float(ago[1]) * UNITS[ago[2]]
+    if _EPOCH.fullmatch(written):
+        return float(written) / (1000 if float(written) > _MILLISECONDS else 1)
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(written)
     except ValueError:
         raise InputError(
-            f"{text!r} is no time", hint="Write epoch seconds, ISO 8601 (2026-03-01T12:00:00Z), now, or -4h."
+            f"{text!r} is no time",
+            where=where,
+            hint="Write epoch seconds, ISO 8601 (2026-03-01T12:00:00Z), now, or -4h.",
         ) from None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def window(since: str, until: str, now: float) -> tuple[int, int]:
-    """From and to.
+    """From and to, in whole seconds.
 
     Raises:
         InputError: one is no time, or the window ends before it starts.
     """
-    start, end = moment(since, now), moment(until, now)
+    start, end = int(moment(since, now)), int(moment(until, now))
     if end <= start:
         raise InputError(
             f"the time ends ({until}) before it starts ({since})", hint="Exchange --from and --to."

@@ -121,8 +121,8 @@ def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -
     if series is not None:
         first = min(int(each.times[0]) for each in series)
         last = max(int(each.times[-1]) for each in series) + 60
-    begin = moment(start, now) if start else int(first)
-    finish = moment(end, now) if end else int(last)
+    begin = int(moment(start, now, "--from")) if start else int(first)
+    finish = int(moment(end, now, "--to")) if end else int(last)
     if begin >= finish:
         raise InputError("the span ends before it starts", where="--from, --to")
     return begin // 60 * 60, finish // 60 * 60

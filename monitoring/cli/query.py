@@ -1,7 +1,6 @@
 """`stepscope query`: evaluates a query over a data file or the embedded database."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,8 +16,6 @@ from monitoring.errors import InputError
 if TYPE_CHECKING:
     from monitoring.query import Answer, Source
 
-_AGO = re.compile(r"-(\d+(?:\.\d+)?)(s|m|h|d|w)\Z")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _COLUMNS = 5
 """The most lines that share one table; more have a block each."""
 
@@ -58,12 +55,13 @@ def command(
     stepscope query 'sum:slides.identified{*} by {talk}.as_count()' --data points.json --from -1h --to now
     """
     from monitoring.query import body, evaluate, parse
+    from monitoring.times import moment
 
-    node = parse(query)
+    node, now = parse(query), time.time()
     with ExitStack() as stack:
         source, problems, span, metrics = _source(data, stack)
-        begin = moment(start, "--from") if start else span()[0]
-        finish = moment(end, "--to") if end else max(span()[1], begin + 1)
+        begin = moment(start, now, "--from") if start else span()[0]
+        finish = moment(end, now, "--to") if end else max(span()[1], begin + 1)
         answers = evaluate(
             node if "\n" in query else query,
             source,
@@ -132,29 +130,6 @@ def _missing(node: Any, known: Sequence[str]) -> list[str]:
             there = f"did you mean {near}?" if near else f"it has {', '.join(known[:8])}"
             hints.append(f"the data has no metric {each.name}: {there}")
     return hints
-
-
-def moment(text: str, option: str, clock: Callable[[], float] = time.time) -> float:
-    """A time as seconds since the epoch: epoch seconds, ISO 8601 (UTC where it names no zone), `-1h`, `now`.
-
-    Raises:
-        InputError: it is none of these.
-    """
-    from monitoring.datafile import seconds
-
-    written = text.strip()
-    if written == "now":
-        return clock()
-    if ago := _AGO.match(written):
-        return clock() - float(ago.group(1)) * _UNITS[ago.group(2)]
-    found = seconds(written)
-    if found is None:
-        raise InputError(
-            f"'{text}' is no time",
-            where=option,
-            hint="Write epoch seconds, 2026-11-23T07:00:00Z, -1h or now.",
-        )
-    return found
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:

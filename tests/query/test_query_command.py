@@ -7,9 +7,9 @@ import pytest
 from query_cases import START
 
 from monitoring.cli import main
-from monitoring.cli.query import moment
 from monitoring.datafile import load
 from monitoring.errors import InputError
+from monitoring.times import moment
 
 V1 = {
     "series": [
@@ -244,4 +244,4 @@ TIMES = [
 
 @pytest.mark.parametrize(("text", "seconds"), TIMES, ids=[text for text, _ in TIMES])
 def test_a_time_is_written_in_several_ways(text, seconds):
-    assert moment(text, "--from", lambda: 5000) == seconds
+    assert moment(text, 5000) == seconds
