@@ -1,7 +1,7 @@
 """Where each widget goes: twelve columns for an ordered dashboard, free coordinates for a free one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 COLUMNS = 12
@@ -81,10 +81,14 @@ def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float) -> l
     column = width / COLUMNS
     floor = [0.0] * COLUMNS
     boxes: list[Box] = []
-    for index, widget, (x, wide, high) in _placed(widgets):
+    half = 0
+    for index, cell in _placed(widgets):
+        if cell.half > half:
+            half, floor = cell.half, [max(floor)] * COLUMNS
+        widget, x, wide = widgets[index], cell.x, cell.wide
         box_width = wide * column - GAP
         inside = _inside(widget, f"{path}[{index}]", box_width)
-        height = _group_height(inside) if inside is not None else high * ROW - GAP
+        height = _group_height(inside) if inside is not None else cell.high * ROW - GAP
         top = max(floor[x : x + wide])
         floor[x : x + wide] = [top + height + GAP] * wide
         left = x * column + GAP
@@ -104,25 +108,61 @@ def _group_height(inside: Sequence[Box]) -> float:
     return GROUP_HEAD + max((box.y + box.height for box in inside), default=0.0) + GAP
 
 
-Place = tuple[int, Mapping[str, Any], tuple[int, int, int]]
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A widget's place as the dashboard has it: which half, and columns and rows in it."""
+
+    half: int
+    y: float
+    x: int
+    wide: int
+    high: int
+
+    def overlaps(self, other: "_Cell") -> bool:
+        return (
+            self.half == other.half
+            and self.x < other.x + other.wide
+            and other.x < self.x + self.wide
+            and self.y < other.y + other.high
+            and other.y < self.y + self.high
+        )
 
 
-def _placed(widgets: Sequence[Mapping[str, Any]]) -> list[Place]:
-    """(index, widget, (column, columns, rows)) from top to bottom; without a layout, one after the other."""
-    places: list[tuple[float, float, Place]] = []
-    cursor_x, cursor_y = 0, 0.0
-    for index, widget in enumerate(widgets):
+def _placed(widgets: Sequence[Mapping[str, Any]]) -> list[tuple[int, _Cell]]:
+    """(index, place) from top to bottom; without a layout, one after the other.
+
+    `is_column_break` starts the half that stands at the right on a wide screen, and below on a narrow one.
+    What Datadog stores may overlap, its y being 0 in the middle of the list: the later widget goes below.
+    """
+    cells: list[_Cell] = []
+    half, floor = 0, [0.0] * COLUMNS
+    for widget in widgets:
         given = widget.get("layout")
-        kind = str(_definition(widget).get("type"))
-        wide, high = DEFAULT_SIZE.get(kind, USUAL_SIZE)
+        if isinstance(given, Mapping) and given.get("is_column_break") is True:
+            half, floor = half + 1, [0.0] * COLUMNS
+        wide, high = DEFAULT_SIZE.get(str(_definition(widget).get("type")), USUAL_SIZE)
         if isinstance(given, Mapping):
-            wide = int(min(max(_number(given, "width", wide), 1), COLUMNS))
-            high = int(min(max(_number(given, "height", high), 1), 60))
-            x, y = int(min(max(_number(given, "x", 0), 0), COLUMNS - wide)), _number(given, "y", 0)
+            cell = _given(given, half, wide, high)
+            if any(cell.overlaps(other) for other in cells):
+                cell = replace(cell, y=max(floor[cell.x : cell.x + cell.wide]))
         else:
-            if cursor_x + wide > COLUMNS:
-                cursor_x, cursor_y = 0, cursor_y + 1000.0
-            x, y = cursor_x, cursor_y
-            cursor_x += wide
-        places.append((y, float(x), (index, widget, (x, wide, high))))
-    return [place for _, _, place in sorted(places, key=lambda one: one[:2])]
+            cell = _next(cells[-1] if cells else None, floor, half, wide, high)
+        span = slice(cell.x, cell.x + cell.wide)
+        floor[span] = [max(cell.y + cell.high, *floor[span], 0.0)] * cell.wide
+        cells.append(cell)
+    return sorted(enumerate(cells), key=lambda one: (one[1].half, one[1].y, one[1].x))
+
+
+def _given(layout: Mapping[str, Any], half: int, wide: int, high: int) -> _Cell:
+    wide = int(min(max(_number(layout, "width", wide), 1), COLUMNS))
+    high = int(min(max(_number(layout, "height", high), 1), 60))
+    x = int(min(max(_number(layout, "x", 0), 0), COLUMNS - wide))
+    return _Cell(half, _number(layout, "y", 0), x, wide, high)
+
+
+def _next(before: _Cell | None, floor: Sequence[float], half: int, wide: int, high: int) -> _Cell:
+    """Beside the widget before where there is room, else in a new row."""
+    x = before.x + before.wide if before else COLUMNS
+    if before is None or x + wide > COLUMNS:
+        return _Cell(half, max(floor), 0, wide, high)
+    return _Cell(half, before.y, x, wide, high)

@@ -172,11 +172,42 @@ def test_widgets_keep_their_columns_and_never_overlap():
             assert beside or above
 
 
+STORED = [
+    # As Datadog stores boards: 0 is the row of widgets in the middle of the list, and where the other half starts.
+    ("above", 0, 0, 12, 3, False),
+    ("left", 0, 0, 6, 4, False),
+    ("right", 6, 0, 6, 4, False),
+    ("below", 0, 7, 12, 2, False),
+    ("other half", 0, 0, 12, 2, True),
+    ("its end", 0, 2, 12, 2, False),
+]
+
+
+def stored_board(rows):
+    widgets = [
+        {
+            "definition": {"type": "note", "content": name},
+            "layout": {"x": x, "y": y, "width": wide, "height": high}
+            | ({"is_column_break": True} if half else {}),
+        }
+        for name, x, y, wide, high, half in rows
+    ]
+    return {"title": "Example", "layout_type": "ordered", "widgets": widgets}
+
+
+def test_a_board_as_datadog_stores_it_keeps_its_order():
+    boxes = arrange(stored_board(STORED)).boxes
+    assert [box.widget["definition"]["content"] for box in boxes] == [name for name, *_ in STORED]
+    tops = [box.y for box in boxes]
+    assert tops[1] == tops[2]
+    assert tops == sorted(tops)
+
+
 @given(
     st.lists(
         st.dictionaries(
-            st.sampled_from(["x", "y", "width", "height"]),
-            st.integers(-9, 99) | st.none() | st.text(max_size=2),
+            st.sampled_from(["x", "y", "width", "height", "is_column_break"]),
+            st.integers(-9, 99) | st.none() | st.booleans() | st.text(max_size=2),
         ),
         max_size=6,
     )

@@ -84,7 +84,22 @@ def formula(text, *names):
 
 ERRORS = "sum:aws.lambda.errors{*} by {functionname}.as_count()"
 LATE = {"evaluation_delay": 900}
+BLOCK = {"definition": {"type": "note", "content": "a"}, "layout": {"x": 0, "y": 0, "width": 12, "height": 4}}
 CLEAN = {
+    "widgets as Datadog stores them": {
+        "dashboards/a.json": json.dumps(
+            {
+                "title": "A",
+                "layout_type": "ordered",
+                "widgets": [
+                    BLOCK,
+                    BLOCK,
+                    BLOCK | {"layout": BLOCK["layout"] | {"is_column_break": True}},
+                    BLOCK | {"layout": BLOCK["layout"] | {"y": 4}},
+                ],
+            }
+        )
+    },
     "a sum of a count": monitor(f"sum(last_15m):{ERRORS} > 5", thresholds={"critical": 5}, **LATE),
     "a rate may be averaged": monitor("avg(last_15m):sum:aws.lambda.errors{*}.as_rate() > 5", **LATE),
     "a gauge may be averaged": monitor("avg(last_15m):avg:aws.lambda.duration{*} > 5", **LATE),

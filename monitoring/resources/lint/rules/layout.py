@@ -13,16 +13,22 @@ _TALL = 1000
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each widget that overlaps an earlier one of its group, or is too far to the right."""
+    """Each widget that overlaps an earlier one of its group, or is too far to the right.
+
+    `is_column_break` starts the right half of a wide screen: rows are counted from 0 again there. Datadog
+    stores 0 as the row of widgets that it moves below others, so only an overlap further down is somebody's.
+    """
     if subject.body.get("layout_type") != "ordered":
         return
-    groups: dict[Sequence[Any], list[tuple[Widget, Mapping[str, int]]]] = {}
+    groups: dict[tuple[Sequence[Any], int], list[tuple[Widget, Mapping[str, int]]]] = {}
+    half = 0
     for widget in subject.widgets:
         layout = widget.layout
         if layout is not None and all(
             isinstance(layout.get(key), int) for key in ("x", "y", "width", "height")
         ):
-            groups.setdefault(widget.pointer[:-2], []).append((widget, layout))
+            half += layout.get("is_column_break") is True
+            groups.setdefault((widget.pointer[:-2], half), []).append((widget, layout))
     for members in groups.values():
         yield from _group(members)
 
@@ -36,7 +42,7 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
         if right > _COLUMNS:
             yield Problem(place, f"the widget ends at column {right} of {_COLUMNS}. Make it narrower")
         for other, beside in members[:index]:
-            if _overlap(layout, beside):
+            if layout["y"] and _overlap(layout, beside):
                 text = f"the widget overlaps widget {other.pointer[-2]} of the same group. Move one"
                 yield Problem(place, text)
                 break
