@@ -1,0 +1,133 @@
+"""Good and all events by group and minute, from the queries of an objective.
+
+The terms of a sum are evaluated one by one, and one that has no points counts as zero: an error metric that
+was never sent, or a group in which nothing ever failed, must not take the good events with it. (Arithmetic
+of a graph leaves such a group out.) A minute is what Datadog's monitors resolve, and of counts the sum does
+not depend on the bucket.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.query import Binary, Metric, Negative, Query, QueryError, evaluate_lines, parse, resolve, walk
+from monitoring.query.lines import Lines
+from monitoring.query.nodes import And, Call, Everything, Expression, Scope, Several
+from monitoring.query.sources import Floats, Times
+from monitoring.slo.definition import Count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitoring.query import Source
+    from monitoring.series import Series
+
+MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """`good[group, time]` and `total[group, time]`; `times` are the starts of minutes."""
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    times: Times
+    good: Floats
+    total: Floats
+
+    def rows(self) -> Iterator[tuple[str, Floats, Floats]]:
+        """(name, good, total) of every group."""
+        yield from zip(self.names, self.good, self.total, strict=True)
+
+
+def count_events(
+    count: Count, series: "Sequence[Series] | Source", scope: str, start: int, end: int
+) -> Counts:
+    """The events of `[start, end)`, from the minute that holds `start` on.
+
+    Raises:
+        QueryError: a query cannot be read, or not be evaluated.
+    """
+    window = (start // MINUTE * MINUTE, end)
+    terms = [
+        [(sign, _lines(node, text, series, window)) for sign, node in _terms(node)]
+        for text in (count.good, count.other)
+        for node in (prepared(text, count.queries, scope),)
+    ]
+    lines = [found for side in terms for _, found in side]
+    keys = max((one.keys for one in lines), key=len, default=())
+    names = list(dict.fromkeys(_name(one, row) for one in lines for row in range(len(one.groups))))
+    times = np.unique(np.concatenate([one.times for one in lines])) if lines else np.empty(0, np.int64)
+    good, other = (_summed(side, names, times) for side in terms)
+    total = good + other if count.other_is == "bad" else other
+    return Counts(keys, tuple(names), times, good, total)
+
+
+def prepared(text: str, queries: "Mapping[str, str]", scope: str) -> Expression:
+    """The formula with its queries in place and the filter in every scope.
+
+    Raises:
+        QueryError: it cannot be read, or is a list.
+    """
+    node = resolve(parse(text), text, queries, {})
+    if isinstance(node, Several):
+        raise QueryError(text, "an SLO takes one query here, not a list", node.start, node.end)
+    added = _scope(scope)
+    return node if isinstance(added, Everything) else _filtered(node, added)
+
+
+def _scope(text: str) -> Scope:
+    if not text.strip():
+        return Everything()
+    node = parse(f"avg:a{{{text}}}")
+    return node.scope if isinstance(node, Metric) else Everything()
+
+
+def _filtered(node: Query, added: Scope) -> Expression:
+    if isinstance(node, Metric):
+        scope = added if isinstance(node.scope, Everything) else And((node.scope, added), style="AND")
+        return replace(node, scope=scope)
+    if isinstance(node, Binary):
+        return replace(node, left=_filtered(node.left, added), right=_filtered(node.right, added))
+    if isinstance(node, Negative):
+        return replace(node, operand=_filtered(node.operand, added))
+    if isinstance(node, Call):
+        inside = tuple(
+            _filtered(one, added) if isinstance(one, Metric | Binary | Call | Negative) else one
+            for one in node.arguments
+        )
+        return replace(node, arguments=inside)
+    return node  # type: ignore[return-value]
+
+
+def _terms(node: Expression, sign: float = 1.0) -> list[tuple[float, Expression]]:
+    """The signed terms of a sum."""
+    if isinstance(node, Binary) and node.operator in {"+", "-"}:
+        right = sign if node.operator == "+" else -sign
+        return _terms(node.left, sign) + _terms(node.right, right)
+    return _terms(node.operand, -sign) if isinstance(node, Negative) else [(sign, node)]
+
+
+def _lines(
+    node: Expression, text: str, series: "Sequence[Series] | Source", window: tuple[int, int]
+) -> Lines:
+    found = evaluate_lines(node, series, *window, MINUTE)
+    if not any(isinstance(one, Metric) for one in walk(node)):
+        raise QueryError(text, "a number is no count of events", node.start, node.end)
+    return found
+
+
+def _name(lines: Lines, row: int) -> str:
+    return ",".join(lines.tags(row))
+
+
+def _summed(terms: "Sequence[tuple[float, Lines]]", names: Sequence[str], times: Times) -> Floats:
+    found = np.zeros((len(names), len(times)))
+    places = {name: row for row, name in enumerate(names)}
+    for sign, lines in terms:
+        at = lines.at(times)
+        for row in range(len(at.groups)):
+            found[places[_name(at, row)]] += sign * np.nan_to_num(at.values[row])
+    return found

@@ -1,0 +1,164 @@
+"""The service level objective as a value: what the API body of one says, read once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from monitoring.errors import InputError
+
+Kind = Literal["metric", "monitor", "time_slice"]
+
+DAY = 86_400
+TIMEFRAMES = {"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
+"""The rolling windows that an objective can have, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The target of one rolling window, in percent; `warning` is stricter, and may be absent."""
+
+    timeframe: str
+    target: float
+    warning: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Good events against all events, or against bad ones, each a formula over `queries`."""
+
+    good: str
+    other: str
+    other_is: Literal["total", "bad"]
+    queries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSlice:
+    """Uptime is where a formula over `queries`, in slices of `seconds`, meets a comparison."""
+
+    formula: str
+    comparator: str
+    threshold: float
+    seconds: int = 300
+    queries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """One objective; `monitor_ids` and `groups` are those of monitors, `count` and `slice` of the others."""
+
+    name: str
+    type: Kind
+    thresholds: tuple[Threshold, ...]
+    count: Count | None = None
+    slice: TimeSlice | None = None
+    monitor_ids: tuple[int, ...] = ()
+    groups: tuple[str, ...] = ()
+    id: str = ""
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any], key: str = "") -> "Slo":
+        """Read an API body.
+
+        Raises:
+            InputError: an unknown type, or a part that its type needs is not there.
+        """
+        kind = body.get("type")
+        if kind not in {"metric", "monitor", "time_slice"}:
+            hint = "the type is metric, monitor or time_slice"
+            raise InputError(f"an SLO cannot be of type {kind!r}", where=key, hint=hint)
+        return cls(
+            name=str(body.get("name") or key or "SLO"),
+            type=kind,
+            thresholds=tuple(_threshold(one, key) for one in body.get("thresholds") or ()),
+            count=_count(body, key) if kind == "metric" else None,
+            slice=_slice(body, key) if kind == "time_slice" else None,
+            monitor_ids=tuple(int(one) for one in body.get("monitor_ids") or ()),
+            groups=tuple(str(one) for one in body.get("groups") or ()),
+            id=str(body.get("id") or ""),
+            tags=tuple(str(one) for one in body.get("tags") or ()),
+        )
+
+    def threshold(self, timeframe: str) -> Threshold | None:
+        """The threshold of a rolling window, where the objective has one for it."""
+        return next((one for one in self.thresholds if one.timeframe == timeframe), None)
+
+    @property
+    def primary(self) -> Threshold | None:
+        """The threshold of the shortest window, which lists show where none is chosen."""
+        known = [one for one in self.thresholds if one.timeframe in TIMEFRAMES]
+        return min(known, key=lambda one: TIMEFRAMES[one.timeframe], default=None)
+
+
+def _threshold(given: Any, key: str) -> Threshold:
+    if not isinstance(given, Mapping):
+        raise InputError("a threshold of the SLO is no object", where=key)
+    target, warning = _number(given.get("target"), "target", key), given.get("warning")
+    if not 0 < target < 100:
+        raise InputError(f"the target {target:g} is not between 0 and 100", where=key)
+    return Threshold(
+        str(given.get("timeframe")), target, None if warning is None else _number(warning, "warning", key)
+    )
+
+
+def _count(body: Mapping[str, Any], key: str) -> Count:
+    spec = _mapping(body.get("sli_specification")).get("count")
+    if isinstance(spec, Mapping):
+        other_is: Literal["total", "bad"] = "total" if spec.get("total_events_formula") else "bad"
+        good, other = (
+            _formula(spec.get("good_events_formula")),
+            _formula(spec.get(f"{other_is}_events_formula")),
+        )
+        queries = _queries(spec.get("queries"), key)
+    else:
+        query = _mapping(body.get("query"))
+        other_is, queries = "total", {}
+        good, other = str(query.get("numerator") or ""), str(query.get("denominator") or "")
+    if not good or not other:
+        hint = 'give "query": {"numerator": "…", "denominator": "…"}'
+        raise InputError("an SLO of metrics needs two queries", where=key, hint=hint)
+    return Count(good, other, other_is, queries)
+
+
+def _slice(body: Mapping[str, Any], key: str) -> TimeSlice:
+    spec = _mapping(_mapping(body.get("sli_specification")).get("time_slice"))
+    query = _mapping(spec.get("query"))
+    formulas = [one for one in query.get("formulas") or [] if isinstance(one, Mapping)]
+    if len(formulas) != 1 or spec.get("comparator") not in {">", ">=", "<", "<="}:
+        hint = "give sli_specification.time_slice one formula, a comparator (> >= < <=) and a threshold"
+        raise InputError("an SLO of time slices needs a condition", where=key, hint=hint)
+    seconds = int(spec.get("query_interval_seconds") or 300)
+    if seconds not in {60, 300}:
+        raise InputError(f"a time slice is 60 or 300 seconds long, not {seconds}", where=key)
+    return TimeSlice(
+        str(formulas[0].get("formula")),
+        str(spec["comparator"]),
+        _number(spec.get("threshold"), "threshold", key),
+        seconds,
+        _queries(query.get("queries"), key),
+    )
+
+
+def _queries(given: Any, key: str) -> dict[str, str]:
+    found = {}
+    for one in given if isinstance(given, Sequence) else ():
+        if not isinstance(one, Mapping) or one.get("data_source") != "metrics":
+            raise InputError("an SLO can be evaluated over queries of metrics only", where=key)
+        found[str(one.get("name"))] = str(one.get("query"))
+    return found
+
+
+def _formula(given: Any) -> str:
+    return str(_mapping(given).get("formula") or "")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any, name: str, key: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"the {name} of the SLO is {value!r}, which is no number", where=key) from None

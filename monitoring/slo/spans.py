@@ -1,0 +1,54 @@
+"""Spans of time as sorted pairs `(start, end)` of seconds that neither touch nor overlap."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Span = tuple[int, int]
+Spans = tuple[Span, ...]
+
+
+def union(spans: Iterable[Span]) -> Spans:
+    """All time that lies in any of the spans; empty ones are left out."""
+    found: list[Span] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return tuple(found)
+
+
+def within(spans: Iterable[Span], start: int, end: int) -> Spans:
+    """The parts of the spans between two times."""
+    return union((max(one, start), min(two, end)) for one, two in spans)
+
+
+def without(spans: Spans, removed: Spans) -> Spans:
+    """The time of `spans` that no span of `removed` covers."""
+    found: list[Span] = []
+    for start, end in spans:
+        at = start
+        for low, high in within(removed, start, end):
+            found.append((at, low))
+            at = high
+        found.append((at, end))
+    return union(found)
+
+
+def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many seconds of each bucket between neighbouring edges the spans cover."""
+    if not spans:
+        return np.zeros(max(len(edges) - 1, 0))
+    starts, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True))
+    before = np.concatenate([[0], np.cumsum(ends - starts)])
+    at = np.searchsorted(starts, edges, side="right")
+    inside = np.clip(edges - starts[np.maximum(at - 1, 0)], 0, None)
+    last = np.minimum(inside, (ends - starts)[np.maximum(at - 1, 0)])
+    return np.diff(np.where(at == 0, 0, before[np.maximum(at - 1, 0)] + last)).astype(np.float64)
+
+
+def runs(flags: NDArray[np.bool_], starts: NDArray[np.int64], seconds: int) -> Spans:
+    """The time of the slices whose flag is set, each `seconds` long from its start."""
+    return union((start, start + seconds) for start in starts[flags].tolist())

@@ -1,0 +1,161 @@
+"""Uptime by group: time slices of a metric, or the states of monitors."""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.history import GroupHistory, History
+from monitoring.monitor.states import State
+from monitoring.query import evaluate_lines
+from monitoring.slo.counts import prepared
+from monitoring.slo.definition import Slo, TimeSlice
+from monitoring.slo.history import DOWN, NO_DATA, UP, Part
+from monitoring.slo.spans import Spans, covered, runs, union, within, without
+
+if TYPE_CHECKING:
+    from monitoring.query import Source
+    from monitoring.series import Series
+
+COMPARE: dict[str, Callable[[Any, float], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupUptime:
+    """When one group was down, when it had no data (which may be uptime), and what is known of it at all."""
+
+    name: str
+    down: Spans
+    no_data: Spans
+    known: Spans
+
+    def part(self, edges: Any, window: tuple[int, int], removed: Spans, forgiven: Spans) -> Part:
+        """Seconds of uptime and seconds that count in each bucket.
+
+        `removed` takes no part; `forgiven` counts as uptime.
+        """
+        counting = without(within(self.known, *window), removed)
+        down = without(within(self.down, *window), union((*removed, *forgiven)))
+        total = covered(counting, edges)
+        return Part(self.name, total - covered(down, edges), total, self._transitions(window))
+
+    def _transitions(self, window: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """(seconds, state) at the start and wherever it changes; missing data is told apart from uptime."""
+        down = within(self.down, *window)
+        missing = without(within((*self.no_data, *_gaps(self.known, window)), *window), down)
+        marks = sorted([*((*one, DOWN) for one in down), *((*one, NO_DATA) for one in missing)])
+        found: list[tuple[int, int]] = []
+        at = window[0]
+        for start, end, state in marks:
+            if start > at or not found:
+                found += [(at, UP)] if start > at else []
+            found.append((start, state))
+            at = end
+        return tuple([*found, (at, UP)] if at < window[1] else found)
+
+
+def _gaps(known: Spans, window: tuple[int, int]) -> Spans:
+    return without((window,), known)
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """All groups, or all monitors, of an objective."""
+
+    keys: tuple[str, ...]
+    groups: tuple[GroupUptime, ...]
+
+    def overall(self) -> GroupUptime:
+        """Down while any group is down (the pages on SLOs of monitors and of time slices)."""
+        known = union(span for one in self.groups for span in one.known)
+        down = union(span for one in self.groups for span in one.down)
+        silent = known
+        for one in self.groups:
+            silent = without(silent, without(known, union((*one.no_data, *without(known, one.known)))))
+        return GroupUptime("", down, silent, known)
+
+
+def slice_uptime(
+    spec: TimeSlice, series: "Sequence[Series] | Source", scope: str, start: int, end: int
+) -> Uptime:
+    """Every slice whose value does not meet the condition is downtime; one without a value is uptime.
+
+    Raises:
+        QueryError: the query cannot be read, or not be evaluated.
+    """
+    node = prepared(spec.formula, spec.queries, scope)
+    first = start // spec.seconds * spec.seconds
+    lines = evaluate_lines(node, series, first, end, spec.seconds)
+    met = COMPARE[spec.comparator]
+    groups = []
+    with np.errstate(invalid="ignore"):
+        for row, values in enumerate(lines.values):
+            there = np.isfinite(values)
+            bad = there & ~met(values, spec.threshold)
+            seen = runs(there, lines.times, spec.seconds)
+            whole: Spans = ((first, end),) if seen else ()
+            groups.append(
+                GroupUptime(
+                    ",".join(lines.tags(row)),
+                    runs(bad, lines.times, spec.seconds),
+                    without(whole, seen),
+                    whole,
+                )
+            )
+    return Uptime(lines.keys, tuple(groups))
+
+
+def monitor_uptime(
+    slo: Slo, history: Callable[[int, int, int], History | None], start: int, end: int
+) -> Uptime:
+    """The monitors of an objective; those of a single one by its groups, all of them or the chosen ones.
+
+    Raises:
+        InputError: none of the monitors is known.
+    """
+    found = {ident: history(ident, start, end) for ident in slo.monitor_ids}
+    known = {ident: one for ident, one in found.items() if one is not None}
+    if not known:
+        idents = ", ".join(map(str, slo.monitor_ids)) or "none is named"
+        raise InputError("no monitor of the SLO is known here", where=slo.name, hint=f"monitors: {idents}")
+    if len(slo.monitor_ids) > 1:
+        return Uptime((), tuple(_monitor(ident, one, end) for ident, one in known.items()))
+    (only,) = known.values()
+    groups = [one for name, one in only.groups.items() if not slo.groups or name in slo.groups]
+    return Uptime(only.keys, tuple(_group(only, one, end) for one in groups))
+
+
+def _monitor(ident: int, history: History, end: int) -> GroupUptime:
+    groups = Uptime((), tuple(_group(history, one, end) for one in history.groups.values())).overall()
+    return GroupUptime(str(ident), groups.down, groups.no_data, groups.known)
+
+
+def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
+    """An evaluation's state holds until the next one. Warn and Unknown are uptime; see `_missing_is_down`."""
+    times = [*history.times.tolist(), max(end, int(history.times[-1]))] if len(history.times) else []
+    down, silent = [], []
+    missing_is_down = _missing_is_down(history.monitor)
+    for first, after, state in group.spans():
+        span = (times[first], times[after])
+        if state is State.ALERT or (state is State.NO_DATA and missing_is_down):
+            down.append(span)
+        elif state in {State.NO_DATA, None}:
+            silent.append(span)
+    whole = union([(times[0], times[-1])]) if times else ()
+    known = whole if without(whole, union(silent)) else ()
+    return GroupUptime(group.group, union(down), union(silent), known)
+
+
+def _missing_is_down(monitor: Monitor) -> bool:
+    """Whether missing data is downtime: where the monitor notifies of it (the page on SLOs of monitors)."""
+    options = monitor.options
+    return options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"
