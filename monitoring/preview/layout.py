@@ -18,7 +18,8 @@ USUAL_SIZE = (4, 2)
 class Box:
     """A widget's place in pixels, and in columns and rows for a page that can rearrange them.
 
-    `inside` holds the boxes of a group, relative to the group.
+    `cell` is (first column, columns, first row, rows), counted from 1; None on a free board. `inside` holds
+    the boxes of a group, relative to the group, and `columns` how many columns it has: those that it spans.
     """
 
     widget: Mapping[str, Any]
@@ -27,8 +28,9 @@ class Box:
     y: float
     width: float
     height: float
-    columns: int
+    cell: tuple[int, int, int, int] | None = None
     inside: tuple["Box", ...] = ()
+    columns: int = COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def arrange(dashboard: Mapping[str, Any]) -> Layout:
     """The boxes of a dashboard, in reading order."""
     widgets = _objects(dashboard.get("widgets"))
     free = dashboard.get("layout_type") == "free"
-    boxes = _free(widgets) if free else _ordered(widgets, "widgets", COLUMNS * COLUMN)
+    boxes = _free(widgets) if free else _ordered(widgets, "widgets", COLUMNS * COLUMN, COLUMNS)
     width = max((box.x + box.width for box in boxes), default=0.0) + GAP
     height = max((box.y + box.height for box in boxes), default=0.0) + GAP
     return Layout(tuple(boxes), max(width, 480.0 if free else COLUMNS * COLUMN + GAP), height)
@@ -72,40 +74,58 @@ def _free(widgets: Sequence[Mapping[str, Any]]) -> list[Box]:
         x, y = (max(_number(layout, key, 0), 0) * FREE_UNIT + GAP for key in ("x", "y"))
         width = max(_number(layout, "width", 47), 4) * FREE_UNIT
         height = max(_number(layout, "height", 15), 3) * FREE_UNIT
-        boxes.append(Box(widget, f"widgets[{index}]", x, y, width, height, 4))
+        boxes.append(Box(widget, f"widgets[{index}]", x, y, width, height))
     return sorted(boxes, key=lambda box: (box.y, box.x))
 
 
-def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float) -> list[Box]:
+def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float, columns: int) -> list[Box]:
     """Widgets fall upwards until they meet another one, as Datadog packs them."""
-    column = width / COLUMNS
-    floor = [0.0] * COLUMNS
+    column = width / columns
+    floor, rows = [0.0] * columns, [1] * columns
     boxes: list[Box] = []
     half = 0
-    for index, cell in _placed(widgets):
+    for index, cell in _placed(widgets, columns):
         if cell.half > half:
-            half, floor = cell.half, [max(floor)] * COLUMNS
-        widget, x, wide = widgets[index], cell.x, cell.wide
-        box_width = wide * column - GAP
-        inside = _inside(widget, f"{path}[{index}]", box_width)
+            half, floor, rows = cell.half, [max(floor)] * columns, [max(rows)] * columns
+        here, span = f"{path}[{index}]", slice(cell.x, cell.x + cell.wide)
+        box_width = cell.wide * column - GAP
+        inner, inside = _inside(widgets[index], here, box_width, cell.wide)
         height = _group_height(inside) if inside is not None else cell.high * ROW - GAP
-        top = max(floor[x : x + wide])
-        floor[x : x + wide] = [top + height + GAP] * wide
-        left = x * column + GAP
-        boxes.append(Box(widget, f"{path}[{index}]", left, top + GAP, box_width, height, wide, inside or ()))
+        high = _bottom(inside) if inside is not None else cell.high
+        top, row = max(floor[span]), max(rows[span])
+        floor[span], rows[span] = [top + height + GAP] * cell.wide, [row + high] * cell.wide
+        place = (cell.x + 1, cell.wide, row, high)
+        left = cell.x * column + GAP
+        boxes.append(
+            Box(widgets[index], here, left, top + GAP, box_width, height, place, inside or (), inner)
+        )
     return boxes
 
 
-def _inside(widget: Mapping[str, Any], path: str, width: float) -> tuple[Box, ...] | None:
-    """The boxes of a group's widgets; None for what is no group."""
+def _inside(
+    widget: Mapping[str, Any], path: str, width: float, columns: int
+) -> tuple[int, tuple[Box, ...] | None]:
+    """The columns of a group, which are those that it spans, and its boxes; None for what is no group."""
     definition = _definition(widget)
     if definition.get("type") not in {"group", "powerpack"} or "widgets" not in definition:
-        return None
-    return tuple(_ordered(_objects(definition["widgets"]), f"{path}.definition.widgets", width - GAP))
+        return columns, None
+    widgets = _objects(definition["widgets"])
+    columns = min(max([columns, *(_right(one) for one in widgets)]), COLUMNS)
+    return columns, tuple(_ordered(widgets, f"{path}.definition.widgets", width - GAP, columns))
+
+
+def _right(widget: Mapping[str, Any]) -> int:
+    layout = widget.get("layout")
+    return int(_number(layout, "x", 0) + _number(layout, "width", 0)) if isinstance(layout, Mapping) else 0
 
 
 def _group_height(inside: Sequence[Box]) -> float:
     return GROUP_HEAD + max((box.y + box.height for box in inside), default=0.0) + GAP
+
+
+def _bottom(inside: Sequence[Box]) -> int:
+    """The rows of a group: those of its widgets, and one for its head."""
+    return max((box.cell[2] + box.cell[3] for box in inside if box.cell), default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,41 +148,42 @@ class _Cell:
         )
 
 
-def _placed(widgets: Sequence[Mapping[str, Any]]) -> list[tuple[int, _Cell]]:
+def _placed(widgets: Sequence[Mapping[str, Any]], columns: int) -> list[tuple[int, _Cell]]:
     """(index, place) from top to bottom; without a layout, one after the other.
 
     `is_column_break` starts the half that stands at the right on a wide screen, and below on a narrow one.
     What Datadog stores may overlap, its y being 0 in the middle of the list: the later widget goes below.
     """
     cells: list[_Cell] = []
-    half, floor = 0, [0.0] * COLUMNS
+    half, floor = 0, [0.0] * columns
     for widget in widgets:
         given = widget.get("layout")
         if isinstance(given, Mapping) and given.get("is_column_break") is True:
-            half, floor = half + 1, [0.0] * COLUMNS
+            half, floor = half + 1, [0.0] * columns
         wide, high = DEFAULT_SIZE.get(str(_definition(widget).get("type")), USUAL_SIZE)
+        wide = min(wide, columns)
         if isinstance(given, Mapping):
-            cell = _given(given, half, wide, high)
+            cell = _given(given, half, (wide, high), columns)
             if any(cell.overlaps(other) for other in cells):
                 cell = replace(cell, y=max(floor[cell.x : cell.x + cell.wide]))
         else:
-            cell = _next(cells[-1] if cells else None, floor, half, wide, high)
+            cell = _next(cells[-1] if cells else None, floor, half, (wide, high))
         span = slice(cell.x, cell.x + cell.wide)
         floor[span] = [max(cell.y + cell.high, *floor[span], 0.0)] * cell.wide
         cells.append(cell)
     return sorted(enumerate(cells), key=lambda one: (one[1].half, one[1].y, one[1].x))
 
 
-def _given(layout: Mapping[str, Any], half: int, wide: int, high: int) -> _Cell:
-    wide = int(min(max(_number(layout, "width", wide), 1), COLUMNS))
-    high = int(min(max(_number(layout, "height", high), 1), 60))
-    x = int(min(max(_number(layout, "x", 0), 0), COLUMNS - wide))
+def _given(layout: Mapping[str, Any], half: int, usual: tuple[int, int], columns: int) -> _Cell:
+    wide = int(min(max(_number(layout, "width", usual[0]), 1), columns))
+    high = int(min(max(_number(layout, "height", usual[1]), 1), 60))
+    x = int(min(max(_number(layout, "x", 0), 0), columns - wide))
     return _Cell(half, _number(layout, "y", 0), x, wide, high)
 
 
-def _next(before: _Cell | None, floor: Sequence[float], half: int, wide: int, high: int) -> _Cell:
+def _next(before: _Cell | None, floor: Sequence[float], half: int, size: tuple[int, int]) -> _Cell:
     """Beside the widget before where there is room, else in a new row."""
-    x = before.x + before.wide if before else COLUMNS
-    if before is None or x + wide > COLUMNS:
-        return _Cell(half, max(floor), 0, wide, high)
-    return _Cell(half, before.y, x, wide, high)
+    x = before.x + before.wide if before else len(floor)
+    if before is None or x + size[0] > len(floor):
+        return _Cell(half, max(floor), 0, *size)
+    return _Cell(half, before.y, x, *size)

@@ -6,7 +6,7 @@ from typing import Any
 
 from monitoring.preview import notes, svg
 from monitoring.preview.charts.shapes import Frame
-from monitoring.preview.layout import Box, arrange
+from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
 from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, TITLE, title_of
 from monitoring.preview.theme import PAGE, style_sheet
 from monitoring.preview.widgets import Drawing, draw
@@ -30,12 +30,16 @@ text-overflow:ellipsis}
 .note h1,.note h2,.note h3{font-size:15px;margin:8px 0 4px}
 .note p,.note ul,.note ol{margin:6px 0}
 .note table{border-collapse:collapse}.note td,.note th{border:1px solid var(--edge);padding:2px 8px}
-.group{grid-column:1/-1;border:1px solid var(--edge);border-radius:5px;overflow:hidden}
+.group{border:1px solid var(--edge);border-radius:5px;overflow:hidden}
 .group>h2{color:#fff;font-size:14px;margin:0;padding:6px 12px}
 .group>.grid{padding:10px}
-.free{position:relative}
-@media(max-width:760px){.grid{grid-template-columns:1fr 1fr}.widget,.group{grid-column:1/-1!important}
-.widget.small{grid-column:span 1!important}main{padding:6px 8px 30px}.group>.grid{padding:6px}}
+.free{position:relative}.free>.widget{position:absolute}.free>.widget>svg{height:100%}
+.free>.widget>h3+svg{height:calc(100% - 26px)}.widget.free_text{background:none;border:0}
+@media(max-width:760px){.grid{grid-template-columns:1fr 1fr!important}
+.widget,.group{grid-column:1/-1!important;grid-row:auto!important}.widget.small{grid-column:span 1!important}
+.free{aspect-ratio:auto!important}.free>.widget{position:static;width:100%!important;height:auto!important;
+margin-bottom:8px}.free>.widget>svg{max-width:calc(1.6px*var(--natural));margin:auto}
+main{padding:6px 8px 30px}.group>.grid{padding:6px}}
 """
 
 
@@ -61,26 +65,46 @@ def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
 
 def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
     """The widgets alone."""
-    return _grid(arrange(dashboard).boxes, drawing)
+    layout = arrange(dashboard)
+    if dashboard.get("layout_type") != "free":
+        return _grid(layout.boxes, drawing)
+    inside = "".join(widget(box, drawing, _share(box, layout)) for box in layout.boxes)
+    size = f"aspect-ratio:{layout.width:.0f}/{layout.height:.0f};max-width:{layout.width * 1.25:.0f}px"
+    return f'<div class="free" style="{size}">{inside}</div>'
 
 
-def _grid(boxes: Iterable[Box], drawing: Drawing) -> str:
-    return f'<div class="grid">{"".join(widget(box, drawing) for box in boxes)}</div>'
+def _share(box: Box, layout: Layout) -> str:
+    """The place on a free board, as shares of it: a board is as wide as its reader's window."""
+    across, down = 100 / layout.width, 100 / layout.height
+    return (
+        f"left:{box.x * across:.2f}%;top:{box.y * down:.2f}%;"
+        f"width:{box.width * across:.2f}%;height:{box.height * down:.2f}%;--natural:{box.width:.0f}"
+    )
 
 
-def widget(box: Box, drawing: Drawing) -> str:
-    """One widget as an element of the grid."""
+def _grid(boxes: Iterable[Box], drawing: Drawing, columns: int = COLUMNS) -> str:
+    usual = "" if columns == COLUMNS else f' style="grid-template-columns:repeat({columns},minmax(0,1fr))"'
+    return f'<div class="grid"{usual}>{"".join(widget(box, drawing, _cell(box)) for box in boxes)}</div>'
+
+
+def _cell(box: Box) -> str:
+    column, columns, row, rows = box.cell or (1, 1, 1, 1)
+    return f"grid-column:{column}/span {columns};grid-row:{row}/span {rows}"
+
+
+def widget(box: Box, drawing: Drawing, place: str) -> str:
+    """One widget as an element; `place` is the style that puts it where it belongs."""
     definition = box.widget.get("definition")
     if not isinstance(definition, Mapping):
         return ""
     kind = str(definition.get("type"))
-    place = f"grid-column:span {box.columns}"
     if box.inside:
-        return _group(box, definition, drawing)
+        return _group(box, definition, drawing, place)
     if kind == "note":
         return _note(definition, place)
     title = "" if kind in BARE else title_of(definition, drawing)
-    frame = Frame(box.width, max(box.height - TITLE, 60), PAGE, drawing.data.start, drawing.data.end)
+    high = max(box.height - TITLE, 60) if box.cell else box.height - (TITLE if title else 0)
+    frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
     picture = svg.tag(
         "svg",
         draw(frame, definition, drawing),
@@ -90,9 +114,10 @@ def widget(box: Box, drawing: Drawing) -> str:
         font_family=svg.FONT,
     )
     heading = f'<h3 title="{escape(title, quote=True)}">{escape(title)}</h3>' if title else ""
-    small = " small" if box.columns <= 3 else ""
+    looks = " small" if box.cell and box.cell[1] <= 3 else ""
+    looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'
-    opening = f'<section class="widget{small}" tabindex="0" {marks} style="{place}">'
+    opening = f'<section class="widget{looks}" tabindex="0" {marks} style="{place}">'
     return f"{opening}{heading}{picture}</section>"
 
 
@@ -102,9 +127,9 @@ def _note(definition: Mapping[str, Any], place: str) -> str:
     return f'<section class="widget note" style="{place};border-left-color:{colour}">{text}</section>'
 
 
-def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing) -> str:
+def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: str) -> str:
     colour = GROUP_COLOURS.get(str(definition.get("background_color")), GROUP_COLOURS["gray"])
     title = escape(title_of(definition, drawing))
-    place = f"grid-column:span {box.columns}"
     heading = f'<h2 style="background:{colour}">{title}</h2>'
-    return f'<section class="group" style="{place}">{heading}{_grid(box.inside, drawing)}</section>'
+    inside = _grid(box.inside, drawing, box.columns)
+    return f'<section class="group" style="{place}">{heading}{inside}</section>'

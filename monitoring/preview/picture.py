@@ -90,6 +90,8 @@ def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
     head = TITLE if title else 0.0
     frame = Frame(box.width, box.height - head, theme, drawing.data.start, drawing.data.end)
     back = rect(0, 0, box.width, box.height, theme.panel, stroke=theme.edge, rx=4)
+    if kind == "free_text":
+        back = ""
     if kind == "note":
         stripe = NOTE_COLOURS.get(str(definition.get("background_color")))
         back += rect(0, 0, 3, box.height, stripe, rx=1) if stripe else ""

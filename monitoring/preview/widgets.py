@@ -1,5 +1,6 @@
 """Every widget type of the API and how it is drawn; what cannot be drawn here says why in its place."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -198,11 +199,23 @@ def _note(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     return notes.as_picture(frame, str(definition.get("content") or ""))
 
 
+_COLOUR = re.compile(r"#(?!4d4d4d)[0-9a-fA-F]{6}")
+"""A colour that somebody chose: #4d4d4d is what Datadog writes where nobody did."""
+
+
 def _free_text(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    size = str(definition.get("font_size"))
-    pixels = int(size) if size.isdigit() else min(24, int(frame.height * 0.6))
-    words = svg.fitted(str(definition.get("text") or ""), frame.width - 16, pixels)
-    return svg.text(words, 8, frame.height / 2 + pixels * 0.35, size=pixels, fill=frame.theme.ink)
+    """One line, smaller than it asks for where it would not fit."""
+    content, wanted = str(definition.get("text") or ""), str(definition.get("font_size"))
+    room, high = (frame.width - 16) * 0.92, frame.height * 0.8
+    size = min(float(wanted) if wanted.isdigit() else high, high, room / max(svg.width_of(content, 1), 0.1))
+    anchor, x = {"center": ("middle", frame.width / 2), "right": ("end", frame.width - 8)}.get(
+        str(definition.get("text_align")), ("start", 8.0)
+    )
+    colour = str(definition.get("color"))
+    fill = colour if _COLOUR.fullmatch(colour) else frame.theme.ink
+    return svg.text(
+        content, x, frame.height / 2 + size * 0.35, size=round(size, 1), fill=fill, text_anchor=anchor
+    )
 
 
 def _alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:

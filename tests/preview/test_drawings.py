@@ -14,7 +14,7 @@ from monitoring.preview.charts import fields, values
 from monitoring.preview.charts.shapes import Frame, Line, Marker, Row, Style
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import markers, painter
-from monitoring.preview.layout import COLUMNS, arrange
+from monitoring.preview.layout import COLUMNS, GAP, arrange
 from monitoring.preview.scales import format_value, time_label, value_ticks
 from monitoring.preview.theme import LIGHT
 from monitoring.preview.variables import Variable, put_in
@@ -216,9 +216,42 @@ def test_any_layout_gives_boxes_inside_the_page(layouts):
     widgets = [{"definition": {"type": "note"}, "layout": one} for one in layouts]
     found = arrange({"layout_type": "ordered", "widgets": widgets})
     assert len(found.boxes) == len(layouts)
+    assert all(box.x >= 0 and box.x + box.width <= found.width for box in found.boxes)
     assert all(
-        box.x >= 0 and box.x + box.width <= found.width and box.columns <= COLUMNS for box in found.boxes
+        column >= 1 and column + columns <= COLUMNS + 1 for column, columns, _, _ in cells(found.boxes)
     )
+
+
+def cells(boxes):
+    return [box.cell for box in boxes]
+
+
+def test_a_group_has_the_columns_that_it_spans():
+    inner = [
+        {"definition": {"type": "note"}, "layout": {"x": x, "y": 0, "width": 4, "height": 2}} for x in (0, 4)
+    ]
+    group = {
+        "definition": {"type": "group", "widgets": inner},
+        "layout": {"x": 4, "y": 0, "width": 8, "height": 3},
+    }
+    (box,) = arrange({"layout_type": "ordered", "widgets": [group]}).boxes
+    assert box.columns == 8
+    assert box.cell == (5, 8, 1, 3)
+    assert cells(box.inside) == [(1, 4, 1, 2), (5, 4, 1, 2)]
+    assert box.inside[1].x + box.inside[1].width == pytest.approx(box.width - GAP)
+
+
+def test_two_beside_a_tall_one_stand_in_its_rows():
+    places = [(0, 0, 5, 2), (5, 0, 7, 4), (0, 2, 5, 2)]
+    widgets = [
+        {
+            "definition": {"type": "note"},
+            "layout": dict(zip(("x", "y", "width", "height"), place, strict=True)),
+        }
+        for place in places
+    ]
+    boxes = arrange({"layout_type": "ordered", "widgets": widgets}).boxes
+    assert cells(boxes) == [(1, 5, 1, 2), (6, 7, 1, 4), (1, 5, 3, 2)]
 
 
 def test_a_group_is_as_high_as_what_is_in_it():

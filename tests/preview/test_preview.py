@@ -1,6 +1,7 @@
 """Whole dashboards as pictures and pages."""
 
 import json
+import re
 import time
 import xml.etree.ElementTree as ET
 
@@ -91,6 +92,25 @@ def test_an_embedded_monitor_is_drawn_with_its_thresholds():
     assert "critical 3" in picture
     assert "warning 1" in picture
     assert "not among this project" in drawn(dashboard(graph))
+
+
+def test_a_free_board_stands_on_the_page_where_it_was_put():
+    free = [
+        widget() | {"layout": {"x": x, "y": 2, "width": 30, "height": 12}, "definition": definition}
+        for x, definition in (
+            (4, widget()["definition"]),
+            (
+                40,
+                {"type": "free_text", "text": "Failures of this week", "font_size": "56", "color": "#ff0000"},
+            ),
+        )
+    ]
+    body = dashboard(*free, layout_type="free")
+    page = dashboard_page(body, prepared(body, data_of(sampled(body, WINDOW), WINDOW)))
+    left, right = (float(found) for found in re.findall(r"left:([0-9.]+)%", page))
+    assert 0 < left < right < 100
+    assert 'fill="#ff0000"' in page
+    assert float(re.search(r'font-size="([0-9.]+)"[^>]*>Failures', page)[1]) < 56  # as large as there is room
 
 
 def test_script_in_a_title_a_note_or_a_tag_is_only_text():
