@@ -8,7 +8,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.argument("dashboards", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("dashboards", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dir", "root", default=".", type=FOLDER, help="The project's folder [.]")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="A database, or a file of series")
 @click.option("--sample", is_flag=True, help="Synthetic series that fit each metric")
@@ -34,7 +34,7 @@ def command(
     older: Path | None,
     as_json: bool,
 ) -> int:
-    """Draw DASHBOARDS, or all of dashboards/, as pictures or pages.
+    """Draw DASHBOARDS (files or folders), or all of dashboards/, as pictures or pages.
 
     Over --data, a database of `stepscope serve` or a file of series; without it, over synthetic series.
     With --diff, the older version is drawn beside each.

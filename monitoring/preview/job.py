@@ -36,15 +36,17 @@ class Dashboard:
 
 
 def load(paths: Sequence[Path], root: Path) -> list[Dashboard]:
-    """The dashboards of these files, or of `dashboards/` where none is named.
+    """The dashboards of these files and folders, or of `dashboards/` where none is named.
 
     Raises:
         InputError: a file is no dashboard, or there is none.
     """
-    chosen = list(paths) or sorted((root / "dashboards").glob("*.json"))
+    named = list(paths) or [root / "dashboards"]
+    folders = {path for path in named if path.is_dir() or not paths}
+    chosen = [file for path in named for file in (sorted(path.glob("*.json")) if path in folders else [path])]
     if not chosen:
         raise InputError(
-            f"there is no dashboard in {root / 'dashboards'}",
+            f"there is no dashboard in {', '.join(map(str, named))}",
             hint="Name a file, or go to the project's folder, or start one: stepscope init",
         )
     return [Dashboard(path.stem, _read(path)) for path in chosen]

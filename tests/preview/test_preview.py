@@ -180,16 +180,27 @@ def test_a_dashboard_is_drawn_over_a_database(tmp_path):
         (["ok.json", "--from", "now", "--to", "-1h"], "ends (-1h) before it starts"),
         (["ok.json", "--out", "list.json"], "is a file"),
         (["ok.json", "--out", "list.json/x"], "cannot be written"),
-        ([], "there is no dashboard"),
+        ([], "there is no dashboard in dashboards"),
+        (["empty"], "there is no dashboard in empty"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_with_status_2(tmp_path, monkeypatch, capsys, arguments, said):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "ok.json").write_text(json.dumps(dashboard(widget())))
     assert status("preview", *arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_stands_for_its_dashboards(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boards").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "boards" / f"{name}.json").write_text(json.dumps(dashboard(widget())))
+    assert status("preview", "boards", "--format", "svg", "--out", "pictures") == 0
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["a.svg", "b.svg"]
 
 
 def test_monitors_that_cannot_be_read_do_not_stop_a_preview(tmp_path):
