@@ -6,13 +6,14 @@ the rate-limit headers, and retries what may be retried, all of which the librar
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]

@@ -1,12 +1,13 @@
 """What flows from log groups to Datadog: log events in; points, spans and logs out, and what was set
 aside."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from monitoring.lines import Point
+from monitoring.values import dataclass
 
 Span = dict[str, Any]
 """One span as the trace line carries it: Datadog's names, ids as 16 hex digits, times in nanoseconds."""

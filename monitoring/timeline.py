@@ -8,10 +8,11 @@ order; what has no beginning (log levels below ALL, a gap) is closed without a d
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from monitoring.platform.step_events import EXECUTION_ENDED, StepEvent
+from monitoring.values import dataclass
 
 _ATTEMPT = re.compile(
     r"(?:Lambda(?:Function)|Task|Activity)"

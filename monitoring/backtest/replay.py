@@ -1,7 +1,7 @@
 """Replays a monitor over history, as it is and with other thresholds, and sums up what it would have done."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from monitoring.errors import InputError
@@ -11,6 +11,7 @@ from monitoring.monitor.switches import switches_of
 from monitoring.query import MetricMonitor, SearchMonitor, parse_monitor
 from monitoring.query.errors import nearest
 from monitoring.query.monitors import format_monitor
+from monitoring.values import dataclass
 
 FLAPPING = 1800
 """Seconds: an alert that begins sooner after the end of the one before is flapping."""

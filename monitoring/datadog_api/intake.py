@@ -1,13 +1,13 @@
 """Where each kind of batch goes, and with which headers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from monitoring.datadog_api.transport import Transport
 from monitoring.delivery.batches import Kind
 from monitoring.delivery.retry import Answer
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 _ROUTES: dict[Kind, tuple[str, str, str]] = {
     "distributions": ("api", "/api/v1/distribution_points", "application/json"),

@@ -7,7 +7,6 @@ a payload. All sizes here are before compression, so that no answer depends on h
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from isal import igzip, isal_zlib
@@ -16,6 +15,7 @@ from monitoring.delivery.protobuf import encode_payload, encode_trace
 from monitoring.lines import Point
 from monitoring.platform.codec import encode
 from monitoring.telemetry import Log, LogContext, SpanRecord
+from monitoring.values import dataclass
 
 Kind = Literal["distributions", "series", "traces", "logs"]
 

@@ -6,7 +6,7 @@ the next plan finds by their markers the resources that were made.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitoring.datadog_resources import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
@@ -25,6 +25,7 @@ from monitoring.plan import (
     with_marker,
 )
 from monitoring.plan.normal import DEFAULTS, MONITOR_OPTION_DEFAULTS
+from monitoring.values import dataclass
 
 Me = tuple[str, str]
 

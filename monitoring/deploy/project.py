@@ -4,13 +4,14 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from monitoring.deploy.variables import fill_in
 from monitoring.errors import InputError
 from monitoring.plan import KINDS, Resource
+from monitoring.values import dataclass
 
 FILE = "stepscope.toml"
 NO_ENV = "default"

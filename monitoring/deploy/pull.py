@@ -4,13 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from monitoring.datadog_resources import Body, Client, RejectedError
 from monitoring.errors import InputError
 from monitoring.plan import normalise, without_marker
 from monitoring.plan.normal import KINDS
+from monitoring.values import dataclass
 
 URLS = (
     (re.compile(r"/dash(?:board)?(?:/lists)?/(?P<id>[a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3})"), "dashboard"),

@@ -1,7 +1,6 @@
 """What every deploy command starts with: the project, the client, and the two sides of the plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from monitoring.deploy.actual import owned
 from monitoring.deploy.project import Project, load_project, load_resources
 from monitoring.errors import InputError
 from monitoring.plan import Plan, Resource, make_plan, order
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

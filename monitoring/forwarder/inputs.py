@@ -7,7 +7,6 @@ SQS also brings spooled batches back; EventBridge brings status changes and the 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -25,6 +24,7 @@ from monitoring.forwarder.objects import (
 from monitoring.forwarder.spool import MARK
 from monitoring.platform.codec import Payload, decode_payload, load_object
 from monitoring.platform.status_change import DETAIL_TYPE
+from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 _PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403", "InvalidObjectState"})

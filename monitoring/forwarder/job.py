@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitoring.datadog_api import Intake, Transport
@@ -24,6 +24,7 @@ from monitoring.forwarder.settings import Settings
 from monitoring.forwarder.spool import Entry, make_spool
 from monitoring.forwarder.tally import Tally
 from monitoring.telemetry import Telemetry
+from monitoring.values import dataclass
 
 _FLUSH = 4_000  # points, spans and log entries that are held before they are sent
 _RESERVE = 2.0  # seconds of an invocation kept for the spool

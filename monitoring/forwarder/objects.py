@@ -5,7 +5,6 @@ import binascii
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from isal import igzip_lib
 
 from monitoring.platform.codec import Payload, decode_payload, encode, load_object
+from monitoring.values import dataclass
 
 CHUNK = 256 * 1024
 LINES = 2_000  # a piece: what is held in memory of a file at once

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from monitoring.datadog_api import Intake
@@ -13,6 +13,7 @@ from monitoring.delivery.batches import Batch, digest
 from monitoring.delivery.retry import Answer, decide
 from monitoring.forwarder.spool import Entry, Spool
 from monitoring.forwarder.tally import Tally
+from monitoring.values import dataclass
 
 
 class Delivered(Protocol):

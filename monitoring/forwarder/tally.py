@@ -2,8 +2,10 @@
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from monitoring.values import dataclass
 
 
 @dataclass(slots=True)

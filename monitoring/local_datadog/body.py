@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import zstandard
 from starlette.requests import Request
 
 from monitoring.local_datadog.replies import ApiError
+from monitoring.values import dataclass
 
 DRAIN = 256 << 20
 """A body over the limit is read to its end, and thrown away, up to here: a client that is still writing then

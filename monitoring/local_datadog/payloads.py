@@ -8,7 +8,6 @@ import contextlib
 import gc
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ import numpy as np
 from monitoring.local_datadog.normal import Sources
 from monitoring.local_datadog.replies import ApiError
 from monitoring.store import Batch, Source
+from monitoring.values import dataclass
 
 NEWEST = 600
 OLDEST = 3600

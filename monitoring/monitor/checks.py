@@ -5,7 +5,6 @@ likewise `warning` and `unknown`, and in OK once its last `ok` results are all O
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from monitoring.monitor.definition import Thresholds
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State
 from monitoring.query import CheckMonitor
+from monitoring.values import dataclass
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 DEFAULT_TIMEFRAME = 86400

@@ -1,7 +1,6 @@
 """From what each evaluation found (value, points, last point) to the bits that decide about states."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from monitoring.monitor.states import (
     WARNING,
 )
 from monitoring.monitor.switches import Switches
+from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -1,12 +1,13 @@
 """The monitor as a value: what the API body of a monitor says, read once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.query.monitors import parse_monitor
+from monitoring.values import dataclass
 
 parsed = lru_cache(maxsize=1024)(parse_monitor)
 """`parse_monitor`, remembering: one monitor is evaluated many times. What it gives is frozen."""

@@ -1,7 +1,7 @@
 """Evaluating a monitor over given data from a start to an end, whatever the monitor's type."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from monitoring.query import (
     grouped_by,
 )
 from monitoring.query.names import resolve
+from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query.sources import Source

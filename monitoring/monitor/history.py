@@ -1,7 +1,7 @@
 """What a monitor did over time: states, values and evidence by group, and the notifications that went out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State, worst
+from monitoring.values import dataclass
 
 UNGROUPED = "*"
 """The one group of a monitor without groups."""

@@ -6,12 +6,12 @@ every evaluation is a property test.
 """
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.monitor.states import AS_ZERO, EMPTY, SILENT, SKIPPED, Policy, Rule, State, decide
+from monitoring.values import dataclass
 
 _MISSING = EMPTY | SILENT
 

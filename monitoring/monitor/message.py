@@ -1,11 +1,11 @@
 """The title and the text of one notification, from the monitor and the moment."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.states import State
 from monitoring.monitor.template import Context, handles, render
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

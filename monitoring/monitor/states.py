@@ -1,9 +1,9 @@
 """The states of a monitor's group, and the decision from one evaluation to the next state."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from monitoring.monitor.switches import DEFAULTS, Switches
+from monitoring.values import dataclass
 
 
 class State(StrEnum):

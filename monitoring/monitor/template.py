@@ -7,11 +7,12 @@ takes the line with it, as in Handlebars, whose notation this is.
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isfinite
 
 from monitoring.errors import InputError
 from monitoring.monitor.expressions import evaluate_expression, local_time
+from monitoring.values import dataclass
 
 FLAGS = (
     "is_alert",

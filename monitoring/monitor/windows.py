@@ -1,7 +1,6 @@
 """When a monitor is evaluated, and which stretch of time it then looks at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitoring import query
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Times = NDArray[np.int64]
 

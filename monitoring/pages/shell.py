@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from monitoring.errors import InputError
 from monitoring.preview.page import document
 from monitoring.preview.svg import tag
 from monitoring.times import window
+from monitoring.values import dataclass
 
 NAVIGATION = (
     ("/", "Overview"),

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from monitoring.preview.monitors import Monitors
 from monitoring.preview.sample import Knowledge
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
+from monitoring.values import dataclass
 
 Body = Mapping[str, Any]
 

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from monitoring.plan.marker import read_marker, without_marker
 from monitoring.plan.normal import KINDS, fingerprint, normalise
 from monitoring.plan.references import Ids, references, resolve
+from monitoring.values import dataclass
 
 Action = Literal["create", "update", "delete", "unchanged"]
 

@@ -7,8 +7,9 @@ so that a later difference can be told apart: made in the files, or by somebody 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from monitoring.values import dataclass
 
 MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "description", "downtime": "message"}
 """Kind -> the text field that carries the marker; each kind has one that the API stores as it is."""

@@ -6,10 +6,10 @@ the dashboard on which it is shown. Such a soft one does not decide the order: a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 REFERENCE = re.compile(r"\$\{(monitor|slo|dashboard|downtime):([\w.-]+)\}")
 

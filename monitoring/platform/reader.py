@@ -8,7 +8,6 @@ twice: it stands in the way of every event.
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from monitoring.platform.step_events import StepEvent, is_step_event, read_step_
 from monitoring.platform.tags import normal_point
 from monitoring.platform.traces import read_trace_line
 from monitoring.telemetry import Log, LogContext, SetAside, SpanRecord, Telemetry
+from monitoring.values import dataclass
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
 _TAILS = (

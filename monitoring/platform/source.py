@@ -1,8 +1,9 @@
 """Where log events come from, and what is said about all that comes from there."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monitoring.telemetry import LogFields
+from monitoring.values import dataclass
 
 _BY_LOG_GROUP = (
     ("/aws/lambda/", "lambda"),

@@ -1,7 +1,7 @@
 """What a widget's requests amount to: lines over time, or values by group, from whatever source of points."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, w
 from monitoring.query.nodes import Metric
 from monitoring.query.scalars import scalar_results
 from monitoring.query.sources import Source
+from monitoring.values import dataclass
 
 Request = Mapping[str, Any]
 

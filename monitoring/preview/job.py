@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from monitoring.resources.catalogue import metrics
 from monitoring.series import MetricType
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
+from monitoring.values import dataclass
 
 FORMATS = ("png", "svg", "html")
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitoring.preview.asking import UndrawableError, definitions
 from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query
 from monitoring.query.monitor_nodes import MetricMonitor
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ The same query gives the same picture every time: all that looks like chance com
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from monitoring.preview.widgets import requests_of
 from monitoring.query import QueryError, parse, walk
 from monitoring.query.nodes import Metric
 from monitoring.series import MetricType, Series
+from monitoring.values import dataclass
 
 VALUES: dict[str, tuple[str, ...]] = {
     "env": ("prod",),

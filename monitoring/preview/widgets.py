@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import bounds, formats_of, markers, painter
 from monitoring.preview.monitors import Monitors
 from monitoring.query import QueryError
+from monitoring.values import dataclass
 
 Definition = Mapping[str, Any]
 

@@ -1,7 +1,8 @@
 """The functions of the query language: what each takes and does, how exactly, and who says so."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from monitoring.values import dataclass
 
 Kind = Literal["query", "number", "word", "text", "groups"]
 Exactness = Literal["documented", "inferred", "unpublished"]

@@ -1,7 +1,6 @@
 """Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -15,6 +14,7 @@ from monitoring.query.lines import NOT_THERE, Group, Lines, aggregate_rows, empt
 from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
+from monitoring.values import dataclass
 
 Rate = Callable[[Floats, Times], Floats]
 """What diff and its kin do to rows: values and times in, values out."""

@@ -6,11 +6,11 @@ The table is `catalogue.csv`. A row without a name is a CloudWatch metric that D
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from monitoring.platform.names import METRICS
+from monitoring.values import dataclass
 
 PREFIXES = ("aws.lambda.", "aws.states.")
 """A metric under one of these is in the catalogue, or it does not exist."""

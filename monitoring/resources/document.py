@@ -8,11 +8,12 @@ findings therefore pays nothing for them.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Pointer = tuple[str | int, ...]
 """The way to a value: keys and indexes, from the root."""

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from monitoring.resources.document import Pointer
+from monitoring.values import dataclass
 
 KINDS = ("dashboard", "monitor", "slo", "downtime")
 """What can be kept as a file, in the order in which it has to exist: see `monitoring.plan`."""

@@ -7,7 +7,6 @@ with its own type and not with forty others.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
@@ -15,6 +14,7 @@ from typing import Any, cast
 from monitoring.resources.document import Pointer
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import REFERENCE
+from monitoring.values import dataclass
 
 Schema = Mapping[str, Any]
 

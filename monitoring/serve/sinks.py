@@ -5,13 +5,14 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from monitoring.errors import InputError
 from monitoring.monitor import Monitor, Notification
+from monitoring.values import dataclass
 
 Body = dict[str, Any]
 

@@ -7,7 +7,7 @@ again, so that points that arrive late count as they do at Datadog.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from monitoring.monitor import (
 from monitoring.serve.sinks import Sink, body_of
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
+from monitoring.values import dataclass
 
 CADENCE = 60
 LONGEST = 86_400

@@ -7,7 +7,7 @@ not depend on the bucket.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from monitoring.query.lines import Lines
 from monitoring.query.nodes import And, Call, Everything, Expression, Scope, Several
 from monitoring.query.sources import Floats, Times
 from monitoring.slo.definition import Count
+from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,10 +1,11 @@
 """The service level objective as a value: what the API body of one says, read once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Kind = Literal["metric", "monitor", "time_slice"]
 

@@ -1,12 +1,13 @@
 """What a monitor test says, as values: series, what happens besides, and what is expected."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitoring.monitor.states import State
 from monitoring.testing.document import Place
 from monitoring.testing.notation import Slot
+from monitoring.values import dataclass
 
 DEFAULT_START = 1767225600
 """2026-01-01T00:00:00Z, where a case does not say when it starts."""

@@ -1,7 +1,7 @@
 """Finds test files, runs their cases and says which monitors have none."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -10,6 +10,7 @@ from monitoring.testing.document import DocumentError, Place, Problem
 from monitoring.testing.loader import SUFFIX, load
 from monitoring.testing.project import Folder
 from monitoring.testing.runner import Result, run_case
+from monitoring.values import dataclass
 
 WORTH_A_PROCESS = 400
 """Cases from which on a further process saves more than its start costs."""

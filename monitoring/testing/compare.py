@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, 
 from monitoring.testing.document import Place, Problem
 from monitoring.testing.expectations import ABSENT
 from monitoring.testing.times import show_duration
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

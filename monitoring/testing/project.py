@@ -4,13 +4,14 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.query.errors import nearest
+from monitoring.values import dataclass
 
 _MEMBER = re.compile(r"\$\{monitor:([\w.-]+)\}")
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from monitoring.testing.compare import Failure, compare, same
 from monitoring.testing.document import Problem
 from monitoring.testing.project import Folder, Loaded, load_body
 from monitoring.testing.references import check_inputs, rollups
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ neither is passed over. An event that comes twice counts once, and their order d
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +16,7 @@ from monitoring.errors import InputError
 from monitoring.platform.step_events import StepEvent, history_events, is_step_event, read_step_event
 from monitoring.telemetry import Span
 from monitoring.timeline import Kind, Run, timeline
+from monitoring.values import dataclass
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
 """What is looked for in a folder, as `stepscope demo --keep` leaves it."""

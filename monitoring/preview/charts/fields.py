@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from monitoring.preview.charts.shapes import (
     rect,
 )
 from monitoring.preview.scales import Scale, format_value, value_ticks
+from monitoring.values import dataclass
 
 BANDS = 16
 

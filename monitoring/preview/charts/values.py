@@ -1,11 +1,11 @@
 """Pictures of single values by group: one big number, top lists, tables, changes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame, Row, colour, label, notice, rect
 from monitoring.preview.scales import format_value
+from monitoring.values import dataclass
 
 Paint = Callable[[float | None], tuple[str, str]]
 """A value -> (background, text), by a widget's conditional formats."""

@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -11,6 +10,7 @@ from monitoring.resources.catalogue import MetricFacts, rows
 from monitoring.resources.document import parse_document, read_text
 from monitoring.resources.lint.model import Subject
 from monitoring.resources.resource import Resource, kind_of
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

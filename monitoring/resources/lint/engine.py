@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -12,6 +11,7 @@ from monitoring.resources.lint.model import REMOVE, Edit, Finding, Problem, Rule
 from monitoring.resources.lint.project import FileFacts, Mark, Project, facts_of
 from monitoring.resources.lint.rules import duplicate_key, json_syntax, modules, unknown_kind
 from monitoring.resources.resource import Resource, kind_of
+from monitoring.values import dataclass
 
 _AROUND = re.compile(r"\s*,?\s*")
 

@@ -1,7 +1,6 @@
 """What a rule is, what it sees of a file, and what it finds."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +11,7 @@ from monitoring.resources.document import Document, Pointer
 from monitoring.resources.resource import Resource
 from monitoring.resources.schema import Fault, faults
 from monitoring.resources.sites import METRIC_MONITORS, Site, Widget, dashboard_sites, variable_sites, widgets
+from monitoring.values import dataclass
 
 Severity = Literal["error", "warning"]
 

@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.lint.model import Subject
 from monitoring.resources.resource import FOLDERS, references, strings
+from monitoring.values import dataclass
 
 Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""

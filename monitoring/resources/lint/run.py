@@ -3,7 +3,6 @@
 import gc
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -12,6 +11,7 @@ from monitoring.resources.lint.model import Edit, Finding
 from monitoring.resources.lint.rules import modules
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import FOLDERS
+from monitoring.values import dataclass
 
 _PASSES = 10
 _WORTH_A_PROCESS = 1_000_000
