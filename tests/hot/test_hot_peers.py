@@ -1,157 +1,149 @@
-"""What the peers do today where this package does better: each test fails for the peer that its name gives.
+"""Each clause of what the decorator promises, on this package and on its peers: docs/peers.md is the table.
 
-They run where the peers are installed (`pip install 'stepscope[bench]'`).
+A row in which a peer breaks the promise fails on that peer today; when a newer one mends it, the test says so and
+the page has to change. The peers patch the process that imports them, so each library runs all scenarios in one
+process of its own. They run where they are installed: `pip install 'stepscope[bench]'`, then pytest with
+`-p no:ddtrace`.
 """
 
-import asyncio
-import io
+import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from monitoring import count, monitored
-from monitoring.capture import LambdaContext, capture
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+KEPT, NONE = "kept", "–"
+PEERS = ("datadog_lambda", "powertools_metrics", "powertools_tracer")
+MODULES = {"datadog_lambda": "datadog_lambda", "stepscope": "aws_xray_sdk"}
+FOR_TYPE_CHECKERS = "the signature for type checkers"
 
-ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "peers.md").read_text(encoding="utf-8")
+ROWS = {
+    row[0]: dict(zip(PEERS, row[1:], strict=True))
+    for row in re.findall(r"^\| ([^|`]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    if row[0] != "situation" and not row[0].startswith("---")
+}
+BROKEN = [key for key, said in ROWS.items() if set(said.values()) - {KEPT, NONE}]
+KEPT_BY_ALL = [key for key in ROWS if key not in BROKEN]
 
 
-def with_datadog_lambda(code):
-    pytest.importorskip("datadog_lambda")
-    environ = {
-        **os.environ,
-        "DD_FLUSH_TO_LOG": "true",
-        "DD_TRACE_ENABLED": "false",
-        "DD_LAMBDA_HANDLER": "x.y",
-        "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
-        "PYTHONPATH": str(ROOT),
-    }
-    code = (
-        "import asyncio\nfrom monitoring.capture import LambdaContext\n"
-        "from datadog_lambda.wrapper import datadog_lambda_wrapper as wrap\ncontext = LambdaContext()\n"
-        + code
+def skip_without(library):
+    needed = MODULES.get(library, "aws_xray_sdk")
+    for module in (needed, "mangum", "awslambdaric"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: pip install 'stepscope[bench]'")
+
+
+@cache
+def outcomes(library):
+    """What the library does in each scenario: all of them, in one process."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("DD_", "MONITORING_"))}
+    done = subprocess.run(
+        [sys.executable, HERE / "peer_scenarios.py", library],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=120,
     )
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ, timeout=90
+    assert done.returncode == 0, done.stderr
+    answered: dict[str, str] = json.loads(done.stdout)
+    return answered
+
+
+TYPED = """
+from monitoring import monitored
+from aws_lambda_powertools import Tracer
+from aws_lambda_powertools.metrics.provider.datadog import DatadogMetrics
+from datadog_lambda.wrapper import datadog_lambda_wrapper
+
+def handler(event: dict[str, int], context: object) -> str:
+    return ""
+
+reveal_type(monitored(handler))
+reveal_type(datadog_lambda_wrapper(handler))
+reveal_type(DatadogMetrics().log_metrics(handler))
+reveal_type(Tracer().capture_lambda_handler(handler))
+"""
+
+
+@cache
+def types():
+    """What mypy sees of a decorated handler, by library."""
+    from mypy import api
+
+    command = ["--no-incremental", "--follow-imports=silent", "--ignore-missing-imports", "--config-file="]
+    shown, *_ = api.run([*command, "-c", TYPED])
+    revealed = [text.replace("builtins.", "") for text in re.findall(r'Revealed type is "(.*)"', shown)]
+    own = "def (event: dict[str, int], context: object) -> str"
+    said = [KEPT if text == own else f"it becomes {text.removeprefix('def ')}" for text in revealed]
+    return dict(zip(("stepscope", *PEERS), said, strict=True))
+
+
+def outcome(library, situation):
+    skip_without(library)
+    if situation == FOR_TYPE_CHECKERS:
+        skip_without("datadog_lambda")
+        return types()[library]
+    return outcomes(library).get(situation, NONE)
+
+
+@pytest.mark.parametrize("situation", ROWS)
+def test_the_promise_is_kept_in_every_situation(situation):
+    assert outcome("stepscope", situation) == KEPT
+
+
+def compare(peer, situation):
+    said, found = ROWS[situation][peer], outcome(peer, situation)
+    mended = f"{peer} has mended “{situation}”: say so in docs/peers.md" if found == KEPT else "docs/peers.md"
+    assert found == said, mended
+
+
+@pytest.mark.parametrize(
+    ("peer", "situation"),
+    [(peer, key) for key in BROKEN for peer in PEERS if ROWS[key][peer] not in {KEPT, NONE}],
+    ids=lambda value: value,
+)
+def test_what_is_kept_here_fails_on(peer, situation):
+    compare(peer, situation)
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_where_a_peer_keeps_the_promise_the_page_says_so(peer):
+    for situation in ROWS:
+        if ROWS[situation][peer] in {KEPT, NONE}:
+            compare(peer, situation)
+
+
+def test_the_page_has_every_situation_and_no_other():
+    skip_without("stepscope")
+    assert set(ROWS) == {*outcomes("stepscope"), FOR_TYPE_CHECKERS}
+    assert f"{len(BROKEN)} of {len(ROWS)} situations" in PAGE.replace("\n", " ")
+
+
+def test_the_page_names_the_versions_that_are_measured():
+    pinned = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+        if "==" in line
     )
+    assert f"datadog_lambda {pinned['datadog_lambda']}" in PAGE
+    assert f"Powertools {pinned['aws_lambda_powertools']}" in PAGE
 
 
-def test_a_system_exit_keeps_its_way_where_datadog_lambda_swallows_it():
-    with capture(), pytest.raises(SystemExit):
-        monitored(lambda event, context: sys.exit(3))({}, LambdaContext())
-    peer = with_datadog_lambda(
-        "import sys\nprint('swallowed', wrap(lambda e, c: sys.exit(3))({}, context))\n"
-    )
-    assert peer.returncode == 0
-    assert "swallowed None" in peer.stdout
+def test_a_metric_of_one_call_does_not_leak_into_the_next_as_it_does_with_powertools(monkeypatch):
+    import io
 
+    from monitoring.capture import LambdaContext, capture
 
-def test_an_async_handler_is_timed_to_its_end_where_datadog_lambda_ends_before_it_began():
-    code = (
-        "from datadog_lambda.metric import lambda_metric\n"
-        "import datadog_lambda.wrapper as w\n"
-        "async def handler(e, c):\n    print('began')\n"
-        "handler = wrap(handler)\n"
-        "after = handler._after\n"
-        "handler._after = lambda e, c: (print('ended'), after(e, c))\n"
-        "asyncio.run(handler({}, context))\n"
-    )
-    peer = with_datadog_lambda(code)
-    assert peer.stdout.index("ended") < peer.stdout.index("began")
-
-    @monitored
-    async def handler(event, context):
-        count("began")
-
-    with capture() as emitted:
-        asyncio.run(handler({}, LambdaContext()))
-    names = [point.metric for point in emitted.points()]
-    assert names.index("began") < names.index("stepscope.duration")
-
-
-def test_a_method_is_wrapped_where_datadog_lambda_passes_no_self():
-    peer = with_datadog_lambda(
-        "class Slides:\n    @wrap\n    def handle(self, event, context):\n        return 1\n"
-        "try:\n    Slides().handle({}, context)\nexcept TypeError as error:\n    print('refused', error)\n"
-    )
-    assert "refused" in peer.stdout
-
-    class Slides:
-        @monitored
-        def handle(self, event, context):
-            return 1
-
-    with capture():
-        assert Slides().handle({}, LambdaContext()) == 1
-
-
-def test_the_signature_survives_where_datadog_lambda_hides_it():
-    import inspect
-
-    peer = with_datadog_lambda(
-        "import inspect\ndef handler(event, context, /):\n    'Says so.'\nprint(inspect.signature(wrap(handler)), wrap(handler).__doc__ == 'Says so.')\n"
-    )
-    assert "(event, context, /)" not in peer.stdout
-    assert "True" not in peer.stdout
-
-    def handler(event, context, /):
-        """Says so."""
-
-    assert inspect.signature(monitored(handler)) == inspect.signature(handler)
-
-
-def powertools():
-    metrics = pytest.importorskip("aws_lambda_powertools.metrics.provider.datadog")
-    return metrics.DatadogMetrics(namespace="slides", flush_to_log=True)
-
-
-def test_a_closed_standard_output_leaves_the_result_where_powertools_raises(monkeypatch):
-    closed = io.StringIO()
-    closed.close()
-    metrics = powertools()
-
-    def add(event, context):
-        metrics.add_metric(name="a", value=1)
-        return 42
-
-    monkeypatch.setattr(sys, "stdout", closed)
-    try:
-        metrics.log_metrics(add)({}, LambdaContext())
-        raised = None
-    except ValueError as error:
-        raised = error
-    assert raised is not None
-    assert monitored(lambda event, context: count("a") or 42)({}, LambdaContext()) == 42
-
-
-def test_a_name_of_any_type_leaves_the_result_where_powertools_raises():
-    metrics = powertools()
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whichever it is, it reaches the handler
-        metrics.log_metrics(lambda event, context: metrics.add_metric(name=None, value=1))(
-            {}, LambdaContext()
-        )
-    with capture():
-        assert monitored(lambda event, context: count(None) or 42)({}, LambdaContext()) == 42
-
-
-def test_an_async_handler_is_counted_after_it_is_done_where_powertools_is_before():
-    metrics = powertools()
-
-    async def handler(event, context):
-        metrics.add_metric(name="late", value=1)
-
-    with capture() as emitted, pytest.warns(UserWarning, match="No application metrics"):
-        asyncio.run(metrics.log_metrics(handler)({}, LambdaContext()))
-    assert "late" not in emitted.text
-    metrics.clear_metrics()
-
-
-def test_a_metric_of_one_call_does_not_leak_into_the_next_as_it_does_with_powertools(
-    monkeypatch,
-):
-    metrics = powertools()
+    provider = pytest.importorskip("aws_lambda_powertools.metrics.provider.datadog")
+    metrics = provider.DatadogMetrics(namespace="slides", flush_to_log=True)
     closed = io.StringIO()
     closed.close()
     with monkeypatch.context() as patched:
