@@ -15,6 +15,7 @@ from monitoring.local_datadog.context import Context, Family
 from monitoring.local_datadog.dashboard_lists import DashboardLists
 from monitoring.local_datadog.dashboards import Dashboards
 from monitoring.local_datadog.downtimes import Downtimes
+from monitoring.local_datadog.downtimes_v2 import DowntimesV2
 from monitoring.local_datadog.events import Events
 from monitoring.local_datadog.guard import Access, Guard
 from monitoring.local_datadog.hosts import Hosts
@@ -29,7 +30,8 @@ from monitoring.store import Store
 from monitoring.values import dataclass
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
-    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, Events, MetricsMeta, Hosts, Queries),
+    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, DowntimesV2),
+    *(Events, MetricsMeta, Hosts, Queries),
 )
 """Lists come before dashboards, whose id would match their path."""
 

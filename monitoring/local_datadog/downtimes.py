@@ -1,17 +1,25 @@
-"""The routes of downtimes (version 1)."""
+"""The routes of downtimes, version 1, and what both versions share: what is stored, and which are shown."""
 
+import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitoring.errors import InputError
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Family, as_object, flag, mounted
+from monitoring.local_datadog.context import Body, Context, Family, as_object, flag, mounted
 from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.monitor import Monitor, Mute, downtimes
+from monitoring.monitor.mutes import fixed_tags, scope_test
+from monitoring.store.documents import Documents
 
 KIND = "downtime"
+KEPT = 2 * 86_400
+"""Seconds for which a cancelled downtime is still shown."""
 _RECURRENCES = {"days", "weeks", "months", "years", "rrule"}
 _MOST_TAGS = 32
 _WRITABLE = {
@@ -27,10 +35,61 @@ _WRITABLE = {
     "notify_end_states": ["alert", "no data", "warn"],
     "notify_end_types": ["expired"],
 }
+_OF_VERSION_2 = ("scope_query", "recurrences", "display_timezone")
+
+
+class Stored:
+    """The downtimes of one store, as both versions of the API write and read them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._documents = context.store.documents
+
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return int(self._context.clock())
+
+    def all(self) -> list[Body]:
+        """Every downtime that is not cancelled, or was a short time ago."""
+        oldest = self.now() - KEPT
+        found = self._documents.all(KIND)
+        return [body for body in found if body["canceled"] is None or body["canceled"] > oldest]
+
+    async def put(self, body: Body, previous: Body | None = None) -> Body:
+        """Store what was written, with what only the server says.
+
+        Raises:
+            ApiError: 400: a schedule or a scope that cannot be read.
+        """
+        before, now = previous or {}, self.now()
+        stored: Body = {
+            key: body.get(key) if body.get(key) is not None else default for key, default in _WRITABLE.items()
+        }
+        stored |= {key: body[key] for key in _OF_VERSION_2 if body.get(key) is not None}
+        stored["start"] = stored["start"] if stored["start"] is not None else now
+        stored |= {"org_id": 1, "creator_id": 1, "updater_id": 1 if previous else None}
+        stored |= {"canceled": before.get("canceled"), "disabled": before.get("disabled", False)}
+        stored |= {"created": before.get("created", now), "modified": now, "parent_id": None}
+        stored["downtime_type"] = _downtime_type(stored)
+        await run_in_threadpool(_check, stored)  # a rule that is never true is looked for a while
+        stored["id"] = before["id"] if previous else self._context.next_id(KIND)
+        self._documents.put(KIND, str(stored["id"]), stored)
+        return stored
+
+    def cancel(self, body: Body) -> None:
+        """End it now; one that is cancelled already stays as it is."""
+        if body["canceled"] is None:
+            now = self.now()
+            changed = body | {"canceled": now, "disabled": True, "modified": now}
+            self._documents.put(KIND, str(body["id"]), changed)
 
 
 class Downtimes(Family):
     """The routes over one store."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._stored = Stored(context)
 
     def routes(self) -> list[Route]:
         """What the application mounts."""
@@ -49,84 +108,114 @@ class Downtimes(Family):
     async def _create(self, request: Request) -> Response:
         body = as_object(await read_json(request))
         _refuse(body, creating=True)
-        return self._put(body, self._context.next_id(KIND), {})
+        return reply(self._shown(await self._stored.put(_own(body))))
 
     async def _update(self, request: Request) -> Response:
         body = as_object(await read_json(request))
         previous = self._find(request)
         _refuse(body, creating=False)
-        return self._put(previous | body, previous["id"], previous)
-
-    def _put(self, body: Body, ident: int, previous: Body) -> Response:
-        now = int(self._context.clock())
-        stored: Body = {
-            key: body.get(key) if body.get(key) is not None else default for key, default in _WRITABLE.items()
-        }
-        stored["scope"] = _scopes(stored["scope"])
-        stored["start"] = stored["start"] if stored["start"] is not None else now
-        stored |= {"id": ident, "org_id": 1, "creator_id": 1, "updater_id": 1 if previous else None}
-        stored |= {
-            "canceled": previous.get("canceled"),
-            "disabled": False,
-            "created": previous.get("created", now),
-        }
-        stored |= {"modified": now, "parent_id": None, "downtime_type": _downtime_type(stored)}
-        self._documents.put(KIND, str(ident), stored)
-        return reply(self._shown(stored))
+        replaced = {"scope": "scope_query", "recurrence": "recurrences"}
+        kept = {key: value for key, value in previous.items() if key not in {replaced.get(k) for k in body}}
+        return reply(self._shown(await self._stored.put(kept | _own(body), previous)))
 
     async def _get(self, request: Request) -> Response:
         return reply(self._shown(self._find(request)))
 
     async def _list(self, request: Request) -> Response:
-        shown = [self._shown(body) for body in self._documents.all(KIND)]
+        shown = [self._shown(body) for body in self._stored.all()]
         return reply([body for body in shown if body["active"] or not flag(request, "current_only")])
 
     async def _of_monitor(self, request: Request) -> Response:
-        ident = int(request.path_params["id"]) if request.path_params["id"].isdecimal() else -1
-        found = [
-            self._shown(body) for body in self._documents.all(KIND) if body["monitor_id"] in {None, ident}
-        ]
-        return reply([body for body in found if body["active"]])
+        ident = request.path_params["id"]
+        monitor = self._context.find("monitor", ident, "Monitor not found")
+        found = matches(self._documents, monitor, self._stored.now())
+        return reply([self._shown(one.downtime) for one in found])
 
     async def _cancel(self, request: Request) -> Response:
-        self._cancelled(self._find(request))
+        self._stored.cancel(self._find(request))
         return Response(status_code=204)
 
     async def _cancel_by_scope(self, request: Request) -> Response:
         wanted = sorted(_scopes(as_object(await read_json(request)).get("scope")))
-        found = [body for body in self._documents.all(KIND) if sorted(body["scope"]) == wanted]
-        found = [body for body in found if not body["canceled"]]
+        found = [body for body in self._stored.all() if sorted(body["scope"]) == wanted]
+        found = [body for body in found if body["canceled"] is None]
         if not found:
             raise ApiError(404, "No downtimes found")
         for body in found:
-            self._cancelled(body)
+            self._stored.cancel(body)
         return reply({"cancelled_ids": [body["id"] for body in found]})
 
-    def _cancelled(self, body: Body) -> None:
-        now = int(self._context.clock())
-        self._documents.put(
-            KIND, str(body["id"]), body | {"canceled": now, "disabled": True, "modified": now}
-        )
-
     def _shown(self, body: Body) -> Body:
-        return body | {"active": is_active(body, self._context.clock())}
+        """As version 1 says it: the window that counts now, and the first of several rules."""
+        now = self._stored.now()
+        shown = {key: value for key, value in body.items() if key not in _OF_VERSION_2}
+        if rules := body.get("recurrences"):
+            start, end = downtimes.current(body, now) or (body["start"], body["end"])
+            recurrence = {"type": "rrule", "rrule": rules[0]["rrule"]}
+            shown |= {"start": start, "end": end, "recurrence": recurrence}
+        return shown | {"active": downtimes.status(body, now) == "active"}
 
     def _find(self, request: Request) -> Body:
         ident = request.path_params["id"]
         return self._context.find(KIND, ident, f"Downtime {ident} not found")
 
 
-def is_about(downtime: Mapping[str, Any], monitor: Mapping[str, Any]) -> bool:
-    """Whether the downtime names the monitor, or tags that it carries."""
-    if downtime["monitor_id"] is not None:
-        return bool(downtime["monitor_id"] == monitor["id"])
-    return set(downtime["monitor_tags"]) - {"*"} <= set(monitor["tags"])
+def mutes_of(documents: Documents, monitor: Mapping[str, Any], since: int, until: int) -> list[Mute]:
+    """What holds a monitor's notifications back in [since, until): downtimes, and everything being muted."""
+    found = downtimes.mutes(documents.all(KIND), monitor, since, until)
+    if muted := documents.get("mute_all", "all"):
+        found.append(Mute("*", int(muted["start"]), None, "mute_all"))
+    return found
 
 
-def is_active(downtime: Mapping[str, Any], now: float) -> bool:
-    """Whether it holds notifications back now."""
-    running = downtime["start"] <= now and (downtime["end"] is None or now < downtime["end"])
-    return bool(running and not downtime["canceled"])
+class Match(NamedTuple):
+    """A downtime that is on for some groups of a monitor; `*` is the one group of a monitor without any."""
+
+    downtime: Body
+    window: downtimes.Window
+    groups: list[str]
+
+
+def matches(documents: Documents, monitor: Mapping[str, Any], now: int) -> list[Match]:
+    """The downtimes that are on for a monitor now."""
+    states = documents.get("monitor_state", str(monitor.get("id"))) or {"groups": {}}
+    names = list(states["groups"]) or ["*"]
+    around = _fixed_tags(monitor)
+    found = []
+    for body in documents.all(KIND):
+        if downtimes.is_about(body, monitor) and (on := downtimes.windows(body, now, now + 1)):
+            test = scope_test(downtimes.scope_of(body))
+            groups = [name for name in names if test({*around, *name.split(",")})]
+            found += [Match(body, on[0], groups)] if groups else []
+    return found
+
+
+def _fixed_tags(monitor: Mapping[str, Any]) -> frozenset[str]:
+    try:
+        return fixed_tags(Monitor.from_body(monitor))
+    except InputError:
+        return frozenset()
+
+
+def public_id(body: Body) -> str:
+    """The id of version 2, which is made of version 1's."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"downtime/{body['id']}"))
+
+
+def _check(stored: Body) -> None:
+    try:
+        scope_test(downtimes.scope_of(stored))
+        for one in downtimes.recurrences(stored):
+            one.check()
+    except (InputError, KeyError, ValueError, TypeError) as error:
+        text = error.message if isinstance(error, InputError) else str(error)
+        raise ApiError(400, f"Invalid downtime: {text}") from error
+
+
+def _own(body: Body) -> Body:
+    """What version 1 may write."""
+    own = {key: value for key, value in body.items() if key in _WRITABLE}
+    return own | ({"scope": _scopes(own["scope"])} if "scope" in own else {})
 
 
 def _refuse(body: Body, *, creating: bool) -> None:
@@ -156,7 +245,7 @@ def _is_texts(given: list[Any]) -> bool:
 
 
 def _downtime_type(body: Body) -> int:
-    """Datadog's code: 0 by scope, 1 by one monitor, 2 by tags of monitors."""
-    if body["monitor_id"] is not None:
-        return 1
-    return 0 if body["monitor_tags"] == ["*"] else 2
+    """Datadog's code: 0 for all groups, 1 for hosts, 2 for any other scope."""
+    if body["scope"] == ["*"]:
+        return 0
+    return 1 if all(str(scope).startswith("host:") for scope in body["scope"]) else 2

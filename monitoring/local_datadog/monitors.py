@@ -10,7 +10,7 @@ from starlette.routing import Route
 from monitoring.local_datadog import monitor_search
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Context, Family, as_object, flag, mounted, number, words
-from monitoring.local_datadog.downtimes import is_about, is_active
+from monitoring.local_datadog.downtimes import matches
 from monitoring.local_datadog.replies import ApiError, not_found, reply
 from monitoring.resources import monitor_errors, normalise
 
@@ -46,11 +46,7 @@ class Monitors(Family):
             ("POST", "/{id}/mute", self._mute),
             ("POST", "/{id}/unmute", self._unmute),
         ]
-        routes = mounted("/api/v1/monitor", table)
-        return [
-            *routes,
-            Route("/api/v2/monitor/{id}/downtime_matches", self._downtime_matches, methods=["GET"]),
-        ]
+        return mounted("/api/v1/monitor", table)
 
     def all(self) -> list[Body]:
         """Every monitor with its states, in the order of creation."""
@@ -165,11 +161,6 @@ class Monitors(Family):
             raise ApiError(400, "Monitoring is not currently globally muted")
         return Response(status_code=204)
 
-    async def _downtime_matches(self, request: Request) -> Response:
-        ident = request.path_params["id"]
-        self._context.find(KIND, ident, f"Monitor with id {ident} not found")
-        return reply({"data": [], "meta": {"page": {"total_filtered_count": 0}}})
-
     def _find(self, request: Request) -> Body:
         return self._context.find(KIND, request.path_params["id"], "Monitor not found")
 
@@ -192,11 +183,9 @@ class Monitors(Family):
         return body
 
     def _downtimes(self, body: Body) -> list[Body]:
-        now = self._context.clock()
         return [
-            {"id": one["id"], "scope": one["scope"], "start": one["start"], "end": one["end"]}
-            for one in self._documents.all("downtime")
-            if is_active(one, now) and is_about(one, body)
+            {"id": one["id"], "scope": one["scope"], "start": start, "end": end, "groups": groups}
+            for one, (start, end), groups in matches(self._documents, body, int(self._context.clock()))
         ]
 
     def _references(self, body: Body) -> str:

@@ -43,7 +43,7 @@ _TABLE: tuple[tuple[str, str, Limit], ...] = (
     ("POST", r"/api/v2/query/(timeseries|scalar)", Limit("query", 1600, 3600)),
     ("GET", r"/api/v1/metrics", Limit("active_metrics", 1000, 3600)),
     ("PUT", r"/api/v1/metrics/[^/]+", Limit("put_metrics", 2000, 60)),
-    (".*", r"/api/v1/(slo|downtime)(/.*)?", _GLOBAL),
+    (".*", r"/api/v[12]/(slo|downtime)(/.*)?", _GLOBAL),
 )
 _PATTERNS = tuple((re.compile(method), re.compile(path), limit) for method, path, limit in _TABLE)
 NAMES = tuple(dict.fromkeys(limit.name for _, _, limit in _TABLE))

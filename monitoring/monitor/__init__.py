@@ -4,7 +4,7 @@ from monitoring.monitor.checks import CheckSeries
 from monitoring.monitor.definition import Monitor, Options, Thresholds
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import Evidence, GroupHistory, History, Notification, Verdict
-from monitoring.monitor.notify import Mute
+from monitoring.monitor.mutes import Mute
 from monitoring.monitor.search import Record
 from monitoring.monitor.states import Rule, State
 from monitoring.monitor.switches import Switches

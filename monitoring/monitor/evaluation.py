@@ -16,7 +16,8 @@ from monitoring.monitor.families import look_up
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
 from monitoring.monitor.machine import Segment, run
 from monitoring.monitor.metric import Lookup, counts
-from monitoring.monitor.notify import Mute, notifications
+from monitoring.monitor.mutes import Mute
+from monitoring.monitor.notify import notifications
 from monitoring.monitor.rolling import NEVER
 from monitoring.monitor.search import Record
 from monitoring.monitor.states import Policy, Rule, State

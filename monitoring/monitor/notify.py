@@ -6,26 +6,12 @@ from typing import TYPE_CHECKING
 
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
 from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
+from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
 from monitoring.monitor.states import State, worst
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.monitor.definition import Monitor
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """No notifications for groups that carry every tag of `scope` (`*`: all) in [start, end) seconds."""
-
-    scope: str
-    start: int
-    end: int | None
-    name: str = "downtime"
-
-    def covers(self, tags: Iterable[str], time: int) -> bool:
-        """Whether it holds a notification of a group with these tags back at `time`."""
-        wanted = {tag.strip().lower() for tag in self.scope.split(",")} - {"*"}
-        return wanted <= set(tags) and self.start <= time and (self.end is None or time < self.end)
 
 
 @dataclass(slots=True)
@@ -56,9 +42,12 @@ def notifications(
     """All notifications of a history, in the order of their time; without `texts` they say nothing."""
     monitor = history.monitor
     silenced = [Mute(scope, 0, until, "silenced") for scope, until in monitor.options.silenced]
+    everywhere = fixed_tags(monitor) if mutes or silenced else frozenset()
     found: list[Notification] = []
     for tags, members in _lines(history).items():
-        found.extend(_Teller(history, tags, members, [*mutes, *silenced], texts).tell())
+        around = {*everywhere, *(members[0].tags if len(members) == 1 else tags)}
+        quiet = Quiet([*mutes, *silenced], around, history.times)
+        found.extend(_Teller(history, tags, members, quiet, texts).tell())
     return tuple(sorted(found, key=lambda each: (each.time, each.group)))
 
 
@@ -103,10 +92,10 @@ class _Teller:
         history: History,
         tags: tuple[str, ...],
         members: list[_Member],
-        mutes: list[Mute],
+        quiet: Quiet,
         texts: bool = True,
     ) -> None:
-        self.history, self.tags, self.members, self.mutes = history, tags, members, mutes
+        self.history, self.tags, self.members, self.quiet = history, tags, members, quiet
         self.texts = texts
         self.monitor: Monitor = history.monitor
         self.line = _Line()
@@ -163,34 +152,34 @@ class _Teller:
         if state is State.OK or not (self.line.told or self.line.muted):
             return
         while (at := self._next_repeat(index, end, state)) is not None:
-            first_time = self.line.muted
-            kind = KINDS[state] if first_time else "renotify"
+            over, time = at == self.quiet.next_end(index, end), int(self.history.times[at])
+            index = at
+            if over and not self.quiet.tells(at, state):
+                self.line.told, self.line.muted, self.line.sent = state, False, time
+                continue
+            kind = KINDS[state] if self.line.muted else "renotify"
             notification = self._compose(at, kind, state, state, inside)
             if not notification.muted:
                 self.line.told, self.line.muted = state, False
-            self.line.repeats += not first_time
-            self.line.sent = int(self.history.times[at])
-            index = at
+            self.line.repeats += not over
+            self.line.sent = time
             yield notification
 
     def _next_repeat(self, index: int, end: int, state: State) -> int | None:
-        times, options = self.history.times, self.monitor.options
-        if self.line.muted:
-            tags = self._mutable_tags()
-            later = range(index + 1, end)
-            return next((at for at in later if not self._muted(tags, int(times[at]))), None)
+        """The next evaluation at which the same state is told again: a mute ends, or it is time."""
+        times = (self.quiet.next_end(index, end), self._next_renotification(end, state))
+        return min((at for at in times if at is not None), default=None)
+
+    def _next_renotification(self, end: int, state: State) -> int | None:
+        options = self.monitor.options
         limit = options.renotify_occurrences
         wanted = KINDS[state] in options.renotify_statuses and self.line.told is not None
-        if not options.renotify_interval or not wanted or (limit is not None and self.line.repeats >= limit):
+        if self.line.muted or not options.renotify_interval or not wanted:
             return None
-        at = int(times.searchsorted(self.line.sent + options.renotify_interval))
+        if limit is not None and self.line.repeats >= limit:
+            return None
+        at = int(self.history.times.searchsorted(self.line.sent + options.renotify_interval))
         return at if at < end else None
-
-    def _muted(self, tags: tuple[str, ...], time: int) -> str:
-        return next((mute.name for mute in self.mutes if mute.covers(tags, time)), "")
-
-    def _mutable_tags(self) -> tuple[str, ...]:
-        return self.members[0].tags if len(self.members) == 1 else self.tags
 
     def _compose(
         self, index: int, kind: str, state: State, previous: State | None, inside: tuple[_Member, ...]
@@ -207,7 +196,7 @@ class _Teller:
             message=text.message,
             handles=text.handles,
             groups=tuple(member.group for member in inside),
-            muted=self._muted(self._mutable_tags(), time),
+            muted=self.quiet.held_by(index, kind),
             empty=text.empty,
         )
 
@@ -237,7 +226,12 @@ class _Teller:
 def preview(history: History, group: str, index: int) -> Notification:
     """The notification that the group's state at evaluation `index` would send."""
     member = history.groups[group]
-    teller = _Teller(history, member.tags, [_Member(group, member.tags, tuple(member.spans()))], [])
+    teller = _Teller(
+        history,
+        member.tags,
+        [_Member(group, member.tags, tuple(member.spans()))],
+        Quiet((), (), history.times),
+    )
     state = member.segment(index).state or State.NO_DATA
     entered = next(start for start, end, _ in member.spans() if start <= index < end)
     teller.line.first = teller.line.last = int(history.times[entered])

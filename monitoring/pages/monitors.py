@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitoring.errors import InputError
+from monitoring.local_datadog.downtimes import matches, mutes_of
 from monitoring.monitor import Data, History, Monitor, Setting, evaluate_monitor
+from monitoring.monitor.downtimes import scope_of
 from monitoring.pages.shell import (
     Span,
     link,
@@ -63,7 +65,8 @@ def history_of(site: Site, entry: Entry, start: int, end: int) -> History:
         int(one.key): Monitor.from_body(one.body, one.key) for one in site.monitors() if one.key.isdigit()
     }
     data = Data(site.data(start, end).source)
-    return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, Setting(members=members))
+    setting = Setting(members=members, mutes=mutes_of(site.store.documents, entry.body, start, end))
+    return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
 
 
 def one(site: Site, request: Request) -> Response:
@@ -79,7 +82,8 @@ def one(site: Site, request: Request) -> Response:
     except InputError as error:
         said = f'<pre class="panel bad">{escape(str(error))}</pre>'
         return page(request, entry.title, query + said, controls)
-    parts = [query, _graph(history, span), _groups(history), _sent(history)]
+    held = _downtimes(site, entry)
+    parts = [query, held, _graph(history, span), _groups(history), _sent(history)]
     return page(request, entry.title, "".join(parts), controls)
 
 
@@ -120,6 +124,21 @@ def band(history: History, name: str) -> str:
         width = (end - first) / total * 100
         parts.append(f'<i class="{kind}" style="width:{width:.2f}%" title="{escape(words, quote=True)}"></i>')
     return f'<div class="band" role="img" aria-label="history">{"".join(parts)}</div>'
+
+
+def _downtimes(site: Site, entry: Entry) -> str:
+    """The downtimes that hold the monitor's notifications back now; nothing where there is none."""
+    found = matches(site.store.documents, entry.body, int(site.clock()))
+    rows = [
+        (
+            escape(str(one.downtime["message"] or f"downtime {one.downtime['id']}")),
+            escape(scope_of(one.downtime)),
+            escape(", ".join(one.groups)),
+            "until it is cancelled" if one.window[1] is None else f"until {_clock(one.window[1])}",
+        )
+        for one in found
+    ]
+    return f"<h2>Muted now</h2>{table(('Downtime', 'Scope', 'Groups', 'Until'), rows, '')}" if rows else ""
 
 
 def _sent(history: History) -> str:

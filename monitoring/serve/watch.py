@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.local_datadog.downtimes import is_about
+from monitoring.local_datadog.downtimes import mutes_of
 from monitoring.monitor import (
     CheckSeries,
     Data,
     History,
     Monitor,
-    Mute,
     Record,
     Setting,
     State,
@@ -65,20 +64,19 @@ class Watch:
         now = int(self.clock()) // CADENCE * CADENCE
         bodies = self.store.documents.all("monitor")
         monitors = {body["id"]: monitor for body in bodies if (monitor := self._read(body)) is not None}
-        downtimes = self.store.documents.all("downtime")
         sent = 0
         for body in bodies:
             if body["id"] in monitors:
-                setting = Setting(mutes=self._mutes(body, downtimes), members=monitors)
-                sent += self._look_at(body, monitors[body["id"]], setting, now)
+                sent += self._look_at(body, monitors, now)
         return sent
 
-    def _look_at(self, body: _Body, monitor: Monitor, setting: Setting, now: int) -> int:
+    def _look_at(self, body: _Body, monitors: Mapping[int, Monitor], now: int) -> int:
+        monitor = monitors[body["id"]]
         start = max(int(datetime.fromisoformat(body["modified"]).timestamp()), now - LONGEST)
         start = -(-start // CADENCE) * CADENCE
         if start > now:
             return 0
-        history = self._history(monitor, start, now, setting)
+        history = self._history(body, monitors, start, now)
         if history is None or not len(history.times):
             return 0
         before = self.store.documents.get(STATES, str(body["id"])) or {"groups": {}, "told_until": 0}
@@ -90,9 +88,12 @@ class Watch:
             self.store.documents.put(STATES, str(body["id"]), after)
         return len(told)
 
-    def _history(self, monitor: Monitor, start: int, now: int, setting: Setting) -> History | None:
+    def _history(self, body: _Body, monitors: Mapping[int, Monitor], start: int, now: int) -> History | None:
         """The monitor's evaluations; None, and a sentence, where it cannot be evaluated: the others can."""
+        monitor = monitors[body["id"]]
         try:
+            mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
+            setting = Setting(mutes=mutes, members=monitors)
             return evaluate_monitor(monitor, self._data(monitor, start), start, now, setting)
         except InputError as error:
             text = error.message
@@ -144,17 +145,6 @@ class Watch:
             events = self.store.documents.all("event")
             return [_event_record(event) for event in events if event["date_happened"] >= start]
         return [_log_record(log) for log in self.store.logs(start=start)]
-
-    def _mutes(self, monitor: Mapping[str, Any], downtimes: Sequence[Mapping[str, Any]]) -> list[Mute]:
-        """The downtimes that are about the monitor; what is silenced in its options is its own."""
-        mutes = [
-            Mute(",".join(body["scope"]), int(body["start"]), body["end"], f"downtime {body['id']}")
-            for body in downtimes
-            if not body["canceled"] and not body["recurrence"] and is_about(body, monitor)
-        ]
-        if muted := self.store.documents.get("mute_all", "all"):
-            mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
-        return mutes
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:

@@ -15,7 +15,7 @@ from monitoring.monitor.codes import missing_critical
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
-from monitoring.monitor.notify import Mute
+from monitoring.monitor.mutes import Mute
 from monitoring.monitor.search import Record
 from monitoring.monitor.switches import switches_of
 from monitoring.series import Series

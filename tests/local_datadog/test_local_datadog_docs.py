@@ -31,7 +31,7 @@ def test_every_route_of_the_page_is_served_and_every_route_is_told():
         assert any(stem == path or stem.startswith(path) for stem in stems), path
     families = {re.match(r"/(api/v[0-9.]+/[a-z_]+|v1/input|status)", path)[0] for path in paths}
     untold = {family for family in families if family not in PAGE}
-    assert untold == {"/api/v2/monitor", "/api/v2/dashboard"}  # what newer clients ask beside v1
+    assert untold == {"/api/v2/dashboard"}  # what newer clients ask beside v1
 
 
 def test_the_rate_limit_of_the_page_can_be_read():

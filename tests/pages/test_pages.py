@@ -101,6 +101,20 @@ def test_what_clients_made_is_listed_beside_the_files(client):
     assert client.get(f"/dashboards/{made['id']}").status_code == 200
 
 
+def test_a_monitors_page_shows_the_downtimes_that_mute_it_now(client):
+    assert "Muted now" not in client.get("/monitors/failed").text
+    keys = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
+    attributes = {"scope": "*", "monitor_identifier": {"monitor_tags": ["*"]}, "message": f"deploy {EVIL}"}
+    body = {"data": {"type": "downtime", "attributes": attributes}}
+    made = client.post("/api/v2/downtime", headers=keys, json=body).json()["data"]["id"]
+    shown = client.get("/monitors/failed").text
+    assert "Muted now" in shown
+    assert "deploy &lt;script&gt;" in shown
+    assert "until it is cancelled" in shown
+    client.delete(f"/api/v2/downtime/{made}", headers=keys)
+    assert "Muted now" not in client.get("/monitors/failed").text
+
+
 def test_a_circle_of_parents_and_an_unknown_parent_are_still_shown():
     spans = [
         {"span_id": "1", "parent_id": "2", "start": 1, "duration": 1},

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
@@ -123,6 +125,64 @@ def test_a_downtime_holds_back_what_it_is_about_and_changes_no_state(about, held
         watched(store, heard)[0](3)
         assert (heard.bodies == []) is held
         assert store.documents.get("monitor_state", "1")["overall_state"] == "Alert"
+
+
+def recurring(**more):
+    """Ten minutes of every hour, from ten minutes past T0's on."""
+    start = datetime.fromtimestamp(T0 + 600, ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    rule = {"rrule": "FREQ=HOURLY", "duration": "10m", "start": start.isoformat()}
+    body = {"id": 7, "scope": ["*"], "start": T0 + 600, "end": None, "monitor_id": None}
+    body |= {"monitor_tags": ["*"], "recurrence": None, "canceled": None, "timezone": "Asia/Tokyo"}
+    return body | {"recurrences": [rule]} | more
+
+
+def kinds_and_minutes(heard):
+    return [(one["kind"], (one["time"] - T0) // 60) for one in heard.bodies]
+
+
+def test_a_recurring_downtime_holds_back_within_its_windows_and_tells_what_is_left_at_their_end():
+    with Store.open() as store:
+        monitor(store)
+        store.documents.put("downtime", "7", recurring())
+        heard = Heard()
+        look, _ = watched(store, heard)
+        errors(store, 0, [0] * 11 + [9] * 9 + [0] * 50 + [9] + [0] * 20)
+        for minute in range(1, 90):
+            look(minute)
+        assert kinds_and_minutes(heard) == [("alert", 20), ("recovery", 25)]
+        assert store.documents.get("monitor_state", "1")["overall_state"] == "OK"
+
+
+def test_a_cancelled_downtime_tells_what_is_left_only_where_that_was_asked_for():
+    for types, told in ((["expired"], []), (["canceled"], [("alert", 7)])):
+        with Store.open() as store:
+            monitor(store)
+            body = recurring(recurrences=None, start=T0, end=T0 + 7200, notify_end_types=types)
+            store.documents.put("downtime", "7", body)
+            heard = Heard()
+            look, _ = watched(store, heard)
+            errors(store, 0, [0, 0, 0] + [9] * 20)
+            for minute in range(1, 7):
+                look(minute)
+            store.documents.put("downtime", "7", body | {"canceled": T0 + 390})
+            for minute in range(7, 20):
+                look(minute)
+            assert kinds_and_minutes(heard) == told, types
+
+
+def test_a_stored_downtime_that_cannot_be_read_is_said_and_costs_no_other_monitor():
+    with Store.open() as store:
+        monitor(store, 1)
+        monitor(store, 2)
+        store.documents.put(
+            "downtime", "7", recurring(monitor_id=1, recurrences=[{"rrule": "x", "duration": "1h"}])
+        )
+        heard = Heard()
+        look, said = watched(store, heard)
+        errors(store, 0, [9])
+        look(2)
+        assert [one["monitor_id"] for one in heard.bodies] == [2]
+        assert "the RRULE 'x' cannot be read" in said[0]
 
 
 def test_a_monitor_that_cannot_be_evaluated_is_said_once_and_costs_no_other():

@@ -1,0 +1,252 @@
+"""The routes of downtimes, version 2 (JSON:API), over the same stored downtimes as version 1."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitoring.errors import InputError
+from monitoring.local_datadog.body import read_json
+from monitoring.local_datadog.context import Body, Context, Family, as_object, flag, mounted, number, words
+from monitoring.local_datadog.downtimes import Match, Stored, matches, public_id
+from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.monitor import downtimes
+from monitoring.monitor.recurrence import zone
+from monitoring.resources import schema
+
+_USER = "00000000-0000-4000-8000-000000000001"
+_PAGE = 30
+_MOST = 5
+_SAME = ("message", "mute_first_recovery_notification", "notify_end_states", "notify_end_types")
+
+
+class DowntimesV2(Family):
+    """The routes over one store."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._stored = Stored(context)
+
+    def routes(self) -> list[Route]:
+        """What the application mounts."""
+        table = [
+            ("POST", "", self._create),
+            ("GET", "", self._list),
+            ("GET", "/{id}", self._get),
+            ("PATCH", "/{id}", self._update),
+            ("DELETE", "/{id}", self._cancel),
+        ]
+        matches = Route("/api/v2/monitor/{id}/downtime_matches", self._matches, methods=["GET"])
+        return [*mounted("/api/v2/downtime", table), matches]
+
+    async def _create(self, request: Request) -> Response:
+        given = _attributes(await read_json(request))
+        _refuse(given)
+        stored = await self._stored.put(self._body(given))
+        return reply({"data": self._shown(stored), "included": self._included([stored], ["created_by"])})
+
+    async def _update(self, request: Request) -> Response:
+        given = _attributes(await read_json(request), request.path_params["id"])
+        previous = self._find(request)
+        before = self._shown(previous)["attributes"]
+        if set(given.get("schedule") or ()) == {"timezone"}:  # the rules stay
+            given["schedule"] = {**given["schedule"], "recurrences": downtimes.rules(previous)}
+        _refuse({key: before[key] for key in ("monitor_identifier", "scope")} | given)
+        stored = await self._stored.put(previous | self._body(given, previous), previous)
+        return reply({"data": self._shown(stored), "included": self._included([stored], ["created_by"])})
+
+    async def _get(self, request: Request) -> Response:
+        found = self._find(request)
+        return reply({"data": self._shown(found), **self._asked(request, [found])})
+
+    async def _list(self, request: Request) -> Response:
+        found, now = self._stored.all(), self._stored.now()
+        if flag(request, "current_only"):
+            found = [body for body in found if downtimes.status(body, now) == "active"]
+        shown = _page(request, found)
+        meta = {"page": {"total_filtered_count": len(found)}}
+        data = [self._shown(body) for body in shown]
+        return reply({"data": data, "meta": meta, **self._asked(request, shown)})
+
+    async def _cancel(self, request: Request) -> Response:
+        self._stored.cancel(self._find(request))
+        return Response(status_code=204)
+
+    async def _matches(self, request: Request) -> Response:
+        ident = request.path_params["id"]
+        monitor = self._context.find("monitor", ident, f"Monitor with id {ident} not found")
+        found = [_match(one) for one in matches(self._documents, monitor, self._stored.now())]
+        meta = {"page": {"total_filtered_count": len(found)}}
+        return reply({"data": _page(request, found), "meta": meta})
+
+    def _find(self, request: Request) -> Body:
+        ident = request.path_params["id"]
+        found = next((body for body in self._stored.all() if public_id(body) == ident), None)
+        if found is None:
+            raise ApiError(404, f"Downtime {ident} not found")
+        return found
+
+    def _body(self, given: Body, previous: Body | None = None) -> Body:
+        """The attributes as they are stored."""
+        own = {key: given[key] for key in _SAME if key in given}
+        if "scope" in given:
+            scopes = given["scope"].split(" AND ") if "(" not in given["scope"] else [given["scope"]]
+            own |= {"scope": [scope.strip() for scope in scopes], "scope_query": given["scope"]}
+        if "monitor_identifier" in given:
+            named = given["monitor_identifier"]
+            own |= {"monitor_id": named.get("monitor_id"), "monitor_tags": named.get("monitor_tags") or ["*"]}
+        if "display_timezone" in given:
+            own["display_timezone"] = given["display_timezone"] or "UTC"
+        if given.get("schedule") is not None:
+            own |= self._schedule(given["schedule"], previous or {})
+        return own
+
+    def _schedule(self, given: Body, previous: Body) -> Body:
+        if "recurrences" not in given and "timezone" not in given:
+            once: Body = {"recurrences": None, "recurrence": None}
+            for name in ("start", "end"):
+                if name in given:
+                    once[name] = None if given[name] is None else _seconds(given[name])
+            start = once.get("start", previous.get("start"))
+            end = once.get("end", previous.get("end"))
+            if end is not None and end <= (self._stored.now() if start is None else start):
+                raise ApiError(400, "Downtime end must be after its start")
+            return once
+        rules = given.get("recurrences")
+        if not rules or len(rules) > _MOST:
+            raise ApiError(400, f"A recurring schedule has 1 to {_MOST} recurrences")
+        own: Body = {"recurrences": rules, "recurrence": None, "end": None}
+        if "timezone" in given:
+            own["timezone"] = given["timezone"]
+        return own
+
+    def _shown(self, body: Body) -> Body:
+        now = self._stored.now()
+        named = {"monitor_tags": body["monitor_tags"]}
+        if body["monitor_id"] is not None:
+            named = {"monitor_id": body["monitor_id"]}
+        attributes = {key: body[key] for key in _SAME} | {
+            "canceled": _moment(body["canceled"]),
+            "created": _moment(body["created"]),
+            "modified": _moment(body["modified"]),
+            "display_timezone": body.get("display_timezone") or body["timezone"],
+            "monitor_identifier": named,
+            "schedule": _shown_schedule(body, now),
+            "scope": downtimes.scope_of(body),
+            "status": downtimes.status(body, now),
+        }
+        monitor = None if body["monitor_id"] is None else _reference("monitors", body["monitor_id"])
+        related = {"monitor": {"data": monitor}, "created_by": {"data": _reference("users", _USER)}}
+        return {
+            "type": "downtime",
+            "id": public_id(body),
+            "attributes": attributes,
+            "relationships": related,
+        }
+
+    def _asked(self, request: Request, found: list[Body]) -> Body:
+        names = words(request, "include")
+        return {"included": self._included(found, names)} if names else {}
+
+    def _included(self, found: list[Body], names: list[str]) -> list[Body]:
+        included = [_user()] if "created_by" in names and found else []
+        if "monitor" in names:
+            idents = dict.fromkeys(body["monitor_id"] for body in found if body["monitor_id"] is not None)
+            monitors = [self._documents.get("monitor", str(ident)) for ident in idents]
+            included += [
+                _reference("monitors", one["id"]) | {"attributes": {"name": one["name"]}}
+                for one in monitors
+                if one is not None
+            ]
+        return included
+
+
+def _attributes(body: Any, ident: str | None = None) -> Body:
+    """What the request's `data` says. Raises ApiError 400 where it is no downtime, or another one."""
+    data = as_object(body).get("data")
+    if not isinstance(data, dict) or data.get("type") != "downtime":
+        raise ApiError(400, 'Invalid type. Expected "downtime".')
+    if ident is not None and data.get("id") != ident:
+        raise ApiError(400, "The id of the body is not that of the path")
+    attributes = data.get("attributes") or {}
+    if not isinstance(attributes, dict):
+        raise ApiError(400, "'attributes' is not an object")
+    return attributes
+
+
+def _refuse(attributes: Body) -> None:
+    known = schema.schema("downtime")["$defs"]["DowntimeCreateRequestAttributes"]["properties"]
+    if strangers := [key for key in attributes if key not in known]:
+        raise ApiError(400, f"Additional properties are not allowed ({strangers[0]!r} was unexpected)")
+    if faults := list(schema.faults("downtime", attributes)):
+        raise ApiError(400, *(fault.message for fault in faults))
+    schedule, named = attributes.get("schedule") or {}, attributes["monitor_identifier"]
+    if not (isinstance(attributes["scope"], str) and isinstance(schedule, dict) and isinstance(named, dict)):
+        raise ApiError(400, "Invalid downtime: scope is a text, schedule and monitor_identifier are objects")
+    _refuse_scope(attributes["scope"])
+    try:
+        for name in (attributes.get("display_timezone"), schedule.get("timezone")):
+            if name is not None:
+                zone(name)
+    except InputError as error:
+        raise ApiError(400, f"Invalid downtime: {error.message}") from error
+
+
+def _refuse_scope(scope: str) -> None:
+    """Every value needs a key; `*` alone means all."""
+    inner = re.sub(r"[\w./@-]+:(\([^()]*\)|\S+)", " ", scope)
+    if scope.strip() != "*" and set(re.findall(r"[^\s()]+", inner)) - {"AND", "OR", "NOT", "-"}:
+        raise ApiError(400, "All values must have a key")
+    if not scope.strip():
+        raise ApiError(400, "Invalid scope parameter")
+
+
+def _page(request: Request, found: list[Body]) -> list[Body]:
+    offset = max(0, number(request.query_params, "page[offset]", 0))
+    limit = max(1, number(request.query_params, "page[limit]", _PAGE))
+    return found[offset : offset + limit]
+
+
+def _shown_schedule(body: Body, now: int) -> Body:
+    rules = downtimes.rules(body)
+    if not rules:
+        return {"start": _moment(body["start"]), "end": _moment(body["end"])}
+    window = downtimes.current(body, now)
+    shown: Body = {"recurrences": rules, "timezone": body["timezone"]}
+    if window is not None:
+        shown["current_downtime"] = {"start": _moment(window[0]), "end": _moment(window[1])}
+    return shown
+
+
+def _match(one: Match) -> Body:
+    attributes: Body = {"start": _moment(one.window[0]), "end": _moment(one.window[1])}
+    attributes |= {"groups": one.groups, "scope": downtimes.scope_of(one.downtime)}
+    return {"type": "downtime_match", "id": public_id(one.downtime), "attributes": attributes}
+
+
+def _seconds(text: str) -> int:
+    """An ISO-8601 time, UTC where it has no offset."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ApiError(400, f"{text!r} is no ISO-8601 time") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _moment(seconds: int | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def _reference(kind: str, ident: object) -> Body:
+    return {"type": kind, "id": str(ident)}
+
+
+def _user() -> Body:
+    attributes: Body = {"name": "stepscope", "handle": "stepscope@localhost", "email": "stepscope@localhost"}
+    attributes |= {"status": "Active", "title": None}
+    return _reference("users", _USER) | {"attributes": attributes}

@@ -1,0 +1,142 @@
+"""Downtimes: when they are on, which monitors they are about, and what they mute.
+
+A downtime is kept as version 1 of the API writes it, so that both versions speak of one thing; what only
+version 2 can say stands beside it: `scope_query` (the scope as a search) and `recurrences` (RRULEs).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring.monitor.mutes import Mute
+from monitoring.monitor.recurrence import Recurrence, duration, local_time, zone
+from monitoring.monitor.states import State
+
+Body = Mapping[str, Any]
+Window = tuple[int, int | None]
+"""Start and end (excluded) in seconds; None is never."""
+
+_FREQUENCIES = {"days": "DAILY", "weeks": "WEEKLY", "months": "MONTHLY", "years": "YEARLY"}
+_END_STATES = {"alert": State.ALERT, "warn": State.WARN, "no data": State.NO_DATA}
+
+
+def recurrences(downtime: Body) -> list[Recurrence]:
+    """What a downtime repeats by; nothing for one that is on once.
+
+    Raises:
+        InputError: a rule, a duration, a start or a time zone that cannot be read.
+    """
+    timezone = downtime.get("timezone") or "UTC"
+    return [
+        Recurrence(one["rrule"], local_time(one["start"]), duration(one["duration"]), timezone)
+        for one in rules(downtime)
+    ]
+
+
+def rules(downtime: Body) -> list[dict[str, Any]]:
+    """The recurrences as version 2 writes them: `rrule`, `duration` and `start`, a local time.
+
+    One of version 1 without an end is on for ever from its start: it repeats by nothing.
+    """
+    zoned = zone(downtime.get("timezone") or "UTC")
+    begin = datetime.fromtimestamp(downtime["start"], zoned).replace(tzinfo=None).isoformat()
+    if given := downtime.get("recurrences"):
+        return [{**one, "start": one.get("start") or begin} for one in given]
+    if not downtime.get("recurrence") or downtime["end"] is None:
+        return []
+    length = f"{-(-(downtime['end'] - downtime['start']) // 60)}m"
+    return [{"rrule": rule_of(downtime["recurrence"]), "duration": length, "start": begin}]
+
+
+def rule_of(recurrence: Body) -> str:
+    """Version 1's recurrence as an RRULE."""
+    if recurrence["type"] == "rrule":
+        return str(recurrence.get("rrule") or "")
+    parts = [f"FREQ={_FREQUENCIES[recurrence['type']]}", f"INTERVAL={int(recurrence.get('period') or 1)}"]
+    if days := recurrence.get("week_days"):
+        parts.append(f"BYDAY={','.join(str(day)[:2].upper() for day in days)}")
+    if times := recurrence.get("until_occurrences"):
+        parts.append(f"COUNT={int(times)}")
+    if last := recurrence.get("until_date"):
+        parts.append(f"UNTIL={datetime.fromtimestamp(last, UTC):%Y%m%dT%H%M%SZ}")
+    return ";".join(parts)
+
+
+def windows(downtime: Body, since: int, until: int) -> list[Window]:
+    """When the downtime is on in [since, until), in order; a cancellation ends it."""
+    canceled = downtime.get("canceled")
+    found: list[Window] = []
+    for start, end in _planned(downtime, since, until):
+        if canceled is None:
+            found.append((start, end))
+        elif start < canceled and canceled > since:
+            found.append((start, canceled if end is None else min(end, canceled)))
+    return sorted(found, key=lambda window: window[0])
+
+
+def _planned(downtime: Body, since: int, until: int) -> Iterable[Window]:
+    if repeated := recurrences(downtime):
+        return [window for one in repeated for window in one.windows(since, until)]
+    start, end = downtime["start"], downtime["end"]
+    return [(start, end)] if start < until and (end is None or end > since) else []
+
+
+def current(downtime: Body, now: int) -> Window | None:
+    """The window that is on, else the next one, else the last one; None where there never is any."""
+    repeated = recurrences(downtime)
+    if not repeated:
+        return downtime["start"], downtime["end"]
+    canceled = downtime.get("canceled")
+    at = now if canceled is None else min(now, int(canceled) - 1)
+    if on := windows(downtime, at, at + 1):
+        return on[0]
+    coming = [window for one in repeated if (window := one.next(at)) is not None]
+    gone = [window for one in repeated if (window := one.last(at)) is not None]
+    return min(coming) if coming and canceled is None else max(gone, default=None)
+
+
+def status(downtime: Body, now: int) -> str:
+    """`canceled`, `active`, `scheduled` or `ended`."""
+    if downtime.get("canceled") is not None:
+        return "canceled"
+    if windows(downtime, now, now + 1):
+        return "active"
+    window = current(downtime, now)
+    return "scheduled" if window is not None and window[0] > now else "ended"
+
+
+def is_about(downtime: Body, monitor: Body) -> bool:
+    """Whether the downtime names the monitor, or tags that it carries."""
+    if downtime["monitor_id"] is not None:
+        return bool(downtime["monitor_id"] == monitor.get("id"))
+    return set(downtime["monitor_tags"]) - {"*"} <= set(monitor.get("tags") or ())
+
+
+def scope_of(downtime: Body) -> str:
+    """The scope as one search: all of version 1's scopes have to hold."""
+    return downtime.get("scope_query") or " AND ".join(downtime["scope"]) or "*"
+
+
+def mutes(downtimes: Iterable[Body], monitor: Body, since: int, until: int) -> list[Mute]:
+    """What the downtimes hold back of a monitor's notifications in [since, until)."""
+    return [
+        _mute(one, start, end)
+        for one in downtimes
+        if is_about(one, monitor)
+        for start, end in windows(one, since, until)
+    ]
+
+
+def _mute(downtime: Body, start: int, end: int | None) -> Mute:
+    how = "canceled" if end is not None and end == downtime.get("canceled") else "expired"
+    told = downtime.get("notify_end_states", _END_STATES)
+    if how not in downtime.get("notify_end_types", ("expired",)):
+        told = ()
+    return Mute(
+        scope_of(downtime),
+        start,
+        end,
+        f"downtime {downtime['id']}",
+        not downtime.get("mute_first_recovery_notification", False),
+        frozenset(_END_STATES[state] for state in told),
+    )

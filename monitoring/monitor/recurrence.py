@@ -1,0 +1,136 @@
+"""Windows of time that recur: an RRULE (RFC 5545) in local time, a length, and a time zone."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from monitoring.errors import InputError
+
+if TYPE_CHECKING:
+    from dateutil.rrule import rrule
+
+_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_NOT_IN_A_RULE = ("DTSTART", "DTEND", "DURATION")
+_TOO_OFTEN = ("SECONDLY", "MINUTELY")
+_UNTIL = re.compile(r"UNTIL=(\d{8}T\d{6})Z")
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """A window of `seconds` wherever `rule` comes true, at local times of `timezone` from `start` on."""
+
+    rule: str
+    start: datetime
+    seconds: int
+    timezone: str = "UTC"
+
+    def check(self) -> None:
+        """Read the rule.
+
+        Raises:
+            InputError: it cannot be read, comes true too often, or never.
+        """
+        _rule(self.rule, self.start, self.timezone)
+
+    def windows(self, since: int, until: int) -> list[tuple[int, int]]:
+        """The windows (start, end excluded; seconds) that touch [since, until)."""
+        reach = timedelta(seconds=self.seconds) + _DAY  # a day covers what a change of the clock moves
+        found = self._rule.between(self._local(since) - reach, self._local(until) + _DAY, inc=True)
+        touching = (self._window(local) for local in found)
+        return [(start, end) for start, end in touching if start < until and end > since]
+
+    def next(self, at: int) -> tuple[int, int] | None:
+        """The first window that starts after `at`."""
+        return self._found(self._rule.after, at)
+
+    def last(self, at: int) -> tuple[int, int] | None:
+        """The last window that started before `at`."""
+        return self._found(self._rule.before, at)
+
+    @property
+    def _rule(self) -> "rrule":
+        return _rule(self.rule, self.start, self.timezone)
+
+    def _found(self, ask: Callable[[datetime], datetime | None], at: int) -> tuple[int, int] | None:
+        local = ask(self._local(at))
+        return None if local is None else self._window(local)
+
+    def _local(self, at: int) -> datetime:
+        return datetime.fromtimestamp(at, zone(self.timezone)).replace(tzinfo=None)
+
+    def _window(self, local: datetime) -> tuple[int, int]:
+        start = int(local.replace(tzinfo=zone(self.timezone)).timestamp())
+        return start, start + self.seconds
+
+
+@lru_cache(maxsize=256)
+def _rule(text: str, start: datetime, timezone: str) -> "rrule":
+    from dateutil.rrule import rrulestr
+
+    plain = text.strip().upper().removeprefix("RRULE:")
+    stranger = next((name for name in _NOT_IN_A_RULE if name in plain), None)
+    if stranger or "\n" in plain:
+        hint = "Say the start and the length beside the rule."
+        raise InputError(f"an RRULE has no {stranger or 'second line'}", hint=hint)
+    if any(f"FREQ={name}" in plain for name in _TOO_OFTEN):
+        raise InputError("windows recur every hour at most", hint="Write FREQ=HOURLY, DAILY, WEEKLY, …")
+    local = _UNTIL.sub(lambda until: f"UNTIL={_in_zone(until[1], timezone)}", plain)
+    try:
+        rule = rrulestr(local, dtstart=start, cache=True)
+        begins = next(iter(rule), None)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
+        raise InputError(f"the RRULE {text!r} cannot be read ({error})") from error
+    if begins is None:
+        raise InputError(f"the RRULE {text!r} never comes true")
+    return rule
+
+
+def _in_zone(utc: str, timezone: str) -> str:
+    """A UTC time of a rule as the local time that the rule counts in."""
+    moment = datetime.strptime(utc, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return f"{moment.astimezone(zone(timezone)):%Y%m%dT%H%M%S}"
+
+
+def duration(text: str) -> int:
+    """Seconds of `90m`, `1h`, `2d` or `1w`.
+
+    Raises:
+        InputError: anything else.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", str(text))
+    if match is None:
+        raise InputError(f"{text!r} is no duration", hint="Write a number and one of m, h, d, w.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError) as error:
+        raise InputError(f"there is no time zone {name!r}", hint="Write one like Europe/Paris.") from error
+
+
+def local_time(text: str) -> datetime:
+    """An ISO-8601 time without an offset.
+
+    Raises:
+        InputError: it cannot be read, or has an offset.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{text!r} is no ISO-8601 time") from error
+    if found.tzinfo is not None:
+        raise InputError(f"the start {text!r} has an offset", hint="Leave it out: the time zone counts.")
+    return found
