@@ -112,7 +112,7 @@ def test_every_template_of_a_synthesised_app_is_read(tmp_path):
     for stack in ("A", "B"):
         resources = {
             f"Fn{stack}": {"Type": "AWS::Lambda::Function", "Properties": {"Timeout": 30}},
-            "LogRetentionAB12": {"Type": "AWS::Lambda::Function"},
+            "LogRetentionaae0aa3c5b4d4f87b02d85b201efdd8aFD4BFC8A": {"Type": "AWS::Lambda::Function"},
         }
         (tmp_path / f"{stack}.template.json").write_text(json.dumps({"Resources": resources}))
     assert [one.name for one in discover(tmp_path).functions] == ["*-FnA-*", "*-FnB-*"]

@@ -1,18 +1,23 @@
 """What a template describes, as far as monitoring cares, and the tags under which Datadog will know it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from monitoring.values import dataclass
 
 DEFAULT_TIMEOUT = 3
 DEFAULT_MEMORY = 128
+LONGEST_EXPRESS = 300
+"""Seconds after which an Express execution is ended, whatever its definition says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function; `name` may hold `*` for what only the deployment knows. Seconds and MB."""
+    """A Lambda function; `name` may hold `*` for what only the deployment knows.
+
+    Seconds and MB; 0 is unknown.
+    """
 
     name: str
     timeout: int = DEFAULT_TIMEOUT
@@ -29,7 +34,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """A state machine; `timeout` is the definition's TimeoutSeconds, 0 where there is none."""
+    """A state machine; `timeout` is the definition's TimeoutSeconds, 0 where there is none.
+
+    An Express one has 300 seconds at most.
+    """
 
     name: str
     express: bool = False
@@ -44,12 +52,49 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """An activity, which workers outside of AWS poll."""
+
+    name: str
+
+    @property
+    def scope(self) -> str:
+        """The tag filter of `aws.states.activities_*` metrics."""
+        return f"activityarn:*:activity:{_wild(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that one source describes."""
+    """Everything that one source describes.
+
+    `unnamed`: logical names of what only the deployment gives a name, so that it cannot be told apart.
+    """
 
     source: str
     functions: tuple[Function, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    unnamed: tuple[str, ...] = ()
+
+
+def together(source: str, parts: Iterable[Found]) -> Found:
+    """All parts as one. What two of them call by one name counts once, with the shorter time-out."""
+    parts = list(parts)
+    functions: dict[str, Function] = {}
+    for function in (one for part in parts for one in part.functions):
+        earlier = functions.setdefault(function.name, function)
+        if 0 < function.timeout < earlier.timeout or not earlier.timeout:
+            functions[function.name] = function
+    machines = {one.name: one for part in parts for one in part.state_machines}
+    activities = {one.name: one for part in parts for one in part.activities}
+    unnamed = dict.fromkeys(name for part in parts for name in part.unnamed)
+    return Found(
+        source,
+        tuple(functions.values()),
+        tuple(machines.values()),
+        tuple(activities.values()),
+        tuple(unnamed),
+    )
 
 
 def _wild(name: str) -> str:
@@ -58,36 +103,59 @@ def _wild(name: str) -> str:
 
 def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = False) -> StateMachine:
     """A state machine from its definition in Amazon States Language."""
-    seconds = definition.get("TimeoutSeconds", 0)
-    resources = [str(state.get("Resource", "")) for _, state in _states(definition)]
-    direct = any(":lambda:" in resource and ":states:::" not in resource for resource in resources)
+    states = list(_states(definition))
+    seconds = str(definition.get("TimeoutSeconds", 0))
+    timeout = int(seconds) if seconds.isdecimal() else 0
     return StateMachine(
         name=name,
         express=express,
-        timeout=seconds if isinstance(seconds, int) else 0,
-        states=tuple(state for state, _ in _states(definition)),
-        family="lambda_function" if direct else "service_integration",
+        timeout=min(timeout or LONGEST_EXPRESS, LONGEST_EXPRESS) if express else timeout,
+        states=tuple(state for state, _ in states),
+        family="lambda_function" if any(_calls_directly(one) for _, one in states) else "service_integration",
     )
 
 
+def _calls_directly(state: Mapping[str, Any]) -> bool:
+    """Whether a task's resource is the function itself, and not an integration that calls it."""
+    resource = state.get("Resource")
+    if isinstance(resource, Mapping):  # `!GetAtt Function.Arn`
+        return True
+    text = str(resource or "")
+    return state.get("Type") == "Task" and ":states:" not in text
+
+
 def _states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, state in (definition.get("States") or {}).items():
+    states = definition.get("States")
+    for name, state in states.items() if isinstance(states, Mapping) else ():
         if not isinstance(state, dict):
             continue
         yield name, state
-        inner = [*(state.get("Branches") or []), state.get("Iterator"), state.get("ItemProcessor")]
-        for part in inner:
+        branches = state.get("Branches")
+        inner = [*(branches if isinstance(branches, list) else ()), state.get("Iterator")]
+        for part in (*inner, state.get("ItemProcessor")):
             if isinstance(part, dict):
                 yield from _states(part)
+
+
+_FUNCTION = re.compile(r"(?:.*:function:)?([A-Za-z0-9_-]+)(?::[\w$-]+)?")
+_ACTIVITY = re.compile(r".*:states:[^:]*:[^:]*:activity:([^:${*]+)")
 
 
 def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
     """The names of the Lambda functions that a definition names by ARN or by name."""
     for _, state in _states(definition):
         parameters = state.get("Parameters") or state.get("Arguments") or {}
-        named = parameters.get("FunctionName", "") if isinstance(parameters, dict) else ""
-        for text in (state.get("Resource", ""), named):
-            if isinstance(text, str) and (text is named or ":function:" in text):
-                name = text.rpartition(":function:")[2].partition(":")[0]
-                if name and "${" not in name:
-                    yield name
+        named = parameters.get("FunctionName") if isinstance(parameters, dict) else None
+        resource = state.get("Resource")
+        for text in (resource if ":function:" in str(resource) else None, named):
+            found = _FUNCTION.fullmatch(text) if isinstance(text, str) else None
+            if found:
+                yield found[1]
+
+
+def activities_used(definition: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the activities that a definition names by ARN."""
+    for _, state in _states(definition):
+        found = _ACTIVITY.fullmatch(str(state.get("Resource")))
+        if found:
+            yield found[1]

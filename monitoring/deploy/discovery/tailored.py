@@ -1,10 +1,10 @@
-"""Monitors, their tests and a dashboard for exactly what was found, thresholds taken from it."""
+"""Monitors, their tests, a dashboard and an SLO for exactly what was found, thresholds taken from it."""
 
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitoring.deploy.discovery.found import Found, Function, StateMachine
+from monitoring.deploy.discovery.found import Activity, Found, Function, StateMachine
 
 Files = dict[str, str]
 NEAR_TIMEOUT = (90, 75)
@@ -13,12 +13,14 @@ NEAR_TIMEOUT = (90, 75)
 ITERATOR_AGE = 300_000
 """Milliseconds that a stream may lag behind before somebody should look."""
 
-ACCOUNT = "arn:aws:states:eu-west-1:123456789012:statemachine:"
+ACCOUNT = "arn:aws:states:eu-west-1:123456789012:"
 
 
 def files_for(found: Found) -> Files:
     """Path -> text of every file."""
     made: Files = {}
+    if found.state_machines:
+        made["slos/executions-succeed.json"] = _json(_objective(found.state_machines))
     for key, body, test in _monitors(found):
         made[f"monitors/{key}.json"] = _json(body)
         made[f"monitors/{key}.test.yaml"] = test
@@ -43,11 +45,13 @@ def _monitors(found: Found) -> Iterator[Made]:
     for machine in machines:
         if machine.timeout:
             yield _slow(machine)
+    if found.activities:
+        name = "Activities time out"
+        yield _counted("activities-timed-out", name, "aws.states.activities_timed_out", found.activities)
     if functions:
         yield _counted("functions-fail", "Functions fail", "aws.lambda.errors", functions)
         yield _counted("functions-throttled", "Functions are throttled", "aws.lambda.throttles", functions)
-    for function in functions:
-        yield _near_timeout(function)
+    yield from map(_near_timeout, (one for one in functions if one.timeout))
     streams = [one for one in functions if one.streams]
     if streams:
         yield _behind(streams)
@@ -62,11 +66,17 @@ def _monitors(found: Found) -> Iterator[Made]:
         )
 
 
-Watched = Sequence[Function] | Sequence[StateMachine]
+Watched = Sequence[Function] | Sequence[StateMachine] | Sequence[Activity]
+KEYS: dict[type, tuple[str, str, str]] = {
+    Function: ("functionname", "", "pipeline:lambda"),
+    StateMachine: ("statemachinearn", f"{ACCOUNT}statemachine:", "pipeline:executions"),
+    Activity: ("activityarn", f"{ACCOUNT}activity:", "pipeline:tasks"),
+}
+"""What is watched -> the tag that names it, what stands before the name in it, and the monitor's own tag."""
 
 
 def _key_of(watched: Watched) -> str:
-    return "functionname" if isinstance(watched[0], Function) else "statemachinearn"
+    return KEYS[type(watched[0])][0]
 
 
 def scope_of(watched: Watched) -> str:
@@ -75,10 +85,10 @@ def scope_of(watched: Watched) -> str:
     return scopes[0] if len(scopes) == 1 else " OR ".join(scopes)
 
 
-def _example(one: Function | StateMachine) -> str:
+def _example(one: Function | StateMachine | Activity) -> str:
     """A tag that the scope of one of these matches."""
-    name = one.name.replace("*", "x").lower()
-    return f"functionname:{name}" if isinstance(one, Function) else f"statemachinearn:{ACCOUNT}{name}"
+    key, before, _ = KEYS[type(one)]
+    return f"{key}:{before}{one.name.replace('*', 'x').lower()}"
 
 
 MESSAGE = """{{#is_alert}}
@@ -93,7 +103,7 @@ It is over.
 ${var:notify|@slack-pipelines}"""
 
 
-def _body(name: str, query: str, words: str, options: dict[str, Any]) -> dict[str, Any]:
+def _body(name: str, query: str, words: str, options: dict[str, Any], kind: type) -> dict[str, Any]:
     fixed = {"on_missing_data": "default", "evaluation_delay": 900, "new_group_delay": 0}
     fixed |= {"require_full_window": False, "notify_audit": False, "include_tags": True}
     return {
@@ -101,7 +111,7 @@ def _body(name: str, query: str, words: str, options: dict[str, Any]) -> dict[st
         "type": "query alert",
         "query": query,
         "message": MESSAGE.replace("WORDS", words),
-        "tags": ["made-by:stepscope"],
+        "tags": ["made-by:stepscope", KEYS[kind][2]],
         "priority": 3,
         "options": {**options, **fixed},
     }
@@ -112,7 +122,9 @@ def _counted(key: str, name: str, metric: str, watched: Watched) -> Made:
     group = _key_of(watched)
     query = f"sum(last_15m):sum:{metric}{{{scope_of(watched)}}} by {{{group}}}.as_count() > 0"
     words = f"{name}: {{{{value}}}} within 15 minutes, at {{{{{group}.name}}}}."
-    body = _body(f"{name} ({{{{{group}.name}}}})", query, words, {"thresholds": {"critical": 0}})
+    body = _body(
+        f"{name} ({{{{{group}.name}}}})", query, words, {"thresholds": {"critical": 0}}, type(watched[0])
+    )
     return key, body, _test(metric, "count", _example(watched[0]), "0x39 3 0x80", "0x120", "0x39 3 _x80")
 
 
@@ -122,7 +134,8 @@ def _slow(machine: StateMachine) -> Made:
     query = f"max(last_30m):max:{metric}{{{machine.scope}}} by {{statemachinearn}} > {limit}"
     words = f"An execution took {{{{value}}}} ms; the state machine gives up at {machine.timeout * 1000} ms."
     thresholds = {"critical": limit, "critical_recovery": limit * 3 // 4}
-    body = _body(f"{_plain(machine.name)}: nearly at its time-out", query, words, {"thresholds": thresholds})
+    name = f"{_plain(machine.name)}: nearly at its time-out"
+    body = _body(name, query, words, {"thresholds": thresholds}, StateMachine)
     short, long = limit // 4, limit + limit // 10
     test = _test(metric, "gauge", _example(machine), f"{short}x39 {long} {short}x80", f"{short}x120", "")
     return f"{_slug(machine.name)}-near-timeout", body, test
@@ -134,7 +147,8 @@ def _near_timeout(function: Function) -> Made:
     query = f"max(last_30m):max:{metric}{{{function.scope}}} by {{functionname}} > {critical}"
     words = f"A call took {{{{value}}}} ms; the function is killed at {function.timeout * 1000} ms."
     thresholds = {"critical": critical, "critical_recovery": critical // 2, "warning": warning}
-    body = _body(f"{_plain(function.name)}: nearly at its time-out", query, words, {"thresholds": thresholds})
+    name = f"{_plain(function.name)}: nearly at its time-out"
+    body = _body(name, query, words, {"thresholds": thresholds}, Function)
     short, long = critical // 4, critical + max(critical // 20, 1)
     test = _test(metric, "gauge", _example(function), f"{short}x39 {long} {short}x80", f"{short}x120", "")
     return f"{_slug(function.name)}-near-timeout", body, test
@@ -146,7 +160,7 @@ def _behind(watched: Sequence[Function]) -> Made:
     words = "{{functionname.name}} reads records that are {{value}} ms old: it is slower than its stream."
     thresholds = {"critical": ITERATOR_AGE, "critical_recovery": ITERATOR_AGE // 5}
     name = "A stream is read too slowly ({{functionname.name}})"
-    body = _body(name, query, words, {"thresholds": thresholds})
+    body = _body(name, query, words, {"thresholds": thresholds}, Function)
     short, long = 1000, ITERATOR_AGE * 2
     test = _test(metric, "gauge", _example(watched[0]), f"{short}x39 {long} {short}x80", f"{short}x120", "")
     return "streams-behind", body, test
@@ -177,6 +191,21 @@ def _plain(name: str) -> str:
 def _slug(name: str) -> str:
     kept = "".join(char if char.isalnum() else "-" for char in _plain(name).lower())
     return "-".join(part for part in kept.split("-") if part)
+
+
+def _objective(machines: Sequence[StateMachine]) -> dict[str, Any]:
+    scope = f"{{{scope_of(machines)}}}.as_count()"
+    ends = ("succeeded", "failed", "timed_out", "aborted")
+    good, *bad = (f"sum:aws.states.executions_{one}{scope}" for one in ends)
+    thresholds = [{"timeframe": days, "target": 99.0, "warning": 99.5} for days in ("7d", "30d")]
+    return {
+        "name": "Executions succeed",
+        "description": "Of all executions that ended, those that succeeded.",
+        "type": "metric",
+        "query": {"numerator": good, "denominator": " + ".join([good, *bad])},
+        "thresholds": thresholds,
+        "tags": ["made-by:stepscope", "pipeline:executions"],
+    }
 
 
 # --- the dashboard
@@ -215,7 +244,7 @@ def _function_widgets(functions: Sequence[Function]) -> Iterator[dict[str, Any]]
     scope = f"{{{scope_of(functions)}}} by {{functionname}}"
     for title, metric in (("Calls", "invocations"), ("Errors", "errors"), ("Throttles", "throttles")):
         yield _graph(title, f"sum:aws.lambda.{metric}{scope}.as_count()", display="bars")
-    limits = sorted({one.timeout * 1000 for one in functions})
+    limits = sorted({one.timeout * 1000 for one in functions if one.timeout})
     longest = f"max:aws.lambda.duration.maximum{scope}"
     yield _graph("Longest call, and the time-outs", longest, limits=limits)
 

@@ -1,4 +1,4 @@
-"""CloudFormation's YAML and JSON: tags like `!Sub` in their long form, and what they amount to as text."""
+"""Reading templates: CloudFormation's YAML with tags like `!Sub` in their long form, and definitions."""
 
 import json
 import re
@@ -8,7 +8,11 @@ from typing import Any
 
 import yaml
 
+from monitoring.deploy.discovery.values import Values
 from monitoring.errors import InputError
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_UNKNOWN_NUMBER = re.compile(r"(:\s*)\*(?=\s*[,}\]\n])")
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,40 +54,38 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def text_of(value: Any, parameters: Mapping[str, str] | None = None) -> str:
-    """What a value amounts to as text; what only the deployment knows becomes `*`."""
-    known = parameters or {}
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, Mapping) or len(value) != 1:
-        return "*"
-    (name, argument), *_ = value.items()
-    if name == "Ref":
-        return known.get(str(argument), "*")
-    if name == "Fn::Sub":
-        template = argument[0] if isinstance(argument, list) else argument
-        return re.sub(r"\$\{([^}]*)\}", lambda match: known.get(match[1], "*"), str(template))
-    if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2:
-        parts = argument[1] if isinstance(argument[1], list) else [argument[1]]
-        return str(argument[0]).join(text_of(part, known) for part in parts)
-    return "*"
+def definition_of(value: Any, values: Values | None = None, substitutions: Any = None) -> dict[str, Any]:
+    """A state machine's definition, from an object or from text; {} where it cannot be read.
 
-
-def number_of(value: Any, otherwise: int, parameters: Mapping[str, str] | None = None) -> int:
-    """A whole number, or the default where only the deployment knows it."""
-    text = text_of(value, parameters) if value is not None else ""
-    return int(text) if text.isdigit() else otherwise
-
-
-def definition_of(value: Any, folder: Path | None = None, uri: Any = None) -> dict[str, Any]:
-    """A state machine's definition: inline, as a string, or in a file beside the template; {} if unknown."""
-    if isinstance(value, Mapping) and "States" in value:
-        return dict(value)
-    if isinstance(uri, str) and folder is not None and (folder / uri).is_file():
-        return load(folder / uri)
-    text = text_of(value) if value is not None else ""
+    `substitutions` are the values of its `${…}`; what only the deployment knows does not matter here.
+    """
+    values = values or Values()
+    inline = isinstance(value, Mapping) and "States" in value
+    text = json.dumps(value, default=str) if inline else values.text(value)
+    given = substitutions if isinstance(substitutions, Mapping) else {}
+    known = {str(name): values.text(one) for name, one in given.items()}
+    text = _PLACEHOLDER.sub(lambda match: known.get(match[1], "*"), text)
+    text = _UNKNOWN_NUMBER.sub(r"\g<1>0", text)
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError:
+        found = yaml.load(text, _Loader) if _is_yaml(text) else json.loads(text)  # noqa: S506
+    except (json.JSONDecodeError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_yaml(text: str) -> bool:
+    return not text.lstrip().startswith("{")
+
+
+def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """A template's resources by logical name, with `Fn::ForEach` carried out over lists of words."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, one in resources.items():
+        if isinstance(one, Mapping):
+            found[name] = one
+        elif name.startswith("Fn::ForEach::") and isinstance(one, list) and len(one) == 3:
+            variable, words, pattern = one
+            for word in words if isinstance(words, list) else ():
+                text = re.sub(rf"[$&]\{{{re.escape(str(variable))}\}}", str(word), json.dumps(pattern))
+                found |= expanded(json.loads(text))
+    return found

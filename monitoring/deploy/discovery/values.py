@@ -1,0 +1,70 @@
+"""What a template's values amount to as text; what only the deployment knows becomes `*`."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any
+
+from monitoring.values import dataclass
+
+_PLACEHOLDER = re.compile(r"\$\{!?([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The parameters of a template, by name, and its `Mappings`."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, value: Any) -> str:
+        """The value as text."""
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return "*"
+        ((name, argument),) = value.items()
+        return _INTRINSICS[name](self, argument) if name in _INTRINSICS else "*"
+
+    def number(self, value: Any, otherwise: int) -> int:
+        """A whole number: the default where nothing is given, 0 where only the deployment knows it."""
+        if value is None:
+            return otherwise
+        text = self.text(value)
+        return int(text) if text.isdecimal() else 0
+
+    def ref(self, argument: Any) -> str:
+        """The value of a parameter."""
+        return self.parameters.get(str(argument), "*")
+
+    def join(self, argument: Any) -> str:
+        """`!Join [separator, [part, …]]`."""
+        if not isinstance(argument, list) or len(argument) != 2:
+            return "*"
+        parts = argument[1] if isinstance(argument[1], list) else [argument[1]]
+        return str(argument[0]).join(self.text(part) for part in parts)
+
+    def sub(self, argument: Any) -> str:
+        """`!Sub text` or `!Sub [text, {name: value}]`."""
+        template, own = argument, {}
+        if isinstance(argument, list) and argument:
+            template = argument[0]
+            given = argument[1] if len(argument) > 1 else None
+            own = {key: self.text(item) for key, item in given.items()} if isinstance(given, Mapping) else {}
+        known = {**self.parameters, **own}
+        return _PLACEHOLDER.sub(lambda match: known.get(match[1].strip(), "*"), str(template))
+
+    def find_in_map(self, argument: Any) -> str:
+        """`!FindInMap [map, key, key]`."""
+        found: Any = self.mappings
+        for key in argument[:3] if isinstance(argument, list) else ():
+            found = found.get(self.text(key)) if isinstance(found, Mapping) else None
+        return str(found) if isinstance(found, (str, int)) else "*"
+
+
+_INTRINSICS: dict[str, Callable[[Values, Any], str]] = {
+    "Ref": Values.ref,
+    "Fn::Sub": Values.sub,
+    "Fn::Join": Values.join,
+    "Fn::FindInMap": Values.find_in_map,
+}
