@@ -5,7 +5,7 @@ the rate-limit headers, and retries what may be retried, all of which the librar
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlencode
@@ -18,11 +18,42 @@ from monitoring.values import dataclass
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]
 
-PATHS = {"monitor": "monitor", "slo": "slo", "dashboard": "dashboard", "downtime": "downtime"}
-ROWS_UNDER = {"slo": "data", "dashboard": "dashboards"}
 RETRIED = frozenset({408, 500, 502, 503, 504})
-REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+REPEATABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 IN_PARALLEL = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a kind of resource lives, and what its answers are wrapped in.
+
+    Args:
+        path: below `/api/VERSION/`.
+        version: of the API.
+        rows: the key of a list's rows; none where the answer is the list.
+        wrapped: whether one resource is answered under `data`.
+        page: the parameters of a page's size and start, and the size; none where a list is always whole.
+    """
+
+    path: str
+    version: str = "v1"
+    rows: str = ""
+    wrapped: bool = False
+    page: tuple[str, str, int] | None = None
+
+    @property
+    def json_api(self) -> bool:
+        """Whether bodies are the attributes of JSON:API objects, and updates PATCH: so is version 2."""
+        return self.version == "v2"
+
+
+ROUTES = {
+    "monitor": Route("monitor"),
+    "slo": Route("slo", rows="data", wrapped=True, page=("limit", "offset", 1000)),
+    "dashboard": Route("dashboard", rows="dashboards", page=("count", "start", 100)),
+    # Version 1 of downtimes is deprecated, and refuses every write once a recurring one has started.
+    "downtime": Route("downtime", "v2", "data", wrapped=True, page=("page[limit]", "page[offset]", 100)),
+}
 
 
 class UnansweredError(Exception):
@@ -30,12 +61,16 @@ class UnansweredError(Exception):
 
 
 class RejectedError(Exception):
-    """Datadog answered with an error that a second try would not mend."""
+    """Datadog answered with an error that a second try would not mend.
 
-    def __init__(self, status: int, errors: list[str]) -> None:
+    `reasons`: id -> what refers to it, where that is why nothing was deleted.
+    """
+
+    def __init__(self, status: int, errors: list[str], reasons: dict[str, str] | None = None) -> None:
         super().__init__("; ".join(errors) or f"HTTP {status}")
         self.status = status
         self.errors = errors
+        self.reasons = reasons or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +197,25 @@ class Client:
         )
         self.url = url
 
-    def _submit(self, method: str, path: str, body: Body | None = None, params: Body | None = None) -> Any:
+    def _submit(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        params: Body | None = None,
+        version: str = "v1",
+    ) -> Any:
         from datadog.api.exceptions import ApiError
 
         try:
             # A 200 of the SLO routes carries an empty `errors`, which the library takes for a failure.
             return self._api.submit(
-                method, path, body=body, suppress_response_errors_on_codes=[200], **(params or {})
+                method,
+                path,
+                api_version=version,
+                body=body,
+                suppress_response_errors_on_codes=[200],
+                **(params or {}),
             )
         except ApiError as error:
             raise _rejection(error.args[0]) from None
@@ -180,14 +227,37 @@ class Client:
 
     def everything(self, kind: str) -> Rows:
         """(id, body) of everything of that kind; of dashboards only the summary, with the description."""
-        answer = self._submit("GET", PATHS[kind], params={"limit": 1000} if kind == "slo" else None)
-        rows: list[Body] = answer[ROWS_UNDER[kind]] if kind in ROWS_UNDER else answer
-        return [(str(one["id"]), one) for one in rows if not one.get("canceled") and not one.get("disabled")]
+        found: dict[str, Body] = {}
+        try:
+            for rows in self._pages(ROUTES[kind]):
+                known = len(found)
+                found |= {str(one["id"]): one.get("attributes", one) for one in rows}
+                if len(found) == known:
+                    break
+        except RejectedError as error:
+            raise InputError(
+                f"Datadog does not list its {kind}s: {error}",
+                hint="Check DD_SITE or DD_URL, and what the application key may read.",
+            ) from None
+        return [(id_, body) for id_, body in found.items() if not body.get("canceled")]
+
+    def _pages(self, route: Route) -> Iterator[list[Body]]:
+        """The pages of a list; the last one is not full."""
+        size, start, most = route.page or ("", "", 0)
+        at = 0
+        while True:
+            params = {size: most, start: at} if size else None
+            answer = self._submit("GET", route.path, params=params, version=route.version)
+            rows: list[Body] = answer[route.rows] if route.rows else answer
+            yield rows
+            at += len(rows)
+            if not size or len(rows) < most:
+                return
 
     def get(self, kind: str, id_: str) -> Body:
         """One whole body."""
-        answer: Body = self._submit("GET", f"{PATHS[kind]}/{id_}")
-        return _single(kind, answer)
+        route = ROUTES[kind]
+        return _single(route, self._submit("GET", f"{route.path}/{id_}", version=route.version))[1]
 
     def create(self, kind: str, body: Body) -> str:
         """The new id.
@@ -196,17 +266,21 @@ class Client:
             UnansweredError: whether it was made is not known; look for its marker.
             RejectedError: Datadog does not take the body.
         """
-        answer: Body = self._submit("POST", PATHS[kind], body)
-        return str(_single(kind, answer)["id"])
+        route = ROUTES[kind]
+        answer = self._submit("POST", route.path, _wrapped(kind, body), version=route.version)
+        return _single(route, answer)[0]
 
     def update(self, kind: str, id_: str, body: Body) -> None:
         """Replace a body."""
-        self._submit("PUT", f"{PATHS[kind]}/{id_}", body)
+        route = ROUTES[kind]
+        method = "PATCH" if route.json_api else "PUT"
+        self._submit(method, f"{route.path}/{id_}", _wrapped(kind, body, id_), version=route.version)
 
     def delete(self, kind: str, id_: str) -> None:
         """Delete; what is gone already is fine."""
+        route = ROUTES[kind]
         try:
-            self._submit("DELETE", f"{PATHS[kind]}/{id_}")
+            self._submit("DELETE", f"{route.path}/{id_}", version=route.version)
         except RejectedError as error:
             if error.status != 404:
                 raise
@@ -216,13 +290,12 @@ class Client:
         if not ids:
             return {}
         try:
-            answer = self._submit("GET", "monitor/can_delete", params={"monitor_ids": ",".join(ids)})
+            self._submit("GET", "monitor/can_delete", params={"monitor_ids": ",".join(ids)})
         except RejectedError as error:
             if error.status != 409:
                 raise
-            answer = error.args[1] if len(error.args) > 1 else {}
-        errors = (answer or {}).get("errors") or {}
-        return {str(id_): "; ".join(reasons) for id_, reasons in errors.items()}
+            return error.reasons
+        return {}
 
     def points(self, query: str, start: int, end: int) -> list[Body]:
         """The series of `/api/v1/query` between two times in seconds."""
@@ -231,15 +304,22 @@ class Client:
         return series
 
     def search(self, kind: str, text: str) -> Rows:
-        """(id, body) of those whose name or title contains the text."""
-        name = "title" if kind == "dashboard" else "name"
+        """(id, body) of those whose name, title or (of downtimes) message contains the text."""
+        name = {"dashboard": "title", "downtime": "message"}.get(kind, "name")
         return [row for row in self.everything(kind) if text.lower() in str(row[1].get(name) or "").lower()]
 
 
-def _single(kind: str, answer: Body) -> Body:
-    found = answer.get("data", answer) if kind == "slo" else answer
+def _single(route: Route, answer: Body) -> tuple[str, Body]:
+    """The id and the body of an answer that holds one resource."""
+    found = answer["data"] if route.wrapped else answer
     one: Body = found[0] if isinstance(found, list) else found
-    return one
+    return str(one["id"]), one["attributes"] if route.json_api else one
+
+
+def _wrapped(kind: str, body: Body, id_: str = "") -> Body:
+    if not ROUTES[kind].json_api:
+        return body
+    return {"data": {"type": kind, **({"id": id_} if id_ else {}), "attributes": body}}
 
 
 def _rejection(answer: Body) -> Exception:
@@ -249,10 +329,11 @@ def _rejection(answer: Body) -> Exception:
             "Datadog refuses the keys (403)",
             hint="Check DD_API_KEY, DD_APP_KEY and DD_SITE; a key belongs to one site.",
         )
-    if isinstance(errors, dict):  # can_delete says why, by id
-        rejected = RejectedError(409, [])
-        rejected.args = (*rejected.args, answer)
-        return rejected
+    if isinstance(errors, dict):  # what is referred to: the reasons by id
+        reasons = {
+            str(id_): why if isinstance(why, str) else "; ".join(map(str, why)) for id_, why in errors.items()
+        }
+        return RejectedError(409, list(reasons.values()), reasons)
     texts = [str(one.get("detail", one)) if isinstance(one, Mapping) else str(one) for one in errors]
     missing = any("not found" in text.lower() for text in texts)
     return RejectedError(404 if missing else 400, texts)

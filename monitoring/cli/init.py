@@ -13,13 +13,14 @@ import click
     type=click.Path(path_type=Path, exists=True),
     help="template.yaml, serverless.yml, a cdk.out folder or a state machine's definition",
 )
+@click.option("--downtimes", is_flag=True, help="Also a nightly maintenance window, in downtimes/")
 @click.option("--force", is_flag=True, help="Overwrite files of these names")
 @click.option("--json", "as_json", is_flag=True, help="What was found and written, as data")
-def command(folder: Path, source: Path | None, force: bool, as_json: bool) -> int:
-    """Put handlers/, dashboards/, monitors/ and stepscope.toml into FOLDER.
+def command(folder: Path, source: Path | None, downtimes: bool, force: bool, as_json: bool) -> int:
+    """Put handlers/, dashboards/, monitors/, slos/ and stepscope.toml into FOLDER.
 
-    With --from, the dashboard and monitors are made for exactly the functions and state machines that the
-    template describes, and their thresholds come from it: a function's duration against its own time-out.
+    With --from, dashboard, monitors and SLO are made for exactly the functions and state machines that the
+    template describes, and thresholds come from it: a function's duration against its own time-out.
     """
     import json
     from dataclasses import asdict
@@ -30,13 +31,17 @@ def command(folder: Path, source: Path | None, force: bool, as_json: bool) -> in
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)
     found = discover(source) if source else None
-    written = write(for_found(found, project) if found else whole(project), folder, force=force)
+    files = for_found(found, project, downtimes=downtimes) if found else whole(project, downtimes=downtimes)
+    written = write(files, folder, force=force)
     if as_json:
         click.echo(json.dumps({"found": asdict(found) if found else None, "written": written}, indent=2))
         return 0
     if found:
         functions, machines = len(found.functions), len(found.state_machines)
         click.echo(f"{source} describes {functions} functions and {machines} state machines.")
+        if found.unnamed:
+            names = ", ".join(found.unnamed)
+            click.echo(f"Only the deployment knows what {names} are called: nothing watches them.", err=True)
     click.echo(f"Wrote {len(written)} files into {folder}.")
     click.echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
     return 0

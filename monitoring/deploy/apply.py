@@ -24,7 +24,7 @@ from monitoring.plan import (
     resolve,
     with_marker,
 )
-from monitoring.plan.normal import DEFAULTS, MONITOR_OPTION_DEFAULTS
+from monitoring.plan.normal import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit
 from monitoring.values import dataclass
 
 Me = tuple[str, str]
@@ -141,11 +141,12 @@ class _Run:
         body = resolve(self.bodies[step.kind, step.key], self.ids)
         body.pop("id", None)
         mark = Owner(self.project.name, self.project.env, step.key, fingerprint(step.kind, body))
-        return with_marker(step.kind, body, mark)
+        return with_marker(step.kind, explicit(step.kind, body), mark)
 
     def delete(self, steps: Sequence[Step]) -> None:
-        """Whatever may refer to a monitor goes first; then monitors, as Datadog lets them go."""
-        self.each(self._remove, [step for step in steps if step.kind != "monitor"])
+        """What may refer to others goes before them; then monitors, as Datadog lets them go."""
+        for kind in ("dashboard", "downtime", "slo"):
+            self.each(self._remove, [step for step in steps if step.kind == kind])
         left = [step for step in steps if step.kind == "monitor"]
         while left:
             blocked = self.client.undeletable([str(step.id) for step in left])

@@ -12,15 +12,17 @@ from monitoring.plan import normalise, without_marker
 from monitoring.plan.normal import KINDS
 from monitoring.values import dataclass
 
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 URLS = (
     (re.compile(r"/dash(?:board)?(?:/lists)?/(?P<id>[a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3})"), "dashboard"),
     (re.compile(r"/monitors/(?P<id>\d+)"), "monitor"),
     (re.compile(r"/slo(?:/manage)?.*[?&]slo_id=(?P<id>[0-9a-f]{32})"), "slo"),
-    (re.compile(r"/monitors/downtimes.*[?&]downtimeId=(?P<id>\d+)"), "downtime"),
+    (re.compile(rf"/monitors/downtimes(?:/|\?.*?downtimeId=)(?P<id>{UUID})"), "downtime"),
 )
 IDS = (
     (re.compile(r"[a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3}"), "dashboard"),
     (re.compile(r"[0-9a-f]{32}"), "slo"),
+    (re.compile(UUID), "downtime"),
     (re.compile(r"\d+"), "monitor"),
 )
 PORTABLE = {"env": "env", "service": "service", "statemachinearn": "statemachine", "functionname": "function"}
@@ -51,11 +53,11 @@ def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
             return [(kind, id_, client.get(kind, id_))]
         except RejectedError as error:
             raise InputError(f"no {kind} {id_}: {error}", hint="Check the id, and DD_SITE.") from None
-    rows = [(kind, id_) for kind in ("dashboard", "monitor", "slo") for id_, _ in client.search(kind, wanted)]
+    rows = [(kind, id_) for kind in KINDS for id_, _ in client.search(kind, wanted)]
     if not rows:
         raise InputError(
             f"nothing in Datadog is named like {wanted!r}",
-            hint="Give an id, the address of its page, or a part of its title.",
+            hint="Give an id, the address of its page, or a part of its title or message.",
         )
     return [(kind, id_, client.get(kind, id_)) for kind, id_ in rows]
 
@@ -76,9 +78,10 @@ def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[s
     With an `id_` in it, the file takes the original over. A key that is `taken` already gets a number.
     """
     tidy = normalise(kind, without_marker(kind, body))
-    tidy = _portable_dashboard(tidy) if kind == "dashboard" else _portable_monitor(tidy)
+    tidy = PORTABLE_FORMS[kind](tidy)
     ordered = ({"id": id_} if id_ else {}) | {key: tidy[key] for key in (*FIRST, *KINDS[kind]) if key in tidy}
-    key = _free(_slug(str(body.get("title") or body.get("name") or body.get("id") or kind)), set(taken))
+    named = next((body[name] for name in ("title", "name", "scope") if body.get(name)), kind)
+    key = _free(_slug(str(named)), set(taken))
     return Pulled(f"{kind}s/{key}.json", json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -109,18 +112,33 @@ def _portable_dashboard(body: Body) -> Body:
     return {**made, "template_variables": list(variables.values())} if variables else made
 
 
-def _portable_monitor(body: Body) -> Body:
-    """`env:prod` in the query becomes `env:${var:env|prod}`: another environment puts its own name there."""
-    query = body.get("query")
-    if not isinstance(query, str):
-        return body
-    found = {tag: tag for key, tag in _tags(query) if key == "env"}
-    renamed = {tag: f"env:${{var:env|{tag.partition(':')[2]}}}" for tag in found}
-    return {**body, "query": _replace_tags(query, renamed)}
+def _portable_queries(body: Body) -> Body:
+    """`env:prod` in a query becomes `env:${var:env|prod}`: another environment puts its own name there."""
+    portable: Body = _map_queries(body, _any_env)
+    return portable
 
 
+def _any_env(query: str) -> str:
+    found = [tag for key, tag in _tags(query) if key == "env"]
+    return _replace_tags(query, {tag: _ENV.sub(_ANY_ENV, tag) for tag in found})
+
+
+def _portable_downtime(body: Body) -> Body:
+    """Likewise in a scope, whose tags stand free."""
+    return {**body, "scope": _ENV.sub(_ANY_ENV, str(body.get("scope", "*")))}
+
+
+PORTABLE_FORMS = {
+    "dashboard": _portable_dashboard,
+    "monitor": _portable_queries,
+    "slo": _portable_queries,
+    "downtime": _portable_downtime,
+}
+
+_ENV, _ANY_ENV = re.compile(r"(?<![\w.-])env:([\w./-]+)(?![\w./*-])"), r"env:${var:env|\1}"
+_QUERY_KEYS = frozenset({"q", "query", "numerator", "denominator"})
 _SCOPE = re.compile(r"\{[^{}]*\}")
-_TAG = re.compile(r"(?<![\w!.-])([a-z_][\w.-]*):([\w./-][\w./:-]*)(?![\w*])")
+_TAG = re.compile(r"(?<![\w!.-])([a-z_][\w.-]*):([\w./-][\w./:-]*)(?![\w./:*-])")
 
 
 def _tags(query: str) -> Iterator[tuple[str, str]]:
@@ -150,7 +168,7 @@ def _replace_tags(query: str, renamed: Mapping[str, str]) -> str:
 
 
 def _is_query(key: str, value: Any) -> bool:
-    return key in {"q", "query"} and isinstance(value, str)
+    return key in _QUERY_KEYS and isinstance(value, str)
 
 
 def _queries(value: Any) -> Iterator[str]:
@@ -168,9 +186,7 @@ def _queries(value: Any) -> Iterator[str]:
 def _map_queries(value: Any, change: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: change(item)
-            if key in {"q", "query"} and isinstance(item, str)
-            else _map_queries(item, change)
+            key: change(item) if _is_query(key, item) else _map_queries(item, change)
             for key, item in value.items()
         }
     return [_map_queries(item, change) for item in value] if isinstance(value, list) else value

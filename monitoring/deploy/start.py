@@ -20,7 +20,7 @@ page = "@oncall-pipelines"
 
 
 def shipped(name: str) -> Path:
-    """The folder `dashboards`, `monitors` or `handlers`, of the wheel or of the checkout."""
+    """The folder `dashboards`, `monitors`, `handlers` and so on, of the wheel or of the checkout."""
     package = Path(str(monitoring.__file__)).parent
     found = [path for path in (package / "shipped" / name, package.parent / name) if path.is_dir()]
     if not found:
@@ -30,22 +30,25 @@ def shipped(name: str) -> Path:
     return found[0]
 
 
-def whole(project: str) -> dict[str, str]:
-    """Path -> text: everything that is shipped."""
-    made = dict(_texts(shipped("dashboards"), "dashboards", "*.json"))
-    made |= dict(_texts(shipped("monitors"), "monitors", "*.*"))
-    made |= dict(_texts(shipped("handlers"), "handlers", "*.py"))
+def whole(project: str, *, downtimes: bool = False) -> dict[str, str]:
+    """Path -> text: everything that is shipped; what silences monitors only where it is asked for."""
+    folders = ("dashboards", "monitors", "slos", "handlers", *_silence(downtimes))
+    made = {path: text for folder in folders for path, text in _texts(folder)}
     return {"stepscope.toml": SETTINGS.format(project=project), **made}
 
 
-def for_found(found: Found, project: str) -> dict[str, str]:
+def for_found(found: Found, project: str, *, downtimes: bool = False) -> dict[str, str]:
     """Path -> text: what fits exactly what was found, and the forwarder's handler."""
-    code = dict(_texts(shipped("handlers"), "handlers", "*.py"))
+    code = {path: text for folder in ("handlers", *_silence(downtimes)) for path, text in _texts(folder)}
     return {"stepscope.toml": SETTINGS.format(project=project), **files_for(found), **code}
 
 
-def _texts(folder: Path, name: str, pattern: str) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.glob(pattern)):
+def _silence(asked: bool) -> tuple[str, ...]:
+    return ("downtimes",) if asked else ()
+
+
+def _texts(name: str) -> Iterator[tuple[str, str]]:
+    for path in sorted(shipped(name).glob("*.*")):
         if path.suffix in {".json", ".yaml", ".py"}:
             yield f"{name}/{path.name}", path.read_text(encoding="utf-8")
 

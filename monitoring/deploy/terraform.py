@@ -57,60 +57,68 @@ def _json(argument: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
 
 
 def _slo(body: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("name", "type", "description", "tags", "groups", "monitor_ids"):
-        if name in body:
-            yield f"{name} = {_value(body[name], name)}"
+    yield from _attributes(body, ("name", "type", "description", "tags", "groups", "monitor_ids"))
+    yield from _attributes(body, ("timeframe", "target_threshold", "warning_threshold"))
     if "query" in body:
         yield from _nested("query", body["query"])
+    if "sli_specification" in body:
+        yield from _block_of("sli_specification", _specification(body["sli_specification"]))
     for threshold in body.get("thresholds", []):
         yield from _nested("thresholds", threshold)
 
 
+def _specification(given: Mapping[str, Any]) -> Iterator[str]:
+    """The API's lists of queries and formulas as the provider's repeated blocks."""
+    for kind, inner in given.items():  # time_slice or count
+        yield from _block_of(kind, _measured(inner))
+
+
+def _measured(given: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in given.items():
+        if key == "query":
+            yield from _block_of("query", _measured(value))
+        elif key == "queries":
+            for one in value:
+                yield from _block_of("query", _nested("metric_query", one))
+        elif key == "formulas":
+            for one in value:
+                yield from _nested("formula", {"formula_expression": one["formula"]})
+        elif key.endswith("_formula"):
+            yield from _nested(key, {"formula_expression": value["formula"]})
+        else:
+            yield f"{key} = {_value(value, key)}"
+
+
 def _downtime(body: Mapping[str, Any]) -> Iterator[str]:
-    yield f"scope = {_value(' AND '.join(body.get('scope', ['*'])))}"
-    for name, theirs in (("message", "message"), ("timezone", "display_timezone")):
-        if name in body:
-            yield f"{theirs} = {_value(body[name])}"
-    name = "monitor_id" if "monitor_id" in body else "monitor_tags"
-    yield from _nested("monitor_identifier", {name: body.get(name, ["*"])})
-    if "recurrence" in body:
-        yield from _recurring(body)
-    else:
-        times = {name: _iso(body[name]) for name in ("start", "end") if name in body}
-        yield from _nested("one_time_schedule", times)
+    yield f"scope = {_value(body.get('scope', '*'))}"
+    yield from _attributes(body, ("message", "display_timezone", "mute_first_recovery_notification"))
+    yield from _attributes(body, ("notify_end_states", "notify_end_types"))
+    yield from _nested("monitor_identifier", body.get("monitor_identifier", {"monitor_tags": ["*"]}))
+    schedule = body.get("schedule", {})
+    if "recurrences" in schedule:
+        yield from _block_of("recurring_schedule", _recurring(schedule))
+    elif schedule:
+        yield from _nested("one_time_schedule", schedule)
 
 
-def _recurring(body: Mapping[str, Any]) -> Iterator[str]:
-    """A v1 recurrence as the iCalendar rule that the schedule takes."""
-    rule = body["recurrence"]
-    seconds = body.get("end", 0) - body.get("start", 0)
-    parts = [f"FREQ={FREQUENCIES[rule['type']]}", f"INTERVAL={rule.get('period', 1)}"]
-    if rule.get("week_days"):
-        parts.append("BYDAY=" + ",".join(day[:2].upper() for day in rule["week_days"]))
-    yield "recurring_schedule {"
-    if "timezone" in body:
-        yield f"  timezone = {_value(body['timezone'])}"
-    recurrence = {"duration": f"{seconds}s", "rrule": rule.get("rrule") or ";".join(parts)}
-    if "start" in body:
-        recurrence["start"] = _iso(body["start"]).removesuffix("Z")
-    yield from (f"  {line}" for line in _nested("recurrence", recurrence))
+def _recurring(schedule: Mapping[str, Any]) -> Iterator[str]:
+    yield from _attributes(schedule, ("timezone",))
+    for one in schedule["recurrences"]:
+        yield from _nested("recurrence", one)
+
+
+def _attributes(body: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    yield from (f"{name} = {_value(body[name], name)}" for name in names if name in body)
+
+
+def _block_of(name: str, lines: Iterator[str]) -> Iterator[str]:
+    yield f"{name} {{"
+    yield from (f"  {line}" for line in lines)
     yield "}"
-
-
-FREQUENCIES = {"days": "DAILY", "weeks": "WEEKLY", "months": "MONTHLY", "years": "YEARLY", "rrule": ""}
-
-
-def _iso(seconds: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _nested(name: str, body: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{name} {{"
-    for key, value in body.items():
-        yield f"  {key} = {_value(value, key)}"
-    yield "}"
+    yield from _block_of(name, _attributes(body, tuple(body)))
 
 
 def _value(value: Any, field: str = "", indent: str = "") -> str:

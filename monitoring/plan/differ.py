@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from monitoring.plan.marker import read_marker, without_marker
-from monitoring.plan.normal import KINDS, fingerprint, normalise
+from monitoring.plan.normal import KINDS, fingerprint, left_to_datadog, normalise
 from monitoring.plan.references import Ids, references, resolve
 from monitoring.values import dataclass
 
@@ -105,15 +105,23 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> Step:
     if actual is None:
         body = normalise(desired.kind, desired.body)
         return Step("create", desired.kind, desired.key, changes=tuple(_differences(None, body, "")))
-    theirs = without_marker(actual.kind, actual.body)
+    theirs = left_to_datadog(actual.kind, without_marker(actual.kind, actual.body), desired.body)
     changes = tuple(
         _differences(normalise(actual.kind, theirs), normalise(desired.kind, resolve(desired.body, ids)), "")
     )
     if read_marker(actual.kind, actual.body) is None:
         changes = (Change("owner", None, "stepscope"), *changes)
+    elif not changes and (made_now := _made_now(desired, ids)):
+        changes = (Change("links", None, made_now),)
     if not changes:
         return Step("unchanged", desired.kind, desired.key, actual.id)
     return Step("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))
+
+
+def _made_now(desired: Resource, ids: Ids) -> list[str]:
+    """What it refers to that this very plan creates: an apply broke off before those links were filled in."""
+    mentioned = {(one.kind, one.key) for one in references(desired.body)} - {(desired.kind, desired.key)}
+    return sorted(f"{kind}:{key}" for kind, key in mentioned if (kind, key) not in ids)
 
 
 def _is_drift(actual: Resource, theirs: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ apply is empty. The defaults are those seen in recorded answers of the API.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 Body = dict[str, Any]
@@ -51,13 +52,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "downtime": (
         "scope",
+        "monitor_identifier",
         "message",
-        "monitor_id",
-        "monitor_tags",
-        "start",
-        "end",
-        "recurrence",
-        "timezone",
+        "schedule",
+        "display_timezone",
         "mute_first_recovery_notification",
         "notify_end_states",
         "notify_end_types",
@@ -110,8 +108,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "downtime": {
         "message": "",
-        "monitor_tags": ["*"],
-        "timezone": "UTC",
+        "schedule": {"start": None, "end": None},
+        "display_timezone": "UTC",
         "mute_first_recovery_notification": False,
         "notify_end_states": ["alert", "no data", "warn"],
         "notify_end_types": ["expired"],
@@ -246,11 +244,66 @@ def _slo(body: Body) -> Body:
 
 def _downtime(body: Body) -> Body:
     body = _plain(body)
-    if isinstance(body.get("scope"), str):
-        body["scope"] = [part.strip() for part in body["scope"].split(",")]
-    if isinstance(body.get("notify_end_states"), list):
-        body["notify_end_states"] = sorted(body["notify_end_states"])
+    if isinstance(body.get("schedule"), Mapping):
+        body["schedule"] = _schedule(body["schedule"])
+        if not body["schedule"]:  # from now on, without an end
+            del body["schedule"]
+    for key in ("message", "scope"):
+        if isinstance(body.get(key), str):
+            body[key] = body[key].strip()
+    for key in ("notify_end_states", "notify_end_types"):
+        if isinstance(body.get(key), list):
+            body[key] = sorted(body[key], key=str)
+    identifier = body.get("monitor_identifier")
+    if isinstance(identifier, Mapping) and isinstance(identifier.get("monitor_tags"), list):
+        tags = sorted(identifier["monitor_tags"], key=str)
+        body["monitor_identifier"] = {**identifier, "monitor_tags": tags}
     return body
+
+
+def _schedule(schedule: Mapping[str, Any]) -> Body:
+    """Without the window that a recurring schedule is in now; moments in one notation, to the second."""
+    kept = {key: value for key, value in schedule.items() if key != "current_downtime"}
+    if kept.get("timezone") == "UTC":
+        del kept["timezone"]
+    for key in ("start", "end"):
+        if isinstance(kept.get(key), str):
+            kept[key] = _moment(kept[key])
+    return kept
+
+
+def _moment(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return text
+
+
+def explicit(kind: str, body: Mapping[str, Any]) -> Body:
+    """The body as it is sent: a recurring downtime's time zone is said, UTC too, lest an old one stays."""
+    schedule = body.get("schedule")
+    if kind != "downtime" or not isinstance(schedule, Mapping) or "recurrences" not in schedule:
+        return dict(body)
+    return {**body, "schedule": {"timezone": "UTC", **schedule}}
+
+
+def left_to_datadog(kind: str, answered: Mapping[str, Any], wanted: Mapping[str, Any]) -> Body:
+    """What Datadog answered, without what it chose because the wanted body leaves it open.
+
+    That is the start of a downtime: the moment at which it was made.
+    """
+    if kind != "downtime" or not isinstance(answered.get("schedule"), Mapping):
+        return dict(answered)
+    asked = wanted.get("schedule")
+    schedule = _without_start(answered["schedule"], asked if isinstance(asked, Mapping) else {})
+    theirs, ours = schedule.get("recurrences"), (asked or {}).get("recurrences")
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        schedule["recurrences"] = [_without_start(*pair) for pair in zip(theirs, ours, strict=True)]
+    return {**answered, "schedule": schedule}
+
+
+def _without_start(answered: Mapping[str, Any], wanted: Mapping[str, Any]) -> Body:
+    return {key: value for key, value in answered.items() if key != "start" or wanted.get("start")}
 
 
 REFINE: dict[str, Callable[[Body], Body]] = {

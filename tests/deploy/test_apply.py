@@ -1,13 +1,6 @@
 """Plan, apply, pull and destroy against the embedded Datadog, through the command."""
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 
 import pytest
 from troubled import troubled
@@ -44,7 +37,14 @@ SLO = {
     "monitor_ids": ["${monitor:m0}"],
     "thresholds": [{"timeframe": "7d", "target": 99.0}],
 }
-DOWNTIME = {"scope": ["env:dev"], "message": "nights", "monitor_id": "${monitor:m1}", "timezone": "UTC"}
+NIGHTS = {"start": "2026-01-05T02:00:00", "duration": "30m", "rrule": "FREQ=DAILY"}
+DOWNTIME = {
+    "scope": "env:dev AND service:(a OR b)",
+    "message": "nights",
+    "monitor_identifier": {"monitor_id": "${monitor:m1}"},
+    "schedule": {"timezone": "Europe/Paris", "recurrences": [NIGHTS]},
+    "display_timezone": "Europe/Paris",
+}
 
 
 @pytest.fixture(scope="module")
@@ -224,17 +224,124 @@ def test_one_rejected_resource_costs_only_what_needs_it(project, client, capsys)
     assert {body["name"] for _, body in client.everything("monitor")} == {"Failed 0", "Failed 2", "Failed 3"}
 
 
-def test_downtimes_are_deployed_too(project, client, plan):
-    write(
-        project,
-        "downtimes",
-        {"nights": {**DOWNTIME, "start": int(time.time()) + 600, "end": int(time.time()) + 9000}},
-    )
+TAGGED = {"monitor_identifier": {"monitor_tags": ["team:a", "b"]}, "scope": "*"}
+DOWNTIMES = {
+    "recurring": DOWNTIME,
+    "from-its-creation-on": {
+        **TAGGED,
+        "schedule": {"recurrences": [{"duration": "1h", "rrule": "FREQ=WEEKLY"}]},
+    },
+    "once": {**TAGGED, "schedule": {"start": "2050-01-02T03:04:05Z", "end": "2050-01-02T05:04:05+01:00"}},
+    "until": {**TAGGED, "schedule": {"start": None, "end": "2050-01-02T03:04:05Z"}},
+    "for-ever": {**TAGGED, "notify_end_states": ["warn", "alert", "no data"], "message": None},
+}
+
+
+def test_downtimes_of_every_kind_are_deployed_followed_and_cancelled(project, client, plan):
+    write(project, "downtimes", DOWNTIMES)
     assert run("apply") == 0
     assert plan()[0] == NOTHING
-    (project / "downtimes" / "nights.json").unlink()
+    there = {read_marker("downtime", body).key: (id_, body) for id_, body in client.everything("downtime")}
+    assert set(there) == set(DOWNTIMES)
+    m1 = next(id_ for id_, body in client.everything("monitor") if body["name"] == "Failed 1")
+    assert there["recurring"][1]["monitor_identifier"] == {"monitor_id": int(m1)}
+    for key in ("once", "for-ever"):
+        (project / "downtimes" / f"{key}.json").unlink()
+    short = {"recurrences": [{**NIGHTS, "duration": "10m"}]}
+    write(project, "downtimes", {"recurring": {**DOWNTIME, "schedule": short, "message": "Shorter"}})
+    keys, found = plan("--env", "")
+    assert keys == {"create": [], "update": ["recurring"], "delete": ["for-ever", "once"]}
+    paths = {change["path"] for change in found["update"][0]["changes"]}
+    assert paths == {"message", "schedule.timezone", "schedule.recurrences[0].duration"}
+    assert run("apply", "--allow-deletes", 2) == 0
+    assert plan()[0] == NOTHING
+    assert len(client.everything("downtime")) == 3
+    assert client.get("downtime", there["recurring"][0])["schedule"]["recurrences"] == short["recurrences"]
+
+
+def test_a_downtime_that_loses_its_schedule_and_its_message_loses_them_in_datadog(project, client, plan):
+    write(project, "downtimes", {"one": {**DOWNTIME, "mute_first_recovery_notification": True}})
     assert run("apply") == 0
-    assert client.everything("downtime") == []
+    write(project, "downtimes", {"one": {key: DOWNTIME[key] for key in ("scope", "monitor_identifier")}})
+    assert run("apply") == 0
+    assert plan()[0] == NOTHING
+    ((_, body),) = client.everything("downtime")
+    assert "recurrences" not in body["schedule"]
+    assert body["schedule"]["end"] is None
+    assert body["mute_first_recovery_notification"] is False
+
+
+def test_a_change_of_a_downtime_by_a_third_party_is_shown_as_theirs_and_put_right(project, client, plan):
+    write(project, "downtimes", {"nights": DOWNTIME})
+    assert run("apply") == 0
+    ((id_, body),) = client.everything("downtime")
+    client.update("downtime", id_, {"scope": "*"})
+    keys, found = plan()
+    assert keys["update"] == ["nights"]
+    assert found["update"][0]["drift"]
+    assert run("apply") == 0
+    assert client.get("downtime", id_)["scope"] == DOWNTIME["scope"]
+    assert client.get("downtime", id_)["message"] == body["message"]
+
+
+@pytest.mark.parametrize(
+    "named", ["{}", "https://app.datadoghq.com/monitors/downtimes?downtimeId={}", "Nights of"]
+)
+def test_a_downtime_is_pulled_by_id_address_or_message_and_taken_over(project, client, plan, named):
+    made = {
+        **DOWNTIME,
+        "monitor_identifier": {"monitor_tags": ["*"]},
+        "scope": "env:dev",
+        "message": "nights of dev",
+    }
+    id_ = client.create("downtime", made)
+    assert run("pull", named.format(id_), "--adopt") == 0
+    body = json.loads((project / "downtimes" / "env-dev.json").read_text())
+    assert body == {**made, "id": id_, "scope": "env:${var:env|dev}"}
+    (project / "stepscope.toml").write_text("[env.dev]\nx = 1")
+    assert run("apply", "--env", "dev") == 0
+    assert plan("--env", "dev")[0] == NOTHING
+    assert [row[0] for row in client.everything("downtime")] == [id_]
+
+
+def test_destroy_takes_a_dashboard_before_the_slo_that_it_shows(project, client):
+    shown = {"definition": {"type": "slo", "slo_id": "${slo:succeed}", "view_type": "detail"}}
+    write(project, "dashboards", {"all": dashboard(widgets=[shown])})
+    write(project, "downtimes", {"nights": DOWNTIME})
+    assert run("apply") == 0
+    assert run("destroy", "--yes") == 0
+    assert [client.everything(kind) for kind in ("dashboard", "slo", "monitor", "downtime")] == [
+        [],
+        [],
+        [],
+        [],
+    ]
+
+
+def test_an_slo_that_somebody_elses_dashboard_shows_stays_and_the_reason_is_said(project, client, capsys):
+    assert run("apply") == 0
+    ((slo, _),) = client.everything("slo")
+    theirs = {
+        "title": "T",
+        "layout_type": "ordered",
+        "widgets": [{"definition": {"type": "slo", "slo_id": slo}}],
+    }
+    board = client.create("dashboard", theirs)
+    (project / "slos" / "succeed.json").unlink()
+    assert run("apply") == 1
+    said = capsys.readouterr().err
+    assert "slo succeed was not deleted" in said
+    assert board in said
+    client.delete("dashboard", board)
+
+
+def test_a_list_is_read_to_its_end(server, client):
+    tags = {"monitor_identifier": {"monitor_tags": ["*"]}, "scope": "env:dev"}
+    for number in range(101):
+        client.create("downtime", {**tags, "message": str(number)})
+        client.create("dashboard", {"title": f"D {number}", "layout_type": "ordered", "widgets": []})
+    assert len(client.everything("downtime")) == 101
+    assert len(client.everything("dashboard")) == 101
 
 
 def test_pull_writes_a_tidy_portable_file_and_adopt_takes_the_original_over(project, client, plan):
@@ -293,28 +400,3 @@ def test_a_429_on_every_third_call_is_waited_for_and_costs_nothing(project, monk
         assert plan()[0] == NOTHING
         assert app.refused >= app.calls // 3 - 1 > 3
         assert len(Client(url, "k", "a").everything("monitor")) == 5
-
-
-def deploy(project, server, **more):
-    environment = {**os.environ, "DD_URL": server.url, **more}
-    command = [sys.executable, "-c", "from monitoring.cli import main; main()", "apply", "--json"]
-    return subprocess.Popen(
-        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def test_killed_at_random_moments_and_applied_again_everything_is_there_once(project, server, client, plan):
-    chance = random.Random(20180)
-    write(project, "monitors", {f"k{n}": monitor(n) for n in range(200)})
-    for _ in range(int(os.environ.get("STEPSCOPE_KILLS", "4"))):
-        process = deploy(project, server)
-        time.sleep(0.6 + chance.random() * 1.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
-    assert run("apply") == 0
-    assert plan()[0] == NOTHING
-    found = Counter(read_marker("monitor", body).key for _, body in client.everything("monitor"))
-    assert set(found.values()) == {1}
-    assert len(found) == 205

@@ -54,7 +54,7 @@ def test_thresholds_come_from_what_was_found(found):
 
 
 def test_what_is_written_passes_lint_and_its_own_tests(found, capsys):
-    assert run("lint", "dashboards", "monitors") == 0, capsys.readouterr().out
+    assert run("lint", "--strict") == 0, capsys.readouterr().out
     assert run("test", "--require-tests", "monitors") == 0, capsys.readouterr().out
 
 
@@ -70,6 +70,15 @@ def test_without_a_template_all_that_is_shipped_is_there_and_tests_pass(tmp_path
     assert len(list((root / "dashboards").glob("*.json"))) >= 6
     assert len(list((root / "monitors").glob("*.test.yaml"))) == len(list((root / "monitors").glob("*.json")))
     assert 'project = "mine"' in (root / "stepscope.toml").read_text()
+    assert list((root / "slos").glob("*.json"))
+    assert not (root / "downtimes").exists()
+
+
+def test_what_silences_monitors_is_written_only_where_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    assert run("init", tmp_path / "mine", "--downtimes") == 0
+    monkeypatch.chdir(tmp_path / "mine")
+    assert list((tmp_path / "mine" / "downtimes").glob("*.json"))
+    assert run("lint", "--strict", "downtimes", "slos") == 0, capsys.readouterr().out
 
 
 def test_what_is_there_is_not_overwritten_unasked(tmp_path, capsys):

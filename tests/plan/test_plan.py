@@ -125,6 +125,71 @@ def test_a_reference_is_the_same_as_the_id_it_stands_for():
     assert plan.steps == ()
 
 
+def test_what_an_interrupted_apply_left_without_its_links_is_an_update():
+    linked = {**MONITOR, "message": "See /dashboard/${dashboard:all}"}
+    there = in_datadog("monitor", "failed", linked)
+    board = {"title": "All", "layout_type": "ordered", "widgets": []}
+    wanted = [Resource("monitor", "failed", linked), Resource("dashboard", "all", board)]
+    (step,) = make_plan(wanted, [there]).update
+    assert [(c.path, c.after) for c in step.changes] == [("links", ["dashboard:all"])]
+    assert not step.drift
+
+
+ANSWERED = {  # as the API answers, with what it adds
+    "schedule": {
+        "current_downtime": {"start": "2026-03-02T02:00:00+00:00", "end": "2026-03-02T02:30:00+00:00"},
+        "recurrences": [{"rrule": "FREQ=DAILY", "duration": "30m", "start": "2026-03-01T09:22:35"}],
+        "timezone": "UTC",
+    },
+    "scope": "env:dev",
+    "monitor_identifier": {"monitor_tags": ["b", "a"]},
+    "notify_end_states": ["no data", "warn", "alert"],
+    "notify_end_types": ["expired"],
+    "display_timezone": "UTC",
+    "status": "scheduled",
+    "canceled": None,
+    "mute_first_recovery_notification": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "answered", "changed"),
+    [
+        ({"recurrences": [{"rrule": "FREQ=DAILY", "duration": "30m"}]}, None, set()),
+        (
+            {"recurrences": [{"rrule": "FREQ=DAILY", "duration": "30m", "start": "2026-03-01T09:22:35"}]},
+            None,
+            set(),
+        ),
+        (
+            {"recurrences": [{"rrule": "FREQ=DAILY", "duration": "1h"}]},
+            None,
+            {"schedule.recurrences[0].duration"},
+        ),
+        (
+            {"recurrences": [{"rrule": "FREQ=DAILY", "duration": "30m", "start": "2026-03-01T02:00:00"}]},
+            None,
+            {"schedule.recurrences[0].start"},
+        ),
+        (None, {"start": "2026-03-01T09:22:35.286133+00:00", "end": None}, set()),
+        ({"start": None}, {"start": "2026-03-01T09:22:35.286133+00:00", "end": None}, set()),
+        (
+            {"start": "2050-01-02T03:04:05Z", "end": "2050-01-03T03:04:05Z"},
+            {"start": "2050-01-02T03:04:05+00:00", "end": "2050-01-03T03:04:05+00:00"},
+            set(),
+        ),
+        (None, {"start": "2026-03-01T09:22:35+00:00", "end": "2050-01-03T03:04:05+00:00"}, {"schedule"}),
+    ],
+)
+def test_a_downtime_is_compared_with_what_the_file_says_and_not_with_what_datadog_chose(
+    schedule, answered, changed
+):
+    wanted = {"scope": "env:dev", "monitor_identifier": {"monitor_tags": ["a", "b"]}, "schedule": schedule}
+    there = in_datadog("downtime", "nights", {**ANSWERED, **({"schedule": answered} if answered else {})})
+    plan = make_plan([Resource("downtime", "nights", wanted)], [there])
+    assert {change.path for step in plan.update for change in step.changes} == changed
+
+
 def test_a_reference_alone_becomes_a_number_where_the_api_wants_one():
     ids = {("monitor", "a"): "7"}
     assert resolve({"monitor_ids": ["${monitor:a}"], "query": "${monitor:a} && 9"}, ids) == {

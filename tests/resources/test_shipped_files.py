@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from monitoring.resources.sites import widgets
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 MONITORS = sorted((ROOT / "monitors").glob("*.json"))
-FILES = [*DASHBOARDS, *MONITORS]
+SLOS = sorted((ROOT / "slos").glob("*.json"))
+DOWNTIMES = sorted((ROOT / "downtimes").glob("*.json"))
+FILES = [*DASHBOARDS, *MONITORS, *SLOS, *DOWNTIMES]
 
 
 def body(path):
@@ -22,7 +25,7 @@ def body(path):
 
 
 def test_no_shipped_file_has_a_finding():
-    files, missing = find([ROOT / "dashboards", ROOT / "monitors"])
+    files, missing = find([ROOT / name for name in ("dashboards", "monitors", "slos", "downtimes")])
     assert len(files) == len(FILES) > 50
     assert not missing
     assert not [f"{each.path}:{each.line} {each.message}" for each in lint(files).findings]
@@ -43,8 +46,15 @@ def test_the_published_models_accept_every_file(path):
     from datadog_api_client.model_utils import UnparsedObject, validate_and_convert_types
     from datadog_api_client.v1.model.dashboard import Dashboard
     from datadog_api_client.v1.model.monitor import Monitor
+    from datadog_api_client.v1.model.service_level_objective_request import ServiceLevelObjectiveRequest
+    from datadog_api_client.v2.model.downtime_create_request_attributes import DowntimeCreateRequestAttributes
 
-    model = Dashboard if path.parent.name == "dashboards" else Monitor
+    model = {
+        "dashboards": Dashboard,
+        "monitors": Monitor,
+        "slos": ServiceLevelObjectiveRequest,
+        "downtimes": DowntimeCreateRequestAttributes,
+    }[path.parent.name]
     configuration = client.Configuration()
     value = validate_and_convert_types(
         body(path), (model,), ["file"], True, True, configuration=configuration
@@ -64,6 +74,50 @@ def unparsed(value, kind):
             yield from unparsed(item, kind)
     elif hasattr(value, "_data_store"):
         yield from unparsed(value._data_store, kind)
+
+
+def test_the_published_client_takes_every_slo_and_downtime_that_was_applied(tmp_path, monkeypatch):
+    """They go through our client into an embedded Datadog, and come back through Datadog's own."""
+    client = pytest.importorskip("datadog_api_client")
+    from datadog_api_client.v1.api.service_level_objectives_api import ServiceLevelObjectivesApi
+    from datadog_api_client.v2.api.downtimes_api import DowntimesApi
+
+    from monitoring.cli import main
+    from monitoring.local_datadog import LocalDatadog
+
+    for folder in ("slos", "downtimes"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.delenv("DD_ENV", raising=False)
+    with LocalDatadog() as datadog:
+        for argv in (["apply"], ["plan", "--check"]):
+            with pytest.raises(SystemExit) as stopped:
+                main([*argv, "--dir", str(tmp_path), "--url", datadog.url])
+            assert stopped.value.code == 0
+        configuration = client.Configuration(
+            host=datadog.url, api_key={"apiKeyAuth": "local", "appKeyAuth": "local"}
+        )
+        with client.ApiClient(configuration) as api:
+            downtimes = DowntimesApi(api).list_downtimes().data
+            slos = ServiceLevelObjectivesApi(api).list_slos().data
+    assert len(downtimes) == len(DOWNTIMES) >= 1
+    assert len(slos) == len(SLOS) >= 1
+    assert {str(one.attributes.status) for one in downtimes} <= {"active", "scheduled"}
+
+
+def test_the_shipped_downtime_silences_groups_of_the_shipped_monitors_and_no_production():
+    from monitoring.monitor.mutes import scope_test
+
+    for path in DOWNTIMES:
+        downtime = body(path)
+        scope = re.sub(r"\$\{var:\w+\|([^}]*)\}", r"\1", downtime["scope"])
+        tags = set(downtime["monitor_identifier"]["monitor_tags"])
+        about = [one for one in map(body, MONITORS) if tags <= set(one["tags"])]
+        assert len(about) >= 5
+        key = scope.partition(":")[0]
+        assert any(f"by {{{key}}}" in one["query"] for one in about)
+        arn = f"{key}:arn:aws:states:eu-west-1:123456789012:statemachine:orders-"
+        assert scope_test(scope)([f"{arn}staging"])
+        assert not scope_test(scope)([f"{arn}prod"])
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
