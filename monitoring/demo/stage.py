@@ -196,7 +196,7 @@ def _seeding(aws: LocalAws, figure_url: str) -> Iterator[Callable[[], None]]:
     """The example's own command that fills an account, in a process beside this one; call to wait."""
     orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
     command = [
-        *(sys.executable, "-m", "handlers.slides.seed"),
+        *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of where somebody stands
         *("--table", _TABLES["SlideTable"], "--talk", json.dumps(talks(figure_url))),
         *("--model-bucket", _BUCKETS["ModelBucket"], "--photo-bucket", _BUCKETS["PhotoBucket"]),
         *(part for order in orders for part in ("--photo", order)),

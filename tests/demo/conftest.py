@@ -34,8 +34,11 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo") / "kept"
+    project = tmp_path_factory.mktemp("project")  # somebody's own, with handlers of their own
+    (project / "handlers").mkdir()
+    (project / "handlers" / "__init__.py").touch()
     began = time.monotonic()
-    command = [sys.executable, "-c", START, "demo", "--json", "--keep", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    command = [sys.executable, "-P", "-c", START, "demo", "--json", "--keep", str(folder)]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=240, check=False)
     assert done.stdout, done.stderr
     return Demo(done.returncode, json.loads(done.stdout), done.stderr, folder, time.monotonic() - began)
