@@ -54,6 +54,11 @@ class Options:
     threshold_windows: Mapping[str, Any] = field(default_factory=dict)
     variables: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether it is evaluated by a custom schedule, each evaluation standing for itself."""
+        return bool(self.scheduling.get("custom_schedule"))
+
 
 @dataclass(frozen=True, slots=True)
 class Monitor:

@@ -85,10 +85,11 @@ def evaluate_monitor(
         hint = "metric, service check, log and event monitors and composites can be"
         message = f"a monitor of type {monitor.type!r} with this query cannot be evaluated offline"
         raise InputError(message, where=monitor.key, hint=hint)
-    if monitor.options.scheduling.get("custom_schedule"):
-        hint = "remove options.scheduling_options.custom_schedule to test its thresholds"
-        raise InputError("a custom schedule cannot be evaluated offline", where=monitor.key, hint=hint)
-    history = evaluate(monitor, node, data, start, end, setting)
+    try:
+        history = evaluate(monitor, node, data, start, end, setting)
+    except InputError as error:
+        error.where = error.where or monitor.key
+        raise
     return replace(history, notifications=notifications(history, setting.mutes, setting.texts))
 
 
@@ -123,8 +124,20 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
     return _metric(monitor, plain, data, start, end, setting)
 
 
+def _times(monitor: Monitor, window: Window, start: int, end: int, setting: Setting) -> Times:
+    """When the monitor is evaluated: by its custom schedule, or every so many minutes."""
+    if not monitor.options.scheduled:
+        return evaluation_times(start, end, window.cadence, setting.phase)
+    from monitoring.monitor.schedule import schedule_of  # few monitors have one
+
+    if monitor.options.require_full_window:
+        hint = 'set "require_full_window": false'
+        raise InputError("a custom schedule excludes require_full_window", hint=hint)
+    return schedule_of(monitor.options.scheduling).times(start, end)
+
+
 def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Setting) -> Lookup:
-    times = evaluation_times(start, end, window.cadence, setting.phase)
+    times = _times(monitor, window, start, end, setting)
     ends = times - monitor.options.evaluation_delay
     full = window.bucket if monitor.options.require_full_window else None
     starts = window.starts(ends)
@@ -160,9 +173,12 @@ def _limits(
 
 
 def _new_group_delay(monitor: Monitor, keys: tuple[str, ...], setting: Setting) -> int:
-    """new_group_delay; where only new_host_delay is given it holds for groups by host."""
+    """new_group_delay; where only new_host_delay is given it holds for groups by host.
+
+    Evaluations of a custom schedule stand each for itself: to them every group would be new.
+    """
     options = monitor.options
-    if not keys:
+    if not keys or options.scheduled:
         return 0
     if options.new_group_delay is not None:
         return options.new_group_delay
@@ -203,6 +219,7 @@ def policy_of(monitor: Monitor, grouped: bool, switches: Switches) -> Policy:
         on_missing_data=options.on_missing_data,
         timeout=options.timeout,
         retention=options.group_retention,
+        independent=options.scheduled,
         switches=switches,
     )
 
@@ -228,7 +245,14 @@ def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
 # --- service checks
 
 
+def _no_schedule(monitor: Monitor) -> None:
+    if monitor.options.scheduled:
+        hint = "metric, log and event monitors can have one: remove scheduling_options"
+        raise InputError(f"a {monitor.type} has no custom schedule", where=monitor.key, hint=hint)
+
+
 def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    _no_schedule(monitor)
     if node.function != "count_by_status":
         hint = "monitors with .count_by_status() can be"
         raise InputError(f"{node.function}() cannot be evaluated offline", where=monitor.key, hint=hint)
@@ -261,6 +285,7 @@ def _latest(when: Times, statuses: Times, times: Times) -> Any:
 
 def _composite(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
     """Evaluated every minute over the members' states, on the group values that they have in common."""
+    _no_schedule(monitor)
     missing = [identity for identity in node.members if identity not in setting.members]
     if missing:
         hint = f"say which monitor it is: members: {{{missing[0]}: its-key}}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
 from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
 from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
-from monitoring.monitor.states import State, worst
+from monitoring.monitor.states import Rule, State, worst
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def notifications(
     for tags, members in _lines(history).items():
         around = {*everywhere, *(members[0].tags if len(members) == 1 else tags)}
         quiet = Quiet([*mutes, *silenced], around, history.times)
-        found.extend(_Teller(history, tags, members, quiet, texts).tell())
+        teller = _Teller(history, tags, members, quiet, texts)
+        found.extend(teller.each() if monitor.options.scheduled else teller.tell())
     return tuple(sorted(found, key=lambda each: (each.time, each.group)))
 
 
@@ -84,6 +85,10 @@ def _state(member: _Member, index: int) -> State | None:
     return next((state for start, end, state in member.spans if start <= index < end), None)
 
 
+_RESULTS = (Rule.CRITICAL, Rule.WARNING, Rule.SHOWN_MISSING, Rule.TIMEFRAME)
+"""The rules by which an evaluation on its own comes to something else than OK."""
+
+
 class _Teller:
     """Follows one notification group through time and says what is sent."""
 
@@ -110,6 +115,27 @@ class _Teller:
                 yield from self._repeats(index, end, state, inside)
             self.line.state = state
 
+    def each(self) -> Iterator[Notification]:
+        """Those of a custom schedule: one for every evaluation whose own result is not OK, none for OK."""
+        for index, time in enumerate(self.history.times.tolist()):
+            results = {member: self._result(member, index) for member in self.members}
+            state = worst([result for result in results.values() if result is not None] or [State.OK])
+            if state is not State.OK:
+                self.line.first = self.line.last = time
+                inside = tuple(member for member, result in results.items() if result is state)
+                yield self._compose(index, KINDS[state], state, None, inside)
+
+    def _result(self, member: _Member, index: int) -> State | None:
+        """What this very evaluation came to; None where it kept what was, or is not to be told."""
+        segment = self.history.groups[member.group].segment(index)
+        if segment.rule in (Rule.SHOWN_MISSING, Rule.TIMEFRAME) and not self._asks_for_no_data():
+            return None
+        return segment.state if segment.rule in _RESULTS else None
+
+    def _asks_for_no_data(self) -> bool:
+        options = self.monitor.options
+        return options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"
+
     def _change(self, index: int, state: State, inside: tuple[_Member, ...]) -> Iterator[Notification]:
         time = int(self.history.times[index])
         previous = self.line.state
@@ -135,10 +161,8 @@ class _Teller:
             return False
         if state is State.OK:
             return self.line.told is not None
-        options = self.monitor.options
         if state is State.NO_DATA:
-            asked = options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"
-            return asked and self.line.state is not None and self._evaluated()
+            return self._asks_for_no_data() and self.line.state is not None and self._evaluated()
         return True
 
     def _evaluated(self) -> bool:

@@ -75,13 +75,17 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The options that decide about states; see `Options` for their source. Seconds where there is a time."""
+    """The options that decide about states; see `Options` for their source. Seconds where there is a time.
+
+    `independent`: no evaluation looks at the state before it, so that no recovery threshold holds one.
+    """
 
     grouped: bool = False
     notify_no_data: bool = False
     on_missing_data: str = ""
     timeout: int = 0
     retention: int = 86400
+    independent: bool = False
     switches: Switches = DEFAULTS
 
 
@@ -96,7 +100,7 @@ def decide(state: State | None, code: int, policy: Policy, evaluated: bool) -> t
         return _missing(state, code, policy, evaluated)
     if state is None and code & AS_ZERO:
         return None, Rule.NEVER
-    return _thresholds(state, code, policy.switches)
+    return _thresholds(None if policy.independent else state, code, policy.switches)
 
 
 def _skip_rule(code: int) -> Rule:

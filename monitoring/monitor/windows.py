@@ -1,7 +1,7 @@
 """When a monitor is evaluated, and which stretch of time it then looks at."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ FULL_WINDOW_BUCKET = {"m": MINUTE, "h": 10 * MINUTE, "d": HOUR, "w": HOUR, "mo":
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`last_5m`, or `current_1d` (then `start_minute`, `start_hour`, `zone` say when the period begins).
+    """`last_5m`, or `current_1d` (then the rest says when the period begins, by the clock of `zone`).
 
     A rolling window at time t is [t - seconds, t): a point stamped t is not known yet.
     """
@@ -29,6 +29,7 @@ class Window:
     seconds: int
     unit: str
     cumulative: bool = False
+    start_day: int = 1
     start_hour: int = 0
     start_minute: int = 0
     zone: str = "UTC"
@@ -49,27 +50,32 @@ class Window:
         """The start of the window for each end."""
         if not self.cumulative:
             return ends - self.seconds
+        zone = zone_of(self.zone)
         if self.unit == "h":
-            shift = self.start_minute * MINUTE
-            # the instant of a reset still belongs to the period that it closes
-            return (ends - 1 - shift) // HOUR * HOUR + shift
-        from zoneinfo import ZoneInfo  # reads files, and few windows need it
-
-        zone = ZoneInfo(self.zone)
+            return np.array([self._hour(int(end), zone) for end in ends], dtype=np.int64)
         return np.array([self._period(int(end), zone) for end in ends], dtype=np.int64)
 
+    def _hour(self, end: int, zone: tzinfo) -> int:
+        """The last time before `end` that the zone's clock showed the minute; not all differ by hours."""
+        # the instant of a reset still belongs to the period that it closes
+        moment = datetime.fromtimestamp(end - 1, zone)
+        past = (moment.minute - self.start_minute) % 60 * MINUTE + moment.second
+        return end - 1 - past
+
     def _period(self, end: int, zone: tzinfo) -> int:
-        moment = datetime.fromtimestamp(end - 1, UTC).astimezone(zone)
-        start = moment.replace(hour=self.start_hour, minute=self.start_minute, second=0, microsecond=0)
+        """The last beginning of a day or month before `end`; a local time that comes twice is the first."""
+        day = datetime.fromtimestamp(end - 1, zone).date()
         if self.unit == "mo":
-            start = start.replace(day=1)
-        if start > moment:
-            start = _previous_month(start) if self.unit == "mo" else start - timedelta(days=1)
-        return int(start.timestamp())
+            day = day.replace(day=self.start_day)
+        start = self._begins(day, zone)
+        if start < end:
+            return start
+        before = (day.replace(day=1) if self.unit == "mo" else day) - timedelta(days=1)
+        return self._begins(before.replace(day=self.start_day) if self.unit == "mo" else before, zone)
 
-
-def _previous_month(moment: datetime) -> datetime:
-    return (moment.replace(day=1) - timedelta(days=1)).replace(day=1)
+    def _begins(self, day: date, zone: tzinfo) -> int:
+        clock = time(self.start_hour, self.start_minute)
+        return int(datetime.combine(day, clock, zone).timestamp())
 
 
 def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
@@ -78,13 +84,45 @@ def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
     Raises:
         InputError: a cumulative window without an evaluation_window, or one that makes no sense.
     """
+    given = scheduling.get("evaluation_window")
     if node.tense != "current":
+        if given and not scheduling.get("custom_schedule"):
+            raise InputError(
+                NOT_BOTH, hint="remove evaluation_window, or write current_1h, current_1d or current_1mo"
+            )
         return Window(node.seconds, node.unit)
-    given = scheduling.get("evaluation_window") or {}
-    hour, minute = _clock(str(given.get("day_starts") or "00:00"))
+    if not given:
+        hint = f'add "scheduling_options": {{"evaluation_window": {_EXAMPLES[node.unit]}}} to the options'
+        raise InputError(NOT_BOTH, hint=hint)
+    zone = str(given.get("timezone") or "UTC")
+    zone_of(zone)
     if node.unit == "h":
-        return Window(node.seconds, node.unit, True, 0, int(given.get("hour_starts") or 0))
-    return Window(node.seconds, node.unit, True, hour, minute, str(given.get("timezone") or "UTC"))
+        return Window(node.seconds, node.unit, True, 1, 0, _number(given, "hour_starts", 0, 59, 0), zone)
+    hour, minute = _clock(str(given.get("day_starts") or "00:00"))
+    day = _number(given, "month_starts", 1, LAST_DAY, 1) if node.unit == "mo" else 1
+    return Window(node.seconds, node.unit, True, day, hour, minute, zone)
+
+
+NOT_BOTH = (
+    "Monitors with an evaluation_window scheduling_option must have a current query period and vice versa."
+)
+"""Datadog's own words."""
+LAST_DAY = 28
+"""The last day that every month has; what Datadog makes of a 31st in February is not documented."""
+_EXAMPLES = {
+    "h": '{"hour_starts": 0}',
+    "d": '{"day_starts": "00:00", "month_starts": 1}',
+    "mo": '{"day_starts": "00:00", "month_starts": 1}',
+}
+
+
+def _number(given: Mapping[str, Any], name: str, low: int, high: int, default: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"evaluation_window.{name} is {value!r}", hint=f"a whole number, {low} to {high}")
+    return value
 
 
 def _clock(text: str) -> tuple[int, int]:
@@ -92,6 +130,19 @@ def _clock(text: str) -> tuple[int, int]:
     if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
         raise InputError(f"evaluation_window.day_starts is {text!r}", hint='write "09:30"')
     return int(hour), int(minute)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name.upper() == "UTC":
+        return UTC
+    from monitoring.monitor.recurrence import zone  # zones are files, and few windows need one
+
+    return zone(name)
 
 
 def evaluation_times(start: int, end: int, cadence: int, phase: int = 0) -> Times:

@@ -25,6 +25,9 @@ TYPES = (
 )
 COMPOSITE_MEMBERS = 10
 _INVALID_QUERY = "The value provided for parameter 'query' is invalid"
+_NOT_BOTH = (
+    "Monitors with an evaluation_window scheduling_option must have a current query period and vice versa."
+)
 _WITHOUT_MISSING_DATA = {"service check", "composite", "slo alert"}
 _SEARCHED = LOG_LIKE | {"process alert", "database-monitoring alert", "network-performance alert"}
 _FAMILIES: dict[str, tuple[type, ...]] = {
@@ -111,6 +114,15 @@ def _options(body: Body, _previous: str | None) -> Iterator[str]:
         scheduling.get("evaluation_window") or scheduling.get("custom_schedule")
     ):
         yield "Invalid scheduling options: Required parameter 'evaluation_window' is missing"
+    scheduling = scheduling or {}
+    window = getattr(_parsed(body), "window", None)
+    current = window is not None and window.tense == "current"
+    if (
+        window
+        and current != bool(scheduling.get("evaluation_window"))
+        and not scheduling.get("custom_schedule")
+    ):
+        yield _NOT_BOTH
 
 
 def _critical(body: Body, _previous: str | None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, Throughout, Within
 from monitoring.testing.document import Place, Problem
 from monitoring.testing.expectations import ABSENT
-from monitoring.testing.times import show_duration
+from monitoring.testing.times import show_duration, show_moment
 from monitoring.values import dataclass
 
 
@@ -29,7 +29,7 @@ class Failure:
     at: int | None = None
 
 
-class _UnknownGroupError(Exception):
+class _UnjudgedError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
@@ -39,6 +39,10 @@ def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[Pr
     """What does not hold, and what cannot be judged because a group never exists."""
     failures: list[Failure] = []
     problems: list[Problem] = []
+    if not len(history.times):
+        return (), (
+            Problem(case.place, "the monitor is not evaluated once in this case", _extend(case, history)),
+        )
     if not any(_evaluated(segment) for group in history.groups.values() for segment in group.segments):
         hint = (
             f"series whose tags give a group by {', '.join(history.keys)}" if history.keys else "add a series"
@@ -51,9 +55,22 @@ def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[Pr
     for expectation in case.expectations:
         try:
             failures += _CHECKS[type(expectation)](view, expectation)
-        except _UnknownGroupError as error:
+        except _UnjudgedError as error:
             problems.append(error.problem)
     return tuple(failures), tuple(problems)
+
+
+def _extend(case: Case, history: History) -> str:
+    """How long the case would have to be for the monitor's schedule to come true once."""
+    if not history.monitor.options.scheduled:
+        return "write until: with a greater length"
+    from monitoring.monitor.schedule import schedule_of
+
+    following = schedule_of(history.monitor.options.scheduling).after(case.start + case.length)
+    if following is None:
+        return "its schedule does not come true in the next five years"
+    length = show_duration(following - case.start)
+    return f"its schedule next evaluates it at {show_moment(following)}: write until: {length}"
 
 
 def _evaluated(segment: Segment) -> bool:
@@ -77,7 +94,7 @@ class _View:
             return names[0]
         hint = "add group: one of " + "; ".join(sorted(names)[:8])
         message = f"the case has {len(names)} groups: which one is meant?"
-        raise _UnknownGroupError(Problem(expectation.place, message, hint))
+        raise _UnjudgedError(Problem(expectation.place, message, hint))
 
     def groups(self, expectation: Any) -> list[str]:
         """The groups that are meant: the one that is named, or all."""
@@ -92,11 +109,16 @@ class _View:
         near = nearest(name, known)
         listed = "; ".join(sorted(known)[:8]) or "none"
         hint = f"did you mean {near}?" if near else f"there are: {listed}"
-        raise _UnknownGroupError(Problem(expectation.place, f"the group {name!r} never exists", hint))
+        raise _UnjudgedError(Problem(expectation.place, f"the group {name!r} never exists", hint))
 
-    def index(self, offset: int) -> int:
+    def index(self, offset: int, expectation: Any) -> int:
         """The evaluation at that moment, or the last one before it."""
-        return max(0, self.history.index(self.case.start + offset))
+        index = self.history.index(self.case.start + offset)
+        if index < 0:
+            first = show_duration(self.offset(0))
+            message = f"the monitor is first evaluated at {first}, after {show_duration(offset)}"
+            raise _UnjudgedError(Problem(expectation.place, message, f"expect something from {first} on"))
+        return index
 
     def offset(self, index: int) -> int:
         """The moment of an evaluation."""
@@ -129,7 +151,7 @@ def state_name(state: State | None) -> str:
 def _at(view: _View, expectation: At) -> Iterator[Failure]:
     group = view.group(expectation)
     for offset in expectation.offsets:
-        index = view.index(offset)
+        index = view.index(offset, expectation)
         verdict = view.history.verdict(group, index)
         when = f"at {show_duration(offset)}{named(group)}"
         for expected, got in (*_states(expectation, verdict), *_texts(view, expectation, group, index)):
@@ -235,16 +257,17 @@ def _within(view: _View, expectation: Within) -> Iterator[Failure]:
         f"{expectation.state}{named(group)} within {show_duration(expectation.within)} of {show_duration(of)}"
     )
     history = view.history.groups[group]
-    before = history.segment(view.index(of)).state
+    known = view.history.index(view.case.start + of)
+    before = history.segment(known).state if known >= 0 else None
     if before is expectation.state:
-        yield view.fail(expectation, what, f"{before} already at {show_duration(of)}", group, view.index(of))
+        yield view.fail(expectation, what, f"{before} already at {show_duration(of)}", group, known)
         return
     entered = [start for start, _, state in history.spans() if state is expectation.state]
     later = [view.offset(start) for start in entered if view.offset(start) > of]
     if later and later[0] <= limit:
         return
     got = f"only at {show_duration(later[0])}" if later else f"{state_name(before)}, and never after"
-    yield view.fail(expectation, what, got, group, view.index(limit))
+    yield view.fail(expectation, what, got, group, view.index(limit, expectation))
 
 
 def _recovers(view: _View, expectation: Recovers) -> Iterator[Failure]:
@@ -252,7 +275,7 @@ def _recovers(view: _View, expectation: Recovers) -> Iterator[Failure]:
     what = f"recovery{named(group)} by {show_duration(expectation.by)}"
     spans = list(view.history.groups[group].spans())
     trouble = [span for span in spans if span[2] in (State.ALERT, State.WARN) or _lost(view, span)]
-    at = view.index(expectation.by)
+    at = view.index(expectation.by, expectation)
     if not any(start < at for start, _, _ in trouble):
         yield view.fail(expectation, what, "it was never in Warn, Alert or No Data", group, at)
         return

@@ -132,7 +132,7 @@ class Form:
             mutes=[_mute(each, start) for each in case.downtimes],
             members=self.members,
             known_groups=case.known_groups,
-            phase=start % 60,
+            phase=start,
             texts=texts,
         )
         return evaluate_monitor(
@@ -193,8 +193,17 @@ def _other_forms(form: Form, history: History) -> list[Failure]:
 
 def shift_of(form: Form) -> int:
     """Seconds that are whole buckets, cadences and periods; 0 where calendar months or zones rule it out."""
-    steps = [rollups(parsed(monitor.query)) for monitor in (form.monitor, *form.members.values())]
+    monitors = (form.monitor, *form.members.values())
+    if any(_by_the_clock(monitor) for monitor in monitors):
+        return 0
+    steps = [rollups(parsed(monitor.query)) for monitor in monitors]
     return 0 if None in steps else lcm(3600, *(step for step in steps if step))
+
+
+def _by_the_clock(monitor: Monitor) -> bool:
+    """Whether the clock of a time zone says when it is evaluated, or where its window begins."""
+    window = monitor.options.scheduling.get("evaluation_window") or {}
+    return monitor.options.scheduled or str(window.get("timezone") or "UTC").upper() != "UTC"
 
 
 def _difference(case: Case, one: History, other: History, how: str, shift: int) -> list[Failure]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from shared_data import shared_data
 
 from monitoring.resources.document import parse_document
+from monitoring.resources.monitor_errors import errors
 from monitoring.resources.schema import faults, is_valid, schema
 
 
@@ -133,3 +134,23 @@ def test_every_widget_type_and_key_of_the_public_client_is_in_the_schema():
     assert not {
         kind: keys - ours.get(kind, set()) for kind, keys in theirs.items() if keys - ours.get(kind, set())
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "scheduling", "refused"),
+    [
+        (
+            "sum(current_1mo):sum:a{*} > 1",
+            {"evaluation_window": {"day_starts": "00:00", "month_starts": 17}},
+            False,
+        ),
+        ("sum(current_1h):sum:a{*} > 1", None, True),
+        ("sum(last_1h):sum:a{*} > 1", {"evaluation_window": {"hour_starts": 0}}, True),
+        ("sum(last_1h):sum:a{*} > 1", {"custom_schedule": {"recurrences": [{"rrule": "FREQ=DAILY"}]}}, False),
+    ],
+)
+def test_a_cumulative_window_and_its_options_go_together(query, scheduling, refused):
+    options = {"thresholds": {"critical": 1}} | ({"scheduling_options": scheduling} if scheduling else {})
+    body = {"type": "query alert", "name": "x", "query": query, "options": options}
+    assert list(faults("monitor", body)) == []
+    assert ["must have a current query period" in text for text in errors(body)] == [True] * refused

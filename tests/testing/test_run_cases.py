@@ -212,3 +212,62 @@ def test_a_service_check_counts_results_in_a_row(tmp_path):
         "- at: 5m\n  state: OK\n- at: 6m\n  state: Alert\n- at: 8m\n  state: Alert\n- at: 9m\n  state: OK"
     )
     assert explain(run(Folder(tmp_path), expect, checks, "ntp")) == ""
+
+
+SCHEDULED = {
+    "type": "query alert",
+    "query": "max(last_1h):max:a{*} > 5",
+    "options": {
+        "thresholds": {"critical": 5},
+        "scheduling_options": {
+            "custom_schedule": {
+                "recurrences": [{"rrule": "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", "timezone": "Europe/Berlin"}]
+            }
+        },
+    },
+}
+BERLIN = "start: 2026-03-28T00:00:00Z\nseries: [{metric: a, values: 9, from: 18h30m}]\nuntil: 2d\nexpect:\n"
+
+
+def test_a_scheduled_monitor_is_tested_at_its_moments(tmp_path):
+    (tmp_path / "daily.json").write_text(json.dumps(SCHEDULED))
+    holds = (
+        "- {at: 19h, state: Alert, value: 9, notified: true}\n"
+        "- {at: 1d17h, state: Alert}\n"  # the state of the day before is shown until the next evaluation
+        "- {alerts_within: 30m, of: 18h30m}\n"
+        "- {notifications: 1}"
+    )
+    assert explain(run(Folder(tmp_path), holds, BERLIN, "daily")) == ""
+
+
+@pytest.mark.parametrize(
+    ("expect", "series", "says", "hint"),
+    [
+        ("- {at: 18h, state: OK}", BERLIN, "first evaluated at 19h, after 18h", "from 19h on"),
+        ("- {recovers_by: 18h}", BERLIN, "first evaluated at 19h, after 18h", "from 19h on"),
+        (
+            "- {never: Warn}",
+            BERLIN.replace("2d", "18h").replace("18h30m", "1h"),
+            "not evaluated once",
+            "2026-03-28T19:00:00Z: write until: 19h",
+        ),
+    ],
+)
+def test_nothing_can_be_expected_before_the_first_evaluation(tmp_path, expect, series, says, hint):
+    (tmp_path / "daily.json").write_text(json.dumps(SCHEDULED))
+    result = run(Folder(tmp_path), expect, series, "daily")
+    assert result.status == "error"
+    assert says in result.problems[0].message
+    assert hint in result.problems[0].hint
+
+
+def test_evaluations_of_long_windows_count_from_the_start_of_the_case(tmp_path):
+    body = {
+        "type": "query alert",
+        "query": "max(last_2d):max:a{*} > 5",
+        "options": {"thresholds": {"critical": 5}},
+    }
+    (tmp_path / "long.json").write_text(json.dumps(body))
+    series = "start: 2026-03-01T00:05:00Z\nseries: [{metric: a, values: 9x100}]\nexpect:\n"
+    expect = "- {at: 29m, state: No Data}\n- {at: 30m, state: Alert}"
+    assert explain(run(Folder(tmp_path), expect, series, "long")) == ""
