@@ -3,7 +3,9 @@
 A client process of its own sends at that rate; the queries are asked by another. The floor to compare with is
 appending the same points straight into DuckDB, with no HTTP, no JSON and no journal.
 
-    python benchmarks/local_datadog.py [--seconds 20] [--per-series 1|10|100]
+With --live a twentieth of what comes in belongs to the very metric that is asked for.
+
+    python benchmarks/local_datadog.py [--seconds 20] [--per-series 1|10|100] [--live]
 """
 
 import argparse
@@ -22,15 +24,16 @@ BATCH = 20_000
 STORED = 1_000_000
 
 
-def payloads(per_series: int, stamp: int, generation: int) -> list[bytes]:
+def payloads(per_series: int, stamp: int, generation: int, live: bool = False) -> list[bytes]:
     """A fifth of a second's points, gzipped as a client sends them: new seconds of the same series."""
+    metrics = ["stored.metric" if live else "load.metric_0", *(f"load.metric_{k}" for k in range(1, 20))]
     series = [
         {
-            "metric": f"load.metric_{index % 20}",
+            "metric": metrics[index % 20],
             "type": 3,
             "points": [{"timestamp": stamp + k, "value": index + k / 7} for k in range(per_series)],
             "tags": [f"function:f{index % 50}", "env:prod", f"shard:{generation}-{index}"],
-            "resources": [{"type": "host", "name": f"host-{index % 30}"}],
+            "resources": [{"type": "host", "name": f"h{index // 20 % 10}" if live else f"host-{index % 30}"}],
         }
         for index in range(BATCH // per_series)
     ]
@@ -41,7 +44,7 @@ def payloads(per_series: int, stamp: int, generation: int) -> list[bytes]:
     ]
 
 
-def send(url: str, seconds: float, per_series: int, ready: Any, results: Any) -> None:
+def send(url: str, seconds: float, per_series: int, live: bool, ready: Any, results: Any) -> None:
     """Send at the rate; behind it, as fast as it goes."""
     import http.client
 
@@ -51,7 +54,7 @@ def send(url: str, seconds: float, per_series: int, ready: Any, results: Any) ->
     # New series take over before their times would be more than ten minutes ahead.
     fit = 3000 // per_series
     prepared = [
-        payloads(per_series, first + per_series * (k % fit), k // fit)
+        payloads(per_series, first + per_series * (k % fit), k // fit, live)
         for k in range(int(seconds * RATE / BATCH))
     ]
     ready.set()
@@ -135,7 +138,7 @@ def floor(per_series: int) -> float:
         return time.perf_counter() - start
 
 
-def run(seconds: float, per_series: int) -> None:
+def run(seconds: float, per_series: int, live: bool = False) -> None:
     """One round, printed."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +154,7 @@ def run(seconds: float, per_series: int) -> None:
         alone.join()
         ready = context.Event()
         jobs = [
-            context.Process(target=send, args=(url, seconds, per_series, ready, results)),
+            context.Process(target=send, args=(url, seconds, per_series, live, ready, results)),
             context.Process(target=ask, args=(url, seconds, window, results)),
         ]
         jobs[0].start()
@@ -174,10 +177,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--per-series", type=int, nargs="*", default=[10])
+    parser.add_argument("--live", action="store_true", help="write into the metric that is asked for, too")
     given = parser.parse_args()
     print(f"floor, straight into DuckDB: {1_000_000 / floor(10):,.0f} points/s")
     for per_series in given.per_series:
-        run(given.seconds, per_series)
+        run(given.seconds, per_series, given.live)
 
 
 if __name__ == "__main__":

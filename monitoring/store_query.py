@@ -78,7 +78,7 @@ class StoreSource:
     def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> _Columns:
         """The answer as columns; distributions lie in a table of their own."""
         answers = []
-        with self._store.reading() as cursor:
+        with self._store.reading([one.key for one in origins]) as cursor:
             for table in ("points", "samples"):
                 ids = [one.key for one in origins if (one.type == "distribution") == (table == "samples")]
                 if ids:

@@ -6,7 +6,7 @@ from monitoring.lines import metric_name, tag_text
 from monitoring.store import Source
 
 _CACHED = 200_000
-_NameAndTags = tuple[str, str, tuple[str, ...], str, int | None]
+_Key = tuple[object, ...]
 
 
 def tags(given: Iterable[str]) -> tuple[str, ...]:
@@ -15,27 +15,25 @@ def tags(given: Iterable[str]) -> tuple[str, ...]:
 
 
 class Sources:
-    """Raw names and tags -> `Source`, remembered: a sender repeats the same ones with every payload."""
+    """What a payload says of a series -> `Source`, remembered: a sender repeats the same with every payload.
+
+    The key is what was sent, tags as the very bytes: they need not be read to be found again.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[_NameAndTags, Source | None] = {}
+        self._known: dict[_Key, Source | None] = {}
+        self.get = self._known.get
 
-    def get(
-        self, metric: str, host: str, given: tuple[str, ...], kind: str, interval: int | None
-    ) -> Source | None:
-        """The source; None where the name cannot be one."""
-        key = (metric, host, given, kind, interval)
-        try:
-            return self._known[key]
-        except KeyError:
-            if len(self._known) >= _CACHED:
-                self._known.clear()
-            source = self._known[key] = _source(key)
-            return source
+    def learn(self, key: _Key, found: Source | None) -> Source | None:
+        """Remember, and give it back; None is a series that cannot be one."""
+        if len(self._known) >= _CACHED:
+            self._known.clear()
+        self._known[key] = found
+        return found
 
 
-def _source(key: _NameAndTags) -> Source | None:
-    metric, host, given, kind, interval = key
+def source(metric: str, host: str, given: Iterable[str], kind: str, interval: int | None) -> Source | None:
+    """The source of a payload's series; None where the name cannot be one."""
     try:
         name = metric_name(metric)
     except ValueError:

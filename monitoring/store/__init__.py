@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import duckdb
 import msgspec
+import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.series import Series
@@ -74,6 +75,7 @@ class Store(Answers):
         self._journal: Journal | None = None
         self._catalog = _known(connection)
         self._pending = _Pending()
+        self._committing: _Pending | None = None
         self._append_lock = threading.Lock()
         self._flush_lock = threading.RLock()
         self._wake = threading.Event()
@@ -188,6 +190,7 @@ class Store(Answers):
                 taken, self._pending = self._pending, _Pending()
                 if not taken.size:
                     return
+                self._committing = taken
                 if self._journal:
                     taken.seq = self._journal.seq
                     self._journal.turn()
@@ -196,15 +199,20 @@ class Store(Answers):
             except BaseException:
                 with self._append_lock:
                     self._pending = _merged(taken, self._pending)
+                    self._committing = None
                 raise
-            if self._journal:
-                with self._append_lock:
+            with self._append_lock:
+                self._committing = None
+                if self._journal:
                     self._journal.committed(taken.seq)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor that sees everything appended before."""
-        if self._thread:
+    def reading(self, series: Sequence[int] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees everything appended before; of points, where given, only those of the series.
+
+        A question about series of which nothing waits need not wait either, whatever else comes in.
+        """
+        if self._thread and (series is None or self._waiting(series)):
             self.flush()
         cursor = self._connection.cursor()
         try:
@@ -260,6 +268,19 @@ class Store(Answers):
         if self._journal:
             self._journal.append(kind, payload)
         self._pending.take(kind, entry)
+
+    def _waiting(self, series: Sequence[int]) -> bool:
+        """Whether points of the series are not in the database yet."""
+        with self._append_lock:
+            parts = [
+                columns.ids
+                for some in (self._pending, self._committing)
+                if some is not None
+                for columns in (*some.points, *some.samples)
+            ]
+            wanted = np.zeros(len(self._catalog), np.bool_)
+        wanted[np.asarray(series, np.int64)] = True
+        return any(bool(wanted[ids].any()) for ids in parts)
 
     def _after_append(self) -> None:
         if self._pending.size > MOST_PENDING:

@@ -41,7 +41,9 @@ class MetricSummary:
 class Answers:
     """The questions of a `Store`; `reading` gives a cursor that sees all that was appended."""
 
-    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def reading(
+        self, series: Sequence[int] | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A cursor of the database."""
         raise NotImplementedError
 

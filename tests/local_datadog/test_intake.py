@@ -100,6 +100,32 @@ def test_a_bad_body_is_refused_and_nothing_of_it_is_stored(datadog, body, encodi
     assert datadog.store.metrics() == []
 
 
+@pytest.mark.parametrize(
+    ("path", "points", "more", "where"),
+    [
+        ("/api/v1/series", [[1, 2]], {"tags": "a:b"}, "$.series[1].tags"),
+        ("/api/v1/series", [[1, 2]], {"tags": ["a", 3]}, "$.series[1].tags[1]"),
+        ("/api/v1/distribution_points", [[1, [2]]], {"tags": [None]}, "$.series[1].tags[0]"),
+        ("/api/v2/series", [{"timestamp": 1, "value": 2}], {"tags": {}}, "$.series[1].tags"),
+        (
+            "/api/v2/series",
+            [{"timestamp": 1, "value": 2}],
+            {"resources": [{"name": 1}]},
+            "$.series[1].resources[0].name",
+        ),
+    ],
+)
+def test_tags_of_another_shape_refuse_the_payload_and_say_where(datadog, path, points, more, where):
+    good = {"metric": "good", "points": points, "tags": None, "resources": None}
+    for _ in range(2):  # what was refused once is not taken for known
+        got = post(
+            datadog, path, json.dumps({"series": [good, {"metric": "m", "points": points} | more]}).encode()
+        )
+        assert got.status_code == 400
+        assert f"`{where}`" in got.text
+    assert datadog.store.metrics() == []
+
+
 def test_a_payload_of_another_shape_is_explained_in_datadogs_words(datadog):
     got = post(datadog, "/api/v1/series", b'"text"')
     assert got.text == (

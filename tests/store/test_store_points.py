@@ -1,5 +1,7 @@
 """The store's promises about points: nothing lost, nothing superseded left behind."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +106,26 @@ def test_a_type_that_a_sender_adds_later_is_taken_over(store):
     store.add_points([series([2], [1], type="count", interval=10)])
     (one,) = store.series("m")
     assert (one.type, one.interval, one.times.tolist()) == ("count", 10, [1, 2])
+
+
+def test_a_question_waits_for_what_was_written_to_its_own_series_and_for_nothing_else(store):
+    store.add_points([series([1], [1], metric="asked"), series([1], [2], metric="other")])
+    store.flush()
+    asked, other = ([*store.sources(name)] for name in ("asked", "other"))
+
+    def values(ids):
+        with store.reading(ids) as cursor:
+            query = f"SELECT value FROM points WHERE series_id = {ids[0]} ORDER BY time"
+            return [row[0] for row in cursor.execute(query).fetchall()]
+
+    with ThreadPoolExecutor(1) as pool:
+        with store._flush_lock:  # a commit that takes long
+            store.add_points([series([2], [3], metric="other")])
+            assert pool.submit(values, asked).result(timeout=30) == [1.0]
+            waiting = pool.submit(values, other)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        assert waiting.result(timeout=30) == [2.0, 3.0]
 
 
 POINTS = st.lists(
