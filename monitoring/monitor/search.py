@@ -22,11 +22,15 @@ class Record:
     def values(self, facet: str) -> list[Any]:
         """What stands under a facet: `@path.to.attribute`, a reserved attribute, or a tag's key."""
         if facet.startswith("@"):
-            found = _descend(self.attributes, facet[1:])
-            return [] if found is None else [found]
+            return _elements(_descend(self.attributes, facet[1:]))
         value = self.message if facet == "message" else self.attributes.get(facet)
         tags = [tag.split(":", 1)[1] for tag in self.tags if tag.startswith(f"{facet}:")]
-        return tags if value is None else [value, *tags]
+        return [*_elements(value), *tags]
+
+
+def _elements(value: Any) -> list[Any]:
+    """An array has its elements as values; None has none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _descend(attributes: Mapping[str, Any], path: str) -> Any:

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from monitoring.errors import InputError
 from monitoring.pages.shell import Span, link, page, problem_page, range_form, select, span_of, table
 from monitoring.pages.site import Entry, Site
+from monitoring.preview.drawing import Drawing
 from monitoring.preview.page import dashboard_grid
 from monitoring.preview.picture import prepared
 from monitoring.preview.variables import Variable
-from monitoring.preview.widgets import Drawing
 
 MOST_VALUES = 100
 

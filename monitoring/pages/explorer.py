@@ -8,9 +8,10 @@ from starlette.responses import Response
 from monitoring.pages.shell import Span, link, page, picture, range_form, span_of, table
 from monitoring.pages.site import Site
 from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.drawing import Drawing
 from monitoring.preview.scales import COUNTS, format_value
 from monitoring.preview.theme import PAGE
-from monitoring.preview.widgets import Drawing, draw
+from monitoring.preview.widgets import draw
 
 
 def explore(site: Site, request: Request) -> Response:

@@ -7,9 +7,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import matches, mutes_of
-from monitoring.monitor import Data, History, Monitor, Setting, evaluate_monitor
+from monitoring.monitor import History, Monitor, Setting, evaluate_monitor
 from monitoring.monitor.downtimes import scope_of
 from monitoring.pages.shell import (
     Span,
@@ -64,7 +65,7 @@ def history_of(site: Site, entry: Entry, start: int, end: int) -> History:
     members = {
         int(one.key): Monitor.from_body(one.body, one.key) for one in site.monitors() if one.key.isdigit()
     }
-    data = Data(site.data(start, end).source)
+    data = store_facts.monitor_data(site.store, monitor.type, start - 86_400)
     setting = Setting(members=members, mutes=mutes_of(site.store.documents, entry.body, start, end))
     return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
 

@@ -11,6 +11,7 @@ from monitoring.preview.asking import Data
 from monitoring.preview.job import knowledge
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.sample import Knowledge
+from monitoring.preview.stored import Histories, facts_of
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
 from monitoring.values import dataclass
@@ -62,8 +63,13 @@ class Site:
         return sorted((self.root / f"{kind}s").glob("*.json")) if self.root else []
 
     def data(self, start: int, end: int) -> Data:
-        """The store's points between two times, with the units that are known."""
-        return Data(StoreSource(self.store), start, end, unit_of=self._unit)
+        """The store's points between two times, with the units that are known, and what lies beside them."""
+        slos = {one.key: one.body for one in self._entries("slo", "name") if not one.problem}
+        facts = facts_of(self.store, slos, self._monitor_bodies())
+        return Data(StoreSource(self.store), start, end, unit_of=self._unit, facts=facts)
+
+    def _monitor_bodies(self) -> dict[str, Body]:
+        return {one.key: one.body for one in self.monitors() if not one.problem}
 
     def _unit(self, name: str) -> str:
         return self.known[name].unit if name in self.known else ""
@@ -80,8 +86,9 @@ class Site:
         return {key: sorted(values) for key, values in found.items()}
 
     def known_monitors(self) -> Monitors:
-        """For the widgets that show a monitor: by key, and by id."""
-        return Monitors({one.key: one.body for one in self.monitors() if not one.problem})
+        """For the widgets that show a monitor: by key, and by id; states are looked up where one asks."""
+        bodies = self._monitor_bodies()
+        return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
 
 def _from_file(path: Path, name: str) -> Entry:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitoring.preview.charts.shapes import Line, Row, Style
+from monitoring.preview.counting import Beside, Window, counted, legacy
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.facts import NOTHING, Facts
 from monitoring.preview.variables import Variable, put_in
 from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, walk
 from monitoring.query.nodes import Metric
@@ -14,14 +17,13 @@ from monitoring.query.scalars import scalar_results
 from monitoring.query.sources import Source
 from monitoring.values import dataclass
 
+if TYPE_CHECKING:
+    from monitoring.series import Series
+
 Request = Mapping[str, Any]
 
 BARS = ((3600, 60), (14400, 120), (86400, 1200), (172800, 1800), (604800, 7200), (2678400, 43200))
 """(timeframe, width of a bar), in seconds."""
-
-
-class UndrawableError(Exception):
-    """Why a widget cannot be drawn here; the widget shows it in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Data:
     end: int
     variables: Mapping[str, Variable] = field(default_factory=dict)
     unit_of: Callable[[str], str] = lambda _: ""
+    facts: Facts = NOTHING
 
     def lines(self, request: Request) -> list[Line]:
         """Every series of a request, in the order of its formulas."""
@@ -51,14 +54,14 @@ class Data:
 
     def rows(self, request: Request, aggregator: str = "avg") -> list[Row]:
         """Every group of a request's first formula with its value over the window."""
-        asks = self.asks(request)
+        asks = self.asks(request, scalar=True)
         return self.reduced(asks[0], aggregator) if asks else []
 
     def columns(self, request: Request, aggregator: str = "avg") -> list[tuple[str, str, dict[str, float]]]:
         """(heading, unit, group -> value) of every formula."""
         return [
             (ask.heading, ask.unit, {row.name: row.values[0] or 0.0 for row in self.reduced(ask, aggregator)})
-            for ask in self.asks(request)
+            for ask in self.asks(request, scalar=True)
         ]
 
     def reduced(self, ask: "Ask", aggregator: str) -> list[Row]:
@@ -84,7 +87,9 @@ class Data:
             {"name": name, "query": text, "aggregator": ask.aggregators.get(name) or aggregator}
             for name, text in ask.queries.items()
         ]
-        _, results = scalar_results(queries, [{"formula": ask.expression}], self.source, self.start, self.end)
+        _, results = scalar_results(
+            queries, [{"formula": ask.expression}], ask.source or self.source, self.start, self.end
+        )
         return results[0][1]
 
     def answers(self, ask: "Ask", interval: int | None = None) -> list[Answer]:
@@ -93,34 +98,48 @@ class Data:
         Raises:
             QueryError: the query cannot be read or evaluated.
         """
-        return evaluate(ask.expression, self.source, self.start, self.end, interval, queries=ask.queries)
+        source = ask.source or self.source
+        return evaluate(ask.expression, source, self.start, self.end, interval, queries=ask.queries)
 
-    def asks(self, request: Request) -> list["Ask"]:
+    def asks(self, request: Request, *, scalar: bool = False) -> list["Ask"]:
         """What a request asks for: its `q`, or its formulas over its queries.
 
+        With `scalar`, counts of records are made over the whole time and not by bucket.
+
         Raises:
-            UndrawableError: it asks for what is no metric.
+            UndrawableError: it asks for what only Datadog has.
+            InputError: a search in it cannot be read.
         """
         if isinstance(request.get("q"), str):
             text = put_in(request["q"], self.variables)
             return [Ask(text, text, {}, self._unit([text]), str(request.get("aggregator") or ""))]
-        queries = self._queries(request)
-        unit = self._unit(list(queries.values()))
-        given = [one for one in request["queries"] if isinstance(one, Mapping)]
-        reducers = {str(one.get("name")): str(one.get("aggregator") or "") for one in given}
+        known = self._known(_queries_of(request), scalar)
         formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
-        if not formulas:
-            return [Ask(text, text, {}, unit, reducers[name]) for name, text in queries.items()]
-        return [_formula(one, queries, unit, reducers) for one in formulas]
+        return [_formula(one, known) for one in formulas] or known.plain()
 
-    def _queries(self, request: Request) -> dict[str, str]:
-        queries = [one for one in request.get("queries") or [] if isinstance(one, Mapping)]
-        if not queries:
-            raise UndrawableError("The widget has no query that could be evaluated.")
-        other = sorted({str(one.get("data_source")) for one in queries} - {"metrics", "cloud_cost"})
-        if other:
-            raise UndrawableError(f"Asks for {', '.join(other)}: no metrics, shown in Datadog only.")
-        return {str(one.get("name")): put_in(str(one.get("query")), self.variables) for one in queries}
+    def _known(self, given: Sequence[Request], scalar: bool) -> "_Known":
+        window = Window(self.start, self.end, self.variables, self.facts)
+        texts: dict[str, str] = {}
+        units: set[str] = set()
+        series: list[Series] = []
+        for one in given:
+            name = str(one.get("name"))
+            if one.get("data_source") in METRICS:
+                texts[name] = put_in(str(one.get("query")), self.variables)
+                units.add(self._unit([texts[name]]))
+            else:
+                other = counted(one, window, scalar=scalar)
+                texts[name], series = other.text, [*series, *other.series]
+                units.add(other.unit)
+        return _Known(
+            texts,
+            units.pop() if len(units) == 1 else "",
+            {str(one.get("name")): str(one.get("aggregator") or "") for one in given},
+            Beside(self.source, series)
+            if any(one.get("data_source") not in METRICS for one in given)
+            else None,
+            {str(one.get("name")): _heading(one) or texts[str(one.get("name"))] for one in given},
+        )
 
     def _unit(self, queries: Sequence[str]) -> str:
         """The unit that all metrics share; counts of events and ratios have none."""
@@ -146,6 +165,7 @@ class Ask:
     aggregators: Mapping[str, str] = field(default_factory=dict)
     limit: int = 0
     descending: bool = True
+    source: Source | None = None
 
     def label(self, answer: Answer) -> str:
         """What a line is called in a legend: its alias and its group, else its query."""
@@ -160,6 +180,9 @@ def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
         if isinstance(definition, Mapping):
             yield definition
             yield from definitions(definition.get("widgets"))
+            repeated = definition.get("source_widget_definition")
+            if isinstance(repeated, Mapping):  # that of a split graph
+                yield repeated
 
 
 def short(tag: str) -> str:
@@ -172,22 +195,68 @@ def short(tag: str) -> str:
     )
 
 
-def _formula(
-    one: Mapping[str, Any], queries: Mapping[str, str], unit: str, reducers: Mapping[str, str]
-) -> Ask:
+METRICS = frozenset({"metrics", "cloud_cost"})
+"""The data sources whose queries are written in the query language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the formulas of a request stand on: queries, their unit and aggregators, where the points are."""
+
+    queries: Mapping[str, str]
+    unit: str
+    aggregators: Mapping[str, str]
+    source: Source | None
+    headings: Mapping[str, str]
+
+    def plain(self) -> list[Ask]:
+        """The queries themselves, where there is no formula."""
+        return [
+            Ask(text, self.headings[name], {}, self.unit, self.aggregators[name], source=self.source)
+            for name, text in self.queries.items()
+        ]
+
+
+def _queries_of(request: Request) -> list[Request]:
+    """The queries of a request; that of before formulas is one of today.
+
+    Raises:
+        UndrawableError: there is none.
+    """
+    queries = [one for one in request.get("queries") or [] if isinstance(one, Mapping)]
+    older = legacy(request)
+    if not queries and older is None:
+        asked = [key.removesuffix("_query") for key in request if key.endswith("_query")]
+        if asked:
+            raise UndrawableError(f"Asks for {', '.join(asked)}: shown in Datadog only.")
+        raise UndrawableError("The widget has no query that could be evaluated.")
+    return queries or [older or {}]
+
+
+def _heading(query: Request) -> str:
+    """What a query is called that has no alias; a metric query is called by its text."""
+    if query.get("data_source") in METRICS:
+        return ""
+    search = query.get("search")
+    words = search.get("query") if isinstance(search, Mapping) else query.get("measure") or query.get("stat")
+    return f"{query.get('data_source')}: {words or '*'}"
+
+
+def _formula(one: Mapping[str, Any], known: _Known) -> Ask:
     expression, alias = str(one.get("formula")), str(one.get("alias") or "")
     given = one.get("limit")
     limit = given if isinstance(given, Mapping) else {}
     count = limit.get("count")
     return Ask(
         expression,
-        alias or queries.get(expression, expression),
-        queries,
-        _stated_unit(one) or ("" if "/" in expression else unit),
+        alias or known.headings.get(expression, expression),
+        known.queries,
+        _stated_unit(one) or ("" if "/" in expression else known.unit),
         alias=alias,
-        aggregators=reducers,
+        aggregators=known.aggregators,
         limit=count if isinstance(count, int) else 0,
         descending=limit.get("order") != "asc",
+        source=known.source,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from monitoring.errors import InputError
 from monitoring.metrics_catalog import METRICS as CALL_METRICS
 from monitoring.platform.names import METRICS as FORWARDER_METRICS
 from monitoring.preview.asking import Data
+from monitoring.preview.facts import NOTHING, Facts
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
 from monitoring.preview.sample import Knowledge, sample
+from monitoring.preview.sample_facts import sample_facts, sample_states
+from monitoring.preview.stored import Histories, facts_of
 from monitoring.preview.theme import DARK, LIGHT
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import metrics
@@ -68,16 +72,21 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def load_monitors(root: Path) -> Monitors:
-    """The project's monitors; a file that cannot be read is left out here, and said by `stepscope lint`."""
-    bodies = {}
-    for path in sorted((root / "monitors").glob("*.json")):
+    """The project's monitors, without states."""
+    return Monitors(load_bodies(root / "monitors"))
+
+
+def load_bodies(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """A folder's objects by key; a file that cannot be read is left out, and said by `stepscope lint`."""
+    bodies: dict[str, Mapping[str, Any]] = {}
+    for path in sorted(folder.glob("*.json")):
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if isinstance(body, dict):
             bodies[path.stem] = body
-    return Monitors(bodies)
+    return bodies
 
 
 def knowledge() -> dict[str, Knowledge]:
@@ -107,18 +116,19 @@ def draw(
     window: tuple[int, int],
     monitors: Monitors,
     *,
+    facts: Facts = NOTHING,
     dark: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
     """The dashboard as SVG."""
     theme = DARK if dark else LIGHT
-    return as_svg(dashboard.body, data_of(source, window), theme, monitors, progress)
+    return as_svg(dashboard.body, data_of(source, window, facts), theme, monitors, progress)
 
 
-def data_of(source: Source, window: tuple[int, int]) -> Data:
+def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
     """A source, looked at through a window, with the units that the catalogue knows."""
     known = knowledge()
-    return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "")
+    return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
 
 def write(picture: str, path: Path, scale: float) -> None:
@@ -154,29 +164,44 @@ def carry_out(order: Order, progress: Callable[[], None] = lambda: None) -> Iter
     Raises:
         InputError: files, data or times that cannot be used.
     """
-    monitors = load_monitors(order.root)
     dashboards = load(order.dashboards, order.root)
-    with _source(order) as source:
+    with _world(order) as world:
         for dashboard in dashboards:
             path = order.out / f"{dashboard.key}.{order.kind}"
-            write(_rendered(order, dashboard, source, monitors, progress), path, order.scale)
+            write(_rendered(order, dashboard, world, progress), path, order.scale)
             yield path
 
 
-def _rendered(
-    order: Order,
-    dashboard: Dashboard,
-    source: Source | None,
-    monitors: Monitors,
-    progress: Callable[[], None],
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a dashboard is drawn over."""
+
+    source: Source
+    facts: Facts
+    monitors: Monitors
+
+
+World = Callable[[Dashboard], Given]
+"""What a dashboard is drawn over: the same for each, or made up for each."""
+
+
+def _rendered(order: Order, dashboard: Dashboard, world: World, progress: Callable[[], None]) -> str:
     def drawn(one: Dashboard) -> str:
-        found = source or sampled(one.body, order.window, monitors)
-        return draw(one, found, order.window, monitors, dark=order.dark, progress=progress)
+        given = world(one)
+        return draw(
+            one,
+            given.source,
+            order.window,
+            given.monitors,
+            facts=given.facts,
+            dark=order.dark,
+            progress=progress,
+        )
 
     if order.kind == "html":
-        data = data_of(source or sampled(dashboard.body, order.window, monitors), order.window)
-        return dashboard_page(dashboard.body, prepared(dashboard.body, data, monitors))
+        given = world(dashboard)
+        data = data_of(given.source, order.window, given.facts)
+        return dashboard_page(dashboard.body, prepared(dashboard.body, data, given.monitors))
     if order.older is None:
         return drawn(dashboard)
     before = _older(order, dashboard)
@@ -191,12 +216,30 @@ def _older(order: Order, dashboard: Dashboard) -> Dashboard | None:
 
 
 @contextmanager
-def _source(order: Order) -> Iterator[Source | None]:
-    """The given data; None where each dashboard gets synthetic series of its own."""
+def _world(order: Order) -> Iterator[World]:
+    """The given data; where there is none, each dashboard gets synthetic data of its own."""
+    monitors, slos = load_monitors(order.root), load_bodies(order.root / "slos")
     if order.data is None:
-        yield None
+        yield lambda one: made_up(one.body, order.window, monitors.bodies, slos)
     elif not is_database(order.data):
-        yield SeriesSource(load_series(order.data).series)
+        source = SeriesSource(load_series(order.data).series)
+        given = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
+        yield lambda one: given
     else:
         with Store.open(order.data, read_only=True) as store:
-            yield StoreSource(store)
+            histories = Histories(store, monitors.bodies)
+            known = replace(monitors, groups=histories.states(order.window[1]))
+            stored = Given(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
+            yield lambda one: stored
+
+
+def made_up(
+    dashboard: Mapping[str, Any],
+    window: tuple[int, int],
+    monitors: Mapping[str, Mapping[str, Any]],
+    slos: Mapping[str, Mapping[str, Any]],
+) -> Given:
+    """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
+    known = Monitors(monitors, sample_states)
+    facts = sample_facts(dashboard, knowledge(), slos, monitors)
+    return Given(sampled(dashboard, window, known), facts, known)

@@ -1,11 +1,15 @@
 """The monitors that a dashboard can show: those of the project, by key and by id."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
-from monitoring.preview.asking import UndrawableError, definitions
+from monitoring.monitor import Record, State
+from monitoring.monitor.search import compile_search
+from monitoring.monitor.states import worst
+from monitoring.preview.asking import definitions
+from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query
 from monitoring.query.monitor_nodes import MetricMonitor
@@ -35,10 +39,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Monitors:
-    """Monitor bodies under the names by which a dashboard may mention them, and their states where known."""
+    """Monitor bodies under the names by which a dashboard may mention them.
+
+    `groups` gives the state of every group of one of them by its name; empty where it is not known.
+    """
 
     bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    states: Mapping[str, str] = field(default_factory=dict)
+    groups: Callable[[str], Mapping[str, str]] = lambda key: {}
 
     def find(self, mention: str) -> Shown:
         """The monitor of an `alert_id`: an id, or `${monitor:KEY}`.
@@ -75,12 +82,54 @@ class Monitors:
                     found.append(self.find(str(definition["alert_id"])))
         return found
 
-    def summary(self, search: str) -> list[tuple[str, str]]:
-        """(name, state) of the monitors whose name or tags hold every word of the search."""
-        words = [word.lower() for word in search.split() if word not in {"*", "AND"}]
-        found = []
-        for key, body in self.bodies.items():
-            text = " ".join([key, str(body.get("name")), *map(str, body.get("tags") or [])]).lower()
-            if all(word.removeprefix("tag:").strip('"()') in text for word in words):
-                found.append((str(body.get("name") or key), self.states.get(key, "No Data")))
-        return found
+    def state(self, key: str) -> str:
+        """The worst state of its groups; No Data where none is known."""
+        known = {str(one): one for one in State}
+        return str(worst([known[one] for one in self.groups(key).values() if one in known]))
+
+    def summary(self, search: str) -> list["Summed"]:
+        """The monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, `priority:`, tags.
+
+        Raises:
+            InputError: the search cannot be read.
+        """
+        found = [self._summed(key, body) for key, body in self.bodies.items()]
+        test = compile_search(search.strip() or "*")
+        return [one for one in found if test(one.record())]
+
+    def _summed(self, key: str, body: Mapping[str, Any]) -> "Summed":
+        priority = body.get("priority")
+        return Summed(
+            key,
+            str(body.get("name") or key),
+            self.state(key),
+            tuple(self.groups(key).values()),
+            tuple(map(str, body.get("tags") or ())),
+            str(body.get("type") or ""),
+            f"p{priority}" if priority else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """A monitor in a summary: its state, and those of its groups."""
+
+    key: str
+    name: str
+    state: str
+    groups: tuple[str, ...]
+    tags: tuple[str, ...]
+    type: str
+    priority: str
+
+    def record(self) -> Record:
+        """What a search looks at."""
+        attributes = {
+            "tag": list(self.tags),
+            "status": self.state,
+            "group_status": [self.state, *self.groups],
+            "type": [self.type, self.type.removesuffix(" alert")],
+            "priority": [self.priority, self.priority.removeprefix("p")],
+            "muted": False,
+        }
+        return Record(0, f"{self.name} {self.key}", self.tags, attributes)

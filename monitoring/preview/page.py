@@ -5,11 +5,15 @@ from html import escape
 from typing import Any
 
 from monitoring.preview import notes, svg
+from monitoring.preview.charts import lists
 from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.drawing import Drawing, own_time, time_label
+from monitoring.preview.errors import UndrawableError
 from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
-from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, TITLE, title_of
+from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, SAMPLED, TITLE, title_of
 from monitoring.preview.theme import PAGE, style_sheet
-from monitoring.preview.widgets import Drawing, draw
+from monitoring.preview.widgets import LISTINGS, broken_query, draw
+from monitoring.query import QueryError
 
 STYLE = """
 *{box-sizing:border-box}
@@ -26,6 +30,21 @@ scroll-margin-top:8px}
 .widget>h3{font-size:13px;margin:0;padding:6px 12px 0;height:26px;white-space:nowrap;overflow:hidden;
 text-overflow:ellipsis}
 .widget svg{display:block;width:100%;height:auto}
+.widget>h3 .span{float:right;color:var(--muted);font-weight:400;font-size:11px;margin-left:8px}
+.scroll{overflow:auto}.scroll .empty,.empty{color:var(--muted);margin:14px;text-align:center}
+table.rows{border-collapse:collapse;width:100%;font-size:12px}
+table.rows th{position:sticky;top:0;background:var(--panel);color:var(--muted);font-weight:500;
+text-align:left;
+padding:3px 8px;white-space:nowrap}
+table.rows td{padding:3px 8px;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere;
+white-space:pre-wrap}
+table.rows td.short{white-space:nowrap}table.rows .right{text-align:right}
+table.rows td:first-child{border-left:3px solid var(--muted)}
+table.rows tr.good td:first-child{border-left-color:var(--good)}
+table.rows tr.warn td:first-child{border-left-color:var(--warn)}
+table.rows tr.bad td:first-child{border-left-color:var(--bad)}
+table.rows tr.info td:first-child{border-left-color:var(--link)}
+tr.good .ink{color:var(--good)}tr.warn .ink{color:var(--warn)}tr.bad .ink{color:var(--bad)}
 .note{padding:4px 14px;border-left:3px solid var(--edge);overflow:auto}
 .note h1,.note h2,.note h3{font-size:15px;margin:8px 0 4px}
 .note p,.note ul,.note ol{margin:6px 0}
@@ -58,6 +77,7 @@ def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
     """The dashboard as one file that needs nothing else."""
     title = str(dashboard.get("title") or "Untitled")
     values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    values += [SAMPLED] if drawing.data.facts.sampled else []
     chosen = f'<span class="values">{escape("   ".join(values))}</span>'
     head = f'<header class="top"><h1>{escape(title)}</h1>{chosen}</header>'
     return document(title, f"{head}<main>{dashboard_grid(dashboard, drawing)}</main>")
@@ -104,6 +124,10 @@ def widget(box: Box, drawing: Drawing, place: str) -> str:
         return _note(definition, place)
     title = "" if kind in BARE else title_of(definition, drawing)
     high = max(box.height - TITLE, 60) if box.cell else box.height - (TITLE if title else 0)
+    if kind in LISTINGS:
+        inside = f'<div class="scroll" style="max-height:{max(high, 60):.0f}px">'
+        rows = f"{inside}{_rows(kind, definition, drawing)}</div>"
+        return _section(box, kind, title, drawing, rows, place)
     frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
     picture = svg.tag(
         "svg",
@@ -113,12 +137,31 @@ def widget(box: Box, drawing: Drawing, place: str) -> str:
         aria_label=title or kind,
         font_family=svg.FONT,
     )
-    heading = f'<h3 title="{escape(title, quote=True)}">{escape(title)}</h3>' if title else ""
+    return _section(box, kind, title, drawing, picture, place)
+
+
+def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, place: str) -> str:
+    """A widget's frame and title around what is inside."""
+    definition = box.widget["definition"]
+    span = time_label(definition, drawing)
+    said = f'<span class="span">{escape(span)}</span>' if span else ""
+    heading = f'<h3 title="{escape(title, quote=True)}">{said}{escape(title)}</h3>' if title else ""
     looks = " small" if box.cell and box.cell[1] <= 3 else ""
     looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'
     opening = f'<section class="widget{looks}" tabindex="0" {marks} style="{place}">'
-    return f"{opening}{heading}{picture}</section>"
+    return f"{opening}{heading}{inner}</section>"
+
+
+def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
+    """A list as a table of the page; why there can be none, where there is none."""
+    frame = Frame(400, 120, PAGE)
+    try:
+        return lists.as_html(LISTINGS[kind](definition, own_time(definition, drawing)))
+    except UndrawableError as error:
+        return f'<p class="empty">{escape(str(error))}</p>'
+    except QueryError as error:
+        return svg.tag("svg", broken_query(frame, error), viewBox="0 0 400 120", role="img")
 
 
 def _note(definition: Mapping[str, Any], place: str) -> str:

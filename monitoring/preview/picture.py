@@ -8,13 +8,15 @@ from typing import Any
 from monitoring.preview import svg
 from monitoring.preview.asking import Data
 from monitoring.preview.charts.shapes import Frame, rect
+from monitoring.preview.drawing import Drawing, time_label
 from monitoring.preview.layout import GAP, GROUP_HEAD, Box, Layout, arrange
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.theme import LIGHT, Theme
 from monitoring.preview.variables import put_in, variables_of
-from monitoring.preview.widgets import Drawing, draw
+from monitoring.preview.widgets import draw
 
 TITLE = 26.0
+SAMPLED = "Sample data: nothing here was measured"
 HEAD = 58.0
 BARE = frozenset({"note", "free_text", "image", "iframe"})
 """Widgets without a title line of their own."""
@@ -95,8 +97,11 @@ def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
     if kind == "note":
         stripe = NOTE_COLOURS.get(str(definition.get("background_color")))
         back += rect(0, 0, 3, box.height, stripe, rx=1) if stripe else ""
-    words = svg.fitted(title, box.width - 24, 13)
+    span = time_label(definition, drawing)
+    words = svg.fitted(title, box.width - 24 - (svg.width_of(span, 11) + 8 if span else 0), 13)
     shown = svg.text(words, 12, 18, size=13, font_weight=600, fill=theme.ink) if title else ""
+    style = {"size": 11, "fill": theme.muted, "text_anchor": "end"}
+    shown += svg.text(span, box.width - 12, 18, **style) if title and span else ""
     return back + svg.group([draw(frame, definition, drawing)], 0, head) + shown
 
 
@@ -123,6 +128,7 @@ def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: The
 def _header(dashboard: Mapping[str, Any], drawing: Drawing, layout: Layout, theme: Theme) -> str:
     title = svg.fitted(str(dashboard.get("title") or "Untitled"), layout.width - 24, 20)
     values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    values += [SAMPLED] if drawing.data.facts.sampled else []
     under = svg.fitted("   ".join(values), layout.width - 24)
     first = svg.text(title, GAP, 28, size=20, font_weight=600, fill=theme.ink)
     return first + svg.text(under, GAP, 48, fill=theme.muted)

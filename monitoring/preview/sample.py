@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.preview.asking import definitions
+from monitoring.preview.drawing import requests_of
 from monitoring.preview.variables import put_in, variables_of
-from monitoring.preview.widgets import requests_of
 from monitoring.query import QueryError, parse, walk
 from monitoring.query.nodes import Metric
 from monitoring.series import MetricType, Series
@@ -69,10 +69,17 @@ def sample(
     step: int = 60,
 ) -> list[Series]:
     """A series for every metric that the dashboard (or one `more` query) asks for, and for every group."""
+    return sample_queries((*_queries(dashboard), *more), start, end, known, step)
+
+
+def sample_queries(
+    queries: Iterable[str], start: int, end: int, known: Mapping[str, Knowledge], step: int = 60
+) -> list[Series]:
+    """A series for every metric that the queries ask for, and for every group."""
     keys: dict[str, set[str]] = {}
     pooled: set[str] = set()
     tags: dict[str, set[str]] = {}
-    for query in (*_queries(dashboard), *more):
+    for query in queries:
         for metric in _metrics(query):
             keys.setdefault(metric.name, set()).update(metric.by)
             if PERCENTILE.match(metric.aggregator or ""):

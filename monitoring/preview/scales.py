@@ -32,16 +32,35 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def value_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """About `wanted` round numbers that enclose low and high."""
+DURATION_STEPS = tuple(float(step) for step in TIME_STEPS if step <= DAY)
+"""Steps of a second and longer; below a second they are decimal."""
+
+
+def value_ticks(low: float, high: float, wanted: int = 4, unit: str = "") -> list[float]:
+    """About `wanted` round numbers that enclose low and high; round as its unit is counted and shown."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         high, low = (low + 1, low) if math.isfinite(low) else (1.0, 0.0)
-    rough = (high - low) / max(wanted, 1)
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(one * magnitude for one in STEPS if one * magnitude >= rough * 0.999)
+    factor, show = UNITS.get(unit, (1.0, _count))
+    step = _step((high - low) / max(wanted, 1) * factor, show) / factor
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [round(index * step, 12) for index in range(first, last + 1)]
+
+
+def _step(rough: float, show: Callable[[float], str]) -> float:
+    """The next round step: 1, 2, 2.5 or 5 of a power of ten; of bytes powers of two, of time 15 s or 6 h."""
+    if show is BYTES and rough > 512:
+        return 2.0 ** math.ceil(math.log2(rough * 0.999))
+    if show is TIMES and rough > 1:
+        if rough <= DURATION_STEPS[-1]:
+            return next(one for one in DURATION_STEPS if one >= rough * 0.999)
+        return DAY * _decimal(rough / DAY)
+    return _decimal(rough)
+
+
+def _decimal(rough: float) -> float:
+    magnitude = float(10.0 ** math.floor(math.log10(rough)))
+    return next(one * magnitude for one in STEPS if one * magnitude >= rough * 0.999)
 
 
 def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str]]:
@@ -84,7 +103,13 @@ COUNTS = _scaled(((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")))
 TIMES = _scaled(
     ((86400, " d"), (3600, " h"), (60, " min"), (1, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns"))
 )
-BYTES = _scaled(((2.0**40, " TiB"), (2.0**30, " GiB"), (2.0**20, " MiB"), (2.0**10, " KiB"), (1, " B")))
+BYTES = _scaled(
+    (
+        *((2.0**60, " EiB"), (2.0**50, " PiB"), (2.0**40, " TiB")),
+        *((2.0**30, " GiB"), (2.0**20, " MiB"), (2.0**10, " KiB"), (1, " B")),
+    )
+)
+BITS = _scaled(((1e12, " Tb"), (1e9, " Gb"), (1e6, " Mb"), (1e3, " kb"), (1, " b")))
 
 
 def _count(value: float) -> str:
@@ -103,12 +128,19 @@ UNITS: dict[str, tuple[float, Callable[[float], str]]] = {
     "minute": (60.0, TIMES),
     "hour": (3600.0, TIMES),
     "day": (86400.0, TIMES),
+    "week": (604800.0, TIMES),
+    "bit": (1.0, BITS),
     "byte": (1.0, BYTES),
     "kilobyte": (1e3, BYTES),
     "megabyte": (1e6, BYTES),
+    "gigabyte": (1e9, BYTES),
     "kibibyte": (2.0**10, BYTES),
     "mebibyte": (2.0**20, BYTES),
     "gibibyte": (2.0**30, BYTES),
+    "tebibyte": (2.0**40, BYTES),
+    "pebibyte": (2.0**50, BYTES),
+    "exbibyte": (2.0**60, BYTES),
+    "percent_nano": (1e-7, _percent),
     "percent": (1.0, _percent),
     "fraction": (100.0, _percent),
     "dollar": (1.0, lambda value: f"${plain(value)}"),
@@ -121,6 +153,7 @@ def format_value(value: float | None, unit: str = "", precision: int | None = No
     if value is None or not math.isfinite(value):
         return "–"
     factor, show = UNITS.get(unit, (1.0, _count))
-    if unit not in UNITS and precision is not None and abs(value) < 1000:
-        return f"{value:.{precision}f}"
+    plainly = show in {_count, _percent} and abs(value * factor) < 1000
+    if plainly and precision is not None:
+        return f"{value * factor:.{precision}f}{' %' if show is _percent else ''}"
     return show(value * factor) if value else show(0.0).replace("0 ns", "0").replace("0 B", "0")

@@ -39,6 +39,22 @@ class Theme:
     bad: str
     link: str
 
+    @property
+    def badges(self) -> dict[str, str]:
+        """State in lower case -> a background on which white text can be read, in light and in dark."""
+        return BADGES
+
+
+BADGES = {
+    "ok": "#1f8a55",
+    "warn": "#a5670f",
+    "warning": "#a5670f",
+    "alert": "#c53030",
+    "critical": "#c53030",
+    "no data": "#5d6776",
+    "unknown": "#5d6776",
+    "": "#5d6776",
+}
 
 LIGHT = Theme(
     page="#f4f5f7",

@@ -46,6 +46,22 @@ def put_in(query: str, variables: Mapping[str, Variable]) -> str:
     return _USE.sub(use, query)
 
 
+def as_search(text: str, variables: Mapping[str, Variable]) -> str:
+    """The same in a search of logs, events or monitors, where several values stand in brackets."""
+
+    def use(match: re.Match[str]) -> str:
+        variable = variables.get(match["name"])
+        if variable is None:
+            return match[0]
+        key = match["key"] or ("" if match["value"] or not variable.prefix else f"{variable.prefix}:")
+        if "*" in variable.chosen or not variable.chosen:
+            return f"{match['key']}*" if match["key"] else "*"
+        values = [f'"{one}"' if re.search(r"[\s:()]", one) else one for one in variable.chosen]
+        return f"{key}{values[0]}" if len(values) == 1 else f"{key}({' OR '.join(values)})"
+
+    return _USE.sub(use, text)
+
+
 def _as_filter(key: str, variable: Variable, part: str) -> str:
     everything = "*" in variable.chosen or not variable.chosen
     if key or part == ".value":  # `host:$host.value`: only the value stands here

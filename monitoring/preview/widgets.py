@@ -2,55 +2,53 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from monitoring.preview import notes, svg
-from monitoring.preview.asking import Data, Request, UndrawableError
-from monitoring.preview.charts import fields, values
-from monitoring.preview.charts.shapes import Frame, Marker, Row, notice
+from monitoring.errors import InputError
+from monitoring.preview import notes, services, slo_widgets, split, states, streams, svg
+from monitoring.preview.asking import Data, Request
+from monitoring.preview.charts import fields, lists, values
+from monitoring.preview.charts.shapes import Frame, Row, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import bounds, formats_of, markers, painter
-from monitoring.preview.monitors import Monitors
+from monitoring.preview.drawing import Definition, Draw, Drawing, own_time, requests_of
+from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError
-from monitoring.values import dataclass
 
-Definition = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """What a widget may use: its data, and the monitors that are known."""
-
-    data: Data
-    monitors: Monitors = field(default_factory=Monitors)
-
-
-Draw = Callable[[Frame, Definition, Drawing], str]
-
-
-def requests_of(definition: Definition) -> list[Request]:
-    """A widget's requests, whether they are a list or named."""
-    found = definition.get("requests")
-    listed = list(found.values()) if isinstance(found, Mapping) else found
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+__all__ = ["LISTINGS", "PLACEHOLDERS", "WIDGETS", "Drawing", "attempt", "draw", "requests_of"]
 
 
 def draw(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """The widget's picture; a reason instead, where there can be none."""
+    return attempt(frame, definition, lambda: _drawn(frame, definition, own_time(definition, drawing)))
+
+
+def attempt(frame: Frame, definition: Definition, drawn: Callable[[], str]) -> str:
+    """What is drawn, or why there can be nothing: what the type would show, a broken query with its caret."""
     kind = str(definition.get("type"))
     if kind in PLACEHOLDERS:
         return notice(frame, PLACEHOLDERS[kind])
-    if kind not in WIDGETS:
+    if kind not in WIDGETS and kind not in LISTINGS:
         return notice(frame, f"There is no widget type {kind!r}.")
     try:
-        return WIDGETS[kind](frame, definition, drawing)
+        return drawn()
     except QueryError as error:
         return broken_query(frame, error)
     except UndrawableError as error:
         return notice(frame, str(error))
+    except InputError as error:
+        return notice(frame, error.message)
+
+
+def _drawn(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    kind, data = str(definition.get("type")), drawing.data
+    within = replace(frame, start=data.start, end=data.end)
+    if kind in LISTINGS:
+        return lists.as_picture(within, LISTINGS[kind](definition, drawing))
+    return WIDGETS[kind](within, definition, drawing)
 
 
 MONO = 6.7
@@ -136,7 +134,7 @@ def _before_and_now(request: Request, data: Data) -> tuple[dict[str, float | Non
         then, now = asks[0], asks[-1]
         return _by_name(data, then), _by_name(data, now)
     shift = AGO.get(str(request.get("compare_to")), 3600)
-    earlier = Data(data.source, data.start - shift, data.end - shift, data.variables, data.unit_of)
+    earlier = replace(data, start=data.start - shift, end=data.end - shift)
     return _by_name(earlier, asks[0]), _by_name(data, asks[0])
 
 
@@ -196,6 +194,32 @@ def _groups(chart: Callable[[Frame, list[Row]], str]) -> Draw:
     return drawn
 
 
+def _geomap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """Countries by their value, as a list: no map is shipped."""
+    rows = [row for one in requests_of(definition) for row in drawing.data.rows(one)]
+    rows = [Row(row.name.rpartition(":")[2].upper(), row.values, row.unit) for row in rows]
+    return values.top_list(frame, rows, painter([], frame.theme))
+
+
+def _split_group(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """One small graph for each value of a tag."""
+    parts = split.parts(definition, drawing)
+    across = max(1, min(len(parts), int(frame.width // split.SIZES.get(str(definition.get("size")), 260))))
+    down = -(-len(parts) // across)
+    room = replace(frame, width=frame.width / across, height=frame.height / down)
+    drawn = []
+    for at, (name, definition_) in enumerate(parts):
+        head = svg.text(svg.fitted(name, room.width - 20, 11), 12, 14, size=11, fill=frame.theme.muted)
+        inside = svg.group([draw(room.shorter(18), definition_, drawing)], 0, 18)
+        drawn.append(svg.group([head, inside], room.width * (at % across), room.height * (at // across)))
+    return "".join(drawn)
+
+
+def _point_plot(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """Records by time and by one of their values."""
+    return fields.dots(frame, streams.points_of(definition, drawing))
+
+
 def _note(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     return notes.as_picture(frame, str(definition.get("content") or ""))
 
@@ -219,31 +243,6 @@ def _free_text(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     )
 
 
-def _alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    monitor = drawing.monitors.find(str(definition.get("alert_id")))
-    request = {"q": monitor.query, "display_type": "line"}
-    thresholds = [
-        Marker(value, value, f"{name} {value:g}", f"{'warning' if 'warning' in name else 'error'} dashed")
-        for name, value in monitor.thresholds
-    ]
-    return timeseries(frame, drawing.data.lines(request), thresholds)
-
-
-def _alert_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    monitor = drawing.monitors.find(str(definition.get("alert_id")))
-    rows = drawing.data.rows({"q": monitor.query}, monitor.aggregator)
-    value = rows[0].values[0] if rows else None
-    colours = painter(monitor.formats(), frame.theme)
-    return values.query_value(frame, value, rows[0].unit if rows else "", colours)
-
-
-def _monitor_summary(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    rows = drawing.monitors.summary(str(definition.get("query") or ""))
-    if not rows:
-        raise UndrawableError("No monitor of this project fits the search.")
-    return values.states(frame, rows)
-
-
 WIDGETS: dict[str, Draw] = {
     "timeseries": _timeseries,
     "query_value": _query_value,
@@ -258,35 +257,42 @@ WIDGETS: dict[str, Draw] = {
     "bar_chart": _groups(lambda frame, rows: values.top_list(frame, rows, painter([], frame.theme))),
     "note": _note,
     "free_text": _free_text,
-    "alert_graph": _alert_graph,
-    "alert_value": _alert_value,
-    "manage_status": _monitor_summary,
+    "alert_graph": states.alert_graph,
+    "alert_value": states.alert_value,
+    "manage_status": states.manage_status,
+    "check_status": states.check_status,
+    "slo": slo_widgets.slo,
+    "event_timeline": streams.event_timeline,
+    "trace_service": services.trace_service,
+    "servicemap": services.servicemap,
+    "topology_map": services.topology_map,
+    "hostmap": services.hostmap,
+    "geomap": _geomap,
+    "split_group": _split_group,
+    "point_plot": _point_plot,
 }
 """Widget type -> its drawing."""
 
+LISTINGS: dict[str, Callable[[Definition, Drawing], lists.Listing]] = {
+    "list_stream": streams.list_stream,
+    "log_stream": streams.log_stream,
+    "event_stream": streams.event_stream,
+    "slo_list": slo_widgets.slo_list,
+}
+"""Widget type -> its rows, which a page shows as a table."""
+
 PLACEHOLDERS: dict[str, str] = {
-    "check_status": "Check status: shows the last status of a service check, which is no metric.",
-    "cohort": "Cohort: shows how users come back, from RUM events, which are no metrics.",
-    "event_stream": "Event stream: lists events as they come in.",
-    "event_timeline": "Event timeline: shows when events came in.",
-    "funnel": "Funnel: shows how many users reach each step, from RUM events.",
-    "geomap": "Geomap: colours countries by a value; the map itself is not shipped here.",
-    "hostmap": "Host map: colours hosts by a metric, from the infrastructure list.",
+    "cohort": "Cohort: shows how users come back, from RUM events, which only Datadog has.",
+    "custom": "Custom widget: its code is kept in Datadog.",
+    "embedded_app": "App: shows an app of Datadog's App Builder.",
+    "funnel": "Funnel: shows how many users reach each step, from RUM events, which only Datadog has.",
+    "heatgrid": "Heat grid: a table of colours over Datadog's own data.",
     "iframe": "Embedded page: nothing is loaded from elsewhere here.",
     "image": "Image: nothing is loaded from elsewhere here.",
-    "list_stream": "List: shows logs, events, issues or traces, which are no metrics.",
-    "log_stream": "Log stream: lists the logs that fit a search.",
-    "point_plot": "Point plot: shows single events by two of their fields.",
     "powerpack": "Powerpack: its widgets are kept in Datadog, not in the dashboard.",
-    "retention_curve": "Retention: shows how many users come back, from RUM events.",
+    "retention_curve": "Retention: shows how many users come back, from RUM events, which only Datadog has.",
     "run_workflow": "Workflow: a button that runs a workflow in Datadog.",
-    "sankey": "Sankey: shows how users or packets flow, from RUM or network data.",
-    "servicemap": "Service map: shows services that call each other, from traces.",
-    "slo": "SLO: shows an objective's history, which Datadog keeps.",
-    "slo_list": "SLO list: shows objectives and their history, which Datadog keeps.",
-    "split_group": "Split graph: repeats one widget for every value of a tag.",
-    "topology_map": "Topology map: shows services or networks that talk to each other.",
-    "trace_service": "Service summary: shows a service's traces.",
+    "sankey": "Sankey: shows how users or packets flow, from RUM or network data, which only Datadog has.",
     "wildcard": "Wildcard: a Vega-Lite chart over Datadog's own data.",
     "group": "",
 }

@@ -11,23 +11,18 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
+from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import mutes_of
 from monitoring.monitor import (
-    CheckSeries,
-    Data,
     History,
     Monitor,
-    Record,
     Setting,
     State,
     evaluate_monitor,
 )
 from monitoring.serve.sinks import Sink, body_of
 from monitoring.store import Store
-from monitoring.store_query import StoreSource
 from monitoring.values import dataclass
 
 CADENCE = 60
@@ -35,10 +30,6 @@ LONGEST = 86_400
 LATE = 600
 """A notification older than this is sent only when the group's state is not the one that was last told."""
 STATES = "monitor_state"
-_CHECKS = (
-    "SELECT name, host, tags, time, status FROM checks WHERE time >= $start ORDER BY name, host, tags, time"
-)
-_OF_RECORDS = frozenset({"log alert", "event-v2 alert", "composite"})
 _Body = dict[str, Any]
 
 
@@ -94,7 +85,8 @@ class Watch:
         try:
             mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
             setting = Setting(mutes=mutes, members=monitors)
-            return evaluate_monitor(monitor, self._data(monitor, start), start, now, setting)
+            data = store_facts.monitor_data(self.store, monitor.type, start - LONGEST)
+            return evaluate_monitor(monitor, data, start, now, setting)
         except InputError as error:
             text = error.message
         except Exception as error:  # noqa: BLE001 - said as the bug that it is
@@ -120,31 +112,6 @@ class Watch:
         if self._said.get(ident) != text:
             self._said[ident] = text
             self.say(text)
-
-    def _data(self, monitor: Monitor, start: int) -> Data:
-        source, since = StoreSource(self.store), start - LONGEST
-        checks = self._checks(since) if monitor.type in {"service check", "composite"} else ()
-        records = self._records(monitor.type, since) if monitor.type in _OF_RECORDS else ()
-        return Data(source, checks, records)
-
-    def _checks(self, start: int) -> list[CheckSeries]:
-        found: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
-        with self.store.reading() as cursor:
-            for name, host, tags, moment, status in cursor.execute(_CHECKS, {"start": start}).fetchall():
-                all_tags = tuple(sorted({*tags, *([f"host:{host}"] if host else [])}))
-                times, statuses = found.setdefault((name, all_tags), ([], []))
-                times.append(moment)
-                statuses.append(status)
-        return [
-            CheckSeries(name, tags, np.array(times, np.int64), np.array(statuses, np.float64))
-            for (name, tags), (times, statuses) in found.items()
-        ]
-
-    def _records(self, kind: str, start: int) -> list[Record]:
-        if kind == "event-v2 alert":
-            events = self.store.documents.all("event")
-            return [_event_record(event) for event in events if event["date_happened"] >= start]
-        return [_log_record(log) for log in self.store.logs(start=start)]
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:
@@ -195,16 +162,3 @@ def _moment(now: int) -> str:
     from datetime import UTC
 
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds")
-
-
-def _log_record(log: Mapping[str, Any]) -> Record:
-    tags = tuple(tag for tag in str(log["ddtags"]).split(",") if tag)
-    reserved = {"service": log["service"], "source": log["ddsource"], "host": log["hostname"]}
-    attributes = {**log, **reserved, "status": log["status"]}
-    return Record(int(log["timestamp"]) // 1000, str(log["message"]), tags, attributes)
-
-
-def _event_record(event: Mapping[str, Any]) -> Record:
-    text = f"{event['title']}\n{event['text']}"
-    attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
-    return Record(int(event["date_happened"]), text, tuple(event["tags"]), attributes)

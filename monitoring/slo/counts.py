@@ -7,14 +7,14 @@ not depend on the bucket.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.query import Binary, Metric, Negative, Query, QueryError, evaluate_lines, parse, resolve, walk
+from monitoring.query import Binary, Metric, Negative, QueryError, evaluate_lines, parse, resolve, walk
 from monitoring.query.lines import Lines
-from monitoring.query.nodes import And, Call, Everything, Expression, Scope, Several
+from monitoring.query.narrowing import narrowed
+from monitoring.query.nodes import Expression, Several
 from monitoring.query.sources import Floats, Times
 from monitoring.slo.definition import Count
 from monitoring.values import dataclass
@@ -75,32 +75,7 @@ def prepared(text: str, queries: "Mapping[str, str]", scope: str) -> Expression:
     node = resolve(parse(text), text, queries, {})
     if isinstance(node, Several):
         raise QueryError(text, "an SLO takes one query here, not a list", node.start, node.end)
-    added = _scope(scope)
-    return node if isinstance(added, Everything) else _filtered(node, added)
-
-
-def _scope(text: str) -> Scope:
-    if not text.strip():
-        return Everything()
-    node = parse(f"avg:a{{{text}}}")
-    return node.scope if isinstance(node, Metric) else Everything()
-
-
-def _filtered(node: Query, added: Scope) -> Expression:
-    if isinstance(node, Metric):
-        scope = added if isinstance(node.scope, Everything) else And((node.scope, added), style="AND")
-        return replace(node, scope=scope)
-    if isinstance(node, Binary):
-        return replace(node, left=_filtered(node.left, added), right=_filtered(node.right, added))
-    if isinstance(node, Negative):
-        return replace(node, operand=_filtered(node.operand, added))
-    if isinstance(node, Call):
-        inside = tuple(
-            _filtered(one, added) if isinstance(one, Metric | Binary | Call | Negative) else one
-            for one in node.arguments
-        )
-        return replace(node, arguments=inside)
-    return node  # type: ignore[return-value]
+    return narrowed(node, scope)
 
 
 def _terms(node: Expression, sign: float = 1.0) -> list[tuple[float, Expression]]:

@@ -15,7 +15,7 @@ from monitoring.preview.charts.shapes import Frame, Line, Marker, Row, Style
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import markers, painter
 from monitoring.preview.layout import COLUMNS, GAP, arrange
-from monitoring.preview.scales import format_value, time_label, value_ticks
+from monitoring.preview.scales import UNITS, format_value, time_label, value_ticks
 from monitoring.preview.theme import LIGHT
 from monitoring.preview.variables import Variable, put_in
 
@@ -110,6 +110,9 @@ def test_the_first_condition_that_holds_paints():
         (0, "millisecond", "0"),
         (1536, "byte", "1.5 KiB"),
         (0.123, "fraction", "12.3 %"),
+        (3 * 2**50, "byte", "3 PiB"),
+        (2.5, "gibibyte", "2.5 GiB"),
+        (3_000, "bit", "3 kb"),
         (1_234_567, "", "1.23M"),
         (0.004, "dollar", "$0.004"),
         (-5, "", "-5"),
@@ -121,14 +124,32 @@ def test_values_are_shown_in_their_unit(value, unit, shown):
     assert format_value(value, unit) == shown
 
 
-@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
-def test_ticks_enclose_the_values_and_are_few(one, other):
+@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12), st.sampled_from(["", "dollar", *UNITS]))
+def test_ticks_enclose_the_values_and_are_few(one, other, unit):
     low, high = sorted((one, other))
-    ticks = value_ticks(low, high)
+    ticks = value_ticks(low, high, 4, unit)
     assert len(ticks) <= 12
     span = max(high - low, 1e-9)
     assert ticks[0] <= low + span * 1e-6 or high - low < 1e-6
     assert ticks[-1] >= high - span * 1e-6 or high - low < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("high", "unit", "shown"),
+    [
+        (50 * 2**20, "byte", ["0", "16 MiB", "32 MiB", "48 MiB", "64 MiB"]),
+        (0.9, "gibibyte", ["0", "256 MiB", "512 MiB", "768 MiB", "1 GiB"]),
+        (300, "byte", ["0", "100 B", "200 B", "300 B"]),
+        (100, "second", ["0", "30 s", "1 min", "1.5 min", "2 min"]),
+        (5400, "second", ["0", "30 min", "1 h", "1.5 h"]),
+        (3_000_000, "nanosecond", ["0", "1 ms", "2 ms", "3 ms"]),
+        (86_400_000, "millisecond", ["0", "6 h", "12 h", "18 h", "1 d"]),
+        (0.94, "fraction", ["0 %", "25 %", "50 %", "75 %", "100 %"]),
+        (4_100, "", ["0", "2k", "4k", "6k"]),
+    ],
+)
+def test_ticks_are_round_in_the_unit_that_is_shown(high, unit, shown):
+    assert [format_value(tick, unit) for tick in value_ticks(0, high, 4, unit)] == shown
 
 
 def test_a_time_label_is_no_finer_than_its_step():

@@ -14,7 +14,7 @@ from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import prepared
 from monitoring.preview.sample import sample
-from monitoring.preview.widgets import PLACEHOLDERS, WIDGETS
+from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
 
 WINDOW = (1_772_323_200, 1_772_409_600)
 FAILED = "sum:aws.states.executions_failed{$env} by {statemachinearn}.as_count()"
@@ -58,7 +58,7 @@ def test_every_dashboard_that_datadog_accepted_is_drawn_or_says_why():
         page = dashboard_page(body, prepared(body, data_of(sampled(body, WINDOW), WINDOW)))
         assert page.count("<section") >= len(body["widgets"])
         types |= {one.get("definition", {}).get("type") for one in body["widgets"]}
-    assert types <= set(WIDGETS) | set(PLACEHOLDERS)
+    assert types <= set(WIDGETS) | set(LISTINGS) | set(PLACEHOLDERS)
 
 
 def test_the_same_dashboard_gives_the_same_picture():
@@ -73,12 +73,14 @@ def test_a_query_that_cannot_be_read_shows_its_caret_in_its_place():
     assert picture.count("<path") or picture.count("<rect") > 20  # the good neighbour is drawn
 
 
-def test_a_widget_over_logs_says_that_they_are_no_metrics():
+def test_a_widget_over_what_only_datadog_has_says_so():
     request = {
-        "queries": [{"data_source": "logs", "name": "a", "query": "x"}],
+        "queries": [{"data_source": "rum", "name": "a", "query": "x"}],
         "formulas": [{"formula": "a"}],
     }
-    assert "Asks for logs" in drawn(dashboard({"definition": {"type": "timeseries", "requests": [request]}}))
+    assert "Asks for rum: shown in Datadog only" in drawn(
+        dashboard({"definition": {"type": "timeseries", "requests": [request]}})
+    )
 
 
 def test_an_embedded_monitor_is_drawn_with_its_thresholds():

@@ -33,7 +33,8 @@ def heatmap(frame: Frame, lines: Sequence[Line]) -> str:
     values = [value for one in lines for value in one.values if np.isfinite(value)]
     if not values:
         return notice(frame, "No data in this time")
-    plot = canvas(frame, values)
+    unit = next((one.unit for one in lines if one.unit), "")
+    plot = canvas(frame, values, unit=unit)
     edges = np.linspace(plot.y.low, plot.y.high, BANDS + 1)
     cells: dict[tuple[int, int], int] = {}
     for one in lines:
@@ -49,7 +50,6 @@ def heatmap(frame: Frame, lines: Sequence[Line]) -> str:
         height = plot.y(float(edges[band])) - top
         depth = 0.15 + 0.85 * count / most
         drawn.append(rect(x, top, min(wide, plot.right - x), height, dark, fill_opacity=depth))
-    unit = next((one.unit for one in lines if one.unit), "")
     return axes(plot, unit) + "".join(drawn)
 
 
@@ -77,7 +77,7 @@ def distribution(frame: Frame, values: NDArray[np.float64], unit: str) -> str:
     ]
     parts += [
         label(format_value(tick, unit), x(tick), frame.height - 5, frame.theme.muted, "middle")
-        for tick in value_ticks(x.low, x.high, max(2, int(frame.width // 110)))[1:-1]
+        for tick in value_ticks(x.low, x.high, max(2, int(frame.width // 110)), unit)[1:-1]
     ]
     for share in (50, 95, 99):
         at = x(float(np.percentile(finite, share)))
@@ -118,6 +118,27 @@ def scatter(frame: Frame, dots: Sequence[Dot], x_name: str, y_name: str) -> str:
         dot = svg.title(one.name)
         parts.append(svg.tag("circle", dot, cx=x(one.x), cy=y(one.y), r=4.5, fill=shade, fill_opacity=0.75))
     return "".join(parts)
+
+
+def dots(frame: Frame, points: Sequence[tuple[str, int, float]], unit: str = "") -> str:
+    """Single (group, seconds, value) points over time."""
+    if not points:
+        return notice(frame, "No data in this time")
+    plot = canvas(frame, [value for _, _, value in points], unit=unit)
+    shades = {name: index for index, name in enumerate(dict.fromkeys(name for name, _, _ in points))}
+    parts = [
+        svg.tag(
+            "circle",
+            svg.title(name) if name else "",
+            cx=plot.x(moment),
+            cy=plot.y(value),
+            r=2.6,
+            fill=colour("dog_classic", shades[name]),
+            fill_opacity=0.7,
+        )
+        for name, moment, value in points
+    ]
+    return axes(plot, unit) + "".join(parts)
 
 
 def _reach(values: Sequence[float]) -> tuple[float, float]:

@@ -86,15 +86,14 @@ class Canvas:
         return self.frame.width - RIGHT
 
 
-def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True) -> Canvas:
+def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True, unit: str = "") -> Canvas:
     """A plot area that holds the values; `from_zero` keeps the zero line in view."""
     finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if from_zero or low == high:
         low, high = min(low, 0.0), max(high, 0.0)
-    ticks = value_ticks(
-        low, high if high > low else low + 1, max(2, int((frame.height - TOP - BOTTOM) // 34))
-    )
+    wanted = max(2, int((frame.height - TOP - BOTTOM) // 34))
+    ticks = value_ticks(low, high if high > low else low + 1, wanted, unit)
     x = Scale(frame.start, frame.end, LEFT, frame.width - RIGHT)
     return Canvas(frame, x, Scale(ticks[0], ticks[-1], frame.height - BOTTOM, TOP), tuple(ticks))
 

@@ -28,6 +28,8 @@ DASHES = {"dashed": "6 4", "dotted": "2 3"}
 WIDTHS = {"thin": 1.0, "normal": 1.6, "thick": 2.6}
 LEGEND_ROW = 15.0
 MOST_IN_LEGEND = 4
+LEAST_PLOT = 104.0
+"""The height that a graph keeps beside its legend."""
 
 
 def timeseries(
@@ -44,16 +46,22 @@ def timeseries(
     """
     if not any(np.isfinite(one.values).any() for one in lines):
         return notice(frame, "No data in this time")
-    shown = min(len(lines), MOST_IN_LEGEND) if frame.height > 130 and len(lines) > 1 else 0
+    shown = _in_legend(frame, len(lines))
     stacked = _stacks(lines)
     reach = [value for _, low, high in stacked for value in (_least(low), _most(high))]
     reach += [value for value in bounds if value is not None]
     reach += [value for one in markers for value in (one.low, one.high)]
-    plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero)
     unit = next((one.unit for one in lines if one.unit), "")
+    plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero, unit=unit)
     drawn = [_draw(plot, one, low, high, index) for index, (one, low, high) in enumerate(stacked)]
     over = [_marker(plot, one, unit) for one in markers]
     return axes(plot, unit) + "".join(drawn) + "".join(over) + _legend(frame, lines[:shown], len(lines))
+
+
+def _in_legend(frame: Frame, count: int) -> int:
+    """How many lines the legend names: none for a single one, and no more than leave the graph its room."""
+    room = int((frame.height - LEAST_PLOT) // LEGEND_ROW)
+    return max(0, min(count, MOST_IN_LEGEND, room)) if count > 1 else 0
 
 
 def _least(values: NDArray[np.float64]) -> float:

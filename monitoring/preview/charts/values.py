@@ -15,7 +15,13 @@ PAD = 10.0
 
 
 def query_value(
-    frame: Frame, value: float | None, unit: str, paint: Paint, precision: int | None = None, custom: str = ""
+    frame: Frame,
+    value: float | None,
+    unit: str,
+    paint: Paint,
+    precision: int | None = None,
+    custom: str = "",
+    align: str = "center",
 ) -> str:
     """One number as large as fits, on the colour that its conditional format asks for."""
     background, ink = paint(value)
@@ -26,11 +32,11 @@ def query_value(
     back = rect(0, 0, frame.width, frame.height, background)
     shown = svg.text(
         words,
-        frame.width / 2,
+        {"left": 14.0, "right": frame.width - 14}.get(align, frame.width / 2),
         frame.height / 2 + size * 0.36,
         size=round(size),
         fill=ink,
-        text_anchor="middle",
+        text_anchor={"left": "start", "right": "end"}.get(align, "middle"),
     )
     return back + shown
 
@@ -137,19 +143,3 @@ def _movement(before: float | None, now: float | None, unit: str) -> tuple[str, 
     up = now > before
     share = f" ({(now - before) / abs(before) * 100:+.0f} %)" if before else ""
     return f"{shown}  {'▲' if up else '▼'} {format_value(abs(now - before), unit)}{share}", 1 if up else -1
-
-
-def states(frame: Frame, rows: Sequence[tuple[str, str]]) -> str:
-    """(monitor, state) down the page, the state on its colour."""
-    theme = frame.theme
-    shades = {"Alert": theme.bad, "Warn": theme.warn, "OK": theme.good}
-    shown = rows[: _fitting(frame)]
-    parts = []
-    for index, (name, state) in enumerate(shown):
-        y = 6 + ROW * index
-        wide = svg.width_of(state, 11) + 14
-        left = frame.width - PAD - wide
-        parts.append(rect(left, y, wide, ROW - 5, shades.get(state, theme.muted), rx=3))
-        parts.append(svg.text(state, left + 7, y + 12.5, size=11, fill="#ffffff"))
-        parts.append(svg.text(svg.fitted(name, left - 2 * PAD), PAD, y + 13, fill=theme.ink))
-    return "".join(parts) + _more(frame, len(rows) - len(shown))

@@ -1,0 +1,170 @@
+"""Rows of text with a state: lists of logs, events, spans and monitors, as a picture or as HTML."""
+
+from collections.abc import Sequence
+from html import escape
+
+from monitoring.preview import svg
+from monitoring.preview.charts.shapes import Frame, label, notice, rect
+from monitoring.preview.theme import Theme
+from monitoring.values import dataclass
+
+HEAD = 22.0
+ROW = 21.0
+PAD = 10.0
+
+GOOD = frozenset({"ok", "success", "resolved"})
+WARN = frozenset({"warn", "warning", "unknown"})
+BAD = frozenset({"error", "err", "critical", "crit", "emergency", "emerg", "alert", "fatal", "breached"})
+INFO = frozenset({"info", "notice", "information", "user_update"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its heading, and its width in pixels; 0 shares what is left.
+
+    Where the room is short, those with the highest `spare` are left out first; those with 0 never are.
+    """
+
+    name: str
+    width: float = 0.0
+    right: bool = False
+    spare: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: its cells, its state (which colours its edge), and a cell that has the colour of the state."""
+
+    cells: tuple[str, ...]
+    state: str = ""
+    coloured: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Columns and rows, and what is said where there is no row. `more` counts the rows that were left out."""
+
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+    empty: str
+    more: int = 0
+
+
+def shade(state: str, theme: Theme) -> str:
+    """The colour of a log's status, an event's type, a monitor's or an objective's state."""
+    name = state.lower()
+    for names, colour in ((GOOD, theme.good), (WARN, theme.warn), (BAD, theme.bad), (INFO, theme.link)):
+        if name in names:
+            return colour
+    return theme.muted
+
+
+def as_picture(frame: Frame, listing: Listing) -> str:
+    """As many rows as fit, one line each."""
+    if not listing.entries:
+        return notice(frame, listing.empty)
+    theme = frame.theme
+    listing = fitting(listing, frame.width - 2 * PAD - 8)
+    places = _places(listing.columns, frame.width - 2 * PAD - 8)
+    parts = [
+        _cell(column.name, place, 15, theme.muted, column.right, 11)
+        for column, place in zip(listing.columns, places, strict=True)
+    ]
+    room = max(1, int((frame.height - HEAD - 6) // ROW))
+    shown = listing.entries[:room]
+    for line, one in enumerate(shown):
+        y = HEAD + ROW * line
+        parts.append(rect(PAD, y, frame.width - 2 * PAD, 1, theme.grid))
+        parts.append(rect(PAD, y + 3, 3, ROW - 5, shade(one.state, theme), rx=1))
+        for index, (words, column, place) in enumerate(zip(one.cells, listing.columns, places, strict=False)):
+            ink = shade(one.state, theme) if index == one.coloured else theme.ink
+            parts.append(_cell(words, place, y + 15, ink, column.right, 12))
+    more = len(listing.entries) - len(shown) + listing.more
+    if more:
+        parts.append(label(f"{more} more", frame.width - PAD, frame.height - 3, theme.muted, "end"))
+    return "".join(parts)
+
+
+LEAST = 130.0
+"""The least width of a column that takes what is left."""
+
+
+def fitting(listing: Listing, room: float) -> Listing:
+    """The listing without the columns that can be spared, where the others would not fit."""
+    kept = list(range(len(listing.columns)))
+
+    def wide() -> float:
+        return sum(listing.columns[at].width or LEAST for at in kept)
+
+    for at in sorted(kept, key=lambda at: -listing.columns[at].spare):
+        if listing.columns[at].spare and wide() > room:
+            kept.remove(at)
+    if len(kept) == len(listing.columns):
+        return listing
+    entries = tuple(
+        Entry(
+            tuple(one.cells[at] for at in kept),
+            one.state,
+            kept.index(one.coloured) if one.coloured in kept else -1,
+        )
+        for one in listing.entries
+    )
+    return Listing(tuple(listing.columns[at] for at in kept), entries, listing.empty, listing.more)
+
+
+Place = tuple[float, float]
+
+
+def _places(columns: Sequence[Column], room: float) -> list[Place]:
+    """(left, width) of every column: fixed ones take at most their share of two thirds of the room."""
+    fixed = sum(column.width for column in columns)
+    flexible = sum(not column.width for column in columns)
+    squeeze = min(1.0, (room * (0.62 if flexible else 1.0)) / fixed) if fixed else 1.0
+    rest = (room - fixed * squeeze) / max(flexible, 1)
+    found, left = [], PAD + 8
+    for column in columns:
+        width = column.width * squeeze or rest
+        found.append((left, width))
+        left += width
+    return found
+
+
+def _cell(words: str, place: Place, y: float, ink: str, right: bool, size: float) -> str:
+    left, width = place
+    fitted = svg.fitted(words.split("\n", 1)[0], width - 8, size)
+    if right:
+        return svg.text(fitted, left + width - 8, y, size=size, fill=ink, text_anchor="end")
+    return svg.text(fitted, left, y, size=size, fill=ink)
+
+
+def as_html(listing: Listing) -> str:
+    """The rows as a table that can be scrolled, selected and read on a phone."""
+    if not listing.entries:
+        return f'<p class="empty">{escape(listing.empty)}</p>'
+    heads = "".join(
+        f"<th{' class=right' if one.right else ''}>{escape(one.name)}</th>" for one in listing.columns
+    )
+    rows = "".join(_row(one, listing.columns) for one in listing.entries)
+    more = f'<p class="empty">{listing.more} more</p>' if listing.more else ""
+    return f'<table class="rows"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}'
+
+
+def _row(entry: Entry, columns: Sequence[Column]) -> str:
+    cells = "".join(
+        f"<td{_class(index, entry, column)}>{escape(words)}</td>"
+        for index, (words, column) in enumerate(zip(entry.cells, columns, strict=False))
+    )
+    return f'<tr class="{kind_of(entry.state)}">{cells}</tr>'
+
+
+def _class(index: int, entry: Entry, column: Column) -> str:
+    names = [*(["right"] if column.right else []), *(["ink"] if index == entry.coloured else [])]
+    names += ["short"] if column.width else []
+    return f' class="{" ".join(names)}"' if names else ""
+
+
+def kind_of(state: str) -> str:
+    """The class of a state: good, warn, bad, info or none."""
+    name = state.lower()
+    kinds = ((GOOD, "good"), (WARN, "warn"), (BAD, "bad"), (INFO, "info"))
+    return next((kind for names, kind in kinds if name in names), "none")

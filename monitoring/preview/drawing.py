@@ -1,0 +1,74 @@
+"""What a widget gets to be drawn with, and what its definition says that all types share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import field, replace
+from typing import Any
+
+from monitoring.preview.asking import Data, Request
+from monitoring.preview.calendar import calendar_start
+from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.monitors import Monitors
+from monitoring.values import dataclass
+
+Definition = Mapping[str, Any]
+
+LIVE = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000, "y": 31_536_000}
+"""The units of `live_span` (`15m`, `4h`, `1mo`), in seconds."""
+UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000, "year": 31_536_000}
+CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a widget may use: its data, and the monitors that are known."""
+
+    data: Data
+    monitors: Monitors = field(default_factory=Monitors)
+
+    def within(self, start: int, end: int) -> "Drawing":
+        """The same over another time."""
+        return replace(self, data=replace(self.data, start=start, end=end))
+
+
+Draw = Callable[[Frame, Definition, Drawing], str]
+
+
+def requests_of(definition: Definition) -> list[Request]:
+    """A widget's requests, whether they are a list or named."""
+    found = definition.get("requests")
+    listed = list(found.values()) if isinstance(found, Mapping) else found
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+
+
+def own_time(definition: Definition, drawing: Drawing) -> Drawing:
+    """The drawing over the widget's own time, where it has one (`time.live_span` and its newer forms)."""
+    given = definition.get("time")
+    time = given if isinstance(given, Mapping) else {}
+    end = drawing.data.end
+    if time.get("type") == "fixed" and _is_number(time.get("from")) and _is_number(time.get("to")):
+        start, end = int(time["from"]), int(time["to"])
+        return drawing.within(start, end) if start < end else drawing
+    if time.get("type") == "live" and time.get("unit") in UNITS and _is_number(time.get("value")):
+        return drawing.within(end - int(time["value"]) * UNITS[time["unit"]], end)
+    span = str(time.get("live_span") or "")
+    if span in CALENDAR:
+        return drawing.within(calendar_start(end, CALENDAR[span]), end)
+    number = span.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = span[len(number) :]
+    if number.isdigit() and int(number) and unit in LIVE:
+        return drawing.within(end - int(number) * LIVE[unit], end)
+    return drawing
+
+
+def time_label(definition: Definition, drawing: Drawing) -> str:
+    """What a widget with a time of its own says about it, as `1 h`; empty where it shows the dashboard's."""
+    mine = own_time(definition, drawing).data
+    if (mine.start, mine.end) == (drawing.data.start, drawing.data.end) or not definition.get("time"):
+        return ""
+    seconds = mine.end - mine.start
+    words = (("d", 86_400), ("h", 3600), ("min", 60))
+    return next((f"{seconds // size} {name}" for name, size in words if seconds >= size), f"{seconds} s")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0

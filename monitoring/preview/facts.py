@@ -1,0 +1,55 @@
+"""What dashboards show beside points: logs, events, spans, checks, objectives, histories of monitors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from monitoring.monitor import CheckSeries, History, Record
+from monitoring.preview.variables import Variable, as_search
+from monitoring.query.sources import SeriesSource, Source
+from monitoring.values import dataclass
+
+Test = Callable[[Record], bool]
+Body = Mapping[str, Any]
+KINDS = ("logs", "events", "spans")
+
+
+def _no_records(kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Where a widget finds what is no point; times are seconds, windows end before their end.
+
+    Attributes:
+        newest: (one of `KINDS`, start, end, test, most) -> the newest records that pass, the newest first.
+        checks: (start, end) -> the results of service checks.
+        slos: objectives by their key and by their id.
+        corrections: an objective's id -> its status corrections.
+        history: (a monitor's id or key, start, end) -> its evaluations, where it is known.
+        points: (queries, start, end) -> the points of another time than the dashboard's.
+        sampled: all of this is made up, and a widget has to say so.
+    """
+
+    newest: Callable[[str, int, int, Test, int], Sequence[Record]] = _no_records
+    checks: Callable[[int, int], Sequence[CheckSeries]] = lambda start, end: ()
+    slos: Mapping[str, Body] = field(default_factory=dict)
+    corrections: Callable[[str], Sequence[Body]] = lambda ident: ()
+    history: Callable[[str, int, int], History | None] = lambda ident, start, end: None
+    points: Callable[[Sequence[str], int, int], Source] = lambda queries, start, end: SeriesSource(())
+    sampled: bool = False
+
+
+NOTHING = Facts()
+
+
+def search_of(text: object, variables: Mapping[str, Variable]) -> Test:
+    """The test of a search with its template variables put in; an empty one lets everything pass.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from monitoring.monitor.search import compile_search
+
+    return compile_search(as_search(str(text or ""), variables) or "*")

@@ -1,0 +1,169 @@
+"""Objectives for widgets: their windows, and their measures as series."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.errors import InputError
+from monitoring.preview.calendar import calendar_start
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.facts import Facts
+from monitoring.query import QueryError
+from monitoring.slo import Inputs, Slo, SloHistory, Threshold, budget_remaining, evaluate_slo
+from monitoring.slo.definition import TIMEFRAMES
+from monitoring.values import dataclass
+
+TITLES = {
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "week_to_date": "Week to date",
+    "previous_week": "Previous week",
+    "month_to_date": "Month to date",
+    "previous_month": "Previous month",
+    "global_time": "Dashboard's time",
+}
+"""A widget's time windows, and what it calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An objective over one of a widget's windows, against its target (None: the window has none)."""
+
+    title: str
+    history: SloHistory
+    target: float | None
+    warning: float | None = None
+
+    @property
+    def sli(self) -> float | None:
+        """The share of good events, or of uptime, in percent."""
+        return self.history.overall.sli
+
+    @property
+    def budget(self) -> float | None:
+        """The share of the error budget that is left, in percent."""
+        return None if self.target is None else budget_remaining(self.sli, self.target)
+
+    @property
+    def left(self) -> float | None:
+        """How much of the budget is left, in events or in seconds; negative where it is overspent."""
+        if self.target is None or self.sli is None:
+            return None
+        part = self.history.overall
+        return part.total * (100 - self.target) / 100 - (part.total - part.good)
+
+
+def find(facts: Facts, mention: str) -> tuple[Slo, Mapping[str, Any]]:
+    """The objective of an id, or of `${slo:KEY}`, and its body.
+
+    Raises:
+        UndrawableError: it is not known here, or cannot be evaluated.
+    """
+    key = mention.removeprefix("${slo:").removesuffix("}")
+    body = facts.slos.get(key)
+    if body is None:
+        raise UndrawableError(f"Shows the objective {key}, which is not among this project's files.")
+    try:
+        return Slo.from_body(body, key), body
+    except InputError as error:
+        raise UndrawableError(f"The objective {key} cannot be used: {error.message}") from None
+
+
+def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHistory:
+    """The objective over a time.
+
+    Raises:
+        QueryError: a query of its cannot be read or evaluated.
+        UndrawableError: it needs a monitor that is not known.
+    """
+    inputs = Inputs(facts.points(queries_of(slo), start, end), lambda *at: facts.history(*_named(*at)), scope)
+    try:
+        return evaluate_slo(slo, inputs, start, end, facts.corrections(slo.id))
+    except QueryError:
+        raise
+    except InputError as error:
+        raise UndrawableError(f"{slo.name}: {error}") from None
+
+
+def _named(ident: int, start: int, end: int) -> tuple[str, int, int]:
+    return str(ident), start, end
+
+
+def queries_of(slo: Slo) -> list[str]:
+    """The metric queries that an objective asks."""
+    if slo.count is not None:
+        return [*slo.count.queries.values()] or [slo.count.good, slo.count.other]
+    return [*slo.slice.queries.values()] if slo.slice is not None else []
+
+
+def window_of(name: str, dashboard: tuple[int, int]) -> tuple[int, int]:
+    """The time of one of a widget's windows, which ends with the dashboard's."""
+    start, end = dashboard
+    if name in TIMEFRAMES:
+        return end - TIMEFRAMES[name], end
+    if name == "global_time":
+        return start, end
+    unit = "week" if "week" in name else "month"
+    begin = calendar_start(end, unit)
+    return (calendar_start(begin, unit), begin) if name.startswith("previous") else (begin, end)
+
+
+def seen(
+    facts: Facts, slo: Slo, names: Iterable[str], dashboard: tuple[int, int], scope: str, extra: float | None
+) -> list[Seen]:
+    """The objective over each window; `extra` is the target of windows that it has none for."""
+    found = []
+    for name in names:
+        threshold = slo.threshold(name) or _other(slo, name, extra)
+        history = over(facts, slo, *window_of(name, dashboard), scope)
+        target, warning = (threshold.target, threshold.warning) if threshold else (None, None)
+        found.append(Seen(TITLES.get(name, name), history, target, warning))
+    return found
+
+
+def _other(slo: Slo, name: str, extra: float | None) -> Threshold | None:
+    if name == "global_time" and extra is not None and 0 < extra < 100:
+        return Threshold(name, extra)
+    return slo.primary
+
+
+Measured = tuple[NDArray[np.int64], NDArray[np.float64], str]
+
+
+def measured(
+    facts: Facts, slo_id: str, measure: str, window: tuple[int, int], scope: str, scalar: bool
+) -> Measured:
+    """(times, values, unit) of one measure of an objective: one value a bucket, or one for the whole time.
+
+    Raises:
+        UndrawableError: the objective or the measure is not known here.
+    """
+    slo, _ = find(facts, slo_id)
+    history = over(facts, slo, *window, scope)
+    good, total = history.overall.numerator, history.overall.denominator
+    target = (slo.primary or Threshold("", 99.0)).target
+    if scalar:
+        good, total = good.sum(keepdims=True), total.sum(keepdims=True)
+    elif measure == "error_budget_burndown":
+        good, total = good.cumsum(), total.cumsum()
+    with np.errstate(all="ignore"):
+        share = np.where(total > 0, 100.0 * good / total, np.nan)
+    known = {
+        "good_events": (good, ""),
+        "bad_events": (total - good, ""),
+        "good_minutes": (good / 60, "minute"),
+        "bad_minutes": ((total - good) / 60, "minute"),
+        "slo_status": (share, "percent"),
+        "error_budget_remaining": (100 * (share - target) / (100 - target), "percent"),
+        "error_budget_burndown": (100 * (share - target) / (100 - target), "percent"),
+        "burn_rate": ((100 - share) / (100 - target), ""),
+    }
+    if measure not in known:
+        raise UndrawableError(
+            f"Asks for the measure {measure!r} of an objective: there is none of this name."
+        )
+    values, unit = known[measure]
+    return np.array([window[1] - 1], np.int64) if scalar else history.times, values, unit

@@ -1,0 +1,186 @@
+"""Made-up logs, events, spans, checks and objectives, the same every time, which say that they are."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from monitoring.monitor import CheckSeries, History, Monitor, Record, evaluate_monitor
+from monitoring.monitor import Data as MonitorData
+from monitoring.preview.asking import definitions
+from monitoring.preview.facts import Body, Facts, Test
+from monitoring.preview.sample import Knowledge, sample_queries
+from monitoring.preview.variables import as_search, variables_of
+from monitoring.query.sources import SeriesSource, Source
+from monitoring.store_facts import span_record
+
+SERVICES = ("slides", "orders")
+STATES = ("identify", "compare", "create document", "build")
+LOGS = (
+    ("info", "Sample: identified slide {n} of the talk in {ms} ms"),
+    ("info", "Sample: state {state} entered"),
+    ("warn", "Sample: slow answer of dynamodb.get_item: {ms} ms"),
+    ("info", "Sample: published {n} pages"),
+    ("error", "Sample: state {state} failed: Task timed out after 30.00 seconds"),
+)
+EVENTS = (
+    ("info", "Sample: deployed version {n}"),
+    ("warning", "Sample: {state} was throttled"),
+    ("error", "Sample: execution run-{n} failed"),
+    ("success", "Sample: execution run-{n} recovered"),
+)
+HOSTS = tuple(f"sample-{name}" for name in "abcd")
+OBJECTIVE = {
+    "name": "Sample objective",
+    "type": "metric",
+    "query": {"numerator": "sum:sample.good{*}.as_count()", "denominator": "sum:sample.all{*}.as_count()"},
+    "thresholds": [{"timeframe": name, "target": 99.0, "warning": 99.5} for name in ("7d", "30d", "90d")],
+    "tags": [],
+}
+
+
+def sample_facts(
+    dashboard: Mapping[str, Any],
+    known: Mapping[str, Knowledge],
+    slos: Mapping[str, Body],
+    monitors: Mapping[str, Body],
+) -> Facts:
+    """Facts for everything that a dashboard shows; an objective that is not known is given a sample."""
+
+    def points(queries: Sequence[str], start: int, end: int) -> Source:
+        step = max(60, (end - start) // 2000 // 60 * 60)
+        own = [one for one in queries if "sample.good" not in one and "sample.all" not in one]
+        series = sample_queries(own, start, end, known, step)
+        return SeriesSource(
+            [*series, *_events_counted(start, end, step)] if len(own) < len(queries) else series
+        )
+
+    def history(key: str, start: int, end: int) -> History | None:
+        body = monitors.get(key)
+        if body is None:
+            return None
+        monitor = Monitor.from_body(body, key)
+        series = sample_queries([monitor.query.partition(":")[2]], start - 3600, end, known, 300)
+        return evaluate_monitor(monitor, MonitorData(series), start // 60 * 60, end // 60 * 60)
+
+    return Facts(
+        newest=_newest,
+        checks=lambda start, end: _checks(dashboard, end),
+        slos=_Objectives(slos),
+        history=history,
+        points=points,
+        sampled=True,
+    )
+
+
+class _Objectives(dict[str, Body]):
+    """The project's objectives; any other id gets the sample, so that a widget can be looked at."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The objective, or the sample."""
+        return super().get(key, {**OBJECTIVE, "id": key})
+
+    def items(self) -> Any:
+        """Every objective; the sample where the project has none."""
+        return super().items() or {"sample": OBJECTIVE}.items()
+
+
+def _chance(text: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+
+def _events_counted(start: int, end: int, step: int) -> Any:
+    from monitoring.series import Series
+
+    times = np.arange(start // step * step, end, step, dtype=np.int64)
+    chance = _chance("objective")
+    every = chance.poisson(step / 6, times.size).astype(float)
+    bad = np.where(chance.random(times.size) < 0.05, chance.binomial(every.astype(int), 0.09), 0)
+    return (
+        Series("sample.good", (), times, every - bad, "count", step),
+        Series("sample.all", (), times, every, "count", step),
+    )
+
+
+def _newest(kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
+    """A record about every hundredth of the time; one that a search wants takes its words from the search."""
+    make: Callable[[int, np.random.Generator, int], Record] = _MAKERS[kind]
+    chance = _chance(kind)
+    moments = np.sort(chance.integers(start, max(end, start + 1), 240))[::-1].tolist()
+    found = [make(moment, chance, at) for at, moment in enumerate(moments)]
+    fitting = [one for one in found if test(one)]
+    return (fitting or found[:12])[:most]
+
+
+def _words(chance: np.random.Generator) -> dict[str, Any]:
+    return {
+        "n": int(chance.integers(1, 60)),
+        "ms": int(chance.lognormal(5, 0.6)),
+        "state": str(chance.choice(STATES)),
+    }
+
+
+def _log(moment: int, chance: np.random.Generator, at: int) -> Record:
+    status, text = LOGS[int(chance.choice(len(LOGS), p=(0.4, 0.3, 0.1, 0.15, 0.05)))]
+    service = str(chance.choice(SERVICES))
+    words = _words(chance)
+    attributes = {"status": status, "service": service, "source": "lambda", "host": str(chance.choice(HOSTS))}
+    return Record(
+        moment, text.format(**words), ("env:prod", "sample:true"), {**attributes, "duration": words["ms"]}
+    )
+
+
+def _event(moment: int, chance: np.random.Generator, at: int) -> Record:
+    status, text = EVENTS[int(chance.integers(len(EVENTS)))]
+    attributes = {"status": status, "source": "sample", "priority": "normal"}
+    return Record(moment, text.format(**_words(chance)), ("env:prod", "sample:true"), attributes)
+
+
+def _span(moment: int, chance: np.random.Generator, at: int) -> Record:
+    """Every third span is called by the one before it, so that a map has edges."""
+    layers = (("slides", "aws.stepfunctions"), ("identify-slide", "aws.lambda"), ("dynamodb", "get_item"))
+    service, name = layers[at % 3]
+    return span_record(
+        {
+            "trace_id": f"{at // 3:016x}",
+            "span_id": f"{at + 1:016x}",
+            "parent_id": f"{at if at % 3 else 0:016x}",
+            "name": name,
+            "service": service,
+            "resource": f"Sample: {chance.choice(STATES)}",
+            "start": moment * 1_000_000_000,
+            "duration": int(chance.lognormal(17, 0.8)),
+            "error": int(chance.random() < 0.04),
+            "meta": {"env": "prod"},
+        }
+    )
+
+
+_MAKERS = {"logs": _log, "events": _event, "spans": _span}
+
+
+def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
+    """A result from every sample host, with the tags that the widgets ask for."""
+    found, variables = [], variables_of(dashboard, {})
+    for one in definitions(dashboard.get("widgets")):
+        if one.get("type") != "check_status":
+            continue
+        name = str(one.get("check"))
+        tags = [
+            as_search(str(tag), variables).lower() for tag in [*(one.get("tags") or []), one.get("group")]
+        ]
+        asked = {tag for tag in tags if "*" not in tag and ":" in tag}
+        chance = _chance(name)
+        for host in HOSTS:
+            status = float(chance.choice(3, p=(0.8, 0.12, 0.08)))
+            times = np.array([end - 30], np.int64)
+            found.append(
+                CheckSeries(name, tuple(sorted({*asked, f"host:{host}"})), times, np.array([status]))
+            )
+    return found
+
+
+def sample_states(key: str) -> Mapping[str, str]:
+    """A monitor's state by chance: most are OK."""
+    return {"*": str(_chance(key).choice(("OK", "Warn", "Alert"), p=(0.84, 0.08, 0.08)))}

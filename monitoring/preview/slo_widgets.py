@@ -1,0 +1,95 @@
+"""Widgets of objectives: one with its windows and error budget, and a list of them."""
+
+from monitoring.errors import InputError
+from monitoring.monitor import Record
+from monitoring.monitor.search import compile_search
+from monitoring.preview.charts.lists import Column, Entry, Listing
+from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.charts.slo import objective, status_words
+from monitoring.preview.drawing import Definition, Drawing, requests_of
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.objectives import TITLES, Seen, find, seen
+from monitoring.preview.scales import plain
+from monitoring.preview.variables import as_search
+from monitoring.query import QueryError
+from monitoring.slo import Slo, slo_state
+
+TIMED = frozenset({"monitor", "time_slice"})
+
+
+def slo(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """One objective over the widget's windows."""
+    found, _ = find(drawing.data.facts, str(definition.get("slo_id") or ""))
+    unit = "second" if found.type in TIMED else ""
+    budget = definition.get("show_error_budget") is not False
+    history = definition.get("view_type", "detail") == "detail"
+    return objective(frame, _windows(found, definition, drawing), budget=budget, history=history, unit=unit)
+
+
+def _windows(found: Slo, definition: Definition, drawing: Drawing) -> list[Seen]:
+    names = [str(one) for one in definition.get("time_windows") or [] if one in TITLES]
+    names = names or [one.timeframe for one in found.thresholds] or ["7d"]
+    data = drawing.data
+    scope = as_search(str(definition.get("additional_query_filters") or ""), data.variables)
+    target = str(definition.get("global_time_target") or "")
+    extra = float(target) if target.replace(".", "", 1).isdigit() else None
+    return seen(data.facts, found, names, (data.start, data.end), scope, extra)
+
+
+def slo_list(definition: Definition, drawing: Drawing) -> Listing:
+    """The objectives that a search finds, each over its shortest window."""
+    request = next(iter(requests_of(definition)), {})
+    query = request.get("query") or {}
+    try:
+        test = compile_search(as_search(str(query.get("query_string") or ""), drawing.data.variables) or "*")
+    except InputError as error:
+        raise UndrawableError(str(error)) from None
+    facts = drawing.data.facts
+    bodies = {id(body): key for key, body in facts.slos.items() if test(_record(body))}
+    found = [find(facts, key)[0] for key in bodies.values()]
+    limit = query.get("limit")
+    rows = [(one, _shown(one, drawing)) for one in found]
+    sort = (query.get("sort") or [{}])[0]
+    if str(sort.get("column")).startswith("status"):
+        rows.sort(key=lambda row: _order(row[1]), reverse=sort.get("order") == "desc")
+    columns = (
+        Column("Objective"),
+        Column("Window", 66, spare=3),
+        Column("Target", 70, right=True, spare=2),
+        Column("Status", 80, right=True),
+        Column("Budget left", 92, right=True, spare=1),
+    )
+    entries = [_entry(one, shown) for one, shown in rows[: limit if isinstance(limit, int) else None]]
+    return Listing(columns, tuple(entries), "No objective fits the search")
+
+
+def _record(body: object) -> Record:
+    from collections.abc import Mapping
+
+    given = body if isinstance(body, Mapping) else {}
+    tags = tuple(map(str, given.get("tags") or ()))
+    text = f"{given.get('name') or ''} {given.get('description') or ''}"
+    return Record(0, text, tags, {"type": given.get("type"), "slo_type": given.get("type")})
+
+
+def _shown(one: Slo, drawing: Drawing) -> Seen | str:
+    data, primary = drawing.data, one.primary
+    try:
+        window = [primary.timeframe if primary else "7d"]
+        return seen(data.facts, one, window, (data.start, data.end), "", None)[0]
+    except (UndrawableError, QueryError) as error:
+        return str(error).partition("\n")[0]
+
+
+def _order(shown: Seen | str) -> float:
+    return shown.sli if isinstance(shown, Seen) and shown.sli is not None else float("inf")
+
+
+def _entry(one: Slo, shown: Seen | str) -> Entry:
+    target = f"{plain(one.primary.target)} %" if one.primary else "–"
+    window = one.primary.timeframe if one.primary else "–"
+    if isinstance(shown, str):
+        return Entry((one.name, window, target, "–", shown), "")
+    state = slo_state(shown.sli, shown.target, shown.warning) if shown.target is not None else ""
+    words = "–" if shown.budget is None else f"{plain(round(shown.budget, 1))} %"
+    return Entry((one.name, window, target, status_words(shown), words), state, 3)

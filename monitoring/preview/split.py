@@ -1,0 +1,95 @@
+"""Split graphs: one widget repeated for every value of a tag."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from monitoring.preview.drawing import Definition, Drawing, requests_of
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.variables import put_in
+from monitoring.query import Metric, QueryError, Several, parse, walk
+from monitoring.query import format as format_query
+from monitoring.query.narrowing import narrowed
+
+if TYPE_CHECKING:
+    from monitoring.query.nodes import Expression
+
+SIZES = {"xs": 160, "sm": 210, "md": 270, "lg": 400}
+"""The least width of one graph, in pixels."""
+
+
+def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definition]]:
+    """(name, widget) for each value, or each combination, of the tags that the graph is split by.
+
+    Raises:
+        UndrawableError: it is split by nothing, or nothing has the tag.
+    """
+    config = definition.get("split_config")
+    split = config if isinstance(config, Mapping) else {}
+    source = definition.get("source_widget_definition")
+    if not isinstance(source, Mapping):
+        raise UndrawableError("The split graph has no widget to repeat.")
+    keys = [str(one.get("one_graph_per")) for one in split.get("split_dimensions") or []]
+    chosen = _static(split.get("static_splits")) or _found(source, keys, drawing)
+    if not chosen:
+        raise UndrawableError(f"Nothing has the tag {', '.join(keys) or 'that it is split by'} in this time.")
+    limit = split.get("limit")
+    chosen = chosen[: limit if isinstance(limit, int) else 24]
+    return [(", ".join(tags), _narrowed(source, ",".join(tags))) for tags in chosen]
+
+
+def _static(given: Any) -> list[tuple[str, ...]]:
+    found = []
+    for vector in given if isinstance(given, list) else []:
+        tags = [
+            f"{one.get('tag_key')}:{value}" for one in vector for value in (one.get("tag_values") or [])[:1]
+        ]
+        found += [tuple(tags)] if tags else []
+    return found
+
+
+def _found(source: Definition, keys: list[str], drawing: Drawing) -> list[tuple[str, ...]]:
+    """The values that the series of the widget's first metric have."""
+    texts = [
+        put_in(str(text), drawing.data.variables)
+        for request in requests_of(source)
+        for text in (request.get("q"), *(one.get("query") for one in request.get("queries") or []))
+        if isinstance(text, str)
+    ]
+    for text in texts:
+        try:
+            metric = next((one for one in walk(parse(text)) if isinstance(one, Metric)), None)
+        except QueryError:
+            continue
+        if metric is not None:
+            origins = drawing.data.source.select(metric.name, metric.scope)
+            return sorted({tags for one in origins if (tags := _tags(one.tags, keys))})
+    return []
+
+
+def _tags(tags: Any, keys: list[str]) -> tuple[str, ...]:
+    found = [next((tag for tag in sorted(tags) if tag.startswith(f"{key}:")), "") for key in keys]
+    return tuple(found) if all(found) else ()
+
+
+def _narrowed(source: Definition, scope: str) -> Definition:
+    requests = [
+        {
+            **request,
+            **({"q": _query(request["q"], scope)} if isinstance(request.get("q"), str) else {}),
+            "queries": [
+                {**one, "query": _query(one["query"], scope)} if isinstance(one.get("query"), str) else one
+                for one in request.get("queries") or []
+            ],
+        }
+        for request in requests_of(source)
+    ]
+    return {**source, "requests": requests}
+
+
+def _query(text: str, scope: str) -> str:
+    try:
+        node = parse(text)
+    except QueryError:
+        return text  # the widget itself says so
+    one: list[Expression] = list(node.queries) if isinstance(node, Several) else [node]
+    return ", ".join(format_query(narrowed(part, scope)) for part in one)

@@ -1,0 +1,139 @@
+"""Widgets that show states: service checks, summaries of monitors, and one monitor's graph or value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.monitor import CheckSeries
+from monitoring.preview import svg
+from monitoring.preview.asking import short
+from monitoring.preview.charts import status, values
+from monitoring.preview.charts.lists import Column, Entry, Listing, as_picture
+from monitoring.preview.charts.shapes import Frame, Marker, notice
+from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.conditions import painter
+from monitoring.preview.drawing import Definition, Drawing
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.monitors import Summed
+from monitoring.preview.variables import as_search
+
+CHECKS = ("OK", "Warning", "Critical", "Unknown")
+STATES = ("Alert", "Warn", "No Data", "OK")
+COUNTS = 62.0
+"""The height of the blocks of counts above a list."""
+
+
+def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """The last status of a check, or of a cluster how many of its groups are in which."""
+    data = drawing.data
+    name = str(definition.get("check") or "")
+    wanted = [as_search(str(one), data.variables) for one in definition.get("tags") or []]
+    group = as_search(str(definition.get("group") or ""), data.variables)
+    wanted = [one for one in [*wanted, group] if one and "*" not in one]
+    found = [
+        one
+        for one in data.facts.checks(data.start, data.end)
+        if one.check == name and {tag.lower() for tag in wanted} <= set(one.tags) and len(one.statuses)
+    ]
+    if not found:
+        return notice(frame, f"The check {name} has sent no result in this time")
+    keys = [str(one) for one in definition.get("group_by") or []]
+    states = _by_group(found, keys)
+    if definition.get("grouping") == "cluster":
+        counted = status.ordered([CHECKS[one] for one in states.values()], CHECKS)
+        return status.counts(frame, {key: n for key, n in counted.items() if n or key != "Unknown"})
+    latest = max(found, key=lambda one: int(one.times[-1]))
+    return status.one_state(frame, CHECKS[max(states.values())], ", ".join(map(short, latest.tags)) or name)
+
+
+def _by_group(found: Sequence[CheckSeries], keys: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """Group -> the worst of the last statuses of its sources; without keys, each source is one."""
+    states: dict[tuple[str, ...], int] = {}
+    severity = {0: 0, 3: 1, 1: 2, 2: 3}
+    for one in found:
+        group = tuple(tag for tag in one.tags if not keys or tag.split(":", 1)[0] in keys)
+        last = min(max(int(one.statuses[-1]), 0), 3)
+        states[group] = max(states.get(group, 0), last, key=severity.__getitem__)
+    return states
+
+
+def _summed(definition: Definition, drawing: Drawing) -> list[Summed]:
+    try:
+        search = as_search(str(definition.get("query") or ""), drawing.data.variables)
+        rows = drawing.monitors.summary(search)
+    except InputError as error:
+        raise UndrawableError(str(error)) from None
+    if not rows:
+        raise UndrawableError("No monitor of this project fits the search.")
+    key, _, direction = str(definition.get("sort") or "status,asc").partition(",")
+    severity = {name: index for index, name in enumerate(STATES)}
+    by_state = key in {"status", "triggered", "group"}
+    rows.sort(key=lambda one: one.name.lower(), reverse=key == "name" and direction == "desc")
+    return sorted(rows, key=lambda one: severity.get(one.state, 2)) if by_state else rows
+
+
+def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
+    """The monitors that a search finds, the most severe first."""
+    rows = _summed(definition, drawing)
+    priority = definition.get("show_priority") is True
+    columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
+    entries = [
+        Entry((one.state, *([one.priority.upper() or "–"] if priority else []), one.name), one.state, 0)
+        for one in rows
+    ]
+    return Listing(columns, tuple(entries), "")
+
+
+def monitor_counts(definition: Definition, drawing: Drawing) -> dict[str, int]:
+    """How many monitors, or groups of them, are in which state; empty where counts are not wanted."""
+    if definition.get("display_format") == "list":
+        return {}
+    rows = _summed(definition, drawing)
+    groups = definition.get("summary_type") == "groups"
+    states = [state for one in rows for state in one.groups] if groups else [one.state for one in rows]
+    found = status.ordered(states, STATES)
+    hide = definition.get("hide_zero_counts") is not False
+    return {name: count for name, count in found.items() if count or not hide}
+
+
+def manage_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """Counts, a list, or both, as the widget wants it."""
+    counted = monitor_counts(definition, drawing)
+    background = definition.get("color_preference") != "text"
+    listed = definition.get("display_format") != "counts"
+    if counted and (not listed or frame.height < COUNTS + 66):
+        return status.counts(frame, counted, background=background)
+    if not counted:
+        return as_picture(frame, monitor_list(definition, drawing))
+    above = status.counts(frame.shorter(frame.height - COUNTS), counted, background=background)
+    below = as_picture(frame.shorter(COUNTS), monitor_list(definition, drawing))
+    return above + svg.group([below], 0, COUNTS)
+
+
+def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """A monitor's query over time, with its thresholds."""
+    monitor = drawing.monitors.find(str(definition.get("alert_id")))
+    request = {"q": monitor.query, "display_type": "line"}
+    thresholds = [
+        Marker(value, value, f"{name} {value:g}", f"{'warning' if 'warning' in name else 'error'} dashed")
+        for name, value in monitor.thresholds
+    ]
+    return timeseries(frame, drawing.data.lines(request), thresholds)
+
+
+def alert_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """A monitor's value now, on the colour of its thresholds."""
+    monitor = drawing.monitors.find(str(definition.get("alert_id")))
+    rows = drawing.data.rows({"q": monitor.query}, monitor.aggregator)
+    value = rows[0].values[0] if rows else None
+    colours = painter(monitor.formats(), frame.theme)
+    precision, custom = definition.get("precision"), str(definition.get("unit") or "auto")
+    digits = precision if isinstance(precision, int) else None
+    unit = rows[0].unit if rows and custom == "auto" else ""
+    return values.query_value(
+        frame, value, unit, colours, digits, "" if custom == "auto" else custom, _align(definition)
+    )
+
+
+def _align(definition: Mapping[str, Any]) -> str:
+    return str(definition.get("text_align") or "center")

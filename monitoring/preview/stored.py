@@ -1,0 +1,104 @@
+"""What dashboards show beside points, from a store: its logs, events, spans, checks and objectives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from monitoring import store_facts
+from monitoring.errors import InputError
+from monitoring.monitor import History, Monitor, Record, Setting, evaluate_monitor
+from monitoring.preview.facts import Body, Facts, Test
+from monitoring.query.sources import Source
+from monitoring.store import Store
+from monitoring.store_query import StoreSource
+from monitoring.values import dataclass
+
+LONGEST = 31 * 86_400
+"""The most seconds over which a monitor is evaluated for a widget."""
+
+
+def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body]) -> Facts:
+    """The facts of a store, with objectives and monitors by their keys and ids."""
+    source = StoreSource(store)
+
+    def points(queries: Sequence[str], start: int, end: int) -> Source:
+        return source
+
+    def corrections(ident: str) -> Sequence[Body]:
+        found = [one.get("attributes") or one for one in store.documents.all("slo_correction")]
+        return [one for one in found if str(one.get("slo_id")) == ident]
+
+    return Facts(
+        newest=lambda *given: _newest(store, *given),
+        checks=lambda start, end: store_facts.checks(store, start, end),
+        slos={**slos, **{str(one["id"]): one for one in store.documents.all("slo")}},
+        corrections=corrections,
+        history=Histories(store, monitors).over,
+        points=points,
+    )
+
+
+def _newest(store: Store, kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
+    if kind == "logs":
+        return store_facts.newest_logs(store, start, end, test, most)
+    read = store_facts.events if kind == "events" else store_facts.spans
+    return [one for one in reversed(read(store, start, end)) if test(one)][:most]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Monitors over the stored points, evaluated when a widget asks for them and kept for the page."""
+
+    store: Store
+    bodies: Mapping[str, Body]
+    _kept: dict[tuple[str, int, int], History | None] = field(default_factory=dict)
+
+    def over(self, key: str, start: int, end: int) -> History | None:
+        """The evaluations of `[start, end)`; None where the monitor is not known or cannot be evaluated."""
+        place = (key, max(start, end - LONGEST), end)
+        if place not in self._kept:
+            self._kept[place] = self._evaluated(*place)
+        return self._kept[place]
+
+    def states(self, now: int) -> Callable[[str], Mapping[str, str]]:
+        """Group -> state of a monitor now, by its key."""
+
+        def of(key: str) -> Mapping[str, str]:
+            known = self.store.documents.get("monitor_state", key)
+            if known:
+                return {name: str(one["status"]) for name, one in known["groups"].items()}
+            history = self.over(key, now - 3600, now)
+            return groups_of(history) if history else {}
+
+        return of
+
+    def _evaluated(self, key: str, start: int, end: int) -> History | None:
+        body = self.bodies.get(key)
+        if body is None:
+            return None
+        try:
+            monitor = Monitor.from_body(body, key)
+            data = store_facts.monitor_data(self.store, monitor.type, start - 86_400)
+            setting = Setting(texts=False, members=self._members())
+            return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
+        except InputError:
+            return None
+
+    def _members(self) -> dict[int, Monitor]:
+        found = {}
+        for key, body in self.bodies.items():
+            if key.isdigit():
+                try:
+                    found[int(key)] = Monitor.from_body(body, key)
+                except InputError:
+                    continue  # its own page says why
+        return found
+
+
+def groups_of(history: History) -> dict[str, str]:
+    """Group -> state at the last evaluation."""
+    last = len(history.times) - 1
+    if last < 0:
+        return {}
+    states: dict[str, Any] = {name: one.segment(last).state for name, one in history.groups.items()}
+    return {name: str(state) for name, state in states.items() if state is not None}

@@ -1,0 +1,163 @@
+"""Widgets that list what happened: logs, events, spans, and a timeline of events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.monitor import Record
+from monitoring.preview.charts.lists import Column, Entry, Listing
+from monitoring.preview.charts.shapes import Frame, Line, Style
+from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.drawing import Definition, Drawing, requests_of
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.facts import search_of
+from monitoring.preview.scales import format_value
+from monitoring.query.grid import default_interval
+
+MOST = 100
+"""Rows that a list shows."""
+STREAMS = {"logs_stream": "logs", "event_stream": "events", "trace_stream": "spans"}
+"""Data source of a list -> the kind of records that the store has."""
+WIDTHS = {"timestamp": 118.0, "status": 62.0, "host": 120.0, "service": 130.0, "source": 100.0} | {
+    "duration": 84.0
+}
+_TIMES = frozenset({"timestamp", "time", "date", "start"})
+_SPARE = {"host": 3, "source": 3, "service": 2, "timestamp": 1, "time": 1}
+_TEXTS = frozenset({"content", "message", "log_message", "title", "event_message"})
+_NAMES = {"status_line": "status", "core_host": "host", "core_service": "service", "core_status": "status"}
+USUAL = {
+    "logs": ("timestamp", "host", "service", "content"),
+    "events": ("timestamp", "source", "content"),
+    "spans": ("timestamp", "service", "resource_name", "@duration", "status"),
+}
+
+
+def list_stream(definition: Definition, drawing: Drawing) -> Listing:
+    """A list by its request's columns and search."""
+    request = next(iter(requests_of(definition)), {})
+    given = request.get("query")
+    query: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    source = str(query.get("data_source"))
+    if source not in STREAMS:
+        raise UndrawableError(
+            f"List of {source.removesuffix('_stream').replace('_', ' ')}: only Datadog has them."
+        )
+    fields = [str(one.get("field")) for one in request.get("columns") or [] if isinstance(one, Mapping)]
+    kind = STREAMS[source]
+    return _listing(kind, query.get("query_string"), fields or USUAL[kind], drawing, query.get("sort"))
+
+
+def log_stream(definition: Definition, drawing: Drawing) -> Listing:
+    """The older list of logs, which says by switches whether it shows the date and the message."""
+    fields = [str(one) for one in definition.get("columns") or []] or ["host", "service"]
+    fields = ["timestamp"] * (definition.get("show_date_column") is not False) + fields
+    fields += ["content"] * (definition.get("show_message_column") is not False)
+    return _listing("logs", definition.get("query"), fields, drawing, definition.get("sort"))
+
+
+def event_stream(definition: Definition, drawing: Drawing) -> Listing:
+    """Events as they came in."""
+    return _listing("events", definition.get("query"), USUAL["events"], drawing, None)
+
+
+def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """How many events came in, over time, by their status."""
+    data = drawing.data
+    found = _found("events", definition.get("query"), drawing, 10_000)
+    step = default_interval(data.end - data.start, 60)
+    lines = []
+    for status in dict.fromkeys(_status(one) for one in found):
+        moments = [one.time // step * step for one in found if _status(one) == status]
+        times, counts = np.unique(np.array(moments, np.int64), return_counts=True)
+        lines.append(
+            Line(status, times, counts.astype(np.float64), step, "", Style("bars", _palette(status)))
+        )
+    return timeseries(frame, lines)
+
+
+def _palette(status: str) -> str:
+    return {"error": "red", "warning": "yellow", "success": "green"}.get(status, "dog_classic")
+
+
+def _found(kind: str, search: object, drawing: Drawing, most: int) -> Sequence[Record]:
+    data = drawing.data
+    try:
+        test = search_of(search, data.variables)
+    except InputError as error:
+        raise UndrawableError(str(error)) from None
+    return data.facts.newest(kind, data.start, data.end, test, most)
+
+
+def _listing(kind: str, search: object, fields: Sequence[str], drawing: Drawing, sort: object) -> Listing:
+    found = _found(kind, search, drawing, MOST + 1)
+    more, found = len(found) - MOST, list(found[:MOST])
+    if isinstance(sort, Mapping) and sort.get("order") == "asc":
+        found.reverse()
+    names = [_NAMES.get(one, one.removeprefix("core_").removeprefix("tag_")) for one in fields]
+    columns = [Column(_heading(one), _width(one), spare=_SPARE.get(one, 0)) for one in names]
+    if all(column.width for column in columns):  # something has to take what is left
+        columns[-1] = Column(columns[-1].name)
+    entries = [Entry(tuple(_cell(one, name) for name in names), _status(one)) for one in found]
+    what = {"logs": "log", "events": "event", "spans": "span"}[kind]
+    return Listing(tuple(columns), tuple(entries), f"No {what} fits in this time", max(more, 0))
+
+
+def _heading(name: str) -> str:
+    return name.lstrip("@").replace("_", " ")
+
+
+def _width(name: str) -> float:
+    if name in _TIMES:
+        return WIDTHS["timestamp"]
+    return WIDTHS.get(name.lstrip("@"), 0.0 if name in _TEXTS or "resource" in name else 110.0)
+
+
+def _status(record: Record) -> str:
+    return str(record.attributes.get("status") or "info")
+
+
+def _cell(record: Record, name: str) -> str:
+    if name in _TIMES:
+        return moment(record.time)
+    if name in _TEXTS:
+        return record.message.strip()
+    values = record.values(name) or record.values(f"@{name}")
+    if name.lstrip("@") == "duration" and values:
+        return format_value(float(values[0]), "nanosecond")
+    return ", ".join(map(str, values))
+
+
+def moment(seconds: int) -> str:
+    """`Mar 03 14:05:12`, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%b %d %H:%M:%S}"
+
+
+def points_of(definition: Definition, drawing: Drawing) -> list[tuple[str, int, float]]:
+    """(group, seconds, value) of every record of a point plot.
+
+    Raises:
+        UndrawableError: it plots what only Datadog has, or names no value.
+    """
+    request = next(iter(requests_of(definition)), {})
+    query, projection = request.get("query") or {}, request.get("projection") or {}
+    source = str(query.get("data_source"))
+    if source not in {"logs", "events", "spans"}:
+        raise UndrawableError(f"Point plot of {source}: only Datadog has them.")
+    columns = {
+        str(one.get("dimension")): str(one.get("column")) for one in projection.get("dimensions") or []
+    }
+    if "y" not in columns:
+        raise UndrawableError("The point plot names no value for its height.")
+    found = _found(source, query.get("query_string"), drawing, 2000)
+    points = []
+    for one in found:
+        group = ", ".join(map(str, one.values(columns.get("group", "")))) if "group" in columns else ""
+        for value in one.values(columns["y"]) or one.values(f"@{columns['y']}"):
+            try:
+                points.append((group, one.time, float(value)))
+            except (TypeError, ValueError):
+                continue
+    return points
