@@ -82,10 +82,21 @@ def machine_name(found: Any) -> str:
 def identity_of(event: Any) -> Identity | None:
     """The Step Functions identity that an event carries, or None. Never raises."""
     try:
-        found = context_object(event)
+        found = context_object(plain(event))
         return None if found is None else Identity(found)
     except Exception:  # noqa: BLE001 - an event may be anything
         return None
+
+
+def plain(event: Any) -> Any:
+    """The event as Lambda delivered it: Powertools' data classes hold it as `raw_event`. Never raises."""
+    if isinstance(event, (dict, list)):
+        return event
+    try:
+        raw = getattr(event, "raw_event", None)
+    except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
+        return event
+    return raw if isinstance(raw, dict) else event
 
 
 def context_object(event: Any) -> Any:

@@ -7,6 +7,7 @@ import sys
 from monitoring import watchdog
 from monitoring.call import Call
 from monitoring.emit import failed
+from monitoring.identity import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def begin(options: Options, event: Any, context: Any) -> Call | None:
     """The call, begun; None where telemetry itself failed before there was one."""
     call = None
     try:
+        if type(event) is not dict:
+            event = plain(event)
         call = Call(event, context, options)
         call.begin(event)
         watchdog.watch(call, context)

@@ -7,7 +7,7 @@ AWS's documentation.
 
 from __future__ import annotations
 
-from monitoring.identity import CONTEXT_FIELDS, context_object, machine_name
+from monitoring.identity import CONTEXT_FIELDS, context_object, machine_name, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ UNKNOWN = Trigger("unknown")
 def trigger_of(event: Any) -> str:
     """The name of what invoked the function, one of `NAMES`; `unknown` for any other event. Never raises."""
     try:
-        return _source(event)[0]
+        return _source(plain(event))[0]
     except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
         return "unknown"
 
@@ -83,6 +83,7 @@ def describe(event: Any) -> Trigger:
     try:
         if type(event) is dict and _FIELDS.isdisjoint(event):  # the common step: an object of one's own
             return UNKNOWN
+        event = plain(event)
         name, records = _source(event)
     except Exception:  # noqa: BLE001
         return UNKNOWN

@@ -12,7 +12,7 @@ import json
 import sys
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from peer_libraries import LIBRARIES, Library, Nasty, active_tracer, prepare
 
@@ -583,6 +583,20 @@ def a_closed_standard_output(library):
         call(library.wrap(counts))
 
 
+@scenario("the call after one whose standard output was closed")
+def the_call_after(library):
+    """Metrics of one call are never printed as those of the next."""
+
+    def counts(event, context):
+        library.count(event["name"])
+
+    with closed_output(), suppress(ValueError):
+        library.wrap(counts)({"name": "slides.first"}, context())
+    library.wrap(counts)({"name": "slides.second"}, context())
+    if "slides.first" in OUT.take():
+        raise Broken("the metric of the first call is printed as that of the second")
+
+
 def counting(library, *arguments):
     def counts(event, context):
         library.count(*arguments)
@@ -634,6 +648,7 @@ NOT_OF_THE_TRACER = {
     a_handler_under_powertools_tracer,
     the_metrics_of_an_async_handler,
     two_calls_at_once,
+    the_call_after,
     a_name_of_any_type,
     a_name_longer_than_datadog_takes,
     a_tag_of_any_type,

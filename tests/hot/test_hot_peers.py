@@ -135,26 +135,3 @@ def test_the_page_names_the_versions_that_are_measured():
     )
     assert f"datadog_lambda {pinned['datadog_lambda']}" in PAGE
     assert f"Powertools {pinned['aws_lambda_powertools']}" in PAGE
-
-
-def test_a_metric_of_one_call_does_not_leak_into_the_next_as_it_does_with_powertools(monkeypatch):
-    import io
-
-    from monitoring.capture import LambdaContext, capture
-
-    provider = pytest.importorskip("aws_lambda_powertools.metrics.provider.datadog")
-    metrics = provider.DatadogMetrics(namespace="slides", flush_to_log=True)
-    closed = io.StringIO()
-    closed.close()
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", closed)
-        with pytest.raises(ValueError, match="closed"):
-            metrics.log_metrics(lambda event, context: metrics.add_metric(name="first", value=1))(
-                {}, LambdaContext()
-            )
-    with capture() as emitted:
-        metrics.log_metrics(lambda event, context: metrics.add_metric(name="second", value=1))(
-            {}, LambdaContext()
-        )
-    assert "slides.first" in emitted.text
-    metrics.clear_metrics()
