@@ -37,25 +37,31 @@ class Found:
     """What the evaluations of one group found; arrays are one value an evaluation.
 
     `values` is NaN where no value came out, `points` says whether the window held any, `last` is the time of
-    the last point before the window's end, `full` (where it matters) whether the window was full.
+    the last point before the window's end, `full` (where it matters) whether the window was full. `recovery`
+    are the values that recovery thresholds look at, where those are others (anomalies: recovery_window).
     """
 
     values: Values
     points: Flags
     last: Index
     full: Flags | None = None
+    recovery: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The comparison and its thresholds; `count` says that no data counts as 0."""
+    """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data counts as 0.
+
+    `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.
+    """
 
     operator: str
     thresholds: Thresholds
-    as_zero: bool = False
+    as_zero: bool | Flags = False
     timeframe: int | None = None
     new_group_delay: int = 0
     known: bool = False
+    shares: bool = False
 
 
 _MEETS: dict[str, Callable[[Any, Any], Any]] = {
@@ -86,10 +92,10 @@ def codes(
     empty = ~found.points & ~known
     if switches.null_window == "missing":
         empty = ~known
-    if limits.as_zero:
-        values = np.where(empty, 0.0, values)
-    code = _levels(values, limits, switches)
-    code |= np.where(empty, AS_ZERO if limits.as_zero else EMPTY, 0).astype(np.int16)
+    zero = empty & limits.as_zero
+    values = np.where(zero, 0.0, values)
+    code = _levels(values, values if found.recovery is None else found.recovery, limits, switches)
+    code |= np.where(zero, AS_ZERO, np.where(empty, EMPTY, 0)).astype(np.int16)
     code |= np.where(~known & ~empty, NO_VALUE, 0).astype(np.int16)
     if found.full is not None:
         code |= np.where(known & ~found.full, PARTIAL, 0).astype(np.int16)
@@ -100,21 +106,22 @@ def codes(
     return code, values
 
 
-def _levels(values: Values, limits: Limits, switches: Switches) -> Codes:
+def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches) -> Codes:
     """The bits of the thresholds; a missing value meets none and holds none."""
-    meets, recovers = _MEETS[limits.operator], _RECOVERS[limits.operator]
+    meets = _MEETS[limits.operator]
+    recovers = np.less_equal if limits.shares else _RECOVERS[limits.operator]
     given = limits.thresholds
-    known = ~np.isnan(values)
     ignored = limits.operator in {"==", "!="} and switches.equality_recovery == "ignore"
     code = np.zeros(len(values), dtype=np.int16)
-    for bit, limit, test in (
-        (CRITICAL, given.critical, meets),
-        (WARNING, given.warning, meets),
-        (HOLD_CRITICAL, None if ignored else given.critical_recovery, _not(recovers)),
-        (HOLD_WARNING, None if ignored else given.warning_recovery, _not(recovers)),
+    for bit, limit, test, looked_at in (
+        (CRITICAL, given.critical, meets, values),
+        (WARNING, given.warning, meets, values),
+        (HOLD_CRITICAL, None if ignored else given.critical_recovery, _not(recovers), recovery),
+        (HOLD_WARNING, None if ignored else given.warning_recovery, _not(recovers), recovery),
     ):
         if limit is not None:
-            code |= np.where(known & test(values, limit), bit, 0).astype(np.int16)
+            there = ~np.isnan(looked_at)
+            code |= np.where(there & test(looked_at, limit), bit, 0).astype(np.int16)
     return code
 
 

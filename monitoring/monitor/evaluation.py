@@ -8,7 +8,8 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged, run_checks
-from monitoring.monitor.codes import Found, Limits, check_thresholds, codes
+from monitoring.monitor.clusters import run_cluster
+from monitoring.monitor.codes import Flags, Found, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.events import count_records
@@ -142,7 +143,18 @@ def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Set
     full = window.bucket if monitor.options.require_full_window else None
     starts = window.starts(ends)
     silence = monitor.options.notify_no_data
-    return Lookup(window, times, starts, ends, setting.switches, full, setting.stand_in, silence)
+    windows = monitor.options.threshold_windows
+    return Lookup(
+        window,
+        times,
+        starts,
+        ends,
+        setting.switches,
+        full,
+        setting.stand_in,
+        silence,
+        threshold_windows=windows,
+    )
 
 
 def _as_zero(monitor: Monitor, counting: bool) -> bool:
@@ -154,7 +166,7 @@ def _limits(
     node: Any,
     thresholds: Any,
     keys: tuple[str, ...],
-    as_zero: bool,
+    as_zero: bool | Flags,
     window: Window,
     setting: Setting,
 ) -> Limits:
@@ -169,6 +181,7 @@ def _limits(
         timeframe,
         _new_group_delay(monitor, keys, setting),
         setting.known_groups,
+        getattr(node, "kind", "") == "anomaly",
     )
 
 
@@ -232,10 +245,11 @@ def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     window = window_of(node.window, monitor.options.scheduling)
     lookup = _lookup(window, monitor, start, end, setting)
     found = count_records(node, data.records, lookup.starts, lookup.ends)
-    as_zero = node.rollup[:1] in ((), ("count",), ("cardinality",)) and monitor.options.on_missing_data in {
-        "",
-        "default",
-    }
+    counted = node.rollup[:1] in ((), ("count",), ("cardinality",))
+    as_zero: bool | Flags = counted and monitor.options.on_missing_data in {"", "default"}
+    if as_zero and node.by and node.operator in {"<", "<="} and found:
+        # log monitor page: below a threshold, a group without logs counts only where no group has any
+        as_zero = ~np.any([each.points for each in found.values()], axis=0)
     limits = _limits(monitor, node, thresholds, node.by, as_zero, window, setting)
     if not node.by and () not in found:
         found = {(): _nothing(len(lookup.times))}
@@ -253,21 +267,24 @@ def _no_schedule(monitor: Monitor) -> None:
 
 def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
     _no_schedule(monitor)
-    if node.function != "count_by_status":
-        hint = "monitors with .count_by_status() can be"
-        raise InputError(f"{node.function}() cannot be evaluated offline", where=monitor.key, hint=hint)
     times = evaluation_times(start, end, 60, setting.phase)
     options = monitor.options
     timeframe = options.no_data_timeframe or 86400
     policy = CheckPolicy(monitor.thresholds, options.notify_no_data, timeframe, options.timeout)
+    cluster = node.function == "pct_by_status"
+    if cluster and "*" in node.by:
+        node = replace(node, by=())
     groups: dict[str, GroupHistory] = {}
     found = by_group(node, data.checks)
     if not node.by:
         found.setdefault((), [])
     for tags, series in sorted(found.items()):
-        when, statuses = merged(series)
-        segments = run_checks(when, statuses, times, policy, bool(node.by))
-        values = _latest(when, statuses, times)
+        if cluster:
+            segments, values = run_cluster(series, times, policy, bool(node.by), setting.switches)
+        else:
+            when, statuses = merged(series)
+            segments = run_checks(when, statuses, times, policy, bool(node.by))
+            values = _latest(when, statuses, times)
         groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
     starts = np.full(len(times), start, dtype=np.int64)
     return History(monitor, times, starts, times, groups, keys=node.by)

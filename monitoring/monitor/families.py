@@ -20,11 +20,12 @@ from monitoring.monitor.metric import (
     reduces_operands,
 )
 from monitoring.monitor.outliers import outliers
-from monitoring.monitor.windows import window_of
-from monitoring.query import MetricMonitor
+from monitoring.query import Algorithm, Metric, MetricMonitor, walk
+from monitoring.query.cursor import Cursor
 from monitoring.query.evaluation import evaluate_lines
 from monitoring.query.lines import NOT_THERE, Lines
 from monitoring.query.sources import Source, as_source
+from monitoring.query.windows import parse_window
 
 if TYPE_CHECKING:
     from monitoring.series import Series
@@ -143,21 +144,29 @@ def _outlier(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     share = float(algorithm.option("percentage", "20"))
     inner = replace(node, query=algorithm.query)
 
-    def judge(lines: Lines) -> Values:
-        return outliers(lines.values, algorithm.method, tolerance, share).astype(np.float64)
+    def judge(lines: Lines, end: int) -> tuple[Values, None]:
+        return outliers(lines.values, algorithm.method, tolerance, share).astype(np.float64), None
 
     return _judged(inner, source, lookup, judge)
 
 
-def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: Callable[[Lines], Values]) -> Groups:
-    """Evaluates window by window, with one number a group from all lines of the window."""
+_Judge = Callable[[Lines, int], tuple[Values, Values | None]]
+
+
+def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: _Judge) -> Groups:
+    """Evaluates window by window, with one number a group from all lines, and one to recover by."""
     parts = []
     for part in lookup.each():
         lines = _window(node, source, part).present()
-        values = judge(lines) if len(lines.groups) else np.empty(0)
+        values, recovery = judge(lines, int(part.ends[0])) if len(lines.groups) else (np.empty(0), None)
         parts.append(
             {
-                tags: Found(values[row : row + 1], np.array([True]), times[-1:])
+                tags: Found(
+                    values[row : row + 1],
+                    np.array([True]),
+                    times[-1:],
+                    recovery=None if recovery is None else recovery[row : row + 1],
+                )
                 for row, (tags, times, _) in enumerate(_rows(lines))
             }
         )
@@ -168,27 +177,62 @@ def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: Callable
 
 
 def _anomaly(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
-    """The share of the points of alert_window outside the stand-in's band; recovery by recovery_window."""
+    """The share of points outside the stand-in's band: of the trigger window, and of the recovery window."""
     algorithm = node.algorithm
     if algorithm is None:
         return {}
     band = _stand_in("anomalies", standins.ANOMALIES, lookup.stand_in)
     direction = str(algorithm.option("direction", "both"))
     inner = replace(node, query=algorithm.query)
-    seconds = _seconds(str(algorithm.option("alert_window", "last_15m")))
+    trigger, recovery = _threshold_windows(algorithm, lookup)
+    counts = [each.modifier("as_count") for each in walk(algorithm.query) if isinstance(each, Metric)]
+    zeros = algorithm.option("count_default_zero") == "true" and all(counts)
 
-    def judge(lines: Lines) -> Values:
-        end = int(lines.times[-1]) + lines.step
-        inside = lines.times >= end - seconds
-        shares = []
+    def judge(lines: Lines, end: int) -> tuple[Values, Values]:
+        lines = _with_zeros(lines, end) if zeros else lines
+        shares = np.empty((2, len(lines.groups)))
         for row in range(len(lines.groups)):
             known = np.isfinite(lines.values[row])
-            values = lines.values[row][known]
+            times, values = lines.times[known], lines.values[row][known]
             edges = band(values, algorithm.deviations or 2.0)
-            shares.append(standins.anomalous_share(values, inside[known], edges, direction))
-        return np.array(shares)
+            for at, seconds in enumerate((trigger, recovery)):
+                shares[at, row] = standins.anomalous_share(values, times >= end - seconds, edges, direction)
+        return shares[0], shares[1]
 
-    return _judged(inner, source, lookup, judge)
+    return _judged(inner, source, replace(lookup, bucket=_bucket(algorithm)), judge)
+
+
+def _with_zeros(lines: Lines, end: int) -> Lines:
+    """count_default_zero: a bucket without a value, after the first with one, is a 0."""
+    every = lines.at(np.arange(lines.times[0], end, lines.step))
+    return every.mapped(np.nan_to_num(every.values))
+
+
+def _threshold_windows(algorithm: Algorithm, lookup: Lookup) -> tuple[int, int]:
+    """Seconds that are looked at to trigger, and to recover (anomaly page, threshold_windows)."""
+    alert = str(algorithm.option("alert_window", "last_15m"))
+    given = lookup.threshold_windows
+    if not given:
+        return _seconds(alert), _seconds(alert)
+    for name in ("trigger_window", "recovery_window"):
+        if not isinstance(given.get(name), str):
+            hint = f'write "threshold_windows": {{"trigger_window": "{alert}", "recovery_window": "{alert}"}}'
+            raise InputError(f"options.threshold_windows has no {name}", hint=hint)
+    trigger, recovery = given["trigger_window"], given["recovery_window"]
+    if _seconds(trigger) != _seconds(alert):
+        message = f"trigger_window is {trigger}, but the query's alert_window is {alert}"
+        raise InputError(f"options.threshold_windows.{message}", hint="make both the same")
+    for name, length in (("alert_window", alert), ("recovery_window", recovery)):
+        if _seconds(length) > lookup.window.seconds:
+            hint = f"the query's window has to be at least as long: write avg({length}) or longer"
+            raise InputError(f"{name} {length} is longer than the window of the query", hint=hint)
+    return _seconds(trigger), _seconds(recovery)
+
+
+def _bucket(algorithm: Algorithm) -> int:
+    """`interval=`, the rollup of a query that has none of its own."""
+    interval = algorithm.option("interval", "0")
+    return int(interval) if isinstance(interval, float | int) else 0
 
 
 def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
@@ -198,8 +242,12 @@ def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
         return {}
     band = _stand_in("forecast", standins.FORECASTS, lookup.stand_in)
     inner = replace(node, query=algorithm.query)
+    lookup = replace(lookup, bucket=_bucket(algorithm))
+    history = str(algorithm.option("history"))
+    if history:
+        lookup = replace(lookup, starts=lookup.ends - _seconds(f"next_{history}"))
 
-    def judge(lines: Lines) -> Values:
+    def judge(lines: Lines, end: int) -> tuple[Values, None]:
         ahead = np.arange(
             lines.times[-1] + lines.step, lines.times[-1] + lookup.window.seconds + 1, lines.step
         )
@@ -207,16 +255,22 @@ def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
         for _, times, values in _rows(lines):
             low, high = band(times, values, ahead, algorithm.deviations or 1.0)
             bounds.append(low.min() if node.operator.startswith("<") else high.max())
-        return np.array(bounds)
+        return np.array(bounds), None
 
     return _judged(inner, source, lookup, judge)
 
 
 def _seconds(text: str) -> int:
-    from monitoring.query import parse_monitor
+    """The length of `last_15m` or `next_3d`.
 
-    node = parse_monitor(f"avg({text}):a{{*}} > 0")
-    return window_of(node.window, {}).seconds if isinstance(node, MetricMonitor) else 0
+    Raises:
+        QueryError: it is none.
+    """
+    cursor = Cursor(text)
+    window = parse_window(cursor)
+    if not cursor.done:
+        cursor.unexpected("the length", ("last_15m",))
+    return window.seconds
 
 
 def _stand_in(function: str, known: Mapping[str, _T], asked: Mapping[str, str]) -> _T:

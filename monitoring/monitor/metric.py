@@ -53,7 +53,8 @@ SHIFTS = {
 class Lookup:
     """The evaluations: their times, the window of each, and how the window is looked at.
 
-    `silence` asks for the time of the last point of any operand.
+    `silence` asks for the time of the last point of any operand; `bucket` are the seconds of a bucket that
+    anomalies() and forecast() ask for, `threshold_windows` what the options say of theirs.
     """
 
     window: Window
@@ -64,11 +65,15 @@ class Lookup:
     full_bucket: int | None = None
     stand_in: Mapping[str, str] = field(default_factory=dict)
     silence: bool = False
+    bucket: int = 0
+    threshold_windows: Mapping[str, Any] = field(default_factory=dict)
 
     def interval(self) -> int:
         """Seconds of a bucket where the query has no rollup."""
-        return self.switches.monitor_bucket or default_interval(
-            self.window.seconds, self.switches.default_points
+        return (
+            self.bucket
+            or self.switches.monitor_bucket
+            or default_interval(self.window.seconds, self.switches.default_points)
         )
 
     def windows(self) -> Windows:
@@ -340,6 +345,10 @@ def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: L
             into.values[chosen], into.points[chosen], into.last[chosen] = each.values, each.points, each.last
             if into.full is not None and each.full is not None:
                 into.full[chosen] = each.full
+            if each.recovery is not None:
+                recovery = np.full(len(into.values), np.nan) if into.recovery is None else into.recovery
+                recovery[chosen] = each.recovery
+                result[tags] = replace(into, recovery=recovery)
     for each in result.values():
         np.maximum.accumulate(each.last, out=each.last)
     return result

@@ -24,6 +24,8 @@ class Switches(query.Switches):
     """A window of nothing but null buckets (x/0): skipped, as the guide says, or no data."""
     change_order: Literal["buckets", "window"] = "buckets"
     """change(): reduce the differences of the buckets, as its page has it, or subtract reduced values."""
+    cluster_threshold: Literal["over", "reached"] = "over"
+    """Whether `.pct_by_status()` alerts above its percentage, as the page says, or from it on."""
     new_group_delay: int = 60
     """Seconds that a group is new where the monitor says nothing of it."""
 

@@ -271,3 +271,51 @@ def test_evaluations_of_long_windows_count_from_the_start_of_the_case(tmp_path):
     series = "start: 2026-03-01T00:05:00Z\nseries: [{metric: a, values: 9x100}]\nexpect:\n"
     expect = "- {at: 29m, state: No Data}\n- {at: 30m, state: Alert}"
     assert explain(run(Folder(tmp_path), expect, series, "long")) == ""
+
+
+BELOW = 'logs("service:slides").index("*").rollup("count").by("env").last("5m") < 3'
+LOGS = """\
+events:
+  - {at: 0m, every: 1m, times: 30, service: slides, tags: [env:prod]}
+  - {at: 0m, every: 1m, times: 30, service: slides, tags: [env:prod]}
+  - {at: 0m, every: 1m, times: PROD, service: slides, tags: [env:dev]}
+  - {at: 19m, service: slides, tags: [env:dev]}
+until: 60m
+expect:
+"""
+
+
+@pytest.mark.parametrize(
+    ("dev", "expect"),
+    [
+        # fewer logs than the threshold, but some: an alert; none at all while prod logs: nothing new
+        (
+            10,
+            "- {group: env:dev, at: 12m, state: OK, value: 3}\n- {group: env:dev, at: 13m, state: Alert, value: 2}",
+        ),
+        (10, "- {group: env:dev, at: 16m, state: Alert, value: none, rule: last known state}"),
+        (10, "- {group: env:dev, at: 20m, state: Alert, value: 1}"),
+        (30, "- {group: env:dev, always: OK, from: 5m, to: 32m}"),
+        # after minute 34 no group has any logs
+        (
+            30,
+            "- {group: env:dev, at: 35m, state: Alert, value: 0}\n- {group: env:prod, at: 35m, state: Alert, value: 0}",
+        ),
+    ],
+)
+def test_a_group_without_logs_is_below_the_threshold_only_if_no_group_has_any(tmp_path, dev, expect):
+    body = {"type": "log alert", "query": BELOW, "options": {"thresholds": {"critical": 3}}}
+    (tmp_path / "logs.json").write_text(json.dumps(body))
+    result = run(Folder(tmp_path), expect, LOGS.replace("PROD", str(dev)), "logs")
+    assert explain(result) == ""
+
+
+def test_a_count_of_logs_without_groups_is_0_where_there_are_none(tmp_path):
+    body = {
+        "type": "log alert",
+        "query": BELOW.replace('.by("env")', ""),
+        "options": {"thresholds": {"critical": 3}},
+    }
+    (tmp_path / "logs.json").write_text(json.dumps(body))
+    expect = "- {at: 10m, state: OK}\n- {at: 40m, state: Alert, value: 0}"
+    assert explain(run(Folder(tmp_path), expect, LOGS.replace("PROD", "10"), "logs")) == ""
