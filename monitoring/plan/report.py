@@ -10,6 +10,9 @@ from monitoring.plan.differ import Change, Plan, Step
 SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
 WIDTH = 76
+AROUND = 30
+"""Characters of a long value: all that is shown, and what is shown on both sides of a difference."""
+
 _SECRET_KEY = re.compile(r"(api|app|application)_?key|password|secret|token|authorization", re.IGNORECASE)
 
 
@@ -75,10 +78,11 @@ def _change_lines(change: Change) -> Iterator[tuple[str, str]]:
         yield from _text_diff(before, after)
         return
     yield "", f"    {change.path}:"
+    told_before, told_after = _in_line(before, after)
     if before is not None:
-        yield "red", f"      - {_short(before)}"
+        yield "red", f"      - {told_before}"
     if after is not None:
-        yield "green", f"      + {_short(after)}"
+        yield "green", f"      + {told_after}"
 
 
 def _text_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
@@ -89,9 +93,26 @@ def _text_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
             yield "green" if line[0] == "+" else "red", f"      {line}"
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+def _in_line(before: Any, after: Any) -> tuple[str, str]:
+    """Both as JSON. What is long is cut, but never what differs: that is shown with what stands around it."""
+    old, new = (json.dumps(value, ensure_ascii=False) for value in (before, after))
+    if max(len(old), len(new)) <= WIDTH or before is None or after is None:
+        return _cut(old, 0, WIDTH), _cut(new, 0, WIDTH)
+    same = _alike(old, new)
+    same_end = _alike(old[same:][::-1], new[same:][::-1])
+    start = max(0, same - AROUND)
+    old_end, new_end = (min(len(text) - same_end, same + WIDTH) + AROUND for text in (old, new))
+    return _cut(old, start, old_end), _cut(new, start, new_end)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 def as_markdown(plan: Plan) -> str:

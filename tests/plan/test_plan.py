@@ -271,6 +271,29 @@ def test_the_plan_as_data_has_four_lists_and_hides_what_a_secret_key_holds():
     assert {"kind", "key", "changes"} <= set(data["create"][0])
 
 
+@pytest.mark.parametrize("threshold", [5, 123456])
+def test_what_differs_in_a_long_value_is_always_shown(threshold):
+    query = (
+        "sum(last_15m):sum:aws.states.executions_failed{statemachinearn:*,env:prod} by {statemachinearn} > "
+    )
+    wanted = {**MONITOR, "query": f"{query}{threshold}", "options": {}}
+    there = {**MONITOR, "query": f"{query}2", "options": {}}
+    plan = make_plan([Resource("monitor", "failed", wanted)], [in_datadog("monitor", "failed", there)])
+    lines = [line.strip() for _, line in as_lines(plan)]
+    assert any(line.startswith("- ") and line.endswith('> 2"') for line in lines)
+    assert any(line.startswith("+ ") and line.endswith(f'> {threshold}"') for line in lines)
+
+
+@given(st.text("ab", max_size=300), st.text("ab", max_size=300))
+def test_two_different_values_are_never_told_alike(before, after):
+    there = {**MONITOR, "name": f"x{before}"}
+    plan = make_plan(
+        [Resource("monitor", "m", {**MONITOR, "name": f"x{after}"})], [in_datadog("monitor", "m", there)]
+    )
+    told = [line for _, line in as_lines(plan) if line.startswith("      ")]
+    assert not told if before == after else len({line[8:] for line in told}) == 2
+
+
 def test_markdown_folds_each_update_and_survives_fences_in_a_message():
     wanted = {**MONITOR, "message": "run:\n```\nls\n```"}
     text = as_markdown(

@@ -118,6 +118,16 @@ def test_sarif_has_the_rules_and_the_regions(project, capsys):
     assert place["region"] == {"startLine": 8, "startColumn": 19, "endLine": 8, "endColumn": 20}
 
 
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_path_in_sarif_is_a_uri_reference_below_the_working_folder(project, capsys, absolute):
+    folder = project(bad=BAD)
+    (folder / "bad.json").rename(folder / "ä b.json")
+    argument = str(folder) if absolute else "monitors"
+    (result,) = json.loads(run(capsys, "--format", "sarif", argument)[1])["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "monitors/%C3%A4%20b.json"
+
+
 def test_github_annotations_are_escaped(project, capsys):
     project(bad={**BAD, "name": "100 %"}, twin={**GOOD, "name": "100 %"})
     _, out, _ = run(capsys, "--format", "github")

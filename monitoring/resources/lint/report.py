@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from monitoring.resources.lint.model import Finding
 from monitoring.resources.lint.rules import modules
@@ -91,7 +92,7 @@ def _sarif_result(finding: Finding, used: list[str]) -> dict[str, Any]:
         "endLine": finding.end_line,
         "endColumn": finding.end_column,
     }
-    location = {"artifactLocation": {"uri": Path(finding.path).as_posix()}, "region": region}
+    location = {"artifactLocation": {"uri": _uri(finding.path)}, "region": region}
     return {
         "ruleId": finding.rule,
         "ruleIndex": used.index(finding.rule),
@@ -99,6 +100,14 @@ def _sarif_result(finding: Finding, used: list[str]) -> dict[str, Any]:
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": location}],
     }
+
+
+def _uri(path: str) -> str:
+    """A URI reference, relative to the working folder: code scanning takes that for the repository's root."""
+    file = Path(path)
+    if file.is_absolute() and not file.is_relative_to(Path.cwd()):
+        return file.as_uri()
+    return quote((file.relative_to(Path.cwd()) if file.is_absolute() else file).as_posix())
 
 
 def github(result: Result) -> str:
