@@ -14,12 +14,11 @@ from monitoring.local_datadog.context import Body, Context, Family, as_object, f
 from monitoring.local_datadog.downtimes import Match, Stored, matches, public_id
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.monitor import downtimes
-from monitoring.monitor.recurrence import zone
+from monitoring.recurrence import zone
 from monitoring.resources import schema
 
 _USER = "00000000-0000-4000-8000-000000000001"
 _PAGE = 30
-_MOST = 5
 _SAME = ("message", "mute_first_recovery_notification", "notify_end_states", "notify_end_types")
 
 
@@ -116,8 +115,6 @@ class DowntimesV2(Family):
                 raise ApiError(400, "Downtime end must be after its start")
             return once
         rules = given.get("recurrences")
-        if not rules or len(rules) > _MOST:
-            raise ApiError(400, f"A recurring schedule has 1 to {_MOST} recurrences")
         own: Body = {"recurrences": rules, "recurrence": None, "end": None}
         if "timezone" in given:
             own["timezone"] = given["timezone"]

@@ -136,8 +136,8 @@ class _Walk:
             if key is not None and len(branches) > 1:
                 yield from self._by_key(value, key, branches, at)
                 return
-        results = [list(self.check(value, rule, at)) for rule in rules]
-        yield from min(results, key=lambda found: (_depth_of_type_fault(found, at), len(found)))
+        results = [(_strangers(value, rule), list(self.check(value, rule, at))) for rule in rules]
+        yield from min(results, key=lambda one: (_depth_of_type_fault(one[1], at), one[0], len(one[1])))[1]
 
     def _flat(self, rules: list[Schema]) -> Iterator[Schema]:
         """The alternatives, those of an alternative among them."""
@@ -209,6 +209,13 @@ def _limits(value: Any, rule: Schema, at: Pointer) -> Iterator[Fault]:
             yield Fault(at, f"{_name(at)} is {value}, needs at least {rule['minimum']}")
         if "maximum" in rule and value > rule["maximum"]:
             yield Fault(at, f"{_name(at)} is {value}, may be {rule['maximum']} at most")
+
+
+def _strangers(value: Any, rule: Schema) -> int:
+    """How many of an object's keys the schema does not know."""
+    return (
+        len(set(value) - set(rule["properties"])) if isinstance(value, dict) and "properties" in rule else 0
+    )
 
 
 def _depth_of_type_fault(found: list[Fault], at: Pointer) -> int:

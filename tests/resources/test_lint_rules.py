@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from monitoring.monitor.mutes import scope_test
 from monitoring.resources.lint import report
 from monitoring.resources.lint.engine import lint_text, lint_together
-from monitoring.resources.lint.rules import MODULES, modules
+from monitoring.resources.lint.rules import MODULES, downtime_scope, modules
 from monitoring.resources.lint.run import Result, fix_text, selected
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -85,7 +88,75 @@ def formula(text, *names):
 ERRORS = "sum:aws.lambda.errors{*} by {functionname}.as_count()"
 LATE = {"evaluation_delay": 900}
 BLOCK = {"definition": {"type": "note", "content": "a"}, "layout": {"x": 0, "y": 0, "width": 12, "height": 4}}
+
+
+def downtime(**more):
+    body = {"scope": "env:dev", "monitor_identifier": {"monitor_tags": ["team:a"]}, **more}
+    return {"downtimes/a.json": json.dumps(body, indent=2)}
+
+
+def recurring(timezone="UTC", **more):
+    one = {"start": "2026-01-05T02:00:00", "duration": "30m", "rrule": "FREQ=DAILY", **more}
+    return downtime(schedule={"timezone": timezone, "recurrences": [one]}, display_timezone=timezone)
+
+
+def meant(scope, tags=("team:a",), by="by {host}", own=("team:a",)):
+    """A downtime beside a monitor of `{env:prod,!role:db}`."""
+    query = f"avg(last_5m):avg:system.load.1{{env:prod,!role:db}} {by} > 5"
+    body = {"name": "A", "type": "query alert", "query": query, "message": "@slack-a", "tags": list(own)}
+    return {
+        "monitors/a.json": json.dumps(body),
+        **downtime(scope=scope, monitor_identifier={"monitor_tags": list(tags)}),
+    }
+
+
+# The examples of https://docs.datadoghq.com/monitors/downtimes/: what is read, and what is not.
+READ = (
+    "*",
+    "service:web-store",
+    "service:web-store AND env:dev",
+    "env:(dev OR staging)",
+    "service:web-store AND env:(dev OR staging)",
+    "host:authentication-*",
+    "host:*-prod-cluster",
+    "service:webstore AND -env:prod",
+    "-service:(a OR b)",
+    "team:app AND (service:auth OR env:prod)",
+    "statemachinearn:arn:aws:states:eu-west-1:123456789012:statemachine:orders",
+    "${var:maintenance|env:staging}",
+    "env:${var:env}",
+)
+NOT_READ = {
+    "service:A OR host:X": "OR",
+    "prod AND service:(A OR B)": "prod",
+    "prod": "prod",
+    "service:auth?": "service:auth?",
+    "en&v:prod": "en&v:prod",
+    "-service:(A AND B)": "AND",
+    "service:(-A OR B)": "-A",
+    "team:a AND (b:c OR (d:e AND (f:g OR h:i)))": "(",
+    "env:(dev": "(dev",
+    "env:dev)": ")",
+    "": "",
+}
 CLEAN = {
+    **{f"a scope: {scope}": downtime(scope=scope) for scope in READ if "${var:env}" not in scope},
+    "a window a day in another zone": recurring("America/New_York", duration="2h"),
+    "a window without a start": recurring(start=None),
+    "the second Tuesday of a month, five times": recurring(
+        rrule="FREQ=MONTHLY;BYDAY=2TU;COUNT=5", duration="1d"
+    ),
+    "a downtime that is on once": downtime(
+        schedule={"start": "2050-01-02T03:04:05Z", "end": "2050-01-02T04:04:05+00:00"}
+    ),
+    "all monitors until an end": downtime(
+        scope="*", monitor_identifier={"monitor_tags": ["*"]}, schedule={"end": "2050-01-02T03:04:05Z"}
+    ),
+    "one monitor for ever": downtime(scope="*"),
+    "a group that the monitor has": meant("host:a*"),
+    "a tag that its query asks for": meant("env:prod AND host:b"),
+    "all groups": meant("*"),
+    "all monitors, and what is excluded needs no group": meant("-service:x", tags=["*"]),
     "widgets as Datadog stores them": {
         "dashboards/a.json": json.dumps(
             {
@@ -167,6 +238,79 @@ WRONG = {
         {"message-variable"},
     ),
 }
+
+
+@pytest.mark.parametrize("scope", NOT_READ)
+def test_a_scope_that_downtimes_do_not_read_is_marked_where_it_is_wrong(scope):
+    first, *_ = run(downtime(scope=scope), frozenset({"downtime-scope"})).findings
+    text = downtime(scope=scope)["downtimes/a.json"]
+    line = text.splitlines()[first.line - 1]
+    assert line[first.column - 1 :].startswith(NOT_READ[scope])
+
+
+@pytest.mark.parametrize("scope", READ)
+def test_a_scope_with_a_variable_is_read_with_its_default(scope):
+    assert run(downtime(scope=scope), frozenset({"downtime-scope"})).findings == ()
+
+
+WORDS = st.sampled_from(
+    ["env:dev", "-host:a*", "key:(a OR b)", "AND", "OR", "(", ")", "-k:(", "word", "a:b?", " "]
+)
+
+
+@given(st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=30))
+def test_whatever_lint_lets_pass_the_embedded_datadog_reads(scope):
+    if not list(downtime_scope.faults(scope)):
+        scope_test(scope)
+
+
+BAD_TIMES = {
+    "a rule with its own start": (recurring(rrule="DTSTART=20260105;FREQ=DAILY"), "an RRULE has no DTSTART"),
+    "a rule without a frequency": (recurring(rrule="INTERVAL=2"), "cannot be read"),
+    "a rule that is never true": (recurring(rrule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "never comes true"),
+    "no length": (recurring(duration="0m"), "is no duration"),
+    "no zone": (recurring("Mars/Olympus"), "there is no time zone"),
+    "a start in UTC": (recurring(start="2026-01-05T02:00:00+00:00"), "has an offset"),
+    "always": (recurring(duration="24h"), "never ends"),
+    "another clock": (
+        downtime(
+            display_timezone="Europe/Paris",
+            schedule={"recurrences": [{"duration": "1h", "rrule": "FREQ=DAILY"}]},
+        ),
+        "recurs by the clock of UTC",
+    ),
+    "once in local time": (downtime(schedule={"start": "2050-01-02T03:04:05"}), "is not in UTC"),
+    "once with an offset": (downtime(schedule={"end": "2050-01-02T03:04:05+01:00"}), "is not in UTC"),
+    "once and no time": (downtime(schedule={"end": "tomorrow"}), "is no ISO-8601 time"),
+    "backwards": (
+        downtime(schedule={"start": "2050-01-02T03:04:05Z", "end": "2050-01-02T03:04:05Z"}),
+        "ends before it starts",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TIMES)
+def test_times_that_cannot_be_kept_are_found(name):
+    files, words = BAD_TIMES[name]
+    found = run(files, frozenset({"downtime-schedule"})).findings
+    assert any(words in each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (meant("service:web"), "no monitor that it means is grouped by service"),
+        (meant("host:a", by=""), "they know env"),
+        (meant("role:app"), "grouped by role"),
+        (meant("*", tags=["team:b"]), "no monitor of the project carries team:b"),
+        (meant("*", tags=["team:a", "x:y"]), "carries team:a and x:y"),
+        ({**meant("*"), **downtime(scope="b:c", monitor_identifier={"monitor_id": "${monitor:a}"})}, "by b"),
+    ],
+)
+def test_a_downtime_that_means_nobody_is_found(files, words):
+    (finding,) = run(files, frozenset({"silences-nothing"})).findings
+    assert words in finding.message
+    assert finding.path == "downtimes/a.json"
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.lint.model import Subject
+from monitoring.resources.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.resource import FOLDERS, references, strings
 from monitoring.values import dataclass
 
@@ -17,6 +18,7 @@ Mark = tuple[int, int, int, int]
 
 _BOARD = re.compile(r"/dashboard/\$\{dashboard:(?P<key>[\w.-]+)\}[^\s)\"'\]]*")
 _HANDLE = re.compile(r"(?<![\w.])@[\w{$]|\$\{var:[^}|]*\}")
+_TITLE = {"dashboard": "title", "downtime": "scope"}
 _FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
 
 
@@ -48,6 +50,10 @@ class FileFacts:
     variables: frozenset[str]
     silent: Mark | None = None
     """Where the message of a monitor stands that names no handle."""
+    reach: Reach | None = None
+    """Of a monitor: how downtimes can get at it."""
+    meant: Meant | None = None
+    """Of a downtime: whom it means. Its `title_mark` is its scope's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ def mark(document: Document, start: int, end: int) -> Mark:
 def facts_of(subject: Subject, path: str) -> FileFacts:
     """What the other files may need to know of this one."""
     document, resource = subject.document, subject.resource
-    title = ("title",) if resource.kind == "dashboard" else ("name",)
+    title = (_TITLE.get(resource.kind, "name"),)
     rows = subject.body.get("template_variables")
     variables = {
         str(row.get("name")) for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)
@@ -141,6 +147,8 @@ def facts_of(subject: Subject, path: str) -> FileFacts:
         links=tuple(_links(subject, path)) if with_references else (),
         variables=frozenset(variables),
         silent=_silent(subject),
+        reach=reach_of(subject),
+        meant=meant_by(subject),
     )
 
 

@@ -35,6 +35,10 @@ MODULES = (
     "dead_link",
     "dead_reference",
     "duplicate_name",
+    "downtime_scope",
+    "downtime_schedule",
+    "silences_everything",
+    "silences_nothing",
     "layout",
     "too_many_widgets",
 )

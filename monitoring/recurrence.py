@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from dateutil.rrule import rrule
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -109,12 +110,14 @@ def duration(text: str) -> int:
 
 
 @lru_cache(maxsize=256)
-def zone(name: str) -> ZoneInfo:
+def zone(name: str) -> "ZoneInfo":
     """The time zone of that name.
 
     Raises:
         InputError: there is none.
     """
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError) as error:
