@@ -21,7 +21,7 @@ def listing(site: Site, request: Request) -> Response:
     """Every dashboard."""
     rows = [
         (link(f"/dashboards/{one.key}", one.title), escape(one.origin), escape(one.problem))
-        for one in site.dashboards()
+        for one in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
     return page(request, "Dashboards", table(("Title", "From", ""), rows, empty))

@@ -23,13 +23,17 @@ MOST_LOGS = 500
 def listing(site: Site, request: Request) -> Response:
     """The executions that ended in the time, the newest first; other traces where there are none."""
     span = span_of(request, site.clock(), "-1d")
-    roots = site.store.spans(name=EXECUTION, start=span.start, end=span.end)
-    found = roots or [one for one in site.store.spans(start=span.start, end=span.end) if _is_root(one)]
-    rows = [_listed(one) for one in found[::-1][:MOST]]
-    body = table(
-        ("Started", "Execution", "Status", "Duration"), rows, "No execution has been seen in this time."
-    )
+    body = latest(site, span.start, span.end, MOST, "No execution has been seen in this time.")
     return page(request, "Executions", body, range_form(span))
+
+
+def latest(site: Site, start: int, end: int, most: int, empty: str) -> str:
+    """The newest of them as a table."""
+    roots = site.store.spans(name=EXECUTION, start=start, end=end)
+    found = roots or [one for one in site.store.spans(start=start, end=end) if _is_root(one)]
+    return table(
+        ("Started", "Execution", "Status", "Duration"), [_listed(one) for one in found[::-1][:most]], empty
+    )
 
 
 def _is_root(span: Row) -> bool:

@@ -28,29 +28,52 @@ from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.scales import format_value
 from monitoring.preview.theme import PAGE
+from monitoring.values import dataclass
 
 MOST_GROUPS = 50
 
 
+_WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A monitor and how it stands: the worst state of its groups (None: not evaluated), and a word on it."""
+
+    entry: Entry
+    state: str | None
+    words: str
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Cells of a table."""
+        name = link(f"/monitors/{self.entry.key}", self.entry.title)
+        return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
+
+
+def standings(site: Site) -> list[Standing]:
+    """Every monitor as it stands now, what needs somebody first."""
+    now = int(site.clock())
+    found = [_standing(site, one, now) for one in site.listed("monitor")]
+    places = {state: place for place, state in enumerate(_WORST_FIRST)}
+    return sorted(found, key=lambda one: places.get(one.state or "", len(places)))
+
+
 def listing(site: Site, request: Request) -> Response:
     """Every monitor and its state now."""
-    now = int(site.clock())
-    rows = [_row(site, one, now) for one in site.monitors()]
+    rows = [one.row() for one in standings(site)]
     empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
-    body = table(("State", "Monitor", "Since the last evaluation", "From"), rows, empty)
-    return page(request, "Monitors", body)
+    return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
 
 
-def _row(site: Site, entry: Entry, now: int) -> tuple[str, str, str, str]:
-    name = link(f"/monitors/{entry.key}", entry.title)
+def _standing(site: Site, entry: Entry, now: int) -> Standing:
     try:
         history = history_of(site, entry, now - 3600, now)
     except InputError as error:
-        return state_badge(None), name, escape(error.message), escape(entry.origin)
+        return Standing(entry, None, error.message)
     last = len(history.times) - 1
     states = [group.segment(last).state for group in history.groups.values()]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state)
-    return state_badge(str(history.overall(last))), name, escape(counts), escape(entry.origin)
+    return Standing(entry, str(history.overall(last)), counts)
 
 
 def history_of(site: Site, entry: Entry, start: int, end: int) -> History:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from html import escape
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -11,8 +10,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from monitoring.errors import InputError
-from monitoring.pages import dashboards, executions, explorer, monitors
-from monitoring.pages.shell import link, page, problem_page
+from monitoring.pages import dashboards, executions, explorer, monitors, overview
+from monitoring.pages.shell import problem_page
 from monitoring.pages.site import Site
 from monitoring.store import Store
 
@@ -21,6 +20,7 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at the files."""
 
 PAGES: tuple[tuple[str, Page], ...] = (
+    ("/", overview.overview),
     ("/dashboards", dashboards.listing),
     ("/dashboards/{key}", dashboards.one),
     ("/monitors", monitors.listing),
@@ -34,7 +34,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
 def page_routes(store: Store, root: Path | None = None) -> list[Route]:
     """The pages over a store and, where a project's folder is given, over its files."""
     site = Site(store, root)
-    routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in (("/", overview), *PAGES)]
+    routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
     return [*routes, Route("/live", _live(site), methods=["GET"])]
 
 
@@ -46,21 +46,6 @@ def _shown(site: Site, make: Page) -> Callable[[Request], object]:
             return problem_page(error, request)
 
     return endpoint
-
-
-def overview(site: Site, request: Request) -> Response:
-    """What there is, with a way to each."""
-    metrics = len(site.store.metrics())
-    rows = (
-        ("/dashboards", f"{len(site.dashboards())} dashboards"),
-        ("/monitors", f"{len(site.monitors())} monitors"),
-        ("/executions", "Executions"),
-        ("/metrics", f"{metrics} metrics"),
-    )
-    items = "".join(f"<li>{link(path, words)}</li>" for path, words in rows)
-    where = escape(str(site.root)) if site.root else "no project folder"
-    body = f'<ul>{items}</ul><p class="muted">Files: {where}</p>'
-    return page(request, "An embedded Datadog", body)
 
 
 def _live(site: Site) -> Callable[[Request], object]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import urlencode
@@ -36,8 +37,10 @@ border-radius:4px;padding:3px 6px;max-width:100%}
 table.list{border-collapse:collapse;width:100%;background:var(--panel)}
 table.list td,table.list th{text-align:left;padding:6px 10px;border-bottom:1px solid var(--edge);
 vertical-align:top;overflow-wrap:anywhere}
-table.list th{color:var(--muted);font-weight:500}
-.state{display:inline-block;min-width:64px;padding:1px 8px;border-radius:3px;color:#fff;text-align:center}
+table.list th{color:var(--muted);font-weight:500;white-space:nowrap}
+table.list td.brief{white-space:nowrap;overflow-wrap:normal;width:1%}
+.state{white-space:nowrap;display:inline-block;min-width:64px;
+padding:1px 8px;border-radius:3px;color:#fff;text-align:center}
 .OK{background:var(--good)}.Warn{background:var(--warn)}.Alert{background:var(--bad)}
 .NoData,.Unknown,.none{background:var(--muted)}
 .panel{background:var(--panel);border:1px solid var(--edge);border-radius:5px;padding:10px 14px;
@@ -45,6 +48,9 @@ margin:0 0 12px}
 .panel svg{display:block;width:100%;height:auto}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:12px}
 .band{display:flex;height:18px;min-width:160px;border-radius:3px;overflow:hidden;background:var(--grid)}
+.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(460px,100%),1fr));gap:0 18px}
+.columns>section{min-width:0}h2{font-size:16px;margin:14px 0 8px}
+.tally{display:flex;flex-wrap:wrap;gap:6px 14px;margin:0 0 12px}.tally b{font-size:20px;margin-right:6px}
 .muted{color:var(--muted)}.bad{color:var(--bad)}
 .fall summary{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;align-items:center;
 padding:3px 6px;cursor:pointer;list-style:none}
@@ -157,10 +163,10 @@ def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
     return f'<a href="{escape(address, quote=True)}">{escape(words)}</a>'
 
 
-def state_badge(state: str | None) -> str:
-    """A state on its colour."""
-    shown = state or "none"
-    return f'<span class="state {shown.replace(" ", "")}">{escape(state or "–")}</span>'
+def state_badge(state: str | None, without: str = "–") -> str:
+    """A state on its colour; `without` one, those words."""
+    kind = (state or "none").replace(" ", "")
+    return f'<span class="state {kind}">{escape(state or without)}</span>'
 
 
 def picture(drawing: str, width: float, height: float, label: str) -> str:
@@ -174,8 +180,18 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> st
     if not rows:
         return f'<div class="panel muted">{empty}</div>'
     top = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f'<table class="list"><tr>{top}</tr>{body}</table>'
+
+
+_BRIEF = 24
+"""What is no longer is not broken over lines: a time, a state, a number."""
+_TAG = re.compile("<[^>]*>")
+
+
+def _cell(cell: str) -> str:
+    brief = len(_TAG.sub("", cell)) <= _BRIEF and "<pre" not in cell
+    return f"<td{' class=brief' if brief else ''}>{cell}</td>"
 
 
 def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:

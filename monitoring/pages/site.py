@@ -3,10 +3,11 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
+from monitoring.plan.marker import read_marker
 from monitoring.preview.asking import Data
 from monitoring.preview.job import knowledge
 from monitoring.preview.monitors import Monitors
@@ -17,6 +18,8 @@ from monitoring.store_query import StoreSource
 from monitoring.values import dataclass
 
 Body = Mapping[str, Any]
+API = "API"
+"""The origin of what clients have made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,19 @@ class Site:
         """Likewise."""
         return list(self._entries("monitor", "name"))
 
+    def listed(self, kind: str) -> list[Entry]:
+        """The dashboards or monitors, each once: what was applied from a file stands with the file."""
+        entries = self.dashboards() if kind == "dashboard" else self.monitors()
+        files = {one.key: one for one in entries if one.origin != API}
+        for one in entries:
+            owner = read_marker(kind, one.body) if one.origin == API else None
+            if owner and owner.key in files:
+                before = files[owner.key]
+                files[owner.key] = replace(before, origin=f"{before.origin}, applied as {one.key}")
+            elif one.origin == API:
+                files[f"{API} {one.key}"] = one
+        return list(files.values())
+
     def find(self, kind: str, key: str) -> Entry | None:
         """The entry of that key, or None."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
@@ -56,7 +72,7 @@ class Site:
         for path in self.files(kind):
             yield _from_file(path, name)
         for body in self.store.documents.all(kind):
-            yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, "API")
+            yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
     def files(self, kind: str) -> list[Path]:
         """The project's files of that kind."""

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from monitoring.local_datadog import create_app
 from monitoring.pages import page_routes
 from monitoring.pages.executions import tree
+from monitoring.plan.marker import Owner, with_marker
 from monitoring.preview.job import knowledge
 from monitoring.preview.sample import sample
 from monitoring.store import Store
@@ -43,7 +44,9 @@ def client(store, project):
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/", 200, "2 dashboards"),
+        ("/", 200, "run-7"),
+        ("/", 200, '<div class="tally"><span><b>1</b>'),
+        ("/", 200, "Slides pipeline"),
         ("/dashboards", 200, "Slides pipeline"),
         ("/dashboards/pipeline", 200, "Executions"),
         ("/dashboards/pipeline?from=-15m&tpl_var_statemachine=x", 200, "No data in this time"),
@@ -99,6 +102,31 @@ def test_what_clients_made_is_listed_beside_the_files(client):
     made = client.post("/api/v1/dashboard", headers=keys, json={**dashboard(), "title": "By a client"}).json()
     assert "By a client" in client.get("/dashboards").text
     assert client.get(f"/dashboards/{made['id']}").status_code == 200
+
+
+def test_what_was_applied_from_a_file_is_listed_once(client):
+    keys = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
+    owned = with_marker("monitor", MONITOR, Owner("shop", "prod", "failed", "0123456789ab"))
+    made = client.post("/api/v1/monitor", headers=keys, json=owned).json()
+    listed = client.get("/monitors").text
+    assert f"failed.json, applied as {made['id']}" in listed
+    assert listed.count("executions fail") == 1
+    assert client.get(f"/monitors/{made['id']}").status_code == 200
+
+
+def test_what_needs_somebody_stands_first(client, project):
+    calm = MONITOR | {"name": "Calm", "query": MONITOR["query"].replace("> 0", "> 99999")}
+    (project / "monitors" / "calm.json").write_text(json.dumps(calm))
+    listed = client.get("/monitors").text
+    assert listed.index("executions fail") < listed.index("Calm")
+
+
+def test_an_empty_server_says_how_to_send_something():
+    with Store.open() as store:
+        app = create_app(store, routes=page_routes(store))
+        answer = TestClient(app, base_url="http://127.0.0.1:8126").get("/").text
+    assert "DD_URL=http://127.0.0.1:8126" in answer
+    assert "There is no monitor." in answer
 
 
 def test_a_monitors_page_shows_the_downtimes_that_mute_it_now(client):
