@@ -1,14 +1,16 @@
-"""Where queries and formulas stand in a dashboard or monitor, and the widgets that hold them.
+"""Where queries and formulas stand in a dashboard, monitor or SLO, and the widgets that hold them.
 
 The values are named tuples: lint makes a hundred thousand of them, and a frozen dataclass takes six times as
 long to make.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from monitoring.resources.document import Pointer
 
+_EVENTS = ("good_events_formula", "bad_events_formula", "total_events_formula")
+_SPECIFICATIONS: Mapping[str, tuple[str, ...]] = {"time_slice": ("query",), "count": ()}
 METRIC_MONITORS = frozenset({"metric alert", "query alert"})
 """The monitor types whose query is a metric query."""
 
@@ -103,17 +105,28 @@ def request_sites(request: Request) -> Iterator[Site]:
     scalar = request.widget.type not in {"timeseries", "heatmap", "distribution"}
     if isinstance(body.get("q"), str):
         yield Site((*at, "q"), body["q"], scalar=scalar)
+    yield from _named(body, at, scalar, _formulas(body, at))
+
+
+def _named(
+    body: Mapping[str, Any], at: Pointer, scalar: bool, formulas: Iterable[tuple[Pointer, Any]]
+) -> Iterator[Site]:
+    """Queries with names, and the formulas over them."""
     names: set[object] = set()
     for pointer, query in _queries(body, at):
         names.add(query.get("name"))
         if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
             yield Site((*pointer, "query"), query["query"], scalar=scalar)
     known = None if None in names else frozenset(name for name in names if isinstance(name, str))
-    formulas = body.get("formulas")
-    for index, formula in enumerate(formulas if isinstance(formulas, list) else ()):
+    for pointer, formula in formulas:
         if isinstance(formula, dict) and isinstance(formula.get("formula"), str):
-            pointer = (*at, "formulas", index, "formula")
-            yield Site(pointer, formula["formula"], formula=True, names=known, scalar=scalar)
+            yield Site((*pointer, "formula"), formula["formula"], formula=True, names=known, scalar=scalar)
+
+
+def _formulas(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Any]]:
+    listed = body.get("formulas")
+    for index, one in enumerate(listed if isinstance(listed, list) else ()):
+        yield (*at, "formulas", index), one
 
 
 def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
@@ -130,6 +143,26 @@ def dashboard_sites(body: Mapping[str, Any]) -> Iterator[Site]:
     for widget in widgets(body):
         for request in requests(widget):
             yield from request_sites(request)
+
+
+def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
+    """The metric queries and formulas of a service level objective."""
+    query = body.get("query")
+    for name in ("numerator", "denominator"):
+        if isinstance(query, dict) and isinstance(query.get(name), str):
+            yield Site(("query", name), query[name])
+    specification = body.get("sli_specification")
+    for kind, way in _SPECIFICATIONS.items():
+        found = specification
+        for step in (kind, *way):
+            found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            at = ("sli_specification", kind, *way)
+            formulas = [
+                *_formulas(found, at),
+                *(((*at, name), found[name]) for name in _EVENTS if name in found),
+            ]
+            yield from _named(found, at, False, formulas)
 
 
 def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:

@@ -205,7 +205,54 @@ def test_what_is_right_has_no_finding(name):
     assert [(each.rule, each.message) for each in run(CLEAN[name]).findings] == []
 
 
+def objective(**more):
+    body = {"name": "S", "type": "metric", "thresholds": [{"timeframe": "7d", "target": 99.0}], **more}
+    return {"slos/a.json": json.dumps(body, indent=2)}
+
+
+def counted(numerator, denominator="sum:aws.states.executions_started{statemachinearn:*}.as_count()"):
+    return objective(query={"numerator": numerator, "denominator": denominator})
+
+
+GOOD_EVENTS = "sum:aws.states.executions_succeeded{statemachinearn:*}.as_count()"
+CLEAN |= {
+    "an objective of counts": counted(GOOD_EVENTS, f"{GOOD_EVENTS} + {GOOD_EVENTS}"),
+}
 WRONG = {
+    "a metric of an objective": (counted(GOOD_EVENTS.replace("succeeded", "suceeded")), {"unknown-metric"}),
+    "a tag of an objective": (
+        counted(GOOD_EVENTS.replace(":*}", ":*,Env:a}")),
+        {"tag-case"},
+    ),
+    "a query of an objective that ends early": (counted("sum:a{*"), {"query-syntax"}),
+    "a formula of an objective": (
+        objective(
+            type="time_slice",
+            sli_specification={
+                "time_slice": {
+                    "query": {
+                        "queries": [{"data_source": "metrics", "name": "a", "query": "avg:system.load.1{*}"}],
+                        "formulas": [{"formula": "b / 2"}],
+                    },
+                    "comparator": "<",
+                    "threshold": 5,
+                }
+            },
+        ),
+        {"unknown-query"},
+    ),
+    "formulas of good and bad events": (
+        objective(
+            sli_specification={
+                "count": {
+                    "queries": [{"data_source": "metrics", "name": "a", "query": "sum:system.load.1{*}"}],
+                    "good_events_formula": {"formula": "a"},
+                    "bad_events_formula": {"formula": "(a"},
+                }
+            }
+        ),
+        {"query-syntax"},
+    ),
     "a negative count": (monitor(f"sum(last_1h):{ERRORS} < 0", **LATE), {"never-fires"}),
     "more than 100 percent": (
         monitor("avg(last_1h):avg:aws.lambda.provisioned_concurrency_utilization{*} > 100"),

@@ -10,7 +10,15 @@ from monitoring.resources.catalogue import is_known_family
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.resource import Resource
 from monitoring.resources.schema import Fault, faults
-from monitoring.resources.sites import METRIC_MONITORS, Site, Widget, dashboard_sites, variable_sites, widgets
+from monitoring.resources.sites import (
+    METRIC_MONITORS,
+    Site,
+    Widget,
+    dashboard_sites,
+    slo_sites,
+    variable_sites,
+    widgets,
+)
 from monitoring.values import dataclass
 
 Severity = Literal["error", "warning"]
@@ -101,6 +109,9 @@ class ReadQuery(NamedTuple):
             yield from (node for node in walk(self.query) if isinstance(node, Metric))
 
 
+_SITES = {"dashboard": dashboard_sites, "monitor": variable_sites, "slo": slo_sites}
+
+
 @dataclass(eq=False)
 class Subject:
     """A file as the rules see it: the resource in it, its queries read, its widgets listed."""
@@ -125,8 +136,8 @@ class Subject:
 
     @cached_property
     def queries(self) -> list[ReadQuery]:
-        """The metric queries and formulas of a dashboard, or of a monitor's variables."""
-        find = {"dashboard": dashboard_sites, "monitor": variable_sites}.get(self.resource.kind)
+        """The metric queries and formulas of a dashboard, of an SLO, or of a monitor's variables."""
+        find = _SITES.get(self.resource.kind)
         return [ReadQuery(site, *parsed.query(site.text)) for site in (find(self.body) if find else ())]
 
     @cached_property
