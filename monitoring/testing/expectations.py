@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from monitoring.monitor.states import State
+from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Expectation, Notifies, Recovers, Throughout, Within
 from monitoring.testing.document import Reader
 from monitoring.testing.inputs import read_offsets
@@ -40,13 +41,22 @@ def read_expectation(reader: Reader, node: yaml.Node) -> Expectation | None:
     names = [key.value for key, _ in node.value]
     kinds = [kind for kind in _KEYS if kind in names]
     if len(kinds) != 1:
-        found = f"both {' and '.join(kinds)}" if kinds else "none of them"
-        reader.wrong(node, f"an expectation has one of {', '.join(_KEYS)}: here is {found}")
+        _no_kind(reader, node, names, kinds)
         return None
     entries = reader.mapping(node, f"an expectation with {kinds[0]!r}", _KEYS[kinds[0]], _ELSEWHERE)
     before = len(reader.problems)
     found_one = _READ[kinds[0]](_Item(reader, node, entries, kinds[0]))
     return found_one if len(reader.problems) == before else None
+
+
+def _no_kind(reader: Reader, node: yaml.MappingNode, names: list[str], kinds: list[str]) -> None:
+    known = f"an expectation has one of {', '.join(_KEYS)}"
+    if kinds:
+        reader.wrong(node, f"this expectation has both {' and '.join(kinds)}", f"make two of it; {known}")
+        return
+    near = [(name, guess) for name in names if (guess := nearest(str(name), _KEYS))]
+    hint = f"did you mean {near[0][1]!r}?" if near else "such as - at: 12m, state: Alert"
+    reader.wrong(node, f"{known}: here is none of them", hint)
 
 
 class _Item:
