@@ -25,12 +25,13 @@ from monitoring.local_datadog.monitors import Monitors
 from monitoring.local_datadog.queries import Queries
 from monitoring.local_datadog.rate_limits import Limit, RateLimited, RateLimits
 from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.local_datadog.slo_corrections import SloCorrections
 from monitoring.local_datadog.slos import Slos
 from monitoring.store import Store
 from monitoring.values import dataclass
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
-    *(Monitors, DashboardLists, Dashboards, Slos, Downtimes, DowntimesV2),
+    *(Monitors, DashboardLists, Dashboards, SloCorrections, Slos, Downtimes, DowntimesV2),
     *(Events, MetricsMeta, Hosts, Queries),
 )
 """Lists come before dashboards, whose id would match their path."""

@@ -3,13 +3,17 @@
 import secrets
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitoring.errors import InputError
+from monitoring.local_datadog import slo_history, slo_search
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Family, as_object, flag, mounted, number, words
 from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.slo import Slo
 
 KIND = "slo"
 _KINDS = {"metric", "monitor", "time_slice"}
@@ -38,7 +42,10 @@ class Slos(Family):
             ("POST", "", self._create),
             ("GET", "", self._list),
             ("GET", "/can_delete", self._can_delete),
-            ("GET", "/correction/{id}", self._correction),
+            ("GET", "/search", self._search),
+            ("POST", "/bulk_delete", self._delete_timeframes),
+            ("DELETE", "", self._delete_many),
+            ("GET", "/{id}/history", self._history),
             ("GET", "/{id}", self._get),
             ("PUT", "/{id}", self._update),
             ("DELETE", "/{id}", self._delete),
@@ -90,7 +97,7 @@ class Slos(Family):
         if used and not flag(request, "force"):
             text = f"slo {body['id']} is referenced in dashboards: {', '.join(used)}"
             return reply({"errors": {body["id"]: text}, "data": None}, 409)
-        self._documents.delete(KIND, body["id"])
+        self._forget(body["id"])
         return reply({"data": [body["id"]], "error": None})
 
     async def _can_delete(self, request: Request) -> Response:
@@ -102,10 +109,70 @@ class Slos(Family):
                 errors[ident] = f"slo {ident} is referenced in dashboards: {', '.join(used)}"
             else:
                 ok.append(ident)
-        return reply({"data": {"ok": ok}, "errors": errors or None}, 409 if errors else 200)
+        # datadogpy takes an answer with `errors` for a failure, whatever stands there.
+        return reply({"data": {"ok": ok}} | ({"errors": errors} if errors else {}), 409 if errors else 200)
 
-    async def _correction(self, request: Request) -> Response:
-        raise ApiError(404, f"slo correction public id {request.path_params['id']} not found")
+    async def _history(self, request: Request) -> Response:
+        body, given = self._find(request), request.query_params
+        start, end = number(given, "from_ts", -1), number(given, "to_ts", -1)
+        if not 0 <= start < end:
+            raise ApiError(400, "from_ts and to_ts are seconds, from_ts the earlier one")
+        target = _target(given.get("target"))
+        corrected = flag(request, "apply_correction", default=True)
+        store = self._context.store
+
+        def found() -> Body:
+            slo = Slo.from_body(body)
+            return slo_history.answer(
+                store, body, slo_history.evaluated(store, slo, start, end, corrected=corrected), target
+            )
+
+        try:
+            return reply({"data": await run_in_threadpool(found)})
+        except InputError as error:
+            raise ApiError(400, error.message) from error
+
+    async def _delete_many(self, request: Request) -> Response:
+        idents = as_object(await read_json(request)).get("ids")
+        if not isinstance(idents, list) or not idents:
+            raise ApiError(400, "Invalid payload: must specify ids")
+        for ident in idents:
+            self._context.find(KIND, str(ident), f"SLO not found: {ident} not found")
+        for ident in idents:
+            self._forget(str(ident))
+        return reply({"data": [str(ident) for ident in idents], "error": None})
+
+    async def _delete_timeframes(self, request: Request) -> Response:
+        """Thresholds by their windows; an objective that has none left is deleted."""
+        asked = as_object(await read_json(request))
+        done: dict[str, list[str]] = {"deleted": [], "updated": []}
+        errors = []
+        for ident, timeframes in asked.items():
+            body = self._documents.get(KIND, ident)
+            if body is None or not isinstance(timeframes, list):
+                text = f"SLO not found: {ident} not found"
+                errors.append({"id": ident, "message": text, "timeframe": "all"})
+                continue
+            body["thresholds"] = [one for one in body["thresholds"] if one["timeframe"] not in timeframes]
+            if body["thresholds"]:
+                self._documents.put(KIND, ident, body | {"modified_at": int(self._context.clock())})
+            else:
+                self._forget(ident)
+            done["updated" if body["thresholds"] else "deleted"].append(ident)
+        return reply({"data": done} | ({"errors": errors} if errors else {}))
+
+    async def _search(self, request: Request) -> Response:
+        now = int(self._context.clock())
+        found = [body for body in self._documents.all(KIND) if slo_search.fits(body, request.query_params)]
+        page = await run_in_threadpool(slo_search.answer, self._context.store, found, request, now)
+        return reply(page)
+
+    def _forget(self, ident: str) -> None:
+        """The objective and its corrections."""
+        self._documents.delete(KIND, ident)
+        for one in self._documents.all(slo_history.CORRECTION):
+            if one["attributes"]["slo_id"] == ident:
+                self._documents.delete(slo_history.CORRECTION, one["id"])
 
     def _find(self, request: Request) -> Body:
         ident = request.path_params["id"]
@@ -117,6 +184,18 @@ class Slos(Family):
     def _monitor_tags(self, body: Body) -> list[str]:
         found = [self._documents.get("monitor", str(ident)) or {} for ident in body.get("monitor_ids") or ()]
         return sorted({tag for monitor in found for tag in monitor.get("tags", ())})
+
+
+def _target(text: str | None) -> float | None:
+    if not text:
+        return None
+    try:
+        target = float(text)
+    except ValueError:
+        target = 0.0
+    if not 0 < target < 100:
+        raise ApiError(400, "The target is a number between 0 and 100")
+    return target
 
 
 def _refuse(body: Body, kind: object) -> None:

@@ -71,6 +71,7 @@ class Rule(StrEnum):
     SKIPPED_NEW = "skipped: new group"
     CHECKS = "consecutive check results"
     MEMBERS = "states of the members"
+    RECORDED = "recorded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import mutes_of
@@ -74,6 +76,7 @@ class Watch:
         told = _to_tell(history, before, now)
         for notification in told:
             self._tell(body_of(monitor, notification))
+        self.store.add_transitions(body["id"], _transitions(history, before))
         after = _state_of(history, before, now)
         if after != before:
             self.store.documents.put(STATES, str(body["id"]), after)
@@ -123,6 +126,20 @@ def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]
     return sorted([*news, *(one for one in fresh if one.time >= now - LATE)], key=lambda one: one.time)
 
 
+def _transitions(history: History, before: Mapping[str, Any]) -> list[tuple[int, str, str]]:
+    """What has changed since the last look: (seconds, group, state), "" where a group is no more."""
+    first = int(np.searchsorted(history.times, before.get("seen_until", 0), side="right"))
+    found = []
+    for name, group in history.groups.items():
+        state = before["groups"].get(name, {}).get("status", "")
+        for start, end, later in group.spans():
+            if end > first and str(later or "") != state:
+                state = str(later or "")
+                found.append((int(history.times[max(start, first)]), name, state))
+    gone = set(before["groups"]) - set(history.groups)
+    return sorted([*found, *((int(history.times[-1]), name, "") for name in gone)])
+
+
 def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
     """The states as a document, with the fields of Datadog's `state.groups`."""
     last = len(history.times) - 1
@@ -139,6 +156,7 @@ def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
         "groups": groups,
         "overall_state": overall,
         "overall_state_modified": _moment(now) if changed else before.get("overall_state_modified"),
+        "seen_until": int(history.times[last]),
         "told_until": max([before["told_until"], *(one.time for one in history.notifications)]),
     }
 

@@ -178,6 +178,11 @@ class Store(Answers):
         """Append results of service checks, bodies of Datadog's check_run."""
         self._add_rows(schema.CHECKS.name, [rows.of_check(check) for check in checks])
 
+    def add_transitions(self, monitor_id: int, changes: Iterable[tuple[int, str, str]]) -> None:
+        """Append changes of a monitor's groups: seconds, group, and the state from then on ("": none)."""
+        new: list[Sequence[Any]] = [(time, monitor_id, group, state) for time, group, state in changes]
+        self._add_rows(schema.TRANSITIONS.name, new)
+
     def sources(self, metric: str) -> dict[int, Source]:
         """The series of a metric, by their ids in the tables."""
         with self._append_lock:

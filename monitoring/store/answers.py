@@ -67,6 +67,16 @@ class Answers:
             found = [_columns(cursor, table, ids, start, end) for table in ("points", "samples")]
         return [one for row in known if (one := _series(row, found)) is not None]
 
+    def transitions(self, monitor_id: int, end: float | None = None) -> list[tuple[int, str, str]]:
+        """The changes of a monitor's groups before `end`, in order: seconds, group, state ("": none)."""
+        query = (
+            "SELECT time, group_name, state FROM transitions WHERE monitor_id = $monitor_id"
+            " AND (time < $end OR $end IS NULL) ORDER BY time, group_name"
+        )
+        with self.reading() as cursor:
+            found = cursor.execute(query, {"monitor_id": monitor_id, "end": end}).fetchall()
+        return [(time, group, state) for time, group, state in found]
+
     def spans(
         self,
         trace_id: str | None = None,

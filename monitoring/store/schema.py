@@ -73,8 +73,12 @@ CHECKS = Table(
         ("message", "VARCHAR"),
     ),
 )
+TRANSITIONS = Table(
+    "transitions",
+    (("time", "BIGINT"), ("monitor_id", "BIGINT"), ("group_name", "VARCHAR"), ("state", "VARCHAR")),
+)
 DOCUMENTS = Table("documents", (("kind", "VARCHAR"), ("id", "VARCHAR"), ("body", "JSON")))
-ROW_TABLES = {table.name: table for table in (SPANS, LOGS, CHECKS, DOCUMENTS)}
+ROW_TABLES = {table.name: table for table in (SPANS, LOGS, CHECKS, TRANSITIONS, DOCUMENTS)}
 
 _DDL = (
     """CREATE TABLE IF NOT EXISTS series(

@@ -17,11 +17,13 @@ from click.testing import CliRunner
 
 from monitoring.errors import InputError
 from monitoring.local_datadog import Settings, create_app
+from monitoring.monitor import Monitor
 from monitoring.resources import normalise
 from monitoring.series import Series
 from monitoring.serve import Watch
 from monitoring.serve.sinks import JsonLines, Webhook
 from monitoring.store import Store
+from monitoring.store_states import recorded
 
 T0 = 1_800_000_000 // 60 * 60
 
@@ -183,6 +185,41 @@ def test_a_stored_downtime_that_cannot_be_read_is_said_and_costs_no_other_monito
         look(2)
         assert [one["monitor_id"] for one in heard.bodies] == [2]
         assert "the RRULE 'x' cannot be read" in said[0]
+
+
+def test_what_changes_is_recorded_once_and_stays_when_the_points_change(tmp_path):
+    path = tmp_path / "d.duckdb"
+    with Store.open(path) as store:
+        body = monitor(store)
+        look, _ = watched(store)
+        errors(store, 0, [0, 0, 9])
+        for minute in (1, 2, 3):
+            look(minute)
+    with Store.open(path) as store:
+        look, _ = watched(store)
+        errors(store, 3, [0] * 7)
+        look(12)  # not looked at in between: what happened is found all the same
+        errors(store, 2, [0])  # the trouble is taken back, but it had been seen
+        look(13)
+        expected = [(T0 + 120, "fn:f", "OK"), (T0 + 180, "fn:f", "Alert"), (T0 + 480, "fn:f", "OK")]
+        assert store.transitions(1) == expected
+        assert store.transitions(1, T0 + 180) == expected[:1]
+        history = recorded(store, Monitor.from_body(body), T0, T0 + 600)
+        minutes = [(history.times[start] - T0) // 60 for start, _, _ in history.groups["fn:f"].spans()]
+        assert minutes == [2, 3, 8]
+        assert history.groups["fn:f"].segment(2).state == "Alert"
+        assert (history.keys, len(history.times)) == (("fn",), 8)
+        assert recorded(store, Monitor.from_body(body), T0 - 600, T0) is None
+
+
+def test_a_group_that_is_no_more_is_recorded(tmp_path):
+    with Store.open() as store:
+        monitor(store)
+        look, _ = watched(store)
+        errors(store, 0, [0])
+        look(2)
+        look(24 * 60 + 20)
+        assert [state for _, _, state in store.transitions(1)] == ["OK", ""]
 
 
 def test_a_monitor_that_cannot_be_evaluated_is_said_once_and_costs_no_other():

@@ -1,0 +1,147 @@
+"""The history of service level objectives: what the store holds of them, as the API answers it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.monitor import History, Monitor, Setting, evaluate_monitor
+from monitoring.slo import Inputs, Part, Slo, SloHistory, budget_remaining, evaluate_slo, slo_state
+from monitoring.slo.definition import Count
+from monitoring.store import Store
+from monitoring.store_facts import monitor_data
+from monitoring.store_query import StoreSource
+from monitoring.store_states import recorded
+
+Body = dict[str, Any]
+CORRECTION = "slo_correction"
+TYPE_IDS = {"monitor": 0, "metric": 1, "time_slice": 2}
+LONGEST = 31 * 86_400
+"""The most seconds over which a monitor is evaluated anew, where its states were not recorded."""
+_ZERO = {"error_message": "The denominator is zero valued", "error_type": "ZERO_VALUED_DENOMINATOR"}
+
+
+def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool = True) -> SloHistory:
+    """The objective over the stored points, or the recorded states of its monitors.
+
+    Raises:
+        InputError: it cannot be evaluated.
+    """
+    corrections = corrections_of(store, slo) if corrected else []
+    inputs = Inputs(StoreSource(store), lambda *asked: _history(store, *asked))
+    return evaluate_slo(slo, inputs, start, end, corrections)
+
+
+def corrections_of(store: Store, slo: Slo) -> list[Body]:
+    """The attributes of the objective's corrections."""
+    found = [one["attributes"] for one in store.documents.all(CORRECTION)]
+    return [one for one in found if one.get("slo_id") == slo.id]
+
+
+def _history(store: Store, ident: int, start: int, end: int) -> History | None:
+    body = store.documents.get("monitor", str(ident))
+    if body is None:
+        return None
+    monitor = Monitor.from_body(body, str(ident))
+    if (found := recorded(store, monitor, start, end)) is not None:
+        return found
+    bodies = store.documents.all("monitor")
+    members = {one["id"]: Monitor.from_body(one, str(one["id"])) for one in bodies}
+    setting = Setting(members=members, texts=False)
+    first = -(-max(start, end - LONGEST) // 60) * 60
+    return evaluate_monitor(monitor, monitor_data(store, monitor.type, first), first, end // 60 * 60, setting)
+
+
+def answer(store: Store, body: Body, history: SloHistory, target: float | None) -> Body:
+    """The `data` of /api/v1/slo/{id}/history.
+
+    Args:
+        store: where the names of monitors are.
+        body: the objective as it is stored.
+        history: it over the window.
+        target: one more target to compare with, under the name `custom`.
+    """
+    targets = {one["timeframe"]: one["target"] for one in body["thresholds"]}
+    targets |= {} if target is None else {"custom": target}
+    told: Body = {
+        "thresholds": {one["timeframe"]: one for one in body["thresholds"]},
+        "from_ts": history.start,
+        "to_ts": history.end,
+        "type": body["type"],
+        "type_id": TYPE_IDS[body["type"]],
+        "slo": body,
+        "group_by": list(history.group_by),
+        "overall": _overall(history, body, targets),
+    }
+    if (count := Slo.from_body(body).count) is not None:
+        told["series"] = _series(history, count)
+    if history.groups:
+        names = "groups" if history.type != "monitor" or history.group_by else "monitors"
+        told[names] = [_group(store, history, part, targets) for part in history.groups]
+    return told
+
+
+def _overall(history: SloHistory, body: Body, targets: Mapping[str, float]) -> Body:
+    part = history.overall
+    primary = body["thresholds"][0]
+    told = _sli(history, part, targets) | {
+        "name": body["name"],
+        "precision": dict.fromkeys(targets, history.precision(part)),
+        "corrections": [{"start": start, "end": end} for start, end in history.corrections],
+        "state": slo_state(part.sli, primary["target"], primary.get("warning")),
+    }
+    return told if part.sli is not None else told | {"errors": [_ZERO]}
+
+
+def _group(store: Store, history: SloHistory, part: Part, targets: Mapping[str, float]) -> Body:
+    told = _sli(history, part, targets) | {"group": part.name, "name": part.name}
+    told["precision"] = history.precision(part)
+    if history.group_by or history.type != "monitor":
+        return told
+    monitor = store.documents.get("monitor", part.name) or {}
+    kind = {"name": str(monitor.get("name", part.name)), "monitor_type": str(monitor.get("type", ""))}
+    return told | kind
+
+
+def _sli(history: SloHistory, part: Part, targets: Mapping[str, float]) -> Body:
+    sli = None if part.sli is None else round(part.sli, 4)
+    left = {name: budget_remaining(part.sli, target) for name, target in targets.items()}
+    told: Body = {"sli_value": sli, "span_precision": history.precision(part), "preview": False}
+    told["error_budget_remaining"] = {name: value for name, value in left.items() if value is not None}
+    if history.type != "metric":
+        told["history"] = [[time, state] for time, state in part.transitions]
+        told |= {} if sli is None else {"uptime": sli}
+    return told
+
+
+def _series(history: SloHistory, count: Count) -> Body:
+    part, whole = history.overall, "denominator" if count.other_is == "total" else "total"
+    return {
+        "res_type": "time_series",
+        "resp_version": 2,
+        "query": f"{count.good}, {count.other}",
+        "from_date": history.start * 1000,
+        "to_date": history.end * 1000,
+        "message": "",
+        "interval": history.interval,
+        "times": [float(time * 1000) for time in history.times.tolist()],
+        "numerator": _side(part.numerator, count.good, 0),
+        "denominator": _side(part.denominator, count.other if whole == "denominator" else whole, 1),
+        "numerator_query": count.good,
+        "denominator_query": count.other,
+    }
+
+
+def _side(values: NDArray[np.float64], text: str, index: int) -> Body:
+    metrics = re.findall(r"\w+:([\w.]+)\{([^}]*)\}", text)
+    name, scope = metrics[0] if metrics else ("", "")
+    about: Body = {"unit": None, "query_index": index, "aggr": "sum", "tag_set": [], "expression": text}
+    about |= {"metric": name, "scope": scope}
+    return {
+        "values": values.tolist(),
+        "count": len(values),
+        "sum": float(values.sum()),
+        "metadata": about,
+    }

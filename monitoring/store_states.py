@@ -1,0 +1,51 @@
+"""The states of monitors as they were recorded: what was found at the time, whatever came later."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from monitoring.monitor import GroupHistory, History, Monitor, Rule, State
+from monitoring.monitor.definition import parsed
+from monitoring.monitor.history import UNGROUPED
+from monitoring.monitor.machine import Segment
+from monitoring.query import grouped_by
+from monitoring.store import Store
+
+EVERY = 60
+"""Seconds between evaluations."""
+_Change = tuple[int, str, str]
+
+
+def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | None:
+    """The recorded evaluations in `[start, end)`, from the first that there is on; None where there is none.
+
+    They have states and no values.
+    """
+    changes = store.transitions(monitor.id or 0, end)
+    first = max(start, changes[0][0]) if changes else end
+    times = np.arange(-(-first // EVERY) * EVERY, end, EVERY, dtype=np.int64)
+    if not len(times):
+        return None
+    by_group = groupby(sorted(changes, key=lambda change: change[1]), key=lambda change: change[1])
+    groups = {
+        name: GroupHistory(
+            name,
+            () if name == UNGROUPED else tuple(name.split(",")),
+            np.full(len(times), np.nan),
+            _segments(list(found), times.tolist()),
+        )
+        for name, found in by_group
+    }
+    keys = grouped_by(parsed(monitor.query))
+    return History(monitor, times, times, times, groups, keys=keys)
+
+
+def _segments(changes: Sequence[_Change], times: Sequence[int]) -> tuple[Segment, ...]:
+    """The stretches of one group; the first is the state before the first time, where there was one."""
+    found: dict[int, Segment] = {0: Segment(0, None, Rule.NEVER)}
+    for time, _, state in changes:
+        index = max(0, -(-(time - times[0]) // EVERY))
+        if index < len(times):
+            found[index] = Segment(index, State(state) if state else None, Rule.RECORDED)
+    return tuple(found.values())
