@@ -35,8 +35,10 @@ def command(
 ) -> int:
     """Check dashboards and monitors, offline.
 
-    PATHS are files and folders; without any, dashboards/ and monitors/ here. Exit status: 0 nothing wrong,
-    1 an error was found (with --strict: a warning too), 2 a path or rule that does not exist.
+    PATHS are files and folders; without any, dashboards/, monitors/, slos/ and downtimes/ here.
+
+    Exit status: 0 nothing wrong, 1 an error was found (with --strict: a warning too), 2 a path or rule that
+    does not exist.
     """
     from monitoring.resources.lint import coverage as covering
     from monitoring.resources.lint import report, run

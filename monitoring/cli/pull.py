@@ -16,7 +16,7 @@ from monitoring.cli.deploying import echo_json, environment, project_options
 def command(
     wanted: tuple[str, ...], root: Path, env: str, url: str, adopt: bool, force: bool, as_json: bool
 ) -> int:
-    """Write dashboards, monitors and SLOs into files: by id, by the address of their page, or by title."""
+    """Write dashboards, monitors, SLOs, downtimes into files: by id, address of their page, or title."""
     import json
 
     from monitoring.deploy.pull import Pulled, as_file, find

@@ -1,11 +1,17 @@
 """Templates as teams have them: nested stacks, substitutions, plugins, synthesised apps, every kind of state."""
 
 import json
+from copy import deepcopy
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitoring.cli import main
 from monitoring.deploy.discovery import discover
+from monitoring.deploy.discovery.tailored import files_for
+from monitoring.deploy.discovery.templates import load
+from monitoring.errors import InputError
 
 PARENT = """
 Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
@@ -355,3 +361,40 @@ def test_a_definition_names_functions_by_arn_name_and_alias_and_nothing_that_it_
     assert [(one.name, one.timeout) for one in found.functions] == [("pay", 0), ("mail", 0), ("report", 0)]
     assert [one.name for one in found.activities] == ["packing"]
     assert found.state_machines[0].family == "lambda_function"
+
+
+JUNK = st.sampled_from(
+    [None, 3, -1, True, "", "x", "${x}", "*", [], {}, [[]], {"Ref": "x"}, {"Fn::Sub": []}, {"a": None}]
+)
+SOURCES = {
+    "template.yaml": PARENT,
+    "nested.yaml": NESTED,
+    "serverless.yml": SERVERLESS,
+    "orders.asl.json": ORDERS.replace("${Limit}", "600"),
+    "stack.json": json.dumps(cdk_stack("Dev")),
+}
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_whatever_stands_in_a_template_is_read_or_said_to_be_wrong(tmp_path_factory, data):
+    name = data.draw(st.sampled_from(sorted(SOURCES)))
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_text(SOURCES[name])
+    content = load(path)
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder = content
+        while True:
+            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            key = data.draw(st.sampled_from(keys))
+            if isinstance(holder[key], dict | list) and holder[key] and data.draw(st.integers(0, 5)):
+                holder = holder[key]
+                continue
+            holder[key] = deepcopy(data.draw(JUNK))
+            break
+    path.write_text(json.dumps(content))
+    try:
+        found = discover(path)
+    except InputError:
+        return
+    assert files_for(found)

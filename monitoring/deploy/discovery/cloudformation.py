@@ -111,7 +111,7 @@ def _properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _of_types(template: Template, types: set[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, one in template.resources.items():
-        if one.get("Type") in types:
+        if str(one.get("Type")) in types:
             yield name, _properties(one)
 
 
