@@ -49,6 +49,12 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         self.ask("POST", "/window/rect", {"width": width, "height": height})
 
+    def viewport(self, width: int, height: int) -> None:
+        """A page of exactly that size: a window is never narrower than 500 pixels. 0 gives the window's own."""
+        params = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": params}
+        self.ask("POST", "/goog/cdp/execute", command)
+
     def dark(self, on: bool = True) -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
         command = {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}}

@@ -21,7 +21,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,-
 "Liberation Sans",Arial,sans-serif}
 a{color:var(--link)}
 header.top{padding:14px 18px 6px;display:flex;flex-wrap:wrap;gap:6px 18px;align-items:baseline}
-header.top h1{font-size:20px;margin:0}
+header.top h1{font-size:20px;margin:0;min-width:0;overflow-wrap:anywhere}
 .values{color:var(--muted)}
 main{padding:6px 18px 40px}
 .grid{display:grid;grid-template-columns:repeat(12,minmax(0,1fr));gap:10px}

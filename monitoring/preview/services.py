@@ -52,6 +52,9 @@ def trace_service(frame: Frame, definition: Definition, drawing: Drawing) -> str
     if not count:
         raise UndrawableError("The widget shows none of its parts.")
     across = {"one_column": 1, "two_column": 2}.get(str(definition.get("display_format")), 3)
+    across = max(1, min(across, int(frame.width // 130)))
+    shown = shown[: max(1, across * int(frame.height // 70) - resources)]  # a small widget shows the first
+    count = len(shown) + resources
     down = -(-count // across)
     room = replace(frame, width=frame.width / across, height=frame.height / down)
     drawn = [_part(room, about, title, stats, kind, drawing) for _, title, stats, kind in shown]
@@ -77,7 +80,7 @@ def _part(
 
 
 def _titled(frame: Frame, title: str, draw: Any) -> str:
-    head = svg.text(title, 12, 14, size=11, fill=frame.theme.muted)
+    head = svg.text(svg.fitted(title, frame.width - 16, 11), 12, 14, size=11, fill=frame.theme.muted)
     return head + svg.group([draw(frame.shorter(18))], 0, 18)
 
 
