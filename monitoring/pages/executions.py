@@ -12,6 +12,7 @@ from starlette.responses import Response
 from monitoring.errors import InputError
 from monitoring.pages.shell import link, page, problem_page, range_form, span_of, state_badge, table
 from monitoring.pages.site import Site
+from monitoring.preview.charts.lists import kind_of
 from monitoring.preview.scales import format_value
 
 Row = Mapping[str, Any]
@@ -120,14 +121,26 @@ def _logs(site: Site, spans: Sequence[Row], start: int, end: int) -> str:
         marks |= {str(meta[key]) for key in ("request_id", "executionarn") if meta.get(key)}
     found = site.store.logs(start=start / 1e9 - 5, end=end / 1e9 + 60)
     rows = [_log(one) for one in found if any(mark in json.dumps(one, default=str) for mark in marks)]
-    heads = ("Time", "Service", "Message")
-    return table(heads, rows[:MOST_LOGS], "No log of this execution was stored: see MONITORING_FORWARD_LOGS.")
+    if not rows:
+        return (
+            '<div class="panel muted">No log of this execution was stored: see MONITORING_FORWARD_LOGS.</div>'
+        )
+    return f'<div class="panel logs">{"".join(rows[:MOST_LOGS])}</div>'
 
 
-def _log(one: Row) -> tuple[str, str, str]:
+def _log(one: Row) -> str:
+    """One line, which opens to the whole message; JSON is laid out."""
     moment = _moment(int(float(one.get("timestamp") or 0) * 1_000_000))
-    return (
-        moment,
-        escape(str(one.get("service") or "")),
-        f"<pre>{escape(str(one.get('message') or ''))}</pre>",
-    )
+    message = str(one.get("message") or "")
+    kind = kind_of(str(one.get("status") or "info"))
+    service = f'<span class="muted">{escape(str(one.get("service") or ""))}</span>'
+    line = f'<span class="muted">{moment}</span>{service}<code>{escape(message[:300])}</code>'
+    whole = f"<pre>{escape(_laid_out(message))}</pre>"
+    return f'<details class="is-{kind}"><summary>{line}</summary>{whole}</details>'
+
+
+def _laid_out(message: str) -> str:
+    try:
+        return json.dumps(json.loads(message), indent=2, ensure_ascii=False)
+    except ValueError:
+        return message

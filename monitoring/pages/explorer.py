@@ -5,13 +5,15 @@ from html import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitoring.pages.shell import Span, link, page, picture, range_form, span_of, table
+from monitoring.pages.shell import Span, link, page, range_form, span_of, table
 from monitoring.pages.site import Site
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing
+from monitoring.preview.page import pictures
 from monitoring.preview.scales import COUNTS, format_value
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
+from monitoring.query import QueryError
 
 
 def explore(site: Site, request: Request) -> Response:
@@ -36,15 +38,24 @@ def _starter(site: Site, name: str) -> str:
 
 
 def _answer(site: Site, query: str, span: Span) -> str:
+    """The graph, and its values as a list; a query that is wrong, or has no data, says so once."""
     drawing = Drawing(site.data(span.start, span.end))
-    kinds = (("timeseries", 300), ("toplist", 240))
+    kinds = (("timeseries", 300), ("toplist", 240)) if _has_values(drawing, query) else (("timeseries", 200),)
     return "".join(_picture(kind, query, drawing, span, height) for kind, height in kinds)
+
+
+def _has_values(drawing: Drawing, query: str) -> bool:
+    try:
+        return bool(drawing.data.lines({"q": query}))
+    except QueryError:
+        return False
 
 
 def _picture(kind: str, query: str, drawing: Drawing, span: Span, height: int) -> str:
     frame = Frame(1100, height, PAGE, span.start, span.end)
-    drawn = draw(frame, {"type": kind, "requests": [{"q": query}]}, drawing)
-    return picture(drawn, 1100, height, query)
+    definition = {"type": kind, "requests": [{"q": query}]}
+    drawn = pictures(frame, lambda room: draw(room, definition, drawing), query)
+    return f'<div class="panel">{drawn}</div>'
 
 
 def _names(site: Site) -> str:

@@ -16,7 +16,6 @@ from monitoring.pages.shell import (
     Span,
     link,
     page,
-    picture,
     problem_page,
     range_form,
     span_of,
@@ -26,7 +25,10 @@ from monitoring.pages.shell import (
 from monitoring.pages.site import Entry, Site
 from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
+from monitoring.preview.monitors import numbered
+from monitoring.preview.page import pictures
 from monitoring.preview.scales import format_value
+from monitoring.preview.stored import members_of
 from monitoring.preview.theme import PAGE
 from monitoring.values import dataclass
 
@@ -84,10 +86,9 @@ def history_of(site: Site, entry: Entry, start: int, end: int) -> History:
     """
     if entry.problem:
         raise InputError(entry.problem)
-    monitor = Monitor.from_body(entry.body, entry.key)
-    members = {
-        int(one.key): Monitor.from_body(one.body, one.key) for one in site.monitors() if one.key.isdigit()
-    }
+    bodies, numbers = numbered({one.key: one.body for one in site.monitors() if not one.problem})
+    monitor = Monitor.from_body(bodies.get(entry.key, entry.body), entry.key)
+    members = members_of(bodies, numbers) if monitor.type == "composite" else {}
     data = store_facts.monitor_data(site.store, monitor.type, start - 86_400)
     setting = Setting(members=members, mutes=mutes_of(site.store.documents, entry.body, start, end))
     return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
@@ -121,8 +122,9 @@ def _graph(history: History, span: Span) -> str:
         for name, value in (("critical", limits.critical), ("warning", limits.warning))
         if value is not None
     ]
-    drawn = timeseries(Frame(1100, 240, PAGE, span.start, span.end), lines, markers)
-    return picture(drawn, 1100, 240, f"Values of {history.monitor.name}")
+    frame = Frame(1100, 240, PAGE, span.start, span.end)
+    words = f"Values of {history.monitor.name}"
+    return f'<div class="panel">{pictures(frame, lambda room: timeseries(room, lines, markers), words)}</div>'
 
 
 def _groups(history: History) -> str:

@@ -12,9 +12,12 @@ from starlette.responses import HTMLResponse
 
 from monitoring.errors import InputError
 from monitoring.preview.page import document
-from monitoring.preview.svg import tag
+from monitoring.preview.theme import BADGES
 from monitoring.times import window
 from monitoring.values import dataclass
+
+STATES = "".join(f".{name}{{background:{BADGES[name.lower()]}}}" for name in ("OK", "Warn", "Alert"))
+"""States on their colours: the same in the dark, where white has to be read on them too."""
 
 NAVIGATION = (
     ("/", "Overview"),
@@ -41,8 +44,7 @@ table.list th{color:var(--muted);font-weight:500;white-space:nowrap}
 table.list td.brief{white-space:nowrap;overflow-wrap:normal;width:1%}
 .state{white-space:nowrap;display:inline-block;min-width:64px;
 padding:1px 8px;border-radius:3px;color:#fff;text-align:center}
-.OK{background:var(--good)}.Warn{background:var(--warn)}.Alert{background:var(--bad)}
-.NoData,.Unknown,.none{background:var(--muted)}
+.NoData,.Unknown,.none{background:#5d6776}
 .panel{background:var(--panel);border:1px solid var(--edge);border-radius:5px;padding:10px 14px;
 margin:0 0 12px}
 .panel svg{display:block;width:100%;height:auto}
@@ -60,7 +62,21 @@ padding:3px 6px;cursor:pointer;list-style:none}
 .fall .bar.error{background:var(--bad)}.fall .bar.retry{background:var(--warn)}
 .fall .name{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.fall .time{text-align:right}
 .fall .detail{padding:4px 8px 8px 24px;font-size:12px}
-@media(max-width:760px){form.bar{margin-left:0}.fall summary{grid-template-columns:42% 1fr 62px;gap:6px}}
+.logs summary{display:grid;grid-template-columns:118px minmax(60px,110px) 1fr;gap:10px;padding:3px 8px;
+cursor:pointer;list-style:none;border-left:3px solid var(--muted)}
+.logs summary:hover{background:var(--grid)}.logs summary span{white-space:nowrap;overflow:hidden;
+text-overflow:ellipsis;font-size:12px}
+.logs code{white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-size:12px;align-self:center}
+.logs details+details{border-top:1px solid var(--grid)}.logs pre{padding:6px 12px 10px 20px}
+.logs .is-good summary{border-left-color:var(--good)}.logs .is-warn summary{border-left-color:var(--warn)}
+.logs .is-bad summary{border-left-color:var(--bad)}.logs .is-info summary{border-left-color:var(--link)}
+form.bar select{max-width:min(260px,100%)}
+@media(max-width:760px){table.list,table.list tbody{display:block}table.list tr:has(th){display:none}
+table.list tr{display:flex;flex-wrap:wrap;gap:2px 12px;padding:7px 10px;border-bottom:1px solid var(--edge)}
+table.list td,table.list td.brief{border:0;padding:0;width:auto;min-width:0;max-width:100%;white-space:normal}
+.logs summary{grid-template-columns:104px 1fr}
+.logs summary .muted+.muted{display:none}
+form.bar{margin-left:0}.fall summary{grid-template-columns:42% 1fr 62px;gap:6px}}
 """
 
 LIVE = (
@@ -122,7 +138,7 @@ def page(request: Request, title: str, main: str, controls: str = "", status: in
         for href, name in NAVIGATION
     )
     nav = f"<nav><b>stepscope</b>{links}</nav>"
-    head = f"<style>{STYLE}</style>"
+    head = f"<style>{STYLE}{STATES}</style>"
     top = f'<header class="top"><h1>{escape(title)}</h1>{controls}</header>'
     text = document(f"{title} · stepscope", f"{nav}{top}<main>{main}</main>", head=head, script=LIVE)
     return HTMLResponse(text, status, HEADERS)
@@ -167,12 +183,6 @@ def state_badge(state: str | None, without: str = "–") -> str:
     """A state on its colour; `without` one, those words."""
     kind = (state or "none").replace(" ", "")
     return f'<span class="state {kind}">{escape(state or without)}</span>'
-
-
-def picture(drawing: str, width: float, height: float, label: str) -> str:
-    """A drawing in a panel of its own."""
-    view = f"0 0 {width:.0f} {height:.0f}"
-    return f'<div class="panel">{tag("svg", drawing, viewBox=view, role="img", aria_label=label)}</div>'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:

@@ -36,6 +36,8 @@ class Data:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     unit_of: Callable[[str], str] = lambda _: ""
     facts: Facts = NOTHING
+    memo: dict[Any, list[Answer]] = field(default_factory=dict)
+    """Answers that a widget has had: a page draws a wide one twice."""
 
     def lines(self, request: Request) -> list[Line]:
         """Every series of a request, in the order of its formulas."""
@@ -58,7 +60,7 @@ class Data:
         return self.reduced(asks[0], aggregator) if asks else []
 
     def columns(self, request: Request, aggregator: str = "avg") -> list[tuple[str, str, dict[str, float]]]:
-        """(heading, unit, group -> value) of every formula."""
+        """(heading, unit, group -> value) of every formula, in their order."""
         return [
             (ask.heading, ask.unit, {row.name: row.values[0] or 0.0 for row in self.reduced(ask, aggregator)})
             for ask in self.asks(request, scalar=True)
@@ -98,8 +100,14 @@ class Data:
         Raises:
             QueryError: the query cannot be read or evaluated.
         """
-        source = ask.source or self.source
-        return evaluate(ask.expression, source, self.start, self.end, interval, queries=ask.queries)
+        place = (id(self.source), ask.expression, tuple(ask.queries.items()), self.start, self.end, interval)
+        if ask.source is not None:
+            return evaluate(ask.expression, ask.source, self.start, self.end, interval, queries=ask.queries)
+        if place not in self.memo:
+            self.memo[place] = evaluate(
+                ask.expression, self.source, self.start, self.end, interval, queries=ask.queries
+            )
+        return self.memo[place]
 
     def asks(self, request: Request, *, scalar: bool = False) -> list["Ask"]:
         """What a request asks for: its `q`, or its formulas over its queries.

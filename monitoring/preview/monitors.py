@@ -1,5 +1,6 @@
 """The monitors that a dashboard can show: those of the project, by key and by id."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field
@@ -13,6 +14,7 @@ from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query
 from monitoring.query.monitor_nodes import MetricMonitor
+from monitoring.slo.definition import OURS, REFERENCE
 from monitoring.values import dataclass
 
 
@@ -108,6 +110,20 @@ class Monitors:
             str(body.get("type") or ""),
             f"p{priority}" if priority else "",
         )
+
+
+def numbered(bodies: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[int, str]]:
+    """The bodies with numbers for `${monitor:KEY}` in the queries of composites, and number -> key of all."""
+    keys = {key: int(key) if key.isdigit() else OURS + at for at, key in enumerate(sorted(bodies))}
+
+    def number(found: re.Match[str]) -> str:
+        return str(keys.get(found[1], found[0]))
+
+    filled = {
+        key: {**body, "query": REFERENCE.sub(number, str(body.get("query") or ""))}
+        for key, body in bodies.items()
+    }
+    return filled, {at: key for key, at in keys.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,17 +79,17 @@ def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHi
         QueryError: a query of its cannot be read or evaluated.
         UndrawableError: it needs a monitor that is not known.
     """
-    inputs = Inputs(facts.points(queries_of(slo), start, end), lambda *at: facts.history(*_named(*at)), scope)
+    inputs = Inputs(
+        facts.points(queries_of(slo), start, end),
+        lambda ident, first, last: facts.history(slo.members.get(ident) or str(ident), first, last),
+        scope,
+    )
     try:
         return evaluate_slo(slo, inputs, start, end, facts.corrections(slo.id))
     except QueryError:
         raise
     except InputError as error:
         raise UndrawableError(f"{slo.name}: {error}") from None
-
-
-def _named(ident: int, start: int, end: int) -> tuple[str, int, int]:
-    return str(ident), start, end
 
 
 def queries_of(slo: Slo) -> list[str]:

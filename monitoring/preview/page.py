@@ -1,17 +1,18 @@
 """A dashboard as HTML: the same drawings in a grid that a phone can read, in light or dark."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from html import escape
 from typing import Any
 
-from monitoring.preview import notes, svg
+from monitoring.preview import notes, states, svg
 from monitoring.preview.charts import lists
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing, own_time, time_label
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
 from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, SAMPLED, TITLE, title_of
-from monitoring.preview.theme import PAGE, style_sheet
+from monitoring.preview.theme import BADGES, PAGE, style_sheet
 from monitoring.preview.widgets import LISTINGS, broken_query, draw
 from monitoring.query import QueryError
 
@@ -31,20 +32,20 @@ scroll-margin-top:8px}
 text-overflow:ellipsis}
 .widget svg{display:block;width:100%;height:auto}
 .widget>h3 .span{float:right;color:var(--muted);font-weight:400;font-size:11px;margin-left:8px}
-.scroll{overflow:auto}.scroll .empty,.empty{color:var(--muted);margin:14px;text-align:center}
+.scroll{overflow:auto}.empty{color:var(--muted);margin:14px;text-align:center;font-size:12px}
+.scroll:has(>.empty:only-child){display:grid;place-items:center}
 table.rows{border-collapse:collapse;width:100%;font-size:12px}
 table.rows th{position:sticky;top:0;background:var(--panel);color:var(--muted);font-weight:500;
-text-align:left;
-padding:3px 8px;white-space:nowrap}
+text-align:left;padding:3px 8px;white-space:nowrap}
 table.rows td{padding:3px 8px;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere;
 white-space:pre-wrap}
-table.rows td.short{white-space:nowrap}table.rows .right{text-align:right}
+table.rows td.short{white-space:nowrap;overflow-wrap:normal;width:1%}table.rows .right{text-align:right}
 table.rows td:first-child{border-left:3px solid var(--muted)}
-table.rows tr.good td:first-child{border-left-color:var(--good)}
-table.rows tr.warn td:first-child{border-left-color:var(--warn)}
-table.rows tr.bad td:first-child{border-left-color:var(--bad)}
-table.rows tr.info td:first-child{border-left-color:var(--link)}
-tr.good .ink{color:var(--good)}tr.warn .ink{color:var(--warn)}tr.bad .ink{color:var(--bad)}
+table.rows tr.is-good td:first-child{border-left-color:var(--good)}
+table.rows tr.is-warn td:first-child{border-left-color:var(--warn)}
+table.rows tr.is-bad td:first-child{border-left-color:var(--bad)}
+table.rows tr.is-info td:first-child{border-left-color:var(--link)}
+tr.is-good .ink{color:var(--good)}tr.is-warn .ink{color:var(--warn)}tr.is-bad .ink{color:var(--bad)}
 .note{padding:4px 14px;border-left:3px solid var(--edge);overflow:auto}
 .note h1,.note h2,.note h3{font-size:15px;margin:8px 0 4px}
 .note p,.note ul,.note ol{margin:6px 0}
@@ -52,13 +53,20 @@ tr.good .ink{color:var(--good)}tr.warn .ink{color:var(--warn)}tr.bad .ink{color:
 .group{border:1px solid var(--edge);border-radius:5px;overflow:hidden}
 .group>h2{color:#fff;font-size:14px;margin:0;padding:6px 12px}
 .group>.grid{padding:10px}
+.phone{display:none!important}.counts{display:flex;gap:8px;padding:6px 10px}
+.counts span{flex:1;text-align:center;border-radius:4px;padding:4px 2px;font-size:11px;color:#fff}
+.counts b{display:block;font-size:22px;line-height:1.1}
+.counts.text b{font-size:26px}
 .free{position:relative}.free>.widget{position:absolute}.free>.widget>svg{height:100%}
 .free>.widget>h3+svg{height:calc(100% - 26px)}.widget.free_text{background:none;border:0}
 @media(max-width:760px){.grid{grid-template-columns:1fr 1fr!important}
 .widget,.group{grid-column:1/-1!important;grid-row:auto!important}.widget.small{grid-column:span 1!important}
 .free{aspect-ratio:auto!important}.free>.widget{position:static;width:100%!important;height:auto!important;
 margin-bottom:8px}.free>.widget>svg{max-width:calc(1.6px*var(--natural));margin:auto}
-main{padding:6px 8px 30px}.group>.grid{padding:6px}}
+main{padding:6px 8px 30px}.group>.grid{padding:6px}
+.phone{display:block!important}.desk{display:none!important}
+.scroll{height:auto!important;max-height:420px}.widget[data-type=query_table]{overflow-x:auto}
+.widget[data-type=query_table]>svg{min-width:680px}}
 """
 
 
@@ -124,20 +132,43 @@ def widget(box: Box, drawing: Drawing, place: str) -> str:
         return _note(definition, place)
     title = "" if kind in BARE else title_of(definition, drawing)
     high = max(box.height - TITLE, 60) if box.cell else box.height - (TITLE if title else 0)
-    if kind in LISTINGS:
-        inside = f'<div class="scroll" style="max-height:{max(high, 60):.0f}px">'
+    if kind in LISTINGS or _listed_monitors(kind, definition):
+        inside = f'<div class="scroll" style="height:{max(high, 60):.0f}px">'
         rows = f"{inside}{_rows(kind, definition, drawing)}</div>"
         return _section(box, kind, title, drawing, rows, place)
     frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
-    picture = svg.tag(
-        "svg",
-        draw(frame, definition, drawing),
-        viewBox=f"0 0 {frame.width:.0f} {frame.height:.0f}",
-        role="img",
-        aria_label=title or kind,
-        font_family=svg.FONT,
-    )
+    phone = kind not in SIDEWAYS
+    picture = pictures(frame, lambda room: draw(room, definition, drawing), title or kind, phone=phone)
     return _section(box, kind, title, drawing, picture, place)
+
+
+def _listed_monitors(kind: str, definition: Mapping[str, Any]) -> bool:
+    return kind == "manage_status" and definition.get("display_format") != "counts"
+
+
+PHONE = 400.0
+"""The width of a drawing for a phone; one that is not much wider does for both."""
+
+
+def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: bool = True) -> str:
+    """The drawing as SVG; a wide one a second time for a phone, where its letters could not be read."""
+
+    def one(room: Frame, looks: str | None) -> str:
+        view = f"0 0 {room.width:.0f} {room.height:.0f}"
+        marks = {"viewBox": view, "role": "img", "aria_label": label, "font_family": svg.FONT}
+        return svg.tag("svg", drawn(room), **{"class": looks}, **marks)
+
+    if frame.width <= PHONE * 1.3 or not phone:
+        return one(frame, None)
+    narrow = replace(frame, width=PHONE, height=min(max(frame.height, 120.0), 300.0))
+    return one(frame, "desk") + one(narrow, "phone")
+
+
+SIDEWAYS = frozenset({"query_table"})
+"""Wide widgets that are moved sideways on a phone, for they have columns."""
+ROWS = {**LISTINGS, "manage_status": states.monitor_list}
+BESIDE = frozenset({"query_value", "alert_value", "check_status", "free_text"})
+"""Small widgets that still can be read at half of a phone's width."""
 
 
 def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, place: str) -> str:
@@ -146,7 +177,7 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
     span = time_label(definition, drawing)
     said = f'<span class="span">{escape(span)}</span>' if span else ""
     heading = f'<h3 title="{escape(title, quote=True)}">{said}{escape(title)}</h3>' if title else ""
-    looks = " small" if box.cell and box.cell[1] <= 3 else ""
+    looks = " small" if box.cell and box.cell[1] <= 3 and kind in BESIDE else ""
     looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'
     opening = f'<section class="widget{looks}" tabindex="0" {marks} style="{place}">'
@@ -156,12 +187,27 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
 def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
     """A list as a table of the page; why there can be none, where there is none."""
     frame = Frame(400, 120, PAGE)
+    within = own_time(definition, drawing)
     try:
-        return lists.as_html(LISTINGS[kind](definition, own_time(definition, drawing)))
+        above = _counts(definition, within) if kind == "manage_status" else ""
+        return above + lists.as_html(ROWS[kind](definition, within))
     except UndrawableError as error:
         return f'<p class="empty">{escape(str(error))}</p>'
     except QueryError as error:
         return svg.tag("svg", broken_query(frame, error), viewBox="0 0 400 120", role="img")
+
+
+def _counts(definition: Mapping[str, Any], drawing: Drawing) -> str:
+    """How many monitors are in which state, as blocks above their list."""
+    found = states.monitor_counts(definition, drawing)
+    blocks = ""
+    as_text = definition.get("color_preference") == "text"
+    for name, count in found.items():
+        state = name if count else ""
+        look = f"color:{lists.shade(state, PAGE)}" if as_text else f"background:{BADGES[state.lower()]}"
+        blocks += f'<span style="{look}"><b>{count}</b>{name}</span>'
+    text = " text" if as_text else ""
+    return f'<div class="counts{text}">{blocks}</div>' if blocks else ""
 
 
 def _note(definition: Mapping[str, Any], place: str) -> str:

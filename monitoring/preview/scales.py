@@ -91,7 +91,7 @@ def plain(value: float) -> str:
 def _scaled(factors: tuple[tuple[float, str], ...]) -> Callable[[float], str]:
     def show(value: float) -> str:
         for factor, suffix in factors:
-            if abs(value) >= factor:
+            if abs(value) >= factor * 0.9995:  # what rounds to 1 s is not 1000 ms
                 return plain(value / factor) + suffix
         factor, suffix = factors[-1]
         return plain(value / factor) + suffix

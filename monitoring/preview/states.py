@@ -114,9 +114,17 @@ def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """A monitor's query over time, with its thresholds."""
     monitor = drawing.monitors.find(str(definition.get("alert_id")))
     request = {"q": monitor.query, "display_type": "line"}
+    names: dict[float, list[str]] = {}
+    for name, value in monitor.thresholds:
+        names.setdefault(value, []).append(name)
     thresholds = [
-        Marker(value, value, f"{name} {value:g}", f"{'warning' if 'warning' in name else 'error'} dashed")
-        for name, value in monitor.thresholds
+        Marker(
+            value,
+            value,
+            f"{', '.join(same)} {value:g}",
+            f"{'warning' if 'warning' in same[0] else 'error'} dashed",
+        )
+        for value, same in names.items()
     ]
     return timeseries(frame, drawing.data.lines(request), thresholds)
 

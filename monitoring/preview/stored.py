@@ -8,6 +8,7 @@ from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.monitor import History, Monitor, Record, Setting, evaluate_monitor
 from monitoring.preview.facts import Body, Facts, Test
+from monitoring.preview.monitors import numbered
 from monitoring.query.sources import Source
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
@@ -73,26 +74,27 @@ class Histories:
         return of
 
     def _evaluated(self, key: str, start: int, end: int) -> History | None:
-        body = self.bodies.get(key)
-        if body is None:
+        bodies, numbers = numbered(self.bodies)
+        if key not in bodies:
             return None
         try:
-            monitor = Monitor.from_body(body, key)
+            monitor = Monitor.from_body(bodies[key], key)
             data = store_facts.monitor_data(self.store, monitor.type, start - 86_400)
-            setting = Setting(texts=False, members=self._members())
+            setting = Setting(texts=False, members=members_of(bodies, numbers))
             return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
         except InputError:
             return None
 
-    def _members(self) -> dict[int, Monitor]:
-        found = {}
-        for key, body in self.bodies.items():
-            if key.isdigit():
-                try:
-                    found[int(key)] = Monitor.from_body(body, key)
-                except InputError:
-                    continue  # its own page says why
-        return found
+
+def members_of(bodies: Mapping[str, Body], numbers: Mapping[int, str]) -> dict[int, Monitor]:
+    """The monitors that composites may name, by number; one that cannot be read is left to its own page."""
+    found = {}
+    for number, key in numbers.items():
+        try:
+            found[number] = Monitor.from_body(bodies[key], key)
+        except InputError:
+            continue
+    return found
 
 
 def groups_of(history: History) -> dict[str, str]:

@@ -103,13 +103,19 @@ def _table(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     columns: list[values.Column] = []
     found: list[dict[str, float]] = []
     for request in requests_of(definition):
-        paint = painter(formats_of([request]), frame.theme)
-        for heading, unit, groups in drawing.data.columns(request):
+        formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
+        for at, (heading, unit, groups) in enumerate(drawing.data.columns(request)):
+            own = formulas[at].get("conditional_formats") if at < len(formulas) else None
+            paint = painter(own or request.get("conditional_formats"), frame.theme)
             columns.append(values.Column(str(request.get("alias") or heading), unit, paint))
             found.append(groups)
     names = list(dict.fromkeys(name for groups in found for name in groups))
-    rows = [Row(name, tuple(groups.get(name) for groups in found)) for name in names]
-    return values.table(frame, "", columns, rows)
+    keys, short_names = values.common_key(names)
+    rows = [
+        Row(short, tuple(groups.get(name) for groups in found))
+        for name, short in zip(names, short_names, strict=True)
+    ]
+    return values.table(frame, keys, columns, rows)
 
 
 def _change(frame: Frame, definition: Definition, drawing: Drawing) -> str:

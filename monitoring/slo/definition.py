@@ -1,6 +1,7 @@
 """The service level objective as a value: what the API body of one says, read once."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from monitoring.values import dataclass
 Kind = Literal["metric", "monitor", "time_slice"]
 
 DAY = 86_400
+REFERENCE = re.compile(r"\$\{monitor:([\w.-]+)\}")
 TIMEFRAMES = {"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
 """The rolling windows that an objective can have, in seconds."""
 
@@ -46,7 +48,10 @@ class TimeSlice:
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """One objective; `monitor_ids` and `groups` are those of monitors, `count` and `slice` of the others."""
+    """One objective; `monitor_ids` and `groups` are those of monitors, `count` and `slice` of the others.
+
+    `members`: number -> key of a monitor that the body names as `${monitor:KEY}`.
+    """
 
     name: str
     type: Kind
@@ -57,6 +62,7 @@ class Slo:
     groups: tuple[str, ...] = ()
     id: str = ""
     tags: tuple[str, ...] = ()
+    members: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any], key: str = "") -> "Slo":
@@ -69,16 +75,18 @@ class Slo:
         if kind not in {"metric", "monitor", "time_slice"}:
             hint = "the type is metric, monitor or time_slice"
             raise InputError(f"an SLO cannot be of type {kind!r}", where=key, hint=hint)
+        numbers = dict(_numbered(body.get("monitor_ids") or (), key))
         return cls(
             name=str(body.get("name") or key or "SLO"),
             type=kind,
             thresholds=tuple(_threshold(one, key) for one in body.get("thresholds") or ()),
             count=_count(body, key) if kind == "metric" else None,
             slice=_slice(body, key) if kind == "time_slice" else None,
-            monitor_ids=tuple(int(one) for one in body.get("monitor_ids") or ()),
+            monitor_ids=tuple(numbers),
             groups=tuple(str(one) for one in body.get("groups") or ()),
             id=str(body.get("id") or ""),
             tags=tuple(str(one) for one in body.get("tags") or ()),
+            members={number: name for number, name in numbers.items() if name},
         )
 
     def threshold(self, timeframe: str) -> Threshold | None:
@@ -90,6 +98,19 @@ class Slo:
         """The threshold of the shortest window, which lists show where none is chosen."""
         known = [one for one in self.thresholds if one.timeframe in TIMEFRAMES]
         return min(known, key=lambda one: TIMEFRAMES[one.timeframe], default=None)
+
+
+OURS = 900_000_001
+"""The first of the numbers that stand for monitors which Datadog has given none yet."""
+
+
+def _numbered(given: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
+    """(number, key) of each monitor; the key is empty where the body gives the number."""
+    for place, one in enumerate(given):
+        if found := REFERENCE.fullmatch(str(one)):
+            yield OURS + place, found[1]
+        else:
+            yield int(_number(one, "monitor id", key)), ""
 
 
 def _threshold(given: Any, key: str) -> Threshold:

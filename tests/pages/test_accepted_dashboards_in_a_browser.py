@@ -27,7 +27,7 @@ return {
                .map(e => e.dataset.path ?? e.className),
   sizes: boxes.filter(e => e.getBoundingClientRect().height < 10 || e.getBoundingClientRect().width < 10).length,
   wide: document.documentElement.scrollWidth - innerWidth,
-  cut: [...document.querySelectorAll('section.widget > svg')].flatMap(s => {
+  cut: [...document.querySelectorAll('section.widget > svg')].filter(s => s.getBoundingClientRect().width).flatMap(s => {
     const outer = s.getBoundingClientRect();
     return [...s.querySelectorAll('text')].filter(t => {
       const r = t.getBoundingClientRect();

@@ -151,3 +151,36 @@ def test_a_circle_of_parents_and_an_unknown_parent_are_still_shown():
         {"span_id": "4", "parent_id": "3", "start": 4, "duration": 1},
     ]
     assert {span["span_id"]: depth for span, depth in tree(spans)} == {"3": 0, "4": 1, "1": 0, "2": 0}
+
+
+def test_a_composite_of_files_is_evaluated_over_its_members(client, project):
+    both = {
+        "type": "composite",
+        "name": "Both",
+        "query": "${monitor:failed} && !${monitor:failed}",
+        "options": {},
+    }
+    (project / "monitors" / "both.json").write_text(json.dumps(both))
+    answer = client.get("/monitors/both?from=-1h")
+    assert "unexpected" not in answer.text
+    assert 'class="band"' in answer.text
+
+
+def test_a_log_of_an_execution_is_a_line_that_opens_to_the_whole_message(client, store):
+    now = int(time.time())
+    message = json.dumps({"request": "r-1", "deep": {"value": 1}})
+    store.add_logs(
+        [{"message": message, "service": "slides", "status": "error", "timestamp": (now - 59) * 1000}]
+    )
+    text = client.get("/executions/00000000000000aa").text
+    assert '<details class="is-bad"><summary>' in text
+    assert "  &quot;deep&quot;: {\n    &quot;value&quot;: 1" in text
+
+
+def test_a_wide_widget_is_drawn_for_a_phone_too(client, project):
+    body = dashboard()
+    for at, one in enumerate(body["widgets"]):
+        one["layout"] = {"x": 0, "y": 3 * at, "width": 12, "height": 3}
+    (project / "dashboards" / "pipeline.json").write_text(json.dumps(body))
+    text = client.get("/dashboards/pipeline?from=-1h").text
+    assert text.count('<svg class="desk"') == text.count('<svg class="phone"') == 5

@@ -37,6 +37,7 @@ def window():
 
 @pytest.fixture
 def browser(window):
+    window.viewport(0, 0)
     window.resize(1280, 900)
     window.dark(False)
     window.log()
@@ -123,15 +124,37 @@ def test_a_monitor_shows_its_history_evidence_and_message(site, browser):
 def test_it_reads_on_a_phone_and_in_the_dark(site, browser):
     url, _ = site
     browser.dark()
-    browser.resize(500, 1000)
+    browser.viewport(390, 844)
     browser.open(f"{url}/dashboards/pipeline")
     browser.shot("dashboard-phone-dark")
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
     colour = browser.run("return getComputedStyle(document.body).backgroundColor")
     assert sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) < 150
-    for path in ("/monitors", "/executions/00000000000000aa", "/metrics"):
+    for path in (
+        "/",
+        "/dashboards",
+        "/monitors",
+        "/monitors/failed",
+        "/executions/00000000000000aa",
+        "/metrics",
+    ):
         browser.open(url + path)
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), path
+    browser.viewport(0, 0)
+
+
+def test_letters_of_a_wide_graph_can_be_read_on_a_phone(site, browser):
+    """What is seen is no smaller than two thirds of what it was drawn as, whatever the widget's width."""
+    url, _ = site
+    browser.viewport(390, 844)
+    for path in ("/dashboards/pipeline", f"/metrics?q={FAILED}", "/monitors/failed"):
+        browser.open(url + path)
+        sizes = browser.run(
+            "return [...document.querySelectorAll('main svg text')].filter(t => t.getBoundingClientRect().width)"
+            ".map(t => parseFloat(t.getAttribute('font-size')) * t.ownerSVGElement.getScreenCTM().a)"
+        )
+        assert sizes and min(sizes) >= 6.5, path
+    browser.viewport(0, 0)
 
 
 def test_script_in_the_data_never_runs(site, browser):

@@ -16,7 +16,7 @@ from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import markers, painter
 from monitoring.preview.layout import COLUMNS, GAP, arrange
 from monitoring.preview.scales import UNITS, format_value, time_label, value_ticks
-from monitoring.preview.theme import LIGHT
+from monitoring.preview.theme import BADGES, DARK, LIGHT
 from monitoring.preview.variables import Variable, put_in
 
 FRAME = Frame(400, 200, LIGHT, 0, 3600)
@@ -87,6 +87,13 @@ def test_markers_of_a_widget_become_lines_and_bands():
     assert markers(given_markers) == [Marker(5, 5, "", "error dashed"), Marker(2, 4, "fine", "ok")]
 
 
+def test_labels_of_markers_that_lie_close_do_not_cover_one_another():
+    close = [Marker(5, 5, "critical"), Marker(5.1, 5.1, "warning"), Marker(50, 50, "far")]
+    root = as_xml(timeseries(FRAME, [line([2, 100])], close))
+    anchors = {one.text: one.get("text-anchor") for one in root.iter() if one.tag.endswith("text")}
+    assert (anchors["critical"], anchors["warning"], anchors["far"]) == ("end", "start", "end")
+
+
 def test_the_first_condition_that_holds_paints():
     paint = painter(
         [
@@ -105,6 +112,9 @@ def test_the_first_condition_that_holds_paints():
     ("value", "unit", "shown"),
     [
         (1234, "millisecond", "1.23 s"),
+        (1_000_000_000, "nanosecond", "1 s"),
+        (999.9, "millisecond", "1 s"),
+        (999_999, "", "1M"),
         (90, "second", "1.5 min"),
         (2_500_000, "nanosecond", "2.5 ms"),
         (0, "millisecond", "0"),
@@ -306,3 +316,27 @@ def test_text_is_cut_to_its_room():
     assert svg.width_of(cut) <= 80
     assert all(svg.width_of(one) <= 90 for one in svg.wrapped("words and words " * 9, 90))
     assert re.sub(r"\s+", " ", " ".join(svg.wrapped("a b c", 500))) == "a b c"
+
+
+def contrast(one, other):
+    """The ratio of the luminances of two colours, as WCAG 2 has it."""
+
+    def luminance(colour):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_can_be_read_on_what_is_behind_it(theme):
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    for name in ("ink", "muted", "link", "bad"):
+        for back in (theme.panel, theme.page):
+            assert contrast(getattr(theme, name), back) >= 4.5, (name, back)
+    for state, back in BADGES.items():
+        assert contrast("#ffffff", back) >= 4.2, state

@@ -416,7 +416,7 @@ def test_a_sample_has_everything_and_says_that_it_is_one():
     page = dashboard_page(
         body, prepared(body, data_of(given.source, (START, END), given.facts), given.monitors)
     )
-    assert SAMPLED in page and page.count('<table class="rows">') == 3
+    assert SAMPLED in page and page.count('<table class="rows">') == 4
     assert page == dashboard_page(
         body, prepared(body, data_of(given.source, (START, END), given.facts), given.monitors)
     )

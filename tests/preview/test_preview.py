@@ -15,6 +15,7 @@ from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import prepared
 from monitoring.preview.sample import sample
 from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
+from monitoring.query.sources import SeriesSource
 
 WINDOW = (1_772_323_200, 1_772_409_600)
 FAILED = "sum:aws.states.executions_failed{$env} by {statemachinearn}.as_count()"
@@ -210,3 +211,28 @@ def test_monitors_that_cannot_be_read_do_not_stop_a_preview(tmp_path):
     (tmp_path / "monitors" / "bad.json").write_text("{")
     (tmp_path / "monitors" / "good.json").write_text('{"name": "g"}')
     assert list(load_monitors(tmp_path).bodies) == ["good"]
+
+
+def test_each_formula_of_a_table_is_painted_by_its_own_formats():
+    queries = [
+        {"data_source": "metrics", "name": name, "query": f"avg:{name}{{*}} by {{host}}", "aggregator": "avg"}
+        for name in ("a", "b")
+    ]
+    red = {"comparator": ">", "value": 1, "palette": "white_on_red"}
+    green = {"comparator": ">", "value": 1, "palette": "white_on_green"}
+    formulas = [
+        {"formula": "a", "conditional_formats": [red]},
+        {"formula": "b", "conditional_formats": [green]},
+    ]
+    request = {"queries": queries, "formulas": formulas, "response_format": "scalar"}
+    picture = drawn(dashboard({"definition": {"type": "query_table", "requests": [request]}}))
+    assert picture.count("#c53030") == picture.count("#1f8a55") == 2
+    assert ">host<" in picture
+    assert ">host:host-a<" not in picture
+
+
+def test_a_value_that_is_not_there_has_no_unit():
+    body = dashboard(widget("query_value", "avg:m{*}", custom_unit="%"))
+    empty = draw(Dashboard("t", body), SeriesSource(()), WINDOW, Monitors())
+    assert "– %" not in empty
+    assert "–" in empty

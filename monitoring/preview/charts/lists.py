@@ -154,7 +154,7 @@ def _row(entry: Entry, columns: Sequence[Column]) -> str:
         f"<td{_class(index, entry, column)}>{escape(words)}</td>"
         for index, (words, column) in enumerate(zip(entry.cells, columns, strict=False))
     )
-    return f'<tr class="{kind_of(entry.state)}">{cells}</tr>'
+    return f'<tr class="is-{kind_of(entry.state)}">{cells}</tr>'
 
 
 def _class(index: int, entry: Entry, column: Column) -> str:

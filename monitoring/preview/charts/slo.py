@@ -87,7 +87,7 @@ def _card(frame: Frame, one: Seen, budget: bool, unit: str) -> str:
     if not small or not budget:
         parts.append(svg.text(target, middle, y + 17, size=11, fill=theme.muted, **style))
         y += 17
-    if budget and one.target is not None:
+    if budget and one.budget is not None:
         parts.append(_budget(frame, one, y + 10, unit))
     return "".join(parts)
 

@@ -54,7 +54,7 @@ def timeseries(
     unit = next((one.unit for one in lines if one.unit), "")
     plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero, unit=unit)
     drawn = [_draw(plot, one, low, high, index) for index, (one, low, high) in enumerate(stacked)]
-    over = [_marker(plot, one, unit) for one in markers]
+    over = _markers(plot, markers, unit)
     return axes(plot, unit) + "".join(drawn) + "".join(over) + _legend(frame, lines[:shown], len(lines))
 
 
@@ -136,7 +136,7 @@ def _strokes(plot: Canvas, one: Line, values: NDArray[np.float64], shade: str) -
         points = _path(plot, one, values, piece)
         if len(points) == 1:  # a lonely point would be a line without length
             x, y = points[0].split()
-            parts.append(svg.tag("circle", cx=x, cy=y, r=2.2, fill=shade))
+            parts.append(svg.tag("circle", cx=x, cy=y, r=2.8, fill=shade))
             continue
         parts.append(
             svg.tag(
@@ -162,13 +162,31 @@ def _area(
     return parts + _strokes(plot, one, np.where(np.isfinite(one.values), high, np.nan), shade)
 
 
-def _marker(plot: Canvas, one: Marker, unit: str) -> str:
+def _markers(plot: Canvas, markers: Sequence[Marker], unit: str) -> list[str]:
+    """The markers; where two labels would lie on one another, the second stands at the left."""
+    taken: list[float] = []
+    drawn = []
+    for one in markers:
+        y = plot.y(one.high)
+        left = any(abs(y - other) < LABEL for other in taken)
+        taken += [] if left else [y]
+        drawn.append(_marker(plot, one, unit, left))
+    return drawn
+
+
+LABEL = 12.0
+"""The height of a marker's label."""
+
+
+def _marker(plot: Canvas, one: Marker, unit: str, left: bool) -> str:
     theme = plot.frame.theme
     kind, _, dash = one.kind.partition(" ")
     shade = {"error": theme.bad, "warning": theme.warn, "ok": theme.good}.get(kind, theme.muted)
     low, high = (plot.y(min(max(value, plot.y.low), plot.y.high)) for value in (one.low, one.high))
     words = one.label or ("" if one.low != one.high else format_value(one.low, unit))
-    said = label(words, plot.right - 4, max(high - 4, TOP + 8), shade, "end")
+    above = high - 4 if high - 4 >= TOP + 8 else high + 11  # under a line at the top
+    place, anchor = (LEFT + 4, "start") if left else (plot.right - 4, "end")
+    said = label(words, place, above, shade, anchor)
     if one.low != one.high:
         return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + said
     dashes = None if dash in {"bold", "solid"} else DASHES["dashed"]

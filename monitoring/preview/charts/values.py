@@ -1,5 +1,6 @@
 """Pictures of single values by group: one big number, top lists, tables, changes."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from monitoring.preview import svg
@@ -25,7 +26,8 @@ def query_value(
 ) -> str:
     """One number as large as fits, on the colour that its conditional format asks for."""
     background, ink = paint(value)
-    words = format_value(value, unit, precision) + (f" {custom}" if custom else "")
+    known = value is not None and math.isfinite(value)
+    words = format_value(value, unit, precision) + (f" {custom}" if custom and known else "")
     size = min(frame.height * 0.45, 56.0)
     while size > 12 and svg.width_of(words, size) > frame.width - 24:
         size *= 0.92
@@ -71,6 +73,14 @@ def _more(frame: Frame, count: int) -> str:
     if count <= 0:
         return ""
     return label(f"{count} more", frame.width - PAD, frame.height - 3, frame.theme.muted, "end")
+
+
+def common_key(names: Sequence[str]) -> tuple[str, list[str]]:
+    """The tag's key that all names begin with, for the heading, and the names without it."""
+    keys = {name.partition(":")[0] for name in names}
+    if len(keys) != 1 or any(":" not in name or ", " in name for name in names):
+        return "", list(names)
+    return keys.pop(), [name.partition(":")[2] for name in names]
 
 
 @dataclass(frozen=True, slots=True)
