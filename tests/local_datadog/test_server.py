@@ -50,8 +50,9 @@ def _post_until_killed(process, url, first, moment):
     client = httpx.Client(base_url=url, headers={"DD-API-KEY": "k"}, verify=False)
     killer = threading.Timer(moment, process.send_signal, [signal.SIGKILL])
     with client, contextlib.suppress(httpx.HTTPError):
-        killer.start()
         while True:
+            if number == first + 1:  # the moment is counted from the first round that was acknowledged
+                killer.start()
             now = int(time.time())
             points = {"metric": "m", "points": [[now, number]], "tags": [f"n:{number}"]}
             client.post("/api/v1/series", json={"series": [points]}).raise_for_status()
