@@ -1,15 +1,22 @@
 """The routes of metrics as names: which are active, their metadata and tags, and searching them."""
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitoring.errors import InputError
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Family, as_object, mounted, number
 from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.query import Metric, parse
+from monitoring.query.selection import all_tags, matcher
 
 KIND = "metric_metadata"
 _TYPES = {"gauge", "count", "rate", "distribution"}
+_MOST = 10_000
+FOREVER = 1 << 40
 _FIELDS = ("description", "short_name", "unit", "per_unit", "statsd_interval", "integration")
 _ACTIVE = """
     SELECT DISTINCT metric FROM series JOIN (
@@ -21,6 +28,10 @@ _TAGS = """
     SELECT DISTINCT unnest(tags || CASE WHEN host = '' THEN [] ELSE ['host:' || host] END) AS tag
     FROM series WHERE metric = $metric ORDER BY tag"""
 _NAMES = "SELECT DISTINCT metric FROM series WHERE contains(lower(metric), $text) ORDER BY metric LIMIT 1000"
+_EVERY = """
+    SELECT metric, type, host, tags FROM series WHERE series_id IN (
+        SELECT series_id FROM points WHERE time >= $since
+        UNION ALL SELECT series_id FROM samples WHERE time >= $since)"""
 _HOSTS = """
     SELECT DISTINCT host FROM series WHERE host <> '' AND contains(lower(host), $text)
     ORDER BY host LIMIT 1000"""
@@ -58,9 +69,31 @@ class MetricsMeta(Family):
             results["hosts"] = self._names(_HOSTS, {"text": text.lower()})
         return reply({"results": results})
 
-    async def _all(self, _request: Request) -> Response:
-        names = self._names(_NAMES, {"text": ""})
-        return reply({"data": [{"type": "metrics", "id": name} for name in names]})
+    async def _all(self, request: Request) -> Response:
+        """The metrics that fit the filters, in pages where a page is asked for."""
+        given = request.query_params
+        test = _tag_test(given.get("filter[tags]", ""))
+        kind = given.get("filter[metric_type]", "")
+        since = int(self._context.clock()) - number(given, "window[seconds]", FOREVER)
+        with self._context.store.reading() as cursor:
+            rows = cursor.execute(_EVERY, {"since": since}).fetchall()
+        found = sorted(
+            {
+                name
+                for name, type_, host, tags in rows
+                if (not kind or (type_ == "distribution") == (kind == "distribution"))
+                and test(all_tags(tags, host))
+            }
+        )
+        data = [{"type": "metrics", "id": name} for name in found]
+        if "page[size]" not in given and "page[cursor]" not in given:
+            return reply({"data": data})
+        size = max(1, min(_MOST, number(given, "page[size]", _MOST)))
+        first = max(0, number(given, "page[cursor]", 0))
+        following = str(first + size) if first + size < len(data) else None
+        page = {"cursor": given.get("page[cursor]"), "limit": size, "next_cursor": following}
+        shown = data[first : first + size]
+        return reply({"data": shown, "meta": {"pagination": page | {"type": "cursor_limit"}}})
 
     async def _tags(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -97,3 +130,16 @@ class MetricsMeta(Family):
     def _names(self, query: str, given: Body) -> list[str]:
         with self._context.store.reading() as cursor:
             return [row[0] for row in cursor.execute(query, given).fetchall()]
+
+
+def _tag_test(scope: str) -> Callable[[frozenset[str]], bool]:
+    """A test of a series' tags; `env:prod AND service:(…)` is written as in a query's braces."""
+    if not scope.strip():
+        return lambda tags: True
+    try:
+        node = parse(f"avg:m{{{scope}}}")
+    except InputError as error:
+        raise ApiError(400, f"Invalid filter[tags]: {error.message}") from error
+    if not isinstance(node, Metric):
+        raise ApiError(400, "Invalid filter[tags]: it is no filter")
+    return matcher(node.scope)

@@ -12,19 +12,15 @@ from starlette.responses import Response
 from monitoring.errors import InputError
 from monitoring.local_datadog.context import Body, number
 from monitoring.local_datadog.replies import ApiError, reply
-from monitoring.query import Metric, MetricMonitor, parse_monitor, walk
+from monitoring.monitor.search import Record, compile_search
+from monitoring.query import Metric, MetricMonitor, grouped_by, parse_monitor, walk
 
-_TERM = re.compile(r'(-?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))')
+_STATUS = re.compile(r'\bstatus:\(?((?:"[^"]*"|\w+)(?:\s+OR\s+(?:"[^"]*"|\w+))*)')
+_QUOTED_TAG = re.compile(r'(?<![\w:])"([\w./-]+:[^"]*)"')
+_TITLE = re.compile(r"\btitle:")
 _HANDLE = re.compile(r"@[A-Za-z0-9_.@+/-]+")
 _STATUSES = frozenset({"alert", "warn", "ok", "no data", "unknown", "skipped", "ignored"})
-_FIELDS: dict[str, Callable[[Body], Iterable[str]]] = {
-    "status": lambda monitor: [monitor["overall_state"]],
-    "type": lambda monitor: [monitor["type"], monitor["type"].removesuffix(" alert")],
-    "muted": lambda monitor: [str(bool(monitor["options"]["silenced"]))],
-    "tag": lambda monitor: monitor["tags"],
-    "id": lambda monitor: [str(monitor["id"])],
-    "priority": lambda monitor: [f"p{monitor['priority']}", str(monitor["priority"])],
-}
+_METRIC_TYPES = frozenset({"query alert", "metric alert"})
 
 
 class MonitorSearch:
@@ -56,32 +52,55 @@ class MonitorSearch:
         return reply({"counts": counts, "groups": page, "metadata": metadata})
 
     def _found(self, request: Request) -> list[Body]:
-        terms = _terms(request.query_params.get("query", ""))
-        found = [monitor for monitor in self._monitors() if all(_holds(monitor, *term) for term in terms)]
+        test = _test(request.query_params.get("query", ""))
+        found = [monitor for monitor in self._monitors() if test(_record(monitor))]
         key, _, direction = request.query_params.get("sort", "name,asc").partition(",")
         field = {"status": "overall_state", "type": "type"}.get(key, "name")
         return sorted(found, key=lambda monitor: str(monitor[field]).lower(), reverse=direction == "desc")
 
 
-def _terms(query: str) -> list[tuple[bool, str, str]]:
-    """`status:alert -tag:"env:dev" word` as (negated, field, value)."""
-    terms = []
-    for negation, field, quoted, plain in _TERM.findall(query):
-        value = quoted or plain
-        if field == "status" and value.lower() not in _STATUSES:
-            raise ApiError(400, f"Query parsing error: '{value}' is not a valid monitor status")
-        terms.append((bool(negation), field, value))
-    return terms
+def _test(query: str) -> Callable[[Record], bool]:
+    """`status:(alert OR warn) -tag:"env:dev" word`: words are looked for in the name, the rest are fields.
+
+    Raises:
+        ApiError: 400: a status that is none, or a query that cannot be read.
+    """
+    for statuses in _STATUS.findall(query):
+        for value in re.split(r"\s+OR\s+", statuses):
+            if value.strip('"').lower() not in _STATUSES:
+                raise ApiError(400, f"Query parsing error: '{value}' is not a valid monitor status")
+    try:
+        return compile_search(_TITLE.sub("", _QUOTED_TAG.sub(r'tag:"\1"', query)))
+    except InputError as error:
+        raise ApiError(400, f"Query parsing error: {error.message}") from error
 
 
-def _holds(monitor: Body, negated: bool, field: str, value: str) -> bool:
-    if field in _FIELDS:
-        found = value.lower() in {str(one).lower() for one in _FIELDS[field](monitor)}
-    elif field in {"", "title"}:
-        found = value.lower().strip("*") in monitor["name"].lower()
-    else:
-        found = f"{field}:{value}".lower() in {tag.lower() for tag in monitor["tags"]}
-    return found is not negated
+def _record(monitor: Body) -> Record:
+    """What a monitor can be found by: its name, its tags, and its fields as further tags."""
+    metrics, scopes = _metrics_and_scopes(monitor["query"])
+    kind = monitor["type"]
+    fields: dict[str, Iterable[object]] = {
+        "status": [monitor["overall_state"]],
+        "type": [kind, kind.removesuffix(" alert"), *(["metric"] if kind in _METRIC_TYPES else [])],
+        "muted": [str(bool(monitor["options"]["silenced"])).lower()],
+        "tag": monitor["tags"],
+        "id": [monitor["id"]],
+        "priority": [f"p{monitor['priority']}", monitor["priority"]],
+        "metric": metrics,
+        "scope": scopes,
+        "group_by": _keys(monitor["query"]),
+        "notification": [handle[1:] for handle in _handles(monitor["message"])],
+        "creator": [monitor["creator"]["name"], monitor["creator"]["handle"]],
+    }
+    named = (f"{field}:{value}" for field, values in fields.items() for value in values)
+    return Record(0, monitor["name"], (*monitor["tags"], *named))
+
+
+def _keys(query: str) -> Iterable[str]:
+    try:
+        return grouped_by(parse_monitor(query))
+    except InputError:
+        return ()
 
 
 def _page(found: list[Body], request: Request, default: int) -> tuple[list[Body], Body]:

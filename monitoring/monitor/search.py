@@ -124,7 +124,7 @@ def _leaf(token: re.Match[str]) -> Test:
         return _anywhere(wanted)
     name, value = token["field"], token["value"]
     if value.startswith("("):
-        options = [part for part in re.split(r"\s+OR\s+|\s+", value[1:-1].strip()) if part]
+        options = [part for part in re.findall(r'"[^"]*"|[^\s"]+', value[1:-1]) if part != "OR"]
         tests = [_matcher(option) for option in options]
         return lambda record: any(test(found) for found in record.values(name) for test in tests)
     match = _matcher(value)

@@ -163,3 +163,36 @@ def test_a_scalar_request_that_is_not_one_is_a_400_that_says_why(http, attribute
     got = http.post("/api/v2/query/scalar", json={"data": {"type": "scalar_request", "attributes": whole}})
     assert got.status_code == 400
     assert says in got.json()["errors"][0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("", ["m", "n"]),
+        ("filter[tags]=env:b", ["m"]),
+        ("filter[tags]=env:a AND NOT host:h", ["n"]),
+        ("filter[tags]=env IN (a, c)", ["m", "n"]),
+        ("filter[tags]=host:*", ["m"]),
+        ("filter[metric_type]=distribution", []),
+        ("filter[metric_type]=non_distribution", ["m", "n"]),
+        ("window[seconds]=300", []),
+        ("window[seconds]=3600", ["m", "n"]),
+    ],
+)
+def test_the_list_of_metrics_is_filtered(http, asked, names):
+    assert [one["id"] for one in http.get(f"/api/v2/metrics?{asked}").json()["data"]] == names
+
+
+def test_the_list_of_metrics_comes_in_pages_where_that_is_asked_for(http):
+    assert "meta" not in http.get("/api/v2/metrics").json()
+    first = http.get("/api/v2/metrics?page[size]=1").json()
+    cursor = first["meta"]["pagination"]["next_cursor"]
+    second = http.get(f"/api/v2/metrics?page[size]=1&page[cursor]={cursor}").json()
+    assert [one["data"][0]["id"] for one in (first, second)] == ["m", "n"]
+    assert second["meta"]["pagination"]["next_cursor"] is None
+
+
+@pytest.mark.parametrize("scope", ["env:(", "*} + avg:x{*", "}"])
+def test_a_filter_that_cannot_be_read_is_a_400(http, scope):
+    got = http.get("/api/v2/metrics", params={"filter[tags]": scope})
+    assert (got.status_code, got.json()["errors"][0][:21]) == (400, "Invalid filter[tags]:")

@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
+from asgi import Client
 from pages_data import EVIL, FAILED, MONITOR, dashboard, execution
-from starlette.testclient import TestClient
 
 from monitoring.local_datadog import create_app
 from monitoring.pages import page_routes
@@ -38,7 +38,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def client(store, project):
-    return TestClient(create_app(store, routes=page_routes(store, project)), base_url="http://127.0.0.1")
+    return Client(create_app(store, routes=page_routes(store, project)), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_needs_somebody_stands_first(client, project):
 def test_an_empty_server_says_how_to_send_something():
     with Store.open() as store:
         app = create_app(store, routes=page_routes(store))
-        answer = TestClient(app, base_url="http://127.0.0.1:8126").get("/").text
+        answer = Client(app, base_url="http://127.0.0.1:8126").get("/").text
     assert "DD_URL=http://127.0.0.1:8126" in answer
     assert "There is no monitor." in answer
 

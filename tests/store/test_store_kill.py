@@ -29,17 +29,17 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(8))
 def test_killed_at_a_random_moment_of_heavy_writing_nothing_is_lost_or_doubled(tmp_path, seed):
     path = tmp_path / "d.duckdb"
     chance = random.Random(seed)
     acknowledged, doubtful = -1, set()
-    for _ in range(2):
+    for _ in range(3):
         command = [sys.executable, "-c", WRITER, str(path), str(acknowledged + 2)]
         doubtful.add(acknowledged + 1)
         writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         numbers = [int(writer.stdout.readline())]
-        time.sleep(chance.uniform(0.1, 0.9))
+        time.sleep(chance.uniform(0.02, 0.6))
         writer.kill()
         numbers += [int(line) for line in writer.stdout.read().splitlines() if line]
         writer.wait()
@@ -56,4 +56,4 @@ def test_killed_at_a_random_moment_of_heavy_writing_nothing_is_lost_or_doubled(t
         assert number in kept or number in doubtful
     assert len(last.values) == 1
     assert last.values[0] >= acknowledged
-    assert acknowledged > 10
+    assert acknowledged >= 4
