@@ -17,6 +17,7 @@ from monitoring.local_datadog.dashboards import Dashboards
 from monitoring.local_datadog.downtimes import Downtimes
 from monitoring.local_datadog.downtimes_v2 import DowntimesV2
 from monitoring.local_datadog.events import Events
+from monitoring.local_datadog.events_v2 import EventsV2
 from monitoring.local_datadog.guard import Access, Guard
 from monitoring.local_datadog.hosts import Hosts
 from monitoring.local_datadog.intake import Intake
@@ -32,7 +33,7 @@ from monitoring.values import dataclass
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
     *(Monitors, DashboardLists, Dashboards, SloCorrections, Slos, Downtimes, DowntimesV2),
-    *(Events, MetricsMeta, Hosts, Queries),
+    *(Events, EventsV2, MetricsMeta, Hosts, Queries),
 )
 """Lists come before dashboards, whose id would match their path."""
 

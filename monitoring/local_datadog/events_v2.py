@@ -1,0 +1,94 @@
+"""The routes of events, version 2 (JSON:API): listing and searching those that version 1 took."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitoring.errors import InputError
+from monitoring.local_datadog.body import read_json
+from monitoring.local_datadog.context import Body, Family, as_object
+from monitoring.local_datadog.events import KIND
+from monitoring.local_datadog.replies import ApiError, reply
+from monitoring.monitor.search import compile_search
+from monitoring.store_facts import event_record
+from monitoring.times import moment
+
+_PAGE = 10
+_MOST = 1000
+_ATTRIBUTES = {
+    "title": "title",
+    "date_happened": "date_happened",
+    "aggregation_key": "aggregation_key",
+    "device_name": "device_name",
+    "host": "hostname",
+    "related_event_id": "related_event_id",
+    "priority": "priority",
+    "source": "source_type_name",
+}
+"""Version 1's name -> version 2's; what an event has not is left out, for clients take no null there."""
+
+
+class EventsV2(Family):
+    """The routes over one store."""
+
+    def routes(self) -> list[Route]:
+        """What the application mounts."""
+        return [
+            Route("/api/v2/events", self._list, methods=["GET"]),
+            Route("/api/v2/events/search", self._search, methods=["POST"]),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        given = request.query_params
+        wanted = {name: given.get(f"filter[{name}]") for name in ("query", "from", "to")}
+        page = {name: given.get(f"page[{name}]") for name in ("cursor", "limit")}
+        return self._found(wanted, page, given.get("sort"))
+
+    async def _search(self, request: Request) -> Response:
+        body = as_object(await read_json(request))
+        parts = [body.get(name) or {} for name in ("filter", "page")]
+        return self._found(as_object(parts[0]), as_object(parts[1]), body.get("sort"))
+
+    def _found(self, wanted: Mapping[str, Any], page: Mapping[str, Any], sort: Any) -> Response:
+        if sort not in {None, "timestamp", "-timestamp"}:
+            raise ApiError(400, "sort is timestamp or -timestamp", json_api=True)
+        now = self._context.clock()
+        try:
+            test = compile_search(str(wanted.get("query") or "*"))
+            start = moment(_relative(wanted.get("from") or "now-15m"), now)
+            end = moment(_relative(wanted.get("to") or "now"), now)
+            first, size = int(page.get("cursor") or 0), int(page.get("limit") or _PAGE)
+        except (InputError, ValueError, TypeError) as error:
+            text = error.message if isinstance(error, InputError) else str(error)
+            raise ApiError(400, text, json_api=True) from error
+        found = [
+            event
+            for event in self._documents.all(KIND)
+            if start <= event["date_happened"] <= end and test(event_record(event))
+        ]
+        found.sort(key=lambda event: event["date_happened"], reverse=sort != "timestamp")
+        first, size = max(0, first), max(1, min(_MOST, size))
+        meta: Body = {"status": "done", "elapsed": 0, "request_id": ""}
+        if first + size < len(found):
+            meta["page"] = {"after": str(first + size)}
+        return reply({"data": [_shown(event) for event in found[first : first + size]], "meta": meta})
+
+
+def _relative(given: Any) -> str:
+    """Datadog writes `now-15m` where a command line has `-15m`."""
+    text = str(given)
+    return text.removeprefix("now") or text if text.startswith("now") else text
+
+
+def _shown(event: Body) -> Body:
+    happened = datetime.fromtimestamp(event["date_happened"], UTC)
+    attributes: Body = {new: event[old] for old, new in _ATTRIBUTES.items() if event.get(old) is not None}
+    attributes |= {"status": event["alert_type"] or "info", "tags": event["tags"]}
+    attributes |= {"timestamp": event["date_happened"] * 1000, "evt": {"id": event["id_str"]}}
+    told = {"message": event["text"], "tags": event["tags"], "attributes": attributes}
+    shown = told | {"timestamp": happened.isoformat(timespec="milliseconds")}
+    return {"type": "event", "id": event["id_str"], "attributes": shown}
