@@ -60,7 +60,7 @@ def command(
     node = parse_monitor(body["query"])
     if fetch:
         _fetch(node, data, *_bounds(start, end, None))
-    series, problems = _history(data, node)
+    series, problems = _history(data, body)
     begin, finish = _bounds(start, end, series)
     variants = [Variant("as it is", body), *(variant_of(body, each) for each in sets)]
     given = Data(series)
@@ -84,13 +84,14 @@ def _body(monitor: str, env: str) -> dict[str, Any]:
     return {**Folder(folder, env).body(key), "name": key}
 
 
-def _history(data: str, node: "MonitorQuery") -> "tuple[list[Series], list[InputError]]":
+def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":
     """The series of the metrics that the monitor looks at, and what of the data cannot be used."""
     from monitoring.datafile import is_database, load
+    from monitoring.monitor import Monitor
     from monitoring.query.errors import nearest
-    from monitoring.testing.references import metric_names
+    from monitoring.testing.references import metrics_of
 
-    names = sorted(set(metric_names(node)))
+    names = sorted(set(metrics_of(Monitor.from_body(body))))
     if not names:
         raise InputError("only metric monitors can be replayed over stored points")
     if is_database(data):

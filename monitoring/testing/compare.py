@@ -113,6 +113,7 @@ class _View:
 
     def index(self, offset: int, expectation: Any) -> int:
         """The evaluation at that moment, or the last one before it."""
+        self.check_inside(offset, expectation)
         index = self.history.index(self.case.start + offset)
         if index < 0:
             first = show_duration(self.offset(0))
@@ -120,15 +121,40 @@ class _View:
             raise _UnjudgedError(Problem(expectation.place, message, f"expect something from {first} on"))
         return index
 
+    def check_inside(self, offset: int, expectation: Any) -> None:
+        """Nothing can be said of a moment after the end of the case."""
+        if offset > self.case.length:
+            end, moment = show_duration(self.case.length), show_duration(offset)
+            hint = f"write until: {moment}" + (", or leave until out" if self.case.until is not None else "")
+            message = f"the case ends at {end}, before {moment}"
+            raise _UnjudgedError(Problem(expectation.place, message, hint))
+
     def offset(self, index: int) -> int:
         """The moment of an evaluation."""
         return int(self.history.times[index]) - self.case.start
 
-    def span(self, start: int, end: int | None) -> range:
-        """The evaluations between two moments."""
+    def span(self, expectation: Throughout) -> range:
+        """The evaluations between two moments; at least one of a group meant has to tell something."""
+        start, end = expectation.start, expectation.end
+        self.check_inside(max(start, end or 0), expectation)
         first = int(np.searchsorted(self.history.times, self.case.start + start))
         last = len(self.history.times) if end is None else self.history.index(self.case.start + end) + 1
-        return range(first, last)
+        found = range(first, last)
+        if not any(self._told(group, found, expectation.never) for group in self.groups(expectation)):
+            until = show_duration(self.case.length if end is None else end)
+            message = (
+                f"nothing is evaluated from {show_duration(start)} to {until}, so nothing would be tested"
+            )
+            raise _UnjudgedError(Problem(expectation.place, message, "choose other moments for from and to"))
+        return found
+
+    def _told(self, group: str, span: range, never: bool) -> bool:
+        segments = self.history.groups[group].segments
+        ends = [*(segment.index for segment in segments[1:]), len(self.history.times)]
+        return any(
+            max(segment.index, span.start) < min(end, span.stop) and (never or _evaluated(segment))
+            for segment, end in zip(segments, ends, strict=True)
+        )
 
     def fail(self, expectation: Any, expected: str, got: str, group: str, index: int) -> Failure:
         verdict = self.history.verdict(group, index)
@@ -231,7 +257,7 @@ def _sent(view: _View, group: str, index: int) -> Notification | None:
 
 def _throughout(view: _View, expectation: Throughout) -> Iterator[Failure]:
     word = "never" if expectation.never else "always"
-    span = view.span(expectation.start, expectation.end)
+    span = view.span(expectation)
     for group in view.groups(expectation):
         for start, end, state in view.history.groups[group].spans():
             bad = (state is expectation.state) == expectation.never
@@ -253,6 +279,7 @@ def _throughout(view: _View, expectation: Throughout) -> Iterator[Failure]:
 def _within(view: _View, expectation: Within) -> Iterator[Failure]:
     group = view.group(expectation)
     of, limit = expectation.of, expectation.of + expectation.within
+    view.check_inside(limit, expectation)
     what = (
         f"{expectation.state}{named(group)} within {show_duration(expectation.within)} of {show_duration(of)}"
     )

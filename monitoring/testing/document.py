@@ -195,6 +195,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     if squeezed := re.match(r"(\s*(?:- )?[a-z_]+:)([^\s].*)", before):
         hint = f"write {squeezed[1].strip(' -')} {squeezed[2]}"
         return Problem(Place(file, line - 1, squeezed.end(1)), "a blank is missing after the colon", hint)
+    if "mapping values" in problem and (nested := re.match(r"\s*(?:- )?(\w+): ([^\"'\[{]*: .*)", here)):
+        return Problem(place, "a value with a colon and a blank in it", f'write {nested[1]}: "{nested[2]}"')
     found = (Problem(place, said, hint) for part, said, hint in _YAML_MISTAKES if part in problem)
     return next(found, Problem(place, problem))
 
@@ -221,6 +223,7 @@ _YAML_MISTAKES = (
         "write [a, b]",
     ),
     ("unexpected end of stream", "a quotation mark that is never closed", "close it"),
+    ("found another document", "a second document (---)", "put all cases of a file under tests:"),
     ("found duplicate", "an anchor that stands here twice", "remove one"),
     ("undefined alias", "an alias whose anchor is not in this file", "define it with & above"),
 )

@@ -150,6 +150,10 @@ def _recovers(item: _Item) -> Recovers | None:
 
 def _notifies(item: _Item) -> Notifies | None:
     count = item.reader.number(item.entries["notifications"], "notifications")
+    if count is not None and (count < 0 or count != int(count)):
+        item.reader.wrong(
+            item.entries["notifications"], f"notifications is {count:g}", "write a whole number from 0"
+        )
     kind = item.reader.choice(item.entries["of"], "of", KINDS) if "of" in item.entries else None
     return None if count is None else Notifies(item.place, int(count), kind, item.text("group"))
 

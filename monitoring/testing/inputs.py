@@ -4,6 +4,8 @@ from typing import Any
 
 import yaml
 
+from monitoring.errors import InputError
+from monitoring.monitor.mutes import scope_test
 from monitoring.testing.cases import CheckSpec, Downtime, EventSpec, SeriesSpec
 from monitoring.testing.document import Reader
 from monitoring.testing.notation import NotationError, Slot, parse_values
@@ -78,6 +80,10 @@ def read_downtime(reader: Reader, node: yaml.Node, every: int) -> Downtime | Non
     """One item of `downtimes`."""
     entries = reader.mapping(node, "a downtime", _DOWNTIME, _ELSEWHERE)
     scope = reader.text(entries["scope"], "scope") if "scope" in entries else "*"
+    try:
+        scope_test(scope or "*")
+    except InputError as error:
+        reader.wrong(entries["scope"], f"scope: {error.message}", 'write "env:prod AND service:(a OR b)"')
     end = _length(reader, entries, "to", 0) if "to" in entries else None
     return Downtime(scope or "*", _length(reader, entries, "from", 0), end)
 
@@ -98,7 +104,7 @@ def read_offsets(reader: Reader, node: yaml.Node) -> tuple[int, ...]:
 def read_tags(reader: Reader, node: yaml.Node | None) -> tuple[tuple[str, ...], str]:
     """Tags, lower-cased as intake does it, and the host that stands among them."""
     tags, host = [], ""
-    for text, each in reader.texts(node, "tags", "[env:prod]") if node is not None else []:
+    for text, each in _tag_texts(reader, node):
         key, colon, value = text.partition(":")
         if not colon or not value.strip() or not key.strip():
             reader.wrong(
@@ -109,6 +115,15 @@ def read_tags(reader: Reader, node: yaml.Node | None) -> tuple[tuple[str, ...], 
         else:
             tags.append(text.lower())
     return tuple(tags), host
+
+
+def _tag_texts(reader: Reader, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
+    """The tags as written; `[env: prod]`, with a blank, is a mapping to YAML."""
+    blank = [each for each in getattr(node, "value", ()) if isinstance(each, yaml.MappingNode)]
+    if isinstance(node, yaml.SequenceNode) and blank:
+        reader.wrong(blank[0], "a tag has no blank after its colon", "write env:prod")
+        return []
+    return reader.texts(node, "tags", "[env:prod]") if node is not None else []
 
 
 def _needs(reader: Reader, node: yaml.Node, entries: dict[str, yaml.Node], *names: str) -> bool:
@@ -132,9 +147,9 @@ def _length(reader: Reader, entries: dict[str, yaml.Node], name: str, default: i
         return default
     text = reader.text(entries[name], name)
     seconds = parse_duration(text) if text is not None else None
-    if seconds is None and text is not None:
+    if text is not None and (seconds is None or (name in {"every", "interval"} and not seconds)):
         reader.wrong(entries[name], f"{name} is {text!r}, which is no length of time", HINT)
-    return seconds if seconds is not None else default
+    return default if seconds is None else seconds
 
 
 def _slots(reader: Reader, node: yaml.Node, several: bool) -> tuple[Slot, ...] | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from monitoring.errors import InputError
+from monitoring.monitor.switches import switches_of
 from monitoring.testing.cases import Case
 from monitoring.testing.document import DocumentError, Place, Problem, Reader
 from monitoring.testing.expectations import read_expectation
@@ -14,6 +16,8 @@ from monitoring.testing.inputs import read_check, read_downtime, read_event, rea
 from monitoring.testing.times import HINT, parse_duration, parse_moment
 
 SUFFIX = ".test.yaml"
+_EARLIEST = 10**8
+"""Seconds since the epoch: a smaller number is a year, or a slip."""
 
 CASE_KEYS = (
     "name",
@@ -141,7 +145,7 @@ class _Case:
     def _start(self, node: yaml.Node) -> int | None:
         text = self.reader.text(node, "start")
         moment = parse_moment(text) if text is not None else None
-        if text is not None and moment is None:
+        if text is not None and (moment is None or (text.isdigit() and moment < _EARLIEST)):
             self.reader.wrong(node, f"start is {text!r}, which is no time", "write 2026-03-01T00:00:00Z")
         return moment
 
@@ -171,6 +175,17 @@ class _Case:
         return {}
 
 
+def _switches(case: _Case, node: yaml.Node) -> dict[str, Any]:
+    given = case._plain_mapping(node)
+    places = {str(key.value): key for key, _ in node.value} if isinstance(node, yaml.MappingNode) else {}
+    for name, value in given.items():
+        try:
+            switches_of({name: value})
+        except InputError as error:
+            case.reader.wrong(places.get(name, node), error.message, error.hint)
+    return given
+
+
 _READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {
     "name": lambda case, node: case.reader.text(node, "name"),
     "start": lambda case, node: case._start(node),
@@ -180,7 +195,7 @@ _READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {
     "events": lambda case, node: case._list(node, "events", "- at: 5m", read_event),
     "downtimes": lambda case, node: case._list(node, "downtimes", '- scope: "*"', read_downtime),
     "members": lambda case, node: case._members(node),
-    "switches": lambda case, node: case._plain_mapping(node),
+    "switches": _switches,
     "stand_in": lambda case, node: case._plain_mapping(node),
     "known_groups": lambda case, node: case.reader.boolean(node, "known_groups"),
 }

@@ -45,7 +45,7 @@ class Folder:
     def _read(self, key: str) -> dict[str, Any]:
         path = self.path / f"{key}.json"
         if not path.is_file():
-            near = nearest(key, self.keys())
+            near = nearest(key.removesuffix(".json"), self.keys())
             known = ", ".join(self.keys()) or "there is no monitor here"
             hint = f"did you mean {near}?" if near else f"in {self.path}: {known}"
             raise InputError(f"there is no monitor {key!r}", hint=hint)

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 
 from monitoring.monitor.definition import Monitor, parsed
-from monitoring.query import CheckMonitor, Metric, MetricMonitor, SearchMonitor, walk
+from monitoring.query import (
+    CheckMonitor,
+    CompositeMonitor,
+    FormulaMonitor,
+    Metric,
+    MetricMonitor,
+    SearchMonitor,
+    parse,
+    walk,
+)
 from monitoring.query.errors import nearest
 from monitoring.query.monitor_nodes import MonitorQuery
 from monitoring.testing.cases import Case
@@ -14,13 +23,26 @@ from monitoring.testing.document import Problem
 def check_inputs(case: Case, monitors: Sequence[Monitor]) -> tuple[Problem, ...]:
     """Every series, check and event that no monitor looks at, and a case that submits nothing to look at."""
     nodes = [parsed(monitor.query) for monitor in monitors]
-    metrics = sorted({name for node in nodes for name in metric_names(node)})
+    metrics = sorted({name for monitor in monitors for name in metrics_of(monitor)})
     checks = sorted({node.check for node in nodes if isinstance(node, CheckMonitor)})
     found = list(_unknown(case, metrics, checks))
     if case.events and not any(isinstance(node, SearchMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"
         found.append(Problem(case.events[0].place, message, _looks_at(metrics, checks)))
+    found += _unused(case, nodes)
     return tuple(found)
+
+
+def _unused(case: Case, nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
+    """Members of what is no composite, and stand-ins for functions that no query has."""
+    if case.members and not any(isinstance(node, CompositeMonitor) for node in nodes):
+        yield Problem(case.place, "members is for composites, and this monitor is none", "remove members:")
+    functions = {node.algorithm.name for node in nodes if isinstance(node, MetricMonitor) and node.algorithm}
+    for name in case.stand_in:
+        if name not in functions:
+            near = nearest(name, functions)
+            hint = f"did you mean {near}?" if near else "remove it from stand_in:"
+            yield Problem(case.place, f"the monitor's query has no {name}()", hint)
 
 
 def _unknown(case: Case, metrics: list[str], checks: list[str]) -> Iterator[Problem]:
@@ -41,6 +63,18 @@ def _never(place: object, what: str, name: str, known: list[str], hint: str) -> 
 def _looks_at(metrics: list[str], checks: list[str]) -> str:
     known = [*metrics, *checks]
     return f"it looks at {', '.join(known)}" if known else "it looks at logs or events: write events:"
+
+
+def metrics_of(monitor: Monitor) -> list[str]:
+    """The metrics that a monitor looks at, those of a formula's queries included."""
+    node = parsed(monitor.query)
+    if not isinstance(node, FormulaMonitor):
+        return metric_names(node)
+    queries = (
+        each.get("query") for each in monitor.options.variables if each.get("data_source") == "metrics"
+    )
+    found = [parse(query) for query in queries if isinstance(query, str)]
+    return [each.name for query in found for each in walk(query) if isinstance(each, Metric)]
 
 
 def metric_names(node: MonitorQuery) -> list[str]:

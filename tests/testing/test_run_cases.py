@@ -99,6 +99,23 @@ def test_a_failure_shows_the_evidence_and_the_values_around_it(folder):
 
 ERRORS = [
     ("- at: 11m\n  group: statemachinearn:slide\n  state: OK", {}, "never exists", "statemachinearn:slides"),
+    (
+        "- {at: 2h, state: OK}",
+        {"start:": "until: 1h\nstart:"},
+        "the case ends at 1h, before 2h",
+        "write until: 2h",
+    ),
+    (
+        "- {alerts_within: 2h, of: 10m}",
+        {"start:": "until: 1h\nstart:"},
+        "ends at 1h, before 2h10m",
+        "until: 2h10m",
+    ),
+    ("- {never: Alert, from: 3h}", {}, "the case ends at 31m, before 3h", "write until: 3h"),
+    ("- {never: Alert, from: 9m, to: 5m}", {}, "nothing is evaluated from 9m to 5m", "other moments"),
+    ("- {always: OK, to: 0m}", {}, "nothing is evaluated from 0m to 0m", "other moments"),
+    ("- never: Warn", {"start:": "members: {1: failed}\nstart:"}, "members is for composites", "remove"),
+    ("- never: Warn", {"start:": "stand_in: {anomalies: x}\nstart:"}, "has no anomalies()", "remove"),
     ("- never: Alert", {"metric: failed": "metric: faild"}, "never looks at the metric 'faild'", "failed"),
     ("- never: Alert", {"env:prod": "env:dev"}, "no group is ever evaluated", "statemachinearn"),
 ]
@@ -319,3 +336,35 @@ def test_a_count_of_logs_without_groups_is_0_where_there_are_none(tmp_path):
     (tmp_path / "logs.json").write_text(json.dumps(body))
     expect = "- {at: 10m, state: OK}\n- {at: 40m, state: Alert, value: 0}"
     assert explain(run(Folder(tmp_path), expect, LOGS.replace("PROD", "10"), "logs")) == ""
+
+
+def test_a_formula_over_metric_queries_is_tested_with_series(tmp_path):
+    queries = [
+        {"data_source": "metrics", "name": name, "query": f"sum:{name}.count{{*}}.as_count()"}
+        for name in ("bad", "all")
+    ]
+    body = {
+        "type": "query alert",
+        "query": 'formula("bad / all").rollup("sum").last("5m") > 0.5',
+        "options": {"thresholds": {"critical": 0.5}, "variables": queries},
+    }
+    (tmp_path / "share.json").write_text(json.dumps(body))
+    series = """\
+series:
+  - {metric: bad.count, type: count, values: 0x9 3x9}
+  - {metric: all.count, type: count, values: 4x19}
+expect:
+"""
+    assert (
+        explain(
+            run(
+                Folder(tmp_path),
+                "- {at: 5m, state: OK}\n- {at: 15m, state: Alert, value: 0.75}",
+                series,
+                "share",
+            )
+        )
+        == ""
+    )
+    unknown = run(Folder(tmp_path), "- never: Warn", series.replace("bad.count", "bat.count"), "share")
+    assert "did you mean bad.count" in unknown.problems[0].hint
