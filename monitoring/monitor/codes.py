@@ -161,6 +161,11 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
     given = monitor.thresholds
     if given == Thresholds() and threshold is not None:
         return Thresholds(critical=threshold)
+    if threshold is None and given.critical is None:
+        hint = "compare with a number to test the rest of the monitor"
+        raise InputError(
+            "a dynamic threshold (thresholds.critical_query) cannot be evaluated offline", hint=hint
+        )
     if given.critical is None:
         raise missing_critical(monitor, threshold)
     if threshold is not None and threshold != given.critical:

@@ -24,13 +24,28 @@ def count_records(
     Raises:
         InputError: a search or an aggregation that cannot be evaluated here.
     """
+    method = _method(query)
     matches = compile_search(query.search)
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in sorted(records, key=lambda each: each.time):
         if matches(record):
             for tags in _groups(query.by, record):
                 groups.setdefault(tags, []).append(record)
-    return {tags: _found(query, members, starts, ends) for tags, members in groups.items()}
+    return {tags: _found(query, method, members, starts, ends) for tags, members in groups.items()}
+
+
+def _method(query: SearchMonitor) -> str:
+    """The aggregation, `p95` for `pc95` and `p50` for `median`."""
+    if query.others:
+        parts = ", ".join(f".{name}()" for name, _ in query.others)
+        hint = "leave it out to count every record: which issue is new, only Datadog knows"
+        raise InputError(f"{parts} of a search cannot be evaluated offline", hint=hint)
+    given = query.rollup[0] if query.rollup else "count"
+    method = "p50" if given == "median" else f"p{given[2:]}" if given.startswith("pc") else given
+    if method not in _METHODS and not (method[0] == "p" and method[1:].isdigit()):
+        hint = f"{', '.join(_METHODS)}, median and percentiles can be"
+        raise InputError(f"rollup({given!r}) cannot be evaluated offline", hint=hint)
+    return method
 
 
 def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
@@ -42,9 +57,8 @@ def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
     return found
 
 
-def _found(query: SearchMonitor, records: list[Record], starts: Index, ends: Index) -> Found:
+def _found(query: SearchMonitor, method: str, records: list[Record], starts: Index, ends: Index) -> Found:
     times = np.array([record.time for record in records], dtype=np.int64)
-    method = query.rollup[0] if query.rollup else "count"
     facet = query.rollup[1] if len(query.rollup) > 1 else ""
     if method not in {"count", "cardinality"}:
         return _measured(method, facet, records, starts, ends)
@@ -62,16 +76,11 @@ def _cardinality(records: list[Record], facet: str, low: Index, high: Index) -> 
     return np.where(high > low, np.array(sizes), np.nan)
 
 
-_METHODS = {"avg", "sum", "min", "max"}
+_METHODS = ("count", "cardinality", "avg", "sum", "min", "max")
 
 
 def _measured(method: str, facet: str, records: list[Record], starts: Index, ends: Index) -> Found:
     """avg, sum, min, max or a percentile of a numeric attribute."""
-    if method.startswith("pc"):
-        method = f"p{method[2:]}"
-    if method not in _METHODS and not method[1:].isdigit():
-        hint = "count, cardinality, avg, sum, min, max and percentiles can be"
-        raise InputError(f"rollup({method!r}) cannot be evaluated offline", hint=hint)
     pairs = [(record.time, value) for record in records for value in record.values(facet)]
     numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
     times = np.array([time for time, _ in numbers], dtype=np.int64)

@@ -11,6 +11,19 @@ from monitoring.errors import InputError
 
 Variables = Mapping[str, str | float]
 
+SOMETIMES = (
+    "value",
+    "threshold",
+    "alert_threshold",
+    "warn_threshold",
+    "ok_threshold",
+    "alert_recovery_threshold",
+    "warn_recovery_threshold",
+    "first_triggered_at_epoch",
+    "last_triggered_at_epoch",
+)
+"""Numbers that a notification may lack, without a mistake in its text."""
+
 _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -70,11 +83,16 @@ _FUNCTIONS: dict[str, Callable[..., float | str]] = {
 """The functions of `eval`; anything else is an error that lists these. `int` floors, as the page says."""
 
 
+class NoValueError(Exception):
+    """A variable that has a value at other moments: `value` when there is no data."""
+
+
 def evaluate_expression(argument: str, variables: Variables) -> str:
     """The text of `{{eval "argument"}}`: arithmetic over variables that hold numbers.
 
     Raises:
         InputError: the expression cannot be read, or uses what Datadog's `eval` does not have.
+        NoValueError: one of its variables has no value at this moment.
     """
     source = argument.strip().strip("\"'").strip()
     try:
@@ -113,6 +131,8 @@ def _number(node: ast.AST, variables: Variables) -> float:
 
 def _value(name: str, variables: Variables) -> float:
     value = variables.get(name)
+    if value is None and name in SOMETIMES:
+        raise NoValueError(name)
     if value is None:
         raise ValueError(f"there is no variable {name}")
     return float(value)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from monitoring.monitor.definition import Monitor
+from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.states import State
 from monitoring.monitor.template import Context, handles, render
 from monitoring.values import dataclass
@@ -20,8 +20,6 @@ class Moment:
     value: float | None
     first_triggered: int
     last_triggered: int
-    comparator: str = ""
-    extra: tuple[tuple[str, str | float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _variables(monitor: Monitor, moment: Moment) -> dict[str, str | float]:
         "ok_threshold": limits.ok,
         "alert_recovery_threshold": limits.critical_recovery,
         "warn_recovery_threshold": limits.warning_recovery,
-        "comparator": moment.comparator or None,
+        "comparator": getattr(parsed(monitor.query), "operator", None),
     }
     wide |= _times("first_triggered_at", moment.first_triggered)
     wide |= _times("last_triggered_at", moment.last_triggered)
@@ -114,7 +112,6 @@ def _variables(monitor: Monitor, moment: Moment) -> dict[str, str | float]:
     for tag in moment.tags:
         key, _, value = tag.partition(":")
         wide[f"{key}.name"] = value
-    wide |= dict(moment.extra)
     return {name: value for name, value in wide.items() if value is not None}
 
 

@@ -11,7 +11,7 @@ from dataclasses import field
 from math import isfinite
 
 from monitoring.errors import InputError
-from monitoring.monitor.expressions import evaluate_expression, local_time
+from monitoring.monitor.expressions import NoValueError, evaluate_expression, local_time
 from monitoring.values import dataclass
 
 FLAGS = (
@@ -235,7 +235,11 @@ _COMPARISONS: dict[str, Callable[[str, str], bool]] = {"is_match": _contains, "i
 def _variable(source: str, context: Context, empty: list[str]) -> str:
     helper, _, argument = source.partition(" ")
     if helper == "eval":
-        return evaluate_expression(argument, context.variables)
+        try:
+            return evaluate_expression(argument, context.variables)
+        except NoValueError as missing:
+            empty.append(str(missing))
+            return ""
     if helper == "local_time":
         return local_time(argument, context.variables)
     if helper == "urlencode":

@@ -10,7 +10,9 @@ from monitoring.query import (
     FormulaMonitor,
     Metric,
     MetricMonitor,
+    ProcessMonitor,
     SearchMonitor,
+    SloMonitor,
     parse,
     walk,
 )
@@ -25,6 +27,8 @@ def check_inputs(case: Case, monitors: Sequence[Monitor]) -> tuple[Problem, ...]
     nodes = [parsed(monitor.query) for monitor in monitors]
     metrics = sorted({name for monitor in monitors for name in metrics_of(monitor)})
     checks = sorted({node.check for node in nodes if isinstance(node, CheckMonitor)})
+    if any(isinstance(node, ProcessMonitor | SloMonitor) for node in nodes):
+        return ()  # the evaluation says that it cannot be
     found = list(_unknown(case, metrics, checks))
     if case.events and not any(isinstance(node, SearchMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from monitor_helpers import history, monitor, series
 
 from monitoring.errors import InputError
 from monitoring.monitor.template import Context, handles, render
@@ -97,3 +98,14 @@ def test_handles_are_found_in_a_text(text, found):
 def test_any_template_renders_or_is_an_input_error(template):
     with contextlib.suppress(InputError):
         assert isinstance(render(template, ALERT).text, str)
+
+
+def test_a_number_that_is_missing_at_the_moment_is_named_and_nothing_else_happens():
+    found = render("{{eval 'int(value) * 2'}}!", Context(frozenset(), {"threshold": 5.0}, None))
+    assert (found.text, found.empty) == ("!", ("value",))
+
+
+def test_the_comparator_is_that_of_the_query():
+    watched = monitor("avg(last_1m):avg:a{*} >= 5", message="{{value}} {{comparator}} {{threshold}}")
+    (note,) = history(watched, series("a", "9x5"), minutes=3).notifications
+    assert note.message == "9.0 >= 5.0"
