@@ -7,6 +7,7 @@ from typing import Any
 from monitoring.monitor import CheckSeries, History, Record
 from monitoring.preview.variables import Variable, as_search
 from monitoring.query.sources import SeriesSource, Source
+from monitoring.slo import Slo
 from monitoring.values import dataclass
 
 Test = Callable[[Record], bool]
@@ -26,7 +27,7 @@ class Facts:
         newest: (one of `KINDS`, start, end, test, most) -> the newest records that pass, the newest first.
         checks: (start, end) -> the results of service checks.
         slos: objectives by their key and by their id.
-        corrections: an objective's id -> its status corrections.
+        corrections: an objective -> its status corrections.
         history: (a monitor's id or key, start, end) -> its evaluations, where it is known.
         points: (queries, start, end) -> the points of another time than the dashboard's.
         sampled: all of this is made up, and a widget has to say so.
@@ -35,7 +36,7 @@ class Facts:
     newest: Callable[[str, int, int, Test, int], Sequence[Record]] = _no_records
     checks: Callable[[int, int], Sequence[CheckSeries]] = lambda start, end: ()
     slos: Mapping[str, Body] = field(default_factory=dict)
-    corrections: Callable[[str], Sequence[Body]] = lambda ident: ()
+    corrections: Callable[[Slo], Sequence[Body]] = lambda slo: ()
     history: Callable[[str, int, int], History | None] = lambda ident, start, end: None
     points: Callable[[Sequence[str], int, int], Source] = lambda queries, start, end: SeriesSource(())
     sampled: bool = False

@@ -85,7 +85,7 @@ def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHi
         scope,
     )
     try:
-        return evaluate_slo(slo, inputs, start, end, facts.corrections(slo.id))
+        return evaluate_slo(slo, inputs, start, end, facts.corrections(slo))
     except QueryError:
         raise
     except InputError as error:

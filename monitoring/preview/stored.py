@@ -6,12 +6,14 @@ from typing import Any
 
 from monitoring import store_facts
 from monitoring.errors import InputError
+from monitoring.local_datadog.slo_history import corrections_of
 from monitoring.monitor import History, Monitor, Record, Setting, evaluate_monitor
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.monitors import numbered
 from monitoring.query.sources import Source
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
+from monitoring.store_states import recorded
 from monitoring.values import dataclass
 
 LONGEST = 31 * 86_400
@@ -25,15 +27,11 @@ def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body
     def points(queries: Sequence[str], start: int, end: int) -> Source:
         return source
 
-    def corrections(ident: str) -> Sequence[Body]:
-        found = [one.get("attributes") or one for one in store.documents.all("slo_correction")]
-        return [one for one in found if str(one.get("slo_id")) == ident]
-
     return Facts(
         newest=lambda *given: _newest(store, *given),
         checks=lambda start, end: store_facts.checks(store, start, end),
         slos={**slos, **{str(one["id"]): one for one in store.documents.all("slo")}},
-        corrections=corrections,
+        corrections=lambda slo: corrections_of(store, slo),
         history=Histories(store, monitors).over,
         points=points,
     )
@@ -79,6 +77,8 @@ class Histories:
             return None
         try:
             monitor = Monitor.from_body(bodies[key], key)
+            if key.isdigit() and (found := recorded(self.store, monitor, start, end)) is not None:
+                return found
             data = store_facts.monitor_data(self.store, monitor.type, start - 86_400)
             setting = Setting(texts=False, members=members_of(bodies, numbers))
             return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)

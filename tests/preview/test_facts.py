@@ -430,3 +430,36 @@ def test_a_span_is_searched_by_what_it_carries(store):
     test = compile_search("service:dynamodb status:error @duration:>5 env:prod")
     assert [one.attributes["span_id"] for one in found if test(one)] == ["02"]
     assert isinstance(found[0], Record)
+
+
+@pytest.fixture
+def fresh():
+    with Store.open() as store:
+        yield store
+
+
+def test_a_widget_and_the_api_say_the_same_of_an_objective_that_was_corrected(fresh):
+    from starlette.testclient import TestClient
+
+    from monitoring.local_datadog import create_app
+
+    client = TestClient(create_app(fresh), base_url="http://127.0.0.1")
+    keys = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
+    made = client.post("/api/v1/slo", headers=keys, json=SLO).json()["data"][0]
+    fresh.add_points([counts("good", [0] * 5 + [9] * 55), counts("all", [10] * 60)])  # five minutes of outage
+    span = {"from_ts": START, "to_ts": END}
+
+    def answers():
+        history = client.get(f"/api/v1/slo/{made['id']}/history", headers=keys, params=span).json()["data"]
+        facts = facts_of(fresh, {}, {})
+        slo, _ = find(facts, made["id"])
+        (one,) = seen(facts, slo, ["global_time"], (START, END), "", None)
+        return history["overall"]["sli_value"], one.sli
+
+    before = answers()
+    attributes = {"slo_id": made["id"], "start": START, "end": START + 300, "category": "Other"}
+    correction = {"data": {"type": "correction", "attributes": attributes}}
+    assert client.post("/api/v1/slo/correction", headers=keys, json=correction).status_code == 200
+    after = answers()
+    assert before[0] == pytest.approx(before[1]) == pytest.approx(82.5)
+    assert after[0] == pytest.approx(after[1]) == pytest.approx(90)
