@@ -37,11 +37,16 @@ def command(folder: Path, source: Path | None, downtimes: bool, force: bool, as_
         click.echo(json.dumps({"found": asdict(found) if found else None, "written": written}, indent=2))
         return 0
     if found:
-        functions, machines = len(found.functions), len(found.state_machines)
-        click.echo(f"{source} describes {functions} functions and {machines} state machines.")
+        functions = _counted(len(found.functions), "function")
+        machines = _counted(len(found.state_machines), "state machine")
+        click.echo(f"{source} describes {functions} and {machines}.")
         if found.unnamed:
             names = ", ".join(found.unnamed)
             click.echo(f"Only the deployment knows what {names} are called: nothing watches them.", err=True)
-    click.echo(f"Wrote {len(written)} files into {folder}.")
+    click.echo(f"Wrote {_counted(len(written), 'file')} into {folder.resolve()}")
     click.echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
     return 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -83,6 +83,7 @@ def test_what_silences_monitors_is_written_only_where_it_is_asked_for(tmp_path, 
 
 def test_what_is_there_is_not_overwritten_unasked(tmp_path, capsys):
     assert run("init", tmp_path) == 0
+    assert f" files into {tmp_path}\n" in capsys.readouterr().out
     (tmp_path / "stepscope.toml").write_text("mine")
     assert run("init", tmp_path) == 2
     assert "are there already" in capsys.readouterr().err

@@ -97,9 +97,8 @@ def summary(table: Sequence[Covered]) -> str:
     body.append(("all", *(str(sum(each[i] for each in counted.values())) for i in range(5))))
     lines = [f"{row[0]:33}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in (head, *body)]
     missing = len(gaps(table))
-    closing = (
-        "nothing is missing" if not missing else f"{missing} metrics lack one: stepscope lint --coverage"
-    )
+    lacking = f"{missing} are on no dashboard, or failures without a monitor: stepscope lint --coverage"
+    closing = lacking if missing else "nothing is missing"
     return "\n".join(["", "Coverage of the metrics of Lambda and Step Functions", *lines, closing])
 
 
