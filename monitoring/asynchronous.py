@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextvars
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
-from monitoring import current
+from monitoring import current, watchdog
+from monitoring.emit import failed
 from monitoring.handler import event_and_context
 from monitoring.invocation import begin, end
 from monitoring.spans import span
@@ -19,14 +21,19 @@ if TYPE_CHECKING:
     from monitoring.claims import Claim
     from monitoring.handler import Options
 
-_runners: list[asyncio.Runner] = []  # one, made by the first call
+_runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
+_BETWEEN = (
+    "monitoring.",
+    "aws_lambda_powertools.",
+    "datadog_lambda.",
+)  # whose decorators pass on what they get
 
 
 def wrap_async(handler: Any, options: Options) -> Any:
     """The handler, monitored: a coroutine for whoever can await it, its result for Lambda's runtime client.
 
-    The runtime client calls handlers and does not await them. Awaited in an event loop that lives as long as
-    the process, so that connections opened in one call can be used in the next.
+    The runtime client calls handlers and does not await them. Run in an event loop that lives as long as the
+    process, so that connections opened in one call can be used in the next.
     """
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
@@ -36,12 +43,25 @@ def wrap_async(handler: Any, options: Options) -> Any:
     return _marked(monitored_handler)
 
 
-def end_later(coroutine: Any, call: Call | None, options: Options, event: Any) -> Any:
-    """For a plain function that gave a coroutine: the call, already begun, ends when that is done."""
+def end_later(coroutine: Any, call: Call | None, options: Options, event: Any, context: Any) -> Any:
+    """For a plain function that gave a coroutine: the call, already begun, ends when that is done.
+
+    Until it is awaited, if it ever is, nothing runs that could be killed.
+    """
     if call is not None:
+        watchdog.unwatch(call)
         call.leave()
-    later = _finish(coroutine, call, options, event)
+    later = _resumed(coroutine, call, options, event, context)
     return _run(later) if _called_by_lambda() else later
+
+
+async def _resumed(coroutine: Any, call: Call | None, options: Options, event: Any, context: Any) -> Any:
+    if call is not None and not call.spoken:
+        try:
+            watchdog.watch(call, context)
+        except Exception as error:  # noqa: BLE001 - a context may be anything
+            failed("monitored", error)
+    return await _finish(coroutine, call, options, event)
 
 
 async def _awaited(handler: Any, options: Options, args: Any, kwargs: Any) -> Any:
@@ -78,17 +98,26 @@ async def _settle(claim: Claim, call: Call | None, event: Any, result: Any) -> N
 
 
 def _called_by_lambda() -> bool:
-    """Whether the runtime client called: it stands in the frames, or its address in the environment."""
+    """Whether the runtime client called, with at most decorators of known libraries between.
+
+    Any other caller may be about to await the coroutine, or to give it to `asyncio.run`.
+    """
     caller: Any = sys._getframe(2)
-    if str(caller.f_globals.get("__name__", "")).startswith("awslambdaric"):
-        return True
-    return "AWS_LAMBDA_RUNTIME_API" in os.environ and asyncio._get_running_loop() is None
+    while caller is not None:
+        name = str(caller.f_globals.get("__name__", ""))
+        if not name.startswith(_BETWEEN):
+            return name.startswith("awslambdaric")
+        caller = caller.f_back
+    return False
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    if not _runners:
-        _runners.append(asyncio.Runner())
-    return _runners[0].run(coroutine)
+    thread = threading.get_ident()
+    runner = _runners.get(thread)
+    if runner is None or runner.get_loop().is_closed():
+        runner = _runners[thread] = asyncio.Runner()
+    # In the context of this very call: the runner's own is that of the first one.
+    return runner.run(coroutine, context=contextvars.copy_context())
 
 
 def _marked(function: Any) -> Any:

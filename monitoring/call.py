@@ -163,7 +163,11 @@ class Call(Span):
         took = self.duration = max(0, time.perf_counter_ns() - self.began)
         chosen, labels = self.settings, self.labels
         if error is not None:
-            self.error, self.failed = error, True
+            self.failed = True
+            if chosen.trace and not self.spoken:
+                from monitoring.trace_line import error_meta
+
+                self.error = error_meta(error)
             self.point("count", "stepscope.errors", "1", *tag_list([f"error_type:{type(error).__name__}"]))
         elif result is not None:
             if type(result) is dict:

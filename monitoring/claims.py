@@ -46,6 +46,7 @@ class Claim:
         if isinstance(on_broken, str) and on_broken in {"report", "raise"}:
             self.error: type[Exception] | None = ClaimBroken if on_broken == "raise" else None
         elif isinstance(on_broken, type) and issubclass(on_broken, Exception):
+            _make(on_broken)
             self.error = on_broken
         else:
             raise ValueError(f"on_broken={on_broken!r}: say 'report', 'raise', or give an exception class")
@@ -96,4 +97,17 @@ def _reason(found: Any) -> tuple[str, str] | None:
             text = ""
         word = found.code if isinstance(found, Broken) else type(found).__name__
         return word, text if isinstance(found, Broken) else f"{type(found).__name__}: {text}".rstrip(": ")
-    return ("false", "the check returned False") if found is False else None
+    return ("false", "the check returned False") if denied(found) else None
+
+
+def denied(found: Any) -> bool:
+    """Whether a check has said no: False, or NumPy's False."""
+    return found is False or (type(found).__name__ in {"bool", "bool_"} and not found)
+
+
+def _make(kind: type[Exception]) -> None:
+    """A broken claim raises the class with one text: say where it is written if that cannot be."""
+    try:
+        kind("")
+    except Exception as error:
+        raise TypeError(f"on_broken={kind.__name__} cannot be made from one text: {error}") from error

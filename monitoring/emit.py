@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _tails: dict[Any, str] = {}  # (type, metric, tags as given, scope) -> what follows the value
 _TAILS_KEPT = 4096
+_EXACT = 1 << 53  # below it an int is a float too, and needs no further look
 _told: set[tuple[str, str]] = set()
 failures: dict[str, int] = {}
 """How often telemetry itself failed in this process, by where; the handler never notices."""
@@ -53,7 +54,7 @@ def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
             tail = _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope]
         except (KeyError, TypeError):
             tail = _tail(kind, metric, tags, scope)
-        text = str(value) if type(value) is int else value_text(value)
+        text = str(value) if type(value) is int and -_EXACT < value < _EXACT else value_text(value)
         if chosen.plain:
             sys.stdout.write(f"MONITORING|{int(time.time())}|{text}|{tail}\n")
         else:

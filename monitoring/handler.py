@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from types import CoroutineType
 
 from monitoring import current
 from monitoring.emit import failed
+from monitoring.spans import is_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ else:
     def overload(function):
         """Nothing at run time: typing is not loaded."""
         return function
-
-
-_ASYNC = 0x80  # the code flag of `async def`
 
 
 @overload
@@ -105,13 +102,13 @@ def _wrap(handler: Any, options: Options) -> Any:
     from monitoring.process import process
 
     process.ready()
-    if _is_async(handler):
+    if is_async(handler):
         from monitoring.asynchronous import wrap_async
 
         return _dressed(wrap_async(handler, options), handler)
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
-        event, context = args if len(args) == 2 else event_and_context(args, kwargs)
+        event, context = args if len(args) == 2 and not kwargs else event_and_context(args, kwargs)
         # Wrapped twice, the outer one counts.
         variable = current.variable
         outermost = variable is None or variable.get() is None
@@ -121,7 +118,7 @@ def _wrap(handler: Any, options: Options) -> Any:
             if type(result) is CoroutineType:
                 from monitoring.asynchronous import end_later
 
-                return end_later(result, call, options, event)
+                return end_later(result, call, options, event, context)
             if options.claim is not None:
                 options.claim.settle(call, event, result)
         except BaseException as error:
@@ -135,15 +132,6 @@ def _wrap(handler: Any, options: Options) -> Any:
     return _dressed(monitored_handler, handler)
 
 
-def _is_async(handler: Any) -> bool:
-    """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    called = handler if hasattr(handler, "__code__") else type(handler).__call__
-    code = getattr(called, "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & _ASYNC)
-
-
 def _dressed(wrapper: Any, handler: Any) -> Any:
     """The wrapper with the handler's name, documentation, attributes and signature."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"):
@@ -155,7 +143,7 @@ def _dressed(wrapper: Any, handler: Any) -> Any:
 
 
 def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """The last two positional arguments: a method has its object before them."""
-    if len(args) >= 2:
+    """The last two positional arguments, unless named: a method has its object before them."""
+    if len(args) >= 2 and "context" not in kwargs:
         return args[-2], args[-1]
     return kwargs.get("event", args[-1] if args else None), kwargs.get("context")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from itertools import count
 
 from monitoring import current
@@ -36,7 +37,7 @@ class Span:
     service: str | None = None
     type = "custom"
     duration: int | None = None
-    error: BaseException | None = None
+    error: dict[str, str] | None = None  # its type, message and stack by Datadog's keys
     failed = False
     meta: dict[str, str] | None = None
     metrics: dict[str, float] | None = None
@@ -69,9 +70,9 @@ class Span:
         """Point to a span of another trace: ids in hex digits, the trace's 16 or 32 of them. Never raises."""
         try:
             links = self.links if self.links is not None else []
-            links.append(
-                {"trace_id": trace_id.zfill(32), "span_id": span_id.zfill(16), "attributes": attributes or {}}
-            )
+            given = {str(key): str(value) for key, value in (attributes or {}).items()}
+            trace, other = f"{int(trace_id, 16):032x}", f"{int(span_id, 16):016x}"
+            links.append({"trace_id": trace, "span_id": other, "attributes": given})
             self.links = links
         except Exception as error:  # noqa: BLE001
             failed("span.link", error)
@@ -80,7 +81,13 @@ class Span:
         """Stop the clock."""
         self.duration = max(0, time.perf_counter_ns() - self.began)
         if error is not None:
-            self.error, self.failed = error, True
+            self.failed = True
+            if (
+                self.call is not None
+            ):  # as text: the error itself would keep its frames, and all in them, alive
+                from monitoring.trace_line import error_meta
+
+                self.error = error_meta(error)
 
 
 def new_id() -> str:
@@ -142,7 +149,7 @@ class OpenSpan:
                 str(name if resource is None else resource),
                 parent.span_id if parent is not None else NO_ID,
             )
-            made.service, made.type = service, str(kind)
+            made.service, made.type = None if service is None else str(service), str(kind)
             self._span = made
             if call is not None:
                 call.opened(made)
@@ -176,11 +183,20 @@ class OpenSpan:
         return wrapped
 
 
+def is_async(function: Any) -> bool:
+    """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
+    while isinstance(function, partial):
+        function = function.func
+    called = function if hasattr(function, "__code__") else type(function).__call__
+    code = getattr(called, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _ASYNC)
+
+
 def around(function: Any, manager: Callable[[], Any]) -> Any:
     """The function with a fresh context manager around each call; one that is async stays async."""
     from functools import wraps
 
-    if getattr(getattr(function, "__code__", None), "co_flags", 0) & _ASYNC:
+    if is_async(function):
 
         @wraps(function)
         async def awaiting(*args: Any, **kwargs: Any) -> Any:

@@ -85,7 +85,7 @@ def span_json(span: Span, service: str, now: int, fixed: str) -> str:
     """One span. `fixed`: members of `meta` that are JSON already; `now` ends a span that is still open."""
     extra = dict(span.meta) if span.meta else {}
     if span.error is not None:
-        extra = {**error_meta(span.error), **extra}
+        extra = {**span.error, **extra}
     if span.duration is None:
         extra["unfinished"] = "true"
     if span.links:

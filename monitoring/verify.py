@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from monitoring.claims import Broken
+from monitoring.claims import Broken, denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -215,7 +215,7 @@ def eventually(
 
 
 def _run(check: Check, event: Any, result: Any) -> None:
-    if check(event, result) is False:
+    if denied(check(event, result)):
         raise Broken(f"{_name(check)} returned False", "false")
 
 

@@ -50,6 +50,7 @@ class _Watchdog:
     def forget(self) -> None:
         """In a forked process: no thread, no calls."""
         self.thread, self.watched, self.sleeps_until = None, {}, _FOREVER
+        self.speaking = threading.Lock()  # the old one may have been held when the process was forked
 
     def run(self) -> None:
         """Sleep until the deadline left by a call, speak for the calls that have reached theirs, begin again.

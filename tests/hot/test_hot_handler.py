@@ -119,14 +119,6 @@ def test_a_function_that_gives_a_coroutine_is_awaited_too():
     ]
 
 
-def test_lambda_itself_gets_the_result_of_an_async_handler_as_datadog_lambda_does_not(monkeypatch):
-    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
-    wrapped = monitored(async_handler)
-    with capture():
-        assert wrapped(1, CONTEXT) == {"ok": 1}
-        assert wrapped(2, CONTEXT) == {"ok": 2}
-
-
 def test_calls_that_run_at_the_same_time_keep_their_tags_apart():
     async def one(name):
         @monitored(tags=[f"call:{name}"])
