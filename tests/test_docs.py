@@ -8,6 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from monitoring.cli import COMMANDS, root
+from monitoring.resources.lint.rules import modules
 
 pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).parents[1]
@@ -54,3 +55,15 @@ def test_the_workflows_call_commands_with_options_that_exist(path):
         shown = CliRunner().invoke(root, [name, "--help"]).output
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in shown, (name, option)
+
+
+def test_what_is_counted_in_the_readme_is_what_there_is():
+    counts = {
+        r"(\d+) \[monitors\]": len(list((ROOT / "monitors").glob("*.json"))),
+        r"\[(\d+) rules\]": len(modules()),
+        r"(\w+) \[dashboards\]": len(list((ROOT / "dashboards").glob("*.json"))),
+    }
+    words = {"Five": "5", "Six": "6", "Seven": "7", "Eight": "8"}
+    for pattern, number in counts.items():
+        (found,) = re.findall(pattern, PAGES[0].read_text())
+        assert words.get(found, found) == str(number), pattern
