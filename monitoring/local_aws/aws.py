@@ -22,6 +22,7 @@ from monitoring.local_aws.deliveries import Deliveries
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.functions import Functions
 from monitoring.local_aws.host import MotoHost
+from monitoring.local_aws.invocation import Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
@@ -321,7 +322,11 @@ class LocalAws:
         """
         with moto_backends.refused(f"invocation of {function_name}"):
             function = moto_backends.function(self.region, function_name)
-        done = self._host.invoke_function(function, json.dumps(event).encode())
+        try:
+            done = self._host.invoke_function(function, json.dumps(event).encode())
+        except ThrottledError as refused:
+            answer = {"errorType": refused.kind, "errorMessage": refused.said}
+            raise InvocationError(function_name, answer) from refused
         payload = json.loads(done.payload or b"null")
         if done.function_error:
             raise InvocationError(function_name, payload)
@@ -372,9 +377,17 @@ class LocalAws:
         """
         return self._host.drain(timeout)
 
+    def drain_function(self, name: str, timeout: float = 30.0) -> bool:
+        """Waits until a function has handled what was sent to it in turn; whether it had the time."""
+        return self._host.deliveries.wait_idle(self.function_arn(name), timeout)
+
     def deliveries(self) -> Deliveries:
         """What was sent asynchronously until now."""
         return self._host.deliveries.counters()
+
+    def invocations(self) -> list[Invoked]:
+        """Every call of a function that has ended, throttled ones too, in the order of their ends."""
+        return self._host.invocations()
 
     def log_events(self) -> list[LogEvent]:
         """Everything that CloudWatch Logs received, in the order received."""

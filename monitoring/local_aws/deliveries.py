@@ -149,6 +149,17 @@ class AsyncInvoker:
             self._open[key] = job
             self._add(job, LINGER_SECONDS)
 
+    def wait_idle(self, function: str, seconds: float) -> bool:
+        """Whether nothing that takes turns waited for a function (its ARN) or was under way in that time."""
+
+        def idle() -> bool:
+            return function not in self._serving and all(
+                job.function != function for _, _, job in self._queue
+            )
+
+        with self._changed:
+            return self._changed.wait_for(idle, seconds)
+
     def counters(self) -> Deliveries:
         """What was sent until now."""
         with self._changed:
@@ -207,6 +218,7 @@ class AsyncInvoker:
                     job.attempt += 1
                 else:
                     self._give_up(job, error)
+                self._changed.notify_all()
 
     def _take(self) -> _Job | None:
         """The next job that is due; None when closed."""

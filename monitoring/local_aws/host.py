@@ -11,7 +11,7 @@ from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
 from monitoring.local_aws.functions import Functions
-from monitoring.local_aws.invocation import FunctionSettings, Invocation
+from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.vended import status_change_event
@@ -29,6 +29,7 @@ class MotoHost:
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
         self._events: list[LogEvent] = []
+        self._invoked: list[Invoked] = []
         self._changed = threading.Condition()
         self._statuses: dict[str, str] = {}
         self._activity = Activity()
@@ -50,9 +51,20 @@ class MotoHost:
     # -- what the patches call
 
     def invoke_function(self, function: Any, payload: bytes) -> Invocation:
-        """Runs a moto `LambdaFunction` on an event."""
+        """Runs a moto `LambdaFunction` on an event.
+
+        Raises:
+            ThrottledError: its reserved concurrency is 0.
+        """
+        name = function.function_name
+        if function.reserved_concurrency == 0:
+            self._record(Invoked(name, time.time(), throttled=True))
+            raise ThrottledError(name)
         with self._activity:
-            return self.functions.invoke(self._settings(function), payload)
+            done = self.functions.invoke(self._settings(function), payload)
+        failed = bool(done.function_error)
+        self._record(Invoked(name, done.began, done.duration_ms, done.init_ms, failed))
+        return done
 
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation."""
@@ -104,6 +116,15 @@ class MotoHost:
         """What CloudWatch Logs received, in the order received."""
         with self._changed:
             return list(self._events)
+
+    def invocations(self) -> list[Invoked]:
+        """The calls of functions that have ended, in the order of their ends."""
+        with self._changed:
+            return list(self._invoked)
+
+    def _record(self, invoked: Invoked) -> None:
+        with self._changed:
+            self._invoked.append(invoked)
 
     def put_lines(self, group: str, stream: str, lines: list[Line]) -> None:
         """Writes to CloudWatch Logs, and creates the group and the stream."""

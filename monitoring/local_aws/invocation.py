@@ -47,13 +47,44 @@ class FunctionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What an invocation gave; `function_error` is `Unhandled`, as Lambda says, or empty."""
+    """What an invocation gave; `function_error` is `Unhandled`, as Lambda says, or empty.
+
+    `began` in seconds since the epoch; `init_ms` where a new environment could be initialised for it.
+    """
 
     request_id: str
     payload: bytes
     function_error: str
     log_stream: str
     log_tail: str
+    began: float = 0.0
+    duration_ms: float = 0.0
+    init_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """One call of a function, as CloudWatch's metrics count it; `began` in seconds since the epoch.
+
+    A throttled call has no duration: Lambda refused it, and no handler ran.
+    """
+
+    function: str
+    began: float
+    duration_ms: float = 0.0
+    init_ms: float | None = None
+    failed: bool = False
+    throttled: bool = False
+
+
+class ThrottledError(Exception):
+    """Lambda refused an invocation: the function's reserved concurrency is 0."""
+
+    kind = "TooManyRequestsException"
+    said = "Rate Exceeded."
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"{self.kind}: {self.said} ({function})")
 
 
 @dataclass(slots=True)
@@ -91,6 +122,7 @@ def invoke(
     init_ms, failed = (None, None) if environment.sandbox else _initialise(environment, open_sandbox)
     sandbox = environment.sandbox
     assert sandbox is not None  # noqa: S101  for the type checker: _initialise opened it
+    began = time.time()
     environment.write(lines.start(request_id, settings.arn))
     outcome, duration_ms = (failed, 0.0) if failed else _run(sandbox, settings, request_id, event)
     verdict = _verdict(outcome, request_id, settings.timeout)
@@ -106,7 +138,8 @@ def invoke(
     environment.write(lines.end(request_id, usage))
     error = "Unhandled" if verdict.status else ""
     tail = "\n".join(line.message for line in environment.lines)[-4096:]
-    return Invocation(request_id, verdict.payload, error, environment.log_stream, tail)
+    stream = environment.log_stream
+    return Invocation(request_id, verdict.payload, error, stream, tail, began, duration_ms, init_ms)
 
 
 def _initialise(

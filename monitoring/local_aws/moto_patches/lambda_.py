@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from monitoring.local_aws.invocation import ThrottledError
 from monitoring.local_aws.moto_patches.patch import Host, Patch
 
 
@@ -18,7 +19,10 @@ def _invoke(_: Any, host: Host) -> Any:
         if kind == "Event":
             host.invoke_later(self.function_arn, payload, "Event invocation", in_turn=False)
             return b""
-        done = host.invoke_function(self, payload)
+        try:
+            done = host.invoke_function(self, payload)
+        except ThrottledError as refused:
+            raise _too_many(refused) from refused
         if done.function_error:
             response_headers["x-amz-function-error"] = done.function_error
         response_headers["x-amz-executed-version"] = "$LATEST"
@@ -27,6 +31,16 @@ def _invoke(_: Any, host: Host) -> Any:
         return done.payload
 
     return invoke
+
+
+def _too_many(refused: ThrottledError) -> Exception:
+    """What the API answers to a throttled call: status 429."""
+    from moto.awslambda.exceptions import LambdaClientError
+
+    error: Exception = type("TooManyRequestsException", (LambdaClientError,), {"code": 429})(
+        refused.kind, refused.said
+    )
+    return error
 
 
 def _send_to_targets(original: Any, host: Host) -> Any:

@@ -6,6 +6,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+from monitoring.local_aws.invocation import ThrottledError
 from monitoring.local_aws.moto_patches.patch import Host, Patch
 from monitoring.local_aws.moto_patches.timing import clock_of
 
@@ -53,7 +54,11 @@ def _invoke_task(original: Any, host: Host) -> Any:
         except UnknownFunctionException:
             answer: dict[str, Any] = original(parameters, region, state_credentials)  # says so as AWS does
             return answer
-        done = host.invoke_function(function, parameters.get("Payload") or b"{}")
+        try:
+            done = host.invoke_function(function, parameters.get("Payload") or b"{}")
+        except ThrottledError as refused:
+            said = {"errorType": f"Lambda.{refused.kind}", "errorMessage": refused.said}
+            return {"StatusCode": 429, "FunctionError": "Unhandled", "Payload": said}
         response: dict[str, Any] = {"ExecutedVersion": "$LATEST", "StatusCode": 200}
         response["Payload"] = json.loads(done.payload or b"null")
         if done.function_error:
