@@ -23,6 +23,10 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     forwarder = _kept.get(settings)
     if forwarder is None:
         _kept.clear()
-        forwarder = _kept[settings] = Forwarder(settings, os.environ.get("AWS_REGION", ""))
+        forwarder = _kept[settings] = Forwarder(
+            settings,
+            os.environ.get("AWS_REGION", ""),
+            function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        )
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return forwarder.handle(event, remaining() / 1000 if remaining else 60.0)

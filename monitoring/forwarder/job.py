@@ -55,8 +55,11 @@ class Forwarder:
     """Lives as long as the Lambda environment: connections, keys and memories are kept between
     invocations."""
 
-    def __init__(self, settings: Settings, region: str, world: World | None = None) -> None:
+    def __init__(
+        self, settings: Settings, region: str, world: World | None = None, function: str = ""
+    ) -> None:
         self.settings = settings
+        self._own_tags = _own_tags(settings, function)
         self._world = world or World()
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="send")
         self._key = ApiKey(settings, self._world.clients)
@@ -182,9 +185,15 @@ class Forwarder:
     def _send_own(self, tally: Tally, sender: Sender) -> None:
         """Our own points, last: they are no reason to fail, nor to be waited for."""
         now = self._world.clock()
-        points = own_points(tally, now, common_tags(self.settings))
+        points = own_points(tally, now, self._own_tags)
         for batch in metric_batches(points, f"own-{now}"):
             sender.send_once(batch)
+
+
+def _own_tags(settings: Settings, function: str) -> tuple[str, ...]:
+    """The tags of our own points: which forwarder it is, then those of the settings."""
+    named = tuple(f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function)
+    return (*named, *common_tags(settings))
 
 
 def _extend(found: Telemetry, more: Telemetry) -> None:

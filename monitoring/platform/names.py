@@ -48,7 +48,11 @@ METRICS: tuple[Metric, ...] = (
         "billed memory time and request",
     ),
     Metric(
-        "aws.lambda.enhanced.errors", "count", "error", _REPORT, "invocations that ended in error or time-out"
+        "aws.lambda.enhanced.errors",
+        "count",
+        "error",
+        _REPORT,
+        "invocations whose REPORT tells of an error; in Text that is no exception",
     ),
     Metric(
         "aws.lambda.enhanced.timeouts", "count", "timeout", _LINES, "invocations that timed out, counted once"
