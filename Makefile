@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint check wheel layer bundles clean
+.PHONY: help demo drill test lint check wheel layer bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -19,6 +19,9 @@ $(BIN)/python:
 
 demo: .venv/tools.ready  ## the talk's pipeline, end to end, on this machine
 	$(BIN)/stepscope demo
+
+drill: .venv/tools.ready  ## breaks a pipeline in every way; which monitor notices, and when
+	$(BIN)/stepscope drill
 
 test: .venv/dev.ready  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "lint": "Check dashboards and monitors, offline",
     "preview": "Draw dashboards as pictures or pages, without an account",
     "demo": "Run the example pipeline on this machine, end to end",
+    "drill": "Break the pipeline in every way, and see which monitor notices",
     "init": "Put handlers, dashboards and monitors into a project",
     "plan": "Show what an apply would create, update and delete",
     "apply": "Make Datadog what the files say",

@@ -1,13 +1,12 @@
 """`stepscope demo`: the example pipeline on this machine, end to end."""
 
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from monitoring.cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
     from monitoring.demo import Options, Result
@@ -43,7 +42,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
     """
     from monitoring.demo import Options
 
-    with _ended_by_signals():
+    with ended_by_signals():
         result = _run(Options(keep, speed, port))
     if as_json:
         import json
@@ -76,21 +75,3 @@ def _print(result: "Result", keep: Path | None) -> None:
     print_result(console, result)
     if keep:
         console.print(f"Kept: {keep}/datadog.duckdb and {keep}/log_events.jsonl")
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does: with every process that it started."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        for each in (signal.SIGINT, *ending):
-            signal.signal(each, signal.SIG_IGN)  # a second one must not cut the cleaning up short
-        raise KeyboardInterrupt
-
-    ending = [signal.SIGTERM, signal.SIGHUP]
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, *ending)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -1,0 +1,137 @@
+"""`stepscope drill`: breaks the pipeline in every way, and shows which monitor notices, and when."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitoring.cli.ending import ended_by_signals
+from monitoring.errors import InputError
+
+if TYPE_CHECKING:
+    from monitoring.drill.judge import Result
+    from monitoring.drill.run import Options
+
+
+@click.command("drill")
+@click.argument("faults", nargs=-1, metavar="[FAULT]...")
+@click.option(
+    "--list", "as_list", is_flag=True, help="Name the faults and what has to notice them; break nothing."
+)
+@click.option(
+    "--monitors",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("monitors"),
+    show_default=True,
+    metavar="DIR",
+    help="The monitors that are drilled.",
+)
+@click.option("--any", "any_monitor", is_flag=True, help="A fault is noticed if any monitor alerts in time.")
+@click.option(
+    "--env",
+    default="",
+    metavar="NAME",
+    help="The environment of stepscope.toml, and the tag env.  [default: prod]",
+)
+@click.option(
+    "--tag", "tags", multiple=True, metavar="KEY:VALUE", help="A further tag of every metric; repeat it."
+)
+@click.option(
+    "--cloudwatch-delay",
+    "delay",
+    type=click.IntRange(0, 60),
+    default=12,
+    show_default=True,
+    help="Minutes until a point of CloudWatch is in Datadog; 3 with a metric stream.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the matrix of faults and monitors: .svg, .png, .html, or .md for a pull request.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the embedded Datadog's database (datadog.duckdb) in this folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    faults: tuple[str, ...],
+    as_list: bool,
+    monitors: Path,
+    any_monitor: bool,
+    env: str,
+    tags: tuple[str, ...],
+    delay: int,
+    out: Path | None,
+    keep: Path | None,
+    as_json: bool,
+) -> int:
+    """Break a pipeline on this machine, and see which monitors notice, and when.
+
+    Each fault is run for real on the embedded AWS, and laid out on a simulated clock: hours of healthy
+    traffic, the fault, health again. The monitors are evaluated over it minute by minute. On ordinary days,
+    which are drilled too, no monitor may alert.
+
+    FAULT names single ones; without any, all are drilled. Ends with status 1 if a fault is not noticed as it
+    should be, a monitor alerts in vain, or no fault sets a monitor off.
+    """
+    from monitoring.drill.faults import chosen
+
+    if as_list:
+        from monitoring.drill.show import overview
+
+        click.echo("\n".join(overview()))
+        return 0
+    from monitoring.drill.matrix import check
+    from monitoring.drill.run import Options
+    from monitoring.testing.project import Folder
+
+    if out:
+        check(out)
+    for tag in tags:
+        if not all(tag.partition(":")):
+            raise InputError(f"{tag!r} is no KEY:VALUE", where="--tag")
+    options = Options(
+        chosen(faults), Folder(monitors, env), any_monitor, delay * 60, tags, _folder(keep), not faults
+    )
+    with ended_by_signals():
+        result = _run(options, as_json)
+    if out:
+        from monitoring.drill.matrix import write
+
+        write(result, out)
+    return 0 if result.fine else 1
+
+
+def _folder(keep: Path | None) -> Path | None:
+    if keep is None:
+        return None
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"nothing can be kept here ({error.strerror})", where=str(keep)) from error
+    return keep / "datadog.duckdb"
+
+
+def _run(options: "Options", as_json: bool) -> "Result":
+    from monitoring.drill.run import run_drill
+
+    if as_json:
+        import json
+
+        result = run_drill(options)
+        click.echo(json.dumps(result.as_data(), indent=1))
+        return result
+    from rich.console import Console
+
+    from monitoring.drill.show import Printer, summary
+
+    console = Console(stderr=True) if sys.stderr.isatty() else None
+    with Printer(console) as printer:
+        result = run_drill(options, printer)
+    click.echo("\n".join(["", *summary(result)]))
+    return result

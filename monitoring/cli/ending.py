@@ -1,0 +1,24 @@
+"""Ending a command that has started processes: a signal ends it as Ctrl-C does, with all of them."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what runs as Ctrl-C does: with every process that it started."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        for each in (signal.SIGINT, *ending):
+            signal.signal(each, signal.SIG_IGN)  # a second one must not cut the cleaning up short
+        raise KeyboardInterrupt
+
+    ending = [signal.SIGTERM, signal.SIGHUP]
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, *ending)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

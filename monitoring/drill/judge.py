@@ -1,0 +1,142 @@
+"""What is as it should be: every fault noticed by the monitors that are for it, in time; no alarm in vain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monitoring.drill.fault import Fault
+from monitoring.drill.takes import Take
+from monitoring.drill.watching import Seen, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One fault, and what the monitors did.
+
+    Attributes:
+        fault: of the table.
+        ended: how the real executions ended, in their order.
+        noticed: the monitors that alerted, the quickest first; parts of composites are left out.
+        wrong: what is not as it should be, in sentences.
+    """
+
+    fault: Fault
+    ended: tuple[str, ...]
+    noticed: tuple[Seen, ...]
+    wrong: tuple[str, ...]
+
+    @property
+    def fine(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.wrong
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        fault = self.fault
+        return {
+            "fault": fault.name,
+            "what": fault.what,
+            "control": fault.control,
+            "how": fault.how,
+            "minutes": fault.minutes,
+            "expected": dict(fault.must),
+            "executions": list(self.ended),
+            "noticed": [asdict(each) for each in self.noticed],
+            "wrong": list(self.wrong),
+            "fine": self.fine,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The whole drill; `complete` if every fault of the table was part of it."""
+
+    outcomes: tuple[Outcome, ...]
+    watchers: tuple[Watcher, ...]
+    left_out: Mapping[str, str]
+    complete: bool
+    seconds: float
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Monitors that tell somebody, and that no fault set off."""
+        noticed = {seen.key for each in self.outcomes if not each.fault.control for seen in each.noticed}
+        return tuple(each.key for each in self.watchers if each.tells and each.key not in noticed)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that is not as it should be."""
+        found = [f"{each.fault.name}: {sentence}" for each in self.outcomes for sentence in each.wrong]
+        if self.complete:
+            found += [f"{key}: no fault sets it off" for key in self.idle]
+        return tuple(found)
+
+    @property
+    def fine(self) -> bool:
+        """Whether every fault was noticed as it should be and nothing alerted in vain."""
+        return not self.wrong
+
+    def as_data(self) -> dict[str, Any]:
+        """The whole as JSON can hold it."""
+        return {
+            "outcomes": [each.as_data() for each in self.outcomes],
+            "never_set_off": list(self.idle) if self.complete else None,
+            "not_drilled": dict(self.left_out),
+            "wrong": list(self.wrong),
+            "seconds": round(self.seconds, 1),
+            "fine": self.fine,
+        }
+
+
+def judge(
+    fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
+) -> Outcome:
+    """What of a fault is not as it should be."""
+    telling = {each.key for each in watchers if each.tells}
+    known = {each.key: each for each in seen if each.key in telling}
+    noticed = sorted((each for each in known.values() if each.alert is not None), key=_quickest)
+    wrong = [f"{key} alerts before anything is broken" for key, each in known.items() if each.before]
+    if fault.control:
+        wrong += [f"{each.key} alerts in vain after {_minutes(each.alert)}" for each in noticed]
+    elif any_monitor:
+        wrong += _by_any(fault, noticed)
+    else:
+        wrong += _by_each(fault, known, telling)
+    wrong += [f"{key} alerts, and should not" for key in fault.quiet if key in {each.key for each in noticed}]
+    wrong += [
+        f"{each.key} does not recover within {fault.watch} minutes"
+        for each in noticed
+        if each.recovered is None and not fault.control
+    ]
+    ended = tuple(each.status + (f" {each.error}" if each.error else "") for each in takes)
+    return Outcome(fault, ended, tuple(noticed), tuple(wrong))
+
+
+def _by_each(fault: Fault, known: Mapping[str, Seen], telling: set[str]) -> list[str]:
+    found = []
+    for key, within in fault.must.items():
+        seen = known.get(key)
+        if key not in telling:
+            found.append(f"there is no monitor {key}, which has to notice")
+        elif seen is None or seen.alert is None:
+            found.append(f"{key} does not notice")
+        elif seen.alert > within:
+            found.append(f"{key} notices after {_minutes(seen.alert)}, and has to within {within}")
+    return found
+
+
+def _by_any(fault: Fault, noticed: Sequence[Seen]) -> list[str]:
+    within = max(fault.must.values())
+    if not noticed:
+        return ["no monitor notices"]
+    first = noticed[0]
+    late = first.alert is not None and first.alert > within
+    return [f"{first.key} is the first to notice, after {_minutes(first.alert)}"] if late else []
+
+
+def _quickest(seen: Seen) -> tuple[float, str]:
+    return seen.alert or 0.0, seen.key
+
+
+def _minutes(value: float | None) -> str:
+    return f"{value or 0:.0f} min"

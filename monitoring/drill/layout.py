@@ -1,0 +1,141 @@
+"""Lays real executions out on a simulated clock: hours of healthy traffic, the fault, and health again.
+
+A drill cannot wait for hours, and monitors look hours back. So every execution is run for real once, or a
+few times, and then copied: healthy ones at the pipeline's usual rate before and after, those of the fault for
+as long as the fault lasts. A copy is the same in all but its time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.drill.cloudwatch import published, settings_series
+from monitoring.drill.fault import Added, Fault
+from monitoring.drill.takes import PIPELINE, PointKey, Take
+from monitoring.series import Series
+
+Floats = NDArray[np.float64]
+
+ONSET = 1772539200
+"""2026-03-03T12:00:00Z, a Tuesday: the moment at which every fault begins."""
+HISTORY_MINUTES = 30 * 60
+"""Healthy traffic before; a monitor may compare with the same hours of the day before."""
+RATE = 2.0
+"""Executions a minute of the usual pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """When copies of a take begin, in seconds since the epoch."""
+
+    take: Take
+    times: Floats
+    own: Take | None = None
+
+
+def slots(healthy: Sequence[Take], faulty: Sequence[Take], fault: Fault) -> list[Slots]:
+    """Which take is copied to which moments.
+
+    Args:
+        healthy: the executions of health, in turn.
+        faulty: those of the fault, in their order; the last is repeated until the fault ends.
+        fault: its length, share and rate.
+    """
+    end = ONSET + 60 * fault.minutes
+    before = _moments(ONSET - 60 * HISTORY_MINUTES, ONSET, fault.usual)
+    after = _moments(end, end + 60 * fault.watch, fault.usual)
+    during = _moments(ONSET, end, fault.rate)
+    hit = np.floor((np.arange(len(during)) + 1) * fault.share) > np.floor(
+        np.arange(len(during)) * fault.share
+    )
+    if not faulty:
+        hit[:] = False
+    well = np.concatenate([before, during[~hit], after])
+    ill = during[hit]
+    found = [Slots(take, well[at :: len(healthy)]) for at, take in enumerate(healthy)]
+    for at, take in enumerate(faulty):
+        found.append(Slots(take, ill[at : at + 1] if at + 1 < len(faulty) else ill[at:], healthy[0]))
+    return found
+
+
+def _moments(start: float, end: float, rate: float) -> Floats:
+    return np.arange(start, end, 60 / (RATE * rate)) if rate else np.empty(0)
+
+
+def series(
+    placed: Sequence[Slots],
+    fault: Fault,
+    common: tuple[str, ...],
+    wanted: frozenset[str],
+    functions: Mapping[str, Any],
+) -> list[Series]:
+    """Everything that Datadog holds of it at the end.
+
+    Args:
+        placed: the copies.
+        fault: for what is simulated, and whether the forwarder's own points are those of health.
+        common: tags of every metric from CloudWatch.
+        wanted: the metrics that some monitor looks at.
+        functions: name -> seconds and megabytes.
+    """
+    end = ONSET + 60 * (fault.minutes + fault.watch)
+    samples = _tiled((each.times, each.take.samples) for each in placed)
+    found = published(samples, common, wanted)
+    start = ONSET - 60 * HISTORY_MINUTES
+    found += [each for each in settings_series(functions, common, start, end) if each.metric in wanted]
+    points = _tiled((each.times, _wanted(each, fault, wanted)) for each in placed)
+    found += [_series(key, times, values) for key, (times, values) in points.items()]
+    found += [each for added in fault.added if (each := _added(added, fault, common)).metric in wanted]
+    return found
+
+
+def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
+    """The points of a take; the forwarder's own are those of health, unless the fault is its own."""
+    own = placed.take.own
+    if placed.own is not None:
+        own = {} if fault.forwarder else placed.own.own
+    both = {**placed.take.points, **own}
+    return {key: column for key, column in both.items() if key.metric in wanted}
+
+
+def _tiled(
+    parts: Iterable[tuple[Floats, Mapping[Any, tuple[Floats, Floats]]]],
+) -> dict[Any, tuple[Floats, Floats]]:
+    """Offsets and values of every key, at each of the moments."""
+    found: dict[Any, list[tuple[Floats, Floats]]] = {}
+    for moments, columns in parts:
+        if not len(moments):
+            continue
+        for key, (offsets, values) in columns.items():
+            times = (moments[:, None] + offsets[None, :]).ravel()
+            found.setdefault(key, []).append((times, np.tile(values, len(moments))))
+    return {
+        key: (np.concatenate([times for times, _ in each]), np.concatenate([values for _, values in each]))
+        for key, each in found.items()
+    }
+
+
+def _series(key: PointKey, times: Floats, values: Floats) -> Series:
+    whole = np.floor(times).astype(np.int64)
+    order = np.argsort(whole, kind="stable")
+    whole, values = whole[order], values[order]
+    if key.type != "distribution":
+        last = np.append(whole[1:] != whole[:-1], True)
+        whole, values = whole[last], values[last]
+    return Series(key.metric, key.tags, whole, values, key.type, key.interval)
+
+
+def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:
+    """A metric of CloudWatch that is simulated: one point a minute while the fault lasts."""
+    times = np.arange(ONSET, ONSET + 60 * fault.minutes, 60, dtype=np.int64)
+    tags = tuple(sorted({*common, *added.tags}))
+    values = np.full(len(times), added.value)
+    return Series(added.metric, tags, times, values, added.type, 60 if added.type == "count" else None)
+
+
+def functions_of(settings: Mapping[str, tuple[int, int]], prefix: str) -> dict[str, tuple[int, int]]:
+    """Settings of a lane's functions under the pipeline's names."""
+    return {name.replace(prefix, PIPELINE): value for name, value in settings.items()}

@@ -1,0 +1,171 @@
+"""The drill from first to last: the healthy pipeline, the faults side by side, the monitors over them."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from monitoring.drill import layout, watching
+from monitoring.drill.fault import Fault
+from monitoring.drill.judge import Outcome, Result, judge
+from monitoring.drill.lane import Lane
+from monitoring.drill.stage import Stage, set_up
+from monitoring.drill.takes import Take, takes
+from monitoring.drill.watching import Watcher
+from monitoring.query.sources import SeriesSource
+from monitoring.testing.project import Folder
+
+HEALTHY = "healthy"
+"""The lane whose executions are copied as ordinary traffic."""
+SIDE_BY_SIDE = 6
+"""Lanes that run at once: most of their time is spent waiting."""
+DRAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to drill.
+
+    Attributes:
+        faults: which, in this order.
+        monitors: their folder; `env` is the environment of stepscope.toml, and the tag of every metric.
+        any_monitor: a fault is noticed if any monitor alerts in time.
+        delay: seconds until a point of CloudWatch is in Datadog.
+        tags: further tags of every metric.
+        keep: a folder for the embedded Datadog's database.
+    """
+
+    faults: tuple[Fault, ...]
+    monitors: Folder
+    any_monitor: bool = False
+    delay: int = 720
+    tags: tuple[str, ...] = ()
+    keep: Path | None = None
+    complete: bool = True
+
+
+class Silent:
+    """Watches the drill and says nothing; the command has one that shows progress."""
+
+    def say(self, text: str) -> None:
+        """What is done now."""
+
+    def started(self, fault: Fault) -> None:
+        """A fault is being brought about."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A fault has been judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was run for real: the takes of a lane, and its functions with their seconds and megabytes."""
+
+    takes: list[Take] = field(default_factory=list)
+    functions: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What all faults share: the monitors, and health as it was run for real."""
+
+    watchers: Sequence[Watcher]
+    health: Played
+    env: str = "prod"
+    tags: tuple[str, ...] = ()
+    any_monitor: bool = False
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The metrics that some monitor looks at."""
+        return frozenset(name for each in self.watchers for name in each.metrics)
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """Tags of every metric of CloudWatch."""
+        place = ("region:us-east-1", "account_id:123456789012", "aws_account:123456789012")
+        return (*place, f"env:{self.env}", "service:orders", *self.tags)
+
+
+def run_drill(options: Options, watch: Silent | None = None) -> Result:
+    """Drill, and say what came of it.
+
+    Raises:
+        InputError: monitors that cannot be read, or nothing can be kept where it is asked for.
+    """
+    watch = watch or Silent()
+    began = time.monotonic()
+    watchers, left_out = watching.load(options.monitors, options.delay)
+    env = options.monitors.env or "prod"
+    outcomes: list[Outcome] = []
+    with set_up(env, options.keep, options.tags) as stage:
+        watch.say("running the healthy pipeline")
+        scene = Scene(watchers, play_health(stage), env, options.tags, options.any_monitor)
+        for fault, played in _in_batches(stage, options.faults, watch):
+            outcomes.append(judged(scene, fault, played))
+            watch.ended(outcomes[-1])
+    return Result(tuple(outcomes), tuple(watchers), left_out, options.complete, time.monotonic() - began)
+
+
+def play_health(stage: Stage) -> Played:
+    """The healthy lane, one execution after the other with all that follows from it."""
+    lane = Lane(stage, HEALTHY)
+    lane.deploy()
+    for _ in range(3):
+        stage.aws.drain(DRAIN_SECONDS)
+        lane.run()
+    return _played(stage, [lane])[0]
+
+
+def _in_batches(stage: Stage, faults: Sequence[Fault], watch: Silent) -> Iterator[tuple[Fault, Played]]:
+    """Each fault as it was played; the next ones are played while one is judged."""
+    batches = [faults[at : at + SIDE_BY_SIDE] for at in range(0, len(faults), SIDE_BY_SIDE)]
+    with ThreadPoolExecutor(1, "drill") as ahead:
+        coming = deque([ahead.submit(play, stage, batches[0], watch)])
+        for at, batch in enumerate(batches):
+            done = coming.popleft().result()
+            coming.extend(ahead.submit(play, stage, after, watch) for after in batches[at + 1 : at + 2])
+            yield from zip(batch, done, strict=True)
+
+
+def play(stage: Stage, faults: Sequence[Fault], watch: Silent) -> list[Played]:
+    """Brings faults about at the same time, and waits until everything that they said has arrived."""
+    lanes = [Lane(stage, fault.name) for fault in faults]
+
+    def bring_about(lane: Lane, fault: Fault) -> None:
+        if fault.run:
+            watch.started(fault)
+            if fault.forwarder:
+                lane.own_forwarder()
+            lane.deploy()
+            fault.run(lane)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE, "lane") as pool:
+        list(pool.map(bring_about, lanes, faults))
+    return _played(stage, lanes)
+
+
+def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
+    stage.aws.drain(DRAIN_SECONDS)
+    calls, series = stage.aws.invocations(), stage.datadog.store.series()
+    dropped: Counter[str] = Counter()
+    for each in stage.aws.deliveries().undelivered:
+        dropped[each.function.rpartition(":")[2]] += each.events
+    return [
+        Played(takes(lane, calls, series, dropped), layout.functions_of(lane.settings, lane.prefix))
+        for lane in lanes
+    ]
+
+
+def judged(scene: Scene, fault: Fault, played: Played) -> Outcome:
+    """Lays a fault out on the simulated clock, and lets every monitor look at it."""
+    placed = layout.slots(scene.health.takes, played.takes, fault)
+    functions = {**scene.health.functions, **played.functions}
+    series = layout.series(placed, fault, scene.common, scene.wanted, functions)
+    source, there = SeriesSource(series), {each.metric for each in series}
+    end = layout.ONSET + 60 * (fault.minutes + fault.watch)
+    looked = [each for each in scene.watchers if each.metrics & there]
+    seen = [watching.watch(each, source, layout.ONSET, end) for each in looked]
+    return judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)

@@ -1,0 +1,177 @@
+"""The drill on a terminal and in Markdown: a row for each fault as it ends, and what is wrong with it."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from monitoring.drill.fault import Fault
+from monitoring.drill.faults import CONTROLS, FAULTS
+from monitoring.drill.judge import Outcome, Result
+from monitoring.drill.run import Silent
+from monitoring.drill.watching import Seen
+
+_WIDTHS = (25, 11, 31, 8, 6)
+HEAD = ("fault", "how", "noticed by", "after", "by", "well")
+
+
+class Printer(Silent):
+    """Prints a row as soon as a fault is judged; on a terminal also what is being broken meanwhile."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._running: dict[str, None] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("dots")
+        self._text = "starting AWS and Datadog on this machine"
+        self._live = (
+            Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._render)
+            if console
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        self._echo(click.style(_line(HEAD), bold=True))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """What is done now."""
+        self._text = text
+
+    def started(self, fault: Fault) -> None:
+        """A fault is being brought about."""
+        with self._lock:
+            self._running[fault.name] = None
+
+    def ended(self, outcome: Outcome) -> None:
+        """A fault has been judged."""
+        with self._lock:
+            self._running.pop(outcome.fault.name, None)
+        for line in lines(outcome):
+            self._echo(line)
+
+    def _echo(self, text: str) -> None:
+        if self._live and self._live.console.is_terminal:
+            self._live.console.print(Text.from_ansi(text))
+        else:
+            click.echo(text)
+
+    def _render(self) -> Spinner:
+        with self._lock:
+            names = ", ".join(self._running)
+        self._spinner.update(text=f"breaking {names}" if names else self._text)
+        return self._spinner
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    """One fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
+    fault, found = outcome.fault, {each.key: each for each in outcome.noticed}
+    rows = [_row(fault, key, found.get(key)) for key in fault.must]
+    if not rows:
+        rows = [("", "", "nobody" if not found else "", "", "", "")]
+    name, how = (fault.name, "control" if fault.control else fault.how)
+    for at, row in enumerate(rows):
+        text = _line((name, how, *row[2:]) if not at else row)
+        yield text if outcome.fine else click.style(text, fg="yellow")
+    if also := [_brief(each) for each in outcome.noticed if each.key not in fault.must]:
+        yield click.style(f"{'':{_WIDTHS[0]}} also {', '.join(also)}", dim=True)
+    for sentence in outcome.wrong:
+        yield click.style(f"{'':{_WIDTHS[0]}} ! {sentence}", fg="red")
+
+
+def _row(fault: Fault, key: str, seen: Seen | None) -> tuple[str, ...]:
+    if seen is None or seen.alert is None:
+        return ("", "", key, "-", f"{fault.must[key]}", "-")
+    return ("", "", key, f"{seen.alert:.0f} min", f"{fault.must[key]}", after_end(fault, seen))
+
+
+def after_end(fault: Fault, seen: Seen) -> str:
+    """When it was well again, counted from the fault's end."""
+    if seen.recovered is None:
+        return "never"
+    minutes = seen.recovered - fault.minutes
+    return f"+{minutes:.0f} min" if minutes >= 0 else "before its end"
+
+
+def _brief(seen: Seen) -> str:
+    return f"{seen.key} {seen.alert or 0:.0f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    cut = [f"{cell:{width}}" for cell, width in zip(cells, _WIDTHS, strict=False)]
+    return " ".join([*cut, *cells[len(_WIDTHS) :]]).rstrip()
+
+
+def summary(result: Result) -> Iterator[str]:
+    """What the whole amounts to."""
+    if result.complete and result.idle:
+        yield f"no fault sets off: {', '.join(result.idle)}"
+    for key, why in result.left_out.items():
+        yield f"not drilled: {key}: {why}"
+    broken = [each for each in result.outcomes if not each.fault.control]
+    noticed = sum(each.fine for each in broken)
+    controls = [each for each in result.outcomes if each.fault.control]
+    quiet = sum(each.fine for each in controls)
+    text = f"{noticed} of {len(broken)} faults noticed as they should be"
+    if controls:
+        text += f", {quiet} of {len(controls)} ordinary days without an alarm"
+    yield click.style(f"{text}; {result.seconds:.0f} s", fg="green" if result.fine else "red")
+
+
+def overview() -> Iterator[str]:
+    """The table of faults, for --list."""
+    for title, faults in (("Faults", FAULTS), ("Ordinary days, on which nothing may alert", CONTROLS)):
+        yield click.style(title, bold=True)
+        for fault in faults:
+            yield f"  {fault.name:{_WIDTHS[0]}} {'' if fault.control else fault.how:10} {fault.what}"
+            if fault.must:
+                by = ", ".join(f"{key} ({minutes} min)" for key, minutes in fault.must.items())
+                yield click.style(f"  {'':{_WIDTHS[0]}} {'':10} {by}", dim=True)
+
+
+def markdown(result: Result) -> str:
+    """The whole as a table for a pull request."""
+    rows = [
+        "| fault | how | noticed by, after minutes | well again | as it should be |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    rows += [_markdown_row(each) for each in result.outcomes]
+    if result.wrong:
+        rows += ["", *(f"- {sentence}" for sentence in result.wrong)]
+    return "\n".join(rows) + "\n"
+
+
+def _markdown_row(outcome: Outcome) -> str:
+    fault = outcome.fault
+    found = {each.key: each for each in outcome.noticed}
+    must = [f"**{key}** {found[key].alert:.0f}" for key in fault.must if key in found]
+    also = [_brief(each) for each in outcome.noticed if each.key not in fault.must]
+    well = sorted({after_end(fault, found[key]) for key in fault.must if key in found}, key=_number)
+    fine = "yes" if outcome.fine else "; ".join(outcome.wrong)
+    how = "control" if fault.control else fault.how
+    shown = (must, also) if must or also else (["nobody"],)
+    noticed = "; ".join(", ".join(part) for part in shown if part)
+    return f"| {fault.name} | {how} | {noticed} | {_range(well)} | {fine} |"
+
+
+def _number(text: str) -> float:
+    digits = text.removeprefix("+").removesuffix(" min")
+    return float(digits) if digits.isdigit() else -1.0
+
+
+def _range(texts: Iterable[str]) -> str:
+    found = list(texts)
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else ""

@@ -1,0 +1,33 @@
+"""The steps of the drilled pipeline: an order is checked, then stored; both do what they say."""
+
+import os
+from typing import Any
+
+from monitoring import count, monitored
+from monitoring.drill.world import has_object, put_object
+
+
+@monitored
+def check(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """`order` in; the same out."""
+    count("orders.checked")
+    return {"order": event["order"]}
+
+
+def stored(event: dict[str, Any], result: dict[str, Any]) -> bool:
+    """Whether the order is in the bucket, whatever the step says."""
+    return has_object(result["bucket"], result["key"])
+
+
+def store_order(event: dict[str, Any]) -> dict[str, Any]:
+    """Puts the order into the bucket; gives `bucket` and `key`."""
+    bucket, key = os.environ["BUCKET"], f"{event['order']}.json"
+    put_object(bucket, key, b"{}")
+    count("orders.stored")
+    return {"bucket": bucket, "key": key}
+
+
+@monitored(verify=stored)
+def store(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """`order` in; `bucket` and `key` of what was stored out."""
+    return store_order(event)

@@ -1,0 +1,163 @@
+"""The monitors over the laid-out hours: when each alerts, and when it is well again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from monitoring.drill.cloudwatch import is_polled
+from monitoring.errors import InputError
+from monitoring.monitor import Data, History, Monitor, Setting, State, evaluate_monitor
+from monitoring.query import CompositeMonitor, MetricMonitor, parse_monitor
+from monitoring.query.monitors import format_monitor
+from monitoring.query.sources import SeriesSource
+from monitoring.testing.project import Folder
+from monitoring.testing.references import metric_names
+
+LEAD_MINUTES = 60
+"""From how long before the fault on the monitors are watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A monitor of the project, as it sees data that come late.
+
+    Attributes:
+        key: its file's name.
+        monitor: with `evaluation_delay` at least the delay of its data.
+        members: of a composite, by number.
+        metrics: what it looks at, members included.
+        tells: whether it notifies anybody, or is a part of a composite alone.
+    """
+
+    key: str
+    monitor: Monitor
+    members: Mapping[int, Monitor] = field(default_factory=dict)
+    metrics: frozenset[str] = frozenset()
+    tells: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a monitor did in one drill; minutes from the onset, None where it did not.
+
+    Attributes:
+        alert: the first alert.
+        warn: the first warning.
+        recovered: when no group alerts any more.
+        alerts: how many times a group went into alert.
+        before: whether it alerted before anything was broken.
+    """
+
+    key: str
+    alert: float | None = None
+    warn: float | None = None
+    recovered: float | None = None
+    alerts: int = 0
+    before: bool = False
+
+
+def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
+    """The monitors of a folder, and those that cannot be drilled, each with the reason.
+
+    Args:
+        folder: `monitors/`.
+        delay: seconds until a point of CloudWatch is in Datadog.
+
+    Raises:
+        InputError: there is no monitor, or a file that cannot be read.
+    """
+    keys = folder.keys()
+    if not keys:
+        raise InputError(
+            f"there is no monitor in {folder.path}",
+            hint="go to the project's folder, give --monitors DIR, or start a project: stepscope init",
+        )
+    found, left_out = [], {}
+    inner = {name for key in keys for name in folder.monitor(key).members.values()}
+    for key in keys:
+        loaded = folder.monitor(key)
+        members = {number: folder.monitor(name).monitor for number, name in loaded.members.items()}
+        parts = [loaded.monitor, *members.values()]
+        if reason := next((why for part in parts if (why := unfit(part))), ""):
+            left_out[key] = reason
+            continue
+        metrics = frozenset(name for part in parts for name in metric_names(parse_monitor(part.query)))
+        tells = key not in inner or "@" in loaded.monitor.message
+        late = {number: as_seen(part, delay) for number, part in members.items()}
+        found.append(Watcher(key, as_seen(loaded.monitor, delay), late, metrics, tells))
+    return found, left_out
+
+
+def unfit(monitor: Monitor) -> str:
+    """Why a monitor cannot be drilled; nothing if it can."""
+    node = parse_monitor(monitor.query)
+    if isinstance(node, CompositeMonitor):
+        return ""
+    if not isinstance(node, MetricMonitor):
+        return f"a monitor of type {node.kind} looks at what the drill does not lay out"
+    if node.kind not in {"metric", "change", "outlier"}:
+        return f"{node.kind}() cannot be evaluated offline"
+    return ""
+
+
+def as_seen(monitor: Monitor, delay: int) -> Monitor:
+    """The monitor over data of which all is there at once, doing what it does over data that come late.
+
+    A monitor over CloudWatch's metrics that waits less than they take sees only the older part of its window:
+    it is one that waits as long as they take, with a window that is shorter by the difference.
+    """
+    node = parse_monitor(monitor.query)
+    missing = delay - monitor.options.evaluation_delay
+    if not isinstance(node, MetricMonitor) or not any(map(is_polled, metric_names(node))) or missing <= 0:
+        return monitor
+    left = node.window.seconds - missing if node.window else 0
+    options = replace(monitor.options, evaluation_delay=delay)
+    if left < 60:  # nothing has arrived when it looks
+        options = replace(monitor.options, evaluation_delay=monitor.options.evaluation_delay + 10**8)
+        return replace(monitor, options=options)
+    if node.window is None or node.window.tense != "last":
+        return replace(monitor, options=options)
+    window = parse_monitor(f"avg(last_{left // 60}m):a{{*}} > 0").window  # type: ignore[union-attr]
+    return replace(monitor, query=format_monitor(replace(node, window=window)), options=options)
+
+
+def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:
+    """What a monitor does from an hour before the onset to the end.
+
+    Raises:
+        InputError: the monitor cannot be evaluated.
+    """
+    setting = Setting(members=watcher.members, known_groups=True, texts=False)
+    start = onset - 60 * LEAD_MINUTES
+    history = evaluate_monitor(watcher.monitor, Data(source), start, end, setting)
+    return seen(watcher.key, history, onset)
+
+
+def seen(key: str, history: History, onset: int) -> Seen:
+    """The alerts of a history, counted from the onset."""
+    silent = history.monitor.options.notify_no_data or (
+        history.monitor.options.on_missing_data == "show_and_notify_no_data"
+    )
+    bad = {State.ALERT, State.NO_DATA} if silent else {State.ALERT}
+    alerts = sorted(_spans(history, bad))
+    warns = sorted(_spans(history, {State.WARN}))
+    after = [span for span in alerts if span[0] >= onset]
+    last = max((end for _, end in after), default=None)
+    ended = last is not None and last <= int(history.times[-1])
+    return Seen(
+        key,
+        alert=(after[0][0] - onset) / 60 if after else None,
+        warn=next(((begin - onset) / 60 for begin, _ in warns if begin >= onset), None),
+        recovered=(last - onset) / 60 if last is not None and ended else None,
+        alerts=len(after),
+        before=any(begin < onset for begin, _ in alerts),
+    )
+
+
+def _spans(history: History, states: set[State]) -> Iterator[tuple[int, int]]:
+    """Begin and end of every stretch of a group in one of the states; one that goes on ends past the last."""
+    times = history.times
+    for group in history.groups.values():
+        for first, last, state in group.spans():
+            if state in states:
+                end = int(times[last]) if last < len(times) else int(times[-1]) + 60
+                yield int(times[first]), end

@@ -1,0 +1,176 @@
+"""What the drill says of monitors that are as they should be, and of ones that were sabotaged."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from drill_cases import MONITORS, PLAYED
+
+from monitoring.drill import watching
+from monitoring.drill.lane import Run
+from monitoring.drill.run import Scene, judged
+from monitoring.drill.takes import clock_of
+from monitoring.local_aws.invocation import Invoked
+from monitoring.monitor import Monitor
+from monitoring.testing.project import Folder
+
+
+def scene(drilled, folder: Path, delay: int = 720, **more) -> Scene:
+    return Scene(watching.load(Folder(folder), delay)[0], drilled.health, **more)
+
+
+@pytest.fixture(scope="module")
+def shipped(drilled) -> Scene:
+    return scene(drilled, MONITORS)
+
+
+def outcome(drilled, scene: Scene, name: str):
+    return judged(scene, drilled.faults[name], drilled.played[name])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The shipped monitors, to be sabotaged."""
+    return Path(shutil.copytree(MONITORS, tmp_path / "monitors"))
+
+
+def change(folder: Path, key: str, **changes) -> None:
+    path = folder / f"{key}.json"
+    body = json.loads(path.read_text())
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            body[name] |= value
+        else:
+            body[name] = value
+    path.write_text(json.dumps(body))
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_the_shipped_monitors_notice_and_keep_quiet_as_they_should(drilled, shipped, name: str):
+    assert outcome(drilled, shipped, name).wrong == ()
+
+
+def test_a_raised_threshold_is_named(drilled, folder: Path):
+    change(
+        folder,
+        "claims-broken",
+        query="sum(last_15m):sum:claims.broken{*} by {functionname,claim}.as_count() > 1000",
+        options={"thresholds": {"critical": 1000}},
+    )
+    assert outcome(drilled, scene(drilled, folder), "claim-broken").wrong == (
+        "claims-broken does not notice",
+    )
+
+
+def test_a_wrong_metric_is_named(drilled, folder: Path):
+    change(
+        folder,
+        "lambda-throttles",
+        query="sum(last_15m):sum:aws.lambda.url_5xx_count{*} by {functionname}.as_count() > 10",
+    )
+    assert outcome(drilled, scene(drilled, folder), "throttled").wrong == (
+        "lambda-throttles does not notice",
+    )
+
+
+def test_a_monitor_that_is_not_there_is_named(drilled, folder: Path):
+    (folder / "executions-stuck.json").unlink()
+    (sentence,) = outcome(drilled, scene(drilled, folder), "stuck-executions").wrong
+    assert sentence == "there is no monitor executions-stuck, which has to notice"
+
+
+def test_a_monitor_that_is_too_slow_is_named(drilled, folder: Path):
+    change(folder, "claims-broken", options={"evaluation_delay": 1800})
+    (sentence,) = outcome(drilled, scene(drilled, folder), "claim-broken").wrong
+    assert sentence == "claims-broken notices after 31 min, and has to within 5"
+
+
+def test_a_monitor_that_is_too_sensitive_alerts_in_vain(drilled, folder: Path):
+    change(
+        folder,
+        "lambda-duration-near-timeout",
+        query=json.loads((folder / "lambda-duration-near-timeout.json").read_text())["query"].replace(
+            "> 90", "> 40"
+        ),
+        options={"thresholds": {"critical": 40}},
+    )
+    (sentence,) = outcome(drilled, scene(drilled, folder), "one-slow-call").wrong
+    assert sentence.startswith("lambda-duration-near-timeout alerts in vain after")
+
+
+def test_a_monitor_that_always_alerts_is_said_to(drilled, folder: Path):
+    change(
+        folder,
+        "executions-failed",
+        query="sum(last_15m):sum:aws.states.executions_started{statemachinearn:*} by {statemachinearn}.as_count() > 2",
+    )
+    wrong = outcome(drilled, scene(drilled, folder), "busy-hour").wrong
+    assert "executions-failed alerts before anything is broken" in wrong
+
+
+def test_monitors_of_ones_own_may_be_any(drilled, tmp_path: Path):
+    (tmp_path / "mine.json").write_text(
+        json.dumps(
+            {
+                "type": "query alert",
+                "query": "sum(last_15m):sum:aws.states.executions_failed{env:prod}.as_count() > 1",
+                "message": "@me",
+                "options": {"thresholds": {"critical": 1}, "evaluation_delay": 900},
+            }
+        )
+    )
+    mine = scene(drilled, tmp_path, any_monitor=True)
+    assert outcome(drilled, mine, "table-gone").wrong == ()
+    assert outcome(drilled, mine, "claim-broken").wrong == ("no monitor notices",)
+
+
+def late(query: str, delay: int = 0) -> Monitor:
+    return Monitor.from_body(
+        {"type": "query alert", "query": query, "options": {"evaluation_delay": delay}}, "m"
+    )
+
+
+def test_a_monitor_that_does_not_wait_for_cloudwatch_never_sees_a_short_window(drilled, folder: Path):
+    change(
+        folder,
+        "lambda-throttles",
+        query="sum(last_10m):sum:aws.lambda.throttles{*} by {functionname}.as_count() > 10",
+        options={"evaluation_delay": 0},
+    )
+    assert outcome(drilled, scene(drilled, folder), "throttled").wrong == (
+        "lambda-throttles does not notice",
+    )
+    assert outcome(drilled, scene(drilled, folder, delay=180), "throttled").wrong == ()
+
+
+def test_a_longer_window_is_cut_by_what_has_not_arrived():
+    seen = watching.as_seen(late("sum(last_30m):sum:aws.lambda.errors{*}.as_count() > 1", 120), 720)
+    assert seen.query == "sum(last_20m):sum:aws.lambda.errors{*}.as_count() > 1"
+    assert seen.options.evaluation_delay == 720
+
+
+def test_what_comes_from_logs_or_waits_long_enough_is_left_as_it_is():
+    for monitor in (
+        late("sum(last_5m):sum:claims.broken{*}.as_count() > 1"),
+        late("sum(last_5m):sum:aws.lambda.errors{*}.as_count() > 1", 900),
+    ):
+        assert watching.as_seen(monitor, 720) is monitor
+
+
+def test_monitors_that_cannot_be_drilled_are_said_with_a_reason(tmp_path: Path):
+    body = {
+        "type": "log alert",
+        "query": 'logs("error").index("*").rollup("count").last("5m") > 1',
+        "message": "",
+    }
+    (tmp_path / "logs.json").write_text(json.dumps(body))
+    found, left_out = watching.load(Folder(tmp_path), 720)
+    assert (found, list(left_out)) == ([], ["logs"])
+    assert "does not lay out" in left_out["logs"]
+
+
+def test_state_machine_time_passes_as_it_is_while_a_handler_works():
+    run = Run(100.0, 110.0, "SUCCEEDED", "", "machine", ({"timestamp": 104.0},))
+    clock = clock_of(run, [Invoked("f", 101.5, 500.0, init_ms=500.0)], speed=10)
+    assert [clock(moment) for moment in (100.0, 101.0, 102.0, 104.0, 200.0)] == [0.0, 10.0, 11.0, 31.0, 31.0]
