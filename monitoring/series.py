@@ -26,3 +26,9 @@ class Series:
     type: MetricType = "gauge"
     interval: int | None = None
     host: str = ""
+
+
+def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The values that occur, once each, ascending; `np.unique` would import masked arrays for it, 20 ms."""
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered

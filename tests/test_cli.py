@@ -1,5 +1,9 @@
 """The command's exit statuses and overview."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from monitoring import cli
@@ -27,3 +31,52 @@ def test_a_bug_is_said_as_one_with_status_3(capsys, monkeypatch):
     monkeypatch.setattr(cli.root, "main", lambda **_: 1 / 0)
     assert status("--help") == 3
     assert "a bug: ZeroDivisionError" in capsys.readouterr().err
+
+
+SHOW = "import json, sys\nfrom monitoring.cli import main\ntry:\n    main()\nfinally:\n    print('\\n' + json.dumps(list(sys.modules)))"
+
+EDGE = {"boto3", "botocore", "datadog", "duckdb", "moto", "requests", "starlette", "urllib3", "uvicorn"}
+PICTURES = {"PIL", "vl_convert", "rich"}
+PROCESSES = {"asyncio", "concurrent.futures", "multiprocessing", "ssl"}
+NUMBERS = {"numpy", "yaml", "jsonschema_rs"}
+FILES = {"importlib.resources", "importlib.metadata", "tempfile"}
+HEAVY = EDGE | PICTURES | PROCESSES | NUMBERS | FILES
+
+MONITOR = '{"name": "m", "type": "query alert", "query": "avg(last_5m):avg:m{*} > 1", "message": "@a", "options": {"thresholds": {"critical": 1}}}'
+POINTS = '{"series": [{"metric": "m", "points": [[1772323200, 1], [1772323260, 2]]}]}'
+TEST = """\
+monitor: m
+start: 2026-03-01T00:00:00Z
+series:
+  - metric: m
+    values: 0x9 9 0x19
+expect:
+  - alerts_within: 2m
+    of: 10m
+"""
+
+STARTS = [
+    (["--help"], set()),
+    *[([name, "--help"], set()) for name in COMMANDS],
+    (["lines", "app.log"], set()),
+    (["test", "monitors/m.test.yaml"], {"numpy", "yaml"}),
+    (["lint", "monitors"], {"jsonschema_rs"}),
+    (["query", "avg:m{*}", "--data", "points.json"], {"numpy"}),
+    (["backtest", "monitors/m.json", "--data", "points.json"], {"numpy"}),
+]
+
+
+@pytest.mark.parametrize(("argv", "needed"), STARTS, ids=[" ".join(argv) for argv, _ in STARTS])
+def test_a_command_imports_nothing_heavy_that_it_does_not_need(argv, needed, tmp_path):
+    (tmp_path / "monitors").mkdir()
+    (tmp_path / "monitors" / "m.json").write_text(MONITOR)
+    (tmp_path / "monitors" / "m.test.yaml").write_text(TEST)
+    (tmp_path / "points.json").write_text(POINTS)
+    (tmp_path / "app.log").write_text("MONITORING|1772323200|1|count|slides.identified|#a:b\n")
+    run = subprocess.run(
+        [sys.executable, "-c", SHOW, *argv], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr + run.stdout
+    loaded = set(json.loads(run.stdout.splitlines()[-1]))
+    assert loaded & HEAVY == needed
+    assert not {"numpy.ma", "numpy.random", "numpy.fft"} & loaded

@@ -1,5 +1,6 @@
 """The command `stepscope`: one module a subcommand, loaded when it is called."""
 
+import gc
 import importlib
 import os
 import sys
@@ -61,7 +62,15 @@ def root() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 fine, 1 found something, 2 wrong usage or input, 3 a bug."""
+    _travel_light()
     sys.exit(_run(argv))
+
+
+def _travel_light() -> None:
+    """What makes the start of a short process cheap."""
+    gc.set_threshold(20_000)  # hardly anything that is imported is garbage
+    # The library behind numpy's matrices starts a thread a processor, which spin; no matrix here is large.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -40,7 +40,6 @@ def command(
     Exit status: 0 nothing wrong, 1 an error was found (with --strict: a warning too), 2 a path or rule that
     does not exist.
     """
-    from monitoring.resources.lint import coverage as covering
     from monitoring.resources.lint import report, run
 
     style = "json" if as_json else style
@@ -53,21 +52,24 @@ def command(
         fixed = run.fix(files, codes)
         click.echo(report.fixed_line(fixed), err=True)
     result = run.lint(files, codes, jobs)
+    found = bool(result.errors or (strict and result.warnings))
     if coverage:
-        table = covering.of_files(files)
-        click.echo(covering.as_json(table) if style == "json" else covering.full(table))
+        found |= _covered(files, style)
     else:
         click.echo(report.FORMATS[style](result), nl=style != "github")
         if style == "text" and not paths:
-            click.echo(covering.summary(covering.of_files(files)))
+            _covered(files, "summary")
     for path in missing:
         click.echo(f"stepscope: {path}: there is no such file or folder", err=True)
-    if missing:
-        return 2
-    found = (
-        result.errors
-        or (strict and result.warnings)
-        or (coverage and covering.gaps(covering.of_files(files)))
-    )
     sys.stdout.flush()
-    return 1 if found else 0
+    return 2 if missing else int(found)
+
+
+def _covered(files: list[Path], style: str) -> bool:
+    """Print which metrics the files show and watch; whether one is missing."""
+    from monitoring.resources.lint import coverage
+
+    shown = {"json": coverage.as_json, "summary": coverage.summary}.get(style, coverage.full)
+    table = coverage.of_files(files)
+    click.echo(shown(table))
+    return bool(coverage.gaps(table))

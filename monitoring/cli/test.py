@@ -1,6 +1,5 @@
 """`stepscope test`: runs the tests of monitors."""
 
-import gc
 import sys
 import time
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
-    gc.disable()  # nothing that is imported is garbage, and looking for it takes a tenth of the start
     from monitoring.testing.collect import Report
-    from monitoring.testing.document import Problem
+    from monitoring.testing.problems import Problem
     from monitoring.testing.runner import Result
 
 
@@ -42,7 +40,6 @@ def command(
     """
     from monitoring.testing.collect import Report, Selection, find_files, missing_test, run_files, untested
 
-    gc.enable()
     began = time.perf_counter()
     where = list(paths) or [Path("monitors")]
     files = find_files(where)
@@ -135,7 +132,7 @@ def _print(report: "Report", missing: "list[Problem]", require_tests: bool) -> N
 def _explain(failed: "list[Result]") -> None:
     if not failed:
         return
-    from monitoring.testing.explain import explain
+    from monitoring.testing.explanation import explain
 
     for result in failed:
         click.echo("")

@@ -1,7 +1,7 @@
 """Takes: what each real execution left behind, with times counted from its start in state machine time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from monitoring.drill.lane import Lane, Run
 from monitoring.drill.stage import FORWARDER, SPEED
 from monitoring.local_aws.invocation import Invoked
 from monitoring.series import MetricType, Series
+from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]
 PIPELINE = "orders-"

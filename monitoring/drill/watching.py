@@ -1,7 +1,7 @@
 """The monitors over the laid-out hours: when each alerts, and when it is well again."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from monitoring.drill.cloudwatch import is_polled
 from monitoring.errors import InputError
@@ -11,6 +11,7 @@ from monitoring.query.monitors import format_monitor
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
 from monitoring.testing.references import metric_names
+from monitoring.values import dataclass
 
 LEAD_MINUTES = 60
 """From how long before the fault on the monitors are watched."""

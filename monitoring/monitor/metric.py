@@ -29,6 +29,7 @@ from monitoring.query.lines import NOT_THERE, Lines
 from monitoring.query.metric import percentile_windows
 from monitoring.query.parser import PERCENTILE
 from monitoring.query.sources import Source
+from monitoring.series import distinct
 from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
@@ -138,7 +139,7 @@ def span_step(query: Query, lookup: Lookup) -> int:
     if windowed(query) or not only_points(query) or lookup.switches.window_end == "closed":
         return 0
     step = lcm(*steps(query, lookup.interval()))
-    if not step or not (inside := np.unique(lookup.ends % step)).any():
+    if not step or not (inside := distinct(lookup.ends % step)).any():
         return step
     shifted = any(shift % step for shift in _shifts(query))
     return 0 if shifted or lookup.full_bucket or len(inside) > MOST_PHASES else step
@@ -201,7 +202,7 @@ class _Finder:
         phases = lookup.ends % step
         parts = []
         try:
-            for phase in np.unique(phases).tolist():
+            for phase in distinct(phases).tolist():
                 chosen = phases == phase
                 tail = Clipped(self.source, step, phase) if phase else None
                 parts.append((chosen, _Go(self, lookup.part(chosen), lookup, tail).found()))

@@ -7,7 +7,6 @@ is told.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,6 +18,7 @@ from monitoring.monitor.states import State
 from monitoring.query.monitor_nodes import CheckMonitor, MetricMonitor
 from monitoring.query.nodes import And, Metric, Tag
 from monitoring.query.parser import walk
+from monitoring.values import dataclass
 
 TOLD_AT_END = frozenset({State.ALERT, State.WARN, State.NO_DATA})
 _KEY = re.compile(r"[\w./-]+:")

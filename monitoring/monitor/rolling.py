@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from monitoring.errors import InputError
 from monitoring.query.lines import Lines
 from monitoring.query.ranges import reduce_ranges
+from monitoring.series import distinct
 from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
@@ -88,7 +89,7 @@ def _presence(lines: Lines, low: Index, high: Index) -> tuple[Flags, Index]:
 def _at(tail: Lines, like: Lines, labels: Index) -> Values:
     """The values of `tail` in the buckets `labels`, in the rows of `like`."""
     rows = {group: row for row, group in enumerate(tail.groups)}
-    values = tail.at(np.unique(labels))
+    values = tail.at(distinct(labels))
     column = values.times.searchsorted(labels)
     result = np.full((len(like.groups), len(labels)), np.nan)
     for row, group in enumerate(like.groups):
@@ -129,9 +130,9 @@ def full(times: Index, windows: Windows, bucket: int, width: int = 1) -> Flags:
     bucket = max(bucket, width)
     starts, ends = windows.starts, windows.ends
     result = np.zeros(len(starts), dtype=np.bool_)
-    for phase in np.unique(starts % bucket).tolist():
+    for phase in distinct(starts % bucket).tolist():
         mine = starts % bucket == phase
-        filled = np.unique((times - phase) // bucket)
+        filled = distinct((times - phase) // bucket)
         first = (starts[mine] - phase) // bucket
         size = -((starts[mine] - ends[mine]) // bucket)
         low, high = filled.searchsorted(first), filled.searchsorted(first + size)

@@ -20,6 +20,7 @@ from monitoring.query.metric import operand_lines
 from monitoring.query.nodes import Call, Expression, Groups, Metric, Number, String
 from monitoring.query.ranges import reduce_line, reduce_ranges
 from monitoring.query.sources import Floats, Times
+from monitoring.series import distinct
 
 Value = Lines | float
 Run = Callable[[Expression, Frame], Value]
@@ -231,7 +232,7 @@ def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
         targets = probe.times - (probe.times[0] - targets[0])
     early = _lines(call, frame.between(float(targets.min()) - probe.step, float(targets.max())), run)
     wanted = targets // probe.step * probe.step
-    known = early.at(np.unique(wanted))
+    known = early.at(distinct(wanted))
     return replace(known, times=probe.times, values=known.values[:, np.searchsorted(known.times, wanted)])
 
 

@@ -11,6 +11,7 @@ from monitoring.query.grid import Grid
 from monitoring.query.lines import aggregate_rows
 from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Origin, Points, Times
+from monitoring.series import distinct
 
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {
     ">": operator.gt,
@@ -73,7 +74,7 @@ def _summed(
 def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Times, Floats]:
     """The cell (group and bucket) and the value of each point; a point may belong to several groups."""
     column = grid.index(points.times)
-    if len(np.unique(origin)) == len(origin):
+    if len(distinct(origin)) == len(origin):
         group = np.empty(len(origin), dtype=np.int64)
         group[origin] = owner
         return group[points.origin] * len(grid) + column, points.values

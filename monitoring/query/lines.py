@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitoring.query.sources import Floats, Times
+from monitoring.series import distinct
 from monitoring.values import dataclass
 
 Group = tuple[str, ...]
@@ -146,7 +147,7 @@ def _same_times(left: Lines, right: Lines) -> tuple[Lines, Lines]:
     if len(left.times) == len(right.times) and np.array_equal(left.times, right.times):
         return left, right
     if left.step == right.step:
-        times = np.union1d(left.times, right.times)
+        times = distinct(np.concatenate([left.times, right.times]))
     else:
         times = left.times if left.step > right.step else right.times
     return left.at(times), right.at(times)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import Tags, all_tags, matcher
-from monitoring.series import MetricType, Series
+from monitoring.series import MetricType, Series, distinct
 from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]
@@ -134,8 +134,8 @@ def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied
 def occupied_columns(columns: Times, count: int) -> tuple[Times, Times]:
     """The columns that occur, ascending, and the place of each given one among them."""
     if count > 50_000_000:
-        kept, places = np.unique(columns, return_inverse=True)
-        return kept, places
+        kept = distinct(columns)
+        return kept, kept.searchsorted(columns)
     there = np.zeros(count, dtype=bool)
     there[columns] = True
     places = np.cumsum(there)

@@ -7,7 +7,7 @@ The table is `catalogue.csv`. A row without a name is a CloudWatch metric that D
 import csv
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from monitoring.platform.names import METRICS
 from monitoring.values import dataclass
@@ -61,7 +61,7 @@ class MetricFacts:
 @cache
 def rows() -> tuple[MetricFacts, ...]:
     """Every row of the table, in its order."""
-    text = files("monitoring.resources").joinpath("catalogue.csv").read_text("utf-8")
+    text = Path(__file__).with_name("catalogue.csv").read_text("utf-8")
     return tuple(
         MetricFacts(
             name=row["name"],

@@ -8,7 +8,7 @@ with its own type and not with forty others.
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 from monitoring.resources.document import Pointer
@@ -52,7 +52,7 @@ class Fault:
 @cache
 def schema(kind: str) -> Schema:
     """The JSON Schema of a kind of resource."""
-    text = files("monitoring.resources").joinpath("schemas", f"{kind}.json").read_text("utf-8")
+    text = Path(__file__).with_name("schemas").joinpath(f"{kind}.json").read_text("utf-8")
     return cast(Schema, json.loads(text))
 
 

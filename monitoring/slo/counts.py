@@ -16,6 +16,7 @@ from monitoring.query.lines import Lines
 from monitoring.query.narrowing import narrowed
 from monitoring.query.nodes import Expression, Several
 from monitoring.query.sources import Floats, Times
+from monitoring.series import distinct
 from monitoring.slo.definition import Count
 from monitoring.values import dataclass
 
@@ -60,7 +61,7 @@ def count_events(
     lines = [found for side in terms for _, found in side]
     keys = max((one.keys for one in lines), key=len, default=())
     names = list(dict.fromkeys(_name(one, row) for one in lines for row in range(len(one.groups))))
-    times = np.unique(np.concatenate([one.times for one in lines])) if lines else np.empty(0, np.int64)
+    times = distinct(np.concatenate([np.empty(0, np.int64), *(one.times for one in lines)]))
     good, other = (_summed(side, names, times) for side in terms)
     total = good + other if count.other_is == "bad" else other
     return Counts(keys, tuple(names), times, good, total)

@@ -5,8 +5,8 @@ from dataclasses import field
 from typing import Any
 
 from monitoring.monitor.states import State
-from monitoring.testing.document import Place
 from monitoring.testing.notation import Slot
+from monitoring.testing.problems import Place
 from monitoring.values import dataclass
 
 DEFAULT_START = 1767225600

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from monitoring.errors import InputError
 from monitoring.testing.cases import Case
-from monitoring.testing.document import DocumentError, Place, Problem
 from monitoring.testing.loader import SUFFIX, load
+from monitoring.testing.problems import DocumentError, Place, Problem
 from monitoring.testing.project import Folder
 from monitoring.testing.runner import Result, run_case
 from monitoring.values import dataclass

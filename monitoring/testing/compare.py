@@ -12,8 +12,8 @@ from monitoring.monitor.notify import preview
 from monitoring.monitor.states import Rule, State
 from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, Throughout, Within
-from monitoring.testing.document import Place, Problem
 from monitoring.testing.expectations import ABSENT
+from monitoring.testing.problems import Place, Problem
 from monitoring.testing.times import show_duration, show_moment
 from monitoring.values import dataclass
 

@@ -10,9 +10,10 @@ import yaml
 from monitoring.errors import InputError
 from monitoring.monitor.switches import switches_of
 from monitoring.testing.cases import Case
-from monitoring.testing.document import DocumentError, Place, Problem, Reader
+from monitoring.testing.document import Reader
 from monitoring.testing.expectations import read_expectation
 from monitoring.testing.inputs import read_check, read_downtime, read_event, read_series
+from monitoring.testing.problems import DocumentError, Place, Problem
 from monitoring.testing.times import HINT, parse_duration, parse_moment
 
 SUFFIX = ".test.yaml"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from monitoring.testing.cases import Case
-from monitoring.testing.document import DocumentError
-from monitoring.testing.explain import explain, title
+from monitoring.testing.explanation import explain, title
 from monitoring.testing.loader import load
+from monitoring.testing.problems import DocumentError
 from monitoring.testing.project import Folder
 from monitoring.testing.runner import Result, run_case
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import lcm
+from typing import TYPE_CHECKING
 
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.query import (
@@ -18,11 +19,13 @@ from monitoring.query import (
 )
 from monitoring.query.errors import nearest
 from monitoring.query.monitor_nodes import MonitorQuery
-from monitoring.testing.cases import Case
-from monitoring.testing.document import Problem
+from monitoring.testing.problems import Problem
+
+if TYPE_CHECKING:
+    from monitoring.testing.cases import Case
 
 
-def check_inputs(case: Case, monitors: Sequence[Monitor]) -> tuple[Problem, ...]:
+def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[Problem, ...]:
     """Every series, check and event that no monitor looks at, and a case that submits nothing to look at."""
     nodes = [parsed(monitor.query) for monitor in monitors]
     metrics = sorted({name for monitor in monitors for name in metrics_of(monitor)})
@@ -37,7 +40,7 @@ def check_inputs(case: Case, monitors: Sequence[Monitor]) -> tuple[Problem, ...]
     return tuple(found)
 
 
-def _unused(case: Case, nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
+def _unused(case: "Case", nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
     """Members of what is no composite, and stand-ins for functions that no query has."""
     if case.members and not any(isinstance(node, CompositeMonitor) for node in nodes):
         yield Problem(case.place, "members is for composites, and this monitor is none", "remove members:")
@@ -49,7 +52,7 @@ def _unused(case: Case, nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
             yield Problem(case.place, f"the monitor's query has no {name}()", hint)
 
 
-def _unknown(case: Case, metrics: list[str], checks: list[str]) -> Iterator[Problem]:
+def _unknown(case: "Case", metrics: list[str], checks: list[str]) -> Iterator[Problem]:
     for spec in case.series:
         if spec.metric not in metrics:
             yield _never(spec.place, "metric", spec.metric, metrics, _looks_at(metrics, checks))

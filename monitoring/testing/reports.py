@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from monitoring.testing.collect import Report
-from monitoring.testing.explain import explain, title
+from monitoring.testing.explanation import explain, title
 from monitoring.testing.runner import Result
 
 

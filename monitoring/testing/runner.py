@@ -21,7 +21,7 @@ from monitoring.monitor.switches import switches_of
 from monitoring.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
-from monitoring.testing.document import Problem
+from monitoring.testing.problems import Problem
 from monitoring.testing.project import Folder, Loaded, load_body
 from monitoring.testing.references import check_inputs, rollups
 from monitoring.values import dataclass

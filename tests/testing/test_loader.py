@@ -5,8 +5,8 @@ import textwrap
 import pytest
 
 from monitoring.monitor.states import State
-from monitoring.testing.document import DocumentError
 from monitoring.testing.loader import loads
+from monitoring.testing.problems import DocumentError
 
 GOOD = """\
 monitor: failed

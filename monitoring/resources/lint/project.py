@@ -1,7 +1,6 @@
 """What the rules over all files know of each: its name, its references and links, its template variables."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -105,6 +104,8 @@ def _settings(folder: Path) -> frozenset[str]:
     for place in (folder, *folder.parents):
         file = place / "stepscope.toml"
         if file.is_file():
+            import tomllib
+
             try:
                 found = tomllib.loads(file.read_text("utf-8"))
             except (OSError, ValueError):
