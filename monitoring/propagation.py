@@ -35,21 +35,25 @@ class TraceContext:
 
 
 def contexts_of(event: Any, source: str) -> tuple[TraceContext | None, list[dict[str, Any]]]:
-    """The context that a call joins (the first that its event carries), and links to the others."""
-    carriers = _CARRIERS.get(source, _of_payload)(event)
+    """The context that a call joins (the first in its event), and links to the others. Never raises."""
     parent: TraceContext | None = None
     links: list[dict[str, Any]] = []
-    for carrier in carriers:
-        found = extract(carrier)
-        if found is None:
-            continue
-        if parent is None:
-            parent = found
-        elif (found.trace_id, found.span_id) != (parent.trace_id, parent.span_id) and len(
-            links
-        ) < _MOST_LINKS:
-            trace_id = found.high.zfill(16) + found.trace_id
-            links.append({"trace_id": trace_id, "span_id": found.span_id, "attributes": {"reason": "batch"}})
+    try:
+        for carrier in _CARRIERS.get(source, _of_payload)(event):
+            found = extract(carrier)
+            if found is None:
+                continue
+            if parent is None:
+                parent = found
+            elif (found.trace_id, found.span_id) != (parent.trace_id, parent.span_id):
+                trace_id = found.high.zfill(16) + found.trace_id
+                links.append(
+                    {"trace_id": trace_id, "span_id": found.span_id, "attributes": {"reason": "batch"}}
+                )
+                if len(links) == _MOST_LINKS:
+                    break
+    except Exception:  # noqa: BLE001, S110 - an event may be anything: what was found before stands
+        pass
     return parent, links
 
 

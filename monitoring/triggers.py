@@ -255,8 +255,13 @@ def _details(name: str, event: Any, first: Any, last: Any) -> Details:
     named = resource(first, place)
     if sent is None:
         return named, place, None, None
-    oldest = sent(first)
-    return named, place, oldest, oldest if last is first else sent(last)
+    oldest = _time(sent(first))
+    return named, place, oldest, oldest if last is first else _time(sent(last))
+
+
+def _time(seconds: float | None) -> float | None:
+    """A time that can be one: after 1970, and before the year 5138, so neither NaN nor an infinity."""
+    return seconds if seconds is not None and 0 < seconds < 1e11 else None
 
 
 def _at(*path: str) -> Callable[[Any], Any]:

@@ -12,7 +12,7 @@ import weakref
 
 import lambda_events
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from peer_scenarios import RESULT, invoked, later
 from spec_reader import read_output
@@ -327,7 +327,21 @@ def test_an_integer_of_any_size_is_printed_so_that_it_is_read_or_refused_and_cou
 
 # Events
 
-ODD = st.none() | st.integers() | st.text(max_size=4) | st.just([]) | st.just({}) | st.just([None])
+ODD = st.none() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from([[], {}, [None], [[]]])
+HEADERS = {
+    "x-datadog-trace-id": "1311768467463790320",
+    "x-datadog-parent-id": "5",
+    "x-datadog-tags": "_dd.p.tid=abc",
+    "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+}
+ATTRIBUTE = {"_datadog": {"dataType": "String", "stringValue": json.dumps(HEADERS)}}
+CARRYING = [
+    {**lambda_events._API_V1, "headers": HEADERS, "multiValueHeaders": {k: [v] for k, v in HEADERS.items()}},
+    {**lambda_events._HTTP_V2, "headers": HEADERS},
+    {"Records": [{**lambda_events._SQS_RECORD, "messageAttributes": ATTRIBUTE}] * 2},
+    {"detail-type": "x", "source": "y", "detail": {"_datadog": HEADERS}},
+    {"_datadog": lambda_events.CONTEXT_OBJECT},
+]
 
 
 def changed(value, data):
@@ -341,7 +355,8 @@ def changed(value, data):
     return value
 
 
-@given(st.sampled_from([event for *_, event in lambda_events.EVENTS]), st.data())
+@settings(max_examples=500)
+@given(st.sampled_from([*CARRYING, *(event for *_, event in lambda_events.EVENTS)]), st.data())
 def test_an_event_that_resembles_one_of_aws_is_a_call_like_any_other(event, data):
     odd = changed(event, data)
     with capture() as emitted:
