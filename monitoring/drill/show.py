@@ -1,5 +1,6 @@
 """The drill on a terminal and in Markdown: a row for each fault as it ends, and what is wrong with it."""
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
@@ -17,7 +18,7 @@ from monitoring.drill.judge import Outcome, Result
 from monitoring.drill.run import Silent
 from monitoring.drill.watching import Seen
 
-_WIDTHS = (25, 11, 31, 8, 6)
+_WIDTHS = (24, 10, 30, 7, 3)
 HEAD = ("fault", "how", "noticed by", "after", "by", "well")
 
 
@@ -64,8 +65,8 @@ class Printer(Silent):
             self._echo(line)
 
     def _echo(self, text: str) -> None:
-        if self._live and self._live.console.is_terminal:
-            self._live.console.print(Text.from_ansi(text))
+        if self._live and sys.stdout.isatty():  # both are the terminal: above the line that says what is done
+            self._live.console.print(Text.from_ansi(text), soft_wrap=True)
         else:
             click.echo(text)
 
