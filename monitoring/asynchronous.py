@@ -8,10 +8,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from monitoring import current, watchdog
+from monitoring import spans, watchdog
 from monitoring.emit import failed
-from monitoring.handler import event_and_context
-from monitoring.invocation import begin, end
+from monitoring.invocation import begin, end, event_and_context
 from monitoring.spans import span
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitoring.call import Call
     from monitoring.claims import Claim
-    from monitoring.handler import Options
+    from monitoring.invocation import Options
 
 _runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
 _BETWEEN = (
@@ -66,13 +65,13 @@ async def _resumed(coroutine: Any, call: Call | None, options: Options, event: A
 
 async def _awaited(handler: Any, options: Options, args: Any, kwargs: Any) -> Any:
     event, context = event_and_context(args, kwargs)
-    call = begin(options, event, context) if current.here() is None else None
+    call = begin(options, event, context) if spans.here() is None else None
     return await _finish(handler(*args, **kwargs), call, options, event)
 
 
 async def _finish(coroutine: Any, call: Call | None, options: Options, event: Any) -> Any:
     if call is not None and call.token is None:
-        call.token = current.enter(call)
+        call.token = spans.enter(call)
     try:
         result = await coroutine
         if options.claim is not None:

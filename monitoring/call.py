@@ -5,34 +5,34 @@ What stands here may fail on a strange event or context; `monitoring.invocation`
 
 from __future__ import annotations
 
-import sys
 import time
 from json.encoder import encode_basestring_ascii as quote
 
-from monitoring import current
-from monitoring.emit import print_point
+from monitoring import log_ids
+from monitoring.emit import print_point, put
 from monitoring.environment import settings
 from monitoring.identity import identity_of
 from monitoring.labels import labels_of, meta_json
 from monitoring.lines import tag_list
 from monitoring.payload import delivered_size, size_of
 from monitoring.process import process
-from monitoring.spans import NO_ID, Span, new_ids
+from monitoring.spans import NO_ID, Span, leave, new_ids, prepare, roots
 from monitoring.triggers import UNKNOWN, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextvars import Token
     from typing import Any
 
-    from monitoring.handler import Options
+    from monitoring.environment import Settings
     from monitoring.identity import Identity
+    from monitoring.invocation import Options
 
 MAX_SPANS = 5_000  # a call; what is beyond is counted, not kept
 _HTTP = frozenset({"api-gateway", "function-url", "alb"})
 _STREAMS = frozenset({"kinesis", "dynamodb", "kafka"})
-_CARRIERS = frozenset({"headers", "_datadog"})
+_SECOND = 1_000_000_000  # in nanoseconds
+_innermost = prepare()
 
 
 class Call(Span):
@@ -50,34 +50,37 @@ class Call(Span):
     open: dict[int, Span] | None = None
     dropped = 0
     token: Token[Span | None] | None = None
-    watched = False  # whether the watchdog knows the deadline; then the next three are set
+    margin: float = (
+        0  # milliseconds before its deadline at which it speaks; 0 where the watchdog knows of none
+    )
     speak_at: float
-    margin: float
-    remaining: Callable[[], float]
     segment: Any = None  # of X-Ray, where we have opened one
     spoken = False  # whether the trace line has gone out, before the deadline
 
     def __init__(self, event: Any, context: Any, options: Options) -> None:
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
-        chosen = self.settings = settings()
+        self.context = context
+        chosen = settings()
         trigger = self.trigger = describe(event)
         self.trace_id, self.span_id = new_ids(self.start)
-        if trigger is not UNKNOWN or (type(event) is dict and not _CARRIERS.isdisjoint(event)):
+        if trigger is not UNKNOWN:
             self._join(event)
         elif getattr(context, "client_context", None) is not None:
             self._join(getattr(context.client_context, "custom", None))
         if not process.called:
             self.cold = process.first_call()
             if chosen.log_ids:
-                from monitoring.log_ids import install
-
-                install()
+                log_ids.install()
         arn = getattr(context, "invoked_function_arn", None)
-        self.request_id = getattr(context, "aws_request_id", None)
-        labels = options.labels
-        if labels is None or not labels.fit(chosen, trigger, arn):
+        labels = options.labels  # of the call before: most calls are of one kind
+        if (
+            labels is None
+            or labels.trigger is not trigger
+            or labels.settings is not chosen
+            or labels.arn != arn
+        ):
             labels = options.labels = labels_of(chosen, options, trigger, self.identity, context)
-        self.labels, self.scope = labels, labels.scope
+        self.labels = labels
         self.call = self  # as every span has one; leave() breaks the cycle
 
     def _join(self, event: Any) -> None:
@@ -113,17 +116,18 @@ class Call(Span):
 
     def point(self, kind: str, metric: str, value: str, *more: str) -> None:
         """Print one of the call's own metrics, with its tags and `more` (already normalised)."""
-        tags = self.labels.tags
-        print_point(self.settings, value, f"{kind}|{metric}|#{','.join((*more, tags)) if more else tags}")
+        labels = self.labels
+        tags = ",".join((*more, labels.tags)) if more else labels.tags
+        print_point(labels.settings, value, f"{kind}|{metric}|#{tags}")
 
     def begin(self, event: Any) -> None:
         """Print what is known at the start: a call that is killed has been counted."""
-        variable = current.variable
-        self.token = variable.set(self) if variable is not None else current.enter(self)
-        current.roots[id(self)] = self
-        chosen, labels = self.settings, self.labels
+        self.token = _innermost.set(self)
+        roots.add(self)
+        labels = self.labels
+        chosen = labels.settings
         if chosen.plain:
-            sys.stdout.write(f"MONITORING|{int(time.time())}|1|{labels.invocations}\n")
+            put(f"MONITORING|{self.start // _SECOND}|1|{labels.invocations}\n")
         else:
             print_point(chosen, "1", labels.invocations)
         if chosen.sizes_from is not None:
@@ -148,20 +152,22 @@ class Call(Span):
 
     def leave(self) -> None:
         """The code that runs is no longer part of the call."""
-        current.roots.pop(id(self), None)
+        roots.discard(self)
         token = self.token
         if token is not None:
             self.token = None
             try:
-                token.var.reset(token)
+                _innermost.reset(token)
             except ValueError:
-                current.leave(token)
+                leave(token)
         self.call = None
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Print what is known at the end, and the trace line unless it has gone out before the deadline."""
-        took = self.duration = max(0, time.perf_counter_ns() - self.began)
-        chosen, labels = self.settings, self.labels
+        took = time.perf_counter_ns() - self.began
+        self.duration = took = took if took > 0 else 0  # noqa: FURB136 - max() costs three times as much
+        labels = self.labels
+        chosen = labels.settings
         if error is not None:
             self.failed = True
             if chosen.trace and not self.spoken:
@@ -170,21 +176,25 @@ class Call(Span):
                 self.error = error_meta(error)
             self.point("count", "stepscope.errors", "1", *tag_list([f"error_type:{type(error).__name__}"]))
         elif result is not None:
-            if type(result) is dict:
-                self._look_at(result)
-            if chosen.sizes_from is not None:
-                size = size_of(result)
-                if size is not None and size >= chosen.sizes_from:
-                    print_point(chosen, str(size), labels.response)
+            self._look_at(result, chosen)
         text = _us_text(took // 1000)
         if chosen.plain:
-            sys.stdout.write(f"MONITORING|{int(time.time())}|{text}|{labels.duration}\n")
+            put(f"MONITORING|{(self.start + took) // _SECOND}|{text}|{labels.duration}\n")
         else:
             print_point(chosen, text, labels.duration)
         if not self.spoken:
             self.print_trace()
 
-    def _look_at(self, result: dict[str, Any]) -> None:
+    def _look_at(self, result: Any, chosen: Settings) -> None:
+        """Print what the result tells."""
+        if type(result) is dict:
+            self._look_into(result)
+        if chosen.sizes_from is not None:
+            size = size_of(result)
+            if size is not None and size >= chosen.sizes_from:
+                print_point(chosen, str(size), self.labels.response)
+
+    def _look_into(self, result: dict[str, Any]) -> None:
         failed = result.get("batchItemFailures")
         if isinstance(failed, list):
             self.point("count", "stepscope.batch.failures", str(len(failed)))
@@ -203,32 +213,35 @@ class Call(Span):
 
     def upper_half(self) -> str:
         """The upper half of the trace id; a trace of our own has the time there, as Datadog's tracers do."""
-        return f"{self.start // 1_000_000_000:08x}00000000" if self.high is None else self.high
+        return f"{self.start // _SECOND:08x}00000000" if self.high is None else self.high
 
     def print_trace(self) -> None:
         """Write the trace line, or several where one would be too long."""
-        if not self.settings.trace:
+        labels = self.labels
+        if not labels.settings.trace:
             return
-        labels, high = self.labels, self.upper_half()
-        meta = f'"_dd.p.tid":"{high}",{labels.meta},"request_id":{quote(str(self.request_id or ""))}'
-        if not high:
-            meta = meta.partition(",")[2]
+        high, meta = self.high, labels.meta
+        if high is None:
+            high = f"{self.start // _SECOND:08x}00000000"
+        request_id = getattr(self.context, "aws_request_id", None)
+        request_id = quote(request_id if type(request_id) is str else str(request_id or ""))
         if self.cold:
             meta = meta.replace('"cold_start":"false"', '"cold_start":"true"', 1)
         if self.identity is not None:
             meta = f"{meta},{meta_json(_step_meta(self.identity))}"
-        if self.spans is not None or self.meta or self.metrics or self.links or self.failed:
-            self._print_spans(meta, high)
+        if self.spans is not None or self.meta or self.metrics or self.links or self.failed or not high:
+            tid = f'"_dd.p.tid":"{high}",' if high else ""
+            self._print_spans(f'{tid}{meta},"request_id":{request_id}', tid)
             return
         # A call with nothing but its own span, as most are: the same JSON, without a detour.
-        sys.stdout.write(
+        put(
             f'{{"traces":[[{{"trace_id":"{self.trace_id}","parent_id":"{self.parent_id}",'
             f'"span_id":"{self.span_id}",{labels.head}"error":0,"start":{self.start},'
-            f'"duration":{self.duration},"meta":{{{meta}}},'
+            f'"duration":{self.duration},"meta":{{"_dd.p.tid":"{high}",{meta},"request_id":{request_id}}},'
             f'"metrics":{{"_sampling_priority_v1":{self.priority}}},"type":"serverless"}}]]}}\n'
         )
 
-    def _print_spans(self, meta: str, high: str) -> None:
+    def _print_spans(self, meta: str, tid: str) -> None:
         from monitoring.trace_line import lines, span_json
 
         now, service = time.perf_counter_ns(), self.labels.service
@@ -236,12 +249,12 @@ class Call(Span):
         self.metrics = {"_sampling_priority_v1": self.priority, **(self.metrics or {})}
         if self.dropped:
             self.metrics["spans_dropped"] = self.dropped
-        child = f'"_dd.p.tid":"{high}",{self.labels.child}' if high else self.labels.child
+        child = f"{tid}{self.labels.child}"
         others = [*(self.spans or ()), *(self.open or {}).values()]
         texts = [span_json(self, service, now, meta)]
         texts += [span_json(span, service, now, child) for span in others]
         for line in lines(texts):
-            sys.stdout.write(line + "\n")
+            put(line + "\n")
 
 
 def ms_text(milliseconds: float) -> str:

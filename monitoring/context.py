@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring import current
+from monitoring import spans
 from monitoring.identity import Identity, identity_of
 from monitoring.process import process
 from monitoring.triggers import NAMES as TRIGGERS
@@ -26,7 +26,7 @@ __all__ = [
 
 def current_trace() -> tuple[str, str] | None:
     """The trace id (32 hex digits) and span id (16) of the running code; None outside a call."""
-    span: Any = current.anywhere()
+    span: Any = spans.anywhere()
     if span is None or span.call is None:
         return None
     return span.call.upper_half().zfill(16) + span.trace_id, span.span_id

@@ -6,12 +6,12 @@ import sys
 import time
 from contextlib import suppress
 
-from monitoring import current
-from monitoring.environment import settings
+from monitoring import spans
 from monitoring.lines import line_tail, tag_list, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from monitoring.environment import Settings
@@ -42,21 +42,23 @@ def histogram(metric: str, value: float, tags: Any = None) -> None:
 def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
     """Print one point of the running call, or of none; its tags are followed by those of the call."""
     try:
-        variable = current.variable
+        variable = spans.variable
         span = variable.get() if variable is not None else None
         if span is None:
-            span = current.anywhere()
+            span = spans.anywhere()
         if span is not None and span.call is not None:
-            scope, chosen = span.call.scope, span.call.settings
+            labels = span.call.labels
+            scope, chosen = labels.scope, labels.settings
         else:
-            scope, chosen = scope_of(()), settings()
+            chosen = _settings()
+            scope = chosen.scope
         try:  # what repeats is looked up, not made again
             tail = _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope]
         except (KeyError, TypeError):
             tail = _tail(kind, metric, tags, scope)
         text = str(value) if type(value) is int and -_EXACT < value < _EXACT else value_text(value)
         if chosen.plain:
-            sys.stdout.write(f"MONITORING|{int(time.time())}|{text}|{tail}\n")
+            put(f"MONITORING|{int(time.time())}|{text}|{tail}\n")
         else:
             print_point(chosen, text, tail)
     except Exception as error:  # noqa: BLE001 - telemetry never changes what the caller does
@@ -67,9 +69,48 @@ def print_point(chosen: Settings, value: str, tail: str) -> None:
     """Write the line or lines of one point, in the format asked for: `tail` is `type|metric|#tags`."""
     now = int(time.time())
     if chosen.format != "datadog":
-        sys.stdout.write(f"MONITORING|{now}|{value}|{tail}\n")
+        put(f"MONITORING|{now}|{value}|{tail}\n")
     if not chosen.plain:
-        sys.stdout.write(datadog_line(now, value, tail) + "\n")
+        put(datadog_line(now, value, tail) + "\n")
+
+
+def put(line: str) -> None:
+    """Write one line, its newline included, to the standard output of this moment, in one piece.
+
+    The runtime client wraps standard output so that every write passes through two buffers and is flushed
+    out of both, which costs more than the line. Below that very wrapper, where both buffers are empty, a
+    line that the kernel takes as a whole goes straight to the file.
+    """
+    out = sys.stdout
+    straight = _straight if out is _wrapper else _straight_below(out)
+    if straight is not None:
+        data = line.encode()
+        if len(data) <= _WHOLE:
+            sent = straight(data)
+            if sent == len(data):
+                return
+            line = data[sent or 0 :].decode("utf-8", "replace")  # full for now: the buffers can wait
+    out.write(line)
+
+
+_WHOLE = 4096  # bytes that the kernel never divides on their way into a pipe
+_wrapper: Any = None  # of the runtime client, once it has been seen
+_straight: Callable[[bytes], int | None] | None = None  # writes to the file below it
+
+
+def _straight_below(out: Any) -> Callable[[bytes], int | None] | None:
+    """The write of the unbuffered file below the runtime client's wrapper; None for any other output."""
+    global _wrapper, _straight  # noqa: PLW0603
+    if type(out).__name__ != "Unbuffered" or not type(out).__module__.startswith("awslambdaric"):
+        return None
+    from io import FileIO, TextIOWrapper
+
+    stream = out.stream
+    _wrapper, _straight = out, None
+    if type(stream) is TextIOWrapper and stream.encoding.lower() == "utf-8":
+        file = getattr(stream.buffer, "raw", stream.buffer)
+        _straight = file.write if type(file) is FileIO else None
+    return _straight
 
 
 def datadog_line(now: int, value: str, tail: str) -> str:
@@ -79,28 +120,23 @@ def datadog_line(now: int, value: str, tail: str) -> str:
     return f'{{"m":"{metric}","v":{value},"e":{now},"t":{listed}}}'
 
 
-def scope_of(tags: tuple[Any, ...]) -> str:
-    """The tags that every point of a call carries: of `@monitored` and of the environment, normalised."""
-    given = (tags, settings().tags)
-    if given == ((), ()):
-        return ""
-    try:
-        scope = _scopes.get(given)
-    except TypeError:
-        return ",".join(tag_list([*tags, *given[1]]))
-    if scope is None:
-        scope = _scopes[given] = ",".join(tag_list([*tags, *given[1]]))
-    return scope
+def _first_settings() -> Settings:
+    """The settings of this moment; their module is loaded with the first point, or with the decorator."""
+    global _settings  # noqa: PLW0603
+    from monitoring.environment import settings
+
+    _settings = settings
+    return settings()
 
 
-_scopes: dict[Any, str] = {}
+_settings: Callable[[], Settings] = _first_settings
 
 
 def _tail(kind: str, metric: str, tags: Any, scope: str) -> str:
     """What follows the value; kept for tags in a sequence: a program prints the same ones again."""
     from monitoring.tag_guard import guarded
 
-    kept = guarded(metric, tag_list(tags), settings().tag_limit)
+    kept = guarded(metric, tag_list(tags), _settings().tag_limit)
     tail = line_tail(kind, metric, [*kept, scope] if scope else kept)
     if tags is None or type(tags) is list or type(tags) is tuple:
         if len(_tails) >= _TAILS_KEPT:
@@ -119,7 +155,7 @@ def failed(where: str, error: BaseException) -> None:
             _told.add((where, kind))
             say(f"{where} failed, the handler is not touched: {kind}: {' '.join(str(error).split())[:200]}")
         tags = ",".join(tag_list([f"where:{where}", f"error_type:{kind}"]))
-        print_point(settings(), "1", f"count|stepscope.telemetry.failures|#{tags}")
+        print_point(_settings(), "1", f"count|stepscope.telemetry.failures|#{tags}")
     except Exception:  # noqa: BLE001, S110 - nobody is left to tell
         pass
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from monitoring.lines import tag_list
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +56,7 @@ class Settings:
         "margin_ms",
         "masked",
         "plain",
+        "scope",
         "service",
         "sizes_from",
         "tag_limit",
@@ -69,6 +72,7 @@ class Settings:
             *(f"{key}:{value}" for key, value in unified if value),
             *given("DD_TAGS").replace(",", " ").split(),
         )
+        self.scope = ",".join(tag_list(self.tags))  # as the points outside a call carry them
         self.format = given("MONITORING_FORMAT").strip().lower()
         self.plain = self.format not in {"datadog", "both"}  # MONITORING lines and no others
         self.tag_limit = _number(given("MONITORING_TAG_LIMIT"), 500)

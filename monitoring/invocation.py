@@ -1,19 +1,100 @@
-"""The two ends of a call, which never raise: the handler runs and its result stands."""
+"""Around a handler: the wrapper, and the two ends of a call, which never raise: its result stands."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from types import CoroutineType
 
-from monitoring import watchdog
+from monitoring import tag_guard, watchdog  # noqa: F401 - the first point needs the guard: loaded in the init phase
 from monitoring.call import Call
 from monitoring.emit import failed
 from monitoring.identity import plain
+from monitoring.process import process
+from monitoring.spans import is_async, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from monitoring.handler import Options
+    from monitoring.claims import Claim
+    from monitoring.labels import Labels
+
+
+class Options:
+    """What the decorator was given."""
+
+    __slots__ = ("claim", "function", "labels", "tags")
+
+    def __init__(self, handler: Any, tags: Any, claim: Claim | None) -> None:
+        self.tags = _frozen(tags)
+        self.claim = claim
+        self.labels: Labels | None = None  # of the last call
+        self.function = str(getattr(handler, "__name__", type(handler).__name__))
+
+
+def _frozen(tags: Any) -> tuple[Any, ...]:
+    """The tags of the decorator as a tuple, whatever they were given as."""
+    try:
+        if tags is None:
+            return ()
+        if isinstance(tags, dict):
+            return tuple(f"{key}:{value}" for key, value in tags.items())
+        return (tags,) if isinstance(tags, str) else tuple(tags)
+    except Exception as error:  # noqa: BLE001 - a wrong tag must not keep a function from loading
+        failed("tags", error)
+        return ()
+
+
+def wrap(handler: Any, options: Options) -> Any:
+    """The handler, monitored; a method stays what it is."""
+    if isinstance(handler, (staticmethod, classmethod)):
+        return type(handler)(wrap(handler.__func__, options))
+    process.ready()
+    innermost = prepare()
+    if is_async(handler):
+        from monitoring.asynchronous import wrap_async
+
+        return _dressed(wrap_async(handler, options), handler)
+
+    def monitored_handler(*args: Any, **kwargs: Any) -> Any:
+        event, context = args if len(args) == 2 and not kwargs else event_and_context(args, kwargs)
+        # Wrapped twice, the outer one counts.
+        call = begin(options, event, context) if innermost.get() is None else None
+        try:
+            result = handler(*args, **kwargs)
+            if type(result) is CoroutineType:
+                from monitoring.asynchronous import end_later
+
+                return end_later(result, call, options, event, context)
+            if options.claim is not None:
+                options.claim.settle(call, event, result)
+        except BaseException as error:
+            if call is not None:
+                end(call, None, error)
+            raise
+        if call is not None:
+            end(call, result, None)
+        return result
+
+    return _dressed(monitored_handler, handler)
+
+
+def _dressed(wrapper: Any, handler: Any) -> Any:
+    """The wrapper with the handler's name, documentation, attributes and signature."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"):
+        with suppress(AttributeError, TypeError):  # an object without a name of its own
+            setattr(wrapper, name, getattr(handler, name))
+    wrapper.__dict__.update(getattr(handler, "__dict__", {}))
+    wrapper.__wrapped__ = handler
+    return wrapper
+
+
+def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The last two positional arguments, unless named: a method has its object before them."""
+    if len(args) >= 2 and "context" not in kwargs:
+        return args[-2], args[-1]
+    return kwargs.get("event", args[-1] if args else None), kwargs.get("context")
 
 
 def begin(options: Options, event: Any, context: Any) -> Call | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring_ascii as quote
 
-from monitoring.emit import scope_of
 from monitoring.lines import tag_list
 from monitoring.triggers import DATADOG_NAMES
 
@@ -13,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from monitoring.environment import Settings
-    from monitoring.handler import Options
     from monitoring.identity import Identity
+    from monitoring.invocation import Options
     from monitoring.triggers import Trigger
 
 _KEPT = 256
@@ -56,7 +55,7 @@ class Labels:
         arn: Any,
     ) -> None:
         self.settings, self.trigger, self.arn, self.function = chosen, trigger, arn, function
-        self.scope = scope_of(given)
+        self.scope = ",".join(tag_list([*given, *chosen.tags]))
         self.tags = ",".join([*tag_list(_tags(trigger, identity)), *([self.scope] if self.scope else [])])
         self.invocations = f"count|stepscope.invocations|#{self.tags}"
         self.duration = f"histogram|stepscope.duration|#{self.tags}"
@@ -66,10 +65,6 @@ class Labels:
         self.head = f'"service":{quote(self.service)},"resource":{quote(function)},"name":"aws.lambda",'
         self.meta = meta_json(_root_meta(chosen, trigger, function, arn if isinstance(arn, str) else ""))
         self.child = meta_json({"_dd.origin": "lambda", "env": chosen.env})
-
-    def fit(self, chosen: Settings, trigger: Trigger, arn: Any) -> bool:
-        """Whether these are the labels of such a call too: the cheap answer for the call after this one."""
-        return self.settings is chosen and self.trigger is trigger and self.arn == arn
 
 
 def labels_of(

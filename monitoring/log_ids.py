@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from monitoring import current
+from monitoring import spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def install() -> None:
 
 def ids() -> tuple[str, str]:
     """The trace id and the span id of the running code, as logs carry them."""
-    span: Any = current.anywhere()
+    span: Any = spans.anywhere()
     if span is None or span.call is None:
         return "0", "0"
     return span.call.upper_half().zfill(16) + span.trace_id, str(int(span.span_id, 16))

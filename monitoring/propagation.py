@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from binascii import a2b_base64
 
-from monitoring import current
+from monitoring import spans
 from monitoring.identity import context_object, identity_of
 
 TYPE_CHECKING = False
@@ -210,7 +210,7 @@ def _loads(text: Any) -> Any:
 def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
     """The headers, with the running span as the parent of who receives them; unchanged outside a call."""
     found = dict(headers or {})
-    span: Any = current.anywhere()
+    span: Any = spans.anywhere()
     call = span.call if span is not None else None
     if call is None:
         return found

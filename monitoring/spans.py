@@ -1,4 +1,4 @@
-"""Spans and the trace line: ids, nesting, errors, and the JSON that Datadog's readers accept."""
+"""Spans: ids, values, and which of them the running code belongs to: safe in async code and in threads."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import time
 from functools import partial
 from itertools import count
 
-from monitoring import current
-from monitoring.emit import failed
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
+    from contextvars import ContextVar, Token
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -23,6 +20,11 @@ if TYPE_CHECKING:
 
 NO_ID = "0" * 16
 _ASYNC = 0x80  # the code flag of `async def`
+
+variable: ContextVar[Span | None] | None = None
+"""The innermost open span of this very context; `prepare` makes it."""
+roots: set[Span] = set()
+"""The root spans of the calls that run now."""
 
 
 class Span:
@@ -98,19 +100,73 @@ def new_id() -> str:
 def new_ids(now: int) -> tuple[str, str]:
     """Two random ids, made at `now` (nanoseconds).
 
-    The process's secret, the time and a counter, mixed: a fifth of the cost of asking the kernel each time.
-    The time keeps processes apart that were restored from one snapshot, secret and counter included.
+    The process's secret, the time and a counter, mixed: without asking the kernel each time. The time keeps
+    processes apart that were restored from one snapshot, secret and counter included.
     """
     global _secret  # noqa: PLW0603
     if not _secret:
-        _secret = os.urandom(16)
-    mixed = hash((_secret, now, next(_counter)))
-    return f"1{mixed & _LOW_60:015x}", f"1{hash((mixed, _secret)) & _LOW_60:015x}"
+        _secret = int.from_bytes(os.urandom(16), "big") | 1
+    digits = hex(hash((_secret, now, next(_counter))) * _secret & _KEPT | _LED_BY_1)
+    return digits[2:18], digits[18:]
 
 
-_LOW_60 = (1 << 60) - 1
-_secret = b""
+_KEPT = (1 << 124) - (1 << 64) | (1 << 60) - 1  # 15 digits of each id, which a 1 leads
+_LED_BY_1 = 1 << 124 | 1 << 60
+_secret = 0
 _counter = count()
+
+
+def prepare() -> ContextVar[Span | None]:
+    """The variable that holds the innermost span, made when it is first needed.
+
+    Not at import: the runtime client has not loaded that module.
+    """
+    global variable  # noqa: PLW0603
+    if variable is None:
+        from _contextvars import ContextVar as Variable
+
+        variable = Variable("monitoring.span", default=None)
+    return variable
+
+
+def here() -> Span | None:
+    """The innermost open span of this very context; None outside a call."""
+    return None if variable is None else variable.get()
+
+
+def anywhere() -> Span | None:
+    """Like `here`; in a thread that a handler started, the root span of that call, if only one is running.
+
+    Threads do not inherit context variables, and Lambda runs one call at a time.
+    """
+    found = None if variable is None else variable.get()
+    if found is None and len(roots) == 1:
+        try:
+            return next(iter(roots))
+        except (StopIteration, RuntimeError):  # that call ended in the meantime
+            return None
+    return found
+
+
+def enter(span: Span) -> Token[Span | None]:
+    """Make `span` the innermost one; `leave` takes it back."""
+    return prepare().set(span)
+
+
+def leave(token: Token[Span | None]) -> None:
+    """Go back to what was innermost before `enter`."""
+    try:
+        token.var.reset(token)
+    except ValueError:  # left in another context than entered: a generator closed elsewhere
+        before: Any = token.old_value
+        token.var.set(None if before is token.MISSING else before)
+
+
+def failed(where: str, error: BaseException) -> None:
+    """Count a failure of telemetry, as `monitoring.emit.failed` does."""
+    from monitoring.emit import failed as count_failure
+
+    count_failure(where, error)
 
 
 def span(
@@ -141,7 +197,7 @@ class OpenSpan:
     def __enter__(self) -> Span:
         name, resource, service, kind, tags = self._made
         try:
-            parent = current.anywhere()
+            parent = anywhere()
             call = parent.call if parent is not None else None
             made = Span(
                 call,
@@ -153,7 +209,7 @@ class OpenSpan:
             self._span = made
             if call is not None:
                 call.opened(made)
-            self._token = current.enter(made)
+            self._token = enter(made)
             if tags:
                 for key, value in tags.items():
                     made.set(key, value)
@@ -167,7 +223,7 @@ class OpenSpan:
     ) -> None:
         try:
             if self._token is not None:
-                current.leave(self._token)
+                leave(self._token)
             if self._span is not None:
                 self._span.end(error)
                 if self._span.call is not None:

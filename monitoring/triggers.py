@@ -68,6 +68,9 @@ class Trigger:
 
 
 UNKNOWN = Trigger("unknown")
+CARRYING = Trigger("unknown")
+"""Of unknown source, with fields that may hold a trace context."""
+_CARRIERS = frozenset({"headers", "_datadog"})
 
 
 def trigger_of(event: Any) -> str:
@@ -85,9 +88,9 @@ def describe(event: Any) -> Trigger:
             return UNKNOWN
         event = plain(event)
         name, records = _source(event)
+        if name == "unknown":
+            return CARRYING if type(event) is dict and not _CARRIERS.isdisjoint(event) else UNKNOWN
     except Exception:  # noqa: BLE001
-        return UNKNOWN
-    if name == "unknown":
         return UNKNOWN
     try:
         first, last = (records[0], records[-1]) if records else (event, event)
@@ -246,7 +249,7 @@ _BY_FIELD: tuple[tuple[str, Callable[[Any], tuple[str, Any]]], ...] = (
 )
 
 
-_FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS})
+_FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS, *_CARRIERS})
 
 
 def _details(name: str, event: Any, first: Any, last: Any) -> Details:

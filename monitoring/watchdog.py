@@ -77,7 +77,7 @@ class _Watchdog:
         for call in list(self.watched):
             if call.speak_at > _CLOCK[0]():
                 continue
-            left = call.remaining() - call.margin
+            left = call.context.get_remaining_time_in_millis() - call.margin
             if left > _SLACK_MS:  # the process was frozen, or the clock was set: wait for the rest
                 call.speak_at = _CLOCK[0]() + left / 1000
                 continue
@@ -92,16 +92,14 @@ _watchdog = _Watchdog()
 def watch(call: Call, context: Any) -> None:
     """Speak for the call before the deadline that the context tells; a context without one is not watched."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
-    if remaining is None:
-        return
-    left = remaining()
+    left = remaining() if remaining is not None else None
     if (type(left) is not int and type(left) is not float) or not 0 < left < _LONGEST_MS:
         return
     dog = _watchdog
-    call.margin = margin = call.settings.margin_ms or (_MARGIN_MS if left > 10 * _MARGIN_MS else left / 10)
+    margin = call.labels.settings.margin_ms or (_MARGIN_MS if left > 10 * _MARGIN_MS else left / 10)
+    call.margin = margin
     call.speak_at = at = _CLOCK[0]() + (left - margin) / 1000
-    call.remaining = remaining
-    call.watched = dog.watched[call] = True
+    dog.watched[call] = True
     if at + margin / 4000 < dog.sleeps_until:  # a quarter of the margin is not worth waking the thread
         dog.sleeps_until = at
         dog.bell.set()
@@ -115,7 +113,7 @@ _LONGEST_MS = 3_600_000 * 24 * 400  # durable functions run for up to a year
 
 def unwatch(call: Call) -> None:
     """The call is over. If the thread is speaking for it at this moment, wait until it has."""
-    if call.watched and _watchdog.watched.pop(call, None) is None:
+    if call.margin and _watchdog.watched.pop(call, None) is None:
         call.spoken = True
         with _watchdog.speaking:
             pass

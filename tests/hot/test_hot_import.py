@@ -47,17 +47,19 @@ def test_every_module_of_the_hot_path_loads_modules_of_ours_only(imports):
     assert all(name.split(".")[0] == "monitoring" for name in loaded), loaded
 
 
-def test_decorating_loads_modules_of_ours_only():
+def test_decorating_loads_modules_of_ours_and_the_builtin_one_of_context_variables():
     loaded = new_modules("from monitoring import monitored\nmonitored(lambda event, context: None)")
-    assert all(name.split(".")[0] == "monitoring" for name in loaded), loaded
-
-
-def test_a_plain_call_adds_the_builtin_module_of_context_variables_and_no_other():
-    loaded = new_modules(
-        "from monitoring import monitored\nmonitored(lambda event, context: None)({'photo': 'a.jpg'}, None)"
-    )
     others = {name for name in loaded if name.split(".")[0] != "monitoring"}
     assert others <= {"_contextvars"}, others
+
+
+def test_a_plain_call_finds_everything_loaded_when_it_was_decorated():
+    decorated = (
+        "from monitoring import count, monitored\n"
+        "handler = monitored(lambda event, context: count('a', tags=['b:c']))\n"
+    )
+    called = decorated + "handler({'photo': 'a.jpg'}, None)"
+    assert new_modules(called) == new_modules(decorated)
 
 
 def layer():
