@@ -1,4 +1,8 @@
-"""Windows of time that recur: an RRULE (RFC 5545) in local time, a length, and a time zone."""
+"""Windows of time that recur: an RRULE (RFC 5545) in local time, a length, and a time zone.
+
+Downtimes, custom schedules of monitors and status corrections of objectives all recur by this; which parts of
+a rule each may use, they say themselves.
+"""
 
 import re
 from collections.abc import Callable
@@ -18,6 +22,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NOT_IN_A_RULE = ("DTSTART", "DTEND", "DURATION")
 _TOO_OFTEN = ("SECONDLY", "MINUTELY")
 _UNTIL = re.compile(r"UNTIL=(\d{8}T\d{6})Z")
+_STEP = re.compile(r"0*[1-9]\d*")
 _DAY = timedelta(days=1)
 
 
@@ -36,7 +41,8 @@ class Recurrence:
         Raises:
             InputError: it cannot be read, comes true too often, or never.
         """
-        _rule(self.rule, self.start, self.timezone)
+        if next(iter(self._rule), None) is None:
+            raise InputError(f"the RRULE {self.rule!r} never comes true")
 
     def windows(self, since: int, until: int) -> list[tuple[int, int]]:
         """The windows (start, end excluded; seconds) that touch [since, until)."""
@@ -69,26 +75,38 @@ class Recurrence:
         return start, start + self.seconds
 
 
+def parts(rule: str) -> list[tuple[str, str, str]]:
+    """`FREQ=DAILY;COUNT=3` as (name, "=", value), in capitals; a part without `=` has "" for the last two."""
+    found = (part.partition("=") for part in rule.strip().upper().split(";"))
+    return [(name.strip(), equals, value.strip()) for name, equals, value in found]
+
+
 @lru_cache(maxsize=256)
 def _rule(text: str, start: datetime, timezone: str) -> "rrule":
     from dateutil.rrule import rrulestr
 
-    plain = text.strip().upper().removeprefix("RRULE:")
+    plain = text.strip(" \t;").upper().removeprefix("RRULE:")
+    _refuse(plain)
+    local = _UNTIL.sub(lambda until: f"UNTIL={_in_zone(until[1], timezone)}", plain)
+    try:
+        rule = rrulestr(local, dtstart=start, cache=True)
+        next(iter(rule), None)  # some of what is wrong shows only now
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
+        raise InputError(f"the RRULE {text!r} cannot be read ({error})") from error
+    return rule
+
+
+def _refuse(plain: str) -> None:
     stranger = next((name for name in _NOT_IN_A_RULE if name in plain), None)
     if stranger or "\n" in plain:
         hint = "Say the start and the length beside the rule."
         raise InputError(f"an RRULE has no {stranger or 'second line'}", hint=hint)
-    if any(f"FREQ={name}" in plain for name in _TOO_OFTEN):
+    given = {name: value for name, _, value in parts(plain)}
+    if given.get("FREQ") in _TOO_OFTEN:
         raise InputError("windows recur every hour at most", hint="Write FREQ=HOURLY, DAILY, WEEKLY, …")
-    local = _UNTIL.sub(lambda until: f"UNTIL={_in_zone(until[1], timezone)}", plain)
-    try:
-        rule = rrulestr(local, dtstart=start, cache=True)
-        begins = next(iter(rule), None)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
-        raise InputError(f"the RRULE {text!r} cannot be read ({error})") from error
-    if begins is None:
-        raise InputError(f"the RRULE {text!r} never comes true")
-    return rule
+    if not _STEP.fullmatch(given.get("INTERVAL", "1")):  # without a step, one day would come true for ever
+        text = f"the RRULE {plain!r} cannot be read: INTERVAL is a number from 1"
+        raise InputError(text, hint="Write INTERVAL=1, or leave it out.")
 
 
 def _in_zone(utc: str, timezone: str) -> str:

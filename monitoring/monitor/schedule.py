@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.recurrence import Recurrence, local_time, zone
+from monitoring.recurrence import Recurrence, local_time, parts, zone
 from monitoring.values import dataclass
 
 _KEYS = ("rrule", "start", "timezone")
@@ -112,19 +112,18 @@ def check_rule(text: str) -> str:
     Raises:
         InputError: what of it cannot be read, or is not supported, and what to write.
     """
-    parts = _split(text)
-    if "FREQ" not in parts:
+    given = _split(text)
+    if "FREQ" not in given:
         raise InputError("FREQ is missing", hint=f"write FREQ={', '.join(_FREQUENCIES)}")
-    for name, value in parts.items():
+    for name, value in given.items():
         _check_value(name, value)
-    _check_together(parts)
-    return _left_open(parts)
+    _check_together(given)
+    return _left_open(given)
 
 
 def _split(text: str) -> dict[str, str]:
-    parts: dict[str, str] = {}
-    for part in text.strip().upper().split(";"):
-        name, equals, value = (each.strip() for each in part.partition("="))
+    found: dict[str, str] = {}
+    for name, equals, value in parts(text):
         head = name.partition(":")[0]
         if head == "RRULE":
             raise InputError("the name RRULE: is no part of the rule", hint="write FREQ=… without it")
@@ -132,12 +131,12 @@ def _split(text: str) -> dict[str, str]:
             hint = "remove it; the schedule's start stands in start, and its zone in timezone"
             raise InputError(f"{head} is not supported in a rule", hint=hint)
         if name not in _PARTS:
-            what = f"{name} is not supported" if equals else f"{part.strip()!r} is no NAME=VALUE"
+            what = f"{name} is not supported" if equals else f"{name!r} is no NAME=VALUE"
             raise InputError(what, hint=f"a rule has {', '.join(_PARTS)}, with ; between")
-        if name in parts:
+        if name in found:
             raise InputError(f"{name} stands twice", hint="list its values with commas")
-        parts[name] = value
-    return parts
+        found[name] = value
+    return found
 
 
 def _check_value(name: str, value: str) -> None:
@@ -154,15 +153,15 @@ def _check_value(name: str, value: str) -> None:
             raise InputError(f"{name}={one} cannot be", hint=f"{name} is {said}")
 
 
-def _check_together(parts: Mapping[str, str]) -> None:
+def _check_together(given: Mapping[str, str]) -> None:
     """What RFC 5545 does not allow together, and what the library reads in another way than it does."""
-    frequency = parts["FREQ"]
+    frequency = given["FREQ"]
     for name, allowed in _ONLY_WITH.items():
-        if name in parts and frequency not in allowed:
+        if name in given and frequency not in allowed:
             raise InputError(
                 f"{name} does not go with FREQ={frequency}", hint=f"it goes with FREQ={' or '.join(allowed)}"
             )
-    days = parts.get("BYDAY", "").split(",")
+    days = given.get("BYDAY", "").split(",")
     counted = [day for day in days if len(day) > 2]
     if counted and frequency not in {"MONTHLY", "YEARLY"}:
         hint = f"write BYDAY={counted[0][-2:]}, or FREQ=MONTHLY"
@@ -170,18 +169,18 @@ def _check_together(parts: Mapping[str, str]) -> None:
     if counted and len(counted) < len(days):
         hint = f"write every {days[0][-2:]} by its numbers, or make a second monitor"
         raise InputError(f"BYDAY={','.join(days)} mixes days with and without a number", hint=hint)
-    if "BYSETPOS" in parts and frequency == "DAILY":
+    if "BYSETPOS" in given and frequency == "DAILY":
         raise InputError("BYSETPOS has nothing to choose from in a day", hint="write FREQ=WEEKLY or rarer")
-    if "BYSETPOS" in parts and not any(name in parts for name in (*_CHOOSE, "BYMONTH")):
+    if "BYSETPOS" in given and not any(name in given for name in (*_CHOOSE, "BYMONTH")):
         raise InputError("BYSETPOS chooses among days, but no BY… part lists any", hint="add BYDAY=MO,TU")
-    if "UNTIL" in parts and "COUNT" in parts:
+    if "UNTIL" in given and "COUNT" in given:
         raise InputError("UNTIL and COUNT exclude each other", hint="keep one of them")
 
 
-def _left_open(parts: Mapping[str, str]) -> str:
-    if int(parts.get("INTERVAL", "1")) > 1 or "COUNT" in parts:
-        return "COUNT" if "COUNT" in parts else "INTERVAL"
-    if "BYHOUR" not in parts or "BYMINUTE" not in parts:
+def _left_open(given: Mapping[str, str]) -> str:
+    if int(given.get("INTERVAL", "1")) > 1 or "COUNT" in given:
+        return "COUNT" if "COUNT" in given else "INTERVAL"
+    if "BYHOUR" not in given or "BYMINUTE" not in given:
         return "the time of the day"
-    chosen = parts["FREQ"] == "DAILY" or any(name in parts for name in _CHOOSE)
+    chosen = given["FREQ"] == "DAILY" or any(name in given for name in _CHOOSE)
     return "" if chosen else "the day"

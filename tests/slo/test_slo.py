@@ -1,6 +1,6 @@
 """Objectives over time: Datadog's documented examples, and properties against the plainest calculation."""
 
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from monitoring.monitor import Data, Monitor, evaluate_monitor
 from monitoring.query import QueryError
 from monitoring.series import Series
 from monitoring.slo import Inputs, Slo, budget_remaining, correction_intervals, evaluate_slo, slo_state
-from monitoring.slo.corrections import occurrences
 from monitoring.slo.spans import covered, union, without
 
 START = 1772323200
@@ -260,25 +259,37 @@ def test_a_query_that_cannot_be_read_is_a_query_error():
         ("FREQ=YEARLY;COUNT=2", [0, 365]),
     ],
 )
-def test_recurrences(rule, days):
-    found = list(islice(occurrences(rule, START), len(days) if "COUNT" not in rule else 99))
-    if "UNTIL" in rule:
-        found = list(occurrences(rule, START))
-    assert [(moment - START) / DAY for moment in found] == days
+def test_a_correction_recurs_on_the_days_of_its_rule(rule, days):
+    end = START + (days[-1] + 1) * DAY if "COUNT" not in rule and "UNTIL" not in rule else START + 500 * DAY
+    assert days_of(rule, START, end) == days
+
+
+def days_of(rule, start, end):
+    one = {"start": start, "duration": HOUR, "rrule": rule}
+    return [(first - START) / DAY for first, _ in correction_intervals([one], start - DAY, end)]
 
 
 def test_a_month_without_the_day_is_skipped():
     last_of_january = START - 29 * DAY
-    assert [(moment - START) / DAY for moment in islice(occurrences("FREQ=MONTHLY", last_of_january), 2)] == [
-        -29,
-        30,
-    ]
+    assert days_of("FREQ=MONTHLY", last_of_january, START + 31 * DAY) == [-29, 30]
 
 
-@pytest.mark.parametrize("rule", ["", "FREQ=HOURLY", "FREQ=DAILY;BYHOUR=3", "FREQ=DAILY;BYDAY=XX"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *("", "FREQ=HOURLY", "FREQ=DAILY;BYHOUR=3", "FREQ=DAILY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon", "DAILY"),
+        *("FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;INTERVAL=-1", "FREQ=DAILY;COUNT=x"),
+    ],
+)
 def test_a_recurrence_that_is_not_known_is_refused(rule):
+    given = {"start": START, "duration": 60, "rrule": rule or ";"}
     with pytest.raises(InputError):
-        list(islice(occurrences(rule, START), 1))
+        correction_intervals([given], START, START + DAY)
+
+
+def test_a_correction_stops_to_recur_at_its_end():
+    one = {"start": START, "end": START + 2 * DAY, "duration": HOUR, "rrule": "FREQ=DAILY"}
+    assert len(correction_intervals([one], START, START + 9 * DAY)) == 2
 
 
 def test_a_recurring_correction_covers_its_time_on_each_of_its_days():
