@@ -13,12 +13,14 @@ from monitoring.errors import InputError
 from monitoring.pages.shell import link, page, problem_page, range_form, span_of, state_badge, table
 from monitoring.pages.site import Site
 from monitoring.preview.charts.lists import kind_of
-from monitoring.preview.scales import format_value
+from monitoring.preview.scales import format_value, value_ticks
 
 Row = Mapping[str, Any]
 EXECUTION = "aws.stepfunctions"
 MOST = 200
 MOST_LOGS = 500
+LAST_TICK = 0.93
+"""The share of a waterfall's time behind which no label fits."""
 
 
 def listing(site: Site, request: Request) -> Response:
@@ -44,12 +46,14 @@ def _is_root(span: Row) -> bool:
 def _listed(span: Row) -> tuple[str, str, str, str]:
     meta = span.get("meta") or {}
     name = str(meta.get("executionarn") or "").rpartition(":")[2] or str(span.get("resource"))
-    status = str(meta.get("status") or ("failed" if span.get("error") else "succeeded"))
-    badge = state_badge("Alert" if span.get("error") else "OK").replace(">Alert<", f">{escape(status)}<")
-    badge = badge.replace(">OK<", f">{escape(status)}<")
     words = f"{span.get('resource')} · {name}" if name != span.get("resource") else name
     duration = format_value(float(span["duration"]), "nanosecond")
-    return _moment(int(span["start"])), link(f"/executions/{span['trace_id']}", words), badge, duration
+    return (
+        _moment(int(span["start"])),
+        link(f"/executions/{span['trace_id']}", words),
+        _status(span),
+        duration,
+    )
 
 
 def _moment(nanoseconds: int) -> str:
@@ -66,11 +70,36 @@ def one(site: Site, request: Request) -> Response:
     start = min(int(span["start"]) for span in spans)
     end = max(int(span["start"]) + int(span["duration"]) for span in spans)
     rows = "".join(_bar(span, depth, start, max(end - start, 1)) for span, depth in tree(spans))
-    scale = format_value(float(end - start), "nanosecond")
-    summary = f'<p class="muted">{escape(str(root.get("resource")))} · {_moment(start)} · {scale}</p>'
     logs = _logs(site, spans, start, end)
-    fall = f'<div class="panel fall">{rows}</div>'
-    return page(request, title, f"{summary}{fall}<h2>Logs</h2>{logs}")
+    fall = f'<div class="panel fall">{_axis(max(end - start, 1))}{rows}</div>'
+    return page(request, title, f"{_summary(root, start, end)}{fall}<h2>Logs</h2>{logs}")
+
+
+def _status(span: Row) -> str:
+    """The span's status on its colour."""
+    status = str((span.get("meta") or {}).get("status") or ("failed" if span.get("error") else "succeeded"))
+    return state_badge("Alert" if span.get("error") else "OK", words=status)
+
+
+def _summary(root: Row, start: int, end: int) -> str:
+    """How it ended, how long it took, and why it failed."""
+    meta = root.get("meta") or {}
+    scale = format_value(float(end - start), "nanosecond")
+    facts = f'<span class="muted">{escape(str(root.get("resource")))} · {_moment(start)} UTC · {scale}</span>'
+    told = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
+    why = f'<pre class="panel bad">{escape(told)}</pre>' if told and root.get("error") else ""
+    return f"<p>{_status(root)} {facts}</p>{why}"
+
+
+def _axis(total: int) -> str:
+    """Round times since the start, above the bars."""
+    ticks = [tick for tick in value_ticks(0, total, 6, "nanosecond") if tick <= total]
+    shown = "".join(
+        f'<i style="left:{tick / total * 100:.3f}%">{format_value(tick, "nanosecond")}</i>'
+        for tick in ticks
+        if tick / total < LAST_TICK
+    )
+    return f'<div class="axis" aria-hidden="true"><span></span><span class="track">{shown}</span></div>'
 
 
 def tree(spans: Sequence[Row]) -> Iterator[tuple[Row, int]]:
@@ -134,9 +163,25 @@ def _log(one: Row) -> str:
     message = str(one.get("message") or "")
     kind = kind_of(str(one.get("status") or "info"))
     service = f'<span class="muted">{escape(str(one.get("service") or ""))}</span>'
-    line = f'<span class="muted">{moment}</span>{service}<code>{escape(message[:300])}</code>'
+    line = f'<span class="muted">{moment}</span>{service}<code>{escape(gist(message)[:300])}</code>'
     whole = f"<pre>{escape(_laid_out(message))}</pre>"
     return f'<details class="is-{kind}"><summary>{line}</summary>{whole}</details>'
+
+
+def gist(message: str) -> str:
+    """What a log's line says: of JSON its `message`, of a Step Functions event its type and its state."""
+    try:
+        body = json.loads(message)
+    except ValueError:
+        return message
+    if not isinstance(body, dict):
+        return message
+    if isinstance(body.get("message"), str):
+        return str(body["message"])
+    given = body.get("details")
+    details: Row = given if isinstance(given, dict) else {}
+    told = [body.get("type"), *(details.get(key) for key in ("name", "resource", "error", "cause"))]
+    return " ".join(str(one) for one in told if one) if isinstance(body.get("type"), str) else message
 
 
 def _laid_out(message: str) -> str:

@@ -64,7 +64,7 @@ def _names(site: Site) -> str:
             link("/metrics", one.name, {"q": _starter(site, one.name)}),
             escape(one.type or ""),
             COUNTS(float(one.points)),
-            format_value(one.sum),
+            format_value(one.sum, site.unit_of(one.name)),
         )
         for one in site.store.metrics()
     ]

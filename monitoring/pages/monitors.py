@@ -1,9 +1,11 @@
 """The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
 
+import re
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +25,8 @@ from monitoring.pages.shell import (
     table,
 )
 from monitoring.pages.site import Entry, Site
+from monitoring.preview.asking import short
+from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.monitors import numbered
@@ -30,6 +34,7 @@ from monitoring.preview.page import pictures
 from monitoring.preview.scales import format_value
 from monitoring.preview.stored import members_of
 from monitoring.preview.theme import PAGE
+from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
 from monitoring.values import dataclass
 
 MOST_GROUPS = 50
@@ -48,7 +53,7 @@ class Standing:
 
     def row(self) -> tuple[str, str, str, str]:
         """Cells of a table."""
-        name = link(f"/monitors/{self.entry.key}", self.entry.title)
+        name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
         return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
 
 
@@ -101,21 +106,51 @@ def one(site: Site, request: Request) -> Response:
         return problem_page(InputError("There is no such monitor."), request, 404)
     span = span_of(request, site.clock(), "-4h")
     controls = range_form(span)
-    query = f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre></div>'
+    title = monitor_name(entry.title)
+    query = _definition(entry)
     try:
         history = history_of(site, entry, span.start, span.end)
     except InputError as error:
         said = f'<pre class="panel bad">{escape(str(error))}</pre>'
-        return page(request, entry.title, query + said, controls)
+        return page(request, title, query + said, controls)
     held = _downtimes(site, entry)
-    parts = [query, held, _graph(history, span), _groups(history), _sent(history)]
-    return page(request, entry.title, "".join(parts), controls)
+    state = f"<p>{state_badge(str(history.overall(len(history.times) - 1)))} now</p>"
+    parts = [state, query, held, _values(site, history, span), _groups(history), _sent(history)]
+    return page(request, title, "".join(parts), controls)
+
+
+def _definition(entry: Entry) -> str:
+    """The query, and what it would say, which opens."""
+    words = f"{entry.title}\n\n{entry.body.get('message') or ''}"
+    message = f"<details><summary>Message</summary><pre>{escape(words)}</pre></details>"
+    return f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre>{message}</div>'
+
+
+def _values(site: Site, history: History, span: Span) -> str:
+    """The graph; where it would be empty, which of its metrics have never been received."""
+    if any(np.isfinite(group.values).any() for group in history.groups.values()):
+        return _graph(history, span)
+    received = {one.name for one in site.store.metrics()}
+    missing = [name for name in _metrics(history.monitor) if name not in received]
+    names = ", ".join(f"<code>{escape(name)}</code>" for name in missing)
+    said = f"Never received: {names}." if names else "No value in this time."
+    return f'<div class="panel muted">{said}</div>'
+
+
+def _metrics(monitor: Monitor) -> list[str]:
+    """The names of the metrics that the monitor's query reads; none where it reads something else."""
+    try:
+        query = parse_monitor(monitor.query)
+    except QueryError:
+        return []
+    nodes = walk(query.query) if isinstance(query, MetricMonitor) else ()
+    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Metric)))
 
 
 def _graph(history: History, span: Span) -> str:
     """The values that were compared, and the thresholds."""
     groups = list(history.groups.items())[:MOST_GROUPS]
-    lines = [Line(name, history.times, group.values, 60) for name, group in groups]
+    lines = [Line(_group(name), history.times, group.values, 60) for name, group in groups]
     limits = history.monitor.thresholds
     markers = [
         Marker(value, value, f"{name} {value:g}", f"{'error' if name == 'critical' else 'warning'} dashed")
@@ -135,9 +170,14 @@ def _groups(history: History) -> str:
         start, end = verdict.evidence.window
         why = f"{verdict.evidence} · {value} in {_clock(start)} to {_clock(end)}"
         state = str(verdict.state) if verdict.state else None
-        rows.append((state_badge(state), escape(name), band(history, name), escape(why)))
-    empty = "No group has been seen in this time."
+        rows.append((state_badge(state), escape(_group(name)), band(history, name), escape(why)))
+    empty = "No group has been seen in this time: there is nothing to judge."
     return table(("State", "Group", "History", "Evidence"), rows, empty)
+
+
+def _group(name: str) -> str:
+    """A group as people tell it from its neighbours: of an ARN, the name at its end."""
+    return ", ".join(short(tag) if ":" in tag else tag for tag in re.split(r",\s*", name))
 
 
 def band(history: History, name: str) -> str:
@@ -168,14 +208,17 @@ def _downtimes(site: Site, entry: Entry) -> str:
 
 
 def _sent(history: History) -> str:
-    rows = [_notification(one) for one in history.notifications[-20:][::-1]]
+    newest = history.notifications[-20:][::-1]
+    rows = [_notification(one, opened=place == 0) for place, one in enumerate(newest)]
     body = table(("Time", "What", "Message", "To"), rows, "Nothing would have been sent in this time.")
     return f"<h2>What it would have sent</h2>{body}"
 
 
-def _notification(one: Any) -> tuple[str, str, str, str]:
-    message = f"<b>{escape(one.title)}</b><pre>{escape(one.message)}</pre>"
-    kind = f"{escape(one.kind)}<br>{escape(one.group)}"
+def _notification(one: Any, *, opened: bool) -> tuple[str, str, str, str]:
+    """A title that opens to its message; the newest is open."""
+    title, text = f"<b>{escape(one.title)}</b>", f"<pre>{escape(one.message)}</pre>"
+    message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"
+    kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}"
     handles = ", ".join(one.handles) or "nobody"
     return (
         _clock(one.time),

@@ -20,8 +20,8 @@ def overview(site: Site, request: Request) -> Response:
     now = int(site.clock())
     received = _received(site, request)
     ran = latest(site, now - DAY, now, MOST, "No execution in the last 24 hours.")
-    left = f"<section>{_monitors(standings(site))}</section>"
-    right = f"<section><h2>{link('/executions', 'Executions')}</h2>{ran}{_dashboards(site)}</section>"
+    left = f"<section>{_monitors(standings(site))}{_dashboards(site)}</section>"
+    right = f"<section><h2>{link('/executions', 'Executions')}</h2>{ran}</section>"
     where = f"Files: {site.root.resolve()}" if site.root else "No project folder"
     foot = f'<p class="muted">{escape(where)}</p>'
     return page(request, "Overview", f'{received}<div class="columns">{left}{right}</div>{foot}')
@@ -57,7 +57,7 @@ def _monitors(found: list[Standing]) -> str:
     rows = [one.row()[:3] for one in troubled[:MOST]]
     more = len(troubled) - len(rows)
     rest = f"<p>{link('/monitors', f'{more} more')}</p>" if more > 0 else ""
-    listed = table(("State", "Monitor", "Groups"), rows, "None alerts.")
+    listed = table(("State", "Monitor", "Groups"), rows, "No monitor alerts or warns.")
     return f'{heading}<div class="tally">{tally}</div>{listed}{rest}'
 
 

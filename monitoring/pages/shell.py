@@ -54,8 +54,12 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:12px}
 .columns>section{min-width:0}h2{font-size:16px;margin:14px 0 8px}
 .tally{display:flex;flex-wrap:wrap;gap:6px 14px;margin:0 0 12px}.tally b{font-size:20px;margin-right:6px}
 .muted{color:var(--muted)}.bad{color:var(--bad)}
-.fall summary{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;align-items:center;
-padding:3px 6px;cursor:pointer;list-style:none}
+.fall summary,.fall .axis{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;
+align-items:center;padding:3px 6px;cursor:pointer;list-style:none}
+.fall .axis{cursor:default;color:var(--muted);font-size:11px}.fall .axis .track{background:none}
+.fall .axis i{position:absolute;font-style:normal;white-space:nowrap;padding-left:3px;
+border-left:1px solid var(--edge)}
+main>p:first-child{margin-top:0}details>summary{cursor:pointer}.panel>pre+details{margin-top:8px}
 .fall summary:hover{background:var(--grid)}
 .fall .track{position:relative;height:14px;background:var(--grid);border-radius:3px}
 .fall .bar{position:absolute;top:0;bottom:0;border-radius:3px;background:#3578d4;min-width:2px}
@@ -74,9 +78,10 @@ form.bar select{max-width:min(260px,100%)}
 @media(max-width:760px){table.list,table.list tbody{display:block}table.list tr:has(th){display:none}
 table.list tr{display:flex;flex-wrap:wrap;gap:2px 12px;padding:7px 10px;border-bottom:1px solid var(--edge)}
 table.list td,table.list td.brief{border:0;padding:0;width:auto;min-width:0;max-width:100%;white-space:normal}
+td[data-head]:not(:empty)::before{content:attr(data-head) " ";color:var(--muted)}
 .logs summary{grid-template-columns:104px 1fr}
 .logs summary .muted+.muted{display:none}
-form.bar{margin-left:0}.fall summary{grid-template-columns:42% 1fr 62px;gap:6px}}
+form.bar{margin-left:0}.fall summary,.fall .axis{grid-template-columns:42% 1fr 62px;gap:6px}}
 """
 
 LIVE = (
@@ -179,10 +184,10 @@ def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
     return f'<a href="{escape(address, quote=True)}">{escape(words)}</a>'
 
 
-def state_badge(state: str | None, without: str = "–") -> str:
-    """A state on its colour; `without` one, those words."""
+def state_badge(state: str | None, without: str = "–", words: str = "") -> str:
+    """A state on its colour; `without` one, those words. `words` say it differently."""
     kind = (state or "none").replace(" ", "")
-    return f'<span class="state {kind}">{escape(state or without)}</span>'
+    return f'<span class="state {kind}">{escape(words or state or without)}</span>'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
@@ -190,18 +195,21 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> st
     if not rows:
         return f'<div class="panel muted">{empty}</div>'
     top = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_cell, row, heads))}</tr>" for row in rows)
     return f'<table class="list"><tr>{top}</tr>{body}</table>'
 
 
 _BRIEF = 24
 """What is no longer is not broken over lines: a time, a state, a number."""
+NAMED_ON_PHONES = frozenset({"Points", "Sum", "Duration", "Groups"})
+"""Columns of numbers that say nothing without their heading: a phone shows it beside each."""
 _TAG = re.compile("<[^>]*>")
 
 
-def _cell(cell: str) -> str:
+def _cell(cell: str, head: str) -> str:
     brief = len(_TAG.sub("", cell)) <= _BRIEF and "<pre" not in cell
-    return f"<td{' class=brief' if brief else ''}>{cell}</td>"
+    named = f' data-head="{escape(head, quote=True)}"' if head in NAMED_ON_PHONES else ""
+    return f"<td{' class=brief' if brief else ''}{named}>{cell}</td>"
 
 
 def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:

@@ -82,12 +82,13 @@ class Site:
         """The store's points between two times, with the units that are known, and what lies beside them."""
         slos = {one.key: one.body for one in self._entries("slo", "name") if not one.problem}
         facts = facts_of(self.store, slos, self._monitor_bodies())
-        return Data(StoreSource(self.store), start, end, unit_of=self._unit, facts=facts)
+        return Data(StoreSource(self.store), start, end, unit_of=self.unit_of, facts=facts)
 
     def _monitor_bodies(self) -> dict[str, Body]:
         return {one.key: one.body for one in self.monitors() if not one.problem}
 
-    def _unit(self, name: str) -> str:
+    def unit_of(self, name: str) -> str:
+        """The unit of a metric that is known, else ""."""
         return self.known[name].unit if name in self.known else ""
 
     def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:

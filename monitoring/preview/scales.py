@@ -9,7 +9,7 @@ from monitoring.values import dataclass
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TIME_STEPS = (
-    *(1, 5, 10, 15, 30),
+    *(1, 2, 5, 10, 15, 30),
     *(count * MINUTE for count in (1, 2, 5, 10, 15, 30)),
     *(count * HOUR for count in (1, 2, 3, 6, 12)),
     *(count * DAY for count in (1, 2, 7, 14, 30)),

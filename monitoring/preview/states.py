@@ -9,6 +9,7 @@ from monitoring.preview import svg
 from monitoring.preview.asking import short
 from monitoring.preview.charts import status, values
 from monitoring.preview.charts.lists import Column, Entry, Listing, as_picture
+from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Marker, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import painter
@@ -78,7 +79,11 @@ def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
     priority = definition.get("show_priority") is True
     columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
     entries = [
-        Entry((one.state, *([one.priority.upper() or "–"] if priority else []), one.name), one.state, 0)
+        Entry(
+            (one.state, *([one.priority.upper() or "–"] if priority else []), monitor_name(one.name)),
+            one.state,
+            0,
+        )
         for one in rows
     ]
     return Listing(columns, tuple(entries), "")
@@ -121,12 +126,18 @@ def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
         Marker(
             value,
             value,
-            f"{', '.join(same)} {value:g}",
+            f"{_threshold(same)} {value:g}",
             f"{'warning' if 'warning' in same[0] else 'error'} dashed",
         )
         for value, same in names.items()
     ]
     return timeseries(frame, drawing.data.lines(request), thresholds)
+
+
+def _threshold(names: Sequence[str]) -> str:
+    """What thresholds of one value are called: a recovery beside another goes unsaid."""
+    plain = [name for name in names if "recovery" not in name]
+    return ", ".join(plain or names).replace("_", " ")
 
 
 def alert_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:

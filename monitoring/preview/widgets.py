@@ -11,6 +11,7 @@ from monitoring.errors import InputError
 from monitoring.preview import notes, services, slo_widgets, split, states, streams, svg
 from monitoring.preview.asking import Data, Request
 from monitoring.preview.charts import fields, lists, values
+from monitoring.preview.charts.names import split_names
 from monitoring.preview.charts.shapes import Frame, Row, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import bounds, formats_of, markers, painter
@@ -110,7 +111,7 @@ def _table(frame: Frame, definition: Definition, drawing: Drawing) -> str:
             columns.append(values.Column(str(request.get("alias") or heading), unit, paint))
             found.append(groups)
     names = list(dict.fromkeys(name for groups in found for name in groups))
-    keys, short_names = values.common_key(names)
+    keys, short_names = split_names(names)
     rows = [
         Row(short, tuple(groups.get(name) for groups in found))
         for name, short in zip(names, short_names, strict=True)

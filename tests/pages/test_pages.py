@@ -9,7 +9,7 @@ from pages_data import EVIL, FAILED, MONITOR, dashboard, execution
 
 from monitoring.local_datadog import create_app
 from monitoring.pages import page_routes
-from monitoring.pages.executions import tree
+from monitoring.pages.executions import gist, tree
 from monitoring.plan.marker import Owner, with_marker
 from monitoring.preview.job import knowledge
 from monitoring.preview.sample import sample
@@ -175,6 +175,37 @@ def test_a_log_of_an_execution_is_a_line_that_opens_to_the_whole_message(client,
     text = client.get("/executions/00000000000000aa").text
     assert '<details class="is-bad"><summary>' in text
     assert "  &quot;deep&quot;: {\n    &quot;value&quot;: 1" in text
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ({"level": "INFO", "message": "identified"}, "identified"),
+        ({"type": "TaskStateEntered", "details": {"name": "Build"}}, "TaskStateEntered Build"),
+        ({"type": "TaskFailed", "details": {"error": "E", "cause": "gone"}}, "TaskFailed E gone"),
+        ({"type": "TaskFailed", "details": "none"}, "TaskFailed"),
+        ({"count": 1}, '{"count": 1}'),
+        ([1], "[1]"),
+    ],
+)
+def test_the_line_of_a_log_says_what_its_json_is_about(message, shown):
+    assert gist(json.dumps(message)) == shown
+
+
+def test_an_execution_says_how_it_ended_and_why(client, store):
+    said = {"error.type": "BuildFailed", "error.message": f"exit 1 {EVIL}"}
+    root = execution(int(time.time()))[0]
+    store.add_spans([root | {"trace_id": "00000000000000bb", "meta": root["meta"] | said}])
+    text = client.get("/executions/00000000000000bb").text
+    assert '<span class="state Alert">failed</span>' in text
+    assert "BuildFailed: exit 1 &lt;script&gt;" in text
+
+
+def test_a_monitor_without_data_names_the_metric_that_never_came(client, project):
+    body = MONITOR | {"query": "avg(last_5m):avg:slides.unheard_of{*} > 0", "name": "Quiet"}
+    (project / "monitors" / "quiet.json").write_text(json.dumps(body))
+    assert "Never received: <code>slides.unheard_of</code>." in client.get("/monitors/quiet").text
+    assert "Never received" not in client.get("/monitors/failed").text
 
 
 def test_a_wide_widget_is_drawn_for_a_phone_too(client, project):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitoring.preview import notes, svg
 from monitoring.preview.charts import fields, values
+from monitoring.preview.charts.names import monitor_name, values_only
 from monitoring.preview.charts.shapes import Frame, Line, Marker, Row, Style
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import markers, painter
@@ -340,3 +341,33 @@ def test_text_can_be_read_on_what_is_behind_it(theme):
             assert contrast(getattr(theme, name), back) >= 4.5, (name, back)
     for state, back in BADGES.items():
         assert contrast("#ffffff", back) >= 4.2, state
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["state:build", "state:a:b"], ["build", "a:b"]),
+        (["claim:a, reason:x", "claim:b, reason:y"], ["a, x", "b, y"]),
+        (["state:build", "function:build"], ["state:build", "function:build"]),
+        (["p95", "state:build"], ["p95", "state:build"]),
+        (["avg:system.load{host:a}"], ["avg:system.load{host:a}"]),
+        (["top(sum:a{*} by {b}, 5)"], ["top(sum:a{*} by {b}, 5)"]),
+        ([], []),
+    ],
+)
+def test_groups_go_without_the_keys_that_all_of_them_have(names, shown):
+    assert values_only(names) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Calls fail ({{functionname.name}})", "Calls fail"),
+        ("A state fails ({{statename.name}} of {{statemachinearn.name}})", "A state fails"),
+        ("The claim {{claim.name}} is broken ({{functionname.name}})", "The claim … is broken"),
+        ("{{host.name}}: disk (nearly) full", "disk (nearly) full"),
+        ("{{host.name}}", "…"),
+    ],
+)
+def test_a_monitors_name_goes_without_what_only_a_notification_fills_in(name, shown):
+    assert monitor_name(name) == shown

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.preview import svg
+from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import (
     LEFT,
     RIGHT,
@@ -17,7 +18,6 @@ from monitoring.preview.charts.shapes import (
     axes,
     canvas,
     colour,
-    label,
     line,
     notice,
     rect,
@@ -186,7 +186,8 @@ def _marker(plot: Canvas, one: Marker, unit: str, left: bool) -> str:
     words = one.label or ("" if one.low != one.high else format_value(one.low, unit))
     above = high - 4 if high - 4 >= TOP + 8 else high + 11  # under a line at the top
     place, anchor = (LEFT + 4, "start") if left else (plot.right - 4, "end")
-    said = label(words, place, above, shade, anchor)
+    halo = {"stroke": theme.panel, "stroke_width": 3, "paint_order": "stroke", "stroke_linejoin": "round"}
+    said = svg.text(words, place, above, size=10, fill=shade, text_anchor=anchor, **halo)
     if one.low != one.high:
         return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + said
     dashes = None if dash in {"bold", "solid"} else DASHES["dashed"]
@@ -196,12 +197,13 @@ def _marker(plot: Canvas, one: Marker, unit: str, left: bool) -> str:
 def _legend(frame: Frame, lines: Sequence[Line], count: int) -> str:
     parts = []
     right, top = frame.width - RIGHT, frame.height - len(lines) * LEGEND_ROW
+    names = values_only([one.name for one in lines])
     for index, one in enumerate(lines):
         y = top + LEGEND_ROW * index + 10
         more = f"  (+{count - len(lines)} more)" if index == len(lines) - 1 and count > len(lines) else ""
         last = one.values[np.isfinite(one.values)]
         value = format_value(float(last[-1]) if last.size else None, one.unit)
-        name = svg.fitted(one.name, right - LEFT - 84, 11) + more
+        name = svg.fitted(names[index], right - LEFT - 84, 11) + more
         parts.append(rect(LEFT, y - 8, 9, 9, colour(one.style.palette, index), rx=2))
         parts.append(svg.text(name, LEFT + 14, y, size=11, fill=frame.theme.muted))
         parts.append(svg.text(value, right, y, size=11, fill=frame.theme.ink, text_anchor="end"))

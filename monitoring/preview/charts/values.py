@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from monitoring.preview import svg
+from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import Frame, Row, colour, label, notice, rect
 from monitoring.preview.scales import format_value
 from monitoring.values import dataclass
@@ -50,7 +51,8 @@ def top_list(frame: Frame, rows: Sequence[Row], paint: Paint) -> str:
     most = max((abs(row.values[0] or 0.0) for row in rows), default=0.0) or 1.0
     shown = rows[: _fitting(frame)]
     parts = []
-    for index, row in enumerate(shown):
+    names = values_only([row.name for row in rows])
+    for index, (row, name) in enumerate(zip(shown, names, strict=False)):
         y = 6 + ROW * index
         value = row.values[0]
         background, ink = paint(value)
@@ -59,7 +61,8 @@ def top_list(frame: Frame, rows: Sequence[Row], paint: Paint) -> str:
         parts.append(rect(PAD, y, length, ROW - 4, bar, fill_opacity=0.3, rx=3))
         number = format_value(value, row.unit)
         room = frame.width - 3 * PAD - svg.width_of(number)
-        parts.append(svg.text(svg.fitted(row.name, room), PAD + 6, y + 13, fill=frame.theme.ink))
+        words = svg.text(svg.fitted(name, room), PAD + 6, y + 13, fill=frame.theme.ink)
+        parts.append(svg.group([svg.title(row.name), words]))
         style = {"fill": frame.theme.ink if background != frame.theme.panel else ink, "text_anchor": "end"}
         parts.append(svg.text(number, frame.width - PAD, y + 13, font_weight=600, **style))
     return "".join(parts) + _more(frame, len(rows) - len(shown))
@@ -73,14 +76,6 @@ def _more(frame: Frame, count: int) -> str:
     if count <= 0:
         return ""
     return label(f"{count} more", frame.width - PAD, frame.height - 3, frame.theme.muted, "end")
-
-
-def common_key(names: Sequence[str]) -> tuple[str, list[str]]:
-    """The tag's key that all names begin with, for the heading, and the names without it."""
-    keys = {name.partition(":")[0] for name in names}
-    if len(keys) != 1 or any(":" not in name or ", " in name for name in names):
-        return "", list(names)
-    return keys.pop(), [name.partition(":")[2] for name in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +129,9 @@ def change(frame: Frame, rows: Sequence[Moved], unit: str, *, good_up: bool) -> 
     if not rows:
         return notice(frame, "No data in this time")
     parts = []
-    for index, (name, before, now) in enumerate(rows[: _fitting(frame)]):
+    names = values_only([row[0] for row in rows])
+    for index, (_, before, now) in enumerate(rows[: _fitting(frame)]):
+        name = names[index]
         y = 6 + ROW * index
         words, direction = _movement(before, now, unit)
         shades = {0: frame.theme.muted, 1: frame.theme.good, -1: frame.theme.bad}

@@ -1,0 +1,34 @@
+"""What groups and monitors are called where all that is beside them is called alike."""
+
+import re
+from collections.abc import Sequence
+
+_TAG = re.compile(r"([a-z][\w./-]*):([^{}()]+)")
+_VARIABLE = r"\{\{[^}]*\}\}"
+_BRACKETED = re.compile(rf"\s*\([^()]*{_VARIABLE}[^()]*\)")
+
+
+def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
+    """(the tag keys that every name has in the same order, the names without them).
+
+    `state:build, error:a` is `build, a` under `state, error`. Names that differ in their keys, or are no tags
+    (a query, an alias), stay as they are, and the keys are "".
+    """
+    found = [[_TAG.fullmatch(part) for part in name.split(", ")] for name in names]
+    keys = {tuple(tag[1] if tag else "" for tag in tags) for tags in found}
+    if len(keys) != 1 or "" in (common := keys.pop()):
+        return "", list(names)
+    return ", ".join(common), [", ".join(tag[2] for tag in tags if tag) for tags in found]
+
+
+def values_only(names: Sequence[str]) -> list[str]:
+    """The names without the tag keys that all of them share: what tells them apart."""
+    return split_names(names)[1]
+
+
+def monitor_name(name: str) -> str:
+    """A monitor's name without the variables that only a notification fills in.
+
+    `Calls fail ({{functionname.name}})` is `Calls fail`; a variable within the sentence is an ellipsis.
+    """
+    return re.sub(_VARIABLE, "…", _BRACKETED.sub("", name)).strip().removeprefix("…:").strip() or name
