@@ -10,6 +10,7 @@ from typing import Any
 
 from monitoring.demo.accounting import balance
 from monitoring.demo.findings import metrics, spans_of, state_entered, steps, told
+from monitoring.demo.integration import integrate
 from monitoring.demo.result import Execution, Result
 from monitoring.demo.scenarios import FIRST, LANES, SCENARIOS, Scenario
 from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
@@ -77,6 +78,7 @@ def run_demo(options: Options, watch: Silent | None = None) -> Result:
             deliveries = stage.aws.drain(DRAIN_SECONDS)
             result = _result(stage, show, began)
             if options.keep:
+                integrate(stage, show.described)
                 _write_events(folder / LOG_EVENTS, stage.aws.log_events())
             if deliveries.undelivered:
                 raise RuntimeError(f"not delivered to the forwarder: {deliveries.undelivered[0]}")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drill.cloudwatch import published, settings_series
 from monitoring.drill.fault import Added, Fault
 from monitoring.drill.takes import PIPELINE, PointKey, Take
+from monitoring.local_aws.cloudwatch import published, settings_series
 from monitoring.series import Series
 from monitoring.values import dataclass
 

@@ -7,11 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drill.cloudwatch import columns
-from monitoring.drill.facts import Clock, Key, asynchronous_samples, execution_samples, invocation_samples
 from monitoring.drill.lane import Lane, Run
 from monitoring.drill.stage import FORWARDER, SPEED
+from monitoring.local_aws.cloudwatch import columns
 from monitoring.local_aws.invocation import Invoked
+from monitoring.local_aws.samples import (
+    Clock,
+    Key,
+    asynchronous_samples,
+    execution_samples,
+    invocation_samples,
+)
 from monitoring.series import MetricType, Series
 from monitoring.values import dataclass
 

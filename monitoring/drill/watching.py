@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 
-from monitoring.drill.cloudwatch import is_polled
 from monitoring.errors import InputError
+from monitoring.local_aws.cloudwatch import is_polled
 from monitoring.monitor import Data, History, Monitor, Setting, State, evaluate_monitor
 from monitoring.query import CompositeMonitor, MetricMonitor, parse_monitor
 from monitoring.query.monitors import format_monitor

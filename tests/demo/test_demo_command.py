@@ -274,3 +274,20 @@ def test_a_database_with_data_in_it_is_left_alone(demo, tmp_path: Path):
     assert "has data in it already" in errors
     assert (demo.kept / "datadog.duckdb").read_bytes() == before
     assert demo.events
+
+
+def test_what_is_kept_has_the_metrics_of_the_aws_integration(demo):
+    """By CloudWatch's metrics, as many executions failed and as many calls were made as really were."""
+    with duckdb.connect(str(demo.kept / "datadog.duckdb"), read_only=True) as database:
+        query = (
+            "SELECT metric, sum(value) FROM points JOIN series USING (series_id)"
+            " WHERE list_contains(tags, 'region:us-east-1') AND (metric NOT LIKE 'aws.states.exec%'"
+            " OR array_to_string(tags, ',') LIKE '%statemachinearn:%') GROUP BY metric"
+        )
+        sums = dict(database.execute(query).fetchall())
+    statuses = Counter(each["status"] for each in demo.data["executions"])
+    assert sums["aws.states.executions_started"] == len(demo.data["executions"])
+    assert sums["aws.states.executions_failed"] == statuses["FAILED"]
+    assert sums["aws.states.executions_succeeded"] == statuses["SUCCEEDED"]
+    reports = sum(event["message"].startswith("REPORT RequestId: ") for event in demo.events)
+    assert sums["aws.lambda.invocations"] == reports

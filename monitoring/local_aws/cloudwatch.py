@@ -6,7 +6,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drill.facts import ACCOUNT_CONCURRENCY, Key
+from monitoring.local_aws.samples import ACCOUNT_CONCURRENCY, Key
 from monitoring.resources.catalogue import MetricFacts, metrics
 from monitoring.series import Series
 

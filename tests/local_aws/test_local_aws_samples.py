@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.drill.cloudwatch import by_minute, columns, published, settings_series
-from monitoring.drill.facts import asynchronous_samples, execution_samples, invocation_samples
+from monitoring.local_aws.cloudwatch import by_minute, columns, published, settings_series
 from monitoring.local_aws.invocation import Invoked
+from monitoring.local_aws.samples import asynchronous_samples, execution_samples, invocation_samples
 from monitoring.resources.catalogue import metrics
 
 START = 1_772_539_200
