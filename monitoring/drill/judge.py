@@ -107,7 +107,7 @@ def judge(
     wrong += [
         f"{each.key} does not recover within {fault.watch} minutes"
         for each in noticed
-        if each.recovered is None and not fault.control
+        if each.recovered is None and each.key in fault.must
     ]
     ended = tuple(each.status + (f" {each.error}" if each.error else "") for each in takes)
     return Outcome(fault, ended, tuple(noticed), tuple(wrong))
