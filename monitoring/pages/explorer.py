@@ -1,6 +1,8 @@
 """The metrics explorer: any query over the store, with the names that are there to choose from."""
 
+import json
 from html import escape
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +15,12 @@ from monitoring.preview.page import pictures
 from monitoring.preview.scales import COUNTS, format_value
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
-from monitoring.query import QueryError
+from monitoring.query import FUNCTIONS, MODIFIERS, QueryError
+from monitoring.query.functions import SPACE_AGGREGATORS
+
+MOST_METRICS = 2000
+MOST_VALUES = 200
+"""What a completion may offer, of metrics and of one tag's values: the page carries all of them."""
 
 
 def explore(site: Site, request: Request) -> Response:
@@ -23,13 +30,27 @@ def explore(site: Site, request: Request) -> Response:
     field = escape(query, quote=True)
     names = [one.name for one in site.store.metrics()]
     offered = "".join(f'<option value="{escape(_starter(site, name), quote=True)}">' for name in names)
+    words = escape(json.dumps(vocabulary(site)), quote=True)
     box = (
-        f'<input name="q" list="names" size="64" value="{field}" autocomplete="off" aria-label="Query"'
-        f' placeholder="avg:metric{{tag:value}} by {{key}}"><datalist id="names">{offered}</datalist>'
-        "<button>Show</button>"
+        f'<span class="combo"><input name="q" list="names" size="64" value="{field}" autocomplete="off"'
+        f' spellcheck="false" aria-label="Query" placeholder="avg:metric{{tag:value}} by {{key}}"'
+        f' data-known="{words}"><ul id="offers" role="listbox" aria-label="Completions" hidden></ul></span>'
+        f'<datalist id="names">{offered}</datalist><button>Show</button>'
     )
     body = _answer(site, query, span) if query else _names(site)
     return page(request, "Metrics", body, range_form(span, box))
+
+
+def vocabulary(site: Site) -> dict[str, Any]:
+    """What a query may be made of, for the completion: metrics with their tag keys, tags, functions."""
+    keys, tags = site.tags()
+    metrics = {
+        one.name: {"query": _starter(site, one.name), "keys": keys.get(one.name, [])}
+        for one in site.store.metrics()[:MOST_METRICS]
+    }
+    calls = [name for name in FUNCTIONS if name not in MODIFIERS]
+    known = {"metrics": metrics, "tags": {key: values[:MOST_VALUES] for key, values in tags.items()}}
+    return {**known, "aggregators": SPACE_AGGREGATORS, "functions": calls, "modifiers": list(MODIFIERS)}
 
 
 def _starter(site: Site, name: str) -> str:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from monitoring.errors import InputError
+from monitoring.pages.script import SCRIPT
 from monitoring.preview.page import document
 from monitoring.preview.theme import BADGES
 from monitoring.times import window
@@ -33,7 +34,16 @@ nav{display:flex;flex-wrap:wrap;gap:4px 18px;padding:10px 18px;border-bottom:1px
 background:var(--panel);align-items:center}
 nav b{margin-right:8px}nav a{text-decoration:none}nav a[aria-current]{font-weight:600;color:var(--ink)}
 form.bar{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-left:auto;max-width:100%}
-form.bar input[name=q]{flex:1 1 180px;min-width:0}form.bar label{max-width:100%}
+form.bar:has(.combo){flex:1}
+.combo{position:relative;flex:1 1 180px;min-width:0}.combo input{width:100%;
+font-family:ui-monospace,monospace}
+.combo ul{position:absolute;z-index:5;left:0;right:0;top:calc(100% + 3px);max-height:300px;overflow:auto;
+margin:0;padding:3px;list-style:none;background:var(--panel);border:1px solid var(--edge);border-radius:5px;
+box-shadow:0 6px 18px #0004}.combo ul[hidden]{display:none}
+.combo li{padding:3px 8px;border-radius:3px;cursor:pointer;overflow-wrap:anywhere;
+font-family:ui-monospace,monospace;font-size:13px}
+.combo li:hover{background:var(--grid)}.combo li[aria-selected=true]{background:#2f6fd0;color:#fff}
+form.bar label{max-width:100%}
 select,input,button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--edge);
 border-radius:4px;padding:3px 6px;max-width:100%}
 :focus-visible{outline:2px solid var(--link);outline-offset:1px}
@@ -84,18 +94,7 @@ td[data-head]:not(:empty)::before{content:attr(data-head) " ";color:var(--muted)
 form.bar{margin-left:0}.fall summary,.fall .axis{grid-template-columns:42% 1fr 62px;gap:6px}}
 """
 
-LIVE = (
-    'const s=new EventSource("/live");s.onmessage=()=>location.reload();'
-    'addEventListener("pagehide",()=>s.close());'
-    'for(const e of document.querySelectorAll("form.auto select"))e.onchange=()=>e.form.requestSubmit();'
-)
-"""All the script that there is: pages are made again when a file changes, drop-downs send themselves.
-
-A page that is left closes its stream: a browser opens six connections to a host, and keeps left pages alive.
-"""
-
-
-DIGEST = base64.b64encode(hashlib.sha256(LIVE.encode()).digest()).decode()
+DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = {
     "default-src": "'none'",
     "style-src": "'unsafe-inline'",
@@ -145,7 +144,7 @@ def page(request: Request, title: str, main: str, controls: str = "", status: in
     nav = f"<nav><b>stepscope</b>{links}</nav>"
     head = f"<style>{STYLE}{STATES}</style>"
     top = f'<header class="top"><h1>{escape(title)}</h1>{controls}</header>'
-    text = document(f"{title} · stepscope", f"{nav}{top}<main>{main}</main>", head=head, script=LIVE)
+    text = document(f"{title} · stepscope", f"{nav}{top}<main>{main}</main>", head=head, script=SCRIPT)
     return HTMLResponse(text, status, HEADERS)
 
 

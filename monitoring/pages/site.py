@@ -102,6 +102,23 @@ class Site:
                     found.setdefault(key, set()).add(value)
         return {key: sorted(values) for key, values in found.items()}
 
+    def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """(metric -> the tag keys of its series, tag key -> its values), sorted."""
+        asked = (
+            "SELECT metric, list_sort(list_distinct(flatten(list(CASE WHEN coalesce(host, '') = '' THEN tags"
+            " ELSE list_append(tags, 'host:' || host) END)))) FROM series GROUP BY metric"
+        )
+        with self.store.reading() as cursor:
+            found = cursor.execute(asked).fetchall()
+        keys: dict[str, list[str]] = {}
+        values: dict[str, set[str]] = {}
+        for metric, tags in found:
+            pairs = [str(tag).partition(":")[::2] for tag in tags]
+            keys[metric] = list(dict.fromkeys(key for key, _ in pairs))
+            for key, value in pairs:
+                values.setdefault(key, set()).add(value)
+        return keys, {key: sorted(values[key]) for key in sorted(values)}
+
     def known_monitors(self) -> Monitors:
         """For the widgets that show a monitor: by key, and by id; states are looked up where one asks."""
         bodies = self._monitor_bodies()
