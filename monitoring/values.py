@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
@@ -70,7 +71,11 @@ def _written(cls: Any, frozen: bool) -> Any:
             names[f"_{name}_"], argument = field.default_factory, f"{name}=_absent"
             value = f"_{name}_() if {name} is _absent else {name}"
         (by_keyword if field.kw_only else by_place).append(argument)
-        body.append(f"_put(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        if frozen and isinstance(slot := getattr(cls, name, None), MemberDescriptorType):
+            names[f"_set_{name}"] = slot.__set__
+            body.append(f"_set_{name}(self, {value})")
+        else:
+            body.append(f"_put(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         body.append("self.__post_init__()")
     arguments = by_place + by_keyword if len(by_keyword) > 1 else by_place

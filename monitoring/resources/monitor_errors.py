@@ -91,7 +91,7 @@ def _shape(body: Body, _previous: str | None) -> Iterator[str]:
             yield f"The value provided for parameter '{name}' is invalid"
     if not all(_number(value) for value in _thresholds(body).values()):
         yield "The value provided for parameter 'thresholds' is invalid"
-    if body.get("priority") not in {None, 0, 1, 2, 3, 4, 5}:
+    if body.get("priority") not in (None, 0, 1, 2, 3, 4, 5):
         yield "The value provided for parameter 'priority' is invalid"
     tags = body.get("tags")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):

@@ -19,7 +19,7 @@ _PLAIN = re.compile(
 _TERM = re.compile(r"(!?)(?:\$([A-Za-z_]\w*)|([a-z_][\w.]*):([\w.\-/:*]+)|(\*))\Z")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1024)
 def query(text: str) -> tuple[Query | None, QueryError | None]:
     """The nodes of a query or formula, or its error; places are those in the text as given."""
     if plain := _plain(text):
@@ -58,7 +58,6 @@ def _modifiers(name: str, start: int) -> tuple[Modifier, ...]:
     return (Modifier(name, (), start=start, end=start + len(name) + 3),)
 
 
-@lru_cache(maxsize=65536)
 def _scope(text: str, at: int) -> Scope | None:
     terms: list[Scope] = []
     for part in text.split(","):
@@ -70,7 +69,7 @@ def _scope(text: str, at: int) -> Scope | None:
     return terms[0] if len(terms) == 1 else And(tuple(terms), start=terms[0].start, end=terms[-1].end)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1024)
 def _term(part: str, start: int) -> Scope | None:
     found = _TERM.match(part)
     if found is None:

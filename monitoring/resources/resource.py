@@ -13,7 +13,7 @@ KINDS = ("dashboard", "monitor", "slo", "downtime")
 FOLDERS = {"dashboards": "dashboard", "monitors": "monitor", "slos": "slo", "downtimes": "downtime"}
 """Folder -> the kind of the files in it. A file elsewhere is known by its keys."""
 
-_SLO_TYPES = {"metric", "monitor", "time_slice"}
+_SLO_TYPES = ("metric", "monitor", "time_slice")
 REFERENCE = re.compile(r"\$\{(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9_.-]+)(?:\|(?P<default>[^}]*))?\}")
 """`${monitor:KEY}`, `${dashboard:KEY}`, `${slo:KEY}` stand for the id that Datadog gave to the resource;
 `${var:NAME|DEFAULT}` for a value of stepscope.toml."""

@@ -11,7 +11,9 @@ from monitoring.resources.document import Pointer
 
 _EVENTS = ("good_events_formula", "bad_events_formula", "total_events_formula")
 _SPECIFICATIONS: Mapping[str, tuple[str, ...]] = {"time_slice": ("query",), "count": ()}
-METRIC_MONITORS = frozenset({"metric alert", "query alert"})
+_OVER_TIME = frozenset({"timeseries", "heatmap", "distribution"})
+
+METRIC_MONITORS = ("metric alert", "query alert")
 """The monitor types whose query is a metric query."""
 
 
@@ -35,14 +37,6 @@ class Widget(NamedTuple):
         """The widget type: timeseries, note, group…"""
         found = self.definition.get("type")
         return found if isinstance(found, str) else ""
-
-
-class Request(NamedTuple):
-    """One request of a widget: queries by name, and formulas over them."""
-
-    pointer: Pointer
-    body: Mapping[str, Any]
-    widget: Widget
 
 
 class Site(NamedTuple):
@@ -85,7 +79,7 @@ def _widgets(items: Any, at: Pointer, depth: int) -> Iterator[Widget]:
             yield Widget((*pointer, "source_widget_definition"), source, None, depth + 1)
 
 
-def requests(widget: Widget) -> Iterator[Request]:
+def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
     """Every request of a widget; host maps and scatter plots keep theirs under names."""
     found = widget.definition.get("requests")
     at = (*widget.pointer, "requests")
@@ -96,13 +90,11 @@ def requests(widget: Widget) -> Iterator[Request]:
         items = list(found.items())
     for step, item in items:
         if isinstance(item, dict):
-            yield Request((*at, step), item, widget)
+            yield (*at, step), item
 
 
-def request_sites(request: Request) -> Iterator[Site]:
+def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterator[Site]:
     """The metric queries and formulas of one request. Other data sources have languages of their own."""
-    body, at = request.body, request.pointer
-    scalar = request.widget.type not in {"timeseries", "heatmap", "distribution"}
     if isinstance(body.get("q"), str):
         yield Site((*at, "q"), body["q"], scalar=scalar)
     yield from _named(body, at, scalar, _formulas(body, at))
@@ -112,12 +104,14 @@ def _named(
     body: Mapping[str, Any], at: Pointer, scalar: bool, formulas: Iterable[tuple[Pointer, Any]]
 ) -> Iterator[Site]:
     """Queries with names, and the formulas over them."""
-    names: set[object] = set()
+    names: set[str | None] = set()
     for pointer, query in _queries(body, at):
-        names.add(query.get("name"))
+        name = query.get("name")
+        if name is None or isinstance(name, str):
+            names.add(name)
         if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
             yield Site((*pointer, "query"), query["query"], scalar=scalar)
-    known = None if None in names else frozenset(name for name in names if isinstance(name, str))
+    known = None if None in names else frozenset(name for name in names if name is not None)
     for pointer, formula in formulas:
         if isinstance(formula, dict) and isinstance(formula.get("formula"), str):
             yield Site((*pointer, "formula"), formula["formula"], formula=True, names=known, scalar=scalar)
@@ -138,11 +132,12 @@ def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Ma
         yield (*at, "query"), body["query"]
 
 
-def dashboard_sites(body: Mapping[str, Any]) -> Iterator[Site]:
-    """Every metric query and formula of a dashboard."""
-    for widget in widgets(body):
-        for request in requests(widget):
-            yield from request_sites(request)
+def widget_sites(found: Iterable[Widget]) -> Iterator[Site]:
+    """Every metric query and formula of the widgets."""
+    for widget in found:
+        scalar = widget.type not in _OVER_TIME
+        for at, body in _requests(widget):
+            yield from _request_sites(at, body, scalar)
 
 
 def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:

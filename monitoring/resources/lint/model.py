@@ -14,9 +14,9 @@ from monitoring.resources.sites import (
     METRIC_MONITORS,
     Site,
     Widget,
-    dashboard_sites,
     slo_sites,
     variable_sites,
+    widget_sites,
     widgets,
 )
 from monitoring.values import dataclass
@@ -109,7 +109,7 @@ class ReadQuery(NamedTuple):
             yield from (node for node in walk(self.query) if isinstance(node, Metric))
 
 
-_SITES = {"dashboard": dashboard_sites, "monitor": variable_sites, "slo": slo_sites}
+_SITES = {"monitor": variable_sites, "slo": slo_sites}
 
 
 @dataclass(eq=False)
@@ -138,7 +138,8 @@ class Subject:
     def queries(self) -> list[ReadQuery]:
         """The metric queries and formulas of a dashboard, of an SLO, or of a monitor's variables."""
         find = _SITES.get(self.resource.kind)
-        return [ReadQuery(site, *parsed.query(site.text)) for site in (find(self.body) if find else ())]
+        sites = find(self.body) if find else widget_sites(self.widgets)
+        return [ReadQuery(site, *parsed.query(site.text)) for site in sites]
 
     @cached_property
     def monitor(self) -> tuple[MonitorQuery | None, QueryError | None]:

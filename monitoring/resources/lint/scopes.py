@@ -7,25 +7,18 @@ from monitoring.query import Metric
 from monitoring.query.nodes import And, In, Not, Or, Scope, Tag, Variable
 
 Term = Tag | In | Variable
+_SINGLE, _SEVERAL = (Tag, Variable), (And, Or)
 
 
 def terms(scope: Scope) -> list[tuple[Term, bool]]:
     """Each tag, list or variable in the braces, and whether it is excluded."""
-    found: list[tuple[Term, bool]] = []
-    _collect(scope, False, found)
-    return found
-
-
-def _collect(scope: Scope, negated: bool, found: list[tuple[Term, bool]]) -> None:
-    if isinstance(scope, Tag | Variable):
-        found.append((scope, negated))
-    elif isinstance(scope, And | Or):
-        for term in scope.terms:
-            _collect(term, negated, found)
-    elif isinstance(scope, Not):
-        _collect(scope.term, not negated, found)
-    elif isinstance(scope, In):
-        found.append((scope, negated != scope.negated))
+    if isinstance(scope, _SINGLE):
+        return [(scope, False)]
+    if isinstance(scope, _SEVERAL):
+        return [each for term in scope.terms for each in terms(term)]
+    if isinstance(scope, Not):
+        return [(term, not negated) for term, negated in terms(scope.term)]
+    return [(scope, scope.negated)] if isinstance(scope, In) else []
 
 
 def prefixes(body: Mapping[str, Any]) -> Mapping[str, str]:

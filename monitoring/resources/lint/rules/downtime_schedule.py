@@ -23,7 +23,8 @@ def check(subject: Subject) -> Iterator[Problem]:
     schedule = schedule_of(subject)
     yield from _zones(subject, schedule)
     yield from _once(schedule)
-    timezone = schedule.get("timezone") or "UTC"
+    kept = schedule.get("timezone")
+    timezone = kept if isinstance(kept, str) and kept else "UTC"
     for index, one in recurrences_of(subject):
         yield from _recurrence(one, ("schedule", "recurrences", index), timezone)
 

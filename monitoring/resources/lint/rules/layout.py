@@ -10,6 +10,8 @@ RULE = Rule("layout", "warning", "Widgets overlap, or reach over the 12 columns.
 
 _COLUMNS = 12
 _TALL = 1000
+_KEYS = ("x", "y", "width", "height")
+_WHOLE = frozenset({int, bool})
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -24,9 +26,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     half = 0
     for widget in subject.widgets:
         layout = widget.layout
-        if layout is not None and all(
-            isinstance(layout.get(key), int) for key in ("x", "y", "width", "height")
-        ):
+        if layout is not None and _WHOLE.issuperset(map(type, map(layout.get, _KEYS))):
             half += layout.get("is_column_break") is True
             groups.setdefault((widget.pointer[:-2], half), []).append((widget, layout))
     for members in groups.values():
@@ -50,15 +50,18 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
 
 def _tidy(layouts: list[Mapping[str, int]]) -> bool:
     """Whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
-    taken: set[tuple[int, int]] = set()
-    area = 0
+    taken: dict[int, int] = {}  # row -> its cells, a bit each
     for layout in layouts:
-        columns = range(layout["x"], layout["x"] + layout["width"])
-        if columns.stop > _COLUMNS or layout["height"] > _TALL:
+        x, y, width, height = map(layout.__getitem__, _KEYS)
+        if min(x, width) < 0 or x + width > _COLUMNS or height > _TALL:
             return False
-        taken.update((x, y) for x in columns for y in range(layout["y"], layout["y"] + layout["height"]))
-        area += layout["width"] * layout["height"]
-    return len(taken) == area
+        cells = ((1 << width) - 1) << x
+        for row in range(y, y + height):
+            before = taken.get(row, 0)
+            if before & cells:
+                return False
+            taken[row] = before | cells
+    return True
 
 
 def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

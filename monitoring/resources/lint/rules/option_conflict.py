@@ -8,7 +8,7 @@ from monitoring.resources.lint.model import Problem, Rule, Subject
 
 RULE = Rule("option-conflict", "error", "Options that Datadog refuses together.", ("monitor",))
 
-_NO_MISSING_DATA = frozenset({"composite", "service check", "slo alert"})
+_NO_MISSING_DATA = ("composite", "service check", "slo alert")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ def _missing_data(subject: Subject) -> Iterator[Problem]:
 
 def _group_delays(subject: Subject) -> Iterator[Problem]:
     options = subject.options
-    if options.get("new_group_delay") and options.get("new_host_delay") not in {None, 0, 300}:
+    if options.get("new_group_delay") and options.get("new_host_delay") not in (None, 0, 300):
         text = "new_group_delay replaces new_host_delay. Remove new_host_delay"
         yield Problem(("options", "new_host_delay"), text, severity="warning")
 

@@ -17,7 +17,8 @@ def check(subject: Subject) -> Iterator[Problem]:
             continue
         if row.get("default") is not None and row.get("defaults"):
             yield Problem((*at, "default"), "default and defaults exclude each other. Keep defaults")
-        for place, value in enumerate(row.get("defaults") or ()):
+        defaults = row.get("defaults")
+        for place, value in enumerate(defaults if isinstance(defaults, list) else ()):
             if value == "":
                 yield Problem((*at, "defaults", place), "a default is empty. Write *, or leave it out")
         name = row.get("name")

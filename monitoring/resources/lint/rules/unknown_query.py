@@ -1,8 +1,10 @@
 """unknown-query: a formula over a query that its request does not have."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from monitoring.query import FormulaMonitor, Query, Reference, walk
+from monitoring.resources import parsed
 from monitoring.resources.document import Pointer
 from monitoring.resources.lint.model import Problem, Rule, Severity, Subject
 from monitoring.resources.nearest import nearest
@@ -16,14 +18,23 @@ def check(subject: Subject) -> Iterator[Problem]:
     Datadog stores such formulas. One of which no name exists draws nothing: an error.
     """
     for read in subject.queries:
-        if read.site.formula and read.query is not None and read.site.names is not None:
-            yield from _unknown(read.site.pointer, read.query, read.site.names)
+        site = read.site
+        known = site.names if site.formula else None
+        if read.query is not None and known is not None and not _used(site.text) <= known:
+            yield from _unknown(site.pointer, read.query, known)
     query = subject.monitor[0]
     if isinstance(query, FormulaMonitor):
         variables = subject.options.get("variables")
         rows = variables if isinstance(variables, list) else []
         names = frozenset(str(row.get("name")) for row in rows if isinstance(row, dict))
         yield from _unknown(("query",), query.formula, names)
+
+
+@lru_cache(maxsize=4096)
+def _used(formula: str) -> frozenset[str]:
+    """The names in a formula: most formulas are written again and again, and right."""
+    query, _ = parsed.query(formula)
+    return frozenset(node.name for node in (walk(query) if query else ()) if isinstance(node, Reference))
 
 
 def _unknown(pointer: Pointer, formula: Query, names: frozenset[str]) -> Iterator[Problem]:

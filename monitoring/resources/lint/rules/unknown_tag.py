@@ -1,8 +1,9 @@
 """unknown-tag: a tag key that a metric of aws.lambda or aws.states does not carry."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
-from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, MetricFacts, metrics
+from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, metrics
 from monitoring.resources.lint.model import Problem, Rule, Subject
 from monitoring.resources.lint.scopes import grouped, keys, prefixes
 from monitoring.resources.nearest import nearest
@@ -18,15 +19,18 @@ def check(subject: Subject) -> Iterator[Problem]:
         facts = catalogue.get(metric.name)
         if facts is None or not facts.tags:
             continue
-        found = [*keys(metric, variables), *grouped(metric, text)]
-        for key, start, end in found:
-            message = _wrong(key, facts)
-            if message:
+        for key, start, end in keys(metric, variables):
+            if message := _wrong(key, metric.name):
+                yield Problem(pointer, message, start, end)
+        for key, start, end in grouped(metric, text) if metric.by else ():
+            if message := _wrong(key, metric.name):
                 yield Problem(pointer, message, start, end)
 
 
-def _wrong(key: str, facts: MetricFacts) -> str:
-    key = key.lower()
+@lru_cache(maxsize=4096)
+def _wrong(key: str, metric: str) -> str:
+    """What is wrong with a key of a metric, or nothing."""
+    key, facts = key.lower(), metrics()[metric]
     if key in facts.tags or key in COMMON_TAGS:
         return ""
     if key in DIMENSIONS:
