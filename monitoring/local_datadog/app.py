@@ -21,6 +21,7 @@ from monitoring.local_datadog.events_v2 import EventsV2
 from monitoring.local_datadog.guard import Access, Guard
 from monitoring.local_datadog.hosts import Hosts
 from monitoring.local_datadog.intake import Intake
+from monitoring.local_datadog.metric_tags import MetricTags
 from monitoring.local_datadog.metrics_meta import MetricsMeta
 from monitoring.local_datadog.monitors import Monitors
 from monitoring.local_datadog.queries import Queries
@@ -33,7 +34,7 @@ from monitoring.values import dataclass
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
     *(Monitors, DashboardLists, Dashboards, SloCorrections, Slos, Downtimes, DowntimesV2),
-    *(Events, EventsV2, MetricsMeta, Hosts, Queries),
+    *(Events, EventsV2, MetricsMeta, MetricTags, Hosts, Queries),
 )
 """Lists come before dashboards, whose id would match their path."""
 

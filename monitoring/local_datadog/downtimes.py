@@ -20,6 +20,8 @@ from monitoring.store.documents import Documents
 KIND = "downtime"
 KEPT = 2 * 86_400
 """Seconds for which a cancelled downtime is still shown."""
+_TIMES = ("start", "end")
+"""Seconds; dogshell writes them as texts."""
 _RECURRENCES = {"days", "weeks", "months", "years", "rrule"}
 _MOST_TAGS = 32
 _WRITABLE = {
@@ -106,17 +108,17 @@ class Downtimes(Family):
         return [*routes, of_monitor]
 
     async def _create(self, request: Request) -> Response:
-        body = as_object(await read_json(request))
+        body = _own(as_object(await read_json(request)))
         _refuse(body, creating=True)
-        return reply(self._shown(await self._stored.put(_own(body))))
+        return reply(self._shown(await self._stored.put(body)))
 
     async def _update(self, request: Request) -> Response:
-        body = as_object(await read_json(request))
+        body = _own(as_object(await read_json(request)))
         previous = self._find(request)
         _refuse(body, creating=False)
         replaced = {"scope": "scope_query", "recurrence": "recurrences"}
         kept = {key: value for key, value in previous.items() if key not in {replaced.get(k) for k in body}}
-        return reply(self._shown(await self._stored.put(kept | _own(body), previous)))
+        return reply(self._shown(await self._stored.put(kept | body, previous)))
 
     async def _get(self, request: Request) -> Response:
         return reply(self._shown(self._find(request)))
@@ -215,15 +217,17 @@ def _check(stored: Body) -> None:
 def _own(body: Body) -> Body:
     """What version 1 may write."""
     own = {key: value for key, value in body.items() if key in _WRITABLE}
+    own |= {key: int(own[key]) for key in _TIMES if str(own.get(key) or "").isdecimal()}
     return own | ({"scope": _scopes(own["scope"])} if "scope" in own else {})
 
 
 def _refuse(body: Body, *, creating: bool) -> None:
-    scope = body.get("scope")
+    scope, tags = body.get("scope"), body.get("monitor_tags") or []
     if (
         (creating and not scope)
         or not _is_texts(_scopes(scope))
-        or len(body.get("monitor_tags") or ()) > _MOST_TAGS
+        or not isinstance(tags, list)
+        or len(tags) > _MOST_TAGS
     ):
         raise ApiError(400, "Invalid scope parameter")
     recurrence = body.get("recurrence")
@@ -237,7 +241,9 @@ def _refuse(body: Body, *, creating: bool) -> None:
 def _scopes(given: Any) -> list[Any]:
     if given is None:
         return []
-    return [part.strip() for part in given.split(",")] if isinstance(given, str) else list(given)
+    if isinstance(given, str):
+        return [part.strip() for part in given.split(",")]
+    return given if isinstance(given, list) else [given]
 
 
 def _is_texts(given: list[Any]) -> bool:

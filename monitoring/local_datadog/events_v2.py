@@ -1,4 +1,4 @@
-"""The routes of events, version 2 (JSON:API): listing and searching those that version 1 took."""
+"""The routes of events, version 2 (JSON:API): changes and alerts taken, and those of both versions found."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.errors import InputError
+from monitoring.local_datadog import event_payload
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Family, as_object
 from monitoring.local_datadog.events import KIND
@@ -38,9 +39,30 @@ class EventsV2(Family):
     def routes(self) -> list[Route]:
         """What the application mounts."""
         return [
+            Route("/api/v2/events", self._create, methods=["POST"]),
             Route("/api/v2/events", self._list, methods=["GET"]),
             Route("/api/v2/events/search", self._search, methods=["POST"]),
+            Route("/api/v2/events/{id}", self._get, methods=["GET"]),
         ]
+
+    async def _create(self, request: Request) -> Response:
+        body, now = await read_json(request), int(self._context.clock())
+        if text := event_payload.problem(body, now):
+            raise ApiError(400, text, json_api=True)
+        ident = self._context.next_id(KIND)
+        url = f"/event/event?id={ident}"
+        made: Body = dict.fromkeys(("handle", "priority", "related_event_id", "device_name"))
+        made |= {"id": ident, "id_str": str(ident), "url": url, "source": ""}
+        self._documents.put(KIND, str(ident), made | event_payload.event_of(body, now))
+        told = {"attributes": {"evt": {"id": str(ident), "uid": str(ident)}}}
+        data = {"type": "event", "id": "_", "attributes": told}
+        return reply({"data": data, "links": {"self": url}}, 202)
+
+    async def _get(self, request: Request) -> Response:
+        event = self._documents.get(KIND, request.path_params["id"])
+        if event is None:
+            raise ApiError(404, "No event matches that id", json_api=True)
+        return reply({"data": _shown(event)})
 
     async def _list(self, request: Request) -> Response:
         given = request.query_params
@@ -88,7 +110,10 @@ def _shown(event: Body) -> Body:
     happened = datetime.fromtimestamp(event["date_happened"], UTC)
     attributes: Body = {new: event[old] for old, new in _ATTRIBUTES.items() if event.get(old) is not None}
     attributes |= {"status": event["alert_type"] or "info", "tags": event["tags"]}
-    attributes |= {"timestamp": event["date_happened"] * 1000, "evt": {"id": event["id_str"]}}
+    custom = {key: value for key, value in event.get("custom", {}).items() if key not in _ATTRIBUTES.values()}
+    evt = {"id": event["id_str"], "uid": event["id_str"]}
+    evt |= {"category": event["category"]} if "category" in event else {}
+    attributes |= custom | {"timestamp": event["date_happened"] * 1000, "evt": evt}
     told = {"message": event["text"], "tags": event["tags"], "attributes": attributes}
     shown = told | {"timestamp": happened.isoformat(timespec="milliseconds")}
     return {"type": "event", "id": event["id_str"], "attributes": shown}

@@ -7,8 +7,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.errors import InputError
+from monitoring.local_datadog import metric_tags
 from monitoring.local_datadog.body import read_json
-from monitoring.local_datadog.context import Body, Family, as_object, mounted, number
+from monitoring.local_datadog.context import Body, Family, as_object, flag, mounted, number
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.query import Metric, parse
 from monitoring.query.selection import all_tags, matcher
@@ -73,19 +74,16 @@ class MetricsMeta(Family):
         """The metrics that fit the filters, in pages where a page is asked for."""
         given = request.query_params
         test = _tag_test(given.get("filter[tags]", ""))
-        kind = given.get("filter[metric_type]", "")
         since = int(self._context.clock()) - number(given, "window[seconds]", FOREVER)
         with self._context.store.reading() as cursor:
             rows = cursor.execute(_EVERY, {"since": since}).fetchall()
-        found = sorted(
-            {
-                name
-                for name, type_, host, tags in rows
-                if (not kind or (type_ == "distribution") == (kind == "distribution"))
-                and test(all_tags(tags, host))
-            }
-        )
-        data = [{"type": "metrics", "id": name} for name in found]
+        found = {name: kind for name, kind, host, tags in rows if test(all_tags(tags, host))}
+        configured = {one["id"]: one for one in self._documents.all(metric_tags.KIND)}
+        fits = metric_tags.filters(given, configured, self._documents)
+        if flag(request, "filter[configured]"):  # these are listed without any point, too
+            found = {name: one["attributes"]["metric_type"] for name, one in configured.items()} | found
+        names = sorted(name for name, kind in found.items() if all(fit(name, kind) for fit in fits))
+        data = [configured.get(name) or {"type": "metrics", "id": name} for name in names]
         if "page[size]" not in given and "page[cursor]" not in given:
             return reply({"data": data})
         size = max(1, min(_MOST, number(given, "page[size]", _MOST)))

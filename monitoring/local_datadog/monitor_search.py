@@ -26,15 +26,20 @@ _METRIC_TYPES = frozenset({"query alert", "metric alert"})
 class MonitorSearch:
     """The two search routes over a function that gives every monitor with its states."""
 
-    def __init__(self, monitors: Callable[[], list[Body]]) -> None:
+    def __init__(self, monitors: Callable[[], list[Body]], clock: Callable[[], float]) -> None:
         self._monitors = monitors
+        self._clock = clock
 
     async def monitors(self, request: Request) -> Response:
         """GET /api/v1/monitor/search."""
         found = self._found(request)
         page, metadata = _page(found, request, default=30)
         return reply(
-            {"counts": _counts(found), "metadata": metadata, "monitors": [_shown(one) for one in page]}
+            {
+                "counts": _counts(found, self._clock()),
+                "metadata": metadata,
+                "monitors": [_shown(one) for one in page],
+            }
         )
 
     async def groups(self, request: Request) -> Response:
@@ -53,7 +58,8 @@ class MonitorSearch:
 
     def _found(self, request: Request) -> list[Body]:
         test = _test(request.query_params.get("query", ""))
-        found = [monitor for monitor in self._monitors() if test(_record(monitor))]
+        now = self._clock()
+        found = [monitor for monitor in self._monitors() if test(_record(monitor, now))]
         key, _, direction = request.query_params.get("sort", "name,asc").partition(",")
         field = {"status": "overall_state", "type": "type"}.get(key, "name")
         return sorted(found, key=lambda monitor: str(monitor[field]).lower(), reverse=direction == "desc")
@@ -75,14 +81,14 @@ def _test(query: str) -> Callable[[Record], bool]:
         raise ApiError(400, f"Query parsing error: {error.message}") from error
 
 
-def _record(monitor: Body) -> Record:
+def _record(monitor: Body, now: float) -> Record:
     """What a monitor can be found by: its name, its tags, and its fields as further tags."""
     metrics, scopes = _metrics_and_scopes(monitor["query"])
     kind = monitor["type"]
     fields: dict[str, Iterable[object]] = {
         "status": [monitor["overall_state"]],
         "type": [kind, kind.removesuffix(" alert"), *(["metric"] if kind in _METRIC_TYPES else [])],
-        "muted": [str(bool(monitor["options"]["silenced"])).lower()],
+        "muted": [str(_is_muted(monitor, now)).lower()],
         "tag": monitor["tags"],
         "id": [monitor["id"]],
         "priority": [f"p{monitor['priority']}", monitor["priority"]],
@@ -94,6 +100,11 @@ def _record(monitor: Body) -> Record:
     }
     named = (f"{field}:{value}" for field, values in fields.items() for value in values)
     return Record(0, monitor["name"], (*monitor["tags"], *named))
+
+
+def _is_muted(monitor: Body, now: float) -> bool:
+    """Whether a scope is silenced, for ever or until a time that is still to come."""
+    return any(until is None or until > now for until in monitor["options"]["silenced"].values())
 
 
 def _keys(query: str) -> Iterable[str]:
@@ -111,10 +122,10 @@ def _page(found: list[Body], request: Request, default: int) -> tuple[list[Body]
     return found[page * size : (page + 1) * size], metadata
 
 
-def _counts(found: list[Body]) -> Body:
+def _counts(found: list[Body], now: float) -> Body:
     return {
         "status": _named(Counter(monitor["overall_state"] for monitor in found)),
-        "muted": _named(Counter(bool(monitor["options"]["silenced"]) for monitor in found)),
+        "muted": _named(Counter(_is_muted(monitor, now) for monitor in found)),
         "tag": _named(Counter(tag for monitor in found for tag in monitor["tags"])),
         "type": _named(Counter(monitor["type"] for monitor in found)),
     }

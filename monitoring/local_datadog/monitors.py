@@ -26,7 +26,7 @@ class Monitors(Family):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._search = monitor_search.MonitorSearch(self.all)
+        self._search = monitor_search.MonitorSearch(self.all, context.clock)
 
     def routes(self) -> list[Route]:
         """What the application mounts; fixed paths come before those with an id."""

@@ -4,33 +4,16 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
-api_client = pytest.importorskip("datadog_api_client")
 v2 = pytest.importorskip("datadog_api_client.v2.api.downtimes_api")
 
-KEYS = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
-def api(datadog):
-    configuration = api_client.Configuration(host=datadog.url)
-    configuration.api_key = {"apiKeyAuth": "k", "appKeyAuth": "a"}
-    with api_client.ApiClient(configuration) as client:
-        yield v2.DowntimesApi(client)
-
-
-@pytest.fixture
-def call(datadog):
-    with httpx.Client(base_url=datadog.url, headers=KEYS) as client:
-
-        def call(method, path, body=None):
-            answer = client.request(method, path, json=body)
-            return answer.status_code, answer.json() if answer.content else None
-
-        yield call
+def api(client):
+    return v2.DowntimesApi(client)
 
 
 def created(call, **attributes):

@@ -1,6 +1,7 @@
-"""Events of version 2, with Datadog's client, over those that version 1 took."""
+"""Events of version 2 with Datadog's client: those that either version took, found, and changes and alerts."""
 
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -84,3 +85,73 @@ def test_a_search_is_paged_and_sorted(api):
 def test_what_cannot_be_asked_is_a_400(http, asked):
     got = http.get(f"/api/v2/events?{asked}")
     assert (got.status_code, got.json()["errors"][0]["title"]) == (400, "Bad Request")
+
+
+def payload(category="change", **more):
+    resource = {"name": "fallback", "type": "feature_flag"}
+    own = {"alert": {"status": "warn", "priority": "2"}, "change": {"changed_resource": resource}}
+    given = {"title": "Flag", "category": category, "attributes": own.get(category, {})}
+    attributes = {key: value for key, value in (given | more).items() if value is not None}
+    return {"data": {"type": "event", "attributes": attributes}}
+
+
+def posted(client, body):
+    """Post the event with Datadog's client, which looks for an intake of its own, and give its id."""
+    from datadog_api_client.model_utils import validate_and_convert_types
+    from datadog_api_client.v2.model.event_create_request_payload import EventCreateRequestPayload
+
+    settings = client.configuration
+    request = validate_and_convert_types(body, (EventCreateRequestPayload,), ["body"], True, True, settings)
+    made = events_api.EventsApi(client).create_event(body=request)
+    return made.data.attributes.attributes.evt.uid
+
+
+def test_the_client_posts_a_change_and_finds_it(client, call):
+    ident = posted(client, payload(message="on", tags=["env:p"], aggregation_key="k", host="h"))
+    found = events_api.EventsApi(client).get_event(ident).data
+    assert (found.id, found.attributes.message, found.attributes.tags) == (ident, "on", ["env:p"])
+    (listed,) = events_api.EventsApi(client).list_events(filter_query="title:Flag").data
+    told = listed.attributes.attributes
+    assert (told.title, told.hostname, told.aggregation_key, str(told.status)) == ("Flag", "h", "k", "info")
+    assert told["changed_resource"] == {"name": "fallback", "type": "feature_flag"}
+    (old,) = call("GET", f"/api/v1/events?start={NOW - 60}&end={NOW + 3600}")[1]["events"]
+    assert (old["title"], old["text"], old["alert_type"]) == ("Flag", "on", "info")
+
+
+def test_the_client_posts_an_alert_of_a_moment_ago(client):
+    moment = datetime.fromtimestamp(NOW - 120, UTC).isoformat()
+    ident = posted(client, payload("alert", timestamp=moment))
+    found = events_api.EventsApi(client).get_event(ident).data.attributes
+    assert (str(found.attributes.status), found.message) == ("warn", "")
+    assert datetime.fromisoformat(found.timestamp).timestamp() == NOW - 120
+    assert titles(events_api.EventsApi(client).list_events(filter_query="status:warning")) == ["Flag"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([], "at $.data: value must be an object"),
+        ({"data": {"type": "events", "attributes": {}}}, 'at $.data.type: value must be one of: ["event"]'),
+        (payload(title=None), "$.data.attributes.title: value must be a string of 1 to 500"),
+        (payload(title="x" * 501), "$.data.attributes.title"),
+        (payload(message="x" * 4001), "$.data.attributes.message"),
+        (payload(tags="env:p"), "$.data.attributes.tags: value must be a list"),
+        (payload(timestamp="yesterday"), "$.data.attributes.timestamp"),
+        (payload(timestamp="2026-01-01T00:00:00"), "$.data.attributes.timestamp"),
+        (payload(timestamp="2020-01-01T00:00:00Z"), "Event too far in the past"),
+        (payload(integration_id="mine"), "$.data.attributes.integration_id"),
+        (payload("other"), 'category: value must be one of: ["alert", "change"].'),
+        (payload("alert", attributes={"status": "bad"}), '["error", "warn", "ok"]'),
+        (payload(attributes={"changed_resource": {"name": "x", "type": "y"}}), "changed_resource.type"),
+        (payload(attributes=None), "$.data.attributes.attributes: value must be an object"),
+    ],
+)
+def test_what_cannot_be_an_event_is_refused_with_its_place(call, body, says):
+    status, answer = call("POST", "/api/v2/events", body)
+    assert (status, says in answer["errors"][0]["detail"]) == (400, True), answer
+    assert call("GET", "/api/v2/events?filter[from]=now-4w")[1]["data"] == []
+
+
+def test_an_event_that_is_not_there_is_a_404(call):
+    status, answer = call("GET", "/api/v2/events/7")
+    assert (status, answer["errors"][0]["title"]) == (404, "Not Found")

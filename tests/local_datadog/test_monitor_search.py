@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from monitoring.local_datadog import LocalDatadog
+from monitoring.local_datadog import LocalDatadog, Settings
 
 KEYS = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
 QUERY = "sum(last_5m):sum:errors{env:p} by {fn}.as_count() > 5"
@@ -85,3 +85,23 @@ def test_pages_are_cut_in_the_order_that_was_asked_for(http):
     answer = http.get("/api/v1/monitor/search", params=asked).json()
     assert [one["name"] for one in answer["monitors"]] == ["Errors of functions"]
     assert answer["metadata"] == {"page": 1, "page_count": 3, "per_page": 1, "total_count": 3}
+
+
+def test_a_monitor_is_muted_until_its_time_has_come():
+    now = [1_800_000_000.0]
+    settings = Settings(clock=lambda: now[0])
+    with LocalDatadog(settings=settings) as server, httpx.Client(base_url=server.url, headers=KEYS) as client:
+        made = client.post(
+            "/api/v1/monitor", json={"type": "query alert", "query": QUERY, "name": "m"}
+        ).json()
+        client.post(f"/api/v1/monitor/{made['id']}/mute", json={"scope": "fn:a", "end": now[0] + 60})
+
+        def muted():
+            answer = client.get("/api/v1/monitor/search", params={"query": "muted:true"}).json()
+            return len(answer["monitors"]), answer["counts"]["muted"]
+
+        assert muted() == (1, [{"name": True, "count": 1}])
+        now[0] += 61
+        assert muted() == (0, [])
+        client.post(f"/api/v1/monitor/{made['id']}/mute", json={"scope": "fn:b"})
+        assert muted() == (1, [{"name": True, "count": 1}])

@@ -3,7 +3,6 @@ delete.
 """
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -120,51 +119,8 @@ def test_datadogpy_handles_dashboards_lists_slos_downtimes_events_and_tags(datad
     assert datadogpy.Tag.get_all()["tags"] == {"role:db": ["h"]}
 
 
-def dog(datadog, tmp_path, *arguments):
-    config = tmp_path / "dogrc"
-    config.write_text(f"[Connection]\napikey = k\nappkey = a\napi_host = {datadog.url}\n")
-    found = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from datadog.dogshell import main; main()",
-            "--config",
-            str(config),
-            *arguments,
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "DATADOG_HOST": datadog.url},
-    )
-    assert found.returncode == 0, found.stderr + found.stdout
-    return found.stdout
-
-
-def test_dogshell_posts_metrics_and_handles_monitors(datadog, tmp_path):
-    dog(datadog, tmp_path, "metric", "post", "shell.metric", "5", "--tags", "a:b")
-    assert [(m.name, m.sum) for m in datadog.store.metrics()] == [("shell.metric", 5.0)]
-    made = json.loads(dog(datadog, tmp_path, "--raw", "monitor", "post", "query alert", QUERY, "--name", "n"))
-    ident = str(made["id"])
-    shown = json.loads(dog(datadog, tmp_path, "--raw", "monitor", "show", ident))
-    assert shown["name"] == "n"
-    assert json.loads(dog(datadog, tmp_path, "--raw", "monitor", "validate", "query alert", QUERY)) == {}
-    dog(datadog, tmp_path, "monitor", "delete", ident)
-    assert datadog.store.documents.all("monitor") == []
-
-
-@pytest.fixture
-def api(datadog):
-    client = pytest.importorskip("datadog_api_client")
-    configuration = client.Configuration(host=datadog.url)
-    configuration.api_key.update({"apiKeyAuth": "k", "appKeyAuth": "a"})
-    with client.ApiClient(configuration) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd1", None])
-def test_datadog_api_client_submits_in_every_encoding(datadog, api, encoding):
+def test_datadog_api_client_submits_in_every_encoding(datadog, client, encoding):
     from datadog_api_client.v2.api.metrics_api import MetricsApi
     from datadog_api_client.v2.model.metric_content_encoding import MetricContentEncoding
     from datadog_api_client.v2.model.metric_payload import MetricPayload
@@ -173,12 +129,12 @@ def test_datadog_api_client_submits_in_every_encoding(datadog, api, encoding):
 
     series = MetricSeries(metric="m", points=[MetricPoint(timestamp=NOW, value=1.0)])
     options = {"content_encoding": MetricContentEncoding(encoding)} if encoding else {}
-    answer = MetricsApi(api).submit_metrics(body=MetricPayload(series=[series]), **options)
+    answer = MetricsApi(client).submit_metrics(body=MetricPayload(series=[series]), **options)
     assert answer.errors == []
     assert datadog.store.metrics()[0].points == 1
 
 
-def test_datadog_api_clients_models_accept_queries(datadog, api):
+def test_datadog_api_clients_models_accept_queries(datadog, client):
     from datadog_api_client.v1.api.metrics_api import MetricsApi as MetricsV1
     from datadog_api_client.v2.api.metrics_api import MetricsApi
     from datadog_api_client.v2.model.scalar_formula_query_request import ScalarFormulaQueryRequest
@@ -186,7 +142,7 @@ def test_datadog_api_clients_models_accept_queries(datadog, api):
 
     datadog_library.initialize(api_key="k", app_key="a", api_host=datadog.url, mute=False)
     datadog_library.api.Metric.send(metric="m", points=[(NOW, 4)], host="h")
-    answer = MetricsV1(api).query_metrics(NOW - 600, NOW + 60, "avg:m{*} by {host}")
+    answer = MetricsV1(client).query_metrics(NOW - 600, NOW + 60, "avg:m{*} by {host}")
     assert answer.series[0].pointlist[0].value[1] == 4.0
     query = {"data_source": "metrics", "name": "a", "query": "avg:m{*} by {host}"}
     window = {"_from": (NOW - 600) * 1000, "to": (NOW + 60) * 1000}
@@ -198,27 +154,27 @@ def test_datadog_api_clients_models_accept_queries(datadog, api):
     }
     del body["data"]["attributes"]["_from"]
     body["data"]["attributes"]["formulas"] = [{"formula": "a * 2"}]
-    timeseries = MetricsApi(api).query_timeseries_data(
-        body=from_json(TimeseriesFormulaQueryRequest, body, api)
+    timeseries = MetricsApi(client).query_timeseries_data(
+        body=from_json(TimeseriesFormulaQueryRequest, body, client)
     )
     assert timeseries.data.attributes.values.value[0].value == [8.0]
     assert timeseries.data.attributes.series.value[0].group_tags.value[0] == "host:h"
     body["data"]["type"] = "scalar_request"
     query["aggregator"] = "avg"
-    scalar = MetricsApi(api).query_scalar_data(body=from_json(ScalarFormulaQueryRequest, body, api))
+    scalar = MetricsApi(client).query_scalar_data(body=from_json(ScalarFormulaQueryRequest, body, client))
     columns = scalar.data.attributes.columns
     assert [column.name for column in columns] == ["host", "a * 2"]
     assert columns[1].values == [8.0]
 
 
-def from_json(model, body, api):
+def from_json(model, body, client):
     """A request of the client's own models, from JSON."""
     from datadog_api_client.model_utils import validate_and_convert_types
 
-    return validate_and_convert_types(body, (model,), ["body"], True, True, api.configuration)
+    return validate_and_convert_types(body, (model,), ["body"], True, True, client.configuration)
 
 
-def test_datadog_api_client_handles_monitors_dashboards_slos_and_events(api):
+def test_datadog_api_client_handles_monitors_dashboards_slos_and_events(client):
     from datadog_api_client.v1.api.dashboards_api import DashboardsApi
     from datadog_api_client.v1.api.events_api import EventsApi
     from datadog_api_client.v1.api.monitors_api import MonitorsApi
@@ -230,7 +186,7 @@ def test_datadog_api_client_handles_monitors_dashboards_slos_and_events(api):
     from datadog_api_client.v1.model.monitor_update_request import MonitorUpdateRequest
     from datadog_api_client.v1.model.service_level_objective_request import ServiceLevelObjectiveRequest
 
-    monitors = MonitorsApi(api)
+    monitors = MonitorsApi(client)
     made = monitors.create_monitor(Monitor(type=MonitorType.QUERY_ALERT, query=QUERY, name="n", message="m"))
     assert isinstance(made.created, datetime)
     assert made.created.tzinfo == UTC or made.created.utcoffset().total_seconds() == 0
@@ -241,22 +197,22 @@ def test_datadog_api_client_handles_monitors_dashboards_slos_and_events(api):
     assert monitors.delete_monitor(made.id).deleted_monitor_id == made.id
     widget = {"definition": {"type": "note", "content": "x"}}
     body = {"title": "t", "layout_type": "ordered", "widgets": [widget]}
-    boards = DashboardsApi(api)
-    board = boards.create_dashboard(from_json(Dashboard, body, api))
+    boards = DashboardsApi(client)
+    board = boards.create_dashboard(from_json(Dashboard, body, client))
     assert boards.get_dashboard(board.id).title == "t"
     assert boards.list_dashboards().dashboards[0].id == board.id
     assert boards.delete_dashboard(board.id).deleted_dashboard_id == board.id
     slo = {"type": "metric", "name": "s", "thresholds": [{"timeframe": "7d", "target": 99.0}]}
     slo["query"] = {"numerator": "sum:a{*}.as_count()", "denominator": "sum:b{*}.as_count()"}
-    slos = ServiceLevelObjectivesApi(api)
-    stored = slos.create_slo(from_json(ServiceLevelObjectiveRequest, slo, api)).data[0]
+    slos = ServiceLevelObjectivesApi(client)
+    stored = slos.create_slo(from_json(ServiceLevelObjectiveRequest, slo, client)).data[0]
     assert slos.get_slo(stored.id).data.name == "s"
     assert slos.delete_slo(stored.id).data == [stored.id]
-    event = EventsApi(api).create_event(EventCreateRequest(title="t", text="x"))
+    event = EventsApi(client).create_event(EventCreateRequest(title="t", text="x"))
     assert event.event.title == "t"
 
 
-def test_datadog_api_client_submits_logs_and_checks(datadog, api):
+def test_datadog_api_client_submits_logs_and_checks(datadog, client):
     from datadog_api_client.v1.api.service_checks_api import ServiceChecksApi
     from datadog_api_client.v1.model.service_check import ServiceCheck
     from datadog_api_client.v1.model.service_check_status import ServiceCheckStatus
@@ -265,10 +221,10 @@ def test_datadog_api_client_submits_logs_and_checks(datadog, api):
     from datadog_api_client.v2.model.http_log import HTTPLog
     from datadog_api_client.v2.model.http_log_item import HTTPLogItem
 
-    LogsApi(api).submit_log(HTTPLog([HTTPLogItem(message="hello", service="s", ddtags="env:p")]))
+    LogsApi(client).submit_log(HTTPLog([HTTPLogItem(message="hello", service="s", ddtags="env:p")]))
     assert datadog.store.logs(service="s")[0]["message"] == "hello"
     check = ServiceCheck(check="c", host_name="h", status=ServiceCheckStatus.CRITICAL, tags=[])
-    assert ServiceChecksApi(api).submit_service_check(ServiceChecks([check])).status == "ok"
+    assert ServiceChecksApi(client).submit_service_check(ServiceChecks([check])).status == "ok"
 
 
 LAMBDA = """

@@ -2,41 +2,19 @@
 
 import time
 
-import httpx
 import numpy as np
 import pytest
 
 from monitoring.series import Series
 
-api_client = pytest.importorskip("datadog_api_client")
 objectives = pytest.importorskip("datadog_api_client.v1.api.service_level_objectives_api")
 corrections = pytest.importorskip("datadog_api_client.v1.api.service_level_objective_corrections_api")
 datadog_library = pytest.importorskip("datadog")
 
 NOW = int(time.time()) // 3600 * 3600
 START = NOW - 36_000
-KEYS = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
 COUNTS = {"numerator": "sum:hits{ok:yes}.as_count()", "denominator": "sum:hits{*}.as_count()"}
 TARGET = [{"timeframe": "7d", "target": 90.0, "warning": 99.0}]
-
-
-@pytest.fixture
-def client(datadog):
-    configuration = api_client.Configuration(host=datadog.url)
-    configuration.api_key = {"apiKeyAuth": "k", "appKeyAuth": "a"}
-    with api_client.ApiClient(configuration) as opened:
-        yield opened
-
-
-@pytest.fixture
-def call(datadog):
-    with httpx.Client(base_url=datadog.url, headers=KEYS) as opened:
-
-        def call(method, path, body=None):
-            answer = opened.request(method, path, json=body)
-            return answer.status_code, answer.json() if answer.content else None
-
-        yield call
 
 
 @pytest.fixture
