@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint check wheel layer bundles clean
+.PHONY: help demo drill test lint check pictures wheel layer bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -33,6 +33,9 @@ lint: .venv/dev.ready  ## style, types and import contracts
 	$(BIN)/lint-imports
 
 check: lint test  ## everything that a change has to pass
+
+pictures: .venv/dev.ready  ## the pictures of the documentation, in docs/images/
+	$(BIN)/python tests/pictures.py
 
 wheel: .venv/dev.ready  ## the distribution, in dist/
 	rm -rf dist && $(BIN)/python -m build --outdir dist >/dev/null && ls -l dist

@@ -31,6 +31,17 @@ VALUES: dict[str, tuple[str, ...]] = {
     "state": ("identify", "compare", "create document", "build"),
     "region": ("eu-west-1",),
     "status": ("succeeded", "failed"),
+    "statename": ("IdentifySlide", "CreateDocument", "BuildSite"),
+    "error": ("States.TaskFailed", "States.Timeout", "Lambda.TooManyRequestsException"),
+    "error_type": ("KeyError", "TimeoutError"),
+    "resource": ("lambda:invoke", "codebuild:startBuild"),
+    "claim": ("written", "queued", "site_is_there"),
+    "reason": ("false", "error"),
+    "trigger": ("step-functions", "sqs"),
+    "trigger_resource": ("slides", "photos"),
+    "init": ("on-demand", "snap-start"),
+    "talk": ("night-watch", "baltimore"),
+    "sure": ("true", "false"),
 }
 """Tag key -> values that a sample gives it; another key gets two of its own."""
 
