@@ -4,75 +4,15 @@ import json
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from shared_data import shared_data
+from state_machines import expected_lines, one_state, run, task, vended
 
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
-
-
-def task(function: str, **more: Any) -> dict[str, Any]:
-    """The invocation that AWS recommends."""
-    parameters = {"FunctionName": f"${{{function}}}", "Payload.$": "$"}
-    resource = "arn:aws:states:::lambda:invoke"
-    return {
-        "Type": "Task",
-        "Resource": resource,
-        "Parameters": parameters,
-        "OutputPath": "$.Payload",
-        "End": True,
-        **more,
-    }
-
-
-def one_state(state: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"StartAt": "Only", "States": {"Only": state}, **more}
-
-
-def run(
-    aws: LocalAws, name: str, definition: dict[str, Any], event: Any = None, **settings: Any
-) -> dict[str, Any]:
-    aws.deploy_state_machine(name, definition, **settings)
-    return aws.wait(aws.start(name, event), 20)
-
-
-def vended(aws: LocalAws, name: str) -> list[dict[str, Any]]:
-    group = aws.state_machine_log_group(name)
-    found = [
-        e.message for e in aws.log_events() if e.log_group == group and e.log_stream.startswith("states/")
-    ]
-    return [json.loads(message) for message in found]
-
-
-def milliseconds(when: datetime) -> str:
-    return str(round(when.timestamp() * 1000))
-
-
-def expected_lines(history: list[dict[str, Any]], execution: str, data: bool) -> list[dict[str, Any]]:
-    """The rule: a log line is the history event with `details` set to its `*EventDetails`."""
-    lines = []
-    for event in history:
-        details = next((value for key, value in event.items() if key.endswith("EventDetails")), {})
-        if not data:
-            hidden = ("input", "inputDetails", "output", "outputDetails")
-            details = {key: value for key, value in details.items() if key not in hidden}
-        lines.append(
-            {
-                "id": str(event["id"]),
-                "type": event["type"],
-                "details": details,
-                "previous_event_id": str(event["previousEventId"]),
-                "event_timestamp": milliseconds(event["timestamp"]),
-                "execution_arn": execution,
-                "redrive_count": "0",
-            }
-        )
-    return lines
-
 
 EVERY_TYPE = {
     "StartAt": "Prepare",
@@ -169,92 +109,6 @@ def test_a_payload_over_248_kilobytes_is_cut_in_the_log_and_not_in_the_history(a
     assert first["inputDetails"] == {"truncated": True}
     assert 248 * 1024 - 10 < len(json.dumps(first["input"])) <= 248 * 1024
     assert len(aws.history(done["executionArn"])[0]["executionStartedEventDetails"]["input"]) > 260_000
-
-
-# -- time
-
-
-def test_waits_and_retries_pass_as_fast_as_asked(
-    aws: LocalAws, deploy: Callable[..., str], tmp_path: Path
-) -> None:
-    name = deploy("fails_twice")
-    retry = [{"ErrorEquals": ["RuntimeError"], "IntervalSeconds": 4, "MaxAttempts": 2, "BackoffRate": 2}]
-    machine = {
-        "StartAt": "Pause",
-        "States": {"Pause": {"Type": "Wait", "Seconds": 10, "Next": "Try"}, "Try": task(name, Retry=retry)},
-    }
-    began = time.monotonic()
-    done = run(aws, "waits", machine, {"marker": str(tmp_path / "marker")})
-    took = time.monotonic() - began
-    assert json.loads(done["output"]) == "at last"
-    assert 22 / 20 <= took < 10
-
-
-def test_a_task_that_works_is_not_timed_out_by_the_speed(aws: LocalAws, deploy: Callable[..., str]) -> None:
-    name = deploy("sleeps")
-    done = run(aws, "works", one_state(task(name, TimeoutSeconds=2)), {"seconds": 0.5})
-    assert done["status"] == "SUCCEEDED"
-
-
-def test_a_task_that_takes_too_long_times_out_and_its_function_goes_on(
-    aws: LocalAws, deploy: Callable[..., str]
-) -> None:
-    name = deploy("goes_on", "sleeps")
-    began = time.monotonic()
-    done = run(aws, "too_long", one_state(task(name, TimeoutSeconds=1)), {"seconds": 2})
-    assert time.monotonic() - began >= 1
-    group = f"/aws/lambda/{name}"
-    assert not any(e.message.startswith("REPORT") for e in aws.log_events() if e.log_group == group)
-    assert (done["status"], done["error"]) == ("FAILED", "States.Timeout")
-    types = [event["type"] for event in aws.history(done["executionArn"])]
-    assert types[-2:] == ["TaskTimedOut", "ExecutionFailed"]
-    aws.drain(10)
-    log = [event.message for event in aws.log_events() if event.log_group == group]
-    assert log[-1].startswith("REPORT")
-    assert "Status" not in log[-1]
-
-
-def test_an_execution_that_waits_too_long_times_out_in_its_own_time(aws: LocalAws) -> None:
-    began = time.monotonic()
-    machine = one_state({"Type": "Wait", "Seconds": 9999, "End": True}, TimeoutSeconds=10)
-    done = run(aws, "execution_timeout", machine)
-    assert 0.5 <= time.monotonic() - began < 5
-    assert done["status"] == "TIMED_OUT"
-    history = aws.history(done["executionArn"])
-    assert [e["type"] for e in history] == ["ExecutionStarted", "WaitStateEntered", "ExecutionTimedOut"]
-
-
-def test_an_execution_times_out_while_its_task_works(aws: LocalAws, deploy: Callable[..., str]) -> None:
-    name = deploy("sleeps")
-    done = run(aws, "timeout_at_work", one_state(task(name), TimeoutSeconds=1), {"seconds": 2})
-    assert done["status"] == "TIMED_OUT"
-    assert aws.history(done["executionArn"])[-1]["type"] == "ExecutionTimedOut"
-
-
-def test_a_wait_beside_a_working_handler_ends_after_it(aws: LocalAws, deploy: Callable[..., str]) -> None:
-    name = deploy("sleeps")
-    branches = [one_state({"Type": "Wait", "Seconds": 4, "End": True}), one_state(task(name))]
-    aws.invoke(name, {"seconds": 0})
-    done = run(
-        aws, "beside", one_state({"Type": "Parallel", "Branches": branches, "End": True}), {"seconds": 0.5}
-    )
-    types = [event["type"] for event in aws.history(done["executionArn"])]
-    assert types.index("TaskSucceeded") < types.index("WaitStateExited")
-
-
-def test_a_stopped_execution_ends_at_once_as_aborted(aws: LocalAws, deploy: Callable[..., str]) -> None:
-    name = deploy("sleeps")
-    aws.deploy_state_machine("stopped", one_state(task(name)))
-    execution = aws.start("stopped", {"seconds": 3})
-    time.sleep(0.3)
-    began = time.monotonic()
-    aws.stop(execution, "Operator.Stop", "no longer needed")
-    done = aws.wait(execution, 5)
-    assert time.monotonic() - began < 2
-    assert done["status"] == "ABORTED"
-    last = aws.history(execution)[-1]
-    assert last["type"] == "ExecutionAborted"
-    assert last["executionAbortedEventDetails"] == {"error": "Operator.Stop", "cause": "no longer needed"}
 
 
 # -- failures, told the same way everywhere

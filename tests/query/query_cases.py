@@ -1,6 +1,7 @@
 """Series and expectations of evaluation, written short."""
 
 import numpy as np
+import pytest
 
 from monitoring.query import SeriesSource, evaluate
 from monitoring.series import Series
@@ -53,4 +54,40 @@ def row(values, every=60):
     return {at * every: value for at, value in enumerate(values) if value is not None}
 
 
-__all__ = ["START", "SeriesSource", "ask", "distribution", "line", "points", "row", "series"]
+def wanted(expected):
+    """The expectation as what `ask` gives."""
+    return {
+        tags: {time: pytest.approx(value, abs=1e-8) for time, value in row(values).items()}
+        for tags, values in expected.items()
+    }
+
+
+_ = None
+GAUGE = [series(values=[1, 2, _, 4, -8])]
+COUNTER = [series(values=[10, 14, _, 20, 5])]
+HOSTS = [
+    series(tags="host:a env:prod", values=[1, 2, 3, 4, 5]),
+    series(tags="host:b env:prod", values=[10, 20, 30, 40, 50]),
+    series(tags="host:c env:dev", values=[100, 0, _, _, 0]),
+]
+COUNTS = [series("c", values=[6, _, 12, 0, 6], type="count", interval=60)]
+RATES = [series("r", values=[0.5, 1, _, 0.25, 2], type="rate", interval=10, every=60)]
+SPREAD = [distribution("d", "host:a", [1, 2, 3, 4]), distribution("d", "host:b", [5, 5, 5, 9])]
+
+__all__ = [
+    "COUNTER",
+    "COUNTS",
+    "GAUGE",
+    "HOSTS",
+    "RATES",
+    "SPREAD",
+    "START",
+    "SeriesSource",
+    "ask",
+    "distribution",
+    "line",
+    "points",
+    "row",
+    "series",
+    "wanted",
+]

@@ -7,7 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from query_cases import START, ask, distribution, line, row, series
+from query_cases import (
+    COUNTER,
+    COUNTS,
+    GAUGE,
+    HOSTS,
+    RATES,
+    SPREAD,
+    START,
+    ask,
+    distribution,
+    line,
+    row,
+    series,
+    wanted,
+)
 
 from monitoring.query import (
     FUNCTIONS,
@@ -28,17 +42,6 @@ from monitoring.query.ranges import reduce_ranges
 
 _ = None
 WEEK = 7 * 86400
-
-GAUGE = [series(values=[1, 2, _, 4, -8])]
-COUNTER = [series(values=[10, 14, _, 20, 5])]
-HOSTS = [
-    series(tags="host:a env:prod", values=[1, 2, 3, 4, 5]),
-    series(tags="host:b env:prod", values=[10, 20, 30, 40, 50]),
-    series(tags="host:c env:dev", values=[100, 0, _, _, 0]),
-]
-COUNTS = [series("c", values=[6, _, 12, 0, 6], type="count", interval=60)]
-RATES = [series("r", values=[0.5, 1, _, 0.25, 2], type="rate", interval=10, every=60)]
-SPREAD = [distribution("d", "host:a", [1, 2, 3, 4]), distribution("d", "host:b", [5, 5, 5, 9])]
 
 # query, data, the answers by group: one value a minute, None for none
 CASES = [
@@ -162,14 +165,6 @@ CASES = [
 ]
 
 
-def wanted(expected):
-    """The expectation as what `ask` gives."""
-    return {
-        tags: {time: pytest.approx(value, abs=1e-8) for time, value in row(values).items()}
-        for tags, values in expected.items()
-    }
-
-
 def moved(data, seconds):
     return [replace(each, times=each.times + seconds) for each in data]
 
@@ -259,83 +254,6 @@ def test_autosmooth_smooths_noise_and_keeps_a_spike():
     noise = [float(at % 2) for at in range(100)]
     smooth = line("autosmooth(avg:m{*})", [series(values=noise)], seconds=6000)
     assert set(smooth.values()) == {0.5}
-
-
-# switch, query, data, the answer with the default, the answer with the other value
-TWO_SIDED = [
-    series("a", "host:x az:1", [1, 2]),
-    series("a", "host:y az:1", [3, 4]),
-    series("b", "az:1", [10, 10]),
-]
-STEADY = [series(tags="host:a", values=[1, _, 3]), series(tags="host:b", values=[_, 5, _])]
-SWITCHED = [
-    ("negative_deltas", "drop", "per_minute(sum:m{*})", COUNTER, {"": [_, 4, _, 3, -15]}, {"": [_, 4, _, 3]}),
-    (
-        "monotonic_reset",
-        "zero",
-        "monotonic_diff(sum:m{*})",
-        COUNTER,
-        {"": [_, 4, _, 6]},
-        {"": [_, 4, _, 6, 0]},
-    ),
-    (
-        "rates",
-        "after",
-        "diff(max:m{env:prod})",
-        [series(tags="env:prod host:a", values=[1, 9, 2]), series(tags="env:prod host:b", values=[8, 8, 8])],
-        {"": [_, 8, 0]},
-        {"": [_, 1, -1]},
-    ),
-    (
-        "interpolate_counts",
-        True,
-        "sum:c{*}",
-        [series("c", "a:b", [2, _, 4], type="count"), series("c", "a:c", [1, 1, 1], type="count")],
-        {"": [3, 1, 5]},
-        {"": [3, 4, 5]},
-    ),
-    (
-        "align_groups",
-        True,
-        "sum:m{*} by {host}",
-        STEADY,
-        {"host:a": [1, _, 3], "host:b": [_, 5]},
-        {"host:a": [1, 2, 3], "host:b": [_, 5, 5]},
-    ),
-    ("longest_fill", 60, "sum:m{*}.fill(last, 900)", [series(values=[1])], {"": [1] * 5}, {"": [1, 1]}),
-    ("count_rollup", "sum", "sum:c{*}.rollup(300)", COUNTS, {"": [6]}, {"": [24]}),
-    ("bare_fill", "ignore", "sum:m{*}.fill(60)", GAUGE, {"": [1, 2, 3, 4, -8]}, {"": [1, 2, _, 4, -8]}),
-    ("wildcards", "ends", "sum:m{env:*r*}", HOSTS[:1], {"": [1, 2, 3, 4, 5]}, {}),
-    (
-        "integral_of",
-        "value",
-        "integral(sum:m{*})",
-        HOSTS[:1],
-        {"": [0, 60, 120, 180, 240]},
-        {"": [0, 120, 300, 540, 840]},
-    ),
-    ("quantiles", "sketch", "p50:d{host:b}", SPREAD, {"": [5]}, {"": [round((1 + 1 / 64) ** 104, 9)]}),
-    ("last_bucket", "until", "sum:m{*}.rollup(sum, 120)", HOSTS[:1], {"": [3, _, 7, _, 5]}, {"": [3, _, 7]}),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "query", "data", "default", "other"), SWITCHED, ids=[case[0] for case in SWITCHED]
-)
-def test_an_open_point_is_decided_by_its_switch(name, value, query, data, default, other):
-    seconds = 240 if name == "last_bucket" else 300
-    assert ask(query, data, seconds + (name == "last_bucket")) == wanted(default)
-    assert ask(query, data, seconds + (name == "last_bucket"), switches=Switches(**{name: value})) == wanted(
-        other
-    )
-
-
-def test_sides_of_different_groupings_join_only_when_they_are_told_to():
-    query = "sum:a{*} by {host,az} / sum:b{*} by {az}"
-    with pytest.raises(QueryError, match=r"grouped by different keys, \{host,az\} and \{az\}"):
-        ask(query, TWO_SIDED)
-    found = ask(query, TWO_SIDED, switches=Switches(join="shared"))
-    assert found == {"host:x az:1": row([0.1, 0.2]), "host:y az:1": row([0.3, 0.4])}
 
 
 def test_groups_of_one_side_only_are_left_out():
