@@ -1,5 +1,6 @@
 """What the pages show: the store's points, spans and logs, and dashboards and monitors of files and store."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,6 +8,9 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
+from monitoring.deploy.project import load_project
+from monitoring.deploy.variables import fill_in
+from monitoring.errors import InputError
 from monitoring.plan.marker import read_marker
 from monitoring.preview.asking import Data
 from monitoring.preview.job import knowledge
@@ -69,10 +73,18 @@ class Site:
         return next((one for one in entries if one.key == key), None)
 
     def _entries(self, kind: str, name: str) -> Iterator[Entry]:
+        variables = self._variables()
         for path in self.files(kind):
-            yield _from_file(path, name)
+            yield _from_file(path, name, variables)
         for body in self.store.documents.all(kind):
             yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
+
+    def _variables(self) -> Mapping[str, Any]:
+        """What stepscope.toml gives `${var:…}` without an environment; nothing if it cannot be read."""
+        try:
+            return load_project(self.root).variables if self.root else {}
+        except InputError:
+            return {}
 
     def files(self, kind: str) -> list[Path]:
         """The project's files of that kind."""
@@ -125,11 +137,13 @@ class Site:
         return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
 
-def _from_file(path: Path, name: str) -> Entry:
+def _from_file(path: Path, name: str, variables: Mapping[str, Any]) -> Entry:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return Entry(path.stem, path.stem, {}, path.name, f"{path.name} cannot be read: {error}")
     if not isinstance(body, dict):
         return Entry(path.stem, path.stem, {}, path.name, f"{path.name} holds no object")
+    with contextlib.suppress(InputError):  # a variable that only an environment gives is shown by its name
+        body = fill_in(body, variables)
     return Entry(path.stem, str(body.get(name) or path.stem), body, path.name)

@@ -208,6 +208,15 @@ def test_a_monitor_without_data_names_the_metric_that_never_came(client, project
     assert "Never received" not in client.get("/monitors/failed").text
 
 
+def test_a_monitor_of_a_file_is_shown_with_its_variables_filled_in(client, project):
+    body = MONITOR | {"name": "Named", "message": "${var:who|@default} ${var:channel|@none}"}
+    (project / "monitors" / "named.json").write_text(json.dumps(body))
+    (project / "stepscope.toml").write_text('[defaults]\nchannel = "@slack-mine"\n')
+    assert "@default @slack-mine" in client.get("/monitors/named").text
+    (project / "monitors" / "named.json").write_text(json.dumps(body | {"message": "${var:unknown} of prod"}))
+    assert "${var:unknown} of prod" in client.get("/monitors/named").text
+
+
 def test_a_wide_widget_is_drawn_for_a_phone_too(client, project):
     body = dashboard()
     for at, one in enumerate(body["widgets"]):
