@@ -36,13 +36,8 @@ def test_python_prints_each_vector(vector):
 @pytest.mark.node
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js on the PATH")
 def test_node_prints_the_vectors(tmp_path):
-    script = tmp_path / "emit.js"
-    script.write_text(
-        emitter("javascript") + f"for (const v of {json.dumps(VECTORS)}) monitoring(v.metric, v.value, v);\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run(["node", script], capture_output=True, check=True, timeout=60)
-    assert done.stdout.decode().splitlines() == LINES
+    each = f"for (const v of {json.dumps(VECTORS)}) monitoring(v.metric, v.value, v);\n"
+    assert printed(tmp_path, {"emit.js": emitter("javascript") + each}, ["node", "emit.js"]) == LINES
 
 
 @pytest.mark.java
@@ -58,13 +53,8 @@ def test_java_prints_the_vectors(tmp_path):
     main += (
         'System.setOut(new java.io.PrintStream(System.out, true, "UTF-8"));\n' + "\n".join(quoted) + "\n}}\n"
     )
-    (tmp_path / "Monitoring.java").write_text(emitter("java"), encoding="utf-8")
-    (tmp_path / "Main.java").write_text(main, encoding="utf-8")
-    subprocess.run(
-        ["javac", "-encoding", "UTF-8", "Monitoring.java", "Main.java"], cwd=tmp_path, check=True, timeout=120
-    )
-    done = subprocess.run(["java", "Main"], cwd=tmp_path, capture_output=True, check=True, timeout=60)
-    assert done.stdout.decode().splitlines() == LINES
+    files = {"Monitoring.java": emitter("java"), "Main.java": main}
+    assert printed(tmp_path, files, ["javac", "-encoding", "UTF-8", *files], ["java", "Main"]) == LINES
 
 
 @pytest.mark.go
@@ -75,16 +65,10 @@ def test_go_prints_the_vectors(tmp_path):
         f"[]string{{{', '.join(map(_utf8, v['tags']))}}}, {v['seconds']})"
         for v in VECTORS
     ]
-    (tmp_path / "main.go").write_text(
-        "package main\n\nfunc main() {\n" + "\n".join(quoted) + "\n}\n", encoding="utf-8"
-    )
-    (tmp_path / "monitoring.go").write_text(
-        emitter("go").replace("package monitoring", "package main"), encoding="utf-8"
-    )
-    environ = {**os.environ, "GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off"}
-    command = ["go", "run", "main.go", "monitoring.go"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=300, env=environ)
-    assert done.stdout.decode().splitlines() == LINES
+    main = "package main\n\nfunc main() {\n" + "\n".join(quoted) + "\n}\n"
+    files = {"main.go": main, "monitoring.go": emitter("go").replace("package monitoring", "package main")}
+    environ = {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off"}
+    assert printed(tmp_path, files, ["go", "run", *files], **environ) == LINES
 
 
 @pytest.mark.csharp
@@ -98,12 +82,18 @@ def test_csharp_prints_the_vectors(tmp_path):
     main = "static class Program { static void Main() {\n"
     main += "System.Console.OutputEncoding = new System.Text.UTF8Encoding(false);\n"
     main += "\n".join(quoted) + "\n}}\n"
-    (tmp_path / "Monitoring.cs").write_text(emitter("csharp"), encoding="utf-8")
-    (tmp_path / "Main.cs").write_text(main, encoding="utf-8")
-    command = ["mcs", "-out:main.exe", "Monitoring.cs", "Main.cs"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
-    done = subprocess.run(["mono", "main.exe"], cwd=tmp_path, capture_output=True, check=True, timeout=60)
-    assert done.stdout.decode().splitlines() == LINES
+    files = {"Monitoring.cs": emitter("csharp"), "Main.cs": main}
+    assert printed(tmp_path, files, ["mcs", "-out:main.exe", *files], ["mono", "main.exe"]) == LINES
+
+
+def printed(folder: Path, files: dict[str, str], *commands: list[str], **environ: str) -> list[str]:
+    """Write a program, run what makes and starts it, and give the lines of the last command."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    given = {"cwd": folder, "env": {**os.environ, **environ}, "capture_output": True}
+    for command in commands:
+        done = subprocess.run(command, check=True, timeout=300, **given)
+    return done.stdout.decode().splitlines()
 
 
 def _java(text: str) -> str:
