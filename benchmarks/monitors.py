@@ -1,4 +1,4 @@
-"""Monitors: a month of a five-minute monitor over 100 groups, 500 monitor tests, and the command's start.
+"""Monitors: a month of a five-minute monitor over 100 groups, and 500 monitor tests.
 
 Run: python benchmarks/monitors.py
 """
@@ -110,11 +110,9 @@ def main() -> None:
         for at in range(1, 500):
             (path / f"case{at}.test.yaml").write_text(TEST.format(n=at))
         many = timed(lambda: command("test", folder))
-    bare = timed(lambda: subprocess.run([sys.executable, "-c", "import numpy, yaml, click"], check=True), 5)
     rows = [
         ("30-day backtest, 100 groups, 4.3 M evaluations", replayed, "5 s", floor, "a pass over the points"),
         ("500 monitor tests, the command as a whole", many, "3 s", one, "the command with one test"),
-        ("stepscope test with one file", one, "0.4 s", bare, "importing numpy, yaml and click"),
     ]
     print(f"{'':<48} {'clock':>6} {'processor':>9}  aim    processor against")
     for name, spent, aim, against, what in rows:

@@ -149,7 +149,7 @@ def test_fix_mends_what_is_safe_and_the_rest_is_reported(project, capsys):
 
 
 def test_more_processes_find_the_same(project, capsys):
-    project(**{f"m{number}": BAD if number % 3 else WARNED for number in range(12)})
+    project(**{f"m{number}": BAD if number % 3 else WARNED for number in range(90)})
     assert run(capsys, "--json", "--jobs", "1") == run(capsys, "--json", "--jobs", "3")
 
 

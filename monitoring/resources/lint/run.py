@@ -14,6 +14,8 @@ from monitoring.resources.resource import FOLDERS
 from monitoring.values import dataclass
 
 _PASSES = 10
+_SHARE = 20
+"""Files that a process takes at a time."""
 _WORTH_A_PROCESS = 1_000_000
 """Bytes from which on a second process saves more than the 50 ms that its start costs."""
 
@@ -112,15 +114,14 @@ def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    share = [(paths[start::jobs], codes) for start in range(jobs)]
     modules()
+    shares = [paths[start : start + _SHARE] for start in range(0, len(paths), _SHARE)]
     with ProcessPoolExecutor(jobs - 1, mp_context=get_context("fork")) as pool:
-        others = [pool.submit(_share, *each) for each in share[1:]]
-        parts = [_share(*share[0]), *(other.result() for other in others)]
-    reports: list[FileReport] = [FileReport((), None)] * len(paths)
-    for start, part in enumerate(parts):
-        reports[start::jobs] = part
-    return reports
+        given = [(share, pool.submit(_share, share, codes)) for share in shares]
+        # This process takes back from the end what nobody has begun, however busy the processors are.
+        mine = [_share(share, codes) for share, other in reversed(given) if other.cancel()]
+        parts = [mine.pop() if other.cancelled() else other.result() for _, other in given]
+    return [report for part in parts for report in part]
 
 
 def _jobs(paths: list[str]) -> int:
