@@ -1,5 +1,6 @@
 """What a widget gets to be drawn with, and what its definition says that all types share."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any
@@ -20,10 +21,11 @@ CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a widget may use: its data, and the monitors that are known."""
+    """What a widget may use: its data, the monitors that are known, and which widgets are to be marked."""
 
     data: Data
     monitors: Monitors = field(default_factory=Monitors)
+    marked: frozenset[str] = frozenset()
 
     def within(self, start: int, end: int) -> "Drawing":
         """The same over another time."""
@@ -31,6 +33,12 @@ class Drawing:
 
 
 Draw = Callable[[Frame, Definition, Drawing], str]
+
+
+def identity(definition: Definition) -> str:
+    """What a widget says, as a text to compare; a group without its widgets, which speak for themselves."""
+    own = {key: value for key, value in definition.items() if key != "widgets"}
+    return json.dumps(own, sort_keys=True, default=str)
 
 
 def requests_of(definition: Definition) -> list[Request]:

@@ -12,7 +12,8 @@ from monitoring.datafile import load as load_series
 from monitoring.errors import InputError
 from monitoring.metrics_catalog import METRICS as CALL_METRICS
 from monitoring.platform.names import METRICS as FORWARDER_METRICS
-from monitoring.preview.asking import Data
+from monitoring.preview.asking import Data, definitions
+from monitoring.preview.drawing import identity
 from monitoring.preview.facts import NOTHING, Facts
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
@@ -186,17 +187,12 @@ World = Callable[[Dashboard], Given]
 
 
 def _rendered(order: Order, dashboard: Dashboard, world: World, progress: Callable[[], None]) -> str:
-    def drawn(one: Dashboard) -> str:
+    theme = DARK if order.dark else LIGHT
+
+    def drawn(one: Dashboard, marked: frozenset[str] = frozenset()) -> str:
         given = world(one)
-        return draw(
-            one,
-            given.source,
-            order.window,
-            given.monitors,
-            facts=given.facts,
-            dark=order.dark,
-            progress=progress,
-        )
+        data = data_of(given.source, order.window, given.facts)
+        return as_svg(one.body, data, theme, given.monitors, progress, marked)
 
     if order.kind == "html":
         given = world(dashboard)
@@ -205,7 +201,15 @@ def _rendered(order: Order, dashboard: Dashboard, world: World, progress: Callab
     if order.older is None:
         return drawn(dashboard)
     before = _older(order, dashboard)
-    return side_by_side(drawn(before) if before else None, drawn(dashboard), DARK if order.dark else LIGHT)
+    if before is None:
+        return side_by_side(None, drawn(dashboard), theme)
+    old, new = _said(before), _said(dashboard)
+    return side_by_side(drawn(before, old - new), drawn(dashboard, new - old), theme)
+
+
+def _said(dashboard: Dashboard) -> frozenset[str]:
+    """What its widgets say, to be compared with another version of it."""
+    return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
 
 
 def _older(order: Order, dashboard: Dashboard) -> Dashboard | None:

@@ -8,7 +8,7 @@ from typing import Any
 from monitoring.preview import svg
 from monitoring.preview.asking import Data
 from monitoring.preview.charts.shapes import Frame, rect
-from monitoring.preview.drawing import Drawing, time_label
+from monitoring.preview.drawing import Drawing, identity, time_label
 from monitoring.preview.layout import GAP, GROUP_HEAD, Box, Layout, arrange
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.theme import LIGHT, Theme
@@ -52,10 +52,14 @@ def as_svg(
     theme: Theme = LIGHT,
     monitors: Monitors | None = None,
     progress: Callable[[], None] = lambda: None,
+    marked: frozenset[str] = frozenset(),
 ) -> str:
-    """The whole dashboard as an SVG file; `progress` is called after each widget."""
+    """The whole dashboard as an SVG file; `progress` is called after each widget.
+
+    The widgets whose `identity` is in `marked` get a frame of their own.
+    """
     layout = arrange(dashboard)
-    drawing = prepared(dashboard, data, monitors)
+    drawing = replace(prepared(dashboard, data, monitors), marked=marked)
     parts = [_header(dashboard, drawing, layout, theme)]
     for box in layout.boxes:
         parts.append(svg.group([panel(box, drawing, theme)], box.x, box.y + HEAD))
@@ -85,8 +89,14 @@ def prepared(
 def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
     """One widget with its frame and title, at the origin."""
     definition = _definition(box)
-    if box.inside:
-        return _group(box, definition, drawing, theme)
+    inside = _group if box.inside else _widget
+    mark = identity(definition) in drawing.marked
+    size = (1.5, 1.5, box.width - 3, box.height - 3)
+    frame = rect(*size, "none", stroke=theme.link, stroke_width=3, rx=4, data_mark="changed") if mark else ""
+    return inside(box, definition, drawing, theme) + frame
+
+
+def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: Theme) -> str:
     kind = str(definition.get("type"))
     title = "" if kind in BARE else title_of(definition, drawing)
     head = TITLE if title else 0.0

@@ -149,6 +149,24 @@ def test_old_and_new_stand_side_by_side(tmp_path):
     assert all(words in picture for words in ("Before it", "After it", ">before<", ">after<"))
 
 
+def test_what_changed_is_framed_on_both_sides_and_what_only_moved_is_not(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    kept, before, after = widget(), widget("query_value", "avg:a{*}"), widget("query_value", "avg:b{*}")
+
+    def marks(*versions):
+        for path, body in zip((old, new), versions, strict=True):
+            path.write_text(json.dumps(body))
+        assert status("preview", new, "--diff", old, "--format", "svg", "--out", tmp_path) == 0
+        return (tmp_path / "new.svg").read_text().count('data-mark="changed"')
+
+    assert marks(dashboard(kept, before), dashboard(kept, after)) == 2
+    assert marks(dashboard(kept), dashboard(kept, after)) == 1
+    assert marks(dashboard(before, kept), dashboard(kept, before)) == 0
+    group = {"definition": {"type": "group", "layout_type": "ordered", "title": "G"}}
+    grouped = [{"definition": {**group["definition"], "widgets": [one]}} for one in (before, after)]
+    assert marks(*(dashboard(one) for one in grouped)) == 2  # the widgets, and not the group around them
+
+
 def test_a_dashboard_is_drawn_over_a_database(tmp_path):
     from monitoring.store import Store
 
