@@ -1,8 +1,8 @@
 """Builds the layer: the hot path alone, as a zip that a Lambda function can carry. `make layer` calls it.
 
-What belongs to the hot path is read from the import contract in pyproject.toml. Docstrings and comments stay
-at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so without them
-every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
+What belongs to the hot path is read from the import contract in pyproject.toml. Docstrings, comments and
+types stay at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so
+without them every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
 """
 
 import ast
@@ -39,7 +39,6 @@ def build(target: Path) -> int:
         for name in hot_modules():
             source = (ROOT / "monitoring" / f"{name}.py").read_text(encoding="utf-8")
             (package / f"{name}.py").write_text(bare(source), encoding="utf-8")
-        (package / "py.typed").touch()
         _compile(Path(folder))
         for name in RARE:
             (package / "__pycache__" / f"{name}.{sys.implementation.cache_tag}.pyc").unlink()
@@ -50,16 +49,41 @@ def build(target: Path) -> int:
 
 
 def bare(source: str) -> str:
-    """The source without comments and docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ) and isinstance(body, list):
-            kept = [part for part in body if not _is_text(part)]
-            node.body = kept or [ast.Pass()]
-    return ast.unparse(tree) + "\n"
+    """The source without comments, docstrings and types: they are read where functions are written."""
+    return ast.unparse(_Bare().visit(ast.parse(source))) + "\n"
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes from a module what only people and type checkers read."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """A named tuple is made of its annotations."""
+        return node if "NamedTuple" in map(ast.unparse, node.bases) else self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        """A value stays, under its name alone; a mere declaration goes."""
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        """Of `if TYPE_CHECKING` only the other branch ever runs."""
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        """Without annotations nothing has to be postponed."""
+        return None if node.module == "__future__" else node
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -83,6 +83,8 @@ def test_the_layer_is_small_and_works_alone(tmp_path):
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from monitoring import monitored, count, span, timer, inject_headers, ClaimBroken\n"
         "from monitoring.verify import object_exists\n"
+        "from monitoring.lines import Point, format_point\n"
+        "assert format_point(Point('a', 1, timestamp=2)) == 'MONITORING|2|1|count|a|'\n"
         "import monitoring; assert monitoring.__file__.startswith(sys.argv[1])\n"
         "def handler(event, context):\n"
         "    with span('s'), timer('t'): count('a', tags={'b': 'c'}); inject_headers()\n"
