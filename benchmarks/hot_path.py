@@ -1,6 +1,10 @@
 """The hot path against its peers: import, memory, and one call, in fresh processes, interleaved, medians.
 
-Needs the peers: `pip install 'stepscope[bench]'`. A figure is CPU time (the machine may be busy elsewhere).
+Needs the peers: `pip install 'stepscope[bench]'`. A figure is CPU time, the kernel's included (the machine may be
+busy elsewhere). Conditions are those of Lambda: the runtime client is loaded and wraps standard output, every call
+has an event and a context of its own, and X-Ray's header is in the environment. Each peer is set up as its
+documentation says for a function without the Datadog extension, and Powertools without datadog_lambda beside it,
+which it would load.
 
     python benchmarks/hot_path.py [--rounds N] [--json]
 """
@@ -16,34 +20,52 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMPORTS = {
-    "bare runtime client": "",
-    "stepscope": "from monitoring import monitored, count, gauge, histogram, span",
-    "Powertools DatadogMetrics": "sys.modules['datadog_lambda'] = None; from aws_lambda_powertools.metrics.provider.datadog import DatadogMetrics",
-    "datadog_lambda.wrapper": "from datadog_lambda.wrapper import datadog_lambda_wrapper",
+ALONE = "sys.modules['datadog_lambda'] = None"
+OURS = "from monitoring import monitored, count, gauge, histogram, span"
+POWERTOOLS = "from aws_lambda_powertools.metrics.provider.datadog import DatadogMetrics"
+DATADOG = "from datadog_lambda.wrapper import datadog_lambda_wrapper"
+HANDLER = "def handler(event, context):\n    pass\n"
+IMPORTS = {  # what is prepared, and what is measured
+    "bare runtime client": ("", ""),
+    "stepscope": ("", OURS),
+    "Powertools DatadogMetrics": (ALONE, POWERTOOLS),
+    "datadog_lambda.wrapper": ("", DATADOG),
+    "stepscope, and a handler decorated": (HANDLER, f"{OURS}\nmonitored(handler)"),
+    "Powertools, and a handler decorated": (
+        f"{ALONE}\n{HANDLER}",
+        f"{POWERTOOLS}\nDatadogMetrics(namespace='slides', flush_to_log=True).log_metrics(handler)",
+    ),
+    "datadog_lambda, and a handler decorated": (HANDLER, f"{DATADOG}\ndatadog_lambda_wrapper(handler)"),
 }
 IMPORT = """
 import awslambdaric.bootstrap, sys, time, json
+sys.path.append({root!r})
+{prepared}
 before = set(sys.modules)
 begin = time.process_time()
 {imports}
 cpu = time.process_time() - begin
 memory = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
 foreign = sorted({{name.split(".")[0] for name in set(sys.modules) - before}} - {{"monitoring"}})
-print(json.dumps({{"ms": cpu * 1000, "kib": memory, "modules": len(set(sys.modules) - before), "foreign": foreign}}))
+print(json.dumps({{"ms": cpu * 1000, "kib": memory, "modules": len(set(sys.modules) - before), "foreign": foreign}}), file=sys.stderr)
 """
 PREPARE = """
 import gc, json, os, statistics, sys, time
 from awslambdaric.bootstrap import Unbuffered
 from awslambdaric.lambda_context import LambdaContext
-real, sys.stdout = sys.stdout, Unbuffered(open(sys.argv[1], "w"))
-ARN = "arn:aws:lambda:us-east-1:123456789012:function:identify"
-context = LambdaContext("8f1f8a8e-52fd-4c07-8182-654f163f5f0f", None, None, int((time.time() + 900) * 1000), ARN)
-EVENT = {"photo": "a.jpg", "talk": "baltimore"}
+sys.path.append(sys.argv[2])
+sys.stdout = Unbuffered(open(sys.argv[1], "w"))
 
-def handle_event_request(handler, event_body):
+def invocation(number):
+    # The body of a request and the context, as the runtime client makes it for each.
+    arn = "".join(["arn:aws:lambda:us-east-1:123456789012:", "function:identify"])
+    request_id = f"8f1f8a8e-52fd-4c07-8182-{number:012x}"
+    context = LambdaContext(request_id, None, None, int((time.time() + 900) * 1000), arn)
+    return b'{"photo": "a.jpg", "talk": "baltimore"}', context
+
+def handle_event_request(request_handler, event_body, event, lambda_context):
     # As the runtime client calls a handler, its body in the frame.
-    return handler(EVENT, context)
+    return request_handler(event, lambda_context)
 """
 CALLS = {
     "stepscope: default metrics, 1 count, trace": """
@@ -53,6 +75,7 @@ def handler(event, context):
     count("slides.identified", tags=["talk:baltimore", "page:7", "sure:yes"])
 """,
     "Powertools DatadogMetrics: 1 metric": """
+sys.modules["datadog_lambda"] = None
 from aws_lambda_powertools.metrics.provider.datadog import DatadogMetrics
 metrics = DatadogMetrics(namespace="slides", flush_to_log=True)
 @metrics.log_metrics
@@ -69,17 +92,16 @@ def handler(event, context):
     "nothing: the handler alone": "def handler(event, context):\n    pass\n",
 }
 MEASURE = """
-body = json.dumps(EVENT).encode()
-for _ in range(50):
-    handle_event_request(handler, body)
 times = []
-for _ in range(20):
+for turn in range(-1, 20):  # the first one warms up
+    calls = [invocation(turn * 100 + number) for number in range(100, 200)]
+    calls = [(body, json.loads(body), context) for body, context in calls]
     begin = time.process_time()
-    for _ in range(100):
-        handle_event_request(handler, body)
+    for body, event, context in calls:
+        handle_event_request(handler, body, event, context)
     times.append((time.process_time() - begin) * 1e4)
-print(json.dumps({"us": statistics.median(times)}), file=real)
-sys.stdout.stream.flush(); real.flush(); os._exit(0)
+print(json.dumps({"us": statistics.median(times[1:])}), file=sys.stderr, flush=True)
+os._exit(0)
 """
 ENVIRON = {
     "AWS_LAMBDA_FUNCTION_NAME": "identify",
@@ -93,14 +115,15 @@ ENVIRON = {
     "DD_TRACE_ENABLED": "true",
     "DD_LAMBDA_HANDLER": "handler.handler",
     "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
-    "PYTHONPATH": str(ROOT),
+    "_X_AMZN_TRACE_ID": "Root=1-6724e1d3-5a2b8c4d9e0f1a2b3c4d5e6f;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a:0",
 }
 
 
 def run(code: str, *arguments: str) -> dict[str, object]:
-    """What a fresh process prints, as JSON."""
+    """What a fresh process prints on its standard error, as JSON; its standard output is read, and dropped."""
     environ = {**os.environ, **ENVIRON}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH"):
+        environ.pop(name, None)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
@@ -112,7 +135,7 @@ def run(code: str, *arguments: str) -> dict[str, object]:
     )
     if done.returncode:
         sys.exit(f"a measured process failed:\n{done.stderr[-2000:]}")
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, object] = json.loads(done.stderr.splitlines()[-1])
     return found
 
 
@@ -143,11 +166,19 @@ def main() -> None:
     ]
     if absent:
         sys.exit(f"not installed: {', '.join(absent)}. Run: pip install 'stepscope[bench]'")
-    imports = medians({n: IMPORT.format(imports=i) for n, i in IMPORTS.items()}, chosen.rounds)
+    programs = {
+        name: IMPORT.format(root=str(ROOT), prepared=prepared, imports=imports)
+        for name, (prepared, imports) in IMPORTS.items()
+    }
+    imports = medians(programs, chosen.rounds)
     codes = {name: PREPARE + code + MEASURE for name, code in CALLS.items()}
-    calls = {"/dev/null": medians(codes, chosen.rounds, os.devnull)}
     with tempfile.TemporaryDirectory() as folder:
-        calls["a file"] = medians(codes, chosen.rounds, f"{folder}/out.txt")
+        sinks = {
+            "/dev/null": os.devnull,
+            "a pipe, as in Lambda": "/dev/stdout",
+            "a file": f"{folder}/out.txt",
+        }
+        calls = {where: medians(codes, chosen.rounds, sink, str(ROOT)) for where, sink in sinks.items()}
     if chosen.json:
         print(json.dumps({"imports": imports, "calls": calls}))
         return
@@ -157,16 +188,21 @@ def main() -> None:
 
 
 def show_imports(found: dict[str, dict[str, object]]) -> None:
-    """The table of imports."""
-    ours, bare = found["stepscope"], found["bare runtime client"]
+    """The table of imports; the ratios of what decorates are against what decorates."""
+    bare = found["bare runtime client"]
     print(
         f"{'import, after the runtime client':42} {'CPU ms':>8} {'ratio':>7} {'KiB more':>9} {'modules':>8}"
     )
     for name, row in found.items():
+        ours = found[next(own for own in OWN if own.endswith("decorated") == name.endswith("decorated"))]
         ratio = float(row["ms"]) / float(ours["ms"])  # type: ignore[arg-type]
         more = float(row["kib"]) - float(bare["kib"])  # type: ignore[arg-type]
         print(f"{name:42} {row['ms']:8.2f} {ratio:7.1f} {more:9.0f} {row['modules']:8}")
-    print(f"modules of others that stepscope loads: {', '.join(ours['foreign']) or 'none'}\n")  # type: ignore[arg-type]
+    foreign = found["stepscope"]["foreign"]
+    print(f"modules of others that stepscope loads: {', '.join(foreign) or 'none'}\n")  # type: ignore[arg-type]
+
+
+OWN = [name for name in IMPORTS if name.startswith("stepscope")]
 
 
 def show_calls(where: str, found: dict[str, dict[str, object]]) -> None:

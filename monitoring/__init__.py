@@ -1,14 +1,29 @@
-"""Metrics and traces of Lambda functions in Step Functions pipelines, printed as log lines."""
+"""Metrics and traces of Lambda functions in Step Functions pipelines, printed as log lines.
+
+`monitored` is written down here: a module of its own would cost every cold start a tenth of a millisecond.
+"""
+
+from __future__ import annotations
 
 from monitoring.emit import count, gauge, histogram
-from monitoring.handler import monitored
 from monitoring.spans import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from monitoring.claims import Broken, ClaimBroken
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar, overload
+
+    from monitoring.claims import Broken, Check, ClaimBroken
     from monitoring.propagation import inject_attributes, inject_headers, inject_payload
     from monitoring.timing import timer
+
+    Handler = TypeVar("Handler", bound=Callable[..., Any])
+else:
+
+    def overload(function):
+        """Nothing at run time: typing is not loaded."""
+        return function
+
 
 __all__ = [
     "Broken",
@@ -32,6 +47,51 @@ _LATER = {
     "inject_payload": "propagation",
     "timer": "timing",
 }
+
+
+@overload
+def monitored(handler: Handler, /) -> Handler: ...  # noqa: D103
+@overload
+def monitored(  # noqa: D103, F811
+    *,
+    tags: Iterable[str] | dict[str, Any] | str | None = None,
+    verify: Check | None = None,
+    on_broken: str | type[Exception] = "report",
+    name: str | None = None,
+) -> Callable[[Handler], Handler]: ...
+def monitored(  # noqa: F811 - typing.overload is not there at run time
+    handler: Any = None,
+    /,
+    *,
+    tags: Any = None,
+    verify: Any = None,
+    on_broken: str | type[Exception] = "report",
+    name: str | None = None,
+) -> Any:
+    """Print each call's metrics and its trace line: `@monitored`, or `@monitored(tags=[…], verify=check)`.
+
+    Args:
+        handler: a function, method, callable object or async function, called as Lambda calls it.
+        tags: for every point that a call prints, its own ones and yours.
+        verify: a function of (event, result) that looks at the world; False or an exception means that the
+            step said it was done and was not (`monitoring.verify`).
+        on_broken: what a broken claim does: `report` prints `claims.broken`; `raise` also raises
+            `monitoring.claims.ClaimBroken`; an exception class raises that one.
+        name: what the claim is called; otherwise the check's own name.
+    """
+    # Not at import: who only counts needs none of it, and decorating is still part of the init phase.
+    from monitoring.handler import Options, wrap
+
+    claim = None
+    if verify is not None:
+        from monitoring.claims import Claim
+
+        claim = Claim(verify, on_broken, name)
+
+    def decorate(inner: Any) -> Any:
+        return wrap(inner, Options(inner, tags, claim))
+
+    return decorate if handler is None else decorate(handler)
 
 
 def __getattr__(name: str) -> object:

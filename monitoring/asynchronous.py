@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitoring import spans, watchdog
 from monitoring.emit import failed
-from monitoring.invocation import begin, end, event_and_context
+from monitoring.handler import begin, end, event_and_context
 from monitoring.spans import span
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitoring.call import Call
     from monitoring.claims import Claim
-    from monitoring.invocation import Options
+    from monitoring.handler import Options
 
 _runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
 _BETWEEN = (

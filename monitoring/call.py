@@ -1,6 +1,6 @@
 """One invocation: what it is, what it prints at its start and its end, and the spans in between.
 
-What stands here may fail on a strange event or context; `monitoring.invocation` catches that.
+What stands here may fail on a strange event or context; `monitoring.handler` catches that.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from monitoring.environment import Settings
+    from monitoring.handler import Options
     from monitoring.identity import Identity
-    from monitoring.invocation import Options
 
 MAX_SPANS = 5_000  # a call; what is beyond is counted, not kept
 _HTTP = frozenset({"api-gateway", "function-url", "alb"})
@@ -38,26 +38,23 @@ _innermost = prepare()
 class Call(Span):
     """One invocation of one handler, and its root span. `high` is the upper half of the trace id, or None."""
 
-    # Class attributes hold what most calls never set: a call costs what it differs in.
     name = "aws.lambda"
     type = "serverless"
-    parent_id = NO_ID
-    identity: Identity | None = None
-    high: str | None = None
     priority = 1
-    cold = False
-    spans: list[Span] | None = None
     open: dict[int, Span] | None = None
     dropped = 0
-    token: Token[Span | None] | None = None
-    margin: float = (
-        0  # milliseconds before its deadline at which it speaks; 0 where the watchdog knows of none
-    )
-    speak_at: float
-    segment: Any = None  # of X-Ray, where we have opened one
-    spoken = False  # whether the trace line has gone out, before the deadline
 
     def __init__(self, event: Any, context: Any, options: Options) -> None:
+        # What every call asks for is its own, whatever its value: Python finds that faster than in the class.
+        self.high: str | None = None
+        self.identity: Identity | None = None
+        self.spans: list[Span] | None = None
+        self.token: Token[Span | None] | None = None
+        self.meta = self.metrics = self.links = None
+        self.segment: Any = None  # of X-Ray, where we have opened one
+        self.cold = self.failed = False
+        self.spoken = False  # whether the trace line has gone out, before the deadline
+        self.parent_id = NO_ID
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
         self.context = context
         chosen = settings()

@@ -94,17 +94,22 @@ def masking_key(key: str) -> str:
 
 def settings() -> Settings:
     """The settings of this moment: cheap to ask, read anew only when one of the variables has changed."""
-    global _seen, _settings
+    if _of_lambda is not None and _RUNTIME in _values:
+        return _of_lambda  # in Lambda itself nobody changes the environment between calls
+    return _looked_up()
+
+
+def _looked_up() -> Settings:
+    global _seen, _settings, _of_lambda  # noqa: PLW0603
     # The mapping behind os.environ: through os.environ itself an absent name costs an exception, about 1 µs,
     # and a dozen of them on every call would be half of what the whole call may cost.
     values = getattr(os.environ, "_data", os.environ)
-    if _settings is not None and _settings.in_lambda and _RUNTIME in values:
-        return _settings  # in Lambda itself nobody changes the environment between calls
     names = _names if values is not os.environ else NAMES
     seen = None if values.keys().isdisjoint(names) else tuple(map(values.get, names))
     if _settings is None or seen != _seen:
         environ = os.environ
         _seen, _settings = seen, Settings(lambda name: environ.get(name, ""))
+    _of_lambda = _settings if _settings.in_lambda and values is _values else None
     return _settings
 
 
@@ -121,5 +126,7 @@ def _on(text: str) -> bool:
 
 _seen: tuple[Any, ...] | None = None
 _settings: Settings | None = None
+_of_lambda: Settings | None = None
+_values: Any = getattr(os.environ, "_data", os.environ)
 _RUNTIME: Any = getattr(os.environ, "encodekey", str)("AWS_LAMBDA_RUNTIME_API")
 _names: tuple[Any, ...] = tuple(map(getattr(os.environ, "encodekey", str), NAMES))

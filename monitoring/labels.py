@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from monitoring.environment import Settings
+    from monitoring.handler import Options
     from monitoring.identity import Identity
-    from monitoring.invocation import Options
     from monitoring.triggers import Trigger
 
 _KEPT = 256

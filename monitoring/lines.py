@@ -25,8 +25,8 @@ TYPES = ("count", "gauge", "histogram", "distribution", "check", "timing")
 MAX_LENGTH = 200  # of a metric name and of a tag, in characters: Datadog's limits
 SECONDS_BELOW = 100_000_000_000  # from here on a reader takes a time for milliseconds (5138 as a year)
 _TAG_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_NAME_DELETES = dict.fromkeys(map(ord, f"{_TAG_LETTERS}{_TAG_LETTERS.upper()}0123456789_."))
-_TAG_DELETES = dict.fromkeys(map(ord, f"{_TAG_LETTERS}0123456789_-:./"))
+_NAME_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}{_TAG_LETTERS.upper()}0123456789_.")
+_TAG_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}0123456789_-:./")
 
 __all__ = [
     "TYPES",

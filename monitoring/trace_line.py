@@ -55,9 +55,7 @@ def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
     return value
 
 
-_OURS = frozenset(
-    {"monitoring.invocation", "monitoring.asynchronous"}
-)  # frames that say nothing of the error
+_OURS = frozenset({"monitoring.handler", "monitoring.asynchronous"})  # frames that say nothing of the error
 
 
 def error_meta(error: BaseException) -> dict[str, str]:

@@ -137,3 +137,41 @@ def test_a_forked_process_has_a_watchdog_of_its_own():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.count("|stepscope.timeouts|") == 1
+
+
+class Unanswering(LambdaContext):
+    """A context that tells its time once."""
+
+    asked = False
+
+    def get_remaining_time_in_millis(self):
+        if self.asked:
+            raise RuntimeError("no answer")
+        self.asked = True
+        return 100
+
+
+def test_a_context_that_answers_once_takes_no_other_call_down():
+    import threading
+
+    with capture() as emitted:
+        aside = threading.Thread(
+            target=monitored(lambda event, context: time.sleep(0.5)), args=({}, Unanswering())
+        )
+        aside.start()
+        monitored(lambda event, context: time.sleep(0.4))({}, LambdaContext(timeout_ms=300))
+        aside.join()
+    emitted.assert_count("stepscope.timeouts", 1)
+    emitted.assert_count("stepscope.telemetry.failures", 1, tags={"where": "watchdog"})
+
+
+@pytest.mark.parametrize(
+    ("at", "planned_anew"),
+    [(12.0, False), (10.0, False), (9.96, False), (9.9, True), (1.0, True)],
+)
+def test_only_a_deadline_that_is_clearly_earlier_changes_when_the_thread_wakes(at, planned_anew):
+    dog = watchdog._Watchdog()
+    assert dog.wake(10.0, margin=0.2)
+    assert dog.wake(at, margin=0.2) == planned_anew
+    assert dog.wakes == (at if planned_anew else 10.0)
+    assert dog.wakes < dog.serves < dog.wakes + 0.2
