@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_sha256: Any = None
 _LOW_63 = (1 << 63) - 1
 _ITEMS_SEARCHED = 10  # of an event that is a list
 
@@ -182,9 +183,12 @@ def _given_trace(headers: Any) -> tuple[str, str] | None:
 
 def _halves(text: str) -> tuple[int, int]:
     """The two halves of the SHA-256 of a text, 63 bits each, never 0."""
-    from hashlib import sha256
+    global _sha256  # noqa: PLW0603
+    if _sha256 is None:  # the runtime client has not loaded it, and only state machines need it
+        from hashlib import sha256
 
-    digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
+        _sha256 = sha256
+    digest = _sha256(text.encode("utf-8", "surrogatepass")).digest()
     high = int.from_bytes(digest[0:8], "big") & _LOW_63
     low = int.from_bytes(digest[8:16], "big") & _LOW_63
     return high or 1, low or 1

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
-from json.encoder import JSONEncoder, c_make_encoder, encode_basestring  # type: ignore[attr-defined]
+from json.encoder import (  # type: ignore[attr-defined]
+    JSONEncoder,
+    c_make_encoder,
+    encode_basestring,
+    encode_basestring_ascii,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,16 +16,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def _encoder() -> Callable[[Any], str]:
+def encoder(*, ascii_only: bool) -> Callable[[Any], str]:
     """Compact JSON by the encoder in C, made once: JSONEncoder makes a new one for each value."""
-    plain = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+    plain = JSONEncoder(ensure_ascii=ascii_only, check_circular=False, separators=(",", ":"))
     if c_make_encoder is None:
         return plain.encode
-    chunks = c_make_encoder(None, plain.default, encode_basestring, None, ":", ",", False, False, True)
+    quote = encode_basestring_ascii if ascii_only else encode_basestring
+    chunks = c_make_encoder(None, plain.default, quote, None, ":", ",", False, False, True)
     return lambda value: "".join(chunks(value, 0))
 
 
-_encode = _encoder()
+_encode = encoder(ascii_only=False)
 
 
 def size_of(value: Any) -> int | None:

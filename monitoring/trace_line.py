@@ -6,6 +6,7 @@ from json import dumps
 from json.encoder import encode_basestring_ascii as quote
 
 from monitoring.environment import masking_key, settings
+from monitoring.payload import encoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from monitoring.spans import Span
 
+_encode = encoder(ascii_only=True)
 MASK = "[masked]"
 MAX_VALUE = 5_000  # characters of one value: a stack trace, a payload
 MAX_LINE = 250_000  # bytes: CloudWatch splits an event of 256 KiB, its own 26 bytes included
@@ -89,7 +91,7 @@ def span_json(span: Span, service: str, now: int, fixed: str) -> str:
     if span.duration is None:
         extra["unfinished"] = "true"
     if span.links:
-        extra["_dd.span_links"] = dumps(span.links)
+        extra["_dd.span_links"] = _encode(span.links)
     text = _json(span, service, now, _joined(fixed, extra))
     if len(text) < MAX_LINE:
         return text
@@ -102,13 +104,13 @@ def span_json(span: Span, service: str, now: int, fixed: str) -> str:
 def _joined(fixed: str, extra: dict[str, str]) -> str:
     if not extra:
         return fixed
-    own = dumps(extra)[1:-1]
+    own = _encode(extra)[1:-1]
     return f"{fixed},{own}" if fixed else own
 
 
 def _json(span: Span, service: str, now: int, meta: str) -> str:
     duration = span.duration if span.duration is not None else max(0, now - span.began)
-    numbers = f',"metrics":{dumps(span.metrics)}' if span.metrics else ""
+    numbers = f',"metrics":{_encode(span.metrics)}' if span.metrics else ""
     return (
         f'{{"trace_id":"{span.trace_id}","parent_id":"{span.parent_id}","span_id":"{span.span_id}",'
         f'"service":{quote(span.service or service)},"resource":{quote(span.resource[:MAX_VALUE])},'
