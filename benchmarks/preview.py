@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitoring.preview.job import Dashboard, data_of, draw, knowledge
+from monitoring.preview.job import data_of, draw
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, prepared
 from monitoring.preview.sample import sample
 from monitoring.query import evaluate
+from monitoring.resources.catalogue import known_metrics
+from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
 
@@ -54,13 +56,13 @@ def main() -> None:
     end = int(time.time()) // 60 * 60
     window = (end - 86400, end)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "d.duckdb")) as store:
-        series = sample(body, *window, knowledge())
+        series = sample(body, *window, known_metrics())
         store.add_points(series)
         store.flush()
         source = StoreSource(store)
         bare, _ = timed(lambda: [evaluate(query(n), source, *window) for n in range(WIDGETS)])
         page, _ = timed(lambda: dashboard_page(body, prepared(body, data_of(source, window))))
-        drawn, picture = timed(lambda: draw(Dashboard("fifty", body), source, window, Monitors()))
+        drawn, picture = timed(lambda: draw(Resource("dashboard", "fifty", body), source, window, Monitors()))
         png, _ = timed(lambda: as_png(picture), 3)
     points = sum(len(one.times) for one in series)
     print(f"{WIDGETS} widgets over a day, {points:,} points stored")

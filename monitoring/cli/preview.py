@@ -44,18 +44,21 @@ def command(
 
     from rich.console import Console
 
-    from monitoring.preview.job import Order, carry_out
+    from monitoring.preview.job import Order, carry_out, load
     from monitoring.times import window
 
     span = window(since, until, time.time())
-    order = Order(dashboards, root, None if sample else data, span, out, kind, dark, scale, older)
+    files = load(dashboards, root)
+    order = Order(None if sample else data, span, out, kind, dark, scale, older)
     console = Console(stderr=True)
     written = []
     with console.status("drawing"):  # silent where standard error is no terminal
-        for path in carry_out(order):
+        for path in carry_out(order, files):
             written.append(str(path))
             if not as_json:
                 click.echo(f"wrote {path}")
     if as_json:
         click.echo(json.dumps(written))
-    return 0
+    for problem in files.problems:
+        click.echo(f"stepscope: {problem}", err=True)
+    return 2 if files.problems else 0

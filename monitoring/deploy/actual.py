@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from monitoring.datadog_resources import IN_PARALLEL, Body, Client, RejectedError
 from monitoring.errors import InputError
-from monitoring.plan import KINDS, Resource, read_marker
+from monitoring.plan import read_marker
+from monitoring.resources.resource import KINDS, Resource
 
 
 def owned(client: Client, project: str, env: str, desired: Sequence[Resource]) -> list[Resource]:

@@ -10,12 +10,10 @@ from dataclasses import field
 from typing import Any
 
 from monitoring.datadog_resources import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
-from monitoring.deploy.project import Project
 from monitoring.errors import InputError
 from monitoring.plan import (
     Owner,
     Plan,
-    Resource,
     Step,
     fingerprint,
     order,
@@ -25,6 +23,8 @@ from monitoring.plan import (
     with_marker,
 )
 from monitoring.plan.normal import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit
+from monitoring.resources.project import Project
+from monitoring.resources.resource import Resource
 from monitoring.values import dataclass
 
 Me = tuple[str, str]

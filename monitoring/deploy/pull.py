@@ -9,7 +9,7 @@ from typing import Any
 from monitoring.datadog_resources import Body, Client, RejectedError
 from monitoring.errors import InputError
 from monitoring.plan import normalise, without_marker
-from monitoring.plan.normal import KINDS
+from monitoring.plan.normal import WRITABLE
 from monitoring.values import dataclass
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -53,7 +53,7 @@ def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
             return [(kind, id_, client.get(kind, id_))]
         except RejectedError as error:
             raise InputError(f"no {kind} {id_}: {error}", hint="Check the id, and DD_SITE.") from None
-    rows = [(kind, id_) for kind in KINDS for id_, _ in client.search(kind, wanted)]
+    rows = [(kind, id_) for kind in WRITABLE for id_, _ in client.search(kind, wanted)]
     if not rows:
         raise InputError(
             f"nothing in Datadog is named like {wanted!r}",
@@ -79,7 +79,9 @@ def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[s
     """
     tidy = normalise(kind, without_marker(kind, body))
     tidy = PORTABLE_FORMS[kind](tidy)
-    ordered = ({"id": id_} if id_ else {}) | {key: tidy[key] for key in (*FIRST, *KINDS[kind]) if key in tidy}
+    ordered = ({"id": id_} if id_ else {}) | {
+        key: tidy[key] for key in (*FIRST, *WRITABLE[kind]) if key in tidy
+    }
     named = next((body[name] for name in ("title", "name", "scope") if body.get(name)), kind)
     key = _free(_slug(str(named)), set(taken))
     return Pulled(f"{kind}s/{key}.json", json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 from monitoring.datadog_resources import Client
 from monitoring.deploy.actual import owned
-from monitoring.deploy.project import Project, load_project, load_resources
 from monitoring.errors import InputError
-from monitoring.plan import Plan, Resource, make_plan, order
+from monitoring.plan import Plan, make_plan, order
+from monitoring.resources.project import Project, load_project, load_resources
+from monitoring.resources.resource import Resource
 from monitoring.values import dataclass
 
 

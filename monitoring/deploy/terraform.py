@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from monitoring.plan import Resource, normalise
-from monitoring.plan.references import NUMBER_FIELDS, REFERENCE
+from monitoring.plan import normalise
+from monitoring.plan.references import NUMBER_FIELDS
+from monitoring.resources.resource import ID_REFERENCE, Resource
 
 TYPES = {
     "monitor": "datadog_monitor_json",
@@ -136,11 +137,11 @@ def _value(value: Any, field: str = "", indent: str = "") -> str:
 
 
 def _text(text: str, field: str) -> str:
-    alone = REFERENCE.fullmatch(text)
+    alone = ID_REFERENCE.fullmatch(text)
     if alone and field in NUMBER_FIELDS:
         return f"tonumber({_address(alone)})"
     escaped, last = [], 0
-    for match in REFERENCE.finditer(text):
+    for match in ID_REFERENCE.finditer(text):
         escaped += [_escape(text[last : match.start()]), f"${{{_address(match)}}}"]
         last = match.end()
     return '"' + "".join([*escaped, _escape(text[last:])]) + '"'

@@ -1,22 +1,21 @@
 """What the pages show: the store's points, spans and logs, and dashboards and monitors of files and store."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from monitoring.deploy.project import load_project
-from monitoring.deploy.variables import fill_in
 from monitoring.errors import InputError
 from monitoring.plan.marker import read_marker
 from monitoring.preview.asking import Data
-from monitoring.preview.job import knowledge
 from monitoring.preview.monitors import Monitors
-from monitoring.preview.sample import Knowledge
 from monitoring.preview.stored import Histories, facts_of
+from monitoring.resources.catalogue import MetricFacts, known_metrics
+from monitoring.resources.files import paths_of, read_resource
+from monitoring.resources.project import load_project
+from monitoring.resources.variables import fill_in
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
 from monitoring.values import dataclass
@@ -44,7 +43,7 @@ class Site:
     store: Store
     root: Path | None = None
     clock: Callable[[], float] = time.time
-    known: Mapping[str, Knowledge] = field(default_factory=knowledge)
+    known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
 
     def dashboards(self) -> list[Entry]:
         """Those of the files first, then those that clients have made."""
@@ -75,7 +74,7 @@ class Site:
     def _entries(self, kind: str, name: str) -> Iterator[Entry]:
         variables = self._variables()
         for path in self.files(kind):
-            yield _from_file(path, name, variables)
+            yield _from_file(path, kind, name, variables)
         for body in self.store.documents.all(kind):
             yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
@@ -88,7 +87,7 @@ class Site:
 
     def files(self, kind: str) -> list[Path]:
         """The project's files of that kind."""
-        return sorted((self.root / f"{kind}s").glob("*.json")) if self.root else []
+        return paths_of(self.root, kind) if self.root else []
 
     def data(self, start: int, end: int) -> Data:
         """The store's points between two times, with the units that are known, and what lies beside them."""
@@ -137,13 +136,11 @@ class Site:
         return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
 
-def _from_file(path: Path, name: str, variables: Mapping[str, Any]) -> Entry:
+def _from_file(path: Path, kind: str, name: str, variables: Mapping[str, Any]) -> Entry:
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return Entry(path.stem, path.stem, {}, path.name, f"{path.name} cannot be read: {error}")
-    if not isinstance(body, dict):
-        return Entry(path.stem, path.stem, {}, path.name, f"{path.name} holds no object")
+        body = read_resource(path, kind, root=path.parent.parent).body
+    except InputError as error:
+        return Entry(path.stem, path.stem, {}, path.name, str(error))
     with contextlib.suppress(InputError):  # a variable that only an environment gives is shown by its name
         body = fill_in(body, variables)
     return Entry(path.stem, str(body.get(name) or path.stem), body, path.name)

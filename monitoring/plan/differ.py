@@ -6,24 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from monitoring.plan.marker import read_marker, without_marker
-from monitoring.plan.normal import KINDS, fingerprint, left_to_datadog, normalise
+from monitoring.plan.normal import fingerprint, left_to_datadog, normalise
 from monitoring.plan.references import Ids, references, resolve
+from monitoring.resources.resource import KINDS, Resource
 from monitoring.values import dataclass
 
 Action = Literal["create", "update", "delete", "unchanged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource of the files or in Datadog; `body` is in the API's shape.
-
-    In Datadog `id` is its own; in the files it names an existing resource that the file takes over.
-    """
-
-    kind: str
-    key: str
-    body: Mapping[str, Any]
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

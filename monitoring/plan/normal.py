@@ -12,7 +12,7 @@ from typing import Any
 
 Body = dict[str, Any]
 
-KINDS: dict[str, tuple[str, ...]] = {
+WRITABLE: dict[str, tuple[str, ...]] = {
     "monitor": (
         "type",
         "name",
@@ -123,9 +123,9 @@ def normalise(kind: str, body: Mapping[str, Any]) -> Body:
     """The body's writable part, defaults dropped, numbers and white space in one form.
 
     Raises:
-        KeyError: the kind is none of `KINDS`.
+        KeyError: the kind is none of `WRITABLE`.
     """
-    kept = {key: body[key] for key in KINDS[kind] if body.get(key) is not None}
+    kept = {key: body[key] for key in WRITABLE[kind] if body.get(key) is not None}
     kept = REFINE[kind](kept)
     defaults = DEFAULTS[kind]
     return {key: value for key, value in kept.items() if key not in defaults or value != defaults[key]}

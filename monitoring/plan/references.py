@@ -4,14 +4,13 @@ A reference in a text that people read (a message, a note, a link) may point in 
 the dashboard on which it is shown. Such a soft one does not decide the order: a second write completes it.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.resources.document import Pointer
+from monitoring.resources.resource import ID_REFERENCE, strings
 from monitoring.values import dataclass
-
-REFERENCE = re.compile(r"\$\{(monitor|slo|dashboard|downtime):([\w.-]+)\}")
 
 SOFT_FIELDS = frozenset({"message", "escalation_message", "description", "content", "link", "url"})
 """Fields whose text may be completed later."""
@@ -33,24 +32,17 @@ class Reference:
 
 
 def references(body: Mapping[str, Any]) -> set[Reference]:
-    """Every resource that a body mentions."""
+    """Return every resource that a body mentions."""
     return {
-        Reference(kind, key, field in SOFT_FIELDS)
-        for field, text in _texts(body, "")
-        for kind, key in REFERENCE.findall(text)
+        Reference(kind, key, _field(pointer) in SOFT_FIELDS)
+        for pointer, text in strings(body)
+        if "${" in text
+        for kind, key in ID_REFERENCE.findall(text)
     }
 
 
-def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        if "${" in value:
-            yield field, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(item, str(key))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, field)
+def _field(pointer: Pointer) -> str:
+    return next((step for step in reversed(pointer) if isinstance(step, str)), "")
 
 
 def resolve(body: Mapping[str, Any], ids: Ids) -> dict[str, Any]:
@@ -69,7 +61,7 @@ def _resolve(value: Any, field: str, ids: Ids) -> Any:
 
 
 def _resolve_text(text: str, field: str, ids: Ids) -> Any:
-    replaced = REFERENCE.sub(lambda match: ids.get((match[1], match[2]), match[0]), text)
+    replaced = ID_REFERENCE.sub(lambda match: ids.get((match[1], match[2]), match[0]), text)
     return int(replaced) if field in NUMBER_FIELDS and replaced.isdigit() else replaced
 
 

@@ -1,7 +1,6 @@
 """The job behind `stepscope preview`: which dashboards, over which data, into which files."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,21 +9,20 @@ from typing import Any
 from monitoring.datafile import is_database
 from monitoring.datafile import load as load_series
 from monitoring.errors import InputError
-from monitoring.metrics_catalog import METRICS as CALL_METRICS
-from monitoring.platform.names import METRICS as FORWARDER_METRICS
 from monitoring.preview.asking import Data, definitions
 from monitoring.preview.drawing import identity
 from monitoring.preview.facts import NOTHING, Facts
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
-from monitoring.preview.sample import Knowledge, sample
+from monitoring.preview.sample import sample
 from monitoring.preview.sample_facts import sample_facts, sample_states
 from monitoring.preview.stored import Histories, facts_of
 from monitoring.preview.theme import DARK, LIGHT
 from monitoring.query.sources import SeriesSource, Source
-from monitoring.resources.catalogue import metrics
-from monitoring.series import MetricType
+from monitoring.resources.catalogue import known_metrics
+from monitoring.resources.files import read_folder, read_resource
+from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
 from monitoring.values import dataclass
@@ -33,18 +31,20 @@ FORMATS = ("png", "svg", "html")
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
-    """A dashboard of the files."""
+class Files:
+    """The dashboards to draw, the monitors and SLOs of the project by key, and what cannot be used."""
 
-    key: str
-    body: Mapping[str, Any]
+    dashboards: list[Resource]
+    monitors: Mapping[str, Mapping[str, Any]]
+    slos: Mapping[str, Mapping[str, Any]]
+    problems: list[InputError]
 
 
-def load(paths: Sequence[Path], root: Path) -> list[Dashboard]:
-    """The dashboards of these files and folders, or of `dashboards/` where none is named.
+def load(paths: Sequence[Path], root: Path) -> Files:
+    """Read the dashboards of these files and folders, or of `dashboards/`, and what lies beside them.
 
     Raises:
-        InputError: a file is no dashboard, or there is none.
+        InputError: there is no file.
     """
     named = list(paths) or [root / "dashboards"]
     folders = {path for path in named if path.is_dir() or not paths}
@@ -54,53 +54,31 @@ def load(paths: Sequence[Path], root: Path) -> list[Dashboard]:
             f"there is no dashboard in {', '.join(map(str, named))}",
             hint="Name a file, or go to the project's folder, or start one: stepscope init",
         )
-    return [Dashboard(path.stem, _read(path)) for path in chosen]
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except ValueError as error:
-        place = (
-            f"{path}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else str(path)
-        )
-        raise InputError(f"is no JSON: {error}", where=place) from None
-    if not isinstance(body, dict) or not isinstance(body.get("widgets"), list):
-        raise InputError("is no dashboard: it has no list of widgets", where=str(path))
-    return body
-
-
-def load_monitors(root: Path) -> Monitors:
-    """The project's monitors, without states."""
-    return Monitors(load_bodies(root / "monitors"))
-
-
-def load_bodies(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """A folder's objects by key; a file that cannot be read is left out, and said by `stepscope lint`."""
-    bodies: dict[str, Mapping[str, Any]] = {}
-    for path in sorted(folder.glob("*.json")):
+    dashboards: list[Resource] = []
+    (monitors, refused), (slos, more) = read_folder(root, "monitor"), read_folder(root, "slo")
+    problems = [*refused, *more]
+    for path in chosen:
         try:
-            body = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(body, dict):
-            bodies[path.stem] = body
-    return bodies
+            dashboards.append(read_dashboard(path))
+        except InputError as error:
+            problems.append(error)
+    return Files(dashboards, _by_key(monitors), _by_key(slos), problems)
 
 
-def knowledge() -> dict[str, Knowledge]:
-    """Type and unit of every metric of AWS, of the decorator and of the forwarder."""
-    rows = [(one.name, one.type, one.unit) for one in CALL_METRICS]
-    rows += [(one.name, one.type, one.unit) for one in FORWARDER_METRICS]
-    rows += [(one.name, one.type, one.unit) for one in metrics().values()]
-    return {name: Knowledge(_type(kind), unit) for name, kind, unit in rows}
+def _by_key(resources: Iterable[Resource]) -> dict[str, Mapping[str, Any]]:
+    return {resource.key: resource.body for resource in resources}
 
 
-def _type(name: str) -> MetricType:
-    known: dict[str, MetricType] = {"count": "count", "rate": "rate"}
-    return "distribution" if name in {"distribution", "histogram"} else known.get(name, "gauge")
+def read_dashboard(path: Path) -> Resource:
+    """Read a dashboard.
+
+    Raises:
+        InputError: the file cannot be used, or its `widgets` is missing or not a list.
+    """
+    dashboard = read_resource(path, "dashboard")
+    if not isinstance(dashboard.body.get("widgets"), list):
+        raise InputError("not a dashboard: `widgets` is missing or is not a list", where=str(path))
+    return dashboard
 
 
 def sampled(
@@ -108,11 +86,11 @@ def sampled(
 ) -> SeriesSource:
     """Synthetic series for everything that a dashboard asks for, embedded monitors included."""
     embedded = [one.query for one in (monitors or Monitors()).embedded(dashboard)]
-    return SeriesSource(sample(dashboard, *window, knowledge(), embedded))
+    return SeriesSource(sample(dashboard, *window, known_metrics(), embedded))
 
 
 def draw(
-    dashboard: Dashboard,
+    dashboard: Resource,
     source: Source,
     window: tuple[int, int],
     monitors: Monitors,
@@ -128,7 +106,7 @@ def draw(
 
 def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
     """A source, looked at through a window, with the units that the catalogue knows."""
-    known = knowledge()
+    known = known_metrics()
     return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
 
@@ -148,8 +126,6 @@ def write(picture: str, path: Path, scale: float) -> None:
 class Order:
     """What is to be drawn, as the command line says it."""
 
-    dashboards: tuple[Path, ...]
-    root: Path
     data: Path | None
     window: tuple[int, int]
     out: Path
@@ -159,15 +135,14 @@ class Order:
     older: Path | None = None
 
 
-def carry_out(order: Order, progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
-    """Draw and write every dashboard; gives each file once it is there.
+def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """Draw and write every dashboard, and yield each file once it is written.
 
     Raises:
-        InputError: files, data or times that cannot be used.
+        InputError: data that cannot be used, or a file that cannot be written.
     """
-    dashboards = load(order.dashboards, order.root)
-    with _world(order) as world:
-        for dashboard in dashboards:
+    with _world(order, files) as world:
+        for dashboard in files.dashboards:
             path = order.out / f"{dashboard.key}.{order.kind}"
             write(_rendered(order, dashboard, world, progress), path, order.scale)
             yield path
@@ -182,14 +157,14 @@ class Given:
     monitors: Monitors
 
 
-World = Callable[[Dashboard], Given]
+World = Callable[[Resource], Given]
 """What a dashboard is drawn over: the same for each, or made up for each."""
 
 
-def _rendered(order: Order, dashboard: Dashboard, world: World, progress: Callable[[], None]) -> str:
+def _rendered(order: Order, dashboard: Resource, world: World, progress: Callable[[], None]) -> str:
     theme = DARK if order.dark else LIGHT
 
-    def drawn(one: Dashboard, marked: frozenset[str] = frozenset()) -> str:
+    def drawn(one: Resource, marked: frozenset[str] = frozenset()) -> str:
         given = world(one)
         data = data_of(given.source, order.window, given.facts)
         return as_svg(one.body, data, theme, given.monitors, progress, marked)
@@ -207,22 +182,22 @@ def _rendered(order: Order, dashboard: Dashboard, world: World, progress: Callab
     return side_by_side(drawn(before, old - new), drawn(dashboard, new - old), theme)
 
 
-def _said(dashboard: Dashboard) -> frozenset[str]:
+def _said(dashboard: Resource) -> frozenset[str]:
     """What its widgets say, to be compared with another version of it."""
     return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
 
 
-def _older(order: Order, dashboard: Dashboard) -> Dashboard | None:
+def _older(order: Order, dashboard: Resource) -> Resource | None:
     if order.older is None:
         return None
     path = order.older / f"{dashboard.key}.json" if order.older.is_dir() else order.older
-    return Dashboard(dashboard.key, _read(path)) if path.is_file() else None
+    return read_dashboard(path) if path.is_file() else None
 
 
 @contextmanager
-def _world(order: Order) -> Iterator[World]:
-    """The given data; where there is none, each dashboard gets synthetic data of its own."""
-    monitors, slos = load_monitors(order.root), load_bodies(order.root / "slos")
+def _world(order: Order, files: Files) -> Iterator[World]:
+    """Yield the given data; where there is none, each dashboard gets synthetic data of its own."""
+    monitors, slos = Monitors(files.monitors), files.slos
     if order.data is None:
         yield lambda one: made_up(one.body, order.window, monitors.bodies, slos)
     elif not is_database(order.data):
@@ -245,5 +220,5 @@ def made_up(
 ) -> Given:
     """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
     known = Monitors(monitors, sample_states)
-    facts = sample_facts(dashboard, knowledge(), slos, monitors)
+    facts = sample_facts(dashboard, known_metrics(), slos, monitors)
     return Given(sampled(dashboard, window, known), facts, known)

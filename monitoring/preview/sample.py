@@ -16,8 +16,8 @@ from monitoring.preview.drawing import requests_of
 from monitoring.preview.variables import put_in, variables_of
 from monitoring.query import QueryError, parse, walk
 from monitoring.query.nodes import Metric
-from monitoring.series import MetricType, Series
-from monitoring.values import dataclass
+from monitoring.resources.catalogue import MetricFacts
+from monitoring.series import Series
 
 VALUES: dict[str, tuple[str, ...]] = {
     "env": ("prod",),
@@ -63,19 +63,11 @@ PERCENTILE = re.compile(r"p\d")
 SHARES = ("percent", "ratio", "utilization")
 
 
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What is known of a metric: its type and its unit in Datadog's words."""
-
-    type: MetricType = "gauge"
-    unit: str = ""
-
-
 def sample(
     dashboard: Mapping[str, Any],
     start: int,
     end: int,
-    known: Mapping[str, Knowledge],
+    known: Mapping[str, MetricFacts],
     more: Sequence[str] = (),
     step: int = 60,
 ) -> list[Series]:
@@ -84,7 +76,7 @@ def sample(
 
 
 def sample_queries(
-    queries: Iterable[str], start: int, end: int, known: Mapping[str, Knowledge], step: int = 60
+    queries: Iterable[str], start: int, end: int, known: Mapping[str, MetricFacts], step: int = 60
 ) -> list[Series]:
     """A series for every metric that the queries ask for, and for every group."""
     keys: dict[str, set[str]] = {}
@@ -158,14 +150,13 @@ def _combinations(keys: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> l
     return groups
 
 
-def _guess(name: str, pooled: bool) -> Knowledge:
+def _guess(name: str, pooled: bool) -> MetricFacts:
     if pooled:
-        return Knowledge(
-            "distribution", "second" if name.endswith(("duration", "age", "time", "lag")) else ""
-        )
+        unit = "second" if name.endswith(("duration", "age", "time", "lag")) else ""
+        return MetricFacts(name, "distribution", unit)
     counting = name.endswith(("count", "invocations", "errors", "total"))
     counting = counting or _is_rare(name)
-    return Knowledge("count" if counting else "gauge")
+    return MetricFacts(name, "count" if counting else "gauge")
 
 
 def _is_rare(name: str) -> bool:
@@ -173,17 +164,17 @@ def _is_rare(name: str) -> bool:
 
 
 def _series(
-    name: str, tags: tuple[str, ...], knowledge: Knowledge, times: NDArray[np.int64], step: int
+    name: str, tags: tuple[str, ...], facts: MetricFacts, times: NDArray[np.int64], step: int
 ) -> Series:
     # Counts of one family go together: nearly as many succeed as are started.
-    family = name.rpartition("_")[0] if knowledge.type == "count" and not _is_rare(name) else name
+    family = name.rpartition("_")[0] if facts.type == "count" and not _is_rare(name) else name
     digest = hashlib.sha256("\n".join((family, *tags)).encode()).digest()
     chance = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    values = _shape(name, knowledge, times, chance)
-    if (share := _share(name, tags)) < 1 and knowledge.type == "count":
+    values = _shape(name, facts, times, chance)
+    if (share := _share(name, tags)) < 1 and facts.type == "count":
         values = chance.binomial(values.astype(np.int64), share).astype(float)
-    interval = step if knowledge.type in {"count", "rate"} else None
-    return Series(name, tuple(sorted(tags)), times, values, knowledge.type, interval)
+    interval = step if facts.type in {"count", "rate"} else None
+    return Series(name, tuple(sorted(tags)), times, values, facts.type, interval)
 
 
 def _share(name: str, tags: Sequence[str]) -> float:
@@ -196,7 +187,7 @@ LEVELS["dollar"] = 0.002
 
 
 def _shape(
-    name: str, knowledge: Knowledge, times: NDArray[np.int64], chance: np.random.Generator
+    name: str, facts: MetricFacts, times: NDArray[np.int64], chance: np.random.Generator
 ) -> NDArray[np.float64]:
     """A day's rhythm with some noise; failures are rare bursts; shares stay below a hundred."""
     day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
@@ -204,7 +195,7 @@ def _shape(
         return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)
     if any(word in SHARES for word in re.split(r"[._]", name)):
         return np.clip(35 * day + chance.normal(0, 4, times.size), 0, 100)
-    if knowledge.type in {"count", "rate"}:
+    if facts.type in {"count", "rate"}:
         return chance.poisson(6 * day * (0.5 + chance.random()), times.size).astype(float)
-    level = LEVELS.get(knowledge.unit, 20.0) * (0.5 + chance.random())
+    level = LEVELS.get(facts.unit, 20.0) * (0.5 + chance.random())
     return np.abs(level * day * chance.lognormal(0, 0.18, times.size))

@@ -10,9 +10,10 @@ from monitoring.monitor import CheckSeries, History, Monitor, Record, evaluate_m
 from monitoring.monitor import Data as MonitorData
 from monitoring.preview.asking import definitions
 from monitoring.preview.facts import Body, Facts, Test
-from monitoring.preview.sample import Knowledge, sample_queries
+from monitoring.preview.sample import sample_queries
 from monitoring.preview.variables import as_search, variables_of
 from monitoring.query.sources import SeriesSource, Source
+from monitoring.resources.catalogue import MetricFacts
 from monitoring.store_facts import span_record
 
 SERVICES = ("slides", "orders")
@@ -42,7 +43,7 @@ OBJECTIVE = {
 
 def sample_facts(
     dashboard: Mapping[str, Any],
-    known: Mapping[str, Knowledge],
+    known: Mapping[str, MetricFacts],
     slos: Mapping[str, Body],
     monitors: Mapping[str, Body],
 ) -> Facts:

@@ -8,8 +8,11 @@ import csv
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import cast
 
+from monitoring import metrics_catalog as function_metrics
 from monitoring.platform.names import METRICS
+from monitoring.series import MetricType
 from monitoring.values import dataclass
 
 PREFIXES = ("aws.lambda.", "aws.states.")
@@ -34,7 +37,7 @@ class MetricFacts:
 
     Args:
         name: Datadog's name; empty where there is none.
-        type: count, gauge or rate.
+        type: count, gauge, rate or distribution.
         unit: Datadog's unit, or empty.
         cloudwatch_metric: AWS's name; empty for metrics that Datadog makes from logs.
         statistic: CloudWatch's statistic behind it.
@@ -44,13 +47,13 @@ class MetricFacts:
     """
 
     name: str
-    type: str
-    unit: str
-    cloudwatch_metric: str
-    statistic: str
-    tags: tuple[str, ...]
-    failure: bool
-    reason: str
+    type: MetricType
+    unit: str = ""
+    cloudwatch_metric: str = ""
+    statistic: str = ""
+    tags: tuple[str, ...] = ()
+    failure: bool = False
+    reason: str = ""
 
     @property
     def polled(self) -> bool:
@@ -65,7 +68,7 @@ def rows() -> tuple[MetricFacts, ...]:
     return tuple(
         MetricFacts(
             name=row["name"],
-            type=row["type"],
+            type=cast(MetricType, row["type"]),
             unit=row["unit"],
             cloudwatch_metric=row["cloudwatch_metric"],
             statistic=row["statistic"],
@@ -81,6 +84,22 @@ def rows() -> tuple[MetricFacts, ...]:
 def metrics() -> Mapping[str, MetricFacts]:
     """Name -> facts, of the metrics that have a name."""
     return {row.name: row for row in rows() if row.name}
+
+
+@cache
+def known_metrics() -> Mapping[str, MetricFacts]:
+    """Return every metric whose type and unit are known: AWS's, and those of functions and the forwarder."""
+    made = [(metric.name, metric.type, metric.unit) for metric in function_metrics.METRICS]
+    made += [(metric.name, metric.type, metric.unit) for metric in METRICS]
+    return {name: MetricFacts(name, _TYPES[kind], unit) for name, kind, unit in made} | dict(metrics())
+
+
+_TYPES: dict[str, MetricType] = {
+    "count": "count",
+    "gauge": "gauge",
+    "histogram": "distribution",
+    "distribution": "distribution",
+}
 
 
 def is_known_family(metric: str) -> bool:

@@ -51,13 +51,20 @@ class Span:
 class Document:
     """A JSON text, the value in it, and the places of its parts.
 
-    `body` is what `json.loads` gives. `duplicates` says whether an object in it names a key twice.
+    Args:
+        source: the file, as messages name it.
+        text: the whole text.
+        body: what `json.loads` gives; of `{"definition": {…}}`, as assets of integrations are written, the
+            definition.
+        duplicates: an object in it names a key twice.
+        root: the pointer to `body` in the text.
     """
 
     source: str
     text: str
     body: Any
     duplicates: bool = False
+    root: Pointer = ()
     _children: dict[int, "_Children"] = field(default_factory=dict)
 
     def place(self, offset: int) -> Place:
@@ -69,7 +76,7 @@ class Document:
         """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
         start = _skip(self.text, 0)
         found = Span(start, len(self.text.rstrip()))
-        for step in pointer:
+        for step in (*self.root, *pointer):
             child = self._child(found.start, step)
             if child is None:
                 return found
@@ -166,10 +173,19 @@ def parse_document(source: str, text: str) -> Document:
         raise JsonError(error.msg, error.pos, hint=_hint(text, error.pos)) from None
     except _NotJsonError as error:
         at = text.find(str(error))
-        raise JsonError(f"{error} is no JSON number", at, hint="Write a number, or null.") from None
+        raise JsonError(f"{error} is not a JSON number", at, hint="Write a number, or null.") from None
     except RecursionError:
         raise JsonError("nested too deeply", 0, hint="A dashboard nests groups one level deep.") from None
-    return Document(source, text, body, repeated)
+    wrapped = (
+        isinstance(body, dict) and isinstance(body.get("definition"), dict) and not _OWN_KEYS & body.keys()
+    )
+    return Document(
+        source, text, body["definition"] if wrapped else body, repeated, ("definition",) * wrapped
+    )
+
+
+_OWN_KEYS = frozenset({"widgets", "query", "type", "thresholds", "scope", "monitor_identifier"})
+"""An object with one of these is a resource itself, and not the envelope of one."""
 
 
 class _NotJsonError(Exception):

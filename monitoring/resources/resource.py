@@ -7,8 +7,8 @@ from typing import Any
 from monitoring.resources.document import Pointer
 from monitoring.values import dataclass
 
-KINDS = ("dashboard", "monitor", "slo", "downtime")
-"""What can be kept as a file, in the order in which it has to exist: see `monitoring.plan`."""
+KINDS = ("monitor", "slo", "dashboard", "downtime")
+"""The kinds of resource, in the order in which they are created: each may refer to those before it."""
 
 FOLDERS = {"dashboards": "dashboard", "monitors": "monitor", "slos": "slo", "downtimes": "downtime"}
 """Folder -> the kind of the files in it. A file elsewhere is known by its keys."""
@@ -18,20 +18,27 @@ REFERENCE = re.compile(r"\$\{(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9_.-]+)(?:\|(?P<d
 """`${monitor:KEY}`, `${dashboard:KEY}`, `${slo:KEY}` stand for the id that Datadog gave to the resource;
 `${var:NAME|DEFAULT}` for a value of stepscope.toml."""
 
+ID_REFERENCE = re.compile(rf"\$\{{(?P<kind>{'|'.join(KINDS)}):(?P<key>[A-Za-z0-9_.-]+)\}}")
+"""Those of them that stand for an id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource as its file defines it.
+    """A resource of a file or of Datadog.
 
     Args:
         kind: one of `KINDS`.
         key: the file's name without `.json`; what references and plans call it.
         body: the JSON object, in the shape of Datadog's API.
+        id: Datadog's id; in a file, that of an existing resource that the file takes over.
+        path: the file, as messages name it; empty for a resource of Datadog.
     """
 
     kind: str
     key: str
-    body: dict[str, Any]
+    body: Mapping[str, Any]
+    id: str | None = None
+    path: str = ""
 
     @property
     def title(self) -> str:

@@ -1,7 +1,6 @@
 """The monitors of a folder: from a key to a monitor, with variables and references filled in."""
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import field
@@ -11,6 +10,9 @@ from typing import Any
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.query.errors import nearest
+from monitoring.resources.files import read_resource
+from monitoring.resources.project import filled, load_project
+from monitoring.resources.variables import mentioned
 from monitoring.values import dataclass
 
 _MEMBER = re.compile(r"\$\{monitor:([\w.-]+)\}")
@@ -49,13 +51,10 @@ class Folder:
             known = ", ".join(self.keys()) or "there is no monitor here"
             hint = f"did you mean {near}?" if near else f"in {self.path}: {known}"
             raise InputError(f"there is no monitor {key!r}", hint=hint)
-        try:
-            body = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"is no JSON: {error}", where=str(path)) from error
-        if not isinstance(body, dict):
-            raise InputError("a monitor is a JSON object", where=str(path))
-        return _filled(body, self.path.resolve().parent, self.env, str(path))
+        resource = read_resource(path, "monitor")
+        if any(mentioned(resource.body)):
+            resource = filled(resource, _variables(self.path.resolve().parent, self.env))
+        return dict(resource.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +80,6 @@ def load_body(body: Mapping[str, Any], key: str) -> Loaded:
     return Loaded(Monitor.from_body(body, key), members)
 
 
-def _filled(body: dict[str, Any], root: Path, env: str, where: str) -> dict[str, Any]:
-    """The body with `${var:NAME}` filled in from stepscope.toml; nothing is imported where there is none."""
-    if "${var:" not in json.dumps(body):
-        return body
-    from monitoring.deploy.variables import fill_in
-
-    return fill_in(body, _variables(root, env), where)
-
-
 @functools.cache
 def _variables(root: Path, env: str) -> Mapping[str, Any]:
-    from monitoring.deploy.project import load_project
-
     return load_project(root, env).variables

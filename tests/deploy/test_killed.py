@@ -12,7 +12,8 @@ from troubled import fatal
 
 from monitoring.cli import main
 from monitoring.datadog_resources import Client
-from monitoring.plan import KINDS, read_marker
+from monitoring.plan import read_marker
+from monitoring.resources.resource import KINDS
 
 KILLS = int(os.environ.get("STEPSCOPE_KILLS", "4"))
 COUNTS = {"monitor": 179, "composite": 10, "dashboard": 10, "slo": 1}

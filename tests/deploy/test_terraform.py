@@ -7,7 +7,7 @@ import hcl2
 import pytest
 
 from monitoring.deploy.terraform import as_terraform, label
-from monitoring.plan import Resource
+from monitoring.resources.resource import Resource
 
 MESSAGE = 'Line one\n"quoted" ${dashboard:all} and {{value}} of ${not_ours} %{ if }'
 RESOURCES = [

@@ -10,8 +10,8 @@ from shared_data import shared_data
 from monitoring.local_datadog import LocalDatadog
 from monitoring.pages import page_routes
 from monitoring.preview.asking import definitions
-from monitoring.preview.job import knowledge
 from monitoring.preview.sample import sample
+from monitoring.resources.catalogue import known_metrics
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def url(tmp_path_factory, bodies):
     with LocalDatadog(pages=lambda store: page_routes(store, root)) as server:
         for key, body in bodies.items():
             (root / "dashboards" / f"{key}.json").write_text(json.dumps(body))
-            server.store.add_points(sample(body, now - 3600, now, knowledge()))
+            server.store.add_points(sample(body, now - 3600, now, known_metrics()))
         yield server.url
 
 

@@ -11,8 +11,8 @@ from monitoring.local_datadog import create_app
 from monitoring.pages import page_routes
 from monitoring.pages.executions import gist, tree
 from monitoring.plan.marker import Owner, with_marker
-from monitoring.preview.job import knowledge
 from monitoring.preview.sample import sample
+from monitoring.resources.catalogue import known_metrics
 from monitoring.store import Store
 
 
@@ -20,7 +20,7 @@ from monitoring.store import Store
 def store():
     with Store.open() as store:
         now = int(time.time()) // 60 * 60
-        store.add_points(sample(dashboard(), now - 86400, now, knowledge(), [FAILED]))
+        store.add_points(sample(dashboard(), now - 86400, now, known_metrics(), [FAILED]))
         store.add_spans(execution(now))
         store.add_logs([{"message": f"{EVIL} in r-1", "service": "slides", "timestamp": (now - 59) * 1000}])
         yield store
@@ -50,7 +50,7 @@ def client(store, project):
         ("/dashboards", 200, "Slides pipeline"),
         ("/dashboards/pipeline", 200, "Executions"),
         ("/dashboards/pipeline?from=-15m&tpl_var_statemachine=x", 200, "No data in this time"),
-        ("/dashboards/broken", 200, "broken.json cannot be read"),
+        ("/dashboards/broken", 200, "dashboards/broken.json:1:2: Expecting property name"),
         ("/dashboards/none", 404, "There is no such dashboard."),
         ("/dashboards/pipeline?from=soon", 400, "&#x27;soon&#x27; is no time"),
         ("/monitors", 200, "executions fail"),

@@ -9,8 +9,8 @@ from pages_data import FAILED, MONITOR, dashboard, execution
 
 from monitoring.local_datadog import LocalDatadog
 from monitoring.pages import page_routes
-from monitoring.preview.job import knowledge
 from monitoring.preview.sample import sample
+from monitoring.resources.catalogue import known_metrics
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ def site(tmp_path_factory):
             (root / kind / f"{key}.json").write_text(json.dumps(body))
     with LocalDatadog(pages=lambda store: page_routes(store, root)) as server:
         now = int(time.time()) // 60 * 60
-        server.store.add_points(sample(dashboard(), now - 86400, now, knowledge(), [FAILED]))
+        server.store.add_points(sample(dashboard(), now - 86400, now, known_metrics(), [FAILED]))
         server.store.add_spans(execution(now))
         yield server.url, root
 

@@ -10,7 +10,6 @@ from shared_data import shared_data
 from monitoring.errors import InputError
 from monitoring.plan import (
     Owner,
-    Resource,
     fingerprint,
     make_plan,
     normalise,
@@ -22,6 +21,7 @@ from monitoring.plan import (
 )
 from monitoring.plan.refusal import refuse_mass_deletes
 from monitoring.plan.report import as_data, as_lines, as_markdown
+from monitoring.resources.resource import Resource
 
 MONITOR = {
     "type": "query alert",

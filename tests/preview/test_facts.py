@@ -12,7 +12,7 @@ from monitoring.preview.charts.lists import Column, Entry, Listing, as_html, fit
 from monitoring.preview.charts.slo import budget_words, status_words
 from monitoring.preview.counting import Beside
 from monitoring.preview.drawing import Drawing, own_time, time_label
-from monitoring.preview.job import Dashboard, data_of, draw, made_up
+from monitoring.preview.job import data_of, draw, made_up
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.objectives import find, seen, window_of
 from monitoring.preview.page import dashboard_page
@@ -20,6 +20,7 @@ from monitoring.preview.picture import SAMPLED, prepared
 from monitoring.preview.stored import Histories, facts_of
 from monitoring.preview.variables import Variable, as_search
 from monitoring.query.sources import SeriesSource
+from monitoring.resources.resource import Resource
 from monitoring.series import Series
 from monitoring.store import Store
 from monitoring.store_query import StoreSource
@@ -109,7 +110,7 @@ def drawn(drawing, **definition):
     }
     facts, monitors = drawing.data.facts, drawing.monitors
     body["template_variables"] = [{"name": "service", "prefix": "service", "defaults": ["orders"]}]
-    return draw(Dashboard("t", body), drawing.data.source, (START, END), monitors, facts=facts)
+    return draw(Resource("dashboard", "t", body), drawing.data.source, (START, END), monitors, facts=facts)
 
 
 def logs(query, columns=("timestamp", "service", "content"), **more):
@@ -408,7 +409,9 @@ EVERYTHING = [
 def test_a_sample_has_everything_and_says_that_it_is_one():
     body = {"title": "T", "widgets": [{"definition": one} for one in EVERYTHING]}
     given = made_up(body, (START, END), {"bad": MONITOR}, {})
-    picture = draw(Dashboard("t", body), given.source, (START, END), given.monitors, facts=given.facts)
+    picture = draw(
+        Resource("dashboard", "t", body), given.source, (START, END), given.monitors, facts=given.facts
+    )
     found = texts(picture)
     assert any(SAMPLED in one for one in found)
     assert not any("No " in one or "not among" in one for one in found)

@@ -9,13 +9,15 @@ import pytest
 from shared_data import shared_data
 
 from monitoring.cli import main
-from monitoring.preview.job import Dashboard, data_of, draw, knowledge, load_monitors, sampled
+from monitoring.preview.job import data_of, draw, sampled
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import prepared
 from monitoring.preview.sample import sample
 from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
 from monitoring.query.sources import SeriesSource
+from monitoring.resources.catalogue import known_metrics
+from monitoring.resources.resource import Resource
 
 WINDOW = (1_772_323_200, 1_772_409_600)
 FAILED = "sum:aws.states.executions_failed{$env} by {statemachinearn}.as_count()"
@@ -37,7 +39,9 @@ def dashboard(*widgets, **more):
 
 
 def drawn(body, monitors=None):
-    picture = draw(Dashboard("t", body), sampled(body, WINDOW, monitors), WINDOW, monitors or Monitors())
+    picture = draw(
+        Resource("dashboard", "t", body), sampled(body, WINDOW, monitors), WINDOW, monitors or Monitors()
+    )
     ET.fromstring(picture)
     return picture
 
@@ -173,7 +177,7 @@ def test_a_dashboard_is_drawn_over_a_database(tmp_path):
     now = int(time.time()) // 60 * 60
     body = dashboard(widget("query_value", "sum:aws.states.executions_failed{*}.as_count()"))
     with Store.open(tmp_path / "d.duckdb") as store:
-        store.add_points(sample(body, now - 600, now, knowledge()))
+        store.add_points(sample(body, now - 600, now, known_metrics()))
     (tmp_path / "d.json").write_text(json.dumps(body))
     arguments = (
         "preview",
@@ -195,8 +199,8 @@ def test_a_dashboard_is_drawn_over_a_database(tmp_path):
     ("arguments", "said"),
     [
         (["nothing.json"], "cannot be read"),
-        (["bad.json"], "is no JSON"),
-        (["list.json"], "is no dashboard"),
+        (["bad.json"], ":1:2: Expecting property name"),
+        (["list.json"], "not a dashboard"),
         (["ok.json", "--from", "yesterday"], "'yesterday' is no time"),
         (["ok.json", "--from", "now", "--to", "-1h"], "ends (-1h) before it starts"),
         (["ok.json", "--out", "list.json"], "is a file"),
@@ -224,11 +228,15 @@ def test_a_folder_stands_for_its_dashboards(tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["a.svg", "b.svg"]
 
 
-def test_monitors_that_cannot_be_read_do_not_stop_a_preview(tmp_path):
-    (tmp_path / "monitors").mkdir()
+def test_monitors_that_cannot_be_read_do_not_stop_a_preview(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("monitors", "dashboards"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "dashboards" / "ok.json").write_text(json.dumps(dashboard(widget())))
     (tmp_path / "monitors" / "bad.json").write_text("{")
-    (tmp_path / "monitors" / "good.json").write_text('{"name": "g"}')
-    assert list(load_monitors(tmp_path).bodies) == ["good"]
+    assert status("preview", "--format", "svg") == 2
+    assert (tmp_path / "previews" / "ok.svg").is_file()
+    assert "monitors/bad.json:1:2: " in capsys.readouterr().err
 
 
 def test_each_formula_of_a_table_is_painted_by_its_own_formats():
@@ -251,6 +259,6 @@ def test_each_formula_of_a_table_is_painted_by_its_own_formats():
 
 def test_a_value_that_is_not_there_has_no_unit():
     body = dashboard(widget("query_value", "avg:m{*}", custom_unit="%"))
-    empty = draw(Dashboard("t", body), SeriesSource(()), WINDOW, Monitors())
+    empty = draw(Resource("dashboard", "t", body), SeriesSource(()), WINDOW, Monitors())
     assert "– %" not in empty
     assert "–" in empty

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from monitoring.errors import InputError
 from monitoring.resources.catalogue import MetricFacts, rows
-from monitoring.resources.document import parse_document, read_text
+from monitoring.resources.files import read_document
+from monitoring.resources.lint.engine import subject_of
 from monitoring.resources.lint.model import Subject
-from monitoring.resources.resource import Resource, kind_of
 from monitoring.values import dataclass
 
 
@@ -52,13 +52,9 @@ def of_files(files: Iterable[Path]) -> list[Covered]:
 
 def _subject(file: Path) -> Subject | None:
     try:
-        document = parse_document(str(file), read_text(file))
+        return subject_of(read_document(file))
     except InputError:
         return None
-    if not isinstance(document.body, dict):
-        return None
-    kind = kind_of(document.body, file.parent.name)
-    return Subject(document, Resource(kind, file.stem, document.body)) if kind else None
 
 
 def gaps(table: Sequence[Covered]) -> list[Covered]:

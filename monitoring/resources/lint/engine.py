@@ -7,10 +7,11 @@ from pathlib import Path
 
 from monitoring.errors import InputError
 from monitoring.resources.document import Document, JsonError, Span, parse_document, read_text
+from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
 from monitoring.resources.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
 from monitoring.resources.lint.project import FileFacts, Mark, Project, facts_of
 from monitoring.resources.lint.rules import duplicate_key, json_syntax, modules, unknown_kind
-from monitoring.resources.resource import Resource, kind_of
+from monitoring.resources.resource import FOLDERS, Resource, kind_of
 from monitoring.values import dataclass
 
 _AROUND = re.compile(r"\s*,?\s*")
@@ -47,28 +48,37 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
     except JsonError as error:
         blank = Document(path, text, None)
         place = Span(error.offset, min(error.offset + 1, len(text)))
-        return FileReport((_at(blank, place, json_syntax.RULE, json_syntax.message(error)),), None)
-    subject = _subject(path, document)
+        message = ". ".join(filter(None, (error.message, error.hint)))
+        return FileReport((_at(blank, place, json_syntax.RULE, message),), None)
+    subject = subject_of(document)
     if subject is None:
-        found = _at(document, document.span(()), unknown_kind.RULE, unknown_kind.MESSAGE)
-        return FileReport((found,) if unknown_kind.RULE.code in codes else (), None)
+        return FileReport(tuple(_unusable(document)) if unknown_kind.RULE.code in codes else (), None)
     findings = sorted(_findings(subject, codes), key=lambda finding: (finding.line, finding.column))
     return FileReport(tuple(findings), facts_of(subject, path))
 
 
-def _subject(path: str, document: Document) -> Subject | None:
+def subject_of(document: Document) -> Subject | None:
+    """Return the resource of a document, or None where it holds none."""
     if not isinstance(document.body, dict):
         return None
-    file = Path(path)
+    file = Path(document.source)
     kind = kind_of(document.body, file.parent.name)
     return Subject(document, Resource(kind, file.stem, document.body)) if kind else None
+
+
+def _unusable(document: Document) -> Iterator[Finding]:
+    """Yield an error for a file in a folder of resources that is not an object, else a warning."""
+    kind = FOLDERS.get(Path(document.source).parent.name, "")
+    message = not_an_object(kind) if kind else UNKNOWN_KIND
+    problem = Problem((), message, severity="error" if kind else None)
+    yield _at(document, document.span(()), unknown_kind.RULE, message, problem)
 
 
 def _findings(subject: Subject, codes: frozenset[str]) -> Iterator[Finding]:
     document, kind = subject.document, subject.resource.kind
     if duplicate_key.RULE.code in codes:
-        for span, message in duplicate_key.spans(document):
-            yield _at(document, span, duplicate_key.RULE, message)
+        for span, key in document.duplicate_keys():
+            yield _at(document, span, duplicate_key.RULE, duplicate(key))
     for code, module in modules().items():
         rule: Rule = module.RULE
         if code in codes and hasattr(module, "check") and (not rule.kinds or kind in rule.kinds):
@@ -117,7 +127,7 @@ def _at(
     fix: Edit | None = None,
 ) -> Finding:
     first, last = document.place(span.start), document.place(span.end)
-    pointer = "".join(f"/{_escaped(step)}" for step in problem.pointer) if problem else ""
+    pointer = "".join(f"/{_escaped(step)}" for step in (*document.root, *problem.pointer)) if problem else ""
     severity = (problem.severity if problem else None) or rule.severity
     return Finding(
         rule.code,

@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from monitoring.errors import InputError
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.lint.model import Subject
 from monitoring.resources.lint.muting import Meant, Reach, meant_by, reach_of
@@ -104,13 +105,12 @@ def _settings(folder: Path) -> frozenset[str]:
     for place in (folder, *folder.parents):
         file = place / "stepscope.toml"
         if file.is_file():
-            import tomllib
+            from monitoring.resources.project import read_settings
 
             try:
-                found = tomllib.loads(file.read_text("utf-8"))
-            except (OSError, ValueError):
+                return frozenset({"env", *_leaves(read_settings(file))})
+            except InputError:
                 return frozenset()
-            return frozenset({"env", *_leaves(found)})
     return frozenset({"env"})
 
 

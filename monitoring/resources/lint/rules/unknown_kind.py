@@ -3,8 +3,3 @@
 from monitoring.resources.lint.model import Rule
 
 RULE = Rule("unknown-kind", "warning", "The file is neither a dashboard nor a monitor.")
-
-MESSAGE = (
-    "neither a dashboard (widgets, layout_type) nor a monitor (type, query). "
-    "Put it in dashboards/ or monitors/, or leave it out"
-)

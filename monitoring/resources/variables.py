@@ -11,7 +11,7 @@ VARIABLE = re.compile(r"\$\{var:(?P<name>[A-Za-z_][\w-]*)(?:\|(?P<default>[^}]*)
 
 
 def fill_in(body: Mapping[str, Any], variables: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-    """The body with its variables replaced; one that stands alone in a string keeps its type.
+    """Return the body with its variables replaced; one that is a whole string keeps its value's type.
 
     Raises:
         InputError: a variable has neither a value nor a default; every such one is named.

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from monitoring.deploy.project import load_project, load_resources
-from monitoring.deploy.variables import fill_in
 from monitoring.errors import InputError
+from monitoring.resources.project import load_project, load_resources
+from monitoring.resources.variables import fill_in
 
 TOML = """
 project = "slides"
@@ -58,9 +58,9 @@ def test_a_misspelt_environment_names_those_that_there_are(root):
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ("project = ", "is no TOML"),
+        ("project = ", "not valid TOML"),
         ("projct = 'a'", "unknown key 'projct'"),
-        ("project = 'a b'", "project 'a b' is no name"),
+        ("project = 'a b'", "project 'a b' is not a valid name"),
         ("[defaults]\ndd_api_key = 'x'", "looks like a secret"),
     ],
 )
@@ -77,8 +77,8 @@ def test_every_bad_file_is_named_at_once_with_its_place(root):
     with pytest.raises(InputError) as refused:
         load_resources(load_project(root))
     said = str(refused.value)
-    assert "monitors/a.json:1:10: is no JSON" in said
-    assert "dashboards/b.json: holds no dashboard" in said
+    assert "monitors/a.json:1:10: Expecting value" in said
+    assert "dashboards/b.json:1:1: not a dashboard: the top level is not an object" in said
     assert "dashboards/c.json: no value for ${var:knows}, ${var:nobody}" in said
 
 
