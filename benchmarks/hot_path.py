@@ -7,6 +7,11 @@ documentation says for a function without the Datadog extension, and Powertools 
 which it would load.
 
     python benchmarks/hot_path.py [--rounds N] [--json]
+
+With another checkout of stepscope instead of the peers, which need not be installed then: both take turns, and the
+ratio is this checkout's CPU time to that of the other one. Each kind of event is a row.
+
+    python benchmarks/hot_path.py --against PATH [--rounds N] [--json]
 """
 
 import argparse
@@ -39,7 +44,7 @@ IMPORTS = {  # what is prepared, and what is measured
 }
 IMPORT = """
 import awslambdaric.bootstrap, sys, time, json
-sys.path.append({root!r})
+sys.path.insert(0, {root!r})
 {prepared}
 before = set(sys.modules)
 begin = time.process_time()
@@ -50,10 +55,10 @@ foreign = sorted({{name.split(".")[0] for name in set(sys.modules) - before}} - 
 print(json.dumps({{"ms": cpu * 1000, "kib": memory, "modules": len(set(sys.modules) - before), "foreign": foreign}}), file=sys.stderr)
 """
 PREPARE = """
-import gc, json, os, statistics, sys, time
+import json, os, statistics, sys, time
 from awslambdaric.bootstrap import Unbuffered
 from awslambdaric.lambda_context import LambdaContext
-sys.path.append(sys.argv[2])
+sys.path.insert(0, sys.argv[2])
 sys.stdout = Unbuffered(open(sys.argv[1], "w"))
 
 def invocation(number):
@@ -61,14 +66,19 @@ def invocation(number):
     arn = "".join(["arn:aws:lambda:us-east-1:123456789012:", "function:identify"])
     request_id = f"8f1f8a8e-52fd-4c07-8182-{number:012x}"
     context = LambdaContext(request_id, None, None, int((time.time() + 900) * 1000), arn)
-    return b'{"photo": "a.jpg", "talk": "baltimore"}', context
+    return BODY, context
+
+BODY = sys.stdin.buffer.read()
+CALLS = 100 if len(BODY) < 10_000 else 5  # a turn
 
 def handle_event_request(request_handler, event_body, event, lambda_context):
     # As the runtime client calls a handler, its body in the frame.
     return request_handler(event, lambda_context)
 """
+BODY = {"photo": "a.jpg", "talk": "baltimore"}
+OURS_CALLED = "stepscope: default metrics, 1 count, trace"
 CALLS = {
-    "stepscope: default metrics, 1 count, trace": """
+    OURS_CALLED: """
 from monitoring import monitored, count
 @monitored
 def handler(event, context):
@@ -94,15 +104,49 @@ def handler(event, context):
 MEASURE = """
 times = []
 for turn in range(-1, 20):  # the first one warms up
-    calls = [invocation(turn * 100 + number) for number in range(100, 200)]
+    calls = [invocation(turn * CALLS + number) for number in range(CALLS, 2 * CALLS)]
     calls = [(body, json.loads(body), context) for body, context in calls]
     begin = time.process_time()
     for body, event, context in calls:
         handle_event_request(handler, body, event, context)
-    times.append((time.process_time() - begin) * 1e4)
-print(json.dumps({"us": statistics.median(times[1:])}), file=sys.stderr, flush=True)
+    times.append((time.process_time() - begin) * 1e6 / CALLS)
+print(json.dumps({"us": statistics.median(times[1:]), "least": min(times[1:])}), file=sys.stderr, flush=True)
 os._exit(0)
 """
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:slides:5a2b8c4d-9e0f-4a6c-8e1f-0a2b4c6d8e0f"
+STEP = {
+    "Execution": {
+        "Id": EXECUTION,
+        "Name": EXECUTION[-36:],
+        "Input": BODY,
+        "StartTime": "2026-11-23T10:00:00.000Z",
+    },
+    "StateMachine": {"Id": "arn:aws:states:us-east-1:123456789012:stateMachine:slides", "Name": "slides"},
+    "State": {"Name": "Identify", "EnteredTime": "2026-11-23T10:00:01.123Z", "RetryCount": 0},
+}
+HEADERS = {"x-datadog-trace-id": "5738646823196759501", "x-datadog-parent-id": "9002365303468457351"}
+MESSAGE = {
+    "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+    "body": json.dumps(BODY),
+    "attributes": {"SentTimestamp": "1763892000000"},
+    "messageAttributes": {"_datadog": {"dataType": "String", "stringValue": json.dumps(HEADERS)}},
+    "eventSource": "aws:sqs",
+    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:photos",
+}
+EVENTS: dict[str, object] = {
+    "an object of the function's own, 39 bytes": BODY,
+    "the same, 50 KB": {**BODY, "text": [f"line {number} of a page" for number in range(2_200)]},
+    "the same, 1 MB": {**BODY, "text": [f"line {number} of a page" for number in range(40_000)]},
+    "Step Functions, the context in _datadog": {**BODY, "_datadog": STEP},
+    "Step Functions, the context as Payload": {"Payload": {**STEP, **BODY}},
+    "API Gateway": {
+        "version": "2.0",
+        "routeKey": "GET /slides",
+        "headers": {**HEADERS, "accept": "*/*", "host": "a1b2c3.execute-api.us-east-1.amazonaws.com"},
+        "requestContext": {"apiId": "a1b2c3", "stage": "$default", "timeEpoch": 1763892000000},
+    },
+    "SQS, ten messages": {"Records": [MESSAGE] * 10},
+}
 ENVIRON = {
     "AWS_LAMBDA_FUNCTION_NAME": "identify",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -119,13 +163,14 @@ ENVIRON = {
 }
 
 
-def run(code: str, *arguments: str) -> dict[str, object]:
-    """What a fresh process prints on its standard error, as JSON; its standard output is read, and dropped."""
+def run(code: str, *arguments: str, event: object = None) -> dict[str, object]:
+    """Return what a fresh process prints on standard error, as JSON; its standard output is read, and dropped."""
     environ = {**os.environ, **ENVIRON}
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH"):
         environ.pop(name, None)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
+        input=json.dumps(event),
         capture_output=True,
         check=False,
         text=True,
@@ -144,7 +189,7 @@ def medians(codes: dict[str, str], rounds: int, *arguments: str) -> dict[str, di
     found: dict[str, list[dict[str, object]]] = {name: [] for name in codes}
     for turn in range(rounds + 1):
         for name, code in codes.items():
-            figures = run(code, *arguments)
+            figures = run(code, *arguments, event=BODY)
             if turn:
                 found[name].append(figures)
     return {name: _median(rows) for name, rows in found.items()}
@@ -160,7 +205,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", action="store_true")
+    options.add_argument("--against", type=Path, metavar="PATH", help="another checkout of stepscope")
     chosen = options.parse_args()
+    if chosen.against is not None:
+        compare(chosen.against.resolve(), chosen.rounds, chosen.json)
+        return
     absent = [
         name for name in ("aws_lambda_powertools", "datadog_lambda") if importlib.util.find_spec(name) is None
     ]
@@ -185,6 +234,38 @@ def main() -> None:
     show_imports(imports)
     for where, figures in calls.items():
         show_calls(where, figures)
+
+
+def compare(other: Path, rounds: int, as_json: bool) -> None:
+    """Measure this checkout and another one in turns, and print the ratios."""
+    if not (other / "monitoring" / "__init__.py").is_file():
+        sys.exit(f"{other} is not a checkout of stepscope: it has no monitoring/__init__.py")
+    rows = {}
+    for name in OWN:
+        prepared, imports = IMPORTS[name]
+        code = IMPORT.replace("{root!r}", "sys.argv[2]").format(prepared=prepared, imports=imports)
+        rows[name] = taking_turns(other, rounds, code, "ms")
+    code = PREPARE + CALLS[OURS_CALLED] + MEASURE
+    for name, event in EVENTS.items():
+        rows[f"a call: {name}"] = taking_turns(other, rounds, code, "us", event)
+    if as_json:
+        print(json.dumps(rows))
+        return
+    print(
+        f"{'CPU, ms for an import and µs for a call':52} {'there':>9} {'here':>9} {'ratio':>7} {'of the least':>13}"
+    )
+    for name, row in rows.items():
+        print(f"{name:52} {row['there']:9.2f} {row['here']:9.2f} {row['ratio']:7.2f} {row['least']:13.2f}")
+
+
+def taking_turns(other: Path, rounds: int, code: str, unit: str, event: object = None) -> dict[str, float]:
+    """Return the medians of both checkouts, and the ratios of the medians and of the least figures."""
+    roots = (str(other), str(ROOT))
+    turns = [[run(code, "/dev/stdout", root, event=event) for root in roots] for _ in range(rounds + 1)]
+    there, here = zip(*turns[1:], strict=True)  # the first turn compiles
+    before, after = (statistics.median(row[unit] for row in rows) for rows in (there, here))
+    least_before, least = (min(row.get("least", row[unit]) for row in rows) for rows in (there, here))
+    return {"there": before, "here": after, "ratio": after / before, "least": least / least_before}
 
 
 def show_imports(found: dict[str, dict[str, object]]) -> None:
