@@ -157,8 +157,8 @@ def measured(work: Callable[[int], object], rounds: int) -> tuple[float, float]:
 
 def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[bytes]]:
     """Wall and CPU of one payload, and the bodies that were sent for it."""
-    from monitoring.delivery.batches import Batch
-    from monitoring.forwarder.job import Forwarder
+    from monitoring.forwarder.batches import Batch
+    from monitoring.forwarder.forwarder import Forwarder
     from monitoring.forwarder.settings import Settings
 
     environ = {"DD_URL": url, "DD_API_KEY": "k", "DD_FORWARD_LOG": str(forward_logs).lower()}
@@ -203,7 +203,7 @@ def peak(url: str) -> float:
 _STREAM = """
 import gzip, json, sys, time
 from benchmarks.forwarder import payload
-from monitoring.forwarder.job import Forwarder, World
+from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.settings import Settings
 
 megabytes, url = int(sys.argv[1]), sys.argv[2]

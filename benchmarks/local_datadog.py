@@ -103,7 +103,7 @@ def serve(path: str, url: Any, stop: Any) -> None:
     import numpy as np
 
     from monitoring.local_datadog import LocalDatadog
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
     with LocalDatadog(path) as server:
         now = int(time.time())

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitoring.backtest import Variant, backtest
 from monitoring.monitor import Data
-from monitoring.series import Series
+from monitoring.query.series import Series
+from monitoring.testing.backtest import Variant, backtest
 
 START = 1772323200
 MONTH = 30 * 86400

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitoring.preview.job import data_of, draw
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, prepared
+from monitoring.preview.render import data_of, draw
 from monitoring.preview.sample import sample
 from monitoring.query import evaluate
 from monitoring.resources.catalogue import known_metrics
 from monitoring.resources.resource import Resource
 from monitoring.store import Store
-from monitoring.store_query import StoreSource
+from monitoring.store.query_source import StoreSource
 
 WIDGETS = 50
 METRICS = (

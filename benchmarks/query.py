@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from monitoring.query import evaluate, parse
 from monitoring.query.formatter import format_query
 from monitoring.store.batch import Source
-from monitoring.store_query import StoreSource
+from monitoring.store.query_source import StoreSource
 
 SOURCES, POINTS, START = 1000, 10_000, 1_700_000_400
 QUERIES = [

@@ -1,49 +1,45 @@
 """Builds the layer: the hot path alone, as a zip that a Lambda function can carry. `make layer` calls it.
 
-What belongs to the hot path is read from the import contract in pyproject.toml. Docstrings, comments and
-types stay at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so
-without them every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
+It holds `monitoring/instrumentation/` and the few modules of the surface. Docstrings, comments and types stay
+at home, and compiled files of the running Python come along: /opt is read-only in Lambda, so without them
+every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
 """
 
 import ast
-import re
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 100_000  # bytes
-FOR_TOOLS = {"capture", "line_check", "metrics_catalog", "reading"}
-"""On the hot floor, and of no use within a function."""
-RARE = {"asynchronous", "context", "point", "timing", "verify", "xray"}
+FUNCTION = ("__init__.py", "context.py", "lines.py", "point.py", "verify.py", "instrumentation/*.py")
+"""What runs in a function: the surface, and the room of all that it needs."""
+RARE = {"async_handlers", "context", "point", "timing", "verify", "xray"}
 """Modules that most functions never load: they come without a compiled file."""
 
 
-def hot_modules() -> list[str]:
-    """The modules of the lowest floor, as the contract lists them, and the package itself."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    floors = next(c for c in settings["tool"]["importlinter"]["contracts"] if c["name"] == "floors")
-    listed = re.findall(r"monitoring\.(\w+)", floors["layers"][-1])
-    return sorted({"__init__", *listed} - FOR_TOOLS)
+def modules() -> list[Path]:
+    """The files of the layer, below the repository."""
+    package = ROOT / "monitoring"
+    return sorted(path.relative_to(ROOT) for pattern in FUNCTION for path in package.glob(pattern))
 
 
 def build(target: Path) -> int:
     """Write the zip, the same bytes for the same sources and Python; its size in bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "python" / "monitoring"
-        package.mkdir(parents=True)
-        for name in hot_modules():
-            source = (ROOT / "monitoring" / f"{name}.py").read_text(encoding="utf-8")
-            (package / f"{name}.py").write_text(bare(source), encoding="utf-8")
+        python = Path(folder) / "python"
+        for name in modules():
+            (python / name).parent.mkdir(parents=True, exist_ok=True)
+            (python / name).write_text(bare((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
         _compile(Path(folder))
-        for name in RARE:
-            (package / "__pycache__" / f"{name}.{sys.implementation.cache_tag}.pyc").unlink()
+        for path in python.rglob("*.pyc"):
+            if path.name.split(".")[0] in RARE:
+                path.unlink()
         with zipfile.ZipFile(target, "w") as archive:
-            for path in sorted(package.rglob("*.py*")):
+            for path in sorted(python.rglob("*.py*")):
                 _add(archive, str(path.relative_to(folder)), path.read_bytes())
     return target.stat().st_size
 
@@ -115,6 +111,6 @@ if __name__ == "__main__":
     made = ROOT / "dist" / "stepscope-layer.zip"
     size = build(made)
     compiled_for = f"compiled for Python 3.{sys.version_info[1]}"
-    print(f"{made.relative_to(ROOT)}: {size:,} bytes, {len(hot_modules())} modules, {compiled_for}")
+    print(f"{made.relative_to(ROOT)}: {size:,} bytes, {len(modules())} modules, {compiled_for}")
     if size >= LIMIT:
         sys.exit(f"the layer has {size:,} bytes; {LIMIT:,} is the limit")

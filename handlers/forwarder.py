@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from monitoring.forwarder.job import Forwarder
+from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import Settings
 
 _kept: dict[Settings, Forwarder] = {}  # one: connections, keys and memories outlive an invocation

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from monitoring.emit import count, gauge, histogram
-from monitoring.spans import span
+from monitoring.instrumentation.metrics import count, gauge, histogram
+from monitoring.instrumentation.spans import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, TypeVar, overload
 
-    from monitoring.claims import Broken, Check, ClaimBroken
-    from monitoring.propagation import inject_attributes, inject_headers, inject_payload
-    from monitoring.timing import timer
+    from monitoring.instrumentation.propagation import inject_attributes, inject_headers, inject_payload
+    from monitoring.instrumentation.timing import timer
+    from monitoring.instrumentation.verification import Broken, Check, ClaimBroken
 
     Handler = TypeVar("Handler", bound=Callable[..., Any])
 else:
@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 _LATER = {
-    "Broken": "claims",
-    "ClaimBroken": "claims",
-    "inject_attributes": "propagation",
-    "inject_headers": "propagation",
-    "inject_payload": "propagation",
-    "timer": "timing",
+    "Broken": "instrumentation.verification",
+    "ClaimBroken": "instrumentation.verification",
+    "inject_attributes": "instrumentation.propagation",
+    "inject_headers": "instrumentation.propagation",
+    "inject_payload": "instrumentation.propagation",
+    "timer": "instrumentation.timing",
 }
 
 
@@ -76,15 +76,15 @@ def monitored(  # noqa: F811 - typing.overload is not there at run time
         verify: a function of (event, result) that looks at the world; False or an exception means that the
             step said it was done and was not (`monitoring.verify`).
         on_broken: what a broken claim does: `report` prints `claims.broken`; `raise` also raises
-            `monitoring.claims.ClaimBroken`; an exception class raises that one.
+            `monitoring.ClaimBroken`; an exception class raises that one.
         name: what the claim is called; otherwise the check's own name.
     """
     # Not at import: who only counts needs none of it, and decorating is still part of the init phase.
-    from monitoring.handler import Options, wrap
+    from monitoring.instrumentation.decorator import Options, wrap
 
     claim = None
     if verify is not None:
-        from monitoring.claims import Claim
+        from monitoring.instrumentation.verification import Claim
 
         claim = Claim(verify, on_broken, name)
 

@@ -220,12 +220,13 @@ def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
 
 def forget(*, cold: bool = False) -> None:
     """Make the next call independent of those before: of the tags and failures that this process has seen."""
-    from monitoring import emit, tag_guard
-    from monitoring.process import process
+    from monitoring.instrumentation import tag_guard
+    from monitoring.instrumentation.metrics import forget
+    from monitoring.instrumentation.runtime import process
 
     process.called = not cold
     tag_guard.forget()
-    emit.forget()
+    forget()
 
 
 def _is_trace(line: str) -> bool:

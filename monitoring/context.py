@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from monitoring import spans
-from monitoring.identity import Identity, identity_of
-from monitoring.process import process
-from monitoring.triggers import NAMES as TRIGGERS
-from monitoring.triggers import Trigger, describe, trigger_of
+from monitoring.instrumentation import spans
+from monitoring.instrumentation.runtime import process
+from monitoring.instrumentation.step_functions import Identity, identity_of
+from monitoring.instrumentation.triggers import NAMES as TRIGGERS
+from monitoring.instrumentation.triggers import Trigger, describe, trigger_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

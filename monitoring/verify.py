@@ -12,12 +12,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from monitoring.claims import Broken, denied
+from monitoring.instrumentation.verification import Broken, denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from monitoring.claims import Check
+    from monitoring.instrumentation.verification import Check
 
     Given = Any  # a value, or a function of (event, result) that gives it
 

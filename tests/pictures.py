@@ -14,7 +14,7 @@ from browser import Browser, chromium
 from PIL import Image
 
 from monitoring.local_datadog import LocalDatadog
-from monitoring.pages import page_routes
+from monitoring.serve.pages import page_routes
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"

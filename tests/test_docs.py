@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from monitoring.cli import COMMANDS, root
-from monitoring.resources.lint.rules import modules
+from monitoring.lint.rules import modules
 
 pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).parents[1]

@@ -22,9 +22,9 @@ def command(
 
     With SAVED, a file of `stepscope plan --out`, nothing is done unless that very plan would be carried out.
     """
+    from monitoring.deploy.refusal import refuse_mass_deletes
     from monitoring.deploy.saved import insist, read
     from monitoring.deploy.session import open_session
-    from monitoring.plan.refusal import refuse_mass_deletes
 
     wanted = read(saved) if saved else None
     session = open_session(root, env or (wanted or {}).get("env", ""), environment(url))

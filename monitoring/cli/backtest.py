@@ -14,7 +14,7 @@ from monitoring.errors import InputError
 
 if TYPE_CHECKING:
     from monitoring.query import MonitorQuery
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
 
 @click.command("backtest")
@@ -51,10 +51,10 @@ def command(
     \b
     stepscope backtest executions-failed --data points.parquet --set critical=1 --set critical=5
     """
-    from monitoring.backtest import Variant, backtest, variant_of
-    from monitoring.backtest.report import as_json, episodes, table
     from monitoring.monitor import Data
     from monitoring.query import parse_monitor
+    from monitoring.testing.backtest import Variant, backtest, variant_of
+    from monitoring.testing.backtest_report import as_json, episodes, table
 
     body = _body(monitor, env)
     node = parse_monitor(body["query"])
@@ -86,8 +86,8 @@ def _body(monitor: str, env: str) -> dict[str, Any]:
 
 def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":
     """The series of the metrics that the monitor looks at, and what of the data cannot be used."""
-    from monitoring.datafile import is_database, load
     from monitoring.monitor import Monitor
+    from monitoring.query.datafile import is_database, load
     from monitoring.query.errors import nearest
     from monitoring.testing.references import metrics_of
 
@@ -115,7 +115,7 @@ def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[Input
 
 def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -> tuple[int, int]:
     """The span: as asked, or from the first point to the last; without points, the last 30 days."""
-    from monitoring.times import moment
+    from monitoring.query.times import moment
 
     now = time.time()
     first, last = now - 30 * 86400, now
@@ -131,9 +131,9 @@ def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -
 
 def _fetch(node: "MonitorQuery", data: str, start: int, end: int) -> None:
     """Bring the history into the database, which may be new."""
-    from monitoring.backtest.fetch import fetch
     from monitoring.deploy.session import connect
     from monitoring.store import Store
+    from monitoring.testing.backtest_fetch import fetch
 
     client = connect(os.environ)
     with Store.open(data) as store:

@@ -11,8 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from monitoring.deploy.apply import Outcome
+    from monitoring.deploy.differ import Plan
     from monitoring.deploy.session import Session
-    from monitoring.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ def environment(url: str) -> dict[str, str]:
 
 def show(plan: "Plan") -> None:
     """The plan as a coloured diff."""
-    from monitoring.plan.report import as_lines
+    from monitoring.deploy.plan_report import as_lines
 
     for colour, line in as_lines(plan):
         click.secho(line, fg=colour or None)

@@ -18,8 +18,8 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write [stdout]")
 def terraform(root: Path, env: str, out: Path | None) -> int:
     """As Terraform configuration, references between resources kept."""
+    from monitoring.deploy.references import order
     from monitoring.deploy.terraform import as_terraform
-    from monitoring.plan import order
     from monitoring.resources.project import load_project, load_resources
 
     resources = load_resources(load_project(root, env))

@@ -15,7 +15,7 @@ from monitoring.errors import InputError
 if TYPE_CHECKING:
     from monitoring.forwarder.inputs import Inputs, Unit
     from monitoring.forwarder.settings import Settings
-    from monitoring.telemetry import Telemetry
+    from monitoring.log_events.telemetry import Telemetry
 
 _FOREVER = 10**7  # seconds: a command has no time-out
 
@@ -61,7 +61,7 @@ def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
     from monitoring.forwarder.inputs import Inputs, Redrive, Rest, Spooled
     from monitoring.forwarder.reading import PieceReader
     from monitoring.forwarder.resource_tags import ResourceTags
-    from monitoring.forwarder.tally import Tally
+    from monitoring.forwarder.stats import Tally
 
     reader = PieceReader(
         settings, os.environ.get("AWS_REGION", ""), ResourceTags(settings, aws.client), log_refusals=False
@@ -92,8 +92,8 @@ def _print_telemetry(found: "Telemetry") -> None:
 
 
 def _send(settings: "Settings", names: tuple[str, ...], group: str, redrive: bool) -> int:
+    from monitoring.forwarder.forwarder import Forwarder, World
     from monitoring.forwarder.inputs import Inputs, Redrive, Unit
-    from monitoring.forwarder.job import Forwarder, World
 
     missing: list[InputError] = []
     world = World()

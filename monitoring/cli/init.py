@@ -25,8 +25,8 @@ def command(folder: Path, source: Path | None, downtimes: bool, force: bool, as_
     import json
     from dataclasses import asdict
 
-    from monitoring.deploy.discovery import discover
     from monitoring.deploy.start import for_found, whole, write
+    from monitoring.discovery import discover
 
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)

@@ -40,7 +40,7 @@ def command(
     Exit status: 0 nothing wrong, 1 an error was found (with --strict: a warning too), 2 a path or rule that
     does not exist.
     """
-    from monitoring.resources.lint import report, run
+    from monitoring.lint import report, run
 
     style = "json" if as_json else style
     codes = run.selected(select, ignore)
@@ -67,7 +67,7 @@ def command(
 
 def _covered(files: list[Path], style: str) -> bool:
     """Print which metrics the files show and watch; whether one is missing."""
-    from monitoring.resources.lint import coverage
+    from monitoring.lint import coverage
 
     shown = {"json": coverage.as_json, "summary": coverage.summary}.get(style, coverage.full)
     table = coverage.of_files(files)

@@ -19,9 +19,9 @@ def command(
     root: Path, env: str, url: str, as_json: bool, markdown: bool, out: Path | None, check: bool
 ) -> int:
     """Show what an apply would create, update and delete."""
+    from monitoring.deploy.plan_report import as_data, as_markdown
     from monitoring.deploy.saved import save
     from monitoring.deploy.session import open_session
-    from monitoring.plan.report import as_data, as_markdown
 
     session = open_session(root, env, environment(url))
     plan = session.plan

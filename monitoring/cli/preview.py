@@ -44,8 +44,8 @@ def command(
 
     from rich.console import Console
 
-    from monitoring.preview.job import Order, carry_out, load
-    from monitoring.times import window
+    from monitoring.preview.render import Order, carry_out, load
+    from monitoring.query.times import window
 
     span = window(since, until, time.time())
     files = load(dashboards, root)

@@ -55,7 +55,7 @@ def command(
     stepscope query 'sum:slides.identified{*} by {talk}.as_count()' --data points.json --from -1h --to now
     """
     from monitoring.query import body, evaluate, parse
-    from monitoring.times import moment
+    from monitoring.query.times import moment
 
     node, now = parse(query), time.time()
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ _Data = tuple["Source", list[InputError], Callable[[], tuple[float, float]], Cal
 
 def _source(data: str, stack: ExitStack) -> "_Data":
     """The points, what of them cannot be used, and how to learn their times and metrics."""
-    from monitoring.datafile import is_database, load, span_of
+    from monitoring.query.datafile import is_database, load, span_of
 
     if not is_database(data):
         from monitoring.query import SeriesSource
@@ -101,7 +101,7 @@ def _source(data: str, stack: ExitStack) -> "_Data":
         names = sorted({each.metric for each in loaded.series})
         return SeriesSource(loaded.series), loaded.problems, lambda: span_of(loaded.series), lambda: names
     from monitoring.store import Store
-    from monitoring.store_query import StoreSource
+    from monitoring.store.query_source import StoreSource
 
     store = stack.enter_context(Store.open(data, read_only=True))
 
@@ -183,7 +183,7 @@ def _heading(answer: "Answer") -> None:
 
 
 def _plot(answer: "Answer") -> None:
-    from monitoring.plot import chart
+    from monitoring.cli.plot import chart
 
     times, values = answer.times.tolist(), answer.values.tolist()
     gaps = sorted(after - before for before, after in pairwise(times))

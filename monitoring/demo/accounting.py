@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from monitoring.demo.result import Accounting
+from monitoring.log_events.telemetry import LogEvent
 from monitoring.store import Store
-from monitoring.telemetry import LogEvent
 
 _METRIC_LINE = re.compile(
     r"MONITORING\|(?P<time>\d+)\|(?P<value>-?[\d.]+(?:e[+-]?\d+)?)\|(?P<type>count|gauge|histogram)"

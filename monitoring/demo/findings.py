@@ -10,8 +10,8 @@ import numpy as np
 
 from monitoring.demo.result import Execution, Metric, Step
 from monitoring.demo.scenarios import Scenario
+from monitoring.log_events.telemetry import LogEvent, Span
 from monitoring.store import Store
-from monitoring.telemetry import LogEvent, Span
 
 _MASK = 2**63 - 1
 EXECUTION_SPAN = "aws.stepfunctions"

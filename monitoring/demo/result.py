@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from monitoring.telemetry import Span
+from monitoring.log_events.telemetry import Span
 from monitoring.values import dataclass
 
 

@@ -15,8 +15,8 @@ from monitoring.demo.result import Execution, Result
 from monitoring.demo.scenarios import FIRST, LANES, SCENARIOS, Scenario
 from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
 from monitoring.errors import InputError
+from monitoring.log_events.telemetry import LogEvent
 from monitoring.store import Store
-from monitoring.telemetry import LogEvent
 from monitoring.values import dataclass
 
 DATABASE, LOG_EVENTS = "datadog.duckdb", "log_events.jsonl"

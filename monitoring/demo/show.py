@@ -17,7 +17,7 @@ from monitoring.demo.findings import tree
 from monitoring.demo.result import Accounting, Execution, Metric, Result, Step
 from monitoring.demo.run import Silent
 from monitoring.demo.scenarios import SCENARIOS, Scenario
-from monitoring.telemetry import Span
+from monitoring.log_events.telemetry import Span
 
 STATUS = {"SUCCEEDED": "green", "FAILED": "yellow"}
 """Colours of an execution that ended as it had to; any other end is red."""

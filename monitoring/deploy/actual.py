@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from monitoring.datadog_resources import IN_PARALLEL, Body, Client, RejectedError
+from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError
+from monitoring.deploy.marker import read_marker
 from monitoring.errors import InputError
-from monitoring.plan import read_marker
 from monitoring.resources.resource import KINDS, Resource
 
 

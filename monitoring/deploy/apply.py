@@ -9,20 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from typing import Any
 
-from monitoring.datadog_resources import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
+from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
+from monitoring.deploy.canonical import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit, fingerprint
+from monitoring.deploy.differ import Plan, Step
+from monitoring.deploy.marker import Owner, read_marker, with_marker
+from monitoring.deploy.references import order, references, resolve
 from monitoring.errors import InputError
-from monitoring.plan import (
-    Owner,
-    Plan,
-    Step,
-    fingerprint,
-    order,
-    read_marker,
-    references,
-    resolve,
-    with_marker,
-)
-from monitoring.plan.normal import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit
 from monitoring.resources.project import Project
 from monitoring.resources.resource import Resource
 from monitoring.values import dataclass

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from monitoring.datadog_resources import Body, Client, RejectedError
+from monitoring.deploy.api import Body, Client, RejectedError
+from monitoring.deploy.canonical import WRITABLE, normalise
+from monitoring.deploy.marker import without_marker
 from monitoring.errors import InputError
-from monitoring.plan import normalise, without_marker
-from monitoring.plan.normal import WRITABLE
 from monitoring.values import dataclass
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from monitoring.deploy.differ import Plan
+from monitoring.deploy.plan_report import as_data
 from monitoring.errors import InputError
-from monitoring.plan import Plan
-from monitoring.plan.report import as_data
 
 VERSION = 1
 

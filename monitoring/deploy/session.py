@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from monitoring.datadog_resources import Client
 from monitoring.deploy.actual import owned
+from monitoring.deploy.api import Client
+from monitoring.deploy.differ import Plan, make_plan
+from monitoring.deploy.references import order
 from monitoring.errors import InputError
-from monitoring.plan import Plan, make_plan, order
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
 from monitoring.values import dataclass

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import monitoring
-from monitoring.deploy.discovery import Found
-from monitoring.deploy.discovery.tailored import files_for
+from monitoring.discovery import Found
+from monitoring.discovery.tailored import files_for
 from monitoring.errors import InputError
 
 SETTINGS = """# What differs between environments: stepscope plan --env prod

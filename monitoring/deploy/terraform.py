@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from monitoring.plan import normalise
-from monitoring.plan.references import NUMBER_FIELDS
+from monitoring.deploy.canonical import normalise
+from monitoring.deploy.references import NUMBER_FIELDS
 from monitoring.resources.resource import ID_REFERENCE, Resource
 
 TYPES = {

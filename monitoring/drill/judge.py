@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from monitoring.drill.fault import Fault
-from monitoring.drill.takes import Take
+from monitoring.drill.recordings import Take
 from monitoring.drill.watching import Seen, Watcher
 from monitoring.values import dataclass
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.drill.fault import Added, Fault
-from monitoring.drill.takes import PIPELINE, PointKey, Take
+from monitoring.drill.recordings import PIPELINE, PointKey, Take
 from monitoring.local_aws.cloudwatch import published, settings_series
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ from monitoring.drill import layout, watching
 from monitoring.drill.fault import Fault
 from monitoring.drill.judge import Outcome, Result, judge
 from monitoring.drill.lane import Lane
+from monitoring.drill.recordings import Take, takes
 from monitoring.drill.stage import Stage, set_up
-from monitoring.drill.takes import Take, takes
 from monitoring.drill.watching import Watcher
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from monitoring.forwarder.settings import Settings
-from monitoring.platform.source import Source, function_of, source_kind, version_of
-from monitoring.telemetry import LogFields
+from monitoring.log_events.source import Source, function_of, source_kind, version_of
+from monitoring.log_events.telemetry import LogFields
 
 
 def common_tags(settings: Settings) -> tuple[str, ...]:

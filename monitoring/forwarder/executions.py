@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitoring.lines import Point
-from monitoring.platform.step_events import StepEvent, count_points, tags_of
-from monitoring.telemetry import SpanRecord
-from monitoring.timeline import Run, Timeline
+from monitoring.log_events.step_events import StepEvent, count_points, tags_of
+from monitoring.log_events.telemetry import SpanRecord
+from monitoring.log_events.timeline import Run, Timeline
 
 _EVENTS, _EXECUTIONS = 50_000, 2_000  # kept in all; about 25 MB at the very most
 _LOW_63 = (1 << 63) - 1

@@ -12,7 +12,7 @@ import msgspec
 from monitoring.errors import InputError
 from monitoring.forwarder.inputs import Inputs, Piece, Unit
 from monitoring.forwarder.objects import CHUNK, UNREADABLE, Lines, Refusal, expand, pieces
-from monitoring.platform.codec import decode
+from monitoring.log_events.codec import decode
 
 _WHOLE = 32 * 1024 * 1024  # bytes: an event is at most 6 MB; a larger file is read line by line
 _EVENT_KEYS = frozenset({"awslogs", "Records", "detail-type", "events", "stepscope"})

@@ -22,8 +22,8 @@ from monitoring.forwarder.objects import (
     subscription_payload,
 )
 from monitoring.forwarder.spool import MARK
-from monitoring.platform.codec import Payload, decode_payload, load_object
-from monitoring.platform.status_change import DETAIL_TYPE
+from monitoring.log_events.codec import Payload, decode_payload, load_object
+from monitoring.log_events.status_change import DETAIL_TYPE
 from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"

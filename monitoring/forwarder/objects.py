@@ -11,7 +11,7 @@ from typing import Any
 
 from isal import igzip_lib
 
-from monitoring.platform.codec import Payload, decode_payload, encode, load_object
+from monitoring.log_events.codec import Payload, decode_payload, encode, load_object
 from monitoring.values import dataclass
 
 CHUNK = 256 * 1024

@@ -11,14 +11,14 @@ from monitoring.forwarder.objects import Lines, LogPayload, Refusal
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
 from monitoring.forwarder.settings import Settings
-from monitoring.forwarder.tally import Tally
+from monitoring.forwarder.stats import Tally
 from monitoring.lines import Point
-from monitoring.platform.arn import state_machine_of
-from monitoring.platform.memory import Memory
-from monitoring.platform.reader import Reader, Rules
-from monitoring.platform.source import Source, function_of
-from monitoring.platform.status_change import read_status_change
-from monitoring.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
+from monitoring.log_events.arn import state_machine_of
+from monitoring.log_events.memory import Memory
+from monitoring.log_events.reader import Reader, Rules
+from monitoring.log_events.source import Source, function_of
+from monitoring.log_events.status_change import read_status_change
+from monitoring.log_events.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
 
 PAST, AHEAD = 3600, 600  # seconds: outside of them Datadog ignores a point
 _READERS = 200  # sources a unit keeps at once

@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import field
 from typing import Protocol
 
-from monitoring.datadog_api import Intake
-from monitoring.delivery.batches import Batch, digest
-from monitoring.delivery.retry import Answer, decide
+from monitoring.forwarder.batches import Batch, digest
+from monitoring.forwarder.intake import Intake
+from monitoring.forwarder.retry import Answer, decide
 from monitoring.forwarder.spool import Entry, Spool
-from monitoring.forwarder.tally import Tally
+from monitoring.forwarder.stats import Tally
 from monitoring.values import dataclass
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from typing import Any
 
-from monitoring.datadog_api.intake import check_url
 from monitoring.errors import InputError
+from monitoring.forwarder.intake import check_url
 from monitoring.values import dataclass
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}

@@ -28,7 +28,7 @@ from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.server import Server
 from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
-from monitoring.telemetry import LogEvent
+from monitoring.log_events.telemetry import LogEvent
 
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "ASIALOCALLOCALLOCAL0",

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.local_aws.samples import ACCOUNT_CONCURRENCY, Key
+from monitoring.query.series import Series
 from monitoring.resources.catalogue import MetricFacts, metrics
-from monitoring.series import Series
 
 Floats = NDArray[np.float64]
 Columns = Mapping[Key, tuple[Floats, Floats]]

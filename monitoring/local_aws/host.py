@@ -15,7 +15,7 @@ from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoke
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.vended import status_change_event
-from monitoring.telemetry import LogEvent
+from monitoring.log_events.telemetry import LogEvent
 
 
 class MotoHost:

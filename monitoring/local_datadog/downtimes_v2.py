@@ -14,7 +14,7 @@ from monitoring.local_datadog.context import Body, Context, Family, as_object, f
 from monitoring.local_datadog.downtimes import Match, Stored, matches, public_id
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.monitor import downtimes
-from monitoring.recurrence import zone
+from monitoring.monitor.recurrence import zone
 from monitoring.resources import schema
 
 _USER = "00000000-0000-4000-8000-000000000001"

@@ -15,8 +15,8 @@ from monitoring.local_datadog.context import Body, Family, as_object
 from monitoring.local_datadog.events import KIND
 from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.monitor.search import compile_search
-from monitoring.store_facts import event_record
-from monitoring.times import moment
+from monitoring.query.times import moment
+from monitoring.store.facts import event_record
 
 _PAGE = 10
 _MOST = 1000

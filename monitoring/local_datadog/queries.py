@@ -14,7 +14,7 @@ from monitoring.local_datadog.context import Body, Context, Family, as_object
 from monitoring.local_datadog.replies import JSON_API, ApiError, reply
 from monitoring.query import Answer, QueryError, body, evaluate
 from monitoring.query.scalars import scalar_columns
-from monitoring.store_query import StoreSource
+from monitoring.store.query_source import StoreSource
 
 RETENTION = 15 * 31 * 86_400
 """Seconds. Only the scalar route is recorded to refuse a window that ends before it."""

@@ -11,9 +11,9 @@ from monitoring.monitor import History, Monitor, Setting, evaluate_monitor
 from monitoring.slo import Inputs, Part, Slo, SloHistory, budget_remaining, evaluate_slo, slo_state
 from monitoring.slo.definition import Count
 from monitoring.store import Store
-from monitoring.store_facts import monitor_data
-from monitoring.store_query import StoreSource
-from monitoring.store_states import recorded
+from monitoring.store.facts import monitor_data
+from monitoring.store.query_source import StoreSource
+from monitoring.store.states import recorded
 
 Body = dict[str, Any]
 CORRECTION = "slo_correction"

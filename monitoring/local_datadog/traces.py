@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from monitoring.local_datadog.replies import ApiError
-from monitoring.telemetry import Span
+from monitoring.log_events.telemetry import Span
 
 _Field = tuple[int, int | bytes]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitoring.monitor.mutes import Mute
+from monitoring.monitor.recurrence import Recurrence, duration, local_time, zone
 from monitoring.monitor.states import State
-from monitoring.recurrence import Recurrence, duration, local_time, zone
 
 Body = Mapping[str, Any]
 Window = tuple[int, int | None]

@@ -38,8 +38,8 @@ from monitoring.query.names import resolve
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
+    from monitoring.query.series import Series
     from monitoring.query.sources import Source
-    from monitoring.series import Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from monitoring.monitor.outliers import outliers
 from monitoring.query import Algorithm, Metric, MetricMonitor, walk
 from monitoring.query.cursor import Cursor
 from monitoring.query.evaluation import evaluate_lines
-from monitoring.query.lines import NOT_THERE, Lines
 from monitoring.query.sources import Source, as_source
+from monitoring.query.timeseries import NOT_THERE, Lines
 from monitoring.query.windows import parse_window
 
 if TYPE_CHECKING:
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
 Groups = dict[Group, Found]
 _T = TypeVar("_T")

@@ -25,11 +25,11 @@ from monitoring.query.calls import CALLS
 from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, only_points, windowed
 from monitoring.query.frame import Frame
 from monitoring.query.grid import CALENDAR, default_interval
-from monitoring.query.lines import NOT_THERE, Lines
 from monitoring.query.metric import percentile_windows
 from monitoring.query.parser import PERCENTILE
+from monitoring.query.series import distinct
 from monitoring.query.sources import Source
-from monitoring.series import distinct
+from monitoring.query.timeseries import NOT_THERE, Lines
 from monitoring.values import dataclass
 
 Values = NDArray[np.float64]

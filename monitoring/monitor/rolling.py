@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.query.lines import Lines
 from monitoring.query.ranges import reduce_ranges
-from monitoring.series import distinct
+from monitoring.query.series import distinct
+from monitoring.query.timeseries import Lines
 from monitoring.values import dataclass
 
 Values = NDArray[np.float64]

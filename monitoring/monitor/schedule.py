@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.recurrence import Recurrence, local_time, parts, zone
+from monitoring.monitor.recurrence import Recurrence, local_time, parts, zone
 from monitoring.values import dataclass
 
 _KEYS = ("rrule", "start", "timezone")

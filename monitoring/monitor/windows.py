@@ -140,7 +140,7 @@ def zone_of(name: str) -> tzinfo:
     """
     if name.upper() == "UTC":
         return UTC
-    from monitoring.recurrence import zone  # zones are files, and few windows need one
+    from monitoring.monitor.recurrence import zone  # zones are files, and few windows need one
 
     return zone(name)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from monitoring.preview.asking import Data, Request
 from monitoring.preview.calendar import calendar_start
 from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.data import Data, Request
 from monitoring.preview.monitors import Monitors
 from monitoring.values import dataclass
 

@@ -9,7 +9,7 @@ from typing import Any
 from monitoring.monitor import Record, State
 from monitoring.monitor.search import compile_search
 from monitoring.monitor.states import worst
-from monitoring.preview.asking import definitions
+from monitoring.preview.data import definitions
 from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from monitoring.preview import svg
-from monitoring.preview.asking import Data
 from monitoring.preview.charts.shapes import Frame, rect
+from monitoring.preview.data import Data
 from monitoring.preview.drawing import Drawing, identity, time_label
 from monitoring.preview.layout import GAP, GROUP_HEAD, Box, Layout, arrange
 from monitoring.preview.monitors import Monitors

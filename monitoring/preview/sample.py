@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.preview.asking import definitions
+from monitoring.preview.data import definitions
 from monitoring.preview.drawing import requests_of
 from monitoring.preview.variables import put_in, variables_of
 from monitoring.query import QueryError, parse, walk
 from monitoring.query.nodes import Metric
+from monitoring.query.series import Series
 from monitoring.resources.catalogue import MetricFacts
-from monitoring.series import Series
 
 VALUES: dict[str, tuple[str, ...]] = {
     "env": ("prod",),

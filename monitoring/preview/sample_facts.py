@@ -8,13 +8,13 @@ import numpy as np
 
 from monitoring.monitor import CheckSeries, History, Monitor, Record, evaluate_monitor
 from monitoring.monitor import Data as MonitorData
-from monitoring.preview.asking import definitions
+from monitoring.preview.data import definitions
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.sample import sample_queries
 from monitoring.preview.variables import as_search, variables_of
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import MetricFacts
-from monitoring.store_facts import span_record
+from monitoring.store.facts import span_record
 
 SERVICES = ("slides", "orders")
 STATES = ("identify", "compare", "create document", "build")
@@ -92,7 +92,7 @@ def _chance(text: str) -> np.random.Generator:
 
 
 def _events_counted(start: int, end: int, step: int) -> Any:
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
     times = np.arange(start // step * step, end, step, dtype=np.int64)
     chance = _chance("objective")

@@ -6,13 +6,13 @@ from typing import Any
 from monitoring.errors import InputError
 from monitoring.monitor import CheckSeries
 from monitoring.preview import svg
-from monitoring.preview.asking import short
 from monitoring.preview.charts import status, values
 from monitoring.preview.charts.lists import Column, Entry, Listing, as_picture
 from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Marker, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import painter
+from monitoring.preview.data import short
 from monitoring.preview.drawing import Definition, Drawing
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.monitors import Summed

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.local_datadog.slo_history import corrections_of
 from monitoring.monitor import History, Monitor, Record, Setting, evaluate_monitor
@@ -12,8 +11,9 @@ from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.monitors import numbered
 from monitoring.query.sources import Source
 from monitoring.store import Store
-from monitoring.store_query import StoreSource
-from monitoring.store_states import recorded
+from monitoring.store import facts as store_facts
+from monitoring.store.query_source import StoreSource
+from monitoring.store.states import recorded
 from monitoring.values import dataclass
 
 LONGEST = 31 * 86_400

@@ -9,12 +9,12 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.preview import notes, services, slo_widgets, split, states, streams, svg
-from monitoring.preview.asking import Data, Request
 from monitoring.preview.charts import fields, lists, values
 from monitoring.preview.charts.names import split_names
 from monitoring.preview.charts.shapes import Frame, Row, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import bounds, formats_of, markers, painter
+from monitoring.preview.data import Data, Request
 from monitoring.preview.drawing import Definition, Draw, Drawing, own_time, requests_of
 from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from monitoring.query.answers import Answer, body
     from monitoring.query.evaluation import evaluate, evaluate_lines, only_points, windowed
     from monitoring.query.grid import default_interval
-    from monitoring.query.lines import Lines
     from monitoring.query.ranges import reduce_line
     from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
     from monitoring.query.switches import DEFAULT, Switches
+    from monitoring.query.timeseries import Lines
 
 _LATER = {
     "Answer": "answers",
@@ -52,7 +52,7 @@ _LATER = {
     "only_points": "evaluation",
     "windowed": "evaluation",
     "default_interval": "grid",
-    "Lines": "lines",
+    "Lines": "timeseries",
     "reduce_line": "ranges",
     "Buckets": "sources",
     "Origin": "sources",

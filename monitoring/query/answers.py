@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from monitoring.query.formatter import format_query, format_scope
-from monitoring.query.lines import Lines
 from monitoring.query.nodes import Binary, Call, Everything, Expression, Metric, Negative, Scope
 from monitoring.query.parser import parse, walk
 from monitoring.query.sources import Floats, Times
+from monitoring.query.timeseries import Lines
 from monitoring.values import dataclass
 
 

@@ -15,12 +15,12 @@ from monitoring.query.frame import FARTHEST, Frame
 from monitoring.query.functions import FUNCTIONS
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import CALENDAR, calendar_grid, grid_between
-from monitoring.query.lines import NOT_THERE, Lines, aggregate_rows, joined
 from monitoring.query.metric import operand_lines
 from monitoring.query.nodes import Call, Expression, Groups, Metric, Number, String
 from monitoring.query.ranges import reduce_line, reduce_ranges
+from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
-from monitoring.series import distinct
+from monitoring.query.timeseries import NOT_THERE, Lines, aggregate_rows, joined
 
 Value = Lines | float
 Run = Callable[[Expression, Frame], Value]

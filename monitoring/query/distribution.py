@@ -8,10 +8,10 @@ import numpy as np
 
 from monitoring.query.frame import Frame
 from monitoring.query.grid import Grid
-from monitoring.query.lines import aggregate_rows
 from monitoring.query.nodes import Metric
+from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Origin, Points, Times
-from monitoring.series import distinct
+from monitoring.query.timeseries import aggregate_rows
 
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {
     ">": operator.gt,

@@ -12,7 +12,6 @@ from monitoring.query.errors import QueryError
 from monitoring.query.formatter import format_query
 from monitoring.query.frame import Frame
 from monitoring.query.grid import default_interval
-from monitoring.query.lines import Lines, joined
 from monitoring.query.metric import operand_lines
 from monitoring.query.names import resolve
 from monitoring.query.nodes import (
@@ -27,9 +26,10 @@ from monitoring.query.nodes import (
     Several,
 )
 from monitoring.query.parser import parse, walk
+from monitoring.query.series import Series
 from monitoring.query.sources import Floats, Source, as_source
 from monitoring.query.switches import DEFAULT, Switches
-from monitoring.series import Series
+from monitoring.query.timeseries import Lines, joined
 
 
 def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and what names mean

@@ -6,10 +6,10 @@ from typing import Any
 
 from monitoring.query.errors import QueryError
 from monitoring.query.grid import CALENDAR, Grid, calendar_grid, default_interval, grid_between
-from monitoring.query.lines import Lines
 from monitoring.query.nodes import Metric, Placed
 from monitoring.query.sources import Source
 from monitoring.query.switches import Switches
+from monitoring.query.timeseries import Lines
 from monitoring.values import dataclass
 
 MOST_BUCKETS, MOST_OCCUPIED = 5_000_000, 100_000_000

@@ -10,10 +10,10 @@ from monitoring.query.distribution import in_bins, percentile, pooled
 from monitoring.query.frame import Frame
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import Grid
-from monitoring.query.lines import NOT_THERE, Group, Lines, aggregate_rows, empty
 from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
+from monitoring.query.timeseries import NOT_THERE, Group, Lines, aggregate_rows, empty
 from monitoring.values import dataclass
 
 Rate = Callable[[Floats, Times], Floats]

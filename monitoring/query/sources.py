@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import Tags, all_tags, matcher
-from monitoring.series import MetricType, Series, distinct
+from monitoring.query.series import MetricType, Series, distinct
 from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from monitoring import metrics_catalog as function_metrics
-from monitoring.platform.names import METRICS
-from monitoring.series import MetricType
+from monitoring.log_events.names import METRICS
+from monitoring.query.series import MetricType
+from monitoring.resources import function_metrics
 from monitoring.values import dataclass
 
 PREFIXES = ("aws.lambda.", "aws.states.")

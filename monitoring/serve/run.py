@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monitoring.errors import InputError
 from monitoring.local_datadog import LocalDatadog, Settings
-from monitoring.pages import page_routes
+from monitoring.serve.pages import page_routes
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
 from monitoring.values import dataclass

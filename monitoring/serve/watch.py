@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from monitoring import store_facts
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import mutes_of
 from monitoring.monitor import (
@@ -24,7 +23,7 @@ from monitoring.monitor import (
     evaluate_monitor,
 )
 from monitoring.serve.sinks import Sink, body_of
-from monitoring.store import Store
+from monitoring.store import Store, facts
 from monitoring.values import dataclass
 
 CADENCE = 60
@@ -88,7 +87,7 @@ class Watch:
         try:
             mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
             setting = Setting(mutes=mutes, members=monitors)
-            data = store_facts.monitor_data(self.store, monitor.type, start - LONGEST)
+            data = facts.monitor_data(self.store, monitor.type, start - LONGEST)
             return evaluate_monitor(monitor, data, start, now, setting)
         except InputError as error:
             text = error.message

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.recurrence import Recurrence, parts
-from monitoring.slo.spans import Span, Spans, within
+from monitoring.monitor.recurrence import Recurrence, parts
+from monitoring.slo.intervals import Span, Spans, within
 
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}

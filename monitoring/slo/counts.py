@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.query import Binary, Metric, Negative, QueryError, evaluate_lines, parse, resolve, walk
-from monitoring.query.lines import Lines
 from monitoring.query.narrowing import narrowed
 from monitoring.query.nodes import Expression, Several
+from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
-from monitoring.series import distinct
+from monitoring.query.timeseries import Lines
 from monitoring.slo.definition import Count
 from monitoring.values import dataclass
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitoring.query import Source
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
 MINUTE = 60
 

@@ -11,14 +11,14 @@ from monitoring.slo.corrections import correction_intervals
 from monitoring.slo.counts import Counts, count_events
 from monitoring.slo.definition import Slo
 from monitoring.slo.history import Part, SloHistory
-from monitoring.slo.spans import Spans
+from monitoring.slo.intervals import Spans
 from monitoring.slo.uptime import Uptime, monitor_uptime, slice_uptime
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.monitor import History
     from monitoring.query import Source
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
 
 def _no_histories(ident: int, start: int, end: int) -> "History | None":

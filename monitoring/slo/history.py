@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.slo.definition import DAY, Kind
-from monitoring.slo.spans import Spans
+from monitoring.slo.intervals import Spans
 from monitoring.values import dataclass
 
 State = Literal["ok", "warning", "breached", "no_data"]

@@ -14,12 +14,12 @@ from monitoring.query import evaluate_lines
 from monitoring.slo.counts import prepared
 from monitoring.slo.definition import Slo, TimeSlice
 from monitoring.slo.history import DOWN, NO_DATA, UP, Part
-from monitoring.slo.spans import Spans, covered, runs, union, within, without
+from monitoring.slo.intervals import Spans, covered, runs, union, within, without
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query import Source
-    from monitoring.series import Series
+    from monitoring.query.series import Series
 
 COMPARE: dict[str, Callable[[Any, float], Any]] = {
     ">": operator.gt,

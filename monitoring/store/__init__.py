@@ -18,14 +18,14 @@ import msgspec
 import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.series import Series
+from monitoring.log_events.telemetry import Span
+from monitoring.query.series import Series
 from monitoring.store import database, rows, schema, writer
 from monitoring.store.answers import Answers, MetricSummary
 from monitoring.store.batch import Batch, Columns, Source, decode, encode
 from monitoring.store.catalog import DISTRIBUTION, Catalog
 from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
-from monitoring.telemetry import Span
 from monitoring.values import dataclass
 
 __all__ = ["Batch", "MetricSummary", "Source", "Store"]

@@ -8,9 +8,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.series import MetricType, Series
+from monitoring.log_events.telemetry import Span
+from monitoring.query.series import MetricType, Series
 from monitoring.store import rows
-from monitoring.telemetry import Span
 from monitoring.values import dataclass
 
 _BOUNDS = "({column} >= $start OR $start IS NULL) AND ({column} < $end OR $end IS NULL)"

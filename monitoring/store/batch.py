@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.values import dataclass
 
 

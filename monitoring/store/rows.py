@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from monitoring.telemetry import Span
+from monitoring.log_events.telemetry import Span
 
 _LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status", "timestamp"}
 

@@ -18,7 +18,7 @@ from monitoring.monitor.history import History
 from monitoring.monitor.mutes import Mute
 from monitoring.monitor.search import Record
 from monitoring.monitor.switches import switches_of
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
 from monitoring.testing.problems import Problem

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from monitoring.errors import InputError
-from monitoring.platform.step_events import StepEvent, history_events, is_step_event, read_step_event
-from monitoring.telemetry import Span
-from monitoring.timeline import Kind, Run, timeline
+from monitoring.log_events.step_events import StepEvent, history_events, is_step_event, read_step_event
+from monitoring.log_events.telemetry import Span
+from monitoring.log_events.timeline import Kind, Run, timeline
 from monitoring.values import dataclass
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring.timeline import Run
+from monitoring.log_events.timeline import Run
 from monitoring.trace.read import Execution
 
 _BAR = 24

@@ -10,8 +10,8 @@ from monitoring.demo.findings import tree
 from monitoring.demo.result import Accounting, Execution, Metric, Result, Step
 from monitoring.demo.scenarios import FIRST
 from monitoring.demo.show import Progress, print_result
+from monitoring.log_events.telemetry import LogEvent
 from monitoring.store import Store
-from monitoring.telemetry import LogEvent
 
 
 def span(name: str, span_id: int, parent: int, **more) -> dict:

@@ -6,9 +6,9 @@ import pytest
 from troubled import troubled
 
 from monitoring.cli import main
-from monitoring.datadog_resources import Client
+from monitoring.deploy.api import Client
+from monitoring.deploy.marker import read_marker
 from monitoring.local_datadog import LocalDatadog
-from monitoring.plan import read_marker
 
 QUERY = "sum(last_5m):sum:aws.states.executions_failed{{statemachinearn:*}} by {{statemachinearn}}.as_count() > {}"
 

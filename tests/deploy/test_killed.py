@@ -11,8 +11,8 @@ import pytest
 from troubled import fatal
 
 from monitoring.cli import main
-from monitoring.datadog_resources import Client
-from monitoring.plan import read_marker
+from monitoring.deploy.api import Client
+from monitoring.deploy.marker import read_marker
 from monitoring.resources.resource import KINDS
 
 KILLS = int(os.environ.get("STEPSCOPE_KILLS", "4"))

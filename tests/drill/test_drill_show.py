@@ -10,8 +10,8 @@ from rich.console import Console
 from monitoring.drill.fault import Fault
 from monitoring.drill.judge import Result, judge
 from monitoring.drill.matrix import page, picture, write
+from monitoring.drill.recordings import Take
 from monitoring.drill.show import Printer, lines, markdown, summary
-from monitoring.drill.takes import Take
 from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
 from monitoring.monitor import Monitor

@@ -9,8 +9,8 @@ from drill_cases import MONITORS, PLAYED
 
 from monitoring.drill import watching
 from monitoring.drill.lane import Run
+from monitoring.drill.recordings import clock_of
 from monitoring.drill.run import Scene, judged
-from monitoring.drill.takes import clock_of
 from monitoring.local_aws.invocation import Invoked
 from monitoring.monitor import Monitor
 from monitoring.testing.project import Folder

@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.errors import InputError
 from monitoring.forwarder.settings import Settings, settings_table
-from monitoring.platform.names import METRICS
+from monitoring.log_events.names import METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

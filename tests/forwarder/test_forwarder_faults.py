@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.forwarder.job import Forwarder, World
+from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.sender import UndeliveredError
 from monitoring.forwarder.settings import Settings
 
@@ -303,7 +303,7 @@ def test_a_fault_of_one_kind_does_not_hold_up_the_others(intake, subscription, t
 
 WORKER = """
 import json, os, sys
-from monitoring.forwarder.job import Forwarder
+from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import Settings
 job = Forwarder(Settings.from_env(os.environ), "eu-west-1")
 job._delivered.known("warm")  # the imports behind it are none of the moments that are meant

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.delivery import log_batches, metric_batches, trace_batches
+from monitoring.forwarder.batches import log_batches, metric_batches, trace_batches
 from monitoring.forwarder.inputs import Inputs, Redrive, Rest, Spooled
 from monitoring.forwarder.objects import Lines, expand, pieces
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.settings import Settings
-from monitoring.forwarder.tally import Tally
+from monitoring.forwarder.stats import Tally
 
 BOUNDED = settings(max_examples=50, deadline=None)
 GOOD = "MONITORING|1763000000|7|count|good.neighbour|"

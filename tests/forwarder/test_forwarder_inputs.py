@@ -15,7 +15,7 @@ from conftest import subscription_event
 from moto import mock_aws
 
 from monitoring.errors import InputError
-from monitoring.forwarder.job import Forwarder, World
+from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.sender import UndeliveredError
 from monitoring.forwarder.settings import Settings
 

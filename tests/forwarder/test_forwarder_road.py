@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from monitoring.forwarder.job import Forwarder
+from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import Settings
 
 REQUEST = "79b5e81f-9cdd-4145-b1f6-7c50ef8a2a36"

@@ -9,9 +9,9 @@ import pytest
 
 from handlers import forwarder as entry
 from monitoring.cli import main
-from monitoring.forwarder.job import Forwarder
+from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import Settings
-from monitoring.platform.names import METRICS
+from monitoring.log_events.names import METRICS
 
 NOW = int(time.time())
 

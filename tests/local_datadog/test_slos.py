@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from monitoring.series import Series
+from monitoring.query.series import Series
 
 objectives = pytest.importorskip("datadog_api_client.v1.api.service_level_objectives_api")
 corrections = pytest.importorskip("datadog_api_client.v1.api.service_level_objective_corrections_api")

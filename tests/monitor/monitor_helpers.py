@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitoring.monitor import Data, Monitor, Setting, evaluate_monitor
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.testing.notation import parse_values
 
 START = 1772323200

@@ -10,7 +10,7 @@ from shared_data import shared_data
 from monitoring.errors import InputError
 from monitoring.monitor import Data, Monitor, Setting, evaluate_monitor
 from monitoring.query import Metric, MetricMonitor, parse_monitor, walk
-from monitoring.series import Series
+from monitoring.query.series import Series
 
 STAND_INS = {"anomalies": "median-band", "forecast": "linear-trend"}
 

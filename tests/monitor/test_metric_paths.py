@@ -11,8 +11,8 @@ from monitoring.monitor.metric import Lookup, _Finder, find, merged, span_step
 from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import Window, evaluation_times
 from monitoring.query import parse_monitor
+from monitoring.query.series import Series
 from monitoring.query.sources import SeriesSource
-from monitoring.series import Series
 
 QUERIES = [
     "avg:a{*} by {g}",

@@ -11,8 +11,8 @@ from monitoring.monitor.metric import Lookup, find
 from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import Window, evaluation_times
 from monitoring.query import parse_monitor
+from monitoring.query.series import Series
 from monitoring.query.sources import SeriesSource
-from monitoring.series import Series
 
 MINUTES = np.array([0, 0, 0, 60, 120, 120], dtype=np.int64)
 LATENCY = Series("d", ("g:x",), START + MINUTES, np.array([1.0, 2, 3, 50, 9, 9]), "distribution")

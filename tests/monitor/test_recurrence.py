@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitoring.errors import InputError
 from monitoring.monitor import downtimes
-from monitoring.recurrence import Recurrence, duration
+from monitoring.monitor.recurrence import Recurrence, duration
 
 PARIS = ZoneInfo("Europe/Paris")
 

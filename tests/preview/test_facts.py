@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 from monitoring.monitor import Record
-from monitoring.preview.asking import Data
 from monitoring.preview.charts.lists import Column, Entry, Listing, as_html, fitting
 from monitoring.preview.charts.slo import budget_words, status_words
-from monitoring.preview.counting import Beside
+from monitoring.preview.data import Data
 from monitoring.preview.drawing import Drawing, own_time, time_label
-from monitoring.preview.job import data_of, draw, made_up
+from monitoring.preview.log_queries import Beside
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.objectives import find, seen, window_of
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import SAMPLED, prepared
+from monitoring.preview.render import data_of, draw, made_up
 from monitoring.preview.stored import Histories, facts_of
 from monitoring.preview.variables import Variable, as_search
+from monitoring.query.series import Series
 from monitoring.query.sources import SeriesSource
 from monitoring.resources.resource import Resource
-from monitoring.series import Series
 from monitoring.store import Store
-from monitoring.store_query import StoreSource
+from monitoring.store.query_source import StoreSource
 
 START = 1_772_323_200
 """2026-03-01T00:00:00Z, a Sunday."""
@@ -426,8 +426,8 @@ def test_a_sample_has_everything_and_says_that_it_is_one():
 
 
 def test_a_span_is_searched_by_what_it_carries(store):
-    from monitoring import store_facts
     from monitoring.monitor.search import compile_search
+    from monitoring.store import facts as store_facts
 
     found = store_facts.spans(store, START, END)
     test = compile_search("service:dynamodb status:error @duration:>5 env:prod")

@@ -9,10 +9,10 @@ import pytest
 from shared_data import shared_data
 
 from monitoring.cli import main
-from monitoring.preview.job import data_of, draw, sampled
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import prepared
+from monitoring.preview.render import data_of, draw, sampled
 from monitoring.preview.sample import sample
 from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
 from monitoring.query.sources import SeriesSource

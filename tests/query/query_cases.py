@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from monitoring.query import SeriesSource, evaluate
-from monitoring.series import Series
+from monitoring.query.series import Series
 
 START = 1_700_000_400
 """A time that every rollup up to 10 minutes divides."""

@@ -7,9 +7,9 @@ import pytest
 from query_cases import START
 
 from monitoring.cli import main
-from monitoring.datafile import load
 from monitoring.errors import InputError
-from monitoring.times import moment
+from monitoring.query.datafile import load
+from monitoring.query.times import moment
 
 V1 = {
     "series": [

@@ -10,7 +10,7 @@ from query_cases import START, distribution, line, series
 
 from monitoring.query import FUNCTIONS, QueryError, evaluate
 from monitoring.query.evaluation import evaluate_lines
-from monitoring.series import Series
+from monitoring.query.series import Series
 
 DATA = [
     *(

@@ -9,7 +9,7 @@ from shared_data import shared_data
 
 from monitoring.query import body, default_interval, evaluate, reduce_line
 from monitoring.query.evaluation import evaluate_lines
-from monitoring.series import Series
+from monitoring.query.series import Series
 
 NOT_OURS = {"unit", "attributes", "resp_version", "res_type"}
 

@@ -7,7 +7,7 @@ from asgi import Client
 
 from monitoring.cli import main
 from monitoring.local_datadog import create_app
-from monitoring.pages import page_routes
+from monitoring.serve.pages import page_routes
 from monitoring.store import Store
 
 QUERY = "sum(last_5m):sum:aws.states.executions_failed{*}.as_count() > 0"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitoring.resources.lint import coverage
-from monitoring.resources.lint.run import find, lint
+from monitoring.lint import coverage
+from monitoring.lint.run import find, lint
 from monitoring.resources.sites import widgets
 
 ROOT = Path(__file__).parents[2]

@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from monitoring.errors import InputError
 from monitoring.local_datadog import Settings, create_app
 from monitoring.monitor import Monitor
+from monitoring.query.series import Series
 from monitoring.resources import normalise
-from monitoring.series import Series
 from monitoring.serve import Watch
 from monitoring.serve.sinks import JsonLines, Webhook
 from monitoring.store import Store
-from monitoring.store_states import recorded
+from monitoring.store.states import recorded
 
 T0 = 1_800_000_000 // 60 * 60
 

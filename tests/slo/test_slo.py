@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from monitoring.errors import InputError
 from monitoring.monitor import Data, Monitor, evaluate_monitor
 from monitoring.query import QueryError
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.slo import Inputs, Slo, budget_remaining, correction_intervals, evaluate_slo, slo_state
-from monitoring.slo.spans import covered, union, without
+from monitoring.slo.intervals import covered, union, without
 
 START = 1772323200
 """2026-03-01T00:00:00Z, a Sunday."""

@@ -15,7 +15,7 @@ from monitoring.store import Store
 WRITER = """
 import sys
 import numpy as np
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.store import Store
 store = Store.open(sys.argv[1])
 number = int(sys.argv[2])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.errors import InputError
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.store import Store, journal
 from monitoring.store.journal import Journal
 

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitoring.query import evaluate
-from monitoring.series import Series
+from monitoring.query.series import Series
 from monitoring.store import Store
-from monitoring.store_query import StoreSource
+from monitoring.store.query_source import StoreSource
 
 QUERIES = [
     "avg:m{*}",

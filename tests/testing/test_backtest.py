@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from monitoring.backtest import Variant, backtest, variant_of
-from monitoring.backtest.fetch import fetch, queries
 from monitoring.cli import main
 from monitoring.errors import InputError
 from monitoring.monitor import Data, State
 from monitoring.query import parse_monitor
-from monitoring.series import Series
+from monitoring.query.series import Series
+from monitoring.testing.backtest import Variant, backtest, variant_of
+from monitoring.testing.backtest_fetch import fetch, queries
 
 START = 1772323200
 BODY = {

@@ -14,7 +14,7 @@ from shared_data import shared_data
 from monitoring.cli.trace import command
 from monitoring.errors import InputError
 from monitoring.forwarder.executions import Executions
-from monitoring.platform.step_events import read_step_event
+from monitoring.log_events.step_events import read_step_event
 from monitoring.store import Store
 from monitoring.trace import as_data, as_text, choose, read_executions
 

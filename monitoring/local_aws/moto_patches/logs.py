@@ -5,7 +5,7 @@ from typing import Any
 
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.moto_patches.patch import Host, Patch
-from monitoring.telemetry import LogEvent
+from monitoring.log_events.telemetry import LogEvent
 
 _lock = threading.RLock()
 

@@ -12,7 +12,7 @@ from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.local_aws.invocation import Invocation
-    from monitoring.telemetry import LogEvent
+    from monitoring.log_events.telemetry import LogEvent
 
 
 class Host(Protocol):

@@ -1,0 +1,152 @@
+"""The plan itself: desired bodies against actual ones, change by change; nothing is mutated."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from monitoring.deploy.canonical import fingerprint, left_to_datadog, normalise
+from monitoring.deploy.marker import read_marker, without_marker
+from monitoring.deploy.references import Ids, references, resolve
+from monitoring.resources.resource import KINDS, Resource
+from monitoring.values import dataclass
+
+Action = Literal["create", "update", "delete", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference; `path` as in `options.thresholds.critical`; a side that has no such key is None."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one resource. `drift`: what is in Datadog is not what was last applied."""
+
+    action: Action
+    kind: str
+    key: str
+    id: str | None = None
+    changes: tuple[Change, ...] = ()
+    drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every resource once, in one of four lists."""
+
+    create: tuple[Step, ...] = ()
+    update: tuple[Step, ...] = ()
+    delete: tuple[Step, ...] = ()
+    unchanged: tuple[Step, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What would be done."""
+        return (*self.create, *self.update, *self.delete)
+
+    def checksum(self) -> str:
+        """Changes when any step does, or what is in Datadog in a step's place."""
+        rows = [
+            [s.action, s.kind, s.key, s.id, [[c.path, c.before, c.after] for c in s.changes]]
+            for s in self.steps
+        ]
+        return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def make_plan(desired: Sequence[Resource], actual: Sequence[Resource]) -> Plan:
+    """What turns `actual` into `desired`; `actual` holds only resources of the same owner.
+
+    Where two resources in Datadog carry one key (two applies at the same moment), the one with the lowest
+    id is kept and the others are deleted.
+    """
+    kept, extra = _one_a_key(actual)
+    ids: dict[tuple[str, str], str] = {me: str(one.id) for me, one in kept.items()}
+    wanted = {(one.kind, one.key) for one in desired}
+    steps = [_step(one, kept.get((one.kind, one.key)), ids) for one in desired]
+    steps += [_deletion(one) for me, one in kept.items() if me not in wanted]
+    steps += [_deletion(one) for one in extra]
+    rank = {kind: index for index, kind in enumerate(KINDS)}
+    steps.sort(key=lambda step: (rank[step.kind], step.key, str(step.id)))
+    return Plan(**{action: tuple(step for step in steps if step.action == action) for action in _ACTIONS})
+
+
+_ACTIONS = ("create", "update", "delete", "unchanged")
+
+
+def _one_a_key(actual: Sequence[Resource]) -> tuple[dict[tuple[str, str], Resource], list[Resource]]:
+    kept: dict[tuple[str, str], Resource] = {}
+    extra = []
+    for one in sorted(actual, key=lambda one: (len(str(one.id)), str(one.id))):
+        if (one.kind, one.key) in kept:
+            extra.append(one)
+        else:
+            kept[(one.kind, one.key)] = one
+    return kept, extra
+
+
+def _step(desired: Resource, actual: Resource | None, ids: Ids) -> Step:
+    if actual is None:
+        body = normalise(desired.kind, desired.body)
+        return Step("create", desired.kind, desired.key, changes=tuple(_differences(None, body, "")))
+    theirs = left_to_datadog(actual.kind, without_marker(actual.kind, actual.body), desired.body)
+    changes = tuple(
+        _differences(normalise(actual.kind, theirs), normalise(desired.kind, resolve(desired.body, ids)), "")
+    )
+    if read_marker(actual.kind, actual.body) is None:
+        changes = (Change("owner", None, "stepscope"), *changes)
+    elif not changes and (made_now := _made_now(desired, ids)):
+        changes = (Change("links", None, made_now),)
+    if not changes:
+        return Step("unchanged", desired.kind, desired.key, actual.id)
+    return Step("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))
+
+
+def _made_now(desired: Resource, ids: Ids) -> list[str]:
+    """What it refers to that this very plan creates: an apply broke off before those links were filled in."""
+    mentioned = {(one.kind, one.key) for one in references(desired.body)} - {(desired.kind, desired.key)}
+    return sorted(f"{kind}:{key}" for kind, key in mentioned if (kind, key) not in ids)
+
+
+def _is_drift(actual: Resource, theirs: Mapping[str, Any]) -> bool:
+    owner = read_marker(actual.kind, actual.body)
+    # A link that could not be filled in at the first write is nobody's change.
+    pending = any(one.soft for one in references(theirs))
+    return owner is not None and not pending and owner.fingerprint != fingerprint(actual.kind, theirs)
+
+
+def _deletion(one: Resource) -> Step:
+    body = normalise(one.kind, without_marker(one.kind, one.body))
+    return Step("delete", one.kind, one.key, one.id, tuple(_differences(body, None, "")))
+
+
+_MISSING = object()
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[Change]:
+    """Every place in which two values differ, as deep as both have the same shape."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _differences(
+                before.get(key, _MISSING), after.get(key, _MISSING), f"{path}.{key}" if path else str(key)
+            )
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{path}[{index}]")
+    elif not path:  # a whole resource, made or removed: its top-level keys
+        yield from _whole(before, after)
+    else:
+        yield Change(path, None if before is _MISSING else before, None if after is _MISSING else after)
+
+
+def _whole(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[Change]:
+    for key, value in (before or {}).items():
+        yield Change(key, value, None)
+    for key, value in (after or {}).items():
+        yield Change(key, None, value)

@@ -1,6 +1,0 @@
-"""Discovery: which functions, state machines and activities a team's own templates describe."""
-
-from monitoring.deploy.discovery.found import Activity, Found, Function, StateMachine
-from monitoring.deploy.discovery.source import discover
-
-__all__ = ["Activity", "Found", "Function", "StateMachine", "discover"]

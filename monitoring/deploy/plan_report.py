@@ -1,0 +1,140 @@
+"""A plan as people and machines read it: text, JSON, Markdown for a pull request."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from monitoring.deploy.differ import Change, Plan, Step
+
+SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
+COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
+WIDTH = 76
+AROUND = 30
+"""Characters of a long value: all that is shown, and what is shown on both sides of a difference."""
+
+_SECRET_KEY = re.compile(r"(api|app|application)_?key|password|secret|token|authorization", re.IGNORECASE)
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """`create`, `update`, `delete`, `unchanged`: lists of kind, key, id, drift, changes; and a checksum."""
+    lists = {action: [_step_data(step) for step in getattr(plan, action)] for action in SIGNS}
+    return {**lists, "checksum": plan.checksum()}
+
+
+def _step_data(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "key": step.key,
+        "id": step.id,
+        "drift": step.drift,
+        "changes": [
+            {
+                "path": change.path,
+                "before": _safe(change.path, change.before),
+                "after": _safe(change.path, change.after),
+            }
+            for change in step.changes
+        ],
+    }
+
+
+def _safe(path: str, value: Any) -> Any:
+    """A value under a key that names a secret is not shown, in whatever resource it stands."""
+    if isinstance(value, dict):
+        return {key: _safe(str(key), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_safe(path, item) for item in value]
+    hidden = isinstance(value, str) and value and _SECRET_KEY.search(path.rsplit(".", 1)[-1])
+    return "********" if hidden else value
+
+
+def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
+    """(colour, line) of the plan as a diff; the last line is the sum."""
+    for step in plan.steps:
+        colour = COLOURS[step.action]
+        theirs = "   (changed in Datadog since the last apply)" if step.drift else ""
+        identity = f" {step.id}" if step.id else ""
+        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{theirs}"
+        if step.action == "update":
+            for change in step.changes:
+                yield from _change_lines(change)
+    yield "", summary(plan)
+
+
+def summary(plan: Plan) -> str:
+    """One line: how many of each."""
+    if not plan.steps:
+        return f"Nothing to do: {len(plan.unchanged)} unchanged."
+    counts = {"create": plan.create, "update": plan.update, "delete": plan.delete}
+    todo = ", ".join(f"{len(steps)} to {action}" for action, steps in counts.items())
+    return f"{todo}, {len(plan.unchanged)} unchanged."
+
+
+def _change_lines(change: Change) -> Iterator[tuple[str, str]]:
+    before, after = _safe(change.path, change.before), _safe(change.path, change.after)
+    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+        yield "", f"    {change.path}:"
+        yield from _text_diff(before, after)
+        return
+    yield "", f"    {change.path}:"
+    told_before, told_after = _in_line(before, after)
+    if before is not None:
+        yield "red", f"      - {told_before}"
+    if after is not None:
+        yield "green", f"      + {told_after}"
+
+
+def _text_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
+    import difflib
+
+    for line in difflib.ndiff(before.splitlines(), after.splitlines()):
+        if line[0] in "+-":
+            yield "green" if line[0] == "+" else "red", f"      {line}"
+
+
+def _in_line(before: Any, after: Any) -> tuple[str, str]:
+    """Both as JSON. What is long is cut, but never what differs: that is shown with what stands around it."""
+    old, new = (json.dumps(value, ensure_ascii=False) for value in (before, after))
+    if max(len(old), len(new)) <= WIDTH or before is None or after is None:
+        return _cut(old, 0, WIDTH), _cut(new, 0, WIDTH)
+    same = _alike(old, new)
+    same_end = _alike(old[same:][::-1], new[same:][::-1])
+    start = max(0, same - AROUND)
+    old_end, new_end = (min(len(text) - same_end, same + WIDTH) + AROUND for text in (old, new))
+    return _cut(old, start, old_end), _cut(new, start, new_end)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+def as_markdown(plan: Plan) -> str:
+    """For a pull request: the sum, a table, and each update folded."""
+    if not plan.steps:
+        return f"**stepscope plan**: {summary(plan)}\n"
+    rows = [
+        f"| {step.action} | {step.kind} | `{step.key}` | {'changed in Datadog' if step.drift else ''} |"
+        for step in plan.steps
+    ]
+    table = "\n".join(["| | kind | key | |", "| --- | --- | --- | --- |", *rows])
+    folded = "\n".join(_folded(step) for step in plan.update)
+    return f"**stepscope plan**: {summary(plan)}\n\n{table}\n\n{folded}".rstrip() + "\n"
+
+
+def _folded(step: Step) -> str:
+    diff = "\n".join(line[2:] if line.startswith("      ") else line for _, line in _all_changes(step))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", diff)), default=0))
+    title = f"<details><summary>{step.kind} <code>{step.key}</code></summary>"
+    return f"{title}\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
+
+
+def _all_changes(step: Step) -> Iterator[tuple[str, str]]:
+    for change in step.changes:
+        yield from _change_lines(change)

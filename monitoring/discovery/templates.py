@@ -1,0 +1,91 @@
+"""Reading templates: CloudFormation's YAML with tags like `!Sub` in their long form, and definitions."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.discovery.values import Values
+from monitoring.errors import InputError
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_UNKNOWN_NUMBER = re.compile(r"(:\s*)\*(?=\s*[,}\]\n])")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags."""
+
+
+def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A template as an object.
+
+    Raises:
+        InputError: it cannot be read, or is neither YAML nor JSON, or no object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"is no JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise InputError(f"is no YAML: {getattr(error, 'problem', error)}", where=place) from None
+    if not isinstance(found, dict):
+        raise InputError("holds no template: its top level is not an object", where=str(path))
+    return found
+
+
+def definition_of(value: Any, values: Values | None = None, substitutions: Any = None) -> dict[str, Any]:
+    """A state machine's definition, from an object or from text; {} where it cannot be read.
+
+    `substitutions` are the values of its `${…}`; what only the deployment knows does not matter here.
+    """
+    values = values or Values()
+    inline = isinstance(value, Mapping) and "States" in value
+    text = json.dumps(value, default=str) if inline else values.text(value)
+    given = substitutions if isinstance(substitutions, Mapping) else {}
+    known = {str(name): values.text(one) for name, one in given.items()}
+    text = _PLACEHOLDER.sub(lambda match: known.get(match[1], "*"), text)
+    text = _UNKNOWN_NUMBER.sub(r"\g<1>0", text)
+    try:
+        found = yaml.load(text, _Loader) if _is_yaml(text) else json.loads(text)  # noqa: S506
+    except (json.JSONDecodeError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_yaml(text: str) -> bool:
+    return not text.lstrip().startswith("{")
+
+
+def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """A template's resources by logical name, with `Fn::ForEach` carried out over lists of words."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, one in resources.items():
+        if isinstance(one, Mapping):
+            found[name] = one
+        elif name.startswith("Fn::ForEach::") and isinstance(one, list) and len(one) == 3:
+            variable, words, pattern = one
+            for word in words if isinstance(words, list) else ():
+                text = re.sub(rf"[$&]\{{{re.escape(str(variable))}\}}", str(word), json.dumps(pattern))
+                found |= expanded(json.loads(text))
+    return found

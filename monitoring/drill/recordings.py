@@ -1,0 +1,164 @@
+"""Takes: what each real execution left behind, with times counted from its start in state machine time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.drill.lane import Lane, Run
+from monitoring.drill.stage import FORWARDER, SPEED
+from monitoring.local_aws.cloudwatch import columns
+from monitoring.local_aws.invocation import Invoked
+from monitoring.local_aws.samples import (
+    Clock,
+    Key,
+    asynchronous_samples,
+    execution_samples,
+    invocation_samples,
+)
+from monitoring.query.series import MetricType, Series
+from monitoring.values import dataclass
+
+Floats = NDArray[np.float64]
+PIPELINE = "orders-"
+"""What names begin with instead of a lane's prefix: all lanes are the same pipeline, on another day."""
+
+
+class PointKey(NamedTuple):
+    """One source of points in the embedded Datadog."""
+
+    metric: str
+    tags: tuple[str, ...]
+    type: MetricType
+    interval: int | None
+
+
+Points = Mapping[PointKey, tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One execution, or one stretch in which none was started.
+
+    Attributes:
+        status: how it ended; RUNNING if it never does.
+        error: the error's name.
+        samples: what CloudWatch counted; times in seconds from the start.
+        points: what the forwarder brought, likewise.
+        own: the forwarder's points about itself, likewise.
+    """
+
+    status: str = ""
+    error: str = ""
+    samples: Mapping[Key, tuple[Floats, Floats]] = field(default_factory=dict)
+    points: Points = field(default_factory=dict)
+    own: Points = field(default_factory=dict)
+
+
+def takes(
+    lane: Lane, calls: Sequence[Invoked], series: Sequence[Series], dropped: Mapping[str, int]
+) -> list[Take]:
+    """The takes of a lane.
+
+    Args:
+        lane: whose executions have ended, and whose events are delivered.
+        calls: the calls of functions in the embedded AWS.
+        series: what its Datadog holds.
+        dropped: asynchronous events that were given up, by function.
+    """
+    own = [call for call in calls if call.function.startswith(lane.prefix)]
+    mine = [each for each in series if any(lane.prefix in tag for tag in each.tags)]
+    shared = [each for each in series if f"functionname:{lane.forwarder}" in each.tags]
+    found = []
+    for at, run in enumerate(lane.runs):
+        last = at + 1 == len(lane.runs)
+        end = int(lane.runs[at + 1].began) if not last else np.inf
+        if run.status == "RUNNING":
+            end = run.until  # it is stopped then, which is no part of the fault
+        sent = (lane.events if last else {}, dropped)
+        inside = [call for call in own if run.began <= call.began < end]
+        found.append(_take(lane, run, end, inside, (mine, shared), sent))
+    return found
+
+
+def _take(
+    lane: Lane,
+    run: Run,
+    end: float,
+    calls: Sequence[Invoked],
+    series: tuple[Sequence[Series], Sequence[Series]],
+    sent: tuple[Mapping[str, int], Mapping[str, int]],
+) -> Take:
+    clock = clock_of(run, calls)
+    named = lane.prefix
+    samples = [*execution_samples(run.state_machine, run.history, clock), *invocation_samples(calls, clock)]
+    for function, count in sent[0].items():
+        samples += asynchronous_samples(function, count, sent[1].get(function, 0), 0.0)
+    renamed = (
+        (Key(key.namespace, key.metric, _dimensions(key.tags, named)), at, value)
+        for key, at, value in samples
+    )
+    return Take(
+        run.status,
+        run.error,
+        columns(renamed),
+        dict(_points(series[0], run, end, clock, named)),
+        dict(_points(series[1], run, end, clock, named)),
+    )
+
+
+def clock_of(run: Run, calls: Iterable[Invoked], speed: float = SPEED) -> Clock:
+    """State machine time of an execution, from its start: it passes as it is while a handler works, and
+    `speed` times as fast while nothing does.
+    """
+    busy = sorted(
+        (call.began - (call.init_ms or 0.0) / 1000, call.began + call.duration_ms / 1000)
+        for call in calls
+        if not call.throttled
+    )
+    last = max((_seconds(event["timestamp"]) for event in run.history), default=run.began)
+    real, passed = [run.began], [0.0]
+
+    def advance(to: float, pace: float) -> None:
+        to = max(to, real[-1])
+        passed.append(passed[-1] + (to - real[-1]) * pace)
+        real.append(to)
+
+    for begin, end in busy:
+        advance(begin, speed)
+        advance(end, 1.0)
+    advance(last, speed)
+    return lambda moment: float(np.interp(moment, real, passed))
+
+
+def _seconds(moment: object) -> float:
+    return float(moment.timestamp()) if hasattr(moment, "timestamp") else float(str(moment))
+
+
+MACHINE_TAGS = ("expected:hourly",)
+"""AWS tags of the state machine, which Datadog puts on its metrics."""
+
+
+def _dimensions(tags: tuple[str, ...], prefix: str) -> tuple[str, ...]:
+    machine = any(tag.startswith("statemachinearn:") for tag in tags)
+    return _renamed((*tags, *MACHINE_TAGS) if machine else tags, prefix)
+
+
+def _renamed(tags: Iterable[str], prefix: str) -> tuple[str, ...]:
+    return tuple(
+        sorted(tag.replace(prefix, PIPELINE).replace(FORWARDER, f"{PIPELINE}forwarder") for tag in tags)
+    )
+
+
+def _points(
+    series: Iterable[Series], run: Run, end: float, clock: Clock, prefix: str
+) -> Iterator[tuple[PointKey, tuple[Floats, Floats]]]:
+    """The points of one run: those of the whole seconds from its start to the next one's."""
+    for each in series:
+        chosen = (each.times >= int(run.began)) & (each.times < end)
+        if chosen.any():
+            offsets = np.array([clock(float(moment)) for moment in each.times[chosen]])
+            key = PointKey(each.metric, _renamed(each.tags, prefix), each.type, each.interval)
+            yield key, (offsets, each.values[chosen].astype(np.float64))

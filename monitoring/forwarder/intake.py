@@ -1,0 +1,67 @@
+"""Where each kind of batch goes, and with which headers."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from monitoring.errors import InputError
+from monitoring.forwarder.batches import Kind
+from monitoring.forwarder.retry import Answer
+from monitoring.forwarder.transport import Transport
+from monitoring.values import dataclass
+
+_ROUTES: dict[Kind, tuple[str, str, str]] = {
+    "distributions": ("api", "/api/v1/distribution_points", "application/json"),
+    "series": ("api", "/api/v1/series", "application/json"),
+    "traces": ("trace.agent", "/api/v0.2/traces", "application/x-protobuf"),
+    "logs": ("http-intake.logs", "/api/v2/logs", "application/json"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The intakes of a site, or one address for all of them.
+
+    Args:
+        site: such as `datadoghq.com`.
+        url: `DD_URL`; empty for the site's own addresses.
+        key: gives the API key; it travels in a header, never in an address.
+    """
+
+    transport: Transport
+    site: str
+    url: str
+    key: Callable[[], str]
+
+    def send(self, kind: Kind, wire: bytes, encoding: str, timeout: float | None = None) -> Answer:
+        """Send one compressed body."""
+        host, path, content = _ROUTES[kind]
+        headers = {
+            "DD-API-KEY": self.key(),
+            "Content-Type": content,
+            "Content-Encoding": encoding,
+            "User-Agent": "stepscope-forwarder",
+        }
+        base = self.url.rstrip("/") or f"https://{host}.{self.site}"
+        return self.transport.request("POST", base + path, headers, wire, timeout)
+
+
+def check_url(url: str) -> str:
+    """The address as it was given, if requests can be sent there.
+
+    Raises:
+        InputError: it is no http or https address, or carries a key or a password.
+    """
+    parts = urlsplit(url)
+    try:
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError(
+            "no http:// or https:// address", where="DD_URL", hint="Write it as https://host:port"
+        )
+    if parts.query or parts.username or parts.password:
+        raise InputError(
+            "the address carries a query or a password", where="DD_URL", hint="The key goes into DD_API_KEY"
+        )
+    return url

@@ -1,0 +1,1 @@
+"""All that runs in a Lambda function besides the surface: the layer is made of this package."""

@@ -1,0 +1,42 @@
+"""`dd.trace_id` and `dd.span_id` on every log record, for standard logging and for Powertools Logger."""
+
+from __future__ import annotations
+
+import logging
+
+from monitoring.instrumentation import spans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def install() -> None:
+    """Let log records carry the ids of the running span, `0` outside a call; installed once.
+
+    Names and forms are those of Datadog's own tracer: the trace id as 32 hex digits, the span id decimal.
+    """
+    make = logging.getLogRecordFactory()
+    if getattr(make, "monitoring", False):
+        return
+
+    def record_with_ids(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        try:
+            trace_id, span_id = ids()
+            record.__dict__.setdefault("dd.trace_id", trace_id)
+            record.__dict__.setdefault("dd.span_id", span_id)
+        except Exception:  # noqa: BLE001, S110 - a log line is worth more than its ids
+            pass
+        return record
+
+    record_with_ids.monitoring = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(record_with_ids)
+
+
+def ids() -> tuple[str, str]:
+    """The trace id and the span id of the running code, as logs carry them."""
+    span: Any = spans.anywhere()
+    if span is None or span.call is None:
+        return "0", "0"
+    return span.call.upper_half().zfill(16) + span.trace_id, str(int(span.span_id, 16))

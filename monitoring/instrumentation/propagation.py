@@ -1,0 +1,247 @@
+"""Trace context from and into carriers: HTTP headers, queues, topics, streams, buses, state machines.
+
+Two formats are understood and written: Datadog's headers (`x-datadog-trace-id` and its kin) and W3C's
+`traceparent`. What comes in is read by `contexts_of`; what goes out is made by `inject_headers`,
+`inject_attributes` (SQS, SNS) and `inject_payload` (Kinesis data, EventBridge detail, Step Functions input).
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import a2b_base64
+
+from monitoring.instrumentation import spans
+from monitoring.instrumentation.step_functions import context_object, identity_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+KEY = "_datadog"
+"""Where Datadog's libraries, and we, put the headers in a message or payload."""
+
+_MOST_LINKS = 100
+_MOST_ATTRIBUTES = 10  # SQS takes ten attributes a message, the trace's one included
+
+
+class TraceContext:
+    """Whose span comes before: ids of 16 hex digits, `high` the trace id's upper half."""
+
+    __slots__ = ("high", "priority", "span_id", "trace_id")
+
+    def __init__(self, trace_id: str, high: str, span_id: str, priority: int = 1) -> None:
+        self.trace_id, self.high, self.span_id, self.priority = trace_id, high, span_id, priority
+
+
+def contexts_of(event: Any, source: str) -> tuple[TraceContext | None, list[dict[str, Any]]]:
+    """The context that a call joins (the first in its event), and links to the others. Never raises."""
+    parent: TraceContext | None = None
+    links: list[dict[str, Any]] = []
+    try:
+        for carrier in _CARRIERS.get(source, _of_payload)(event):
+            found = extract(carrier)
+            if found is None:
+                continue
+            if parent is None:
+                parent = found
+            elif (found.trace_id, found.span_id) != (parent.trace_id, parent.span_id):
+                trace_id = found.high.zfill(16) + found.trace_id
+                links.append(
+                    {"trace_id": trace_id, "span_id": found.span_id, "attributes": {"reason": "batch"}}
+                )
+                if len(links) == _MOST_LINKS:
+                    break
+    except Exception:  # noqa: BLE001, S110 - an event may be anything: what was found before stands
+        pass
+    return parent, links
+
+
+def extract(carrier: Any) -> TraceContext | None:
+    """The context in a mapping of headers, in any case; a Step Functions context object counts as one.
+
+    Datadog's headers win over W3C's where both are there.
+    """
+    if not isinstance(carrier, dict):
+        return None
+    if context_object(carrier) is not None:
+        step = identity_of(carrier)
+        return None if step is None else TraceContext(step.trace_id, step.high, step.parent_id)
+    headers = {key.lower(): value for key, value in carrier.items() if isinstance(key, str)}
+    return _of_datadog(headers) or _of_w3c(headers.get("traceparent"))
+
+
+def _of_datadog(headers: dict[str, Any]) -> TraceContext | None:
+    try:
+        trace_id = int(headers["x-datadog-trace-id"]) & 0xFFFF_FFFF_FFFF_FFFF
+        parent = int(headers.get("x-datadog-parent-id") or 0) & 0xFFFF_FFFF_FFFF_FFFF
+        priority = int(headers.get("x-datadog-sampling-priority") or 1)
+    except (KeyError, ValueError, TypeError):
+        return None
+    tags = str(headers.get("x-datadog-tags") or "").split(",")
+    high = next(
+        (tag.strip()[len("_dd.p.tid=") :] for tag in tags if tag.strip().startswith("_dd.p.tid=")), ""
+    )
+    if not trace_id or high.strip("0123456789abcdef"):
+        return None
+    return TraceContext(f"{trace_id:016x}", high, f"{parent:016x}", priority)
+
+
+def _of_w3c(header: Any) -> TraceContext | None:
+    """traceparent = version "-" trace-id "-" parent-id "-" flags"""
+    if not isinstance(header, str):
+        return None
+    parts = header.strip().lower().split("-")
+    lengths = [len(part) for part in parts[:4]]
+    if lengths != [2, 32, 16, 2] or parts[0] == "ff" or "".join(parts[:4]).strip("0123456789abcdef"):
+        return None
+    if not parts[1].strip("0") or not parts[2].strip("0"):
+        return None
+    return TraceContext(parts[1][16:], parts[1][:16], parts[2], int(parts[3], 16) & 1)
+
+
+def _of_http(event: Any) -> Iterable[Any]:
+    many = event.get("multiValueHeaders")
+    if isinstance(many, dict):
+        yield {key: value[0] for key, value in many.items() if isinstance(value, list) and value}
+    yield event.get("headers")
+
+
+def _of_payload(event: Any) -> Iterable[Any]:
+    if isinstance(event, dict):
+        yield event.get(KEY)
+        yield event.get("headers")
+        detail = event.get("detail")
+        if isinstance(detail, dict):
+            yield detail.get(KEY)
+
+
+def _of_sqs(event: Any) -> Iterable[Any]:
+    for record in _records(event):
+        attribute = _attribute(record.get("messageAttributes"))
+        if attribute is None and '"_datadog"' in str(record.get("body")):
+            attribute = _of_body(_loads(record.get("body")))
+        yield attribute
+
+
+def _of_body(body: Any) -> Any:
+    """The context of what SNS or EventBridge has put into a queue, or of our own payload."""
+    if not isinstance(body, dict):
+        return None
+    return next(
+        (found for found in (_attribute(body.get("MessageAttributes")), *_of_payload(body)) if found), None
+    )
+
+
+def _of_sns(event: Any) -> Iterable[Any]:
+    for record in _records(event):
+        sns = record.get("Sns")
+        yield _attribute(sns.get("MessageAttributes")) if isinstance(sns, dict) else None
+
+
+def _of_kinesis(event: Any) -> Iterable[Any]:
+    for record in _records(event):
+        kinesis = record.get("kinesis")
+        body = _loads(_decoded(kinesis.get("data"))) if isinstance(kinesis, dict) else None
+        yield body.get(KEY) if isinstance(body, dict) else None
+
+
+def _of_kafka(event: Any) -> Iterable[Any]:
+    groups = event.get("records")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        for record in group:
+            pairs = [pair for pair in record.get("headers") or () if isinstance(pair, dict)]
+            yield {key: _kafka_text(value) for pair in pairs for key, value in pair.items()}
+
+
+def _kafka_text(value: Any) -> str:
+    """A header's bytes, which Lambda delivers as a list of (signed) numbers."""
+    return (
+        bytes(number & 0xFF for number in value).decode("utf-8", "replace") if isinstance(value, list) else ""
+    )
+
+
+_CARRIERS: dict[str, Callable[[Any], Iterable[Any]]] = {
+    "api-gateway": _of_http,
+    "function-url": _of_http,
+    "alb": _of_http,
+    "sqs": _of_sqs,
+    "sns": _of_sns,
+    "kinesis": _of_kinesis,
+    "kafka": _of_kafka,
+}
+
+
+def _records(event: Any) -> Iterable[dict[str, Any]]:
+    records = event.get("Records") if isinstance(event, dict) else event
+    return (record for record in records or () if isinstance(record, dict))
+
+
+def _attribute(attributes: Any) -> Any:
+    """The headers in a message attribute: of SQS (`stringValue`, `binaryValue`) or SNS (`Type`, `Value`).
+
+    A sender that speaks W3C only may have put `traceparent` there by itself.
+    """
+    if not isinstance(attributes, dict):
+        return None
+    found = attributes.get(KEY)
+    if isinstance(found, dict):
+        binary = found.get("binaryValue") or (found.get("Value") if found.get("Type") == "Binary" else None)
+        return _loads(_decoded(binary) if binary else found.get("stringValue") or found.get("Value"))
+    own = attributes.get("traceparent")
+    text = (own.get("stringValue") or own.get("Value")) if isinstance(own, dict) else None
+    return {"traceparent": text} if text else None
+
+
+def _decoded(data: Any) -> bytes:
+    try:
+        return a2b_base64(data)
+    except (ValueError, TypeError):
+        return b""
+
+
+def _loads(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
+    """The headers, with the running span as the parent of who receives them; unchanged outside a call."""
+    found = dict(headers or {})
+    span: Any = spans.anywhere()
+    call = span.call if span is not None else None
+    if call is None:
+        return found
+    high = call.upper_half()
+    found["x-datadog-trace-id"] = str(int(call.trace_id, 16))
+    found["x-datadog-parent-id"] = str(int(span.span_id, 16))
+    found["x-datadog-sampling-priority"] = str(call.priority)
+    if high:
+        found["x-datadog-tags"] = f"_dd.p.tid={high}"
+    sampled = "01" if call.priority > 0 else "00"
+    found["traceparent"] = f"00-{high.zfill(16)}{call.trace_id}-{span.span_id}-{sampled}"
+    return found
+
+
+def inject_attributes(attributes: dict[str, Any] | None = None, *, binary: bool = False) -> dict[str, Any]:
+    """MessageAttributes for SQS, or with `binary=True` for SNS (a topic's filter policies want it so).
+
+    A message that has its ten attributes already keeps them: the trace ends there.
+    """
+    found, headers = dict(attributes or {}), inject_headers()
+    if headers and len(found) < _MOST_ATTRIBUTES:
+        text = json.dumps(headers)
+        found[KEY] = (
+            {"DataType": "Binary", "BinaryValue": text.encode()}
+            if binary
+            else {"DataType": "String", "StringValue": text}
+        )
+    return found
+
+
+def inject_payload(payload: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a JSON object with the context under `_datadog`: for Kinesis, EventBridge, Step Functions."""
+    headers = inject_headers()
+    return {**payload, KEY: headers} if headers else dict(payload)

@@ -1,0 +1,269 @@
+"""Spans: ids, values, and which of them the running code belongs to: safe in async code and in threads."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from itertools import count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import ContextVar, Token
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from monitoring.instrumentation.invocation import Call
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+NO_ID = "0" * 16
+_ASYNC = 0x80  # the code flag of `async def`
+
+variable: ContextVar[Span | None] | None = None
+"""The innermost open span of this very context; `prepare` makes it."""
+roots: set[Span] = set()
+"""The root spans of the calls that run now."""
+
+
+class Span:
+    """One operation: a name, a resource, a time, and values by key.
+
+    `set(key, value)` adds a value: numbers can be graphed, anything else becomes text; values under keys that
+    look secret are masked. `trace_id` and `span_id` are 16 hex digits; `parent_id` too.
+    """
+
+    trace_id: str
+    # Class attributes hold what most spans never set: a span costs what it differs in.
+    service: str | None = None
+    type = "custom"
+    duration: int | None = None
+    error: dict[str, str] | None = None  # its type, message and stack by Datadog's keys
+    failed = False
+    meta: dict[str, str] | None = None
+    metrics: dict[str, float] | None = None
+    links: list[dict[str, Any]] | None = None
+
+    def __init__(self, call: Call | None, name: str, resource: str, parent_id: str) -> None:
+        self.call, self.name, self.resource = call, name, resource
+        self.trace_id, self.span_id, self.parent_id = call.trace_id if call else NO_ID, new_id(), parent_id
+        self.start, self.began = time.time_ns(), time.perf_counter_ns()
+
+    def set(self, key: str, value: Any) -> None:
+        """Add a value: `span.set("slide", 7)`. A later value of the same key replaces it. Never raises."""
+        try:
+            self._set(str(key), value)
+        except Exception as error:  # noqa: BLE001
+            failed("span.set", error)
+
+    def _set(self, key: str, value: Any) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and value - value == 0 and abs(value) < 1 << 53:
+            self.metrics = self.metrics if self.metrics is not None else {}
+            self.metrics[key] = value
+            return
+        from monitoring.instrumentation.trace_line import meta_text
+
+        self.meta = self.meta if self.meta is not None else {}
+        self.meta[key] = meta_text(key, value)
+
+    def link(self, trace_id: str, span_id: str, attributes: dict[str, str] | None = None) -> None:
+        """Point to a span of another trace: ids in hex digits, the trace's 16 or 32 of them. Never raises."""
+        try:
+            links = self.links if self.links is not None else []
+            given = {str(key): str(value) for key, value in (attributes or {}).items()}
+            trace, other = f"{int(trace_id, 16):032x}", f"{int(span_id, 16):016x}"
+            links.append({"trace_id": trace, "span_id": other, "attributes": given})
+            self.links = links
+        except Exception as error:  # noqa: BLE001
+            failed("span.link", error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Stop the clock."""
+        self.duration = max(0, time.perf_counter_ns() - self.began)
+        if error is not None:
+            self.failed = True
+            if (
+                self.call is not None
+            ):  # as text: the error itself would keep its frames, and all in them, alive
+                from monitoring.instrumentation.trace_line import error_meta
+
+                self.error = error_meta(error)
+
+
+def new_id() -> str:
+    """A random id of 16 hex digits: never 0, and below 2**63, which every reader takes."""
+    return new_ids(time.time_ns())[0]
+
+
+def new_ids(now: int) -> tuple[str, str]:
+    """Two random ids, made at `now` (nanoseconds).
+
+    The process's secret, the time and a counter, mixed: without asking the kernel each time. The time keeps
+    processes apart that were restored from one snapshot, secret and counter included.
+    """
+    global _secret  # noqa: PLW0603
+    if not _secret:
+        _secret = int.from_bytes(os.urandom(16), "big") | 1
+    digits = hex(hash((_secret, now, next(_counter))) * _secret & _KEPT | _LED_BY_1)
+    return digits[2:18], digits[18:]
+
+
+_KEPT = (1 << 124) - (1 << 64) | (1 << 60) - 1  # 15 digits of each id, which a 1 leads
+_LED_BY_1 = 1 << 124 | 1 << 60
+_secret = 0
+_counter = count()
+
+
+def prepare() -> ContextVar[Span | None]:
+    """The variable that holds the innermost span, made when it is first needed.
+
+    Not at import: the runtime client has not loaded that module.
+    """
+    global variable  # noqa: PLW0603
+    if variable is None:
+        from _contextvars import ContextVar as Variable
+
+        variable = Variable("monitoring.span", default=None)
+    return variable
+
+
+def here() -> Span | None:
+    """The innermost open span of this very context; None outside a call."""
+    return None if variable is None else variable.get()
+
+
+def anywhere() -> Span | None:
+    """Like `here`; in a thread that a handler started, the root span of that call, if only one is running.
+
+    Threads do not inherit context variables, and Lambda runs one call at a time.
+    """
+    found = None if variable is None else variable.get()
+    if found is None and len(roots) == 1:
+        try:
+            return next(iter(roots))
+        except (StopIteration, RuntimeError):  # that call ended in the meantime
+            return None
+    return found
+
+
+def enter(span: Span) -> Token[Span | None]:
+    """Make `span` the innermost one; `leave` takes it back."""
+    return prepare().set(span)
+
+
+def leave(token: Token[Span | None]) -> None:
+    """Go back to what was innermost before `enter`."""
+    try:
+        token.var.reset(token)
+    except ValueError:  # left in another context than entered: a generator closed elsewhere
+        before: Any = token.old_value
+        token.var.set(None if before is token.MISSING else before)
+
+
+def failed(where: str, error: BaseException) -> None:
+    """Count a failure of telemetry, as `monitoring.instrumentation.metrics.failed` does."""
+    from monitoring.instrumentation.metrics import failed as count_failure
+
+    count_failure(where, error)
+
+
+def span(
+    name: str,
+    resource: str | None = None,
+    *,
+    service: str | None = None,
+    type: str = "custom",  # noqa: A002 - Datadog's word
+    tags: dict[str, Any] | None = None,
+) -> OpenSpan:
+    """A span around a block (`with span("dynamodb.get_item", resource="slides") as s:`), or a decorator.
+
+    An exception marks it and goes its way. `type` is Datadog's span type: web, http, sql, cache, custom.
+    """
+    return OpenSpan(name, resource, service, type, tags)
+
+
+class OpenSpan:
+    """What `span` gives: a context manager and a decorator."""
+
+    __slots__ = ("_made", "_span", "_token")
+
+    def __init__(self, *made: Any) -> None:
+        self._made = made
+        self._span: Span | None = None
+        self._token: Token[Span | None] | None = None
+
+    def __enter__(self) -> Span:
+        name, resource, service, kind, tags = self._made
+        try:
+            parent = anywhere()
+            call = parent.call if parent is not None else None
+            made = Span(
+                call,
+                str(name),
+                str(name if resource is None else resource),
+                parent.span_id if parent is not None else NO_ID,
+            )
+            made.service, made.type = None if service is None else str(service), str(kind)
+            self._span = made
+            if call is not None:
+                call.opened(made)
+            self._token = enter(made)
+            if tags:
+                for key, value in tags.items():
+                    made.set(key, value)
+        except Exception as error:  # noqa: BLE001
+            failed("span", error)
+            return self._span or Span(None, "", "", NO_ID)
+        return made
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        try:
+            if self._token is not None:
+                leave(self._token)
+            if self._span is not None:
+                self._span.end(error)
+                if self._span.call is not None:
+                    self._span.call.closed(self._span)
+        except Exception as trouble:  # noqa: BLE001
+            failed("span", trouble)
+        finally:
+            self._span = self._token = None
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate a function: a fresh span around each call."""
+        wrapped: Function = around(function, lambda: OpenSpan(*self._made))
+        return wrapped
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
+    while isinstance(function, partial):
+        function = function.func
+    called = function if hasattr(function, "__code__") else type(function).__call__
+    code = getattr(called, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _ASYNC)
+
+
+def around(function: Any, manager: Callable[[], Any]) -> Any:
+    """The function with a fresh context manager around each call; one that is async stays async."""
+    from functools import wraps
+
+    if is_async(function):
+
+        @wraps(function)
+        async def awaiting(*args: Any, **kwargs: Any) -> Any:
+            with manager():
+                return await function(*args, **kwargs)
+
+        return awaiting
+
+    @wraps(function)
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        with manager():
+            return function(*args, **kwargs)
+
+    return calling

@@ -1,0 +1,150 @@
+"""A call that will be killed still speaks: shortly before its deadline, once, and never in a later call.
+
+One daemon thread serves all calls. A call only leaves behind how much time it was given, and takes it away
+again; the thread sleeps until the earliest deadline it knows, and looks anew when it wakes. So a call costs
+two dictionary operations. A process that Lambda freezes between calls finds nothing to speak for when it is
+thawed, whatever its clocks did meanwhile: what was left is gone with the call, and the context of a running
+call is asked how much time there is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from monitoring.instrumentation.metrics import failed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from monitoring.instrumentation.invocation import Call
+
+
+_CLOCK = (time.monotonic,)  # in a tuple, so that a test that freezes the clock does not stop the thread
+_FOREVER = float("inf")
+_LONGEST = 3600.0  # seconds of one sleep
+_LONGEST_MS = 3_600_000 * 24 * 400  # durable functions run for up to a year
+_MARGIN_MS = 250
+_SLACK = 0.005  # seconds
+
+
+class _Watchdog:
+    """The calls that run now, and the thread that waits for the earliest deadline."""
+
+    def __init__(self) -> None:
+        self.watched: dict[Call, float] = {}  # with the milliseconds that each was given
+        self.bell = threading.Event()
+        self.speaking = threading.Lock()  # held to speak for a call, and to say when to wake
+        self.thread: threading.Thread | None = None
+        self.process = 0
+        self.sleep_on()
+
+    def sleep_on(self) -> None:
+        """Sleep until somebody rings."""
+        self.wakes, self.serves = _FOREVER, _FOREVER
+
+    def wake(self, at: float, margin: float) -> bool:
+        """Wake at this time of the clock, unless that is planned, or nearly: whether the plan has changed.
+
+        A deadline from `serves` on is served by it: a quarter of the margin is not worth another waking.
+        """
+        with self.speaking:
+            if at + margin / 4 >= self.wakes:
+                return False
+            self.wakes, self.serves = at, at + margin * 3 / 4
+            return True
+
+    def ring(self, call: Call, given: float) -> None:
+        """A call has come whose deadline may be earlier than the thread wakes."""
+        if self.thread is None:
+            self.start()
+        margin = _margin(call, given)
+        if self.wake(_CLOCK[0]() + given / 1000 - margin, margin):
+            self.bell.set()
+
+    def start(self) -> None:
+        """Start the thread; a forked process, which has none, starts its own."""
+        if self.process != os.getpid():
+            self.process = os.getpid()
+            os.register_at_fork(after_in_child=self.forget)
+        self.thread = threading.Thread(target=self.run, name="monitoring-watchdog", daemon=True)
+        self.thread.start()
+
+    def forget(self) -> None:
+        """In a forked process: no thread, no calls, and locks that nobody holds."""
+        self.thread, self.watched = None, {}
+        self.bell, self.speaking = threading.Event(), threading.Lock()
+        self.sleep_on()
+
+    def run(self) -> None:
+        """Sleep until the earliest deadline, speak for the calls that have reached theirs, begin again.
+
+        A call that ends does not wake the thread, and the next one only if its deadline is earlier: so the
+        thread wakes about once in the time that a function may take, however many calls there are.
+        """
+        while True:
+            try:
+                self.bell.wait(max(0.0, min(self.wakes - _CLOCK[0](), _LONGEST)))
+                if self.bell.is_set():  # a call has left an earlier deadline
+                    self.bell.clear()
+                    continue
+                self.sleep_on()  # first, so that a call that comes now rings
+                self.look()
+            except Exception as error:  # noqa: BLE001 - the thread must live on
+                failed("watchdog", error)
+                time.sleep(1)
+
+    def look(self) -> None:
+        """Speak for each call that is close to its deadline by its own context; wake for the others."""
+        for call in list(self.watched):
+            given = self.watched.get(call)
+            if given is None:  # it has ended in the meantime
+                continue
+            try:
+                self.look_at(call, given)
+            except Exception as error:  # noqa: BLE001 - a context may be anything; the others are not to suffer
+                self.watched.pop(call, None)
+                failed("watchdog", error)
+
+    def look_at(self, call: Call, given: float) -> None:
+        """Speak for the call if it is close to its deadline, or wake for it."""
+        margin = _margin(call, given)
+        left = call.context.get_remaining_time_in_millis() / 1000 - margin
+        if left > _SLACK:  # it began later, or the process was frozen, or the clock was set
+            self.wake(_CLOCK[0]() + left, margin)
+            return
+        with self.speaking:
+            if self.watched.pop(call, None) is not None:
+                call.spoken = True
+                call.about_to_be_killed()
+
+
+_watchdog = _Watchdog()
+
+
+def watch(call: Call, context: Any) -> None:
+    """Speak for the call before the deadline that the context tells; a context without one is not watched."""
+    try:
+        given = context.get_remaining_time_in_millis()
+    except AttributeError:
+        return
+    if (type(given) is not int and type(given) is not float) or not 0 < given < _LONGEST_MS:
+        return
+    dog = _watchdog
+    dog.watched[call] = given
+    if _CLOCK[0]() + given / 1000 < dog.serves:
+        dog.ring(call, given)
+
+
+def unwatch(call: Call) -> None:
+    """The call is over. If the thread is speaking for it at this moment, wait until it has."""
+    if _watchdog.watched.pop(call, None) is None:
+        with _watchdog.speaking:
+            pass
+
+
+def _margin(call: Call, given: float) -> float:
+    """How many seconds before its deadline a call speaks: a tenth of its time at most, unless it is set."""
+    return (call.labels.settings.margin_ms or min(_MARGIN_MS, given / 10)) / 1000

@@ -1,0 +1,48 @@
+"""X-Ray: with the Powertools Tracer active, its segment says which Datadog trace it belongs to."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from monitoring.instrumentation.invocation import Call
+
+MODULE = "aws_lambda_powertools.tracing"
+
+
+def annotate(call: Call) -> Any:
+    """Annotate the open subsegment with the Datadog ids; open one where only Lambda's own segment is open.
+
+    Lambda's own segment takes no annotations. What is returned, if anything, is for `close`.
+    """
+    recorder = sys.modules["aws_xray_sdk.core"].xray_recorder
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}:
+        return None
+    from aws_xray_sdk.core.models.facade_segment import FacadeSegment
+
+    entity, opened = _open_entity(recorder), None
+    if isinstance(entity, FacadeSegment):
+        entity = opened = recorder.begin_subsegment("monitoring")
+    if entity is not None:
+        entity.put_annotation("dd_trace_id", call.upper_half().zfill(16) + call.trace_id)
+        entity.put_annotation("dd_span_id", str(int(call.span_id, 16)))
+        entity.put_annotation("trigger", call.trigger.name)
+    return opened
+
+
+def _open_entity(recorder: Any) -> Any:
+    """The innermost open segment; outside Lambda asking for a missing one would be logged as an error."""
+    if "LAMBDA_TASK_ROOT" in os.environ:
+        return recorder.get_trace_entity()
+    entities = getattr(getattr(recorder.context, "_local", None), "entities", None)
+    return entities[-1] if entities else None
+
+
+def close(opened: Any) -> None:
+    """End the subsegment that `annotate` has opened."""
+    if opened is not None:
+        sys.modules["aws_xray_sdk.core"].xray_recorder.end_subsegment()

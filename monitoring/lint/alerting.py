@@ -1,0 +1,46 @@
+"""What several rules ask of a monitor: its comparison, its counts, what it does about missing data."""
+
+from collections.abc import Iterator, Mapping
+
+from monitoring.lint.model import Subject
+from monitoring.query import Binary, Call, Metric, MetricMonitor, Query, walk
+from monitoring.resources.catalogue import MetricFacts, metrics
+
+ABOVE, BELOW = frozenset({">", ">="}), frozenset({"<", "<="})
+
+
+def metric_query(subject: Subject) -> MetricMonitor | None:
+    """The monitor's query, if it asks for metrics."""
+    query = subject.monitor[0]
+    return query if isinstance(query, MetricMonitor) else None
+
+
+def metrics_in(query: Query) -> list[Metric]:
+    """The metrics of an expression."""
+    return [node for node in walk(query) if isinstance(node, Metric)]
+
+
+def facts(metric: Metric) -> MetricFacts | None:
+    """What the catalogue knows of it."""
+    return metrics().get(metric.name)
+
+
+def is_count(metric: Metric) -> bool:
+    """Whether it counts things: AWS says so, or the query does."""
+    known = facts(metric)
+    return (known is not None and known.type == "count") or metric.modifier("as_count") is not None
+
+
+def is_ratio(query: Query) -> bool:
+    """Whether something is divided."""
+    return any(isinstance(node, Binary) and node.operator == "/" for node in walk(query))
+
+
+def calls(query: Query, name: str) -> Iterator[Call]:
+    """Each call of a function."""
+    yield from (node for node in walk(query) if isinstance(node, Call) and node.name == name)
+
+
+def notifies_missing(options: Mapping[str, object]) -> bool:
+    """Whether missing data notifies somebody."""
+    return bool(options.get("notify_no_data")) or options.get("on_missing_data") == "show_and_notify_no_data"

@@ -1,0 +1,172 @@
+"""Runs the rules over files: what each file says wrong, then what the files say wrong together."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from monitoring.errors import InputError
+from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
+from monitoring.lint.project import FileFacts, Mark, Project, facts_of
+from monitoring.lint.rules import duplicate_key, json_syntax, modules, unknown_kind
+from monitoring.resources.document import Document, JsonError, Span, parse_document, read_text
+from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
+from monitoring.resources.resource import FOLDERS, Resource, kind_of
+from monitoring.values import dataclass
+
+_AROUND = re.compile(r"\s*,?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """The findings in one file, and what the rules over all files need of it (None: it holds no resource)."""
+
+    findings: tuple[Finding, ...]
+    facts: FileFacts | None
+
+
+def lint_file(path: str, codes: frozenset[str]) -> FileReport:
+    """The report of a file on the disk; a file that cannot be read is a finding too."""
+    try:
+        text = read_text(Path(path))
+    except InputError as error:
+        finding = Finding(json_syntax.RULE.code, "error", path, 1, 1, f"the file is {error.message}", 1, 1)
+        return FileReport((finding,), None)
+    return lint_text(path, text, codes)
+
+
+def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
+    """The report of a text.
+
+    Args:
+        path: its file; the folder says what kind of resource it is, the name gives the key.
+        text: what stands in it.
+        codes: the rules to apply.
+    """
+    try:
+        document = parse_document(path, text)
+    except JsonError as error:
+        blank = Document(path, text, None)
+        place = Span(error.offset, min(error.offset + 1, len(text)))
+        message = ". ".join(filter(None, (error.message, error.hint)))
+        return FileReport((_at(blank, place, json_syntax.RULE, message),), None)
+    subject = subject_of(document)
+    if subject is None:
+        return FileReport(tuple(_unusable(document)) if unknown_kind.RULE.code in codes else (), None)
+    findings = sorted(_findings(subject, codes), key=lambda finding: (finding.line, finding.column))
+    return FileReport(tuple(findings), facts_of(subject, path))
+
+
+def subject_of(document: Document) -> Subject | None:
+    """Return the resource of a document, or None where it holds none."""
+    if not isinstance(document.body, dict):
+        return None
+    file = Path(document.source)
+    kind = kind_of(document.body, file.parent.name)
+    return Subject(document, Resource(kind, file.stem, document.body)) if kind else None
+
+
+def _unusable(document: Document) -> Iterator[Finding]:
+    """Yield an error for a file in a folder of resources that is not an object, else a warning."""
+    kind = FOLDERS.get(Path(document.source).parent.name, "")
+    message = not_an_object(kind) if kind else UNKNOWN_KIND
+    problem = Problem((), message, severity="error" if kind else None)
+    yield _at(document, document.span(()), unknown_kind.RULE, message, problem)
+
+
+def _findings(subject: Subject, codes: frozenset[str]) -> Iterator[Finding]:
+    document, kind = subject.document, subject.resource.kind
+    if duplicate_key.RULE.code in codes:
+        for span, key in document.duplicate_keys():
+            yield _at(document, span, duplicate_key.RULE, duplicate(key))
+    for code, module in modules().items():
+        rule: Rule = module.RULE
+        if code in codes and hasattr(module, "check") and (not rule.kinds or kind in rule.kinds):
+            for problem in module.check(subject):
+                yield _finding(document, rule, problem)
+
+
+def _finding(document: Document, rule: Rule, problem: Problem) -> Finding:
+    inside = problem.start is not None
+    if inside:
+        start = document.inside(problem.pointer, problem.start or 0)
+        end = document.inside(problem.pointer, max(problem.end or 0, (problem.start or 0) + 1))
+        span = Span(start, end)
+    elif problem.on_key:
+        span = document.key_span(problem.pointer)
+    else:
+        span = document.span(problem.pointer)
+    fix = None if problem.fix is None else _edit(document, problem, span)
+    return _at(document, span, rule, problem.message, problem, fix)
+
+
+def _edit(document: Document, problem: Problem, span: Span) -> Edit:
+    if problem.fix is REMOVE:
+        return _removal(document, document.key_span(problem.pointer), document.span(problem.pointer))
+    text = json.dumps(problem.fix, ensure_ascii=False)
+    return Edit(span.start, span.end, text[1:-1] if problem.start is not None else text)
+
+
+def _removal(document: Document, key: Span, value: Span) -> Edit:
+    """The key, its value, and one of the commas around it."""
+    text = document.text
+    behind = _AROUND.match(text, value.end)
+    end = behind.end() if behind else value.end
+    if "," in text[value.end : end]:
+        return Edit(key.start, end, "")
+    start = len(text[: key.start].rstrip().removesuffix(",").rstrip())
+    return Edit(start, value.end, "")
+
+
+def _at(
+    document: Document,
+    span: Span,
+    rule: Rule,
+    message: str,
+    problem: Problem | None = None,
+    fix: Edit | None = None,
+) -> Finding:
+    first, last = document.place(span.start), document.place(span.end)
+    pointer = "".join(f"/{_escaped(step)}" for step in (*document.root, *problem.pointer)) if problem else ""
+    severity = (problem.severity if problem else None) or rule.severity
+    return Finding(
+        rule.code,
+        severity,
+        document.source,
+        first.line,
+        first.column,
+        message,
+        last.line,
+        last.column,
+        pointer,
+        fix,
+    )
+
+
+def _escaped(step: str | int) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def lint_together(files: Sequence[FileFacts], codes: frozenset[str]) -> Iterator[Finding]:
+    """What the files say wrong together: references, names."""
+    project = Project(files)
+    for code, module in modules().items():
+        if code not in codes or not hasattr(module, "check_all"):
+            continue
+        for problem in module.check_all(project):
+            yield _together(problem.path, problem.mark, module.RULE, problem.message)
+
+
+def _together(path: str, mark: Mark, rule: Rule, message: str) -> Finding:
+    line, column, end_line, end_column = mark
+    return Finding(rule.code, rule.severity, path, line, column, message, end_line, end_column)
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """The text with the edits made, from its end on; of two that overlap only the later one is."""
+    before = len(text) + 1
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
+        if edit.end <= before:
+            text = text[: edit.start] + edit.text + text[edit.end :]
+            before = edit.start
+    return text

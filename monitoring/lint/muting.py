@@ -1,0 +1,96 @@
+"""What rules ask of downtimes, and of monitors for their sake: who is meant by whom."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from monitoring.lint.model import Subject
+from monitoring.lint.scopes import terms
+from monitoring.query import Metric, MetricMonitor, grouped_by, walk
+from monitoring.resources.resource import REFERENCE
+from monitoring.values import dataclass
+
+_KEY = re.compile(r"(?<![\w./-])(-?)([A-Za-z_][\w./-]*):")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The tags of a monitor itself, and the keys by which its groups can be told apart.
+
+    `keys` is None where its query does not say.
+    """
+
+    tags: frozenset[str]
+    keys: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a downtime means: monitors with all `tags`, or the one of `key`; groups with all `scope_keys`."""
+
+    tags: frozenset[str]
+    key: str
+    scope_keys: tuple[str, ...]
+
+
+def as_written(text: str) -> str | None:
+    """The text with each variable's default in its place; None where one has none."""
+    if any(found["default"] is None for found in REFERENCE.finditer(text)):
+        return None
+    return REFERENCE.sub(lambda found: found["default"], text)
+
+
+def schedule_of(subject: Subject) -> Mapping[str, Any]:
+    """A downtime's schedule."""
+    found = subject.body.get("schedule")
+    return found if isinstance(found, dict) else {}
+
+
+def recurrences_of(subject: Subject) -> list[tuple[int, Mapping[str, Any]]]:
+    """Its recurrences with their places."""
+    found = schedule_of(subject).get("recurrences")
+    rows = enumerate(found) if isinstance(found, list) else ()
+    return [(index, one) for index, one in rows if isinstance(one, dict)]
+
+
+def tags_of(subject: Subject) -> list[str]:
+    """The tags of the monitors that a downtime means."""
+    identifier = subject.body.get("monitor_identifier")
+    found = identifier.get("monitor_tags") if isinstance(identifier, dict) else None
+    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
+
+
+def reach_of(subject: Subject) -> Reach | None:
+    """How downtimes can get at a monitor."""
+    if subject.resource.kind != "monitor":
+        return None
+    tags = subject.body.get("tags")
+    named = frozenset(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else frozenset()
+    query = subject.monitor[0]
+    return Reach(named, frozenset(_keys(query)) if isinstance(query, MetricMonitor) else None)
+
+
+def _keys(query: MetricMonitor) -> Iterator[str]:
+    yield from grouped_by(query)
+    for node in walk(query.query):
+        if isinstance(node, Metric):
+            yield from (
+                getattr(term, "key", None) or "" for term, excluded in terms(node.scope) if not excluded
+            )
+
+
+def meant_by(subject: Subject) -> Meant | None:
+    """Whom a downtime means; None where values of stepscope.toml decide that."""
+    if subject.resource.kind != "downtime":
+        return None
+    scope, tags = subject.body.get("scope"), tags_of(subject)
+    written = as_written(scope) if isinstance(scope, str) else None
+    if written is None or any("${" in tag for tag in tags):
+        return None
+    identifier = subject.body.get("monitor_identifier")
+    one = identifier.get("monitor_id") if isinstance(identifier, dict) else None
+    named = REFERENCE.fullmatch(one) if isinstance(one, str) else None
+    if not tags and (named is None or named["kind"] != "monitor"):
+        return None
+    keys = tuple(key.lower() for excluded, key in _KEY.findall(written) if not excluded)
+    return Meant(frozenset(tags) - {"*"}, named["key"] if named else "", keys)

@@ -1,0 +1,191 @@
+"""What the rules over all files know of each: its name, its references and links, its template variables."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.lint.model import Subject
+from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
+from monitoring.resources.document import Document, Pointer
+from monitoring.resources.resource import FOLDERS, references, strings
+from monitoring.values import dataclass
+
+Mark = tuple[int, int, int, int]
+"""Line and column of the first character, line and column behind the last; all count from 1."""
+
+_BOARD = re.compile(r"/dashboard/\$\{dashboard:(?P<key>[\w.-]+)\}[^\s)\"'\]]*")
+_HANDLE = re.compile(r"(?<![\w.])@[\w{$]|\$\{var:[^}|]*\}")
+_TITLE = {"dashboard": "title", "downtime": "scope"}
+_FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A `${kind:key}` in a file, or a link to a dashboard (`target`) by such a one."""
+
+    path: str
+    kind: str
+    key: str
+    mark: Mark
+    has_default: bool = False
+    in_query: bool = False
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the other files may need to know of one."""
+
+    path: str
+    kind: str
+    key: str
+    type: str
+    title: str
+    title_mark: Mark
+    references: tuple[Mention, ...]
+    links: tuple[Mention, ...]
+    variables: frozenset[str]
+    silent: Mark | None = None
+    """Where the message of a monitor stands that names no handle."""
+    reach: Reach | None = None
+    """Of a monitor: how downtimes can get at it."""
+    meant: Meant | None = None
+    """Of a downtime: whom it means. Its `title_mark` is its scope's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectProblem:
+    """What a rule over all files found in one."""
+
+    path: str
+    mark: Mark
+    message: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """All the files of one run, and what lies beside them on the disk."""
+
+    files: Sequence[FileFacts]
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], FileFacts]:
+        return {(file.kind, file.key): file for file in self.files}
+
+    def keys(self, kind: str, path: str) -> set[str]:
+        """The keys of a kind: of the files of this run, and of those beside the file that asks."""
+        beside = Path(path).parent.parent / _FOLDER[kind]
+        return {file.key for file in self.files if file.kind == kind} | _keys_in(beside)
+
+    def type_of(self, kind: str, key: str) -> str:
+        """The type of a monitor of this run."""
+        found = self._by_key.get((kind, key))
+        return found.type if found else ""
+
+    def template_variables(self, key: str) -> frozenset[str] | None:
+        """The template variables of a dashboard of this run, None where it is not part of it."""
+        found = self._by_key.get(("dashboard", key))
+        return found.variables if found else None
+
+    def variables(self, path: str) -> frozenset[str]:
+        """The names that the nearest stepscope.toml above a file sets, for any environment."""
+        return _settings(Path(path).resolve().parent)
+
+
+@lru_cache
+def _keys_in(folder: Path) -> frozenset[str]:
+    return frozenset(file.stem for file in folder.glob("*.json")) if folder.is_dir() else frozenset()
+
+
+@lru_cache
+def _settings(folder: Path) -> frozenset[str]:
+    for place in (folder, *folder.parents):
+        file = place / "stepscope.toml"
+        if file.is_file():
+            from monitoring.resources.project import read_settings
+
+            try:
+                return frozenset({"env", *_leaves(read_settings(file))})
+            except InputError:
+                return frozenset()
+    return frozenset({"env"})
+
+
+def _leaves(table: dict[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield key
+
+
+def mark(document: Document, start: int, end: int) -> Mark:
+    """The mark of a stretch of the text."""
+    first, last = document.place(start), document.place(end)
+    return first.line, first.column, last.line, last.column
+
+
+def facts_of(subject: Subject, path: str) -> FileFacts:
+    """What the other files may need to know of this one."""
+    document, resource = subject.document, subject.resource
+    title = (_TITLE.get(resource.kind, "name"),)
+    rows = subject.body.get("template_variables")
+    variables = {
+        str(row.get("name")) for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)
+    }
+    with_references = "${" in document.text
+    return FileFacts(
+        path=path,
+        kind=resource.kind,
+        key=resource.key,
+        type=str(subject.body.get("type") or ""),
+        title=resource.title,
+        title_mark=_mark_of(document, title),
+        references=tuple(_references(subject, path)) if with_references else (),
+        links=tuple(_links(subject, path)) if with_references else (),
+        variables=frozenset(variables),
+        silent=_silent(subject),
+        reach=reach_of(subject),
+        meant=meant_by(subject),
+    )
+
+
+def _silent(subject: Subject) -> Mark | None:
+    """A `${var:…}` without a default may hold a handle."""
+    if subject.resource.kind != "monitor":
+        return None
+    message = subject.body.get("message")
+    if isinstance(message, str) and _HANDLE.search(message):
+        return None
+    return _mark_of(subject.document, ("message",) if "message" in subject.body else ())
+
+
+def _mark_of(document: Document, pointer: Pointer) -> Mark:
+    span = document.span(pointer)
+    return mark(document, span.start, span.end)
+
+
+def _references(subject: Subject, path: str) -> Iterator[Mention]:
+    document = subject.document
+    for found in references(subject.body):
+        start, end = document.inside(found.pointer, found.start), document.inside(found.pointer, found.end)
+        yield Mention(
+            path,
+            found.kind,
+            found.key,
+            mark(document, start, end),
+            has_default=found.default is not None,
+            in_query=found.pointer == ("query",),
+        )
+
+
+def _links(subject: Subject, path: str) -> Iterator[Mention]:
+    document = subject.document
+    for pointer, text in strings(subject.body):
+        for found in _BOARD.finditer(text):
+            start, end = document.inside(pointer, found.start()), document.inside(pointer, found.end())
+            place = mark(document, start, end)
+            yield Mention(path, "dashboard", found.group("key"), place, target=found.group())

@@ -1,0 +1,163 @@
+"""The report of a run of lint: for people, as JSON, as SARIF, as annotations of GitHub."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from monitoring.lint.model import Finding
+from monitoring.lint.rules import modules
+from monitoring.lint.run import Result
+
+DOCS = "docs/lint/{code}.md"
+
+
+def text(result: Result) -> str:
+    """For people: the findings by file, and a line that counts them."""
+    lines: list[str] = []
+    for path, found in groupby(result.findings, key=lambda finding: finding.path):
+        lines.append(path)
+        rows = list(found)
+        wide = max(len(f"{row.line}:{row.column}") for row in rows)
+        for row in rows:
+            place = f"{row.line}:{row.column}".rjust(wide)
+            lines.append(f"  {place}  {row.severity:7}  {row.message}  [{row.rule}]")
+        lines.append("")
+    return "\n".join([*lines, _count(result)])
+
+
+def _count(result: Result) -> str:
+    files = f"{result.files} file" + ("" if result.files == 1 else "s")
+    if not result.findings:
+        return f"{files}, nothing wrong"
+    fixable = sum(finding.fix is not None for finding in result.findings)
+    parts = [_many(result.errors, "error"), _many(result.warnings, "warning")]
+    hint = f"; --fix mends {fixable}" if fixable else ""
+    return f"{files}: {', '.join(part for part in parts if part)}{hint}"
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
+
+
+def as_json(result: Result) -> str:
+    """A list of rule, severity, path, line, column, message; and end, JSON pointer, whether --fix helps."""
+    return json.dumps([_row(finding) for finding in result.findings], indent=2, ensure_ascii=False)
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "end_line": finding.end_line,
+        "end_column": finding.end_column,
+        "pointer": finding.pointer,
+        "fixable": finding.fix is not None,
+    }
+
+
+def sarif(result: Result) -> str:
+    """SARIF 2.1.0, as code scanning takes it."""
+    used = sorted({finding.rule for finding in result.findings})
+    driver = {"name": "stepscope", "rules": [_sarif_rule(code) for code in used]}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(finding, used) for finding in result.findings],
+    }
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=False)
+
+
+def _sarif_rule(code: str) -> dict[str, Any]:
+    rule = modules()[code].RULE
+    return {
+        "id": code,
+        "shortDescription": {"text": rule.summary},
+        "help": {"text": f"See {DOCS.format(code=code)}"},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _sarif_result(finding: Finding, used: list[str]) -> dict[str, Any]:
+    region = {
+        "startLine": finding.line,
+        "startColumn": finding.column,
+        "endLine": finding.end_line,
+        "endColumn": finding.end_column,
+    }
+    location = {"artifactLocation": {"uri": _uri(finding.path)}, "region": region}
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": used.index(finding.rule),
+        "level": finding.severity,
+        "message": {"text": finding.message},
+        "locations": [{"physicalLocation": location}],
+    }
+
+
+def _uri(path: str) -> str:
+    """A URI reference, relative to the working folder: code scanning takes that for the repository's root."""
+    file = Path(path)
+    if file.is_absolute() and not file.is_relative_to(Path.cwd()):
+        return file.as_uri()
+    return quote((file.relative_to(Path.cwd()) if file.is_absolute() else file).as_posix())
+
+
+def github(result: Result) -> str:
+    """Workflow commands: one annotation a finding."""
+    return "".join(f"{_annotation(finding)}\n" for finding in result.findings)
+
+
+def _annotation(finding: Finding) -> str:
+    values = {
+        "file": finding.path,
+        "line": finding.line,
+        "endLine": finding.end_line,
+        "col": finding.column,
+        "endColumn": finding.end_column,
+        "title": finding.rule,
+    }
+    if finding.line != finding.end_line:
+        del values["endColumn"]
+    keys = ",".join(f"{key}={_escaped(str(value), ':,')}" for key, value in values.items())
+    return f"::{finding.severity} {keys}::{_escaped(finding.message)}"
+
+
+def _escaped(value: str, also: str = "") -> str:
+    for character in "%\r\n" + also:
+        value = value.replace(character, f"%{ord(character):02X}")
+    return value
+
+
+FORMATS: Mapping[str, Callable[[Result], str]] = {
+    "text": text,
+    "json": as_json,
+    "sarif": sarif,
+    "github": github,
+}
+
+
+def fixed_line(fixed: Mapping[Path, int]) -> str:
+    """What --fix has done."""
+    if not fixed:
+        return "nothing to mend"
+    return f"mended {_many(sum(fixed.values()), 'place')} in {_many(len(fixed), 'file')}"
+
+
+def rules_table(style: str) -> str:
+    """Every rule: code, severity, what it finds."""
+    rules = [module.RULE for module in modules().values()]
+    if style == "json":
+        rows: Iterable[dict[str, str]] = (
+            {"rule": rule.code, "severity": rule.severity, "summary": rule.summary} for rule in rules
+        )
+        return json.dumps(list(rows), indent=2)
+    wide = max(len(rule.code) for rule in rules)
+    return "\n".join(f"{rule.code:{wide}}  {rule.severity:7}  {rule.summary}" for rule in rules)

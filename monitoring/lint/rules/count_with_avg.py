@@ -1,0 +1,47 @@
+"""count-with-avg: a count that is averaged, so that its number is not the number of things that happened."""
+
+from collections.abc import Iterator
+
+from monitoring.lint.alerting import facts, is_count, is_ratio, metric_query
+from monitoring.lint.model import Problem, Rule, Severity, Subject
+from monitoring.query import Metric
+
+RULE = Rule("count-with-avg", "warning", "A count is averaged instead of summed.")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Counts under avg, in time or in space; an error where a monitor compares the result with a number."""
+    query = metric_query(subject)
+    if query is not None and query.kind == "metric" and query.aggregation in {"avg", "min", "max"}:
+        metric = query.query if isinstance(query.query, Metric) else None
+        if metric is not None and is_count(metric) and _summed(metric) and not is_ratio(query.query):
+            text = (
+                f"{query.aggregation}({query.window.tense}_…) of the count {metric.name} compares one bucket "
+                f"with the threshold, not the window. Write sum(…)"
+            )
+            known = facts(metric) is not None
+            yield Problem(("query",), text, query.start, metric.start, severity="error" if known else None)
+    for pointer, _, counted in subject.aws_metrics:
+        text = _in_space(counted)
+        if text:
+            severity: Severity | None = "error" if query is not None else None
+            yield Problem(pointer, text, counted.start, counted.end, severity=severity)
+
+
+def _summed(metric: Metric) -> bool:
+    return metric.modifier("as_rate") is None
+
+
+def _in_space(metric: Metric) -> str:
+    known = facts(metric)
+    if known is None or known.type != "count" or metric.modifier("as_rate") is not None:
+        return ""
+    if metric.aggregator in {None, "avg", "count"}:
+        how = "avg" if metric.aggregator is None else metric.aggregator
+        right = f"sum:{metric.name}{{…}}.as_count()"
+        return f"{how} of the count {metric.name} is not how often it happened. Write {right}"
+    rollup = metric.modifier("rollup")
+    method = rollup.arguments[0] if rollup and rollup.arguments else None
+    if metric.modifier("as_count") is None and method != "sum" and metric.aggregator == "sum":
+        return f"without .as_count() the points of {metric.name} are averaged over time. Add .as_count()"
+    return ""

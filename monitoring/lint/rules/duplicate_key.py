@@ -1,0 +1,5 @@
+"""duplicate-key: an object names a key twice, and the first value is lost."""
+
+from monitoring.lint.model import Rule
+
+RULE = Rule("duplicate-key", "error", "An object names a key twice; only the last value counts.")

@@ -1,0 +1,69 @@
+"""layout: widgets of an ordered dashboard that overlap or reach over its 12 columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.resources.sites import Widget
+
+RULE = Rule("layout", "warning", "Widgets overlap, or reach over the 12 columns.", ("dashboard",))
+
+_COLUMNS = 12
+_TALL = 1000
+_KEYS = ("x", "y", "width", "height")
+_WHOLE = frozenset({int, bool})
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each widget that overlaps an earlier one of its group, or is too far to the right.
+
+    `is_column_break` starts the right half of a wide screen: rows are counted from 0 again there. Datadog
+    stores 0 as the row of widgets that it moves below others, so only an overlap further down is somebody's.
+    """
+    if subject.body.get("layout_type") != "ordered":
+        return
+    groups: dict[tuple[Sequence[Any], int], list[tuple[Widget, Mapping[str, int]]]] = {}
+    half = 0
+    for widget in subject.widgets:
+        layout = widget.layout
+        if layout is not None and _WHOLE.issuperset(map(type, map(layout.get, _KEYS))):
+            half += layout.get("is_column_break") is True
+            groups.setdefault((widget.pointer[:-2], half), []).append((widget, layout))
+    for members in groups.values():
+        yield from _group(members)
+
+
+def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]:
+    if _tidy([layout for _, layout in members]):
+        return
+    for index, (widget, layout) in enumerate(members):
+        place = (*widget.pointer[:-1], "layout")
+        right = layout["x"] + layout["width"]
+        if right > _COLUMNS:
+            yield Problem(place, f"the widget ends at column {right} of {_COLUMNS}. Make it narrower")
+        for other, beside in members[:index]:
+            if layout["y"] and _overlap(layout, beside):
+                text = f"the widget overlaps widget {other.pointer[-2]} of the same group. Move one"
+                yield Problem(place, text)
+                break
+
+
+def _tidy(layouts: list[Mapping[str, int]]) -> bool:
+    """Whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
+    taken: dict[int, int] = {}  # row -> its cells, a bit each
+    for layout in layouts:
+        x, y, width, height = map(layout.__getitem__, _KEYS)
+        if min(x, width) < 0 or x + width > _COLUMNS or height > _TALL:
+            return False
+        cells = ((1 << width) - 1) << x
+        for row in range(y, y + height):
+            before = taken.get(row, 0)
+            if before & cells:
+                return False
+            taken[row] = before | cells
+    return True
+
+
+def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    beside = one["x"] >= other["x"] + other["width"] or other["x"] >= one["x"] + one["width"]
+    return not beside and one["y"] < other["y"] + other["height"] and other["y"] < one["y"] + one["height"]

@@ -1,0 +1,26 @@
+"""recovery-overlap: a recovery threshold at which the monitor would be in alert and recovered at once."""
+
+from collections.abc import Iterator
+
+from monitoring.lint.alerting import ABOVE, BELOW
+from monitoring.lint.model import Problem, Rule, Subject
+
+RULE = Rule("recovery-overlap", "error", "Alert and recovery hold at the same value.", ("monitor",))
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """A recovery threshold beyond the threshold that it belongs to."""
+    query = subject.monitor[0]
+    operator = query.operator if query else None
+    thresholds = dict(subject.thresholds)
+    if query is not None and query.threshold is not None:
+        thresholds.setdefault("critical", query.threshold)
+    for name in ("critical", "warning"):
+        limit, recovery = thresholds.get(name), thresholds.get(f"{name}_recovery")
+        if limit is None or recovery is None:
+            continue
+        if (operator in ABOVE and recovery > limit) or (operator in BELOW and recovery < limit):
+            side = "at or below" if operator in ABOVE else "at or above"
+            text = f"{name}_recovery is {recovery:g}, beyond {name} {limit:g} (compared with {operator})"
+            place = ("options", "thresholds", f"{name}_recovery")
+            yield Problem(place, f"{text}: both would hold at once. Put it {side} {limit:g}")

@@ -1,0 +1,42 @@
+"""silences-nothing: a downtime that means no monitor of the project, or none of its groups.
+
+A scope is compared with the tags of a monitor's groups and with those that its query asks for; the monitor's
+own tags are `monitor_identifier`'s.
+"""
+
+from collections.abc import Iterator
+
+from monitoring.lint.model import Rule
+from monitoring.lint.muting import Meant
+from monitoring.lint.project import FileFacts, Project, ProjectProblem
+
+RULE = Rule("silences-nothing", "warning", "A downtime that means no monitor of the project.", ("downtime",))
+
+
+def check_all(project: Project) -> Iterator[ProjectProblem]:
+    """Each downtime that none of the monitors of this run is meant by."""
+    monitors = [file for file in project.files if file.reach is not None]
+    for file in project.files:
+        text = _wrong(file.meant, monitors) if file.meant is not None and monitors else ""
+        if text:
+            yield ProjectProblem(file.path, file.title_mark, text)
+
+
+def _wrong(meant: Meant, monitors: list[FileFacts]) -> str:
+    about = [one for one in monitors if _is_about(meant, one)]
+    if not about:
+        if meant.key:
+            return ""  # dead-reference says so
+        return f"no monitor of the project carries {' and '.join(sorted(meant.tags))}. Correct monitor_tags"
+    keys = set(meant.scope_keys)
+    if any(one.reach and (one.reach.keys is None or keys <= one.reach.keys) for one in about):
+        return ""
+    known = sorted({key for one in about if one.reach and one.reach.keys for key in one.reach.keys if key})
+    text = f"no monitor that it means is grouped by {' and '.join(sorted(keys))}, or asks for it"
+    return f"{text}: they know {', '.join(known) or 'no groups'}. It silences nothing"
+
+
+def _is_about(meant: Meant, monitor: FileFacts) -> bool:
+    if meant.key:
+        return monitor.key == meant.key
+    return monitor.reach is not None and meant.tags <= monitor.reach.tags

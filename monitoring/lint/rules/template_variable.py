@@ -1,0 +1,32 @@
+"""template-variable: a template variable, or a tag of the dashboard, that Datadog refuses."""
+
+from collections.abc import Iterator
+
+from monitoring.lint.model import Problem, Rule, Subject
+
+RULE = Rule("template-variable", "error", "A template variable or tag that Datadog refuses.", ("dashboard",))
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """The conditions that the API puts on variables and tags beyond their shape."""
+    rows = subject.body.get("template_variables")
+    seen: set[str] = set()
+    for index, row in enumerate(rows if isinstance(rows, list) else ()):
+        at = ("template_variables", index)
+        if not isinstance(row, dict):
+            continue
+        if row.get("default") is not None and row.get("defaults"):
+            yield Problem((*at, "default"), "default and defaults exclude each other. Keep defaults")
+        defaults = row.get("defaults")
+        for place, value in enumerate(defaults if isinstance(defaults, list) else ()):
+            if value == "":
+                yield Problem((*at, "defaults", place), "a default is empty. Write *, or leave it out")
+        name = row.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield Problem((*at, "name"), f"two template variables are called {name}")
+            seen.add(name)
+    tags = subject.body.get("tags")
+    for index, tag in enumerate(tags if isinstance(tags, list) else ()):
+        if isinstance(tag, str) and not tag.startswith("team:"):
+            yield Problem(("tags", index), f"a dashboard's tags have the key team, and {tag} has not")

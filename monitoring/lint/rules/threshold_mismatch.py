@@ -1,0 +1,39 @@
+"""threshold-mismatch: a critical threshold that is not the number in the query."""
+
+from collections.abc import Iterator
+
+from monitoring.lint.model import Problem, Rule, Subject
+
+RULE = Rule(
+    "threshold-mismatch",
+    "error",
+    "options.thresholds.critical is not the number in the query, or is missing.",
+    ("monitor",),
+)
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """The two numbers that Datadog compares when it stores a monitor; `--fix` takes the query's."""
+    query = subject.monitor[0]
+    wanted = query.threshold if query else None
+    if wanted is None:
+        return
+    critical = subject.thresholds.get("critical")
+    given = subject.options.get("thresholds")
+    if critical is None:
+        if isinstance(given, dict) and given and "critical" not in given:
+            text = f"thresholds without critical. Add critical: {_number(wanted)}, the number in the query"
+            yield Problem(("options", "thresholds"), text)
+    elif critical != wanted:
+        text = f"critical is {_number(critical)}, but the query compares with {_number(wanted)}"
+        yield Problem(
+            ("options", "thresholds", "critical"), f"{text}. Make them the same", fix=_json_number(wanted)
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _json_number(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value

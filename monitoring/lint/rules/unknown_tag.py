@@ -1,0 +1,40 @@
+"""unknown-tag: a tag key that a metric of aws.lambda or aws.states does not carry."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.scopes import grouped, keys, prefixes
+from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, metrics
+from monitoring.resources.nearest import nearest
+
+RULE = Rule("unknown-tag", "error", "A tag key that a metric of aws.lambda or aws.states does not carry.")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Each key that is misspelt, or a dimension of other metrics; any other may be a tag of the resource."""
+    catalogue = metrics()
+    variables = prefixes(subject.body)
+    for pointer, text, metric in subject.aws_metrics:
+        facts = catalogue.get(metric.name)
+        if facts is None or not facts.tags:
+            continue
+        for key, start, end in keys(metric, variables):
+            if message := _wrong(key, metric.name):
+                yield Problem(pointer, message, start, end)
+        for key, start, end in grouped(metric, text) if metric.by else ():
+            if message := _wrong(key, metric.name):
+                yield Problem(pointer, message, start, end)
+
+
+@lru_cache(maxsize=4096)
+def _wrong(key: str, metric: str) -> str:
+    """What is wrong with a key of a metric, or nothing."""
+    key, facts = key.lower(), metrics()[metric]
+    if key in facts.tags or key in COMMON_TAGS:
+        return ""
+    if key in DIMENSIONS:
+        carried = ", ".join(facts.tags)
+        return f"{facts.name} carries {carried} and no {key}: nothing will match. Use {facts.tags[0]}"
+    near = nearest(key, (*facts.tags, *DIMENSIONS, *COMMON_TAGS), cutoff=0.87)
+    return f"{facts.name} has no tag {key}. Did you mean {near}?" if near else ""

@@ -1,0 +1,162 @@
+"""One run of lint: which files, in how many processes, with which rules; and mending what is safe."""
+
+import gc
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from monitoring.errors import InputError
+from monitoring.lint.engine import FileReport, apply_edits, lint_file, lint_text, lint_together
+from monitoring.lint.model import Edit, Finding
+from monitoring.lint.rules import modules
+from monitoring.resources.nearest import nearest
+from monitoring.resources.resource import FOLDERS
+from monitoring.values import dataclass
+
+_PASSES = 10
+_SHARE = 20
+"""Files that a process takes at a time."""
+_WORTH_A_PROCESS = 1_000_000
+"""Bytes from which on a second process saves more than the 50 ms that its start costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run found, by file and place; `files` is how many were read."""
+
+    findings: tuple[Finding, ...]
+    files: int
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return len(self.findings) - self.errors
+
+
+def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> frozenset[str]:
+    """The codes of the rules to apply.
+
+    Raises:
+        InputError: there is no such rule.
+    """
+    known = modules()
+    for code in (*select, *ignore):
+        if code not in known:
+            near = nearest(code, known)
+            hint = f"Did you mean {near}?" if near else "stepscope lint --rules lists them."
+            raise InputError(f"there is no rule {code}", hint=hint)
+    return frozenset(select or known) - frozenset(ignore)
+
+
+def default_paths() -> list[Path]:
+    """The folders of the working folder that hold resources.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
+    if not found:
+        hint = "Name files or folders, or let stepscope init make dashboards/ and monitors/."
+        raise InputError("there is neither dashboards/ nor monitors/ here", hint=hint)
+    return found
+
+
+def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The JSON files at and under the paths, each once, and the paths that do not exist."""
+    files: dict[Path, None] = {}
+    missing: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files.update(dict.fromkeys(sorted(file for file in path.rglob("*.json") if _visible(file, path))))
+        elif path.exists():
+            files[path] = None
+        else:
+            missing.append(path)
+    return list(files), missing
+
+
+def _visible(file: Path, folder: Path) -> bool:
+    return not any(part.startswith(".") or part == "node_modules" for part in file.relative_to(folder).parts)
+
+
+def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int | None = None) -> Result:
+    """Check files, each on its own and then all together."""
+    codes = selected() if codes is None else codes
+    reports = _reports([str(file) for file in files], codes, jobs)
+    findings = [finding for report in reports for finding in report.findings]
+    facts = [report.facts for report in reports if report.facts is not None]
+    findings += lint_together(facts, codes)
+    place = {str(file): index for index, file in enumerate(files)}
+    findings.sort(key=lambda finding: (place[finding.path], finding.line, finding.column, finding.rule))
+    return Result(tuple(findings), len(files))
+
+
+def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:
+    """Reports of some files. Nothing in them goes in circles: collecting garbage would be time lost."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        return [lint_file(path, codes) for path in paths]
+    finally:
+        if was:
+            gc.enable()
+
+
+def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[FileReport]:
+    jobs = jobs or _jobs(paths)
+    if jobs == 1 or len(paths) < 2:
+        return _share(paths, codes)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    modules()
+    shares = [paths[start : start + _SHARE] for start in range(0, len(paths), _SHARE)]
+    with ProcessPoolExecutor(jobs - 1, mp_context=get_context("fork")) as pool:
+        given = [(share, pool.submit(_share, share, codes)) for share in shares]
+        # This process takes back from the end what nobody has begun, however busy the processors are.
+        mine = [_share(share, codes) for share, other in reversed(given) if other.cancel()]
+        parts = [mine.pop() if other.cancelled() else other.result() for _, other in given]
+    return [report for part in parts for report in part]
+
+
+def _jobs(paths: list[str]) -> int:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    size = sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+    return max(1, min(processors, 8, size // _WORTH_A_PROCESS))
+
+
+def fix(files: Sequence[Path], codes: frozenset[str] | None = None) -> dict[Path, int]:
+    """Make the safe changes that the rules propose; gives the number of changes by file."""
+    codes = selected() if codes is None else codes
+    changed: dict[Path, int] = {}
+    for file in files:
+        try:
+            before = file.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        text, count = fix_text(str(file), before, codes)
+        if text != before:
+            file.write_bytes(text.encode("utf-8"))
+            changed[file] = count
+    return changed
+
+
+def fix_text(path: str, text: str, codes: frozenset[str]) -> tuple[str, int]:
+    """A text with the safe changes made, and how many they were."""
+    count = 0
+    for _ in range(_PASSES):
+        edits: list[Edit] = [
+            each.fix for each in lint_text(path, text, codes).findings if each.fix is not None
+        ]
+        if not edits:
+            break
+        after = apply_edits(text, edits)
+        if after == text:
+            break
+        text, count = after, count + len(edits)
+    return text, count

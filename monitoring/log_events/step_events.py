@@ -1,0 +1,95 @@
+"""Step Functions' log events and history events as one value, and the points that a single one makes.
+
+A vended log line is the GetExecutionHistory event with `details` in place of its `*EventDetails`, ids and the
+timestamp (milliseconds) as text.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from monitoring.lines import Point
+from monitoring.log_events.arn import state_machine_of, state_machine_tags
+
+_PREFIX = "aws.states.enhanced."
+EXECUTION_ENDED = {
+    "ExecutionSucceeded": "succeeded",
+    "ExecutionFailed": "failed",
+    "ExecutionTimedOut": "timed_out",
+    "ExecutionAborted": "aborted",
+}
+_EXECUTION = EXECUTION_ENDED | {"ExecutionStarted": "started", "ExecutionRedriven": "redriven"}
+
+
+class StepEvent(NamedTuple):
+    """One event of one execution; `time` in milliseconds since the epoch, `previous` 0 for none."""
+
+    execution: str
+    id: int
+    type: str
+    time: int
+    previous: int = 0
+    details: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    redrive: int = 0
+
+    def text(self, key: str) -> str:
+        """A detail as text, empty where it is not there."""
+        value = self.details.get(key)
+        return value if isinstance(value, str) else ""
+
+
+def is_step_event(record: dict[str, Any]) -> bool:
+    """Whether a JSON object is a vended log line of Step Functions."""
+    return "execution_arn" in record and "event_timestamp" in record and "type" in record
+
+
+def read_step_event(record: dict[str, Any]) -> StepEvent | str:
+    """The event of a vended log line, or what is wrong with it."""
+    arn, kind, details = record.get("execution_arn"), record.get("type"), record.get("details")
+    if not isinstance(arn, str) or not isinstance(kind, str):
+        return "execution_arn or type is no text"
+    try:
+        number, stamp = int(record["id"]), int(record["event_timestamp"])
+        previous, redrive = int(record.get("previous_event_id") or 0), int(record.get("redrive_count") or 0)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "id, event_timestamp, previous_event_id or redrive_count is no whole number"
+    if not 0 <= stamp < 10**15 or not 0 <= number < 10**9:
+        return "id or event_timestamp is out of range"
+    return StepEvent(
+        arn, number, kind, stamp, previous, details if isinstance(details, dict) else {}, redrive
+    )
+
+
+def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iterator[StepEvent]:
+    """GetExecutionHistory's events in the same form; boto3's datetimes, or numbers of seconds, as
+    `timestamp`."""
+    for event in events:
+        details = next(
+            (v for k, v in event.items() if k.endswith("EventDetails") and isinstance(v, dict)), {}
+        )
+        stamp = event["timestamp"]
+        seconds = stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
+        previous = int(event.get("previousEventId") or 0)
+        yield StepEvent(
+            execution_arn, int(event["id"]), event["type"], round(seconds * 1000), previous, details
+        )
+
+
+def tags_of(execution_arn: str) -> tuple[str, ...]:
+    """The tags of the state machine that an execution belongs to."""
+    return state_machine_tags(state_machine_of(execution_arn) or execution_arn)
+
+
+def count_points(event: StepEvent, tags: tuple[str, ...]) -> list[Point]:
+    """What the event alone says: executions and states counted."""
+    seconds = event.time / 1000
+    if event.type in _EXECUTION:
+        error = event.text("error")
+        tagged = (*tags, f"error:{error.lower()}") if error else tags
+        return [Point(f"{_PREFIX}execution.{_EXECUTION[event.type]}", 1.0, seconds, "count", tagged)]
+    for ending, name in (("StateEntered", "state.entered"), ("StateExited", "state.exited")):
+        if event.type.endswith(ending):
+            kind = event.type.removesuffix(ending).lower()
+            tagged = (*tags, f"statename:{event.text('name').lower()}", f"statetype:{kind}")
+            return [Point(_PREFIX + name, 1.0, seconds, "count", tagged)]
+    return []

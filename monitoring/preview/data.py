@@ -1,0 +1,286 @@
+"""What a widget's requests amount to: lines over time, or values by group, from whatever source of points."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitoring.preview.charts.shapes import Line, Row, Style
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.facts import NOTHING, Facts
+from monitoring.preview.log_queries import Beside, Window, counted, legacy
+from monitoring.preview.variables import Variable, put_in
+from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, walk
+from monitoring.query.nodes import Metric
+from monitoring.query.scalars import scalar_results
+from monitoring.query.sources import Source
+from monitoring.values import dataclass
+
+if TYPE_CHECKING:
+    from monitoring.query.series import Series
+
+Request = Mapping[str, Any]
+
+BARS = ((3600, 60), (14400, 120), (86400, 1200), (172800, 1800), (604800, 7200), (2678400, 43200))
+"""(timeframe, width of a bar), in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A source, the time to look at, the values of template variables, and the units of metrics."""
+
+    source: Source
+    start: int
+    end: int
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    unit_of: Callable[[str], str] = lambda _: ""
+    facts: Facts = NOTHING
+    memo: dict[Any, list[Answer]] = field(default_factory=dict)
+    """Answers that a widget has had: a page draws a wide one twice."""
+
+    def lines(self, request: Request) -> list[Line]:
+        """Every series of a request, in the order of its formulas."""
+        style = _style(request)
+        interval = self._bar() if style.display == "bars" else None
+        return [
+            Line(ask.label(answer), answer.times, answer.values, answer.interval, ask.unit, style)
+            for ask in self.asks(request)
+            for answer in self.answers(ask, interval)
+        ]
+
+    def _bar(self) -> int:
+        """The width of a bar in seconds: the table in Datadog's page on rollup."""
+        span = self.end - self.start
+        return next((width for timeframe, width in BARS if span <= timeframe), BARS[-1][1])
+
+    def rows(self, request: Request, aggregator: str = "avg") -> list[Row]:
+        """Every group of a request's first formula with its value over the window."""
+        asks = self.asks(request, scalar=True)
+        return self.reduced(asks[0], aggregator) if asks else []
+
+    def columns(self, request: Request, aggregator: str = "avg") -> list[tuple[str, str, dict[str, float]]]:
+        """(heading, unit, group -> value) of every formula, in their order."""
+        return [
+            (ask.heading, ask.unit, {row.name: row.values[0] or 0.0 for row in self.reduced(ask, aggregator)})
+            for ask in self.asks(request, scalar=True)
+        ]
+
+    def reduced(self, ask: "Ask", aggregator: str) -> list[Row]:
+        """Groups with one value each, sorted and limited as the formula says.
+
+        Every query is reduced by its own aggregator, and the formula works on what comes out.
+        """
+        found = self._of_formula(ask, aggregator) if ask.queries else self._of_query(ask, aggregator)
+        rows = [
+            Row(", ".join(map(short, tags)) or ask.heading, (value,), ask.unit)
+            for tags, value in found.items()
+            if np.isfinite(value)
+        ]
+        rows.sort(key=lambda row: row.values[0] or 0.0, reverse=ask.descending or not ask.limit)
+        return rows[: ask.limit] if ask.limit else rows
+
+    def _of_query(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
+        by = ask.aggregator or aggregator
+        return {one.tag_set: reduce_line(one.values, by, one.interval) for one in self.answers(ask)}
+
+    def _of_formula(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
+        queries = [
+            {"name": name, "query": text, "aggregator": ask.aggregators.get(name) or aggregator}
+            for name, text in ask.queries.items()
+        ]
+        _, results = scalar_results(
+            queries, [{"formula": ask.expression}], ask.source or self.source, self.start, self.end
+        )
+        return results[0][1]
+
+    def answers(self, ask: "Ask", interval: int | None = None) -> list[Answer]:
+        """The evaluator's answers.
+
+        Raises:
+            QueryError: the query cannot be read or evaluated.
+        """
+        place = (id(self.source), ask.expression, tuple(ask.queries.items()), self.start, self.end, interval)
+        if ask.source is not None:
+            return evaluate(ask.expression, ask.source, self.start, self.end, interval, queries=ask.queries)
+        if place not in self.memo:
+            self.memo[place] = evaluate(
+                ask.expression, self.source, self.start, self.end, interval, queries=ask.queries
+            )
+        return self.memo[place]
+
+    def asks(self, request: Request, *, scalar: bool = False) -> list["Ask"]:
+        """What a request asks for: its `q`, or its formulas over its queries.
+
+        With `scalar`, counts of records are made over the whole time and not by bucket.
+
+        Raises:
+            UndrawableError: it asks for what only Datadog has.
+            InputError: a search in it cannot be read.
+        """
+        if isinstance(request.get("q"), str):
+            text = put_in(request["q"], self.variables)
+            return [Ask(text, text, {}, self._unit([text]), str(request.get("aggregator") or ""))]
+        known = self._known(_queries_of(request), scalar)
+        formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
+        return [_formula(one, known) for one in formulas] or known.plain()
+
+    def _known(self, given: Sequence[Request], scalar: bool) -> "_Known":
+        window = Window(self.start, self.end, self.variables, self.facts)
+        texts: dict[str, str] = {}
+        units: set[str] = set()
+        series: list[Series] = []
+        for one in given:
+            name = str(one.get("name"))
+            if one.get("data_source") in METRICS:
+                texts[name] = put_in(str(one.get("query")), self.variables)
+                units.add(self._unit([texts[name]]))
+            else:
+                other = counted(one, window, scalar=scalar)
+                texts[name], series = other.text, [*series, *other.series]
+                units.add(other.unit)
+        return _Known(
+            texts,
+            units.pop() if len(units) == 1 else "",
+            {str(one.get("name")): str(one.get("aggregator") or "") for one in given},
+            Beside(self.source, series)
+            if any(one.get("data_source") not in METRICS for one in given)
+            else None,
+            {str(one.get("name")): _heading(one) or texts[str(one.get("name"))] for one in given},
+        )
+
+    def _unit(self, queries: Sequence[str]) -> str:
+        """The unit that all metrics share; counts of events and ratios have none."""
+        units = set()
+        for text in queries:
+            try:
+                units |= {self.unit_of(node.name) for node in walk(parse(text)) if isinstance(node, Metric)}
+            except QueryError:
+                return ""
+        return units.pop() if len(units) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One expression to evaluate, and how its answers are called, reduced and limited."""
+
+    expression: str
+    heading: str
+    queries: Mapping[str, str]
+    unit: str = ""
+    aggregator: str = ""
+    alias: str = ""
+    aggregators: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 0
+    descending: bool = True
+    source: Source | None = None
+
+    def label(self, answer: Answer) -> str:
+        """What a line is called in a legend: its alias and its group, else its query."""
+        tags = ", ".join(map(short, answer.tag_set))
+        return " · ".join(part for part in (self.alias, tags) if part) or self.heading
+
+
+def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
+    """The definition of every widget, those inside groups included."""
+    for one in widgets if isinstance(widgets, list) else []:
+        definition = one.get("definition") if isinstance(one, Mapping) else None
+        if isinstance(definition, Mapping):
+            yield definition
+            yield from definitions(definition.get("widgets"))
+            repeated = definition.get("source_widget_definition")
+            if isinstance(repeated, Mapping):  # that of a split graph
+                yield repeated
+
+
+def short(tag: str) -> str:
+    """A tag as people tell it from its neighbours: of an ARN, the name at its end."""
+    key, colon, value = tag.partition(":")
+    return (
+        f"{key.removesuffix('arn')}:{value.rpartition(':')[2]}"
+        if value.startswith("arn:")
+        else key + colon + value
+    )
+
+
+METRICS = frozenset({"metrics", "cloud_cost"})
+"""The data sources whose queries are written in the query language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the formulas of a request stand on: queries, their unit and aggregators, where the points are."""
+
+    queries: Mapping[str, str]
+    unit: str
+    aggregators: Mapping[str, str]
+    source: Source | None
+    headings: Mapping[str, str]
+
+    def plain(self) -> list[Ask]:
+        """The queries themselves, where there is no formula."""
+        return [
+            Ask(text, self.headings[name], {}, self.unit, self.aggregators[name], source=self.source)
+            for name, text in self.queries.items()
+        ]
+
+
+def _queries_of(request: Request) -> list[Request]:
+    """The queries of a request; that of before formulas is one of today.
+
+    Raises:
+        UndrawableError: there is none.
+    """
+    queries = [one for one in request.get("queries") or [] if isinstance(one, Mapping)]
+    older = legacy(request)
+    if not queries and older is None:
+        asked = [key.removesuffix("_query") for key in request if key.endswith("_query")]
+        if asked:
+            raise UndrawableError(f"Asks for {', '.join(asked)}: shown in Datadog only.")
+        raise UndrawableError("The widget has no query that could be evaluated.")
+    return queries or [older or {}]
+
+
+def _heading(query: Request) -> str:
+    """What a query is called that has no alias; a metric query is called by its text."""
+    if query.get("data_source") in METRICS:
+        return ""
+    search = query.get("search")
+    words = search.get("query") if isinstance(search, Mapping) else query.get("measure") or query.get("stat")
+    return f"{query.get('data_source')}: {words or '*'}"
+
+
+def _formula(one: Mapping[str, Any], known: _Known) -> Ask:
+    expression, alias = str(one.get("formula")), str(one.get("alias") or "")
+    given = one.get("limit")
+    limit = given if isinstance(given, Mapping) else {}
+    count = limit.get("count")
+    return Ask(
+        expression,
+        alias or known.headings.get(expression, expression),
+        known.queries,
+        _stated_unit(one) or ("" if "/" in expression else known.unit),
+        alias=alias,
+        aggregators=known.aggregators,
+        limit=count if isinstance(count, int) else 0,
+        descending=limit.get("order") != "asc",
+        source=known.source,
+    )
+
+
+def _stated_unit(formula: Mapping[str, Any]) -> str:
+    """The unit that a formula's number format names."""
+    unit = (formula.get("number_format") or {}).get("unit") or {}
+    return str(unit.get("unit_name") or "") if unit.get("type") == "canonical_unit" else ""
+
+
+def _style(request: Request) -> Style:
+    given = request.get("style")
+    style = given if isinstance(given, Mapping) else {}
+    return Style(
+        display=str(request.get("display_type") or "line"),
+        palette=str(style.get("palette") or "dog_classic"),
+        line_type=str(style.get("line_type") or "solid"),
+        line_width=str(style.get("line_width") or "normal"),
+        right_axis=bool(request.get("on_right_yaxis")),
+    )

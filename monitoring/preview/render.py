@@ -1,0 +1,224 @@
+"""The job behind `stepscope preview`: which dashboards, over which data, into which files."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.preview.data import Data, definitions
+from monitoring.preview.drawing import identity
+from monitoring.preview.facts import NOTHING, Facts
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.page import dashboard_page
+from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
+from monitoring.preview.sample import sample
+from monitoring.preview.sample_facts import sample_facts, sample_states
+from monitoring.preview.stored import Histories, facts_of
+from monitoring.preview.theme import DARK, LIGHT
+from monitoring.query.datafile import is_database
+from monitoring.query.datafile import load as load_series
+from monitoring.query.sources import SeriesSource, Source
+from monitoring.resources.catalogue import known_metrics
+from monitoring.resources.files import read_folder, read_resource
+from monitoring.resources.resource import Resource
+from monitoring.store import Store
+from monitoring.store.query_source import StoreSource
+from monitoring.values import dataclass
+
+FORMATS = ("png", "svg", "html")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The dashboards to draw, the monitors and SLOs of the project by key, and what cannot be used."""
+
+    dashboards: list[Resource]
+    monitors: Mapping[str, Mapping[str, Any]]
+    slos: Mapping[str, Mapping[str, Any]]
+    problems: list[InputError]
+
+
+def load(paths: Sequence[Path], root: Path) -> Files:
+    """Read the dashboards of these files and folders, or of `dashboards/`, and what lies beside them.
+
+    Raises:
+        InputError: there is no file.
+    """
+    named = list(paths) or [root / "dashboards"]
+    folders = {path for path in named if path.is_dir() or not paths}
+    chosen = [file for path in named for file in (sorted(path.glob("*.json")) if path in folders else [path])]
+    if not chosen:
+        raise InputError(
+            f"there is no dashboard in {', '.join(map(str, named))}",
+            hint="Name a file, or go to the project's folder, or start one: stepscope init",
+        )
+    dashboards: list[Resource] = []
+    (monitors, refused), (slos, more) = read_folder(root, "monitor"), read_folder(root, "slo")
+    problems = [*refused, *more]
+    for path in chosen:
+        try:
+            dashboards.append(read_dashboard(path))
+        except InputError as error:
+            problems.append(error)
+    return Files(dashboards, _by_key(monitors), _by_key(slos), problems)
+
+
+def _by_key(resources: Iterable[Resource]) -> dict[str, Mapping[str, Any]]:
+    return {resource.key: resource.body for resource in resources}
+
+
+def read_dashboard(path: Path) -> Resource:
+    """Read a dashboard.
+
+    Raises:
+        InputError: the file cannot be used, or its `widgets` is missing or not a list.
+    """
+    dashboard = read_resource(path, "dashboard")
+    if not isinstance(dashboard.body.get("widgets"), list):
+        raise InputError("not a dashboard: `widgets` is missing or is not a list", where=str(path))
+    return dashboard
+
+
+def sampled(
+    dashboard: Mapping[str, Any], window: tuple[int, int], monitors: Monitors | None = None
+) -> SeriesSource:
+    """Synthetic series for everything that a dashboard asks for, embedded monitors included."""
+    embedded = [one.query for one in (monitors or Monitors()).embedded(dashboard)]
+    return SeriesSource(sample(dashboard, *window, known_metrics(), embedded))
+
+
+def draw(
+    dashboard: Resource,
+    source: Source,
+    window: tuple[int, int],
+    monitors: Monitors,
+    *,
+    facts: Facts = NOTHING,
+    dark: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> str:
+    """The dashboard as SVG."""
+    theme = DARK if dark else LIGHT
+    return as_svg(dashboard.body, data_of(source, window, facts), theme, monitors, progress)
+
+
+def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
+    """A source, looked at through a window, with the units that the catalogue knows."""
+    known = known_metrics()
+    return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
+
+
+def write(picture: str, path: Path, scale: float) -> None:
+    """The picture in the format that the file's ending names."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in {".svg", ".html"}:
+            path.write_text(picture, encoding="utf-8")
+        else:
+            path.write_bytes(as_png(picture, scale))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be drawn, as the command line says it."""
+
+    data: Path | None
+    window: tuple[int, int]
+    out: Path
+    kind: str
+    dark: bool = False
+    scale: float = 1.0
+    older: Path | None = None
+
+
+def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """Draw and write every dashboard, and yield each file once it is written.
+
+    Raises:
+        InputError: data that cannot be used, or a file that cannot be written.
+    """
+    with _world(order, files) as world:
+        for dashboard in files.dashboards:
+            path = order.out / f"{dashboard.key}.{order.kind}"
+            write(_rendered(order, dashboard, world, progress), path, order.scale)
+            yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a dashboard is drawn over."""
+
+    source: Source
+    facts: Facts
+    monitors: Monitors
+
+
+World = Callable[[Resource], Given]
+"""What a dashboard is drawn over: the same for each, or made up for each."""
+
+
+def _rendered(order: Order, dashboard: Resource, world: World, progress: Callable[[], None]) -> str:
+    theme = DARK if order.dark else LIGHT
+
+    def drawn(one: Resource, marked: frozenset[str] = frozenset()) -> str:
+        given = world(one)
+        data = data_of(given.source, order.window, given.facts)
+        return as_svg(one.body, data, theme, given.monitors, progress, marked)
+
+    if order.kind == "html":
+        given = world(dashboard)
+        data = data_of(given.source, order.window, given.facts)
+        return dashboard_page(dashboard.body, prepared(dashboard.body, data, given.monitors))
+    if order.older is None:
+        return drawn(dashboard)
+    before = _older(order, dashboard)
+    if before is None:
+        return side_by_side(None, drawn(dashboard), theme)
+    old, new = _said(before), _said(dashboard)
+    return side_by_side(drawn(before, old - new), drawn(dashboard, new - old), theme)
+
+
+def _said(dashboard: Resource) -> frozenset[str]:
+    """What its widgets say, to be compared with another version of it."""
+    return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
+
+
+def _older(order: Order, dashboard: Resource) -> Resource | None:
+    if order.older is None:
+        return None
+    path = order.older / f"{dashboard.key}.json" if order.older.is_dir() else order.older
+    return read_dashboard(path) if path.is_file() else None
+
+
+@contextmanager
+def _world(order: Order, files: Files) -> Iterator[World]:
+    """Yield the given data; where there is none, each dashboard gets synthetic data of its own."""
+    monitors, slos = Monitors(files.monitors), files.slos
+    if order.data is None:
+        yield lambda one: made_up(one.body, order.window, monitors.bodies, slos)
+    elif not is_database(order.data):
+        source = SeriesSource(load_series(order.data).series)
+        given = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
+        yield lambda one: given
+    else:
+        with Store.open(order.data, read_only=True) as store:
+            histories = Histories(store, monitors.bodies)
+            known = replace(monitors, groups=histories.states(order.window[1]))
+            stored = Given(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
+            yield lambda one: stored
+
+
+def made_up(
+    dashboard: Mapping[str, Any],
+    window: tuple[int, int],
+    monitors: Mapping[str, Mapping[str, Any]],
+    slos: Mapping[str, Mapping[str, Any]],
+) -> Given:
+    """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
+    known = Monitors(monitors, sample_states)
+    facts = sample_facts(dashboard, known_metrics(), slos, monitors)
+    return Given(sampled(dashboard, window, known), facts, known)

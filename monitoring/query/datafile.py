@@ -1,0 +1,341 @@
+"""Reads series from a file: bodies as clients submit them, JSON lines, CSV, Parquet.
+
+What cannot be used is left out and said, with its place; what can is read all the same.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from datetime import datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.query.series import MetricType, Series
+from monitoring.values import dataclass
+
+TYPES: dict[str, MetricType] = {
+    "": "gauge",
+    "gauge": "gauge",
+    "count": "count",
+    "counter": "count",
+    "rate": "rate",
+    "distribution": "distribution",
+    "d": "distribution",
+    "c": "count",
+    "g": "gauge",
+    "h": "distribution",
+    "histogram": "distribution",
+    "0": "gauge",
+    "1": "count",
+    "2": "rate",
+    "3": "gauge",
+}
+"""Names of types as clients write them, the numbers of the v2 body among them."""
+
+COLUMNS = {
+    "metric": ("metric", "name", "m"),
+    "time": ("timestamp", "time", "date", "ts", "e"),
+    "value": ("value", "v"),
+    "type": ("type",),
+    "tags": ("tags", "t"),
+    "host": ("host",),
+    "interval": ("interval",),
+}
+"""What a row holds -> the names that a column may have, the first that is there."""
+
+_MILLISECONDS = 1e11
+"""Timestamps beyond it (the year 5138 in seconds) are milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file holds: `series` by metric, host and tags; `problems` are what was left out and why."""
+
+    series: list[Series]
+    problems: list[InputError] = field(default_factory=list)
+
+
+def load(path: str | Path) -> Loaded:
+    """The series of a file; its suffix says how it is read (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
+
+    Times are seconds (or milliseconds) since the epoch or ISO 8601; fractions are rounded to the nearest
+    second. Of two points of one source and second the later one counts, except for distributions.
+
+    Raises:
+        InputError: the file is not there, cannot be read at all, or holds no point that can be used.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("there is no such file", where=str(path), hint="Give --data FILE.")
+    gathered = _Gathered(str(path))
+    if file.suffix in {".csv", ".tsv", ".parquet"}:
+        _table(file, gathered)
+    else:
+        _documents(file, gathered)
+    loaded = gathered.loaded()
+    if not loaded.series:
+        reason = loaded.problems[0].message if loaded.problems else "it is empty"
+        raise InputError(f"no point can be used: {reason}", where=str(path), hint=_HINT)
+    return loaded
+
+
+_HINT = (
+    'Write {"series": [{"metric": "m", "points": [[1700000000, 1.5]], "type": "gauge", "tags": ["a:b"]}]}, '
+    "or rows with metric, timestamp, value, type, tags, host."
+)
+_Key = tuple[str, tuple[str, ...], str, MetricType, int | None]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Points by source, as they come."""
+
+    where: str
+    points: dict[_Key, list[tuple[float, float]]] = field(default_factory=dict)
+    problems: list[InputError] = field(default_factory=list)
+
+    def problem(self, place: str, message: str) -> None:
+        self.problems.append(InputError(message, where=f"{self.where}{place}"))
+
+    def loaded(self) -> Loaded:
+        series = [_series(key, points) for key, points in sorted(self.points.items(), key=_order) if points]
+        return Loaded(series, self.problems)
+
+
+def _order(item: tuple[_Key, Any]) -> tuple[str, tuple[str, ...], str]:
+    return item[0][:3]
+
+
+def _series(key: _Key, points: list[tuple[float, float]]) -> Series:
+    metric, tags, host, kind, interval = key
+    times = np.floor(np.array([time for time, _ in points]) + 0.5).astype(np.int64)
+    values = np.array([value for _, value in points], dtype=np.float64)
+    order = np.argsort(times, kind="stable")
+    times, values = times[order], values[order]
+    if kind != "distribution":
+        last = np.append(times[1:] != times[:-1], True)
+        times, values = times[last], values[last]
+    return Series(metric, tags, times, values, kind, interval, host)
+
+
+# --- JSON
+
+
+def _documents(file: Path, gathered: _Gathered) -> None:
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the file cannot be read: {error}", where=str(file)) from error
+    try:
+        _document(json.loads(text), "", gathered)
+        return
+    except json.JSONDecodeError as error:
+        if file.suffix == ".json" and "\n{" not in text.strip():
+            place = f"{file}:{error.lineno}:{error.colno}"
+            raise InputError(f"this is no JSON: {error.msg}", where=place) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+        except json.JSONDecodeError as error:
+            gathered.problem(f":{number}:{error.colno}", f"this line is no JSON: {error.msg}")
+            continue
+        _document(document, f":{number}", gathered)
+
+
+def _document(document: Any, place: str, gathered: _Gathered) -> None:
+    """A body with series, a list of them, one series, or one point."""
+    if isinstance(document, list):
+        for at, each in enumerate(document):
+            _document(each, f"{place} [{at}]", gathered)
+    elif not isinstance(document, dict):
+        gathered.problem(place, "an object with a metric and points is wanted here")
+    elif isinstance(document.get("series"), list):
+        for at, each in enumerate(document["series"]):
+            _document(each, f"{place} series[{at}]", gathered)
+    elif "points" in document or "pointlist" in document:
+        _submitted(document, place, gathered)
+    else:
+        _row({name: _first(document, names) for name, names in COLUMNS.items()}, place, gathered)
+
+
+def _first(document: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((document[name] for name in names if name in document), None)
+
+
+def _submitted(document: Mapping[str, Any], place: str, gathered: _Gathered) -> None:
+    """One series of a v1 or v2 body, of a distribution body, or of an answer."""
+    points = document.get("points") or document.get("pointlist") or ()
+    tags = document.get("tags") or document.get("tag_set")
+    distribution = any(isinstance(value, list) for _, value in _pairs(points))
+    kind = "distribution" if distribution and "type" not in document else document.get("type")
+    resources = document.get("resources") or ()
+    hosts = [each.get("name") for each in resources if isinstance(each, dict) and each.get("type") == "host"]
+    host = document.get("host") or (hosts[0] if hosts else "")
+    key = _key({**document, "tags": tags, "type": kind, "host": host}, place, gathered)
+    if key is None:
+        return
+    for at, (time, value) in enumerate(_pairs(points)):
+        if value is None and time is not None and "pointlist" in document:
+            continue  # an answer writes a bucket without a value so
+        for each in value if isinstance(value, list) else [value]:
+            _point(key, time, each, f"{place} points[{at}]", gathered)
+
+
+def _pairs(points: Any) -> Iterator[tuple[Any, Any]]:
+    for point in points if isinstance(points, list) else ():
+        if isinstance(point, dict):
+            yield point.get("timestamp"), point.get("value")
+        elif isinstance(point, list) and len(point) == 2:
+            yield point[0], point[1]
+        else:
+            yield None, point
+
+
+def _row(row: Mapping[str, Any], place: str, gathered: _Gathered) -> None:
+    key = _key(row, place, gathered)
+    if key is not None:
+        _point(key, row.get("time"), row.get("value"), place, gathered)
+
+
+def _key(row: Mapping[str, Any], place: str, gathered: _Gathered) -> _Key | None:
+    metric, kind = row.get("metric"), str(row.get("type") or "").lower()
+    if not isinstance(metric, str) or not metric.strip():
+        gathered.problem(place, "the metric has no name")
+        return None
+    if kind not in TYPES:
+        gathered.problem(place, f"'{kind}' is no type of a metric: gauge, count, rate or distribution")
+        return None
+    interval = row.get("interval")
+    seconds = int(interval) if isinstance(interval, int | float) and interval > 0 else None
+    return metric.strip(), _tags(row.get("tags")), str(row.get("host") or ""), TYPES[kind], seconds
+
+
+def _tags(tags: Any) -> tuple[str, ...]:
+    """A list, or one text with commas, bars or spaces between the tags; sorted, in lower case."""
+    if isinstance(tags, str):
+        tags = tags.strip("[]{}").replace("|", ",").replace("'", "").replace('"', "")
+        tags = tags.split(",") if "," in tags else tags.split()
+    return tuple(sorted({str(tag).strip().lower() for tag in tags or () if str(tag).strip()}))
+
+
+def _point(key: _Key, time: Any, value: Any, place: str, gathered: _Gathered) -> None:
+    at, number = seconds(time), _finite(value)
+    if at is not None and number is not None:
+        gathered.points.setdefault(key, []).append((at, number))
+        return
+    if at is None:
+        gathered.problem(place, f"'{time}' is no time: seconds since the epoch, or ISO 8601")
+    else:
+        gathered.problem(place, f"'{value}' is no finite number")
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) and not isinstance(value, bool) else None
+
+
+def seconds(time: Any) -> float | None:
+    """A time as seconds since the epoch: seconds, milliseconds, or ISO 8601 (UTC where it names no zone)."""
+    number = _finite(time)
+    if number is not None:
+        return number / 1000 if abs(number) > _MILLISECONDS else number
+    if isinstance(time, datetime):
+        moment = time
+    else:
+        try:
+            moment = datetime.fromisoformat(str(time).strip())
+        except ValueError:
+            return None
+    return moment.timestamp() if moment.tzinfo else moment.timestamp() + _local_offset(moment)
+
+
+def _local_offset(moment: datetime) -> float:
+    """What to add to a naive timestamp so that it is read as UTC."""
+    offset = moment.astimezone().utcoffset()
+    return offset.total_seconds() if offset else 0.0
+
+
+# --- CSV and Parquet, through DuckDB
+
+
+def _table(file: Path, gathered: _Gathered) -> None:
+    import duckdb
+
+    reader = "read_parquet(?)" if file.suffix == ".parquet" else "read_csv(?, all_varchar=true, header=true)"
+    connection = duckdb.connect()
+    try:
+        relation = connection.execute(f"SELECT * FROM {reader}", [str(file)])  # noqa: S608 - one of two readers
+        names = [column[0].strip().lower() for column in relation.description or ()]
+        places = {
+            what: next((names.index(name) for name in known if name in names), None)
+            for what, known in COLUMNS.items()
+        }
+        missing = [what for what in ("metric", "time", "value") if places[what] is None]
+        if missing:
+            wanted = "metric, timestamp, value, type, tags, host, interval"
+            raise InputError(
+                f"there is no column for {' and '.join(missing)} (found: {', '.join(names)})",
+                where=str(file),
+                hint=f"The columns are {wanted}.",
+            )
+        _rows(relation, places, gathered)
+    except duckdb.Error as error:
+        raise InputError(f"the file cannot be read: {str(error).splitlines()[0]}", where=str(file)) from error
+    finally:
+        connection.close()
+
+
+_OF_SOURCE = ("metric", "type", "tags", "host", "interval")
+
+
+def _rows(relation: Any, places: Mapping[str, int | None], gathered: _Gathered) -> None:
+    """One point a row; what the sources are is worked out once for each, not for each row."""
+    time, value = places["time"], places["value"]
+    of_source = [places[what] for what in _OF_SOURCE]
+    sources: dict[tuple[Any, ...], _Key | None] = {}
+    number = 1
+    while rows := relation.fetchmany(50_000):
+        for row in rows:
+            number += 1
+            cells = tuple(_hashable(row[at]) if at is not None else None for at in of_source)
+            if cells not in sources or sources[cells] is None:
+                given = dict(zip(_OF_SOURCE, cells, strict=True))
+                given["interval"] = _finite(given["interval"])
+                sources[cells] = _key(given, f":{number}", gathered)
+            key = sources[cells]
+            if key is not None:
+                at, finite = seconds(row[time]), _finite(row[value])
+                if at is None or finite is None:
+                    _point(key, row[time], row[value], f":{number}", gathered)
+                else:
+                    gathered.points.setdefault(key, []).append((at, finite))
+
+
+def _hashable(cell: Any) -> Any:
+    return tuple(cell) if isinstance(cell, list) else cell
+
+
+def is_database(path: str | Path) -> bool:
+    """Whether the file is a DuckDB database, by its magic bytes."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(12)[8:12] == b"DUCK"
+
+
+def span_of(series: list[Series]) -> tuple[int, int]:
+    """The first and the last time of any point."""
+    return (
+        min(int(each.times[0]) for each in series if len(each.times)),
+        max(int(each.times[-1]) for each in series if len(each.times)),
+    )

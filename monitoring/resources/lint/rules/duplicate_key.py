@@ -1,5 +1,0 @@
-"""duplicate-key: an object names a key twice, and the first value is lost."""
-
-from monitoring.resources.lint.model import Rule
-
-RULE = Rule("duplicate-key", "error", "An object names a key twice; only the last value counts.")

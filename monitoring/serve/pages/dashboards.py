@@ -1,0 +1,66 @@
+"""The pages of dashboards: a list, and each with its template variables as drop-downs."""
+
+from collections.abc import Iterable
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.errors import InputError
+from monitoring.preview.drawing import Drawing
+from monitoring.preview.page import dashboard_grid
+from monitoring.preview.picture import prepared
+from monitoring.preview.variables import Variable
+from monitoring.serve.pages.shell import Span, link, page, problem_page, range_form, select, span_of, table
+from monitoring.serve.pages.site import Entry, Site
+
+MOST_VALUES = 100
+
+
+def listing(site: Site, request: Request) -> Response:
+    """Every dashboard."""
+    rows = [
+        (link(f"/dashboards/{one.key}", one.title), escape(one.origin), escape(one.problem))
+        for one in site.listed("dashboard")
+    ]
+    empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
+    return page(request, "Dashboards", table(("Title", "From", ""), rows, empty))
+
+
+def one(site: Site, request: Request) -> Response:
+    """One dashboard over the store."""
+    entry = site.find("dashboard", request.path_params["key"])
+    if entry is None:
+        return problem_page(InputError("There is no such dashboard."), request, 404)
+    if entry.problem:
+        return problem_page(InputError(entry.problem), request, 200)
+    span = span_of(request, site.clock(), "-4h")
+    chosen = {
+        key.removeprefix("tpl_var_"): request.query_params.getlist(key)
+        for key in request.query_params
+        if key.startswith("tpl_var_")
+    }
+    data = site.data(span.start, span.end)
+    drawing = prepared(entry.body, data, site.known_monitors(), chosen)
+    controls = _controls(site, entry, drawing, span)
+    return page(request, entry.title, dashboard_grid(entry.body, drawing), controls)
+
+
+def _controls(site: Site, entry: Entry, drawing: Drawing, span: Span) -> str:
+    values = site.store_values([one.prefix for one in drawing.data.variables.values()])
+    shown = "".join(
+        select(f"tpl_var_{one.name}", _options(one, values.get(one.prefix, ())), one.chosen, f"${one.name}")
+        for one in drawing.data.variables.values()
+    )
+    return range_form(span, shown)
+
+
+def _options(variable: Variable, stored: Iterable[str]) -> list[tuple[str, str]]:
+    """What may be chosen: everything, what the dashboard offers, and what the store has seen."""
+    offered = variable.offered or tuple(sorted(stored))[:MOST_VALUES]
+    return [(value, _words(value)) for value in dict.fromkeys(("*", *variable.chosen, *offered))]
+
+
+def _words(value: str) -> str:
+    """A value as it is offered: of an ARN, the name at its end."""
+    return value.rpartition(":")[2] if value.startswith("arn:") else value

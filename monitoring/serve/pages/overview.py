@@ -1,0 +1,69 @@
+"""The first page: what needs somebody, what ran last, what there is to look at, and how data gets here."""
+
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.preview.scales import COUNTS
+from monitoring.serve.pages.executions import latest
+from monitoring.serve.pages.monitors import Standing, standings
+from monitoring.serve.pages.shell import link, page, state_badge, table
+from monitoring.serve.pages.site import Site
+
+DAY = 86_400
+MOST = 12
+
+
+def overview(site: Site, request: Request) -> Response:
+    """What there is, with a way to each."""
+    now = int(site.clock())
+    received = _received(site, request)
+    ran = latest(site, now - DAY, now, MOST, "No execution in the last 24 hours.")
+    left = f"<section>{_monitors(standings(site))}{_dashboards(site)}</section>"
+    right = f"<section><h2>{link('/executions', 'Executions')}</h2>{ran}</section>"
+    where = f"Files: {site.root.resolve()}" if site.root else "No project folder"
+    foot = f'<p class="muted">{escape(where)}</p>'
+    return page(request, "Overview", f'{received}<div class="columns">{left}{right}</div>{foot}')
+
+
+def _received(site: Site, request: Request) -> str:
+    """How much is there; where nothing is, how to send something."""
+    metrics = site.store.metrics()
+    if metrics:
+        points = COUNTS(float(sum(one.points for one in metrics)))
+        words = link("/metrics", f"{len(metrics)} metrics")
+        return f'<p class="muted">{words}, {points} points received.</p>'
+    address = escape(str(request.base_url).rstrip("/"))
+    lines = (
+        f"DD_URL={address} DD_API_KEY=any stepscope forward function.log",
+        f"DD_URL={address} stepscope apply",
+        "stepscope serve --with-demo",
+    )
+    commands = "\n".join(lines)
+    return f'<div class="panel">Nothing has been received yet. To begin:<pre>{commands}</pre></div>'
+
+
+def _monitors(found: list[Standing]) -> str:
+    heading = f"<h2>{link('/monitors', 'Monitors')}</h2>"
+    if not found:
+        return f'{heading}<div class="panel muted">There is no monitor.</div>'
+    states = [one.state for one in found]
+    tally = "".join(
+        f"<span><b>{states.count(state)}</b>{state_badge(state, 'not evaluated')}</span>"
+        for state in dict.fromkeys(states)
+    )
+    troubled = [one for one in found if one.state in {"Alert", "Warn"}]
+    rows = [one.row()[:3] for one in troubled[:MOST]]
+    more = len(troubled) - len(rows)
+    rest = f"<p>{link('/monitors', f'{more} more')}</p>" if more > 0 else ""
+    listed = table(("State", "Monitor", "Groups"), rows, "No monitor alerts or warns.")
+    return f'{heading}<div class="tally">{tally}</div>{listed}{rest}'
+
+
+def _dashboards(site: Site) -> str:
+    rows = [
+        (link(f"/dashboards/{one.key}", one.title), escape(one.origin)) for one in site.listed("dashboard")
+    ]
+    empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
+    return f"<h2>{link('/dashboards', 'Dashboards')}</h2>{table(('Title', 'From'), rows[:MOST], empty)}"

@@ -1,0 +1,78 @@
+"""The addresses of the pages, and the stream that tells a browser that a file has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from monitoring.errors import InputError
+from monitoring.serve.pages import dashboards, executions, explorer, monitors, overview
+from monitoring.serve.pages.shell import problem_page
+from monitoring.serve.pages.site import Site
+from monitoring.store import Store
+
+Page = Callable[[Site, Request], Response]
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the files."""
+
+PAGES: tuple[tuple[str, Page], ...] = (
+    ("/", overview.overview),
+    ("/dashboards", dashboards.listing),
+    ("/dashboards/{key}", dashboards.one),
+    ("/monitors", monitors.listing),
+    ("/monitors/{key}", monitors.one),
+    ("/executions", executions.listing),
+    ("/executions/{trace_id}", executions.one),
+    ("/metrics", explorer.explore),
+)
+
+
+def page_routes(store: Store, root: Path | None = None) -> list[Route]:
+    """The pages over a store and, where a project's folder is given, over its files."""
+    site = Site(store, root)
+    routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
+    return [*routes, Route("/live", _live(site), methods=["GET"])]
+
+
+def _shown(site: Site, make: Page) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await run_in_threadpool(make, site, request)
+        except InputError as error:
+            return problem_page(error, request)
+
+    return endpoint
+
+
+def _live(site: Site) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        return StreamingResponse(_changes(site, request), media_type="text/event-stream")
+
+    return endpoint
+
+
+async def _changes(site: Site, request: Request) -> AsyncIterator[str]:
+    """A message whenever a dashboard or monitor file is written, made or removed."""
+    yield ": watching\n\n"
+    before = await run_in_threadpool(_stamps, site)
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK_EVERY)
+        now = await run_in_threadpool(_stamps, site)
+        if now != before:
+            before = now
+            yield "data: changed\n\n"
+
+
+def _stamps(site: Site) -> dict[str, int]:
+    stamps = {}
+    for kind in ("dashboard", "monitor"):
+        for path in site.files(kind):
+            try:
+                stamps[str(path)] = path.stat().st_mtime_ns
+            except OSError:
+                continue  # removed between the two looks
+    return stamps

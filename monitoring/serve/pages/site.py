@@ -1,0 +1,146 @@
+"""What the pages show: the store's points, spans and logs, and dashboards and monitors of files and store."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any
+
+from monitoring.deploy.marker import read_marker
+from monitoring.errors import InputError
+from monitoring.preview.data import Data
+from monitoring.preview.monitors import Monitors
+from monitoring.preview.stored import Histories, facts_of
+from monitoring.resources.catalogue import MetricFacts, known_metrics
+from monitoring.resources.files import paths_of, read_resource
+from monitoring.resources.project import load_project
+from monitoring.resources.variables import fill_in
+from monitoring.store import Store
+from monitoring.store.query_source import StoreSource
+from monitoring.values import dataclass
+
+Body = Mapping[str, Any]
+API = "API"
+"""The origin of what clients have made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown."""
+
+    key: str
+    title: str
+    body: Body
+    origin: str
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Site:
+    """One store and one project folder. Files are read at every request, so a page is never stale."""
+
+    store: Store
+    root: Path | None = None
+    clock: Callable[[], float] = time.time
+    known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
+
+    def dashboards(self) -> list[Entry]:
+        """Those of the files first, then those that clients have made."""
+        return list(self._entries("dashboard", "title"))
+
+    def monitors(self) -> list[Entry]:
+        """Likewise."""
+        return list(self._entries("monitor", "name"))
+
+    def listed(self, kind: str) -> list[Entry]:
+        """The dashboards or monitors, each once: what was applied from a file stands with the file."""
+        entries = self.dashboards() if kind == "dashboard" else self.monitors()
+        files = {one.key: one for one in entries if one.origin != API}
+        for one in entries:
+            owner = read_marker(kind, one.body) if one.origin == API else None
+            if owner and owner.key in files:
+                before = files[owner.key]
+                files[owner.key] = replace(before, origin=f"{before.origin}, applied as {one.key}")
+            elif one.origin == API:
+                files[f"{API} {one.key}"] = one
+        return list(files.values())
+
+    def find(self, kind: str, key: str) -> Entry | None:
+        """The entry of that key, or None."""
+        entries = self.dashboards() if kind == "dashboard" else self.monitors()
+        return next((one for one in entries if one.key == key), None)
+
+    def _entries(self, kind: str, name: str) -> Iterator[Entry]:
+        variables = self._variables()
+        for path in self.files(kind):
+            yield _from_file(path, kind, name, variables)
+        for body in self.store.documents.all(kind):
+            yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
+
+    def _variables(self) -> Mapping[str, Any]:
+        """What stepscope.toml gives `${var:…}` without an environment; nothing if it cannot be read."""
+        try:
+            return load_project(self.root).variables if self.root else {}
+        except InputError:
+            return {}
+
+    def files(self, kind: str) -> list[Path]:
+        """The project's files of that kind."""
+        return paths_of(self.root, kind) if self.root else []
+
+    def data(self, start: int, end: int) -> Data:
+        """The store's points between two times, with the units that are known, and what lies beside them."""
+        slos = {one.key: one.body for one in self._entries("slo", "name") if not one.problem}
+        facts = facts_of(self.store, slos, self._monitor_bodies())
+        return Data(StoreSource(self.store), start, end, unit_of=self.unit_of, facts=facts)
+
+    def _monitor_bodies(self) -> dict[str, Body]:
+        return {one.key: one.body for one in self.monitors() if not one.problem}
+
+    def unit_of(self, name: str) -> str:
+        """The unit of a metric that is known, else ""."""
+        return self.known[name].unit if name in self.known else ""
+
+    def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """Tag key -> the values that any series carries."""
+        wanted = {key for key in keys if key}
+        found: dict[str, set[str]] = {}
+        with self.store.reading() as cursor:
+            for (tag,) in cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall():
+                key, _, value = str(tag).partition(":")
+                if key in wanted:
+                    found.setdefault(key, set()).add(value)
+        return {key: sorted(values) for key, values in found.items()}
+
+    def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """(metric -> the tag keys of its series, tag key -> its values), sorted."""
+        asked = (
+            "SELECT metric, list_sort(list_distinct(flatten(list(CASE WHEN coalesce(host, '') = '' THEN tags"
+            " ELSE list_append(tags, 'host:' || host) END)))) FROM series GROUP BY metric"
+        )
+        with self.store.reading() as cursor:
+            found = cursor.execute(asked).fetchall()
+        keys: dict[str, list[str]] = {}
+        values: dict[str, set[str]] = {}
+        for metric, tags in found:
+            pairs = [str(tag).partition(":")[::2] for tag in tags]
+            keys[metric] = list(dict.fromkeys(key for key, _ in pairs))
+            for key, value in pairs:
+                values.setdefault(key, set()).add(value)
+        return keys, {key: sorted(values[key]) for key in sorted(values)}
+
+    def known_monitors(self) -> Monitors:
+        """For the widgets that show a monitor: by key, and by id; states are looked up where one asks."""
+        bodies = self._monitor_bodies()
+        return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
+
+
+def _from_file(path: Path, kind: str, name: str, variables: Mapping[str, Any]) -> Entry:
+    try:
+        body = read_resource(path, kind, root=path.parent.parent).body
+    except InputError as error:
+        return Entry(path.stem, path.stem, {}, path.name, str(error))
+    with contextlib.suppress(InputError):  # a variable that only an environment gives is shown by its name
+        body = fill_in(body, variables)
+    return Entry(path.stem, str(body.get(name) or path.stem), body, path.name)

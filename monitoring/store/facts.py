@@ -1,0 +1,109 @@
+"""What a store holds beside points, as monitors and dashboards look at it: checks, logs, events and spans."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from monitoring.monitor import CheckSeries, Data, Record
+from monitoring.store import Store, rows
+from monitoring.store.query_source import StoreSource
+
+_CHECKS = (
+    "SELECT name, host, tags, time, status FROM checks WHERE time >= $start AND time < $end"
+    " ORDER BY name, host, tags, time"
+)
+_NEWEST = (
+    "SELECT * FROM logs WHERE time >= $start AND time < $end ORDER BY time DESC LIMIT $most OFFSET $skip"
+)
+PAGE = 2000
+"""Logs that are read at once while looking for the newest that fit."""
+FOREVER = 1 << 40
+_OF_CHECKS = frozenset({"service check", "composite"})
+_OF_RECORDS = frozenset({"log alert", "event-v2 alert", "composite"})
+
+
+def monitor_data(store: Store, kind: str, start: int) -> Data:
+    """What a monitor of that type is evaluated over, from `start` on."""
+    records = logs if kind != "event-v2 alert" else events
+    return Data(
+        StoreSource(store),
+        checks(store, start) if kind in _OF_CHECKS else (),
+        records(store, start) if kind in _OF_RECORDS else (),
+    )
+
+
+def checks(store: Store, start: int, end: int = FOREVER) -> list[CheckSeries]:
+    """The results of every service check from `start` on, by source, in seconds."""
+    found: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
+    with store.reading() as cursor:
+        for name, host, tags, moment, status in cursor.execute(
+            _CHECKS, {"start": start, "end": end}
+        ).fetchall():
+            all_tags = tuple(sorted({*tags, *([f"host:{host}"] if host else [])}))
+            times, statuses = found.setdefault((name, all_tags), ([], []))
+            times.append(moment)
+            statuses.append(status)
+    return [
+        CheckSeries(name, tags, np.array(times, np.int64), np.array(statuses, np.float64))
+        for (name, tags), (times, statuses) in found.items()
+    ]
+
+
+def logs(store: Store, start: int, end: int | None = None) -> list[Record]:
+    """All logs from `start` on, the oldest first."""
+    return [log_record(log) for log in store.logs(start=start, end=end)]
+
+
+def newest_logs(
+    store: Store, start: int, end: int, test: Callable[[Record], bool], most: int
+) -> list[Record]:
+    """The newest logs of `[start, end)` that fit, the newest first; no more is read than that takes."""
+    found: list[Record] = []
+    given = {"start": start * 1000, "end": end * 1000, "most": PAGE}
+    with store.reading() as cursor:
+        for skip in range(0, FOREVER, PAGE):
+            page = cursor.execute(_NEWEST, {**given, "skip": skip}).fetchall()
+            found += [one for row in page if test(one := log_record(rows.to_log(row)))]
+            if len(page) < PAGE or len(found) >= most:
+                break
+    return found[:most]
+
+
+def events(store: Store, start: int, end: int = FOREVER) -> list[Record]:
+    """The events from `start` on, in the order of their time."""
+    kept = [one for one in store.documents.all("event") if start <= one["date_happened"] < end]
+    return sorted((event_record(one) for one in kept), key=lambda one: one.time)
+
+
+def spans(store: Store, start: int, end: int) -> list[Record]:
+    """The spans that started in the time, in that order."""
+    return [span_record(one) for one in store.spans(start=start, end=end)]
+
+
+def log_record(log: Mapping[str, Any]) -> Record:
+    """A log as what a search looks at; the reserved attributes have Datadog's names."""
+    tags = tuple(tag for tag in str(log["ddtags"]).split(",") if tag)
+    reserved = {"service": log["service"], "source": log["ddsource"], "host": log["hostname"]}
+    attributes = {**log, **reserved, "status": log["status"]}
+    return Record(int(log["timestamp"]) // 1000, str(log["message"]), tags, attributes)
+
+
+def event_record(event: Mapping[str, Any]) -> Record:
+    """An event as what a search looks at: its title and text in one."""
+    text = f"{event['title']}\n{event['text']}"
+    named = ("title", "host", "aggregation_key")
+    attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
+    attributes |= {name: event[name] for name in named if event.get(name)}
+    return Record(int(event["date_happened"]), text, tuple(event["tags"]), attributes)
+
+
+def span_record(span: Mapping[str, Any]) -> Record:
+    """A span as what a search looks at: `@duration` in nanoseconds, its status, what it carries by name."""
+    meta, metrics = span.get("meta") or {}, span.get("metrics") or {}
+    named = ("service", "resource", "type", "duration", "trace_id", "span_id", "parent_id")
+    attributes = {**meta, **metrics, **{name: span.get(name) for name in named}}
+    attributes |= {"operation_name": span.get("name"), "resource_name": span.get("resource")}
+    attributes |= {"status": "error" if span.get("error") else "ok", "start": span.get("start")}
+    tags = tuple(f"{key}:{value}" for key, value in meta.items() if key in {"env", "version"})
+    return Record(int(span["start"]) // 1_000_000_000, str(span.get("resource") or ""), tags, attributes)

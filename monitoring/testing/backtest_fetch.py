@@ -1,0 +1,108 @@
+"""Brings the history that a monitor looks at from Datadog into the embedded database.
+
+Each metric query of the monitor is asked for by the minute and by day, grouped by its own keys and by every
+key of its scope, so that the scope selects the same again. Sums, minima and maxima replay as they were; an
+average over several sources replays as the average of its groups' averages.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from monitoring.errors import InputError
+from monitoring.query import Metric, MetricMonitor, MonitorQuery, walk
+from monitoring.query.formatter import format_query
+from monitoring.query.nodes import And, In, Modifier, Not, Or, Scope, Tag
+from monitoring.query.series import Series
+from monitoring.query.timeseries import NOT_THERE
+
+DAY = 86400
+MINUTE = 60
+"""Seconds of a bucket: a day of them, 1,440, is within the 1,500 points that one answer holds."""
+
+_PLAIN = {"avg", "sum", "min", "max", None}
+
+
+class Queries(Protocol):
+    """Whatever answers `/api/v1/query`."""
+
+    def points(self, query: str, start: int, end: int) -> list[dict[str, Any]]:
+        """The series of an answer."""
+        ...
+
+
+def queries(node: MonitorQuery) -> list[tuple[Metric, str]]:
+    """Each metric query of a monitor and what is asked of Datadog for it.
+
+    Raises:
+        InputError: a percentile, which cannot be rebuilt from an answer.
+    """
+    if not isinstance(node, MetricMonitor):
+        raise InputError("only the history of metric monitors can be fetched", hint="give it with --data")
+    found = dict.fromkeys(each for each in walk(node.query) if isinstance(each, Metric))
+    return [(metric, _asked(metric)) for metric in found]
+
+
+def _asked(metric: Metric) -> str:
+    if metric.aggregator not in _PLAIN or metric.threshold is not None:
+        message = f"the history of {metric.aggregator}:{metric.name} cannot be fetched"
+        raise InputError(
+            message, hint="percentiles and counts of distributions need the raw values: use --data"
+        )
+    keys = tuple(dict.fromkeys((*metric.by, *scope_keys(metric.scope))))
+    counted = [each for each in metric.modifiers if each.name in {"as_count", "as_rate"}]
+    method = "sum" if counted else metric.aggregator or "avg"
+    modifiers = (*counted, Modifier("rollup", (method, float(MINUTE))))
+    return format_query(replace(metric, by=keys, modifiers=modifiers))
+
+
+def scope_keys(scope: Scope) -> Iterator[str]:
+    """The tag keys that a scope asks about."""
+    match scope:
+        case Tag(key=str() as key) | In(key=key):
+            yield key
+        case Not(term=term):
+            yield from scope_keys(term)
+        case And(terms=terms) | Or(terms=terms):
+            for term in terms:
+                yield from scope_keys(term)
+
+
+def fetch(
+    client: Queries, node: MonitorQuery, start: int, end: int, progress: Callable[[int, int], None]
+) -> Iterator[list[Series]]:
+    """The series of each answer, day by day; `progress` is told how many of how many answers are there.
+
+    Raises:
+        InputError: as `queries`, and whatever the client raises.
+    """
+    asked = queries(node)
+    days = range(start // DAY * DAY, end, DAY)
+    total = len(asked) * len(days)
+    for at, (day, (metric, text)) in enumerate((day, each) for day in days for each in asked):
+        progress(at, total)
+        answer = client.points(text, max(day, start), min(day + DAY, end) - 1)
+        yield list(_series(metric, answer))
+    progress(total, total)
+
+
+def _series(metric: Metric, answer: Iterable[dict[str, Any]]) -> Iterator[Series]:
+    counted = metric.modifier("as_count") is not None
+    rated = metric.modifier("as_rate") is not None
+    for one in answer:
+        pairs = [(time, value) for time, value in one.get("pointlist") or () if value is not None]
+        if not pairs:
+            continue
+        tags = [tag for tag in one.get("tag_set") or () if not tag.endswith(f":{NOT_THERE}")]
+        host = next((tag.split(":", 1)[1] for tag in tags if tag.startswith("host:")), "")
+        yield Series(
+            metric.name,
+            tuple(sorted(tag.lower() for tag in tags if not tag.startswith("host:"))),
+            np.array([int(time // 1000) for time, _ in pairs], dtype=np.int64),
+            np.array([value for _, value in pairs], dtype=np.float64),
+            "count" if counted else "rate" if rated else "gauge",
+            MINUTE if counted or rated else None,
+            host,
+        )

@@ -1,0 +1,141 @@
+"""What is found in a team's own templates."""
+
+import json
+
+import pytest
+
+from monitoring.discovery import discover
+from monitoring.errors import InputError
+
+SAM = """
+AWSTemplateFormatVersion: '2010-09-09'
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Timeout: 10, MemorySize: 256}
+Parameters:
+  Stage: {Type: String, Default: prod}
+Resources:
+  Ingest:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub 'ingest-${Stage}'
+      Timeout: 60
+      Events:
+        Clicks: {Type: Kinesis, Properties: {Stream: !GetAtt Stream.Arn, StartingPosition: LATEST}}
+  Report:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub '${AWS::StackName}-report'
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Queue.Arn}
+      Events:
+        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+  Unnamed: {Type: AWS::Serverless::Function}
+  Pipe:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: pipe
+      Type: EXPRESS
+      Definition:
+        StartAt: A
+        TimeoutSeconds: 300
+        States:
+          A:
+            Type: Parallel
+            Branches:
+              - StartAt: B
+                States: {B: {Type: Task, Resource: !GetAtt Ingest.Arn, End: true}}
+            End: true
+"""
+
+
+@pytest.fixture
+def sam(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM)
+    return discover(path)
+
+
+def test_a_sam_template_gives_functions_with_their_own_limits(sam):
+    found = {one.name: (one.timeout, one.memory, one.streams) for one in sam.functions}
+    assert found == {
+        "ingest-prod": (60, 256, ("kinesis",)),
+        "*-report": (10, 256, ()),
+        "*-Unnamed-*": (10, 256, ()),
+    }
+
+
+def test_what_only_the_deployment_knows_is_a_wildcard_in_the_lower_cased_scope(sam):
+    scopes = {one.scope for one in sam.functions}
+    assert scopes == {"functionname:ingest-prod", "functionname:*-report", "functionname:*-unnamed-*"}
+
+
+def test_asynchronous_functions_and_dead_letters_are_seen(sam):
+    report = next(one for one in sam.functions if one.name == "*-report")
+    assert report.asynchronous
+    assert report.dead_letters
+
+
+def test_a_state_machine_knows_its_states_time_out_and_type(sam):
+    (machine,) = sam.state_machines
+    assert (machine.name, machine.express, machine.timeout, machine.states) == ("pipe", True, 300, ("A", "B"))
+    assert machine.scope == "statemachinearn:*:statemachine:pipe"
+
+
+def test_a_serverless_service_prefixes_names_and_knows_the_plugin(tmp_path):
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        "service: shop\nprovider: {name: aws, stage: '${opt:stage}', timeout: 20}\n"
+        "functions:\n  pay: {handler: a.b, events: [{stream: arn}, {http: GET /}]}\n"
+        "  mail: {handler: a.c, name: mailer, timeout: 5, memorySize: 512}\n"
+        "stepFunctions:\n  stateMachines:\n    order:\n      name: order-flow\n      definition:\n"
+        "        StartAt: A\n        States:\n"
+        "          A: {Type: Task, Resource: 'arn:aws:states:::lambda:invoke', End: true}\n"
+    )
+    found = discover(path)
+    assert [(one.name, one.timeout, one.memory, one.streams) for one in found.functions] == [
+        ("shop-*-pay", 20, 1024, ("kinesis",)),
+        ("mailer", 5, 512, ()),
+    ]
+    assert [(one.name, one.family) for one in found.state_machines] == [("order-flow", "service_integration")]
+
+
+def test_a_definition_in_amazon_states_language_names_its_functions(tmp_path):
+    path = tmp_path / "orders.asl.json"
+    state = {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:pay:live", "End": True}
+    path.write_text(json.dumps({"StartAt": "Pay", "States": {"Pay": state}}))
+    found = discover(path)
+    assert [one.name for one in found.functions] == ["pay"]
+    assert [(one.name, one.family) for one in found.state_machines] == [("orders", "lambda_function")]
+
+
+def test_every_template_of_a_synthesised_app_is_read(tmp_path):
+    for stack in ("A", "B"):
+        resources = {
+            f"Fn{stack}": {"Type": "AWS::Lambda::Function", "Properties": {"Timeout": 30}},
+            "LogRetentionaae0aa3c5b4d4f87b02d85b201efdd8aFD4BFC8A": {"Type": "AWS::Lambda::Function"},
+        }
+        (tmp_path / f"{stack}.template.json").write_text(json.dumps({"Resources": resources}))
+    assert [one.name for one in discover(tmp_path).functions] == ["*-FnA-*", "*-FnB-*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yaml", "a: [", "a.yaml:1:5: is no YAML"),
+        ("a.json", '{"a": }', "a.json:1:7: is no JSON"),
+        ("a.yaml", "- 1", "its top level is not an object"),
+        ("a.yaml", "a: 1", "is no CloudFormation or SAM template"),
+        ("a.yaml", "Resources: {}", "describes no function"),
+        ("a.yaml", "Resources: 3", "describes no function"),
+        ("a.yaml", "Resources: {F: {Type: AWS::Lambda::Function, Properties: 3}, G: null}", None),
+    ],
+)
+def test_what_is_no_source_is_said_with_its_place(tmp_path, name, text, said):
+    path = tmp_path / name
+    path.write_text(text)
+    if said is None:
+        assert [one.name for one in discover(path).functions] == ["*-F-*"]
+        return
+    with pytest.raises(InputError) as refused:
+        discover(path)
+    assert said in str(refused.value)
