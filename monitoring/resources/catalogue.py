@@ -4,16 +4,21 @@ The table is `catalogue.csv`. A row without a name is a CloudWatch metric that D
 `reason` says so.
 """
 
+from __future__ import annotations
+
 import csv
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from monitoring.log_events.names import METRICS
-from monitoring.query.series import MetricType
 from monitoring.resources import function_metrics
 from monitoring.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitoring.query.series import MetricType
 
 PREFIXES = ("aws.lambda.", "aws.states.")
 """A metric under one of these is in the catalogue, or it does not exist."""
@@ -68,7 +73,7 @@ def rows() -> tuple[MetricFacts, ...]:
     return tuple(
         MetricFacts(
             name=row["name"],
-            type=cast(MetricType, row["type"]),
+            type=cast("MetricType", row["type"]),
             unit=row["unit"],
             cloudwatch_metric=row["cloudwatch_metric"],
             statistic=row["statistic"],
