@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monitoring.monitor import Data
+from monitoring.monitor.evaluation import Data
 from monitoring.query.series import Series
 from monitoring.testing.backtest import Variant, backtest
 

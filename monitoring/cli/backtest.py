@@ -51,7 +51,7 @@ def command(
     \b
     stepscope backtest executions-failed --data points.parquet --set critical=1 --set critical=5
     """
-    from monitoring.monitor import Data
+    from monitoring.monitor.evaluation import Data
     from monitoring.query import parse_monitor
     from monitoring.testing.backtest import Variant, backtest, variant_of
     from monitoring.testing.backtest_report import as_json, episodes, table
@@ -86,7 +86,7 @@ def _body(monitor: str, env: str) -> dict[str, Any]:
 
 def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":
     """The series of the metrics that the monitor looks at, and what of the data cannot be used."""
-    from monitoring.monitor import Monitor
+    from monitoring.monitor.definition import Monitor
     from monitoring.query.datafile import is_database, load
     from monitoring.query.errors import nearest
     from monitoring.testing.references import metrics_of

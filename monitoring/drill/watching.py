@@ -5,7 +5,10 @@ from dataclasses import field, replace
 
 from monitoring.errors import InputError
 from monitoring.local_aws.cloudwatch import is_polled
-from monitoring.monitor import Data, History, Monitor, Setting, State, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.states import State
 from monitoring.query import CompositeMonitor, MetricMonitor, parse_monitor
 from monitoring.query.monitors import format_monitor
 from monitoring.query.sources import SeriesSource

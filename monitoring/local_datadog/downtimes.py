@@ -13,8 +13,9 @@ from monitoring.errors import InputError
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Context, Family, as_object, flag, mounted
 from monitoring.local_datadog.replies import ApiError, reply
-from monitoring.monitor import Monitor, Mute, downtimes
-from monitoring.monitor.mutes import fixed_tags, scope_test
+from monitoring.monitor import downtimes
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.mutes import Mute, fixed_tags, scope_test
 from monitoring.store.documents import Documents
 
 KIND = "downtime"

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.monitor import History, Monitor, Setting, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.history import History
 from monitoring.slo import Inputs, Part, Slo, SloHistory, budget_remaining, evaluate_slo, slo_state
 from monitoring.slo.definition import Count
 from monitoring.store import Store

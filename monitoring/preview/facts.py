@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from monitoring.monitor import CheckSeries, History, Record
+from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.history import History
+from monitoring.monitor.search import Record
 from monitoring.preview.variables import Variable, as_search
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.slo import Slo

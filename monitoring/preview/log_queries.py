@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.monitor import Record
+from monitoring.monitor.search import Record
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.facts import Facts, search_of
 from monitoring.preview.objectives import measured

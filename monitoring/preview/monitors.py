@@ -6,9 +6,8 @@ from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
-from monitoring.monitor import Record, State
-from monitoring.monitor.search import compile_search
-from monitoring.monitor.states import worst
+from monitoring.monitor.search import Record, compile_search
+from monitoring.monitor.states import State, worst
 from monitoring.preview.data import definitions
 from monitoring.preview.errors import UndrawableError
 from monitoring.query import QueryError, parse_monitor

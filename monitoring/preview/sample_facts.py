@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.monitor import CheckSeries, History, Monitor, Record, evaluate_monitor
-from monitoring.monitor import Data as MonitorData
+from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data as MonitorData
+from monitoring.monitor.evaluation import evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.search import Record
 from monitoring.preview.data import definitions
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.sample import sample_queries

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.monitor import Record
+from monitoring.monitor.search import Record
 from monitoring.preview import svg
 from monitoring.preview.charts import maps, values
 from monitoring.preview.charts.shapes import Frame, Row

@@ -1,8 +1,7 @@
 """Widgets of objectives: one with its windows and error budget, and a list of them."""
 
 from monitoring.errors import InputError
-from monitoring.monitor import Record
-from monitoring.monitor.search import compile_search
+from monitoring.monitor.search import Record, compile_search
 from monitoring.preview.charts.lists import Column, Entry, Listing
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.charts.slo import objective, status_words

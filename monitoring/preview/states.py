@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.monitor import CheckSeries
+from monitoring.monitor.checks import CheckSeries
 from monitoring.preview import svg
 from monitoring.preview.charts import status, values
 from monitoring.preview.charts.lists import Column, Entry, Listing, as_picture

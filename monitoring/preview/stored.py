@@ -6,7 +6,10 @@ from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.slo_history import corrections_of
-from monitoring.monitor import History, Monitor, Record, Setting, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.search import Record
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.monitors import numbered
 from monitoring.query.sources import Source

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.monitor import Record
+from monitoring.monitor.search import Record
 from monitoring.preview.charts.lists import Column, Entry, Listing
 from monitoring.preview.charts.shapes import Frame, Line, Style
 from monitoring.preview.charts.timeseries import timeseries

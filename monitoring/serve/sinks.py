@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from monitoring.errors import InputError
-from monitoring.monitor import Monitor, Notification
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.history import Notification
 from monitoring.values import dataclass
 
 Body = dict[str, Any]

@@ -15,13 +15,10 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import mutes_of
-from monitoring.monitor import (
-    History,
-    Monitor,
-    Setting,
-    State,
-    evaluate_monitor,
-)
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.states import State
 from monitoring.serve.sinks import Sink, body_of
 from monitoring.store import Store, facts
 from monitoring.values import dataclass

@@ -16,7 +16,7 @@ from monitoring.slo.uptime import Uptime, monitor_uptime, slice_uptime
 from monitoring.values import dataclass
 
 if TYPE_CHECKING:
-    from monitoring.monitor import History
+    from monitoring.monitor.history import History
     from monitoring.query import Source
     from monitoring.query.series import Series
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.monitor import CheckSeries, Data, Record
+from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.evaluation import Data
+from monitoring.monitor.search import Record
 from monitoring.store import Store, rows
 from monitoring.store.query_source import StoreSource
 

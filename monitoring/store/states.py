@@ -5,10 +5,10 @@ from itertools import groupby
 
 import numpy as np
 
-from monitoring.monitor import GroupHistory, History, Monitor, Rule, State
-from monitoring.monitor.definition import parsed
-from monitoring.monitor.history import UNGROUPED
+from monitoring.monitor.definition import Monitor, parsed
+from monitoring.monitor.history import UNGROUPED, GroupHistory, History
 from monitoring.monitor.machine import Segment
+from monitoring.monitor.states import Rule, State
 from monitoring.query import grouped_by
 from monitoring.store import Store
 

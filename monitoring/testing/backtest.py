@@ -5,8 +5,10 @@ from dataclasses import field, replace
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.monitor import Data, History, Monitor, Setting, State, evaluate_monitor
-from monitoring.monitor.definition import Thresholds
+from monitoring.monitor.definition import Monitor, Thresholds
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.monitor.states import State
 from monitoring.monitor.switches import switches_of
 from monitoring.query import MetricMonitor, SearchMonitor, parse_monitor
 from monitoring.query.errors import nearest

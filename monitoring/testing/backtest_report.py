@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from monitoring.monitor import State
+from monitoring.monitor.states import State
 from monitoring.testing.backtest import Outcome
 from monitoring.testing.times import show_duration, show_moment
 

@@ -14,7 +14,7 @@ from monitoring.drill.recordings import Take
 from monitoring.drill.show import Printer, lines, markdown, summary
 from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
-from monitoring.monitor import Monitor
+from monitoring.monitor.definition import Monitor
 
 WATCHERS = [
     Watcher(key, Monitor(key, "query alert", "avg(last_5m):avg:a{*} > 1"))

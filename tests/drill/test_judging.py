@@ -12,7 +12,7 @@ from monitoring.drill.lane import Run
 from monitoring.drill.recordings import clock_of
 from monitoring.drill.run import Scene, judged
 from monitoring.local_aws.invocation import Invoked
-from monitoring.monitor import Monitor
+from monitoring.monitor.definition import Monitor
 from monitoring.testing.project import Folder
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from monitoring.monitor import Data, Monitor, Setting, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.query.series import Series
 from monitoring.testing.notation import parse_values
 

@@ -5,7 +5,10 @@ import pytest
 from monitor_helpers import START, monitor
 
 from monitoring.errors import InputError
-from monitoring.monitor import CheckSeries, Data, Rule, Setting, State, Switches, evaluate_monitor
+from monitoring.monitor.checks import CheckSeries
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+from monitoring.monitor.states import Rule, State
+from monitoring.monitor.switches import Switches
 
 STATUSES = {"o": 0, "w": 1, "c": 2, "u": 3}
 

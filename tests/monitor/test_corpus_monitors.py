@@ -8,7 +8,8 @@ from monitor_helpers import START
 from shared_data import shared_data
 
 from monitoring.errors import InputError
-from monitoring.monitor import Data, Monitor, Setting, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.query import Metric, MetricMonitor, parse_monitor, walk
 from monitoring.query.series import Series
 

@@ -8,10 +8,11 @@ from monitor_helpers import START, history, monitor, series, states, verdict
 from shared_data import shared_data
 
 from monitoring.errors import InputError
-from monitoring.monitor import State, Switches
 from monitoring.monitor.codes import _RECOVERS
 from monitoring.monitor.composite import combine, settle
 from monitoring.monitor.rolling import Windows, full
+from monitoring.monitor.states import State
+from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import Window
 from monitoring.query import parse_monitor
 

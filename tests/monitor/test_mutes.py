@@ -3,8 +3,8 @@
 import pytest
 from monitor_helpers import START, history, monitor, series
 
-from monitoring.monitor import Mute, State
-from monitoring.monitor.mutes import fixed_tags, scope_test
+from monitoring.monitor.mutes import Mute, fixed_tags, scope_test
+from monitoring.monitor.states import State
 
 MINUTE = 60
 

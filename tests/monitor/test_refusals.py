@@ -4,7 +4,8 @@ import pytest
 from monitor_helpers import START, monitor
 
 from monitoring.errors import InputError
-from monitoring.monitor import Data, Record, evaluate_monitor
+from monitoring.monitor.evaluation import Data, evaluate_monitor
+from monitoring.monitor.search import Record
 
 REFUSED = [
     ("slo alert", 'error_budget("abc").over("7d") > 75', "cannot be evaluated offline"),

@@ -6,8 +6,8 @@ import pytest
 from monitor_helpers import history, monitor, series
 
 from monitoring.errors import InputError
-from monitoring.monitor import Rule, State
 from monitoring.monitor.schedule import schedule_of
+from monitoring.monitor.states import Rule, State
 
 
 def scheduling(rrule, start=None, zone=None, **more):

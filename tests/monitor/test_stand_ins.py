@@ -4,7 +4,7 @@ import pytest
 from monitor_helpers import history, monitor, series, states
 
 from monitoring.errors import InputError
-from monitoring.monitor import Rule, State
+from monitoring.monitor.states import Rule, State
 
 BAND = {"anomalies": "median-band"}
 TREND = {"forecast": "linear-trend"}

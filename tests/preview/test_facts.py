@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from monitoring.monitor import Record
+from monitoring.monitor.search import Record
 from monitoring.preview.charts.lists import Column, Entry, Listing, as_html, fitting
 from monitoring.preview.charts.slo import budget_words, status_words
 from monitoring.preview.data import Data

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from monitoring.errors import InputError
 from monitoring.local_datadog import Settings, create_app
-from monitoring.monitor import Monitor
+from monitoring.monitor.definition import Monitor
 from monitoring.query.series import Series
 from monitoring.resources import normalise
 from monitoring.serve import Watch

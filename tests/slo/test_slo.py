@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.errors import InputError
-from monitoring.monitor import Data, Monitor, evaluate_monitor
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Data, evaluate_monitor
 from monitoring.query import QueryError
 from monitoring.query.series import Series
 from monitoring.slo import Inputs, Slo, budget_remaining, correction_intervals, evaluate_slo, slo_state

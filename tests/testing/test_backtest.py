@@ -7,7 +7,8 @@ import pytest
 
 from monitoring.cli import main
 from monitoring.errors import InputError
-from monitoring.monitor import Data, State
+from monitoring.monitor.evaluation import Data
+from monitoring.monitor.states import State
 from monitoring.query import parse_monitor
 from monitoring.query.series import Series
 from monitoring.testing.backtest import Variant, backtest, variant_of

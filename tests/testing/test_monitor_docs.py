@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.monitor import Switches
+from monitoring.monitor.switches import Switches
 from monitoring.monitor.template import CONDITIONALS
 from monitoring.query import Switches as QuerySwitches
 from monitoring.testing import explain, loads, run_case

@@ -11,8 +11,10 @@ from starlette.responses import Response
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import matches, mutes_of
-from monitoring.monitor import History, Monitor, Setting, evaluate_monitor
+from monitoring.monitor.definition import Monitor
 from monitoring.monitor.downtimes import scope_of
+from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.history import History
 from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
