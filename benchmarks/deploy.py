@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import urllib3
+from measure import is_quick
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from troubled import troubled
 
-RESOURCES = 200
 LATENCY = 0.05
 
 
@@ -25,7 +25,7 @@ def body(number: int) -> dict[str, object]:
     return {"type": "query alert", "name": f"m{number}", "query": query, "message": "x", "options": options}
 
 
-def floor(url: str) -> float:
+def floor(url: str, resources: int) -> float:
     """Seconds for as many bare POSTs over sixteen connections."""
     pool = urllib3.PoolManager(maxsize=16)
     headers = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a", "Content-Type": "application/json"}
@@ -35,18 +35,18 @@ def floor(url: str) -> float:
             lambda n: pool.request(
                 "POST", f"{url}/api/v1/monitor", headers=headers, body=json.dumps(body(n))
             ),
-            range(RESOURCES),
+            range(resources),
         ):
             assert answer.status == 200, answer.data
     return time.perf_counter() - began
 
 
-def apply(url: str, command: str) -> float:
+def apply(url: str, command: str, resources: int) -> float:
     """Seconds of the whole command, its start included."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "monitors")
         root.mkdir()
-        for number in range(RESOURCES):
+        for number in range(resources):
             (root / f"m{number}.json").write_text(json.dumps(body(number)))
         began = time.perf_counter()
         argv = [
@@ -64,12 +64,13 @@ def apply(url: str, command: str) -> float:
 
 def main() -> None:
     """Print the table."""
+    resources = 10 if is_quick(__doc__) else 200
     with troubled(latency=LATENCY) as (url, _):
-        bare = floor(url)
+        bare = floor(url, resources)
     with troubled(latency=LATENCY) as (url, app):
-        first, again, empty = apply(url, "apply"), apply(url, "apply"), apply(url, "plan")
+        first, again, empty = (apply(url, command, resources) for command in ("apply", "apply", "plan"))
         calls = app.calls
-    print(f"{RESOURCES} monitors, {LATENCY * 1000:.0f} ms of latency a call, {calls} calls in all")
+    print(f"{resources} monitors, {LATENCY * 1000:.0f} ms of latency a call, {calls} calls in all")
     rows = (
         ("bare requests, 16 at once", bare),
         ("apply from nothing", first),

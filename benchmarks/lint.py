@@ -1,16 +1,15 @@
 """How long lint takes for 800 dashboards of 30 widgets with queries that differ."""
 
 import json
-import os
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+
+from measure import is_quick, spent
 
 STEPSCOPE = Path(sys.executable).with_name("stepscope")
 METRICS = (
@@ -71,20 +70,6 @@ def write(folder: Path, boards: int, widgets: int) -> int:
     return size
 
 
-class Spent(NamedTuple):
-    """Seconds by the clock, and of the processors, children included."""
-
-    clock: float
-    processor: float
-
-
-def spent(call: Callable[[], object]) -> Spent:
-    """What one call takes."""
-    began, before = time.perf_counter(), os.times()
-    call()
-    return Spent(time.perf_counter() - began, sum(os.times()[:4]) - sum(before[:4]))
-
-
 def lint(folder: Path, *options: str) -> Callable[[], object]:
     """One run of the command, as a person starts it."""
     return lambda: subprocess.run(
@@ -94,23 +79,26 @@ def lint(folder: Path, *options: str) -> Callable[[], object]:
 
 def main() -> None:
     """Print the table."""
+    boards, rounds = (20, 1) if is_quick(__doc__) else (800, 5)
     with tempfile.TemporaryDirectory() as name:
         many = Path(name, "dashboards")
         many.mkdir()
-        size = write(many, 800, 30)
+        size = write(many, boards, 30)
         texts = [path.read_text() for path in many.glob("*.json")]
         calls = {
-            "json.loads of the 800 files": lambda: [json.loads(text) for text in texts],
+            "json.loads of the files": lambda: [json.loads(text) for text in texts],
             "stepscope lint --jobs 1": lint(many, "--jobs", "1"),
             "stepscope lint": lint(many),
         }
-        rounds = [{name: spent(call) for name, call in calls.items()} for _ in range(5)]
-    print(f"800 dashboards of 30 widgets, {size / 1e6:.0f} MB, every query another one; five rounds")
+        taken = [{name: spent(call) for name, call in calls.items()} for _ in range(rounds)]
+    print(
+        f"{boards} dashboards of 30 widgets, {size / 1e6:.0f} MB, every query another one; rounds: {rounds}"
+    )
     print(f"{'':34}{'median':>9}{'least':>9}{'processor':>11}{'against json.loads':>20}")
-    floor = statistics.median(each["json.loads of the 800 files"].processor for each in rounds)
+    floor = statistics.median(each["json.loads of the files"].processor for each in taken)
     for name in calls:
-        clocks = [each[name].clock for each in rounds]
-        processor = statistics.median(each[name].processor for each in rounds)
+        clocks = [each[name].clock for each in taken]
+        processor = statistics.median(each[name].processor for each in taken)
         least, middle = min(clocks), statistics.median(clocks)
         print(f"{name:34}{middle:9.2f}{least:9.2f}{processor:11.2f}{processor / floor:20.1f}")
 

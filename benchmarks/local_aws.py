@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from measure import is_quick
+
 START = """
 import time
 began = time.perf_counter()
@@ -55,15 +57,19 @@ def start_seconds(body: str) -> float:
                 [sys.executable, "-c", START.format(body=body)], capture_output=True, check=True
             ).stdout
         )
-        for _ in range(3)
+        for _ in range(1 if QUICK else 3)
     ]
     return statistics.median(runs)
+
+
+QUICK = is_quick(__doc__) if __name__ == "__main__" else False
 
 
 def rate(work: Callable[[], Any], count: int) -> float:
     """How many a second, the median of five rounds."""
     rounds = []
-    for _ in range(5):
+    count = min(count, 2) if QUICK else count
+    for _ in range(1 if QUICK else 5):
         began = time.perf_counter()
         for _ in range(count):
             work()

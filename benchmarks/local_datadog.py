@@ -8,7 +8,6 @@ With --live a twentieth of what comes in belongs to the very metric that is aske
     python benchmarks/local_datadog.py [--seconds 20] [--per-series 1|10|100] [--live]
 """
 
-import argparse
 import gzip
 import json
 import multiprocessing
@@ -18,6 +17,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from measure import parser
 
 RATE = 100_000
 BATCH = 20_000
@@ -174,14 +175,15 @@ def run(seconds: float, per_series: int, live: bool = False) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--per-series", type=int, nargs="*", default=[10])
-    parser.add_argument("--live", action="store_true", help="write into the metric that is asked for, too")
-    given = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--per-series", type=int, nargs="*", default=[10])
+    options.add_argument("--live", action="store_true", help="write into the metric that is asked for, too")
+    chosen = options.parse_args()
+    seconds = 1 if chosen.quick else chosen.seconds
     print(f"floor, straight into DuckDB: {1_000_000 / floor(10):,.0f} points/s")
-    for per_series in given.per_series:
-        run(given.seconds, per_series, given.live)
+    for per_series in chosen.per_series:
+        run(seconds, per_series, chosen.live)
 
 
 if __name__ == "__main__":

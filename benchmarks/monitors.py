@@ -4,16 +4,13 @@ Run: python benchmarks/monitors.py
 """
 
 import json
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from measure import is_quick, timed
 
 from monitoring.monitor.evaluation import Data
 from monitoring.query.series import Series
@@ -69,28 +66,6 @@ def failures(random: np.random.Generator, minutes: int) -> np.ndarray:
     return values
 
 
-class Spent(NamedTuple):
-    """Seconds by the clock, and of the processors, children included."""
-
-    clock: float
-    processor: float
-
-
-def timed(action, repeats: int = 3) -> Spent:
-    """The medians of some runs."""
-    spent = []
-    for _ in range(repeats):
-        began, used = time.perf_counter(), _used()
-        action()
-        spent.append((time.perf_counter() - began, _used() - used))
-    return Spent(*(statistics.median(column) for column in zip(*spent, strict=True)))
-
-
-def _used() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
 def command(*arguments: str) -> None:
     """One run of the command, which has to end well."""
     program = "from monitoring.cli import main; main()"
@@ -99,20 +74,21 @@ def command(*arguments: str) -> None:
 
 def main() -> None:
     """Print the table."""
-    data = Data(month(100))
-    replayed = timed(lambda: list(backtest([Variant("as it is", BODY)], data, START, START + MONTH)))
+    groups, tests, rounds = (2, 5, 1) if is_quick(__doc__) else (100, 500, 3)
+    data = Data(month(groups))
+    replayed = timed(lambda: list(backtest([Variant("as it is", BODY)], data, START, START + MONTH)), rounds)
     floor = timed(lambda: [np.add.reduceat(each.values, np.arange(len(each.values))) for each in data.series])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "failed.json").write_text(json.dumps({**BODY, "name": "failed"}))
         (path / "failed.test.yaml").write_text(TEST.format(n=0))
         one = timed(lambda: command("test", str(path / "failed.test.yaml")), 5)
-        for at in range(1, 500):
+        for at in range(1, tests):
             (path / f"case{at}.test.yaml").write_text(TEST.format(n=at))
-        many = timed(lambda: command("test", folder))
+        many = timed(lambda: command("test", folder), rounds)
     rows = [
-        ("30-day backtest, 100 groups, 4.3 M evaluations", replayed, "5 s", floor, "a pass over the points"),
-        ("500 monitor tests, the command as a whole", many, "3 s", one, "the command with one test"),
+        (f"30-day backtest, {groups} groups", replayed, "5 s", floor, "a pass over the points"),
+        (f"{tests} monitor tests, the command as a whole", many, "3 s", one, "the command with one test"),
     ]
     print(f"{'':<48} {'clock':>6} {'processor':>9}  aim    processor against")
     for name, spent, aim, against, what in rows:

@@ -2,9 +2,10 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from measure import is_quick, timed
 
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
@@ -17,7 +18,6 @@ from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
 
-WIDGETS = 50
 METRICS = (
     "aws.lambda.duration",
     "aws.lambda.duration.maximum",
@@ -31,28 +31,19 @@ def query(number: int) -> str:
     return f"avg:{METRICS[number % len(METRICS)]}{{*}} by {{functionname}}"
 
 
-def dashboard() -> dict[str, Any]:
-    """Fifty time series of four lines each."""
+def dashboard(size: int) -> dict[str, Any]:
+    """Return time series of four lines each."""
     widgets = [
         {"definition": {"type": "timeseries", "title": f"Widget {n}", "requests": [{"q": query(n)}]}}
-        for n in range(WIDGETS)
+        for n in range(size)
     ]
     return {"title": "Fifty", "layout_type": "ordered", "widgets": widgets}
 
 
-def timed(act: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
-    """The median of several rounds, in seconds, and what the act gave."""
-    taken, found = [], None
-    for _ in range(rounds):
-        began = time.perf_counter()
-        found = act()
-        taken.append(time.perf_counter() - began)
-    return sorted(taken)[rounds // 2], found
-
-
 def main() -> None:
     """Print the table."""
-    body = dashboard()
+    size, rounds = (3, 1) if is_quick(__doc__) else (50, 5)
+    body = dashboard(size)
     end = int(time.time()) // 60 * 60
     window = (end - 86400, end)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "d.duckdb")) as store:
@@ -60,12 +51,14 @@ def main() -> None:
         store.add_points(series)
         store.flush()
         source = StoreSource(store)
-        bare, _ = timed(lambda: [evaluate(query(n), source, *window) for n in range(WIDGETS)])
-        page, _ = timed(lambda: dashboard_page(body, prepared(body, data_of(source, window))))
-        drawn, picture = timed(lambda: draw(Resource("dashboard", "fifty", body), source, window, Monitors()))
-        png, _ = timed(lambda: as_png(picture), 3)
+        bare = timed(lambda: [evaluate(query(n), source, *window) for n in range(size)], rounds).clock
+        page = timed(lambda: dashboard_page(body, prepared(body, data_of(source, window))), rounds).clock
+        board = Resource("dashboard", "board", body)
+        drawn = timed(lambda: draw(board, source, window, Monitors()), rounds).clock
+        picture = draw(board, source, window, Monitors())
+        png = timed(lambda: as_png(picture), rounds).clock
     points = sum(len(one.times) for one in series)
-    print(f"{WIDGETS} widgets over a day, {points:,} points stored")
+    print(f"{size} widgets over a day, {points:,} points stored")
     rows = (
         ("the bare queries", bare),
         ("as a page", page),

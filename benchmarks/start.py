@@ -1,6 +1,6 @@
 """How long each command takes with hardly anything to do: its start, beside that of what it stands on.
 
-Run: python benchmarks/start.py [rounds]
+Run: python benchmarks/start.py [--rounds N]
 
 Fresh processes take turns, a round each; the figures are medians over the rounds. With compiled files, as pip
 leaves them; and without, as in a checkout whose environment says PYTHONDONTWRITEBYTECODE.
@@ -8,14 +8,12 @@ leaves them; and without, as in a checkout whose environment says PYTHONDONTWRIT
 
 import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
+
+from measure import Spent, medians, parser, spent
 
 from monitoring.local_datadog import LocalDatadog
 
@@ -67,26 +65,12 @@ COMMANDS = (
 )
 
 
-class Spent(NamedTuple):
-    """Seconds by the clock, and of the processors."""
-
-    clock: float
-    processor: float
-
-
 def run(code: str, arguments: tuple[str, ...], environment: dict[str, str], folder: str) -> Spent:
     """One process."""
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        check=False,
+    command = [sys.executable, "-c", code, *arguments]
+    return spent(
+        lambda: subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     )
-    clock, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert done.returncode == 0, done.stderr.decode()
-    return Spent(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def environments(folder: Path, url: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -96,14 +80,12 @@ def environments(folder: Path, url: str) -> tuple[dict[str, str], dict[str, str]
     return kept | {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}, kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def median(spent: list[Spent]) -> Spent:
-    """The medians of both."""
-    return Spent(*(statistics.median(column) for column in zip(*spent, strict=True)))
-
-
 def main() -> None:
     """Print the table."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=9)
+    chosen = options.parse_args()
+    rounds = 1 if chosen.quick else chosen.rounds
     cases = {"python -c pass": ("pass", ()), f"python -c '{FLOOR}'": (FLOOR, ())}
     for arguments in COMMANDS:
         cases[f"stepscope {arguments[0]}"] = ("from monitoring.cli import main; main()", arguments)
@@ -121,13 +103,13 @@ def main() -> None:
                 for at, environment in enumerate(both):
                     spent = run(code, arguments, environment, folder)
                     measured.setdefault((name, at), []).append(spent)
-    floor = median(measured[f"python -c '{FLOOR}'", 0])
+    floor = medians(measured[f"python -c '{FLOOR}'", 0])
     print(
         f"{'':40}{'clock':>7}{'least':>7}{'processor':>11}{'of floor':>10}   not compiled: clock{'least':>7}"
     )
     for name in cases:
         both_ways = [measured[name, at] for at in (0, 1)]
-        compiled, source = map(median, both_ways)
+        compiled, source = map(medians, both_ways)
         least, least_source = (min(each.clock for each in runs) for runs in both_ways)
         ratio = compiled.processor / floor.processor
         print(
