@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from monitoring.preview import notes, states, svg
@@ -16,58 +17,7 @@ from monitoring.preview.theme import BADGES, PAGE, style_sheet
 from monitoring.preview.widgets import LISTINGS, broken_query, draw
 from monitoring.query import QueryError
 
-STYLE = """
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,-apple-system,Segoe UI,Roboto,
-"Liberation Sans",Arial,sans-serif}
-a{color:var(--link)}
-header.top{padding:14px 18px 6px;display:flex;flex-wrap:wrap;gap:6px 18px;align-items:baseline}
-header.top h1{font-size:20px;margin:0;min-width:0;overflow-wrap:anywhere}
-.values{color:var(--muted)}
-main{padding:6px 18px 40px}
-.grid{display:grid;grid-template-columns:repeat(12,minmax(0,1fr));gap:10px}
-.widget{background:var(--panel);border:1px solid var(--edge);border-radius:5px;overflow:hidden;min-width:0;
-scroll-margin-top:8px}
-.widget>h3{font-size:13px;margin:0;padding:6px 12px 0;height:26px;white-space:nowrap;overflow:hidden;
-text-overflow:ellipsis}
-.widget svg{display:block;width:100%;height:auto}
-.widget>h3 .span{float:right;color:var(--muted);font-weight:400;font-size:11px;margin-left:8px}
-.scroll{overflow:auto}.empty{color:var(--muted);margin:14px;text-align:center;font-size:12px}
-.scroll:has(>.empty:only-child){display:grid;place-items:center}
-table.rows{border-collapse:collapse;width:100%;font-size:12px}
-table.rows th{position:sticky;top:0;background:var(--panel);color:var(--muted);font-weight:500;
-text-align:left;padding:3px 8px;white-space:nowrap}
-table.rows td{padding:3px 8px;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere;
-white-space:pre-wrap}
-table.rows td.short{white-space:nowrap;overflow-wrap:normal;width:1%}table.rows .right{text-align:right}
-table.rows td:first-child{border-left:3px solid var(--muted)}
-table.rows tr.is-good td:first-child{border-left-color:var(--good)}
-table.rows tr.is-warn td:first-child{border-left-color:var(--warn)}
-table.rows tr.is-bad td:first-child{border-left-color:var(--bad)}
-table.rows tr.is-info td:first-child{border-left-color:var(--link)}
-tr.is-good .ink{color:var(--good)}tr.is-warn .ink{color:var(--warn)}tr.is-bad .ink{color:var(--bad)}
-.note{padding:4px 14px;border-left:3px solid var(--edge);overflow:auto}
-.note h1,.note h2,.note h3{font-size:15px;margin:8px 0 4px}
-.note p,.note ul,.note ol{margin:6px 0}
-.note table{border-collapse:collapse}.note td,.note th{border:1px solid var(--edge);padding:2px 8px}
-.group{border:1px solid var(--edge);border-radius:5px;overflow:hidden}
-.group>h2{color:#fff;font-size:14px;margin:0;padding:6px 12px}
-.group>.grid{padding:10px}
-.phone{display:none!important}.counts{display:flex;gap:8px;padding:6px 10px}
-.counts span{flex:1;text-align:center;border-radius:4px;padding:4px 2px;font-size:11px;color:#fff}
-.counts b{display:block;font-size:22px;line-height:1.1}
-.counts.text b{font-size:26px}
-.free{position:relative}.free>.widget{position:absolute}.free>.widget>svg{height:100%}
-.free>.widget>h3+svg{height:calc(100% - 26px)}.widget.free_text{background:none;border:0}
-@media(max-width:760px){.grid{grid-template-columns:1fr 1fr!important}
-.widget,.group{grid-column:1/-1!important;grid-row:auto!important}.widget.small{grid-column:span 1!important}
-.free{aspect-ratio:auto!important}.free>.widget{position:static;width:100%!important;height:auto!important;
-margin-bottom:8px}.free>.widget>svg{max-width:calc(1.6px*var(--natural));margin:auto}
-main{padding:6px 8px 30px}.group>.grid{padding:6px}
-.phone{display:block!important}.desk{display:none!important}
-.scroll{height:auto!important;max-height:420px}.widget[data-type=query_table]{overflow-x:auto}
-.widget[data-type=query_table]>svg{min-width:680px}}
-"""
+STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def document(title: str, body: str, *, head: str = "", script: str = "") -> str:

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -14,7 +15,6 @@ from monitoring.errors import InputError
 from monitoring.preview.page import document
 from monitoring.preview.theme import BADGES
 from monitoring.query.times import window
-from monitoring.serve.pages.script import SCRIPT
 from monitoring.values import dataclass
 
 STATES = "".join(f".{name}{{background:{BADGES[name.lower()]}}}" for name in ("OK", "Warn", "Alert"))
@@ -29,70 +29,8 @@ NAVIGATION = (
 )
 RANGES = (("-15m", "15 minutes"), ("-1h", "1 hour"), ("-4h", "4 hours"), ("-1d", "1 day"), ("-1w", "1 week"))
 
-STYLE = """
-nav{display:flex;flex-wrap:wrap;gap:4px 18px;padding:10px 18px;border-bottom:1px solid var(--edge);
-background:var(--panel);align-items:center}
-nav b{margin-right:8px}nav a{text-decoration:none}nav a[aria-current]{font-weight:600;color:var(--ink)}
-form.bar{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin-left:auto;max-width:100%}
-form.bar:has(.combo){flex:1}
-.combo{position:relative;flex:1 1 180px;min-width:0}.combo input{width:100%;
-font-family:ui-monospace,monospace}
-.combo ul{position:absolute;z-index:5;left:0;right:0;top:calc(100% + 3px);max-height:300px;overflow:auto;
-margin:0;padding:3px;list-style:none;background:var(--panel);border:1px solid var(--edge);border-radius:5px;
-box-shadow:0 6px 18px #0004}.combo ul[hidden]{display:none}
-.combo li{padding:3px 8px;border-radius:3px;cursor:pointer;overflow-wrap:anywhere;
-font-family:ui-monospace,monospace;font-size:13px}
-.combo li:hover{background:var(--grid)}.combo li[aria-selected=true]{background:#2f6fd0;color:#fff}
-form.bar label{max-width:100%}
-select,input,button{font:inherit;color:var(--ink);background:var(--panel);border:1px solid var(--edge);
-border-radius:4px;padding:3px 6px;max-width:100%}
-:focus-visible{outline:2px solid var(--link);outline-offset:1px}
-table.list{border-collapse:collapse;width:100%;background:var(--panel)}
-table.list td,table.list th{text-align:left;padding:6px 10px;border-bottom:1px solid var(--edge);
-vertical-align:top;overflow-wrap:anywhere}
-table.list th{color:var(--muted);font-weight:500;white-space:nowrap}
-table.list td.brief{white-space:nowrap;overflow-wrap:normal;width:1%}
-.state{white-space:nowrap;display:inline-block;min-width:64px;
-padding:1px 8px;border-radius:3px;color:#fff;text-align:center}
-.NoData,.Unknown,.none{background:#5d6776}
-.panel{background:var(--panel);border:1px solid var(--edge);border-radius:5px;padding:10px 14px;
-margin:0 0 12px}
-.panel svg{display:block;width:100%;height:auto}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font-size:12px}
-.band{display:flex;height:18px;min-width:160px;border-radius:3px;overflow:hidden;background:var(--grid)}
-.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(460px,100%),1fr));gap:0 18px}
-.columns>section{min-width:0}h2{font-size:16px;margin:14px 0 8px}
-.tally{display:flex;flex-wrap:wrap;gap:6px 14px;margin:0 0 12px}.tally b{font-size:20px;margin-right:6px}
-.muted{color:var(--muted)}.bad{color:var(--bad)}
-.fall summary,.fall .axis{display:grid;grid-template-columns:minmax(140px,30%) 1fr 84px;gap:10px;
-align-items:center;padding:3px 6px;cursor:pointer;list-style:none}
-.fall .axis{cursor:default;color:var(--muted);font-size:11px}.fall .axis .track{background:none}
-.fall .axis i{position:absolute;font-style:normal;white-space:nowrap;padding-left:3px;
-border-left:1px solid var(--edge)}
-main>p:first-child{margin-top:0}details>summary{cursor:pointer}.panel>pre+details{margin-top:8px}
-.fall summary:hover{background:var(--grid)}
-.fall .track{position:relative;height:14px;background:var(--grid);border-radius:3px}
-.fall .bar{position:absolute;top:0;bottom:0;border-radius:3px;background:#3578d4;min-width:2px}
-.fall .bar.error{background:var(--bad)}.fall .bar.retry{background:var(--warn)}
-.fall .name{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.fall .time{text-align:right}
-.fall .detail{padding:4px 8px 8px 24px;font-size:12px}
-.logs summary{display:grid;grid-template-columns:118px minmax(60px,110px) 1fr;gap:10px;padding:3px 8px;
-cursor:pointer;list-style:none;border-left:3px solid var(--muted)}
-.logs summary:hover{background:var(--grid)}.logs summary span{white-space:nowrap;overflow:hidden;
-text-overflow:ellipsis;font-size:12px}
-.logs code{white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-size:12px;align-self:center}
-.logs details+details{border-top:1px solid var(--grid)}.logs pre{padding:6px 12px 10px 20px}
-.logs .is-good summary{border-left-color:var(--good)}.logs .is-warn summary{border-left-color:var(--warn)}
-.logs .is-bad summary{border-left-color:var(--bad)}.logs .is-info summary{border-left-color:var(--link)}
-form.bar select{max-width:min(260px,100%)}
-@media(max-width:760px){table.list,table.list tbody{display:block}table.list tr:has(th){display:none}
-table.list tr{display:flex;flex-wrap:wrap;gap:2px 12px;padding:7px 10px;border-bottom:1px solid var(--edge)}
-table.list td,table.list td.brief{border:0;padding:0;width:auto;min-width:0;max-width:100%;white-space:normal}
-td[data-head]:not(:empty)::before{content:attr(data-head) " ";color:var(--muted)}
-.logs summary{grid-template-columns:104px 1fr}
-.logs summary .muted+.muted{display:none}
-form.bar{margin-left:0}.fall summary,.fall .axis{grid-template-columns:42% 1fr 62px;gap:6px}}
-"""
+SCRIPT = Path(__file__).with_name("pages.js").read_text(encoding="utf-8")
+STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
 
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = {

@@ -1,16 +1,12 @@
-"""The script of the pages, whole: live reload, drop-downs that send themselves, and completion of queries."""
+// The script of every page: live reload, drop-downs that submit themselves, and completion of queries.
 
-LIVE = """
+// A page that is left closes its stream: a browser opens at most six connections to a host.
 const s=new EventSource("/live");s.onmessage=()=>location.reload();
 addEventListener("pagehide",()=>s.close());
 for(const e of document.querySelectorAll("form.auto select"))e.onchange=()=>e.form.requestSubmit();
-"""
-"""Pages are made again when a file changes, drop-downs send themselves.
 
-A page that is left closes its stream: a browser opens six connections to a host, and keeps left pages alive.
-"""
-
-COMPLETE = r"""
+// A combobox of the ARIA pattern. The caret's context decides what it offers: metrics, tags, values or functions.
+// Arrow keys move, Enter and Tab accept the marked offer, Escape closes. Offers are inserted as text, never as HTML.
 const box=document.querySelector("input[data-known]");
 if(box){
 const known=JSON.parse(box.dataset.known),list=document.getElementById("offers"),MOST=12;
@@ -90,11 +86,3 @@ box.addEventListener("keydown",e=>{
   }
 });
 }
-"""
-"""A combobox of ARIA's pattern that knows what belongs at the caret: a metric, a tag, a value or a function.
-
-It reads its words from the field's `data-known`, and writes them as text only: what the data says never runs.
-Arrows move, Enter and Tab take what is marked, Escape closes; Enter without a mark sends the query.
-"""
-
-SCRIPT = LIVE + COMPLETE
