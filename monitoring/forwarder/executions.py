@@ -74,7 +74,7 @@ def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
     error = (f"error:{run.error.lower()}",) if run.error else ()
     if run.kind == "execution":
         return _duration("execution.execution_time", run, (*tags, f"status:{run.status}"))
-    named = (*tags, f"statename:{run.name.lower()}")
+    named = (*tags, f"statename:{run.name.lower()}") if run.name else tags
     if run.kind == "state":
         named = (*named, f"statetype:{run.type.lower()}")
         points = _duration("state.duration", run, (*named, f"status:{run.status}"))
@@ -103,7 +103,11 @@ def _duration(name: str, run: Run, tags: tuple[str, ...]) -> list[Point]:
 
 class Trace:
     """The ids of an execution's spans, computed as Datadog does, so that the functions' own spans hang
-    below."""
+    below.
+
+    A redrive has an execution span of its own, below the first one, which was sent when the execution ended
+    before: a span cannot be changed once it was sent.
+    """
 
     def __init__(self, execution: str) -> None:
         self.execution = execution
@@ -142,6 +146,7 @@ class Trace:
         meta = {"_dd.p.tid": self.high, "_dd.origin": "stepfunction", "executionarn": self.execution}
         meta |= {"statemachinename": machine, "status": run.status} | ({"env": env} if env else {})
         meta |= {"state": run.name, "statetype": run.type} if run.kind != "execution" else {}
+        meta |= {"redrive_count": str(run.redrive)} if run.redrive else {}
         for key, value in (
             ("resource", run.resource),
             ("error.type", run.error),
@@ -171,12 +176,12 @@ class Trace:
     def span_id(self, run: Run) -> str:
         """16 hex digits; a state's is what `datadog_lambda` names as the parent of the function's span."""
         if run.kind == "execution":
-            return self.root
+            return self._hash(f"execution#{run.redrive}") if run.redrive else self.root
         if run.kind == "iteration":
             return self._hash(f"{run.name}#{run.index}#{run.start}#iteration")
         state = run if run.kind == "state" else run.parent
-        entered = state.start if state is not None and state.start is not None else run.start or 0
-        base = f"{run.name}#{entered_time(entered)}"
+        entered = (state.start if state.entered is None else state.entered) if state else run.start
+        base = f"{run.name}#{entered_time(entered or 0)}"
         if run.kind == "state":
             return self._hash(base + (f"#0#{run.redrive}" if run.redrive else ""))
         return self._hash(f"{base}#{run.retry}#{run.redrive}" + ("" if run.retry else "#attempt"))
@@ -185,7 +190,7 @@ class Trace:
         return f"{halves(f'{self.execution}#{text}')[0]:016x}"
 
     def _parent_id(self, run: Run) -> str:
-        if run.kind == "execution":
+        if run.kind == "execution" and not run.redrive:
             return self.parent
         return self.span_id(run.parent) if run.parent is not None else self.root
 

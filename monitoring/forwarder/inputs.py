@@ -23,7 +23,7 @@ from monitoring.forwarder.objects import (
 )
 from monitoring.forwarder.spool import MARK
 from monitoring.log_events.codec import Payload, decode_payload, load_object
-from monitoring.log_events.status_change import DETAIL_TYPE
+from monitoring.log_events.status_change import DETAIL_TYPES
 from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
@@ -32,7 +32,7 @@ _PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """One `Step Functions Execution Status Change`."""
+    """One status change of an execution: Step Functions', or a durable function's."""
 
     event: dict[str, Any]
 
@@ -139,7 +139,7 @@ class Inputs:
         return (
             (lambda e: isinstance(e.get("awslogs"), dict), self._direct),
             (lambda e: isinstance(e.get("logEvents"), list), self._plain_payload),
-            (lambda e: e.get("detail-type") == DETAIL_TYPE, lambda e, _w, _d: iter([StatusChange(e)])),
+            (lambda e: str(e.get("detail-type")) in DETAIL_TYPES, lambda e, _w, _d: iter([StatusChange(e)])),
             (lambda e: e.get("source") == "aws.s3" and "detail" in e, self._eventbridge_object),
             (_is_schedule, lambda _e, _w, _d: iter([Redrive()])),
             (lambda e: e.get("Event") == "s3:TestEvent", lambda _e, _w, _d: iter(())),

@@ -17,7 +17,7 @@ from monitoring.log_events.arn import state_machine_of
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 from monitoring.log_events.source import Source, function_of
-from monitoring.log_events.status_change import read_status_change
+from monitoring.log_events.status_change import read_status_change, resource_of
 from monitoring.log_events.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
 
 PAST, AHEAD = 3600, 600  # seconds: outside of them Datadog ignores a point
@@ -122,8 +122,10 @@ class PieceReader:
         points = read_status_change(piece.event)
         if isinstance(points, str):
             return Telemetry(refused=[SetAside(points, "status change", 1, 1, str(piece.event)[:500])])
-        machine = piece.event["detail"].get("stateMachineArn", "")
-        extra = (*self._tags.of_machine(machine), *common_tags(self.settings))
+        arn = resource_of(piece.event)
+        function = ":".join(arn.split(":")[:7]) if ":function:" in arn else ""
+        own = self._tags.of_function(function) if function else self._tags.of_machine(arn)
+        extra = (*own, *common_tags(self.settings))
         if points:
             tally.saw(points[0].timestamp)
         return Telemetry([point._replace(tags=point.tags + extra) for point in points])

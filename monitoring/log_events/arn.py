@@ -24,3 +24,27 @@ def state_machine_tags(arn: str) -> tuple[str, ...]:
         f"region:{parts[3]}",
         f"account_id:{parts[4]}",
     )
+
+
+def function_tags(arn: str) -> tuple[str, ...]:
+    """Return the tags of a function's ARN, or of a durable execution's: name, region, account, and what its
+    qualifier says.
+
+    `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER][/durable-execution/…]`; a version is tagged
+    `executedversion`, an alias `resource:NAME:ALIAS`, as Datadog's libraries do.
+    """
+    parts = arn.partition("/")[0].split(":")
+    if len(parts) < 7 or parts[5] != "function":
+        return ()
+    name = parts[6].lower()
+    place = (f"function_name:{name}", f"functionname:{name}", f"region:{parts[3]}")
+    return (*place, f"account_id:{parts[4]}", f"aws_account:{parts[4]}", *qualifier_tags(name, *parts[7:8]))
+
+
+def qualifier_tags(function: str, qualifier: str = "") -> tuple[str, ...]:
+    """Return the tag of a function's version or alias; none without a qualifier."""
+    if not qualifier:
+        return ()
+    version = qualifier.startswith("$") or qualifier.isdecimal()
+    tag = f"executedversion:{qualifier}" if version else f"resource:{function}:{qualifier}"
+    return (tag.lower(),)

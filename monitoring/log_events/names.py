@@ -19,11 +19,12 @@ class Metric(NamedTuple):
     meaning: str
 
 
-_REPORT, _LINES, _STATES, _STATUS, _SELF = (
+_REPORT, _LINES, _STATES, _STATUS, _DURABLE, _SELF = (
     "REPORT",
     "Lambda",
     "Step Functions log",
     "status change",
+    "durable status change",
     "forwarder",
 )
 
@@ -128,13 +129,30 @@ METRICS: tuple[Metric, ...] = (
         _STATES,
         "scheduled to ended, one attempt",
     ),
-    Metric("stepscope.execution.started", "count", "execution", _STATUS, "RUNNING"),
+    Metric("stepscope.execution.started", "count", "execution", _STATUS, "RUNNING, unless it was redriven"),
+    Metric("stepscope.execution.redriven", "count", "execution", _STATUS, "RUNNING after a redrive"),
     Metric("stepscope.execution.succeeded", "count", "execution", _STATUS, "SUCCEEDED"),
     Metric("stepscope.execution.failed", "count", "execution", _STATUS, "FAILED"),
     Metric("stepscope.execution.timed_out", "count", "execution", _STATUS, "TIMED_OUT"),
     Metric("stepscope.execution.aborted", "count", "execution", _STATUS, "ABORTED"),
     Metric(
-        "stepscope.execution.duration", "distribution", "second", _STATUS, "startDate to stopDate; tag status"
+        "stepscope.execution.duration",
+        "distribution",
+        "second",
+        _STATUS,
+        "startDate, or redriveDate, to stopDate; tag status",
+    ),
+    Metric("stepscope.durable_execution.started", "count", "execution", _DURABLE, "RUNNING"),
+    Metric("stepscope.durable_execution.succeeded", "count", "execution", _DURABLE, "SUCCEEDED"),
+    Metric("stepscope.durable_execution.failed", "count", "execution", _DURABLE, "FAILED"),
+    Metric("stepscope.durable_execution.timed_out", "count", "execution", _DURABLE, "TIMED_OUT"),
+    Metric("stepscope.durable_execution.stopped", "count", "execution", _DURABLE, "STOPPED"),
+    Metric(
+        "stepscope.durable_execution.duration",
+        "distribution",
+        "second",
+        _DURABLE,
+        "startTimestamp to endTimestamp; tag status",
     ),
     Metric("stepscope.forwarder.events", "count", "event", _SELF, "log events read; tag kind"),
     Metric("stepscope.forwarder.points", "count", "", _SELF, "points understood"),

@@ -1,53 +1,82 @@
-"""EventBridge's `Step Functions Execution Status Change` into points of one execution."""
+"""Read EventBridge's status changes into points of one execution: Step Functions' and durable functions'."""
 
 from datetime import datetime
 from typing import Any
 
 from monitoring.lines import Point
-from monitoring.log_events.arn import state_machine_tags
+from monitoring.log_events.arn import function_tags, state_machine_tags
+from monitoring.log_events.metric_json import epoch_seconds
 
-DETAIL_TYPE = "Step Functions Execution Status Change"
-_METRIC = {
+_PREFIXES = {
+    "Step Functions Execution Status Change": ("stepscope.execution.", "stateMachineArn", state_machine_tags),
+    "Durable Execution Status Change": (
+        "stepscope.durable_execution.",
+        "durableExecutionArn",
+        function_tags,
+    ),
+}
+"""Detail type: prefix of its metrics, the ARN that it is about, and the tags that the ARN gives."""
+DETAIL_TYPES = frozenset(_PREFIXES)
+_STATUSES = {
     "RUNNING": "started",
     "SUCCEEDED": "succeeded",
     "FAILED": "failed",
     "TIMED_OUT": "timed_out",
-    "ABORTED": "aborted",
+    "ABORTED": "aborted",  # Step Functions
+    "STOPPED": "stopped",  # durable functions
 }
 
 
+def resource_of(event: dict[str, Any]) -> str:
+    """Return the ARN of the state machine or of the durable execution, empty where the event names none."""
+    detail, known = event.get("detail"), _PREFIXES.get(str(event.get("detail-type")))
+    arn = detail.get(known[1]) if isinstance(detail, dict) and known else None
+    return arn if isinstance(arn, str) and arn.startswith("arn:") else ""
+
+
 def read_status_change(event: dict[str, Any]) -> list[Point] | str:
-    """The points of the event: one count, and the duration once it has ended; or what is wrong with it."""
+    """Return the points of the event: one count, and the duration once it has ended; or what is wrong.
+
+    After a redrive an execution keeps its startDate: it begins anew at redriveDate, and RUNNING then counts
+    as redriven, not as started.
+    """
     detail = event.get("detail")
     if not isinstance(detail, dict):
         return "the event has no detail"
-    status, machine = detail.get("status"), detail.get("stateMachineArn")
+    status = str(detail.get("status"))
     if status == "PENDING_REDRIVE":  # between FAILED and the next RUNNING: nothing to count
         return []
-    if status not in _METRIC:
+    if status not in _STATUSES:
         return f"unknown status {status!r}"
-    if not isinstance(machine, str) or not machine.startswith("arn:"):
-        return "the event names no state machine"
-    start, stop = _milliseconds(detail.get("startDate")), _milliseconds(detail.get("stopDate"))
-    stamp = stop or start or _event_time(event)
+    arn = resource_of(event)
+    if not arn:
+        return "the event names neither a state machine nor a durable execution"
+    redriven = str(detail.get("redriveCount") or "0") != "0" or bool(detail.get("redriveDate"))
+    begin = _seconds(detail, "redriveDate") if redriven else _seconds(detail, "startDate", "startTimestamp")
+    end, sent = _seconds(detail, "stopDate", "endTimestamp"), _seconds(event, "time")
+    runs = status == "RUNNING"
+    stamp = (begin or sent) if runs else (end or sent or begin)
     if not stamp:
         return "the event has no time"
-    tags = state_machine_tags(machine)
-    points = [Point(f"stepscope.execution.{_METRIC[status]}", 1.0, stamp / 1000, "count", tags)]
-    if start and stop:
-        seconds = max(0.0, stop - start) / 1000
+    prefix, _, tags_of = _PREFIXES[event["detail-type"]]
+    tags = tags_of(arn)
+    name = "redriven" if runs and redriven else _STATUSES[status]
+    points = [Point(prefix + name, 1.0, stamp, "count", tags)]
+    if begin and end and not runs:
         tagged = (*tags, f"status:{status.lower()}")
-        points.append(Point("stepscope.execution.duration", seconds, stamp / 1000, "distribution", tagged))
+        seconds = round(max(0.0, end - begin), 3)
+        points.append(Point(f"{prefix}duration", seconds, stamp, "distribution", tagged))
     return points
 
 
-def _milliseconds(value: Any) -> float:
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e14
-    return float(value) if known else 0.0
-
-
-def _event_time(event: dict[str, Any]) -> float:
+def _seconds(record: dict[str, Any], *keys: str) -> float:
+    """Return the first time under the keys, in seconds since the epoch, 0 for none: milliseconds as Step
+    Functions writes them, or ISO 8601 as durable functions and EventBridge do."""
+    value = next((record[key] for key in keys if record.get(key)), 0)
     try:
-        return datetime.fromisoformat(event["time"]).timestamp() * 1000
-    except (KeyError, TypeError, ValueError):
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value).timestamp()
+        found = 0.0 if isinstance(value, bool) else epoch_seconds(float(value))
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+    return found if 0 < found < 1e11 else 0.0

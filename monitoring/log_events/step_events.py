@@ -55,23 +55,33 @@ def read_step_event(record: dict[str, Any]) -> StepEvent | str:
         return "id, event_timestamp, previous_event_id or redrive_count is no whole number"
     if not 0 <= stamp < 10**15 or not 0 <= number < 10**9:
         return "id or event_timestamp is out of range"
-    return StepEvent(
-        arn, number, kind, stamp, previous, details if isinstance(details, dict) else {}, redrive
-    )
+    details = details if isinstance(details, dict) else {}
+    return StepEvent(arn, number, kind, stamp, previous, details, _redrive(kind, details, redrive))
+
+
+def _redrive(kind: str, details: dict[str, Any], known: int) -> int:
+    """Return the number of the redrive that an event belongs to; ExecutionRedriven begins the next one."""
+    if kind != "ExecutionRedriven":
+        return known
+    told = str(details.get("redriveCount", ""))
+    return max(known, int(told) if told.isdecimal() and len(told) < 10 else 1)
 
 
 def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iterator[StepEvent]:
-    """GetExecutionHistory's events in the same form; boto3's datetimes, or numbers of seconds, as
-    `timestamp`."""
-    for event in events:
+    """Yield GetExecutionHistory's events in the same form, by id; boto3's datetimes, or numbers of seconds,
+    as `timestamp`."""
+    redrive = 0
+    for event in sorted(events, key=lambda event: int(event["id"])):
         details = next(
             (v for k, v in event.items() if k.endswith("EventDetails") and isinstance(v, dict)), {}
         )
         stamp = event["timestamp"]
         seconds = stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
         previous = int(event.get("previousEventId") or 0)
+        kind = event["type"]
+        redrive = _redrive(kind, details, redrive + (kind == "ExecutionRedriven"))
         yield StepEvent(
-            execution_arn, int(event["id"]), event["type"], round(seconds * 1000), previous, details
+            execution_arn, int(event["id"]), kind, round(seconds * 1000), previous, details, redrive
         )
 
 

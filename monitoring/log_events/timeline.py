@@ -4,6 +4,10 @@ ended.
 Events are fed as they come and each gives what it completes, so that a forwarder can emit a state as soon
 as it has ended, and a reader of a whole history gets the whole tree. Both ends of a state may come in either
 order; what has no beginning (log levels below ALL, a gap) is closed without a duration.
+
+A redrive is a run of its own within the execution, from ExecutionRedriven to the next end. It does not enter
+the states again that had failed: each continues as a further run of the same state, which begins with the
+redrive. What was completed before the redrive stays as it was.
 """
 
 import re
@@ -25,11 +29,13 @@ Kind = Literal["execution", "state", "iteration", "attempt"]
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One stretch of an execution: itself, a state, an iteration of a Map, or an attempt of a Task.
+    """One stretch of an execution: itself, a redrive of it, a state, an iteration of a Map, or an attempt of
+    a Task.
 
     Times are milliseconds since the epoch; `start` is None where the beginning was not logged, `end` while
     it runs. `status` is `running`, `succeeded`, `failed`, `timed_out` or `aborted`; a state that ended in
-    an error is `failed` even where a Catch went on from there, which `caught` says.
+    an error is `failed` even where a Catch went on from there, which `caught` says. `entered` is when the
+    state was entered: before `start` where a redrive continues it.
     """
 
     kind: Kind
@@ -48,6 +54,13 @@ class Run:
     parent: "Run | None" = None
     children: "list[Run]" = field(default_factory=list)
     event: int = 0
+    entered: int | None = None
+
+    @property
+    def latest(self) -> "Run":
+        """Return the last redrive of an execution, or the execution itself: how it stands now."""
+        redrives = (run for run in self.children if run.kind == "execution")
+        return max(redrives, key=lambda run: run.redrive, default=self)
 
     @property
     def duration(self) -> int | None:
@@ -70,7 +83,9 @@ class Timeline:
         self.size = 0  # events held, so that a keeper of many can bound them
         self._at: dict[int, Run] = {0: self.execution}  # event id -> the innermost open run after it
         self._done: dict[int, list[Run]] = {}
-        self._open: dict[int, Run] = {}  # event id of the beginning -> run
+        self._open: dict[int, Run] = {}  # by id()
+        self._continued: dict[tuple[int, int], Run] = {}  # (id() of a run, redrive) -> what continues it
+        self._failed: dict[str, list[Run]] = {}  # states that a redrive may continue, by name
         self._orphans: dict[str, list[Run]] = {}  # states that ended before they began
 
     def feed(self, event: StepEvent) -> list[Run]:
@@ -78,7 +93,11 @@ class Timeline:
         known = self._done.get(event.id)
         if known is None:
             self.size += 1
-            self._at.setdefault(event.id, self._at.get(event.previous, self.execution))
+            around = self._at.get(event.previous, self.execution)
+            if event.redrive and not event.type.startswith("Execution"):
+                around = self._scope(around) if event.type.endswith("StateEntered") else around
+                around = self._continue(around, event.redrive, event.id)
+            self._at.setdefault(event.id, around)
             known = self._done[event.id] = self._take(event)
         return known
 
@@ -99,27 +118,77 @@ class Timeline:
     # the execution
 
     def _execution_event(self, event: StepEvent) -> list[Run]:
-        run = self.execution
-        if event.type == "ExecutionStarted":
+        redriven = event.type == "ExecutionRedriven"
+        run = self._continue(self.execution, max(event.redrive, redriven), event.id)
+        if redriven or event.type == "ExecutionStarted":
             run.start, run.event = event.time, event.id
-            return [run] if run.end is not None else []
-        if event.type == "ExecutionRedriven":
-            run.status, run.end, run.redrive = "running", None, max(run.redrive + 1, event.redrive)
-            return []
+            late = [run] if run.end is not None else []
+            return self._begin_late(run) + late if redriven else late
         status = EXECUTION_ENDED.get(event.type)
         if status is None:
             return []
         failing = self._at.get(event.previous)
         closed = []
         whole = self.size >= event.id and status != "succeeded"  # else an end may have gone to another reader
-        for open_run in sorted(self._open.values(), key=lambda r: -r.event):
+        opened = [r for r in reversed(self._open.values()) if r.redrive <= event.redrive]
+        for open_run in sorted(opened, key=lambda r: -r.event):
             on_the_way = failing is not None and _inside(failing, open_run)
+            if open_run.up("iteration") and not self._heard(open_run.event, event.id):
+                on_the_way = False  # it may have ended with its iteration, in a gap
             if whole or (on_the_way and status != "succeeded"):
                 ended = status if on_the_way else "aborted"
                 closed.append(self._close(open_run, event.time, ended, event if on_the_way else None))
         run.end, run.status = event.time, status
         run.error, run.cause = event.text("error"), event.text("cause")
         return [*closed, run] if run.start is not None else closed
+
+    # redrives
+
+    def _continue(self, run: Run, redrive: int, event: int) -> Run:
+        """Return the run as a redrive continues it, from an event on; the run itself where it began there."""
+        if run.redrive >= redrive:
+            return run
+        if run.kind == "execution":
+            run = self.execution
+        elif run.kind == "attempt" or run.status == "succeeded":
+            return self._continue(run.parent or self.execution, redrive, event)
+        found = self._continued.get((id(run), redrive))
+        if found is not None:
+            return found
+        if run is self.execution:
+            found = Run("execution", f"redrive {redrive}", parent=run)
+        else:
+            begin = self._continue(self.execution, redrive, event).start
+            around = self._continue(run.parent or self.execution, redrive, event)
+            found = Run(run.kind, run.name, run.type, begin, index=run.index, parent=around)
+            found.entered = run.entered
+            self._open[id(found)] = found
+        found.redrive, found.event = redrive, event
+        (found.parent or self.execution).children.append(found)
+        self._continued[id(run), redrive] = found
+        return found
+
+    def _begin_late(self, redrive: Run) -> list[Run]:
+        """Date the runs that were continued before ExecutionRedriven was heard of; return those that it
+        completes. Failures were returned, and counted, without it."""
+        late = [r for r in self._continued.values() if r.redrive == redrive.redrive and r is not redrive]
+        for run in late:
+            run.start = redrive.start
+        return [run for run in late if run.status == "succeeded"]
+
+    def _recover(self, event: StepEvent, kind: str) -> Run | None:
+        """Return the state that ends in a redrive without having been continued by an event of its own: one
+        that failed before, or one of which nothing was heard before the redrive."""
+        name, redrive = event.text("name"), self._continued.get((id(self.execution), event.redrive))
+        if redrive is None or redrive.start is None or not self._heard(redrive.event, event.id):
+            return None
+        left = (r for r in self._open.values() if r.kind == "state" and r.name == name)
+        for failed in (*self._failed.get(name, ()), *left):
+            if failed.redrive < event.redrive and (id(failed), event.redrive) not in self._continued:
+                return self._continue(failed, event.redrive, event.id)
+        run = Run("state", name, kind, redrive.start, parent=redrive, redrive=event.redrive, event=event.id)
+        redrive.children.append(run)
+        return run
 
     # states
 
@@ -129,22 +198,23 @@ class Timeline:
         parent = self._scope(parent or self.execution)
         kind = event.type.removesuffix("StateEntered")
         run = Run("state", event.text("name"), kind, event.time, parent=parent, event=event.id)
-        run.redrive = event.redrive
-        orphan = next((o for o in self._orphans.get(run.name, []) if o.event > event.id), None)
+        run.redrive, run.entered = event.redrive, event.time
+        orphans = (o for o in self._orphans.get(run.name, []) if o.redrive == event.redrive)
+        orphan = next((o for o in orphans if o.event > event.id), None)
         if orphan is not None and self._heard(event.id, orphan.event):
             self._orphans[run.name].remove(orphan)
-            orphan.start, orphan.type = event.time, kind
+            orphan.start, orphan.entered, orphan.type = event.time, event.time, kind
             return [orphan]
         parent.children.append(run)
-        self._open[event.id] = self._at[event.id] = run
+        self._open[id(run)] = self._at[event.id] = run
         return []
 
     def _scope(self, run: Run) -> Run:
-        """Where a state begins: in an iteration, a Parallel, or the execution; never in a state that is no
-        container."""
+        """Return what a state begins in: an iteration, a Parallel, the execution or its redrive; never a
+        state that is not a container."""
         here: Run = run
         while here.parent is not None and not (
-            here.kind == "iteration" or (here.kind == "state" and here.type in {"Parallel", "Map"})
+            here.kind in {"iteration", "execution"} or here.type in {"Parallel", "Map"}
         ):
             here = here.parent
         return here
@@ -153,14 +223,16 @@ class Timeline:
         name = event.text("name")
         run = self._at[event.id].up("state", name)
         if run is None or run.end is not None:
-            run = next(
-                (r for r in reversed(self._open.values()) if r.kind == "state" and r.name == name), None
-            )
+            sought = ("state", name, event.redrive)
+            opened = (r for r in reversed(self._open.values()) if (r.kind, r.name, r.redrive) == sought)
+            run = next(opened, None)
             if run is not None and not self._heard(run.event, event.id):
                 run = None  # in a loop, it could be the end of another round
+        kind = event.type.removesuffix("StateExited")
+        run = run or self._recover(event, kind)
         if run is None:
-            kind = event.type.removesuffix("StateExited")
             orphan = Run("state", name, kind, None, event.time, "succeeded", event=event.id)
+            orphan.redrive = event.redrive
             self._orphans.setdefault(name, []).append(orphan)
             return []
         failed = run.status != "running"
@@ -187,9 +259,9 @@ class Timeline:
                 run = run.parent
         elif event.type == "EvaluationFailed":
             run = run.up("state", event.text("state")) if run else None
+        self._at[event.id] = run or self.execution  # not what is within a Map that was not heard of
         if run is None:
             return []
-        self._at[event.id] = run
         if event.type.endswith("Failed") and run.kind == "state":
             run.status = "failed"
             run.error, run.cause = event.text("error") or run.error, event.text("cause") or run.cause
@@ -208,13 +280,15 @@ class Timeline:
             around = self._at[event.id]
             parent = around.up("state", name) or around
             run = Run("iteration", name, "Map", event.time, index=index, parent=parent, event=event.id)
+            run.redrive = event.redrive
             parent.children.append(run)
-            self._open[event.id] = self._at[event.id] = run
+            self._open[id(run)] = self._at[event.id] = run
             return []
-        found = (
-            r for r in self._open.values() if r.kind == "iteration" and (r.name, r.index) == (name, index)
-        )
-        run_or_none = next(found, None)
+        sought = ("iteration", name, index, event.redrive)
+        inner = self._at[event.id].up("iteration", name)
+        known = [inner] if inner is not None and inner.index == index else self._open.values()
+        found = (r for r in known if (r.kind, r.name, r.index, r.redrive) == sought and r.end is None)
+        run_or_none = next((r for r in found if r is inner or self._heard(r.event, event.id)), None)
         if run_or_none is None:
             return []
         status = {"Succeeded": "succeeded", "Failed": "failed"}.get(event.type[12:], "aborted")
@@ -238,7 +312,7 @@ class Timeline:
             (run.parent or self.execution).children.append(run)
             if state:
                 state.status, state.error, state.cause = "running", "", ""  # tried again
-            self._open[event.id] = self._at[event.id] = run
+            self._open[id(run)] = self._at[event.id] = run
             return []
         open_run = self._at[event.id].up("attempt")
         if what in {"Started", "Submitted"}:
@@ -246,6 +320,7 @@ class Timeline:
         status = _ATTEMPT_STATUS.get(what, "failed")
         if open_run is None or open_run.end is not None:  # its beginning was not logged
             open_run = Run("attempt", state.name if state else "", "Task", parent=state, event=event.id)
+            open_run.redrive = event.redrive
         self._at[event.id] = state or self.execution
         closed = self._close(open_run, event.time, status, event)
         if state is not None and status != "succeeded":
@@ -260,8 +335,10 @@ class Timeline:
         return sorted((r for r in inner if self._heard(r.event, end)), key=lambda r: -r.event)
 
     def _close(self, run: Run, time: int, status: str, event: StepEvent | None = None) -> Run:
-        self._open.pop(run.event, None)
+        self._open.pop(id(run), None)
         run.end, run.status = time, status
+        if run.kind == "state" and status != "succeeded" and not run.caught:
+            self._failed.setdefault(run.name, []).append(run)
         if event is not None and status != "succeeded":
             run.error, run.cause = event.text("error") or run.error, event.text("cause") or run.cause
         return run

@@ -184,7 +184,8 @@ def _of_database(path: Path) -> list[Execution]:
 def _tree(arn: str, spans: list[Span]) -> Run:
     """The runs that spans stand for; without the execution's own, one that spans the others."""
     runs = {span["span_id"]: _run(span) for span in spans}
-    root = next((run for run in runs.values() if run.kind == "execution"), None)
+    roots = (run for run in runs.values() if run.kind == "execution")
+    root = min(roots, key=lambda run: run.redrive, default=None)
     if root is None:
         ends = [run.end for run in runs.values() if run.end is not None]
         root = Run("execution", arn, start=None, end=max(ends, default=None), status="running")
@@ -209,9 +210,10 @@ def _run(span: Span) -> Run:
     kind = span["name"].removeprefix("aws.stepfunctions").lstrip(".") or "execution"
     start = span["start"] // _MILLISECOND
     index = metrics.get("map_index")
+    redrive = int(meta.get("redrive_count") or 0)
     return Run(
         kind=cast(Kind, kind),
-        name=meta.get("state", span["resource"]),
+        name=meta.get("state", f"redrive {redrive}" if redrive else span["resource"]),
         type=meta.get("statetype", ""),
         start=start,
         end=start + span["duration"] // _MILLISECOND,
@@ -219,5 +221,6 @@ def _run(span: Span) -> Run:
         error=meta.get("error.type", ""),
         cause=meta.get("error.message", ""),
         index=None if index is None else int(index),
+        redrive=redrive,
         resource=meta.get("resource", ""),
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,9 +20,10 @@ def summary(execution: Execution) -> dict[str, Any]:
         "execution": execution.arn,
         "name": execution.name,
         "state_machine": execution.state_machine,
-        "status": root.status.upper(),
+        "status": root.latest.status.upper(),
         "start": root.start,
-        "duration_ms": root.duration,
+        "duration_ms": whole(root).duration,
+        "redrives": root.latest.redrive,
         "states": [run.name for run, _ in _walk(root) if run.kind == "state"],
     }
 
@@ -31,8 +33,8 @@ def as_data(execution: Execution) -> dict[str, Any]:
     root = execution.root
     return {
         **summary(execution),
-        "error": root.error,
-        "cause": root.cause,
+        "error": root.latest.error,
+        "cause": root.latest.cause,
         "events": execution.events,
         "missing_events": execution.gaps,
         "truncated_payloads": execution.truncated,
@@ -42,7 +44,7 @@ def as_data(execution: Execution) -> dict[str, Any]:
 
 def as_text(execution: Execution) -> str:
     """A heading, a line for each step, and what is missing."""
-    root = execution.root
+    root = whole(execution.root)
     head = f"{execution.state_machine}  {execution.name}".strip()
     lines = [f"{head}  {root.status.upper()}  {_seconds(root.duration)}  {_moment(root.start)}".rstrip()]
     if root.error:
@@ -56,6 +58,12 @@ def as_text(execution: Execution) -> str:
     if execution.truncated:
         lines.append(f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)")
     return "\n".join(lines)
+
+
+def whole(root: Run) -> Run:
+    """Return the execution from its start to the end of its last redrive."""
+    latest = root.latest
+    return replace(root, end=latest.end, status=latest.status, error=latest.error, cause=latest.cause)
 
 
 def _walk(run: Run, depth: int = 0) -> Iterator[tuple[Run, int]]:
@@ -76,7 +84,7 @@ def _order(run: Run) -> tuple[int, int, int]:
 def _step(run: Run, depth: int, origin: int | None) -> dict[str, Any]:
     return {
         "depth": depth,
-        "kind": run.kind,
+        "kind": "redrive" if run.kind == "execution" else run.kind,
         "name": run.name,
         "type": run.type,
         "status": run.status,
@@ -87,6 +95,7 @@ def _step(run: Run, depth: int, origin: int | None) -> dict[str, Any]:
         "cause": run.cause,
         "caught": run.caught,
         "retry": run.retry,
+        "redrive": run.redrive,
         "index": run.index,
         "resource": run.resource,
     }

@@ -34,9 +34,12 @@ def latest(site: Site, start: int, end: int, most: int, empty: str) -> str:
     """The newest of them as a table."""
     roots = site.store.spans(name=EXECUTION, start=start, end=end)
     found = roots or [one for one in site.store.spans(start=start, end=end) if _is_root(one)]
-    return table(
-        ("Started", "Execution", "Status", "Duration"), [_listed(one) for one in found[::-1][:most]], empty
-    )
+    newest: dict[tuple[str, str], Row] = {}  # of an execution that was redriven, the last redrive
+    for span in reversed(found):
+        arn = (span.get("meta") or {}).get("executionarn")
+        newest.setdefault((span["trace_id"], arn or span["span_id"]), span)
+    rows = [_listed(span) for span in newest.values()][:most]
+    return table(("Started", "Execution", "Status", "Duration"), rows, empty)
 
 
 def _is_root(span: Row) -> bool:
@@ -56,6 +59,10 @@ def _listed(span: Row) -> tuple[str, str, str, str]:
     )
 
 
+def _redrive(span: Row) -> int:
+    return int((span.get("meta") or {}).get("redrive_count") or 0)
+
+
 def _moment(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%b %d %H:%M:%S}"
 
@@ -65,7 +72,8 @@ def one(site: Site, request: Request) -> Response:
     spans = site.store.spans(trace_id=request.path_params["trace_id"])
     if not spans:
         return problem_page(InputError("There is no such execution."), request, 404)
-    root = next((span for span in spans if span.get("name") == EXECUTION), spans[0])
+    roots = [span for span in spans if span.get("name") == EXECUTION] or spans[:1]
+    root = max(roots, key=_redrive)  # the last redrive says how the execution ended
     title = str((root.get("meta") or {}).get("executionarn") or root.get("resource")).rpartition(":")[2]
     start = min(int(span["start"]) for span in spans)
     end = max(int(span["start"]) + int(span["duration"]) for span in spans)
