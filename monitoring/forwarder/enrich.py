@@ -1,13 +1,16 @@
 """What is said about all that comes from a log group: function, region, account, service and the tags of
 settings."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from monitoring.forwarder.settings import Settings
-from monitoring.log_events.source import Source, function_of, source_kind, version_of
+from monitoring.log_events.source import Function, Source, function_of, source_kind
 from monitoring.log_events.telemetry import LogFields
+
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 def common_tags(settings: Settings) -> tuple[str, ...]:
@@ -18,44 +21,44 @@ def common_tags(settings: Settings) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def describe(
-    settings: Settings, region: str, owner: str, log_group: str, log_stream: str, extra: tuple[str, ...] = ()
+    settings: Settings,
+    region: str,
+    account: str,
+    log_group: str,
+    log_stream: str,
+    extra: tuple[str, ...] = (),
+    owner: str = "",
 ) -> Source:
-    """The source of a log stream.
+    """Return the source of a log stream.
 
     Args:
-        region: of the forwarder; log groups are in the same one.
-        owner: the account id of the payload.
+        region: where the events were written: of the forwarder, unless they were centralised.
+        account: the account that they were written in.
         extra: tags of the resource.
+        owner: the account of the payload, where it is another.
     """
-    function = function_of(log_group)
-    kind = source_kind(log_group, log_stream)
-    partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(
-        region.rpartition("-")[0].rpartition("-")[0], "aws"
-    )
-    service = settings.service or function or log_group.rpartition("/")[2]
-    place = _present(region=region, account_id=owner, aws_account=owner)
-    if function:
-        place = (*_present(function_name=function.lower(), functionname=function.lower()), *place)
-        place += _present(executedversion=version_of(log_stream).lower())
+    function = function_of(log_group, log_stream)
+    service = settings.service or function.name or log_group.rpartition("/")[2]
+    place = _present(region=region, account_id=account, aws_account=account)
+    if function.name:
+        name = function.name.lower()
+        place = (*_present(function_name=name, functionname=name), *place)
+        place += _present(executedversion=function.version.lower())
     tags = (*place, *_present(service=service), *extra, *common_tags(settings))
-    arn = (
-        f"arn:{partition}:lambda:{region}:{owner}:function:{function}"
-        if function and region and owner
-        else ""
-    )
+    arn = function_arn(region, account, function)
     fields: dict[str, Any] = {
-        "ddsource": kind,
+        "ddsource": source_kind(log_group, log_stream),
         "service": service,
         "hostname": arn.lower() or log_group,
         "ddtags": ",".join((*tags, *_present(loggroup=log_group))),
-        "aws": {"awslogs": {"logGroup": log_group, "logStream": log_stream, "owner": owner}},
+        "aws": {"awslogs": {"logGroup": log_group, "logStream": log_stream, "owner": owner or account}},
     }
     if arn:
         fields["lambda"] = {"arn": arn}
     meta = dict(tag.partition(":")[::2] for tag in place)
     return Source(
         f"{log_group}/{log_stream}",
-        function,
+        function.name,
         tuple(dict.fromkeys(tags)),
         (*extra, *common_tags(settings)),
         LogFields(fields),
@@ -63,10 +66,18 @@ def describe(
     )
 
 
-def function_arn(region: str, owner: str, function: str) -> str:
-    """The function's ARN, empty where a part of it is not known."""
-    known = region and owner and function
-    return f"arn:{_partition(region)}:lambda:{region}:{owner}:function:{function}" if known else ""
+def function_arn(region: str, account: str, function: Function) -> str:
+    """Return the function's ARN, empty where a part of it is not known."""
+    region = function.region or region
+    known = region and account and function.name
+    return f"arn:{_partition(region)}:lambda:{region}:{account}:function:{function.name}" if known else ""
+
+
+def centralised_from(fields: dict[str, Any]) -> tuple[str, str]:
+    """Return the account and the region that a centralised event was written in, each empty for none."""
+    account, region = str(fields.get("@aws.account") or ""), str(fields.get("@aws.region") or "")
+    known = _REGION.fullmatch(region)
+    return account if account.isdecimal() else "", region if known else ""
 
 
 def group_arn(region: str, owner: str, group: str) -> str:

@@ -3,8 +3,16 @@
 import time
 from collections.abc import Callable, Iterable
 from operator import itemgetter
+from typing import Any
 
-from monitoring.forwarder.enrich import common_tags, describe, function_arn, group_arn, with_object
+from monitoring.forwarder.enrich import (
+    centralised_from,
+    common_tags,
+    describe,
+    function_arn,
+    group_arn,
+    with_object,
+)
 from monitoring.forwarder.executions import Executions
 from monitoring.forwarder.inputs import StatusChange
 from monitoring.forwarder.objects import Lines, LogPayload, Refusal
@@ -68,13 +76,23 @@ class PieceReader:
     def _payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
         payload = piece.payload
         known = Lines([], piece.where) if piece.where else None
-        reader = self._reader(payload.owner, payload.logGroup, payload.logStream, known)
-        read = reader.read
+        stream = (payload.owner, payload.logGroup, payload.logStream)
+        reader, fields = self._reader(*stream, known), None
+        readers = {reader: None}
         for line, event in enumerate(payload.logEvents, 1):
-            read(event.message, event.timestamp, line)
+            if event.extractedFields != fields:
+                fields = event.extractedFields
+                reader = self._reader(*stream, known, fields)
+                readers[reader] = None
+            reader.read(event.message, event.timestamp, line)
         if payload.logEvents:
             tally.saw(min(event.timestamp for event in payload.logEvents) / 1000)
-        out = self._finish(reader, tally)
+        out, *more = [self._finish(each, tally) for each in readers]
+        for other in more:
+            out.points += other.points
+            out.spans += other.spans
+            out.logs += other.logs
+            out.refused += other.refused
         where = reader.source.where
         out.refused += [SetAside(reason, where, position + 1, 1, "") for position, reason in piece.wrong]
         return out
@@ -130,14 +148,23 @@ class PieceReader:
             tally.saw(points[0].timestamp)
         return Telemetry([point._replace(tags=point.tags + extra) for point in points])
 
-    def _reader(self, owner: str, group: str, stream: str, lines: Lines | None = None) -> Reader:
+    def _reader(
+        self,
+        owner: str,
+        group: str,
+        stream: str,
+        lines: Lines | None = None,
+        fields: dict[str, Any] | None = None,
+    ) -> Reader:
         where = lines.where if lines else ""
-        key = (owner, group, stream, where)
+        account, region = centralised_from(fields) if fields else ("", "")
+        account, region = account or owner, region or self.region
+        key = (owner, group, stream, where, account, region)
         found = self._readers.get(key)
         if found is None:
-            arn = function_arn(self.region, owner, function_of(group))
+            arn = function_arn(region, account, function_of(group, stream))
             extra = self._tags.of_function(arn) + self._tags.of_group(group_arn(self.region, owner, group))
-            source = describe(self.settings, self.region, owner, group, stream, extra)
+            source = describe(self.settings, region, account, group, stream, extra, owner)
             if lines:
                 source = with_object(source, where, lines.kind, lines.fields, group)
             arch = next(

@@ -13,11 +13,15 @@ _LATEST = 10**15  # milliseconds: a time beyond it would cost a whole batch its 
 
 
 class Event(msgspec.Struct, gc=False):
-    """One log event as a subscription delivers it; `timestamp` is in milliseconds."""
+    """One log event as a subscription delivers it; `timestamp` is in milliseconds.
+
+    `extractedFields` holds `@aws.account` and `@aws.region` of an event that was centralised.
+    """
 
     id: str = ""
     timestamp: Annotated[int, msgspec.Meta(ge=0, lt=_LATEST)] = 0
     message: str = ""
+    extractedFields: dict[str, Any] | None = None  # noqa: N815 - AWS's name
 
 
 class Payload(msgspec.Struct):
@@ -70,7 +74,9 @@ def _event(item: Any) -> Event | str:
         return "the event has no message"
     if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not 0 <= timestamp < _LATEST:
         return "the event's timestamp is no number"
-    return Event(str(item.get("id") or ""), int(timestamp), _utf8(message))
+    fields = item.get("extractedFields")
+    fields = fields if isinstance(fields, dict) else None
+    return Event(str(item.get("id") or ""), int(timestamp), _utf8(message), fields)
 
 
 def _utf8(text: str) -> str:

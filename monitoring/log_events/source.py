@@ -1,6 +1,8 @@
 """Where log events come from, and what is said about all that comes from there."""
 
+import re
 from dataclasses import field
+from typing import NamedTuple
 
 from monitoring.log_events.telemetry import LogFields
 from monitoring.values import dataclass
@@ -47,21 +49,40 @@ class Source:
         return own + tuple(tag for tag in self.tags if tag.partition(":")[0] not in keys)
 
 
+_LAMBDA_GROUP = "/aws/lambda/"
+_FUNCTION = re.compile(r"(?:([a-z]{2}(?:-[a-z]+)+-\d)\.)?([\w.-]+)")
+_STREAM = re.compile(r"\d{4}[/-]\d\d[/-]\d\d[/-]([\w.-]*)\[([^\]]+)\]")
+
+
+class Function(NamedTuple):
+    """The Lambda function that writes to a log stream; empty where it is not known.
+
+    `region` is that of a Lambda@Edge function, whose log groups lie in the regions that it ran in.
+    """
+
+    name: str = ""
+    version: str = ""
+    region: str = ""
+
+
+def function_of(log_group: str, log_stream: str = "") -> Function:
+    """Return the function of a log stream.
+
+    `2026/11/23/NAME[VERSION]…` in a configured log group, `2026/11/23/[VERSION]…` in `/aws/lambda/NAME`;
+    with hyphens in a log export; `/aws/lambda/us-east-1.NAME` is Lambda@Edge's.
+    """
+    stream = _STREAM.match(log_stream)
+    name, version = stream.groups() if stream else ("", "")
+    if not name and log_group.startswith(_LAMBDA_GROUP):
+        name = log_group.removeprefix(_LAMBDA_GROUP)
+    known = _FUNCTION.fullmatch(name)
+    return Function(known[2], version, known[1] or "") if known else Function()
+
+
 def source_kind(log_group: str, log_stream: str = "") -> str:
-    """Datadog's name of the source of a log group's entries; `cloudwatch` for one of nobody's."""
+    """Return Datadog's name of the source of a log stream's entries; `cloudwatch` for any other."""
     if log_stream.startswith("states/"):
         return "stepfunction"
+    if function_of(log_group, log_stream).name:
+        return "lambda"
     return next((kind for prefix, kind in _BY_LOG_GROUP if log_group.startswith(prefix)), "cloudwatch")
-
-
-def function_of(log_group: str) -> str:
-    """The Lambda function that writes to the log group, or an empty string."""
-    return log_group.removeprefix("/aws/lambda/") if log_group.startswith("/aws/lambda/") else ""
-
-
-def version_of(log_stream: str) -> str:
-    """The function's version from `2026/11/23/[$LATEST]0f…`, `2026/11/23/name[3]0f…`; empty where there is
-    none."""
-    _, opened, rest = log_stream.partition("[")
-    version, closed, _ = rest.partition("]")
-    return version if opened and closed else ""
