@@ -10,10 +10,24 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.monitor.states import AS_ZERO, EMPTY, SILENT, SKIPPED, Policy, Rule, State, decide
+from monitoring.monitor.no_data import Memory, next_change, without_data
+from monitoring.monitor.states import (
+    AS_ZERO,
+    CRITICAL,
+    EMPTY,
+    HOLD_CRITICAL,
+    HOLD_WARNING,
+    NEW_GROUP,
+    PARTIAL,
+    SILENT,
+    SKIPPED,
+    WARNING,
+    Policy,
+    Rule,
+    State,
+)
+from monitoring.monitor.switches import Switches
 from monitoring.values import dataclass
-
-_MISSING = EMPTY | SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +37,6 @@ class Segment:
     index: int
     state: State | None
     rule: Rule
-
-
-@dataclass(slots=True)
-class _Memory:
-    state: State | None
-    evaluated: bool = False
-    empty_since: int | None = None
-    resolved: bool = False
 
 
 def run(
@@ -44,7 +50,7 @@ def run(
     A group of a multi alert does not exist until its first value; an ungrouped monitor starts in No Data.
     """
     start = None if policy.grouped else State.NO_DATA
-    memory = _Memory(state=State.OK if evaluated else start, evaluated=evaluated)
+    memory = Memory(state=State.OK if evaluated else start, evaluated=evaluated)
     segments: list[Segment] = []
     bounds = (
         [] if not len(codes) else [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), len(codes)]
@@ -55,56 +61,41 @@ def run(
             state, rule = step(memory, code, int(times[at]), policy)
             if not segments or segments[-1].state is not state or segments[-1].rule is not rule:
                 segments.append(Segment(at, state, rule))
-            due = _due(memory, policy, int(times[at]))
+            due = next_change(memory, policy, int(times[at]))
             at = max(at + 1, int(np.searchsorted(times, due))) if due is not None else end
     return segments
 
 
-def step(memory: _Memory, code: int, now: int, policy: Policy) -> tuple[State | None, Rule]:
-    """One evaluation of one group at `now`; changes `memory`."""
+def step(memory: Memory, code: int, now: int, policy: Policy) -> tuple[State | None, Rule]:
+    """Return the state after one evaluation of one group at `now`, and its reason; changes `memory`."""
     if code & SKIPPED:
-        return memory.state, decide(memory.state, code, policy, memory.evaluated)[1]
-    if not code & _MISSING:
-        state, rule = decide(memory.state, code, policy, memory.evaluated)
-        memory.state, memory.empty_since, memory.resolved = state, None, False
-        memory.evaluated |= not code & AS_ZERO
-        return state, rule
-    if memory.empty_since is None:
-        memory.empty_since = now
-    memory.state, rule = _silence(memory, code, now - memory.empty_since, policy)
-    return memory.state, rule
+        return memory.state, _skip_rule(code)
+    if code & (EMPTY | SILENT):
+        return without_data(memory, code, now, policy)
+    if memory.state is None and code & AS_ZERO:
+        state, rule = None, Rule.NEVER
+    else:
+        state, rule = _thresholds(None if policy.independent else memory.state, code, policy.switches)
+    memory.state, memory.empty_since, memory.resolved = state, None, False
+    memory.evaluated |= not code & AS_ZERO
+    return state, rule
 
 
-def _silence(memory: _Memory, code: int, length: int, policy: Policy) -> tuple[State | None, Rule]:
-    """The state of a group without data for `length` seconds."""
-    if memory.state is None:
-        return None, Rule.DROPPED if memory.resolved else Rule.NEVER
-    if _drops(policy) and length >= policy.retention:
-        memory.evaluated, memory.resolved = False, True
-        return None, Rule.DROPPED
-    if memory.resolved:
-        return State.OK, Rule.AUTO_RESOLVED
-    if policy.timeout and length >= policy.timeout and memory.evaluated:
-        state, rule = decide(memory.state, code, policy, memory.evaluated)
-        if state is State.OK:
-            return state, rule
-        memory.resolved = True
-        return State.OK, Rule.AUTO_RESOLVED
-    return decide(memory.state, code, policy, memory.evaluated)
+def _skip_rule(code: int) -> Rule:
+    if code & NEW_GROUP:
+        return Rule.SKIPPED_NEW
+    return Rule.SKIPPED_PARTIAL if code & PARTIAL else Rule.SKIPPED_NULL
 
 
-def _drops(policy: Policy) -> bool:
-    """A silent group of a multi alert is forgotten, unless its silence is what the monitor reports."""
-    return policy.grouped and not (policy.notify_no_data and not policy.on_missing_data)
-
-
-def _due(memory: _Memory, policy: Policy, now: int) -> int | None:
-    """When the same code will next change something: a timer since the first empty result; None for never."""
-    if memory.empty_since is None or memory.state is None:
-        return None
-    waits = []
-    if policy.timeout and not memory.resolved and memory.evaluated:
-        waits.append(memory.empty_since + policy.timeout)
-    if _drops(policy):
-        waits.append(memory.empty_since + policy.retention)
-    return min((due for due in waits if due > now), default=None)
+def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[State, Rule]:
+    """Critical first, then warning; a state once reached is left only where its recovery value allows it."""
+    if code & CRITICAL:
+        return State.ALERT, Rule.CRITICAL
+    held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")
+    if state is State.ALERT and held:
+        return State.ALERT, Rule.HELD_CRITICAL
+    if code & WARNING:
+        return State.WARN, Rule.WARNING
+    if state in (State.ALERT, State.WARN) and code & HOLD_WARNING:
+        return State.WARN, Rule.HELD_WARNING
+    return State.OK, Rule.OK

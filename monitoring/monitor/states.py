@@ -1,4 +1,4 @@
-"""The states of a monitor's group, and the decision from one evaluation to the next state."""
+"""The states of a monitor's group, what an evaluation can find, and what decides between the two."""
 
 from enum import StrEnum
 
@@ -88,50 +88,3 @@ class Policy:
     retention: int = 86400
     independent: bool = False
     switches: Switches = DEFAULTS
-
-
-def decide(state: State | None, code: int, policy: Policy, evaluated: bool) -> tuple[State | None, Rule]:
-    """The state after an evaluation that found `code`; None: the group does not exist.
-
-    `evaluated` says whether the group has had a value before: only then can it alert on missing data.
-    """
-    if code & SKIPPED:
-        return state, _skip_rule(code)
-    if code & (EMPTY | SILENT):
-        return _missing(state, code, policy, evaluated)
-    if state is None and code & AS_ZERO:
-        return None, Rule.NEVER
-    return _thresholds(None if policy.independent else state, code, policy.switches)
-
-
-def _skip_rule(code: int) -> Rule:
-    if code & NEW_GROUP:
-        return Rule.SKIPPED_NEW
-    return Rule.SKIPPED_PARTIAL if code & PARTIAL else Rule.SKIPPED_NULL
-
-
-def _missing(state: State | None, code: int, policy: Policy, evaluated: bool) -> tuple[State | None, Rule]:
-    if state is None or not evaluated:
-        resolve = policy.on_missing_data == "resolve" and state is not None
-        return (State.OK, Rule.RESOLVED_MISSING) if resolve else (state, Rule.NEVER)
-    if policy.on_missing_data == "resolve":
-        return State.OK, Rule.RESOLVED_MISSING
-    if policy.on_missing_data.startswith("show"):
-        return State.NO_DATA, Rule.SHOWN_MISSING
-    if policy.notify_no_data and code & SILENT:
-        return State.NO_DATA, Rule.TIMEFRAME
-    return state, Rule.KEPT
-
-
-def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[State, Rule]:
-    """Critical first, then warning; a state once reached is left only where its recovery value allows it."""
-    if code & CRITICAL:
-        return State.ALERT, Rule.CRITICAL
-    held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")
-    if state is State.ALERT and held:
-        return State.ALERT, Rule.HELD_CRITICAL
-    if code & WARNING:
-        return State.WARN, Rule.WARNING
-    if state in (State.ALERT, State.WARN) and code & HOLD_WARNING:
-        return State.WARN, Rule.HELD_WARNING
-    return State.OK, Rule.OK

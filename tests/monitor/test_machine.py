@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.monitor.machine import _Memory, run, step
+from monitoring.monitor.machine import run, step
+from monitoring.monitor.no_data import Memory
 from monitoring.monitor.states import (
     AS_ZERO,
     CRITICAL,
@@ -19,11 +20,14 @@ from monitoring.monitor.states import (
     Policy,
     Rule,
     State,
-    decide,
 )
 from monitoring.monitor.switches import Switches
 
 HOUR = 3600
+
+
+def decide(state, code, policy, evaluated):
+    return step(Memory(state, evaluated), code, 0, policy)
 
 
 def states(codes, policy, every=60):
@@ -122,7 +126,7 @@ def test_running_by_runs_equals_stepping_at_every_evaluation(runs, grouped, noti
     policy = Policy(grouped, notify and not missing, missing, timeout)
     codes = np.array([code for code, count in runs for _ in range(count)], dtype=np.int16)
     times = np.arange(len(codes)) * every
-    memory = _Memory(state=None if grouped else State.NO_DATA)
+    memory = Memory(state=None if grouped else State.NO_DATA)
     slow = [step(memory, int(code), int(now), policy) for code, now in zip(codes, times, strict=True)]
     fast: list = []
     segments = run(codes, times, policy)
