@@ -1,10 +1,156 @@
-"""The house: where things are, by names that say so."""
+"""The house: where things are, by names that say so; what imports what; what a call walks through."""
 
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
+import house
 import pytest
+from walks import WALKS
+
+import monitoring
+
+WHERE = [
+    ("Where are tags normalised?", "tags", "log_events.tags", "normal_point"),
+    ("Where is Lambda's REPORT line read?", "lambda", "log_events.lambda_lines", "read_report"),
+    ("Where is it decided what no data means for a monitor?", "no_data", "monitor.no_data", "without_data"),
+    ("Where is the reading of MONITORING lines?", "reading", "reading", "read_line"),
+    ("Where is it found out what triggered a call?", "trigger", "instrumentation.triggers", "trigger_of"),
+    (
+        "How does a trace propagate to the next function?",
+        "propagat",
+        "instrumentation.propagation",
+        "inject_headers",
+    ),
+    ("Who speaks for a call that is about to time out?", "timeout", "instrumentation.timeouts", "watch"),
+    ("Where is a claim verified?", "verif", "instrumentation.verification", "Claim"),
+    ("Where is a query parsed?", "parse", "query.parser", "parse"),
+    ("Where is a percentile of a distribution computed?", "distribution", "query.distribution", "percentile"),
+    ("Where are the recurrences of a downtime computed?", "recurrence", "monitor.recurrence", "Recurrence"),
+    ("Where is the message of a monitor composed?", "message", "monitor.message", "compose"),
+    ("Where is the history of an SLO evaluated?", "slo", "slo.evaluation", "evaluate_slo"),
+    ("Where is the retry of a request decided?", "retry", "forwarder.retry", "decide"),
+    ("Where is what cannot be sent spooled?", "spool", "forwarder.spool", "make_spool"),
+    (
+        "Where is a subscription's filter pattern matched?",
+        "filter_pattern",
+        "local_aws.filter_pattern",
+        "compile_pattern",
+    ),
+    ("Where is the lint rule about dead links?", "dead_link", "lint.rules.dead_link", "check"),
+    ("Where does `plan` find what differs?", "differ", "deploy.differ", "make_plan"),
+    (
+        "Where are functions found in a CloudFormation template?",
+        "cloudformation",
+        "discovery.cloudformation",
+        "read_template",
+    ),
+    ("Where is a monitor backtested?", "backtest", "testing.backtest", "backtest"),
+    ("Where is the timeline of an execution put together?", "timeline", "log_events.timeline", "timeline"),
+    ("Where are batches cut to the limits of the intake?", "batch", "forwarder.batches", "metric_batches"),
+    ("Where does the forwarder read its API key?", "key", "forwarder.keys", "ApiKey"),
+    ("Where are widgets drawn?", "widget", "preview.widgets", "draw"),
+    ("Where are the faults of the drill listed?", "fault", "drill.faults", "chosen"),
+]
+
+
+@pytest.mark.parametrize(("question", "word", "module", "symbol"), WHERE, ids=[row[0] for row in WHERE])
+def test_a_newcomer_finds_the_file_by_a_word_of_the_question(question, word, module, symbol):
+    assert word in module.replace(".", "/")
+    assert word.replace("_", "") in question.lower().replace(" ", "")
+    path = Path(monitoring.__file__).parent / f"{module.replace('.', '/')}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert symbol in {getattr(node, "name", "") for node in tree.body}
+
+
+@pytest.mark.checkout
+def test_the_picture_of_the_floors_is_the_one_that_the_contract_gives():
+    page = (house.ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert page == house.with_picture(page, house.picture(house.ROOT)), "python tests/house.py floors --write"
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("name", [name for name in WALKS if name != "event"])
+def test_a_walk_climbs_no_floor_and_calls_back_only_what_it_was_handed(name):
+    run = subprocess.run(
+        [sys.executable, house.__file__, "walk", name],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=house.ROOT,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " 0 climbs" in run.stdout
+    assert len(run.stdout.splitlines()) > 15
+
+
+def a_checkout(tmp_path, **files):
+    package = tmp_path / "monitoring"
+    for name, text in {"__init__": "", **files}.items():
+        path = package.joinpath(*name.split("__", 1)) if name != "__init__" else package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".py").write_text(text)
+    layers = '["upper", "left | right", "lower"]'
+    contract = f'name = "floors"\ncontainers = ["monitoring"]\nlayers = {layers}\n'
+    (tmp_path / "pyproject.toml").write_text(f"[[tool.importlinter.contracts]]\n{contract}")
+    done = subprocess.run(
+        [sys.executable, house.__file__, "--root", str(tmp_path)], check=False, capture_output=True, text=True
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, done.stdout
+
+
+GOOD = {"upper": "import monitoring.left", "left": "import monitoring.lower", "right": "", "lower": ""}
+LATER = "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import monitoring.{}"
+
+
+def test_the_report_of_a_house_in_order(tmp_path):
+    status, said = a_checkout(tmp_path, **GOOD)
+    assert status == 0
+    assert (
+        "5 rooms, 3 floors, 2 arrows\n0 arrows up or sideways\n0 circles of rooms\n0 circles of files" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lower": "def later():\n    import monitoring.upper"}, "1 arrows up or sideways: lower -> upper"),
+        ({"right": LATER.format("left")}, "1 arrows up or sideways: right -> left"),
+        ({"lower": LATER.format("upper")}, "1 circles of rooms\n     left, lower, upper"),
+        ({"right": "import monitoring.right.a"}, "0 circles of files"),
+    ],
+)
+def test_what_the_report_finds(tmp_path, change, said):
+    status, text = a_checkout(tmp_path, **{**GOOD, **change})
+    assert said in text
+    assert (status == 0) == said.startswith("0")
+
+
+MODULES = {
+    "monitoring.upper": {"monitoring.lower.a"},
+    "monitoring.lower.a": {"monitoring.lower.b"},
+    "monitoring.lower.b": set(),
+}
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee", "climbs"),
+    [
+        ("upper", "lower.a", False),
+        ("lower.a", "upper", True),
+        ("lower.a", "lower.b", False),
+        ("lower.b", "lower.a", True),
+        ("left", "right", True),
+    ],
+)
+def test_a_call_climbs_to_a_room_that_is_not_below_and_to_a_file_that_imports_the_caller(
+    caller, callee, climbs
+):
+    floors = {"upper": 3, "left": 2, "right": 2, "lower": 1}
+    assert house.climbs_from(f"monitoring.{caller}", f"monitoring.{callee}", floors, MODULES) == climbs
 
 
 @pytest.mark.parametrize(
