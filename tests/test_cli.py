@@ -36,7 +36,7 @@ def test_a_bug_is_said_as_one_with_status_3(capsys, monkeypatch):
 SHOW = "import json, sys\nfrom monitoring.cli import main\ntry:\n    main()\nfinally:\n    print('\\n' + json.dumps(list(sys.modules)))"
 
 EDGE = {"boto3", "botocore", "datadog", "duckdb", "moto", "requests", "starlette", "urllib3", "uvicorn"}
-PICTURES = {"PIL", "vl_convert", "rich"}
+PICTURES = {"PIL", "resvg_py", "rich"}
 PROCESSES = {"asyncio", "concurrent.futures", "multiprocessing", "ssl"}
 NUMBERS = {"numpy", "yaml", "jsonschema_rs"}
 FILES = {"importlib.resources", "importlib.metadata", "tempfile"}

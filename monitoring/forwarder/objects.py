@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -121,18 +122,21 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    import zstandard
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
 
     try:
-        reader = zstandard.ZstdDecompressor().stream_reader(_Readable(chunks), read_across_frames=True)  # type: ignore[arg-type]
-        while text := reader.read(CHUNK * 4):
-            yield text
-    except zstandard.ZstdError as error:
-        raise ValueError(f"no zstd: {error}") from None
+        with zstd.ZstdFile(_Readable(chunks)) as reader:  # type: ignore[call-overload]
+            while text := reader.read1(CHUNK * 4):  # `read` loses what comes before a fault
+                yield text
+    except zstd.ZstdError as error:
+        raise ValueError(f"not valid zstd: {error}") from None
 
 
 class _Readable:
-    """Chunks as an object with `read`, as zstandard wants it."""
+    """Give chunks a `read` method, as `ZstdFile` wants it."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)

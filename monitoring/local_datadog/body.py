@@ -1,15 +1,21 @@
 """Reading a request's body: sizes and encodings within Datadog's limits, refused while it streams."""
 
+import io
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import zstandard
 from starlette.requests import Request
 
 from monitoring.local_datadog.replies import ApiError
 from monitoring.values import dataclass
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DRAIN = 256 << 20
 """A body over the limit is read to its end, and thrown away, up to here: a client that is still writing then
@@ -95,7 +101,7 @@ def _too_large(most: int) -> ApiError:
 def _decoded(encoding: str, body: bytes, most: int) -> bytes:
     try:
         decoded = _DECODERS[encoding](body, most)
-    except (zlib.error, zstandard.ZstdError, EOFError) as error:
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise ApiError(400, f"Payload is not in the expected format: {error}") from error
     if len(decoded) > most:
         raise _too_large(most)
@@ -130,7 +136,8 @@ def _inflate(inflate: "zlib._Decompress", body: bytes, most: int) -> bytes:
 
 
 def _zstd(body: bytes, most: int) -> bytes:
-    with zstandard.ZstdDecompressor(max_window_size=64 << 20).stream_reader(body) as reader:
+    window: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 26}  # 64 MiB of memory
+    with zstd.ZstdFile(io.BytesIO(body), options=window) as reader:
         return reader.read(most + 1)
 
 

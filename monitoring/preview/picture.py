@@ -68,11 +68,20 @@ def as_svg(
 
 
 def as_png(picture: str, scale: float = 1.0) -> bytes:
-    """An SVG file as PNG."""
-    import vl_convert
+    """Return an SVG file as PNG, in typefaces that come along: a build machine often has no fonts."""
+    import fontpkg_arimo as sans  # its letters are as wide as Arial's, which `svg.width_of` estimates
+    import fontpkg_roboto_mono as mono
+    import resvg_py
 
-    found: bytes = vl_convert.svg_to_png(picture, scale=scale)
-    return found
+    png: bytes = resvg_py.svg_to_bytes(
+        svg_string=picture,
+        zoom=scale,
+        font_files=[str(path) for font in (sans, mono) for path in (font.ROOT / "files").glob("*.ttf")],
+        font_family=sans.FAMILY,
+        sans_serif_family=sans.FAMILY,
+        monospace_family=mono.FAMILY,
+    )
+    return png
 
 
 def prepared(

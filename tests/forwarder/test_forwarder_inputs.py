@@ -10,7 +10,6 @@ import time
 
 import boto3
 import pytest
-import zstandard
 from conftest import subscription_event
 from moto import mock_aws
 
@@ -18,6 +17,7 @@ from monitoring.errors import InputError
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.sender import UndeliveredError
 from monitoring.forwarder.settings import Settings
+from monitoring.local_datadog.body import zstd
 
 NOW = int(time.time())
 
@@ -132,7 +132,8 @@ BODIES = {
     "plain": PAYLOADS,
     "gz": gzip.compress(PAYLOADS),
     "gz of several members": b"".join(gzip.compress(payload(point(n))) for n in (1, 2, 4)),
-    "zst": zstandard.compress(PAYLOADS),
+    "zst": zstd.compress(PAYLOADS),
+    "zst of several frames": b"".join(zstd.compress(payload(point(n))) for n in (1, 2, 4)),
     "with newlines": PAYLOADS.replace(b"}{", b"}\n{"),
     "lines": "\n".join(map(point, (1, 2, 4))).encode(),
     "an export": "\n".join(f"2026-11-23T10:00:00.00{n}Z {point(n)}" for n in (1, 2, 4)).encode(),
@@ -172,8 +173,9 @@ def test_a_load_balancers_object_is_logs_of_elb(intake, cloud):
     assert intake.logs()[0]["ddsource"] == "elb"
 
 
-def test_an_object_cut_off_in_its_middle_gives_what_it_holds_and_says_so(intake, cloud):
-    body = gzip.compress("".join(f"{point(n)}\n" for n in range(20_000)).encode())
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress], ids=["gz", "zst"])
+def test_an_object_cut_off_in_its_middle_gives_what_it_holds_and_says_so(intake, cloud, compress):
+    body = compress("".join(f"{point(n)}\n" for n in range(20_000)).encode())
     cloud("s3").put_object(Bucket="kept", Key="x", Body=body[: len(body) // 2])
     summary = forwarder(intake).handle(s3_event("x"), 30)
     assert len(intake.values("in.put")) > 1000

@@ -1,17 +1,20 @@
 """Whole dashboards as pictures and pages."""
 
+import io
 import json
 import re
 import time
 import xml.etree.ElementTree as ET
 
 import pytest
+from PIL import Image
 from shared_data import shared_data
 
 from monitoring.cli import main
+from monitoring.preview import svg
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
-from monitoring.preview.picture import prepared
+from monitoring.preview.picture import as_png, prepared
 from monitoring.preview.render import data_of, draw, sampled
 from monitoring.preview.sample import sample
 from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
@@ -142,6 +145,17 @@ def test_the_command_writes_pictures_and_pages(tmp_path, capsys):
         assert status("preview", "--dir", tmp_path, "--out", tmp_path / "out", "--format", kind) == 0
         assert (tmp_path / "out" / f"overview.{kind}").read_bytes().startswith(start)
     assert "wrote" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("family", [None, "monospace"])
+@pytest.mark.parametrize("weight", [400, 700])
+def test_letters_of_a_picture_are_drawn_in_typefaces_that_come_along(family, weight):
+    words = svg.text("mmm", 10, 30, size=20, font_weight=weight, font_family=family)
+    picture = Image.open(io.BytesIO(as_png(svg.document(words, 100, 40, "#ffffff"), 2.0)))
+    assert picture.size == (200, 80)
+    box = picture.convert("L").point(lambda level: 255 * (level < 128)).getbbox()
+    assert box, "no letter was drawn"
+    assert {None: 90, "monospace": 65}[family] < box[2] - box[0] < {None: 110, "monospace": 80}[family]
 
 
 def test_old_and_new_stand_side_by_side(tmp_path):
