@@ -106,6 +106,7 @@ class PieceReader:
 
     def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
         """Takes what the reader has; the reader goes on with nothing."""
+        reader.flush()
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
         reader.counts.clear()
