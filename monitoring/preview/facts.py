@@ -48,7 +48,7 @@ NOTHING = Facts()
 
 
 def search_of(text: object, variables: Mapping[str, Variable]) -> Test:
-    """The test of a search with its template variables put in; an empty one lets everything pass.
+    """Compile a search with its template variables filled in; an empty search matches everything.
 
     Raises:
         InputError: it cannot be read.

@@ -49,7 +49,7 @@ class Monitors:
     groups: Callable[[str], Mapping[str, str]] = lambda key: {}
 
     def find(self, mention: str) -> Shown:
-        """The monitor of an `alert_id`: an id, or `${monitor:KEY}`.
+        """Return the monitor of an `alert_id`: an id, or `${monitor:KEY}`.
 
         Raises:
             UndrawableError: it is not known here, or is no metric monitor.
@@ -75,7 +75,7 @@ class Monitors:
         )
 
     def embedded(self, dashboard: Mapping[str, Any]) -> list[Shown]:
-        """The metric monitors that a dashboard's widgets show."""
+        """Return the metric monitors that a dashboard's widgets show."""
         found = []
         for definition in definitions(dashboard.get("widgets")):
             if "alert_id" in definition:
@@ -84,12 +84,12 @@ class Monitors:
         return found
 
     def state(self, key: str) -> str:
-        """The worst state of its groups; No Data where none is known."""
+        """Return the worst state of a monitor's groups; No Data where none is known."""
         known = {str(one): one for one in State}
         return str(worst([known[one] for one in self.groups(key).values() if one in known]))
 
     def summary(self, search: str) -> list["Summed"]:
-        """The monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, `priority:`, tags.
+        """Return the monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, tags.
 
         Raises:
             InputError: the search cannot be read.
@@ -112,7 +112,7 @@ class Monitors:
 
 
 def numbered(bodies: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[int, str]]:
-    """The bodies with numbers for `${monitor:KEY}` in the queries of composites, and number -> key of all."""
+    """Replace `${monitor:KEY}` in the queries of composites by numbers; also return number -> key."""
     keys = {key: int(key) if key.isdigit() else OURS + at for at, key in enumerate(sorted(bodies))}
 
     def number(found: re.Match[str]) -> str:
@@ -138,7 +138,7 @@ class Summed:
     priority: str
 
     def record(self) -> Record:
-        """What a search looks at."""
+        """Return the fields of a monitor that a search can match."""
         attributes = {
             "tag": list(self.tags),
             "status": self.state,

@@ -37,7 +37,7 @@ class _Block:
 
 
 def as_picture(frame: Frame, markdown: str, *, pad: float = 12.0) -> str:
-    """The note's text, wrapped into the frame; what does not fit is cut with an ellipsis."""
+    """Draw the note's text, wrapped into the frame; text that does not fit is cut with an ellipsis."""
     parts: list[str] = []
     y = pad
     for block in _blocks(markdown):

@@ -99,19 +99,19 @@ def draw(
     dark: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """The dashboard as SVG."""
+    """Return the dashboard as SVG."""
     theme = DARK if dark else LIGHT
     return as_svg(dashboard.body, data_of(source, window, facts), theme, monitors, progress)
 
 
 def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
-    """A source, looked at through a window, with the units that the catalogue knows."""
+    """Return the source over a time range, with the units that the catalogue knows."""
     known = known_metrics()
     return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
 
 def write(picture: str, path: Path, scale: float) -> None:
-    """The picture in the format that the file's ending names."""
+    """Write the picture in the format of the file's extension."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in {".svg", ".html"}:
@@ -183,7 +183,7 @@ def _rendered(order: Order, dashboard: Resource, world: World, progress: Callabl
 
 
 def _said(dashboard: Resource) -> frozenset[str]:
-    """What its widgets say, to be compared with another version of it."""
+    """Return the widgets' definitions as texts, to compare them with another version of the dashboard."""
     return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
 
 

@@ -24,7 +24,7 @@ LONGEST = 31 * 86_400
 
 
 def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body]) -> Facts:
-    """The facts of a store, with objectives and monitors by their keys and ids."""
+    """Return the records of a store, with SLOs and monitors by their keys and ids."""
     source = StoreSource(store)
 
     def points(queries: Sequence[str], start: int, end: int) -> Source:
@@ -56,7 +56,7 @@ class Histories:
     _kept: dict[tuple[str, int, int], History | None] = field(default_factory=dict)
 
     def over(self, key: str, start: int, end: int) -> History | None:
-        """The evaluations of `[start, end)`; None where the monitor is not known or cannot be evaluated."""
+        """Evaluate a monitor over `[start, end)`; None where it is not known or cannot be evaluated."""
         place = (key, max(start, end - LONGEST), end)
         if place not in self._kept:
             self._kept[place] = self._evaluated(*place)
@@ -90,7 +90,7 @@ class Histories:
 
 
 def members_of(bodies: Mapping[str, Body], numbers: Mapping[int, str]) -> dict[int, Monitor]:
-    """The monitors that composites may name, by number; one that cannot be read is left to its own page."""
+    """Return the monitors that composites may refer to, by number; unreadable ones are left out."""
     found = {}
     for number, key in numbers.items():
         try:

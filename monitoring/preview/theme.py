@@ -107,7 +107,7 @@ def conditional(palette: str, theme: Theme) -> tuple[str, str]:
 
 
 def style_sheet() -> str:
-    """The CSS variables of both sets; the reader's system chooses."""
+    """Return the CSS variables of both themes; the reader's system chooses one."""
     sets = {selector: _variables(theme) for selector, theme in ((":root", LIGHT), ("dark", DARK))}
     dark = f"@media (prefers-color-scheme: dark){{:root:not([data-theme=light]){{{sets['dark']}}}}}"
     return f":root{{{sets[':root']}}}{dark}:root[data-theme=dark]{{{sets['dark']}}}"

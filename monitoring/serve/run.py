@@ -149,7 +149,7 @@ def _allow_many_connections() -> None:
 
 @contextlib.contextmanager
 def _tuned() -> Iterator[None]:
-    """This process is a server: what is loaded stays, and a query waits less for the interpreter."""
+    """Tune this process as a server: freeze what is loaded, and switch threads sooner."""
     gc.collect()
     gc.freeze()
     before = sys.getswitchinterval()

@@ -27,7 +27,7 @@ class Sink(Protocol):
 
 
 def body_of(monitor: Monitor, notification: Notification) -> Body:
-    """A notification as data, as the file and the webhook get it; times in seconds since the epoch."""
+    """Return a notification as data, as the file and the webhook get it; times are epoch seconds."""
     return {
         "time": notification.time,
         "monitor_id": monitor.id,
@@ -75,7 +75,7 @@ class JsonLines:
 
     @classmethod
     def opened(cls, path: Path) -> "JsonLines":
-        """The sink, after a look whether the file can be written.
+        """Return the sink, after checking that the file can be written.
 
         Raises:
             InputError: it cannot.
@@ -113,7 +113,7 @@ class Webhook:
 
     @classmethod
     def to(cls, url: str, say: Callable[[str], None]) -> "Webhook":
-        """The sink.
+        """Return the sink for a destination.
 
         Raises:
             InputError: the address is no http or https URL.

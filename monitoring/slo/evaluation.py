@@ -45,7 +45,7 @@ def evaluate_slo(
     end: int,
     corrections: Iterable[Mapping[str, Any]] = (),
 ) -> SloHistory:
-    """The objective over `[start, end)`, in seconds.
+    """Evaluate the SLO over `[start, end)`, in epoch seconds.
 
     Corrections are attributes as the API has them (see `correction_intervals`). Events in a corrected minute
     are not counted; a monitor's corrected time is not counted; a corrected time slice counts as uptime (the

@@ -63,7 +63,7 @@ class SloHistory:
     corrections: Spans = ()
 
     def precision(self, part: Part) -> int:
-        """The decimals to which the SLI of a part says something: at most four, fewer for few events.
+        """Return the significant decimals of an SLI: at most four, and fewer for few events.
 
         Of time, two up to 30 days and three beyond (Datadog's pages on SLOs of metrics and of monitors).
         """
@@ -78,7 +78,7 @@ def decimals(kind: Kind, total: float, seconds: int) -> int:
 
 
 def budget_remaining(sli: float | None, target: float) -> float | None:
-    """The share of the error budget that is left, in percent; negative where it is overspent.
+    """Return the remaining error budget in percent; negative where it is overspent.
 
     Datadog's page on SLOs: 100 · (status - target) / (100 - target).
     """

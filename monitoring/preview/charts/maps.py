@@ -73,7 +73,7 @@ def _grid(
 
 
 def step_of(value: float, low: float, high: float) -> str:
-    """The colour of a value between the least and the most."""
+    """Return the colour of a value between the minimum and the maximum."""
     share = (value - low) / (high - low) if high > low else 0.0
     return STEPS[min(int(share * len(STEPS)), len(STEPS) - 1)]
 
