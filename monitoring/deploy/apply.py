@@ -6,7 +6,7 @@ the next plan finds by their markers the resources that were made.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.deploy.actual import age
@@ -18,7 +18,6 @@ from monitoring.deploy.references import order, references, resolve
 from monitoring.errors import InputError
 from monitoring.resources.project import Project
 from monitoring.resources.resource import Resource
-from monitoring.values import dataclass
 
 Me = tuple[str, str]
 

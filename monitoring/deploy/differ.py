@@ -3,21 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 from monitoring.deploy.actual import age
 from monitoring.deploy.canonical import fingerprint, left_to_datadog, normalise
 from monitoring.deploy.marker import read_marker, without_marker
 from monitoring.deploy.references import Ids, references, resolve
 from monitoring.resources.resource import KINDS, Resource
-from monitoring.values import dataclass
 
 Action = Literal["create", "update", "delete", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference; `path` as in `options.thresholds.critical`; a side that has no such key is None."""
 
     path: str
@@ -43,8 +41,7 @@ class Step:
     copy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Every resource once, in one of four lists."""
 
     create: tuple[Step, ...] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from monitoring.deploy.actual import owned
@@ -12,11 +13,9 @@ from monitoring.deploy.twins import Twin, find_twins
 from monitoring.errors import InputError
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A project, what its files say, what is in Datadog, and the difference."""
 
     project: Project

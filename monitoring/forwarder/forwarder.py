@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.forwarder import aws
@@ -25,7 +25,6 @@ from monitoring.forwarder.spool import Entry, make_spool
 from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
 from monitoring.log_events.telemetry import Telemetry
-from monitoring.values import dataclass
 
 _FLUSH = 4_000  # points, spans and log entries that are held before they are sent
 _RESERVE = 2.0  # seconds of an invocation kept for the spool

@@ -7,7 +7,8 @@ SQS also brings spooled batches back; EventBridge brings status changes and the 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from monitoring.forwarder.aws import Clients
@@ -24,21 +25,18 @@ from monitoring.forwarder.objects import (
 from monitoring.forwarder.spool import MARK
 from monitoring.log_events.codec import Payload, decode_payload, load_object
 from monitoring.log_events.status_change import DETAIL_TYPES
-from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 _PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403", "InvalidObjectState"})
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(NamedTuple):
     """One status change of an execution: Step Functions', or a durable function's."""
 
     event: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """One spooled batch that a queue brings back: the message's body, and how often it was received."""
 
     body: str
@@ -51,8 +49,7 @@ class Redrive:
     """The request to send what the spool holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(NamedTuple):
     """What time did not suffice for: an object from its `skip`-th piece on."""
 
     bucket: str
@@ -67,8 +64,7 @@ class Rest:
 Piece = LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """What is delivered, or delivered again, as one.
 
     `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.

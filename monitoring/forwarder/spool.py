@@ -11,14 +11,13 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from monitoring.errors import InputError
 from monitoring.forwarder.aws import Clients
 from monitoring.forwarder.settings import Settings
-from monitoring.values import dataclass
 
 MARK = "stepscope.spool"
 _SQS_BYTES = 256_000

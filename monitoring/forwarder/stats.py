@@ -2,10 +2,8 @@
 
 import threading
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from monitoring.values import dataclass
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ once.
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,7 +26,6 @@ from monitoring.log_events.step_events import StepEvent, is_step_event, read_ste
 from monitoring.log_events.tags import normal_point
 from monitoring.log_events.telemetry import Log, LogContext, SetAside, SpanRecord, Telemetry
 from monitoring.log_events.traces import read_trace_line, read_traces
-from monitoring.values import dataclass
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
 _TAILS = (
@@ -39,8 +38,7 @@ _Parser = Callable[[dict[str, Any], str, int], bool]
 _Table = tuple[tuple[frozenset[str], _Parser], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What becomes of understood lines and of logs.
 
     Args:

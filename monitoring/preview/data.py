@@ -1,7 +1,7 @@
 """What a widget's requests amount to: lines over time, or values by group, from whatever source of points."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, w
 from monitoring.query.nodes import Metric
 from monitoring.query.scalars import scalar_results
 from monitoring.query.sources import Source
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query.series import Series

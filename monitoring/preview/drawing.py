@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitoring.preview.calendar import calendar_start
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.data import Data, Request
 from monitoring.preview.monitors import Monitors
-from monitoring.values import dataclass
 
 Definition = Mapping[str, Any]
 

@@ -1,10 +1,8 @@
 """Where each widget goes: twelve columns for an ordered dashboard, free coordinates for a free one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
-
-from monitoring.values import dataclass
 
 COLUMNS = 12
 COLUMN = 112.0

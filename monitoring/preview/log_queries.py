@@ -7,7 +7,7 @@ logs, objectives and metrics meet in one formula, with the functions, groups and
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from monitoring.query.grid import Grid, default_interval
 from monitoring.query.nodes import Scope
 from monitoring.query.series import MetricType, Series
 from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
-from monitoring.values import dataclass
 
 MOST = 100_000
 """Records that one widget counts; more would take it seconds."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.monitor.search import Record, compile_search
@@ -14,7 +14,6 @@ from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query
 from monitoring.query.monitor_nodes import MetricMonitor
 from monitoring.slo.definition import OURS, REFERENCE
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

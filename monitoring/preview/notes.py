@@ -1,11 +1,11 @@
 """Notes in Markdown: as HTML for the page, as wrapped lines for a picture; nothing of theirs is ever run."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -1,6 +1,7 @@
 """Objectives for widgets: their windows, and their measures as series."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from monitoring.preview.facts import Facts
 from monitoring.query import QueryError
 from monitoring.slo import Inputs, Slo, SloHistory, Threshold, budget_remaining, evaluate_slo
 from monitoring.slo.definition import TIMEFRAMES
-from monitoring.values import dataclass
 
 TITLES = {
     "7d": "7 days",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from monitoring.resources.files import read_folder, read_resource
 from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
-from monitoring.values import dataclass
 
 FORMATS = ("png", "svg", "html")
 

@@ -1,7 +1,7 @@
 """What dashboards show beside points, from a store: its logs, events, spans, checks and objectives."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.errors import InputError
@@ -17,7 +17,6 @@ from monitoring.store import Store
 from monitoring.store import facts as store_facts
 from monitoring.store.query_source import StoreSource
 from monitoring.store.states import recorded
-from monitoring.values import dataclass
 
 LONGEST = 31 * 86_400
 """The most seconds over which a monitor is evaluated for a widget."""

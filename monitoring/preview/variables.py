@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from monitoring.values import dataclass
 
 _USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<name>[A-Za-z_][\w-]*)(?P<value>\.value|\.key)?")
 

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
-from monitoring.values import dataclass
 
 Body = dict[str, Any]
 

@@ -7,7 +7,7 @@ again, so that points that arrive late count as they do at Datadog.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,6 @@ from monitoring.monitor.history import History
 from monitoring.monitor.states import State
 from monitoring.serve.sinks import Sink, body_of
 from monitoring.store import Store, facts
-from monitoring.values import dataclass
 
 CADENCE = 60
 LONGEST = 86_400

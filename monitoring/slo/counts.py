@@ -7,6 +7,7 @@ not depend on the bucket.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,6 @@ from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
 from monitoring.query.timeseries import Lines
 from monitoring.slo.definition import Count
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 Kind = Literal["metric", "monitor", "time_slice"]
 

@@ -1,6 +1,7 @@
 """Evaluates an objective: counts of events, time slices of a metric, or the histories of monitors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from monitoring.slo.definition import Slo
 from monitoring.slo.history import Part, SloHistory
 from monitoring.slo.intervals import Spans
 from monitoring.slo.uptime import Uptime, monitor_uptime, slice_uptime
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.monitor.history import History

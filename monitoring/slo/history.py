@@ -1,5 +1,6 @@
 """What an objective amounts to over time: its SLI, its error budget, and the buckets behind them."""
 
+from dataclasses import dataclass
 from math import floor, log10
 from typing import Literal
 
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 
 from monitoring.slo.definition import DAY, Kind
 from monitoring.slo.intervals import Spans
-from monitoring.values import dataclass
 
 State = Literal["ok", "warning", "breached", "no_data"]
 UP, DOWN, NO_DATA = 0, 1, 2

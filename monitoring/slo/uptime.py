@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from monitoring.slo.counts import prepared
 from monitoring.slo.definition import Slo, TimeSlice
 from monitoring.slo.history import DOWN, NO_DATA, UP, Part
 from monitoring.slo.intervals import Spans, covered, runs, union, within, without
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query import Source

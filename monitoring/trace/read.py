@@ -6,7 +6,7 @@ neither is passed over. An event that comes twice counts once, and their order d
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +16,6 @@ from monitoring.errors import InputError
 from monitoring.log_events.step_events import StepEvent, history_events, is_step_event, read_step_event
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Kind, Run, timeline
-from monitoring.values import dataclass
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
 """What is looked for in a folder, as `stepscope demo --keep` leaves it."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from monitoring.preview.charts.shapes import (
     rect,
 )
 from monitoring.preview.scales import Scale, format_value, value_ticks
-from monitoring.values import dataclass
 
 BANDS = 16
 

@@ -1,12 +1,12 @@
 """Rows of text with a state: lists of logs, events, spans and monitors, as a picture or as HTML."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame, label, notice, rect
 from monitoring.preview.theme import Theme
-from monitoring.values import dataclass
 
 HEAD = 22.0
 ROW = 21.0

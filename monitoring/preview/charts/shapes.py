@@ -1,7 +1,7 @@
 """What drawings share: the values they take, and the plot area with its axes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from monitoring.preview import svg
 from monitoring.preview.scales import Scale, format_value, time_ticks, value_ticks
 from monitoring.preview.theme import PALETTES, Theme
-from monitoring.values import dataclass
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 8.0, 8.0, 20.0
 

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from monitoring.preview import svg
 from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import Frame, Row, colour, label, notice, rect
 from monitoring.preview.scales import format_value
-from monitoring.values import dataclass
 
 Paint = Callable[[float | None], tuple[str, str]]
 """A value -> (background, text), by a widget's conditional formats."""

@@ -1,6 +1,7 @@
 """The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -37,7 +38,6 @@ from monitoring.serve.pages.shell import (
 )
 from monitoring.serve.pages.site import Entry, Site
 from monitoring.store import facts
-from monitoring.values import dataclass
 
 MOST_GROUPS = 50
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,7 +16,6 @@ from monitoring.errors import InputError
 from monitoring.preview.page import document
 from monitoring.preview.theme import BADGES
 from monitoring.query.times import window
-from monitoring.values import dataclass
 
 STATES = "".join(f".{name}{{background:{BADGES[name.lower()]}}}" for name in ("OK", "Warn", "Alert"))
 """States on their colours: the same in the dark, where white has to be read on them too."""

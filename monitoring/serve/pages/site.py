@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from monitoring.resources.project import load_project
 from monitoring.resources.variables import fill_in
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
-from monitoring.values import dataclass
 
 Body = Mapping[str, Any]
 API = "API"
