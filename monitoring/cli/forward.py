@@ -58,7 +58,7 @@ def _units(
 
 def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
     from monitoring.forwarder import aws
-    from monitoring.forwarder.inputs import Inputs, Redrive, Rest, Spooled
+    from monitoring.forwarder.inputs import Inputs
     from monitoring.forwarder.reading import PieceReader
     from monitoring.forwarder.resource_tags import ResourceTags
     from monitoring.forwarder.stats import Tally
@@ -71,8 +71,7 @@ def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
     for unit in _units(names, Inputs(aws.client), group, missing):
         reader.begin_unit()
         for piece in unit.pieces:
-            if not isinstance(piece, (Redrive, Rest, Spooled)):
-                _print_telemetry(reader.read(piece, tally))
+            _print_telemetry(reader.read(piece, tally))
     _complain(missing)
     return 2 if missing else 1 if tally.refused else 0
 

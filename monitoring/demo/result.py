@@ -1,9 +1,10 @@
 """What the demo found out, as values: executions, steps, metrics, the books, and one execution's spans."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from monitoring.log_events.telemetry import Span
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

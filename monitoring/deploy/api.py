@@ -6,13 +6,14 @@ the rate-limit headers, and retries what may be retried, all of which the librar
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import field
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]
@@ -22,7 +23,8 @@ REPEATABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 IN_PARALLEL = 16
 
 
-class Route(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Route:
     """Where a kind of resource lives, and what its answers are wrapped in.
 
     Args:
@@ -71,7 +73,8 @@ class RejectedError(Exception):
         self.reasons = reasons or {}
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """What the library wants of an HTTP response."""
 
     status_code: int

@@ -7,7 +7,9 @@ so that a later difference can be told apart: made in the files, or by somebody 
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from monitoring.values import dataclass
 
 MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "description", "downtime": "message"}
 """Kind -> the text field that carries the marker; each kind has one that the API stores as it is."""
@@ -18,7 +20,8 @@ _MARKER = re.compile(
 )
 
 
-class Owner(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Owner:
     """Who deploys a resource: a project, one of its environments, and the file's key."""
 
     project: str

@@ -28,7 +28,6 @@ def _step_data(step: Step) -> dict[str, Any]:
         "key": step.key,
         "id": step.id,
         "drift": step.drift,
-        "copy": step.copy,
         "changes": [
             {
                 "path": change.path,
@@ -54,10 +53,9 @@ def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
     """(colour, line) of the plan as a diff; the last line is the sum."""
     for step in plan.steps:
         colour = COLOURS[step.action]
-        note = "   (changed in Datadog since the last apply)" if step.drift else ""
-        note = "   (a copy: two applies ran at the same time)" if step.copy else note
+        theirs = "   (changed in Datadog since the last apply)" if step.drift else ""
         identity = f" {step.id}" if step.id else ""
-        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{note}"
+        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{theirs}"
         if step.action == "update":
             for change in step.changes:
                 yield from _change_lines(change)
@@ -121,14 +119,13 @@ def as_markdown(plan: Plan) -> str:
     """For a pull request: the sum, a table, and each update folded."""
     if not plan.steps:
         return f"**stepscope plan**: {summary(plan)}\n"
-    rows = [f"| {step.action} | {step.kind} | `{step.key}` | {_note(step)} |" for step in plan.steps]
+    rows = [
+        f"| {step.action} | {step.kind} | `{step.key}` | {'changed in Datadog' if step.drift else ''} |"
+        for step in plan.steps
+    ]
     table = "\n".join(["| | kind | key | |", "| --- | --- | --- | --- |", *rows])
     folded = "\n".join(_folded(step) for step in plan.update)
     return f"**stepscope plan**: {summary(plan)}\n\n{table}\n\n{folded}".rstrip() + "\n"
-
-
-def _note(step: Step) -> str:
-    return "a copy" if step.copy else "changed in Datadog" if step.drift else ""
 
 
 def _folded(step: Step) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from monitoring.discovery.found import Activity, Found, Function, StateMachine, 
 from monitoring.discovery.templates import definition_of, load
 from monitoring.discovery.values import Values
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 DEFAULT_TIMEOUT = 6
 DEFAULT_SIZE = 1024

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from monitoring.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\$\{!?([^}]*)\}")
 

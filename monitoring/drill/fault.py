@@ -1,10 +1,11 @@
 """A fault as a value: what breaks, how it is brought about, which monitors have to notice, and by when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from monitoring.drill.inject import Injection
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

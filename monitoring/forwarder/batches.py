@@ -6,8 +6,9 @@ a payload. All sizes here are before compression, so that no answer depends on h
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from isal import igzip, isal_zlib
 
@@ -15,6 +16,7 @@ from monitoring.forwarder.protobuf import encode_payload, encode_trace
 from monitoring.lines import Point
 from monitoring.log_events.codec import encode
 from monitoring.log_events.telemetry import Log, LogContext, SpanRecord
+from monitoring.values import dataclass
 
 Kind = Literal["distributions", "series", "traces", "logs"]
 
@@ -26,13 +28,41 @@ TRACE_BYTES = 3_000_000
 _COMPRESSION = 1  # isal's level 1 is smaller than zlib's 6 on log text, at a tenth of its time
 
 
-class Batch(NamedTuple):
-    """One request: what kind, its encoded items, and the unit of delivery that it came from."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request: what kind, its encoded parts, and its position.
+
+    Args:
+        position: names the pieces that the items were read from, equally at every attempt.
+        start: the number of items of this kind before these at the position, of `total` in all.
+        counts: the number of items in each part; empty where each part is one item.
+        whole: the identity of the batch that was halved into this one, if any.
+    """
 
     kind: Kind
     parts: tuple[bytes, ...]
-    unit: str
+    position: str
     env: str = ""
+    start: int = 0
+    total: int = 0
+    counts: tuple[int, ...] = ()
+    whole: str = ""
+
+    @property
+    def items(self) -> int:
+        """The number of points, spans or log entries in the batch."""
+        return sum(self.counts) if self.counts else len(self.parts)
+
+    @property
+    def identity(self) -> str:
+        """A digest of the batch's position, not of its bytes: two equal batches are two.
+
+        The only batch of its kind at a position has the same identity whatever its number of items, because
+        the duration of a state may not be known at every attempt.
+        """
+        items = self.items
+        span = "all" if items == self.total else f"{self.start}-{self.start + items}/{self.total}"
+        return hashlib.sha256(f"{self.kind}\n{self.position}\n{span}".encode("utf-8", "replace")).hexdigest()
 
     def body(self) -> bytes:
         """The request's body before compression."""
@@ -49,26 +79,19 @@ class Batch(NamedTuple):
         return isal_zlib.compress(self.body(), _COMPRESSION), "deflate"
 
     def halves(self) -> tuple["Batch", "Batch"] | None:
-        """The batch as two, or None where it is a single item."""
+        """Return the batch as two, or None where it is a single part."""
         if len(self.parts) < 2:
             return None
-        middle = len(self.parts) // 2
-        return (
-            Batch(self.kind, self.parts[:middle], self.unit, self.env),
-            Batch(self.kind, self.parts[middle:], self.unit, self.env),
-        )
+        middle, whole = len(self.parts) // 2, self.whole or self.identity
+        first = replace(self, parts=self.parts[:middle], counts=self.counts[:middle], whole=whole)
+        second = replace(self, parts=self.parts[middle:], counts=self.counts[middle:], whole=whole)
+        return first, replace(second, start=self.start + first.items)
 
 
-def digest(kind: str, unit: str, wire: bytes) -> str:
-    """What tells a batch from every other: equal points of two payloads are two batches, so the unit
-    counts too."""
-    return hashlib.sha256(f"{kind}\n{unit}\n".encode() + wire).hexdigest()
-
-
-def log_batches(logs: Iterable[Log], unit: str) -> Iterator[Batch]:
+def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:
     """The entries in their order, as the logs intake takes them."""
     parts: list[bytes] = []
-    size = 0
+    size = start = 0
     last: LogContext | None = None
     suffix = b""
     for message, timestamp, context in logs:
@@ -79,11 +102,12 @@ def log_batches(logs: Iterable[Log], unit: str) -> Iterator[Batch]:
             part = _cut_entry(message, suffix % timestamp)
         size += len(part) + 1
         if size > LOG_BYTES or len(parts) == LOG_ENTRIES:
-            yield Batch("logs", tuple(parts), unit)
+            yield Batch("logs", tuple(parts), position, "", start, len(logs))
+            start += len(parts)
             parts, size = [], len(part) + 1
         parts.append(part)
     if parts:
-        yield Batch("logs", tuple(parts), unit)
+        yield Batch("logs", tuple(parts), position, "", start, len(logs))
 
 
 def _cut_entry(message: str, tail: bytes) -> bytes:
@@ -95,28 +119,42 @@ def _cut_entry(message: str, tail: bytes) -> bytes:
     return b'{"message":' + encode(message + note) + tail
 
 
-def _sized(kind: Kind, parts: Iterable[bytes], limit: int, unit: str, env: str = "") -> Iterator[Batch]:
+_Parts = Iterable[tuple[bytes, int]]
+"""Encoded parts, each with its number of items."""
+
+
+def _sized(
+    kind: Kind, parts: _Parts, limit: int, position: str, total: int, env: str = ""
+) -> Iterator[Batch]:
     held: list[bytes] = []
-    size = 0
-    for part in parts:
+    counts: list[int] = []
+    size = start = 0
+    for part, count in parts:
         size += len(part) + 1
         if held and size > limit:
-            yield Batch(kind, tuple(held), unit, env)
-            held, size = [], len(part) + 1
+            yield Batch(kind, tuple(held), position, env, start, total, tuple(counts))
+            start += sum(counts)
+            held, counts, size = [], [], len(part) + 1
         held.append(part)
+        counts.append(count)
     if held:
-        yield Batch(kind, tuple(held), unit, env)
+        yield Batch(kind, tuple(held), position, env, start, total, tuple(counts))
 
 
-def metric_batches(points: Iterable[Point], unit: str, native: bool = False) -> Iterator[Batch]:
+def metric_batches(points: Iterable[Point], position: str, native: bool = False) -> Iterator[Batch]:
     """The points as distributions; with `native`, counts and gauges as series of their own type.
 
     Two `count` points of one second and one tag set overwrite each other at Datadog, whoever sends them;
     samples of a distribution add up. That is why distributions are the default.
     """
     distributions, series = _grouped(points, native)
-    yield from _sized("distributions", _distribution_parts(distributions), METRIC_BYTES, unit)
-    yield from _sized("series", _series_parts(series), METRIC_BYTES, unit)
+    totals = [sum(map(_samples, groups.values())) for groups in (distributions, series)]
+    yield from _sized("distributions", _distribution_parts(distributions), METRIC_BYTES, position, totals[0])
+    yield from _sized("series", _series_parts(series), METRIC_BYTES, position, totals[1])
+
+
+def _samples(times: dict[int, list[float]]) -> int:
+    return sum(map(len, times.values()))
 
 
 _Key = tuple[str, tuple[str, ...]]
@@ -148,38 +186,51 @@ def _grouped(
 _VALUES = 5_000  # samples a part, so that one busy series still splits
 
 
-def _distribution_parts(groups: dict[_Key, dict[int, list[float]]]) -> Iterator[bytes]:
+def _distribution_parts(groups: dict[_Key, dict[int, list[float]]]) -> _Parts:
     for (metric, tags), times in groups.items():
-        for points in _chunks(times):
-            yield encode({"metric": metric, "points": points, "tags": tags, "type": "distribution"})
+        for points, count in _chunks(times):
+            body = {"metric": metric, "points": points, "tags": tags, "type": "distribution"}
+            yield encode(body), count
 
 
-def _chunks(times: dict[int, list[float]]) -> Iterator[list[tuple[int, Sequence[float]]]]:
+def _chunks(times: dict[int, list[float]]) -> Iterator[tuple[list[tuple[int, Sequence[float]]], int]]:
     held: list[tuple[int, Sequence[float]]] = []
     count = 0
     for second, values in times.items():
         for start in range(0, len(values), _VALUES):
             piece = values[start : start + _VALUES]
             if held and count + len(piece) > _VALUES:
-                yield held
+                yield held, count
                 held, count = [], 0
             held.append((second, piece))
             count += len(piece)
     if held:
-        yield held
+        yield held, count
 
 
-def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[float]]]) -> Iterator[bytes]:
+def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[float]]]) -> _Parts:
     """Counts of one second summed, the last gauge of it kept: what the MONITORING line says of itself."""
     for (kind, metric, tags), times in groups.items():
         points = [(second, sum(v) if kind == "count" else v[-1]) for second, v in times.items()]
         body = {"metric": metric, "points": points, "tags": tags, "type": kind}
-        yield encode(body | {"interval": 1} if kind == "count" else body)
+        yield encode(body | {"interval": 1} if kind == "count" else body), _samples(times)
 
 
-def trace_batches(spans: Iterable[SpanRecord], unit: str, env: str = "") -> Iterator[Batch]:
+def trace_batches(spans: Collection[SpanRecord], position: str, env: str = "") -> Iterator[Batch]:
     """The spans grouped by trace, in the order of their first span."""
     traces: dict[tuple[str, str], list[SpanRecord]] = {}
     for span in spans:
         traces.setdefault((span.trace_id, span.meta.get("_dd.p.tid", "")), []).append(span)
-    yield from _sized("traces", map(encode_trace, traces.values()), TRACE_BYTES, unit, env)
+    parts = (part for trace in traces.values() for part in _trace_parts(trace))
+    yield from _sized("traces", parts, TRACE_BYTES, position, len(spans), env)
+
+
+def _trace_parts(spans: list[SpanRecord]) -> _Parts:
+    """Encode one trace, in several parts where it is larger than a request; the intake joins them by id."""
+    part = encode_trace(spans)
+    if len(part) <= TRACE_BYTES or len(spans) == 1:
+        yield part, len(spans)
+    else:
+        middle = len(spans) // 2
+        yield from _trace_parts(spans[:middle])
+        yield from _trace_parts(spans[middle:])

@@ -1,7 +1,9 @@
 """Files and standard input as units: whole events as AWS sends them, exported logs, payloads, or lines."""
 
 import os
+import stat
 import sys
+import uuid
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -27,17 +29,34 @@ def file_unit(name: str, inputs: Inputs, group: str = "") -> Unit:
     Raises:
         InputError: the file cannot be opened.
     """
+    base = Lines([], name, group=group)
     if name == "-":
-        return Unit("stdin", _pieces(_chunks(sys.stdin.buffer), inputs, Lines([], "-", group=group)))
+        return Unit(_stdin_identity(), _pieces(_chunks(sys.stdin.buffer), inputs, base))
     try:
         file = Path(name).open("rb")  # noqa: SIM115 - closed when its last chunk is read
     except OSError as error:
         raise InputError(
             error.strerror or "cannot be read", where=name, hint="Name a file that can be read"
         ) from None
-    about = os.fstat(file.fileno())
-    identity = f"{Path(name).resolve()}:{about.st_size}:{about.st_mtime_ns}"
-    return Unit(identity, _pieces(_chunks(file), inputs, Lines([], name, group=group)))
+    identity = f"{Path(name).resolve()}:{_state(file.fileno())}"
+    return Unit(identity, _pieces(_chunks(file), inputs, base))
+
+
+def _state(descriptor: int) -> str:
+    """Identify a file and its content."""
+    about = os.fstat(descriptor)
+    return f"{about.st_dev}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}"
+
+
+def _stdin_identity() -> str:
+    """Identify standard input: the file and its offset, or, for a pipe, this run alone."""
+    try:
+        descriptor = sys.stdin.fileno()
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return f"stdin:{_state(descriptor)}:{os.lseek(descriptor, 0, os.SEEK_CUR)}"
+    except (OSError, ValueError):
+        pass
+    return f"stdin:{uuid.uuid4().hex}"
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -5,26 +5,30 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from typing import Any
 
 from monitoring.forwarder import aws
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
-from monitoring.forwarder.inputs import Inputs, Redrive, Rest, Spooled, Unit
+from monitoring.forwarder.inputs import Inputs, Piece, Redrive, Rest, Spooled, Unit
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.keys import ApiKey
+from monitoring.forwarder.objects import Refusal
+from monitoring.forwarder.positions import Delivery, Position
 from monitoring.forwarder.reading import PieceReader
-from monitoring.forwarder.redrive import REST, read_rest, read_spooled, redrive, rest_entry, settle
+from monitoring.forwarder.redrive import read_rest, read_spooled, redrive, rest_entry, settle
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.self_metrics import own_points, print_summary
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
 from monitoring.forwarder.settings import Settings
-from monitoring.forwarder.spool import Entry, make_spool
+from monitoring.forwarder.spool import EVENT, REST, Entry, Result, TooLargeError, event_entry, make_spool
 from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
+from monitoring.log_events.codec import load_object
 from monitoring.log_events.telemetry import Telemetry
+from monitoring.values import dataclass
 
 _FLUSH = 4_000  # points, spans and log entries that are held before they are sent
 _RESERVE = 2.0  # seconds of an invocation kept for the spool
@@ -70,6 +74,8 @@ class Forwarder:
         self._reader = PieceReader(settings, region, self._tags, self._world.clock)
         self._inputs = Inputs(self._world.clients)
         self._spool = make_spool(settings, self._world.clients)
+        self._destination = _destination(settings)
+        self._buffer = _Buffer(Position(""))
         table = settings.digests_table
         self._delivered = InDynamoDb(table, settings.digests_seconds) if table else InMemory()
 
@@ -109,7 +115,7 @@ class Forwarder:
             intake=self._intake,
             pool=self._pool,
             tally=outcome.tally,
-            limits=Limits(now + self.settings.retry_seconds, end),
+            limits=Limits(self.settings.retry_seconds, end),
             delivered=self._delivered,
             spool=self._spool,
             refresh_key=self._key.refresh,
@@ -117,7 +123,8 @@ class Forwarder:
             sleep=self._world.sleep,
             chance=self._world.chance,
         )
-        self._inputs.stop = lambda: not sender.time_left()
+        # only where nothing is held: what goes on later is then cut into batches as if it had never stopped
+        self._inputs.stop = lambda: not (sender.time_left() or self._buffer.items)
         for unit in units:
             safe = self._unit(unit, sender, outcome.tally)
             outcome.acked += bool(unit.ack)
@@ -134,37 +141,85 @@ class Forwarder:
         self._intake.transport.close()
 
     def _unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
+        """Read and send one unit; return whether every item was delivered, spooled, refused or excluded."""
         self._reader.begin_unit()
-        found = Telemetry()
-        safe = True
+        outer, self._buffer = self._buffer, _Buffer(Position(unit.identity, self._destination))
+        before, safe = tally.gap(), True
         try:
             for piece in unit.pieces:
-                if isinstance(piece, Redrive):
-                    redrive(self._spool, lambda entry: self._again(entry, sender), sender)
-                elif isinstance(piece, Spooled):
-                    safe = self._again(read_spooled(self._spool, piece), sender) and safe
-                elif isinstance(piece, Rest):
-                    self._spool_rest(piece, tally)
-                else:
-                    _extend(found, self._reader.read(piece, tally))
-                    if len(found.points) + len(found.spans) + len(found.logs) >= _FLUSH:
-                        self._submit(found, unit.identity, sender)
-                        found = Telemetry()
-            self._submit(found, unit.identity, sender)
+                safe = self._piece(piece, sender, tally) and safe
+            self._submit(sender)
         except Exception as error:  # noqa: BLE001 - one unit's fault costs that unit, which comes again
             tally.error(f"{type(error).__name__}: {error}")
+            self._buffer.fail(tally)
             safe = False
-        return sender.finish() and safe
+        self._buffer = outer
+        safe = sender.finish() and safe
+        gap = {kind: count - before[kind] for kind, count in tally.gap().items() if count != before[kind]}
+        if gap and safe:
+            tally.error(f"read but not accounted for: {gap}")
+        return safe and not gap
+
+    def _piece(self, piece: Piece, sender: Sender, tally: Tally) -> bool:
+        buffer = self._buffer
+        if isinstance(piece, Delivery):
+            if piece.separate:
+                self._submit(sender)
+            buffer.position.begin(piece)
+        elif isinstance(piece, Redrive):
+            settled = sender.finish()
+            redrive(self._spool, lambda entry: self._again(entry, sender), sender)
+            return settled
+        elif isinstance(piece, Spooled):
+            return self._again(read_spooled(self._spool, piece), sender)
+        elif isinstance(piece, Rest):
+            self._spool_rest(piece, tally)
+        else:
+            if isinstance(piece, Refusal) and piece.body:
+                piece = self._spool_event(piece, tally)
+            buffer.position.add()
+            buffer.extend(self._reader.read(piece, tally))
+            if buffer.items >= _FLUSH:
+                self._submit(sender)
+        return True
 
     def _again(self, entry: Entry, sender: Sender) -> bool:
         """Deliver an entry of the spool, and settle it there."""
+        result: Result
         if entry.kind == REST:
-            rest = read_rest(entry)
-            pieces = self._inputs.read_object(rest.bucket, rest.key, rest.skip)
-            sent = self._unit(Unit(entry.digest, pieces), sender, sender.tally)
+            unit = Unit(entry.digest, self._inputs.read_object(read_rest(entry)))
+            result = self._read_again(unit, sender)
+        elif entry.kind == EVENT:
+            pieces = list(self._inputs.pieces(load_object(entry.wire.decode("utf-8", "replace")), "spool"))
+            if any(isinstance(piece, Refusal) for piece in pieces):
+                result = "refused"
+                sender.account(entry, "spooled")
+            else:
+                result = self._read_again(Unit(entry.digest, iter(pieces)), sender)
         else:
-            sent = sender.deliver_again(entry)
-        return settle(self._spool, sender, entry, self.settings.spool_attempts, sent)
+            result = sender.deliver_again(entry)
+        return settle(self._spool, sender, entry, self.settings.spool_attempts, result)
+
+    def _read_again(self, unit: Unit, sender: Sender) -> Result:
+        if self._unit(unit, sender, sender.tally):
+            return "sent"
+        return "later" if sender.down or not sender.time_left() else "refused"
+
+    def _spool_event(self, piece: Refusal, tally: Tally) -> Refusal:
+        """Spool an event that cannot be read; return the refusal with what its log entry says.
+
+        That is an excerpt, or the whole event where the spool does not hold it.
+        """
+        try:
+            if self._spool is None:
+                return replace(piece, text=piece.body)
+            self._spool.put(event_entry(piece.body, piece.reason))
+        except TooLargeError:
+            return replace(piece, text=piece.body)
+        tally.add(tally.spooled, "unreadable")
+        tally.add(tally.items, ("events", "spooled"))
+        tally.add(tally.items, ("events", "refused"), -1)  # counted when the refusal is read
+        return replace(piece, text=piece.text or piece.body[:200])
 
     def _spool_rest(self, rest: Rest, tally: Tally) -> None:
         if self._spool is None:
@@ -173,14 +228,15 @@ class Forwarder:
         self._spool.put(rest_entry(rest))
         tally.add(tally.spooled, "time is up")
 
-    def _submit(self, found: Telemetry, unit: str, sender: Sender) -> None:
-        for batch in self._batches(found, unit):
+    def _submit(self, sender: Sender) -> None:
+        telemetry, position = self._buffer.take()
+        for batch in self._batches(telemetry, position):
             sender.submit(batch)
 
-    def _batches(self, found: Telemetry, unit: str) -> Iterator[Batch]:
-        yield from log_batches(found.logs, unit)
-        yield from trace_batches(found.spans, unit, self.settings.env)
-        yield from metric_batches(found.points, unit, self.settings.metrics == "native")
+    def _batches(self, telemetry: Telemetry, position: str) -> Iterator[Batch]:
+        yield from log_batches(telemetry.logs, position)
+        yield from trace_batches(telemetry.spans, position, self.settings.env)
+        yield from metric_batches(telemetry.points, position, self.settings.metrics == "native")
 
     def _send_own(self, tally: Tally, sender: Sender) -> None:
         """Our own points, last: they are no reason to fail, nor to be waited for."""
@@ -196,7 +252,43 @@ def _own_tags(settings: Settings, function: str) -> tuple[str, ...]:
     return (*named, *common_tags(settings))
 
 
-def _extend(found: Telemetry, more: Telemetry) -> None:
-    found.points += more.points
-    found.spans += more.spans
-    found.logs += more.logs
+def _destination(settings: Settings) -> str:
+    """Describe where batches go and which items they hold: with other settings it is another batch."""
+    where = (settings.site, settings.url, settings.api_key_secret, settings.api_key_parameter)
+    which = (settings.forward_logs, settings.log_platform, settings.include, settings.exclude)
+    return repr((where, which, settings.metrics))
+
+
+class _Buffer:
+    """The telemetry that is not in batches yet, and its position."""
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self._telemetry = Telemetry()
+
+    def _kinds(self) -> tuple[tuple[str, int], ...]:
+        telemetry = self._telemetry
+        return (
+            ("points", len(telemetry.points)),
+            ("spans", len(telemetry.spans)),
+            ("logs", len(telemetry.logs)),
+        )
+
+    @property
+    def items(self) -> int:
+        """The number of items in the buffer."""
+        return sum(count for _, count in self._kinds())
+
+    def extend(self, more: Telemetry) -> None:
+        """Add telemetry."""
+        self._telemetry.extend(more)
+
+    def fail(self, tally: Tally) -> None:
+        """Count the items as failed."""
+        for kind, count in self._kinds():
+            tally.add(tally.items, (kind, "failed"), count)
+
+    def take(self) -> tuple[Telemetry, str]:
+        """Return the telemetry and its position, and continue empty."""
+        telemetry, self._telemetry = self._telemetry, Telemetry()
+        return telemetry, self.position.take()

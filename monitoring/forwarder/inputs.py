@@ -7,8 +7,8 @@ SQS also brings spooled batches back; EventBridge brings status changes and the 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote_plus
 
 from monitoring.forwarder.aws import Clients
@@ -22,21 +22,25 @@ from monitoring.forwarder.objects import (
     pieces,
     subscription_payload,
 )
+from monitoring.forwarder.positions import Delivery
 from monitoring.forwarder.spool import MARK
 from monitoring.log_events.codec import Payload, decode_payload, load_object
 from monitoring.log_events.status_change import DETAIL_TYPES
+from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 _PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403", "InvalidObjectState"})
 
 
-class StatusChange(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StatusChange:
     """One status change of an execution: Step Functions', or a durable function's."""
 
     event: dict[str, Any]
 
 
-class Spooled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Spooled:
     """One spooled batch that a queue brings back: the message's body, and how often it was received."""
 
     body: str
@@ -49,22 +53,25 @@ class Redrive:
     """The request to send what the spool holds."""
 
 
-class Rest(NamedTuple):
-    """What time did not suffice for: an object from its `skip`-th piece on."""
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What time did not suffice for: an object from its `skip`-th piece on.
+
+    `delivery` identifies the notification, `state` the version of the object that was read.
+    """
 
     bucket: str
     key: str
     skip: int
-
-    def text(self) -> str:
-        """As it is spooled."""
-        return json.dumps([self.bucket, self.key, self.skip])
+    delivery: str = ""
+    state: str = ""
 
 
-Piece = LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal
+Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal
 
 
-class Unit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unit:
     """What is delivered, or delivered again, as one.
 
     `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
@@ -99,7 +106,8 @@ class Inputs:
     def _message(self, record: Any) -> Unit:
         """One SQS message: a unit of its own, so that it can fail alone."""
         if not isinstance(record, dict):
-            return Unit("message", iter([Refusal("the record is no object", "SQS")]))
+            text = json.dumps(record, default=str)
+            return Unit(_identity(text), iter([Refusal("the record is no object", "SQS", body=text)]))
         body, name = record.get("body"), str(record.get("messageId") or "")
         attributes = record.get("attributes")
         count = attributes.get("ApproximateReceiveCount", "1") if isinstance(attributes, dict) else "1"
@@ -108,7 +116,7 @@ class Inputs:
             found: Iterator[Piece] = iter([Spooled(body, str(record.get("receiptHandle") or ""), received)])
         else:
             found = self._nested(body, f"SQS message {name}")
-        return Unit(_identity(body), found, name)
+        return Unit(_identity([name, body]), found, name)
 
     def pieces(self, event: Any, where: str) -> Iterator[Piece]:
         """The pieces of one event, units or not; `where` says where it stands."""
@@ -121,14 +129,14 @@ class Inputs:
 
     def _event(self, event: Any, where: str, depth: int = 0) -> Iterator[Piece]:
         if not isinstance(event, dict):
-            yield Refusal("the event is no object", where, repr(event)[:200])
+            yield Refusal("the event is no object", where, body=json.dumps(event, default=str))
             return
         for matches, read in self._shapes():
             if matches(event):
                 yield from read(event, where, depth)
                 return
-        known = ", ".join(sorted(map(str, event)))[:200]
-        yield Refusal("no event of a service that is known here", where, known)
+        text = json.dumps(event, default=str)
+        yield Refusal("no event of a service that is known here", where, body=text)
 
     def _shapes(self) -> tuple[tuple[Callable[[Any], bool], Callable[[Any, str, int], Iterator[Piece]]], ...]:
         """How an event is told from the others, and what reads it; the first that matches counts."""
@@ -156,13 +164,14 @@ class Inputs:
             elif source == "aws:sns" and isinstance(record.get("Sns"), dict):
                 yield from self._nested(record["Sns"].get("Message"), "SNS message", depth + 1)
             else:
-                yield Refusal(f"a record of {source or 'no known service'}", where, repr(record)[:200])
+                text = json.dumps(record, default=str)
+                yield Refusal(f"a record of {source or 'no known service'}", where, body=text)
 
     def _nested(self, body: Any, where: str, depth: int = 0) -> Iterator[Piece]:
         """An event within a message: S3's in SNS in SQS, at the deepest."""
         record = load_object(body) if isinstance(body, str) else None
         if record is None or depth > 3:
-            yield Refusal("the message holds no JSON object", where, str(body)[:200])
+            yield Refusal("the message holds no JSON object", where, body=str(body))
         else:
             yield from self._event(record, where, depth + 1)
 
@@ -173,7 +182,7 @@ class Inputs:
         try:
             payload, wrong = decode_payload(json.dumps(event).encode())
         except UNREADABLE as error:
-            yield Refusal(f"no subscription payload: {error}", where)
+            yield Refusal(f"no subscription payload: {error}", where, body=json.dumps(event, default=str))
             return
         if _wanted(payload):
             yield LogPayload(payload, wrong)
@@ -185,9 +194,11 @@ class Inputs:
         try:
             bucket, key = record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
         except (KeyError, TypeError, AttributeError):
-            yield Refusal("an S3 record without bucket and key", "S3", repr(record)[:200])
+            text = json.dumps(record, default=str)
+            yield Refusal("an S3 record without bucket and key", "S3", body=text)
             return
-        yield from self.read_object(bucket, key)
+        delivery = record["s3"]["object"].get("sequencer")
+        yield from self.read_object(Rest(bucket, key, 0, str(delivery or "")))
 
     def _eventbridge_object(self, event: dict[str, Any], where: str, _: int) -> Iterator[Piece]:
         if event.get("detail-type") != "Object Created":
@@ -195,50 +206,66 @@ class Inputs:
         try:
             bucket, key = event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
         except (KeyError, TypeError):
-            yield Refusal("an S3 event without bucket and key", where)
+            yield Refusal("an S3 event without bucket and key", where, body=json.dumps(event, default=str))
             return
-        yield from self.read_object(bucket, key)
+        delivery = event["detail"]["object"].get("sequencer")
+        yield from self.read_object(Rest(bucket, key, 0, str(delivery or "")))
 
-    def read_object(self, bucket: str, key: str, skip: int = 0) -> Iterator[Piece]:
-        """The log events of one object, streamed. What is no more there, or not allowed, is a refusal.
-
-        Args:
-            skip: pieces that were read before.
+    def read_object(self, rest: Rest) -> Iterator[Piece]:
+        """Read the log events of one object from a piece on, streamed; a missing object is a refusal.
 
         Raises:
             Exception: S3's other errors: they may pass, so the unit fails and comes again.
         """
+        bucket, key, skip = rest.bucket, rest.key, rest.skip
         where = f"s3://{bucket}/{key}"
         try:
-            body = self._clients("s3").get_object(Bucket=bucket, Key=key)["Body"]
+            answer = self._clients("s3").get_object(Bucket=bucket, Key=key)
         except Exception as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
             if code not in _PERMANENT:
                 raise
             yield Refusal(f"S3 answers {code}", where)
             return
+        body, state = answer["Body"], _state(answer)
+        if rest.state and rest.state != state:
+            body.close()
+            yield Refusal("the object was replaced before the rest of it was read", where)
+            return
+        yield Delivery(f"{where}\n{rest.delivery}\n{state}", skip, separate=True)
         kind = "elb" if "elasticloadbalancing" in key else ""
         base = Lines(
             [], where, stream=_export_stream(key), kind=kind, fields=(("bucket", bucket), ("key", key))
         )
         try:
-            for number, piece in enumerate(pieces(expand(body.iter_chunks(CHUNK)), base)):
+            found = (piece for piece in pieces(expand(body.iter_chunks(CHUNK)), base) if _is_wanted(piece))
+            for number, piece in enumerate(found):
                 if number < skip:
                     continue
                 if self.stop() and number > skip:
-                    yield Rest(bucket, key, number)
+                    yield replace(rest, skip=number, state=state)
                     return
-                if not isinstance(piece, LogPayload) or _wanted(piece.payload):
-                    yield piece
+                yield piece
         finally:
             body.close()
+
+
+def _state(answer: dict[str, Any]) -> str:
+    """Identify the object among all that were put under the same key."""
+    return " ".join(str(answer.get(name) or "") for name in ("VersionId", "ETag", "LastModified")).strip()
 
 
 def subscription(data: Any, where: str) -> Iterator[Piece]:
     """A subscription's `data`: base64 of gzip of one payload; control messages are skipped."""
     piece = subscription_payload(data, where)
-    if isinstance(piece, Refusal) or _wanted(piece.payload):
+    if isinstance(piece, Refusal):
+        yield replace(piece, body=json.dumps({"awslogs": {"data": data}}, default=str))
+    elif _wanted(piece.payload):
         yield piece
+
+
+def _is_wanted(piece: Piece) -> bool:
+    return not isinstance(piece, LogPayload) or _wanted(piece.payload)
 
 
 def _wanted(payload: Payload) -> bool:

@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from isal import igzip_lib
 
 from monitoring.log_events.codec import Payload, decode_payload, encode, load_object
+from monitoring.values import dataclass
 
 CHUNK = 256 * 1024
 LINES = 2_000  # a piece: what is held in memory of a file at once
@@ -25,18 +26,20 @@ UNREADABLE = (ValueError, TypeError, EOFError, IsalError, zlib.error)
 """What a body that is not what it should be raises."""
 
 
-class LogPayload(NamedTuple):
-    """One subscription payload, and what was wrong with single events of it: (position, reason).
+@dataclass(frozen=True, slots=True)
+class LogPayload:
+    """One subscription payload, and what was wrong with single events of it: (position, reason, content).
 
     `where` is the file or object that it stands in; empty for a payload that came by itself.
     """
 
     payload: Payload
-    wrong: list[tuple[int, str]]
+    wrong: list[tuple[int, str, str]]
     where: str = ""
 
 
-class Lines(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lines:
     """Some lines of one source: (text, milliseconds, line from 1); milliseconds 0 where none is written.
 
     `fields` go into the log entries (`aws.s3`), `group` and `stream` say where the lines were printed, if
@@ -52,13 +55,15 @@ class Lines(NamedTuple):
     fields: tuple[tuple[str, str], ...] = ()
 
 
-class Refusal(NamedTuple):
-    """What cannot be read, and why."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What cannot be read, and why; `body` is all of it where nothing else holds it, `text` an excerpt."""
 
     reason: str
     where: str
     text: str = ""
     line: int = 1
+    body: str = ""
 
 
 def subscription_payload(data: Any, where: str, line: int = 0) -> LogPayload | Refusal:

@@ -1,5 +1,6 @@
 """Pieces into telemetry: one reader a source for the length of a unit, and everything counted."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -14,7 +15,7 @@ from monitoring.forwarder.enrich import (
     with_object,
 )
 from monitoring.forwarder.executions import Executions
-from monitoring.forwarder.inputs import StatusChange
+from monitoring.forwarder.inputs import Piece, StatusChange
 from monitoring.forwarder.objects import Lines, LogPayload, Refusal
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
@@ -24,7 +25,7 @@ from monitoring.lines import Point
 from monitoring.log_events.arn import state_machine_of
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
-from monitoring.log_events.source import Source, function_of
+from monitoring.log_events.source import function_of
 from monitoring.log_events.status_change import read_status_change, resource_of
 from monitoring.log_events.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
 
@@ -59,18 +60,30 @@ class PieceReader:
         """What was open in another unit is of no use to the next."""
         self._readers.clear()
 
-    def read(self, piece: LogPayload | Lines | StatusChange | Refusal, tally: Tally) -> Telemetry:
-        """What the piece amounts to."""
+    def read(self, piece: Piece, tally: Tally) -> Telemetry:
+        """Read the piece into telemetry; a piece without log events gives none."""
         if isinstance(piece, LogPayload):
             out = self._payload(piece, tally)
         elif isinstance(piece, Lines):
             out = self._lines(piece, tally)
         elif isinstance(piece, StatusChange):
             out = self._status_change(piece, tally)
+        elif not isinstance(piece, Refusal):
+            return Telemetry()
         else:
-            out = Telemetry(refused=[SetAside(piece.reason, piece.where, piece.line, 1, piece.text)])
+            text = piece.text or piece.body
+            out = self._aside(SetAside(piece.reason, piece.where, piece.line, 1, text, "events"), tally)
             tally.error(f"{piece.where}: {piece.reason}")
         self._count(out, tally)
+        return out
+
+    def _aside(self, refused: SetAside, tally: Tally) -> Telemetry:
+        """Set aside what comes from no log group and cannot be read."""
+        out = Telemetry(refused=[refused])
+        if self._log_refusals:
+            source = describe(self.settings, self.region, "", "", "")
+            source = with_object(source, refused.where, "stepscope", (), "")
+            self._log_refused(out, source.log_fields.values, tally)
         return out
 
     def _payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
@@ -87,14 +100,13 @@ class PieceReader:
             reader.read(event.message, event.timestamp, line)
         if payload.logEvents:
             tally.saw(min(event.timestamp for event in payload.logEvents) / 1000)
-        out, *more = [self._finish(each, tally) for each in readers]
-        for other in more:
-            out.points += other.points
-            out.spans += other.spans
-            out.logs += other.logs
-            out.refused += other.refused
         where = reader.source.where
-        out.refused += [SetAside(reason, where, position + 1, 1, "") for position, reason in piece.wrong]
+        reader.out.refused += [
+            SetAside(reason, where, position + 1, 1, text, "events") for position, reason, text in piece.wrong
+        ]
+        out = Telemetry()
+        for each in readers:
+            out.extend(self._finish(each, tally))
         return out
 
     def _lines(self, piece: Lines, tally: Tally) -> Telemetry:
@@ -106,9 +118,9 @@ class PieceReader:
 
     def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
         """Takes what the reader has; the reader goes on with nothing."""
-        reader.flush()
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
+        _account(tally, "logs", "excluded", reader.counts.get("log_excluded", 0))
         reader.counts.clear()
         if reader.steps:
             steps, reader.steps = reader.steps, []
@@ -120,27 +132,26 @@ class PieceReader:
                 out.points += points
                 out.spans += spans
         if out.refused and self._log_refusals:
-            self._log_refused(out, reader.source)
+            self._log_refused(out, reader.source.log_fields.values, tally)
         return out
 
-    def _log_refused(self, out: Telemetry, source: Source) -> None:
+    def _log_refused(self, out: Telemetry, about: dict[str, Any], tally: Tally) -> None:
         """A line that was set aside is still a line: it goes to the logs, with its reason."""
         now = round(self._clock() * 1000)
         for refused in out.refused:
             text = self._rules.keep(refused.text) if self._rules.keep else refused.text
             if text:
-                fields = {
-                    **source.log_fields.values,
-                    "status": "warn",
-                    "stepscope": {"refused": refused.reason},
-                }
+                fields = {**about, "status": "warn", "stepscope": {"refused": refused.reason}}
                 out.logs.append(Log(text, now, LogContext(LogFields(fields))))
+            elif refused.text:
+                _account(tally, "logs", "excluded", 1)
 
     def _status_change(self, piece: StatusChange, tally: Tally) -> Telemetry:
         tally.events["status_change"] += 1
         points = read_status_change(piece.event)
         if isinstance(points, str):
-            return Telemetry(refused=[SetAside(points, "status change", 1, 1, str(piece.event)[:500])])
+            text = json.dumps(piece.event, default=str)
+            return self._aside(SetAside(points, "status change", 1, 1, text, "events"), tally)
         arn = resource_of(piece.event)
         function = ":".join(arn.split(":")[:7]) if ":function:" in arn else ""
         own = self._tags.of_function(function) if function else self._tags.of_machine(arn)
@@ -178,10 +189,11 @@ class PieceReader:
         return found
 
     def _count(self, out: Telemetry, tally: Tally) -> None:
-        tally.counts["points"] += len(out.points)
-        tally.counts["spans"] += len(out.spans)
-        tally.counts["logs"] += len(out.logs)
+        for kind, found in (("points", out.points), ("spans", out.spans), ("logs", out.logs)):
+            tally.counts[kind] += len(found)
+            tally.add(tally.items, (kind, "read"), len(found))
         for refused in out.refused:
+            _account(tally, refused.kind, "refused", 1)
             tally.refused[refused.reason.partition(":")[0][:80]] += 1
         self._count_late(out.points, tally)
 
@@ -195,3 +207,9 @@ class PieceReader:
             return
         tally.late["too_old"] += sum(point.timestamp < earliest for point in points)
         tally.late["too_far_ahead"] += sum(point.timestamp > latest for point in points)
+
+
+def _account(tally: Tally, kind: str, outcome: str, items: int) -> None:
+    """Count items that were read and are not sent."""
+    for part in ("read", outcome):
+        tally.add(tally.items, (kind, part), items)

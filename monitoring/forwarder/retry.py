@@ -1,9 +1,11 @@
 """What an answer of an intake means: done, again after a while, in halves, with a new key, or never."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import parsedate_to_datetime
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from monitoring.values import dataclass
 
 BASE, CEILING = 0.25, 20.0  # seconds: of the first wait, and of any that the server did not ask for
 _AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -23,7 +25,8 @@ class Answer:
         return str(self.status) if self.status else self.error.partition(":")[0] or "connection"
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Step:
     """The next step: `accepted`, `wait` (seconds, then again), `split`, `refresh` (the key) or `refuse`."""
 
     action: Literal["accepted", "wait", "split", "refresh", "refuse"]

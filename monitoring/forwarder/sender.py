@@ -5,14 +5,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
-from monitoring.forwarder.batches import Batch, digest
+from monitoring.forwarder.batches import Batch
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.retry import Answer, decide
-from monitoring.forwarder.spool import Entry, Spool
-from monitoring.forwarder.stats import Tally
+from monitoring.forwarder.spool import Entry, Result, Spool, TooLargeError
+from monitoring.forwarder.stats import ITEMS, Tally
+from monitoring.values import dataclass
 
 
 class Delivered(Protocol):
@@ -32,9 +33,9 @@ class UndeliveredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long one invocation may try: monotonic seconds."""
+    """The time for retries: `retry` seconds from a batch's first failure, not beyond `end` (monotonic)."""
 
-    give_up: float
+    retry: float
     end: float
 
 
@@ -60,6 +61,7 @@ class Sender:
     chance: Callable[[], float] = random.random
     room: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(8))
     down: dict[str, str] = field(default_factory=dict)  # kind -> why no more of it is tried
+    accepted: dict[str, float] = field(default_factory=dict)  # kind -> when something of it was accepted last
     pending: list[Future[bool]] = field(default_factory=list)
 
     def submit(self, batch: Batch) -> None:
@@ -85,32 +87,42 @@ class Sender:
 
     def deliver(self, batch: Batch) -> bool:
         """Send one batch, in halves if it is too large; whether it is safe."""
-        wire, encoding = batch.wire()
-        identity = digest(batch.kind, batch.unit, wire)
+        identity = batch.identity
         if self.delivered.known(identity):
-            self.tally.add(self.tally.batches, (batch.kind, "known"))
+            self.tally.settle(batch.kind, "known", batch.items)
             return True
+        wire, encoding = batch.wire()
         answer = self.send(batch.kind, wire, encoding)
         if answer.status == 413 and (halves := batch.halves()):
             first, second = halves
             return self.deliver(first) & self.deliver(second)  # both, whatever becomes of the first
         if 200 <= answer.status < 300:
             self.delivered.remember(identity)
-            self.tally.add(self.tally.batches, (batch.kind, "sent"))
+            self.tally.settle(batch.kind, "sent", batch.items)
             self.tally.add(self.tally.sent_bytes, batch.kind, len(wire))
             return True
-        return self._keep(batch.kind, wire, encoding, identity, answer)
+        if _refused(answer):
+            self.tally.error(f"Datadog refused {batch.kind} with {answer.status}")
+        return self._keep(batch, wire, encoding, answer.reason)
 
-    def deliver_again(self, entry: Entry) -> bool:
-        """Send an entry of the spool; whether Datadog has it now."""
-        if self.delivered.known(entry.digest):
-            return True
+    def deliver_again(self, entry: Entry) -> Result:
+        """Send an entry of the spool; `later` where it failed for a reason other than its content."""
+        if any(self.delivered.known(name) for name in (entry.digest, entry.whole) if name):
+            self.account(entry, "known")
+            return "sent"
         answer = self.send(entry.kind, entry.wire, entry.encoding)
         if not 200 <= answer.status < 300:
-            return False
+            self.account(entry, "spooled")
+            return "refused" if _refused(answer) else "later"
         self.delivered.remember(entry.digest)
+        self.account(entry, "sent")
         self.tally.add(self.tally.sent_bytes, entry.kind, len(entry.wire))
-        return True
+        return "sent"
+
+    def account(self, entry: Entry, outcome: str) -> None:
+        """Count an entry of the spool as read, with its outcome."""
+        for part in ("read", outcome):
+            self.tally.add(self.tally.items, (ITEMS[entry.kind], part), entry.items)
 
     def send_once(self, batch: Batch) -> None:
         """Send what nobody waits for: our own points; one try, no spool."""
@@ -124,11 +136,14 @@ class Sender:
     def send(self, kind: str, wire: bytes, encoding: str) -> Answer:
         """Send until it is accepted, refused, or time is up; the last answer."""
         answer = Answer(0, error=self.down.get(kind, "time is up"))
-        attempt, refreshed = 0, False
+        attempt, refreshed, failed_at = 0, False, 0.0
         while kind not in self.down and self.time_left():
             used = self.intake.key()
             answer = self.intake.send(kind, wire, encoding, self.limits.end - self.clock())  # type: ignore[arg-type]
-            step = decide(answer, attempt, self.chance(), time.time())
+            step, now = decide(answer, attempt, self.chance(), time.time()), self.clock()
+            failed_at = failed_at or now
+            if step.action == "accepted":
+                self.accepted[kind] = now
             if step.action == "refresh" and not refreshed and self.refresh_key(used):
                 refreshed = True
             elif step.action == "refresh":
@@ -136,9 +151,11 @@ class Sender:
                 self.tally.error(f"Datadog answers {answer.status} to {kind}: check the API key and DD_SITE")
             elif step.action != "wait":
                 break
-            elif self.clock() + step.wait >= min(self.limits.give_up, self.limits.end):
-                self.down[kind] = answer.reason
+            elif now + step.wait >= min(failed_at + self.limits.retry, self.limits.end):
                 self.tally.error(f"{kind} could not be sent: {answer.error or answer.status}")
+                if self.accepted.get(kind, failed_at) <= failed_at:  # no other batch was accepted meanwhile
+                    self.down[kind] = answer.reason
+                break
             else:
                 self.sleep(step.wait)
             if kind not in self.down:
@@ -146,18 +163,25 @@ class Sender:
                 self.tally.add(self.tally.retries, answer.reason)
         return answer
 
-    def _keep(self, kind: str, wire: bytes, encoding: str, identity: str, answer: Answer) -> bool:
-        if answer.status and kind not in self.down:
-            self.tally.error(f"Datadog refused {kind} with {answer.status}")
-        if self.spool is None:
-            self.tally.add(self.tally.batches, (kind, "failed"))
-            return False
+    def _keep(self, batch: Batch, wire: bytes, encoding: str, reason: str) -> bool:
+        """Spool a batch, in halves where it is too large for the spool; return whether it is safe."""
+        outcome = "failed"
         try:
-            self.spool.put(Entry(kind, wire, encoding, identity, answer.reason))
+            if self.spool is not None:
+                kept = (batch.kind, wire, encoding, batch.identity, reason)
+                self.spool.put(Entry(*kept, items=batch.items, whole=batch.whole))
+                outcome = "spooled"
+                self.tally.add(self.tally.spooled, reason)
         except Exception as error:  # noqa: BLE001 - whatever the spool's trouble is, the invocation has to know
-            self.tally.error(f"the spool refused {kind}: {type(error).__name__}: {error}")
-            self.tally.add(self.tally.batches, (kind, "failed"))
-            return False
-        self.tally.add(self.tally.batches, (kind, "spooled"))
-        self.tally.add(self.tally.spooled, answer.reason)
-        return True
+            halves = batch.halves() if isinstance(error, TooLargeError) else None
+            if halves:
+                first, second = halves
+                return self._keep(first, *first.wire(), reason) & self._keep(second, *second.wire(), reason)
+            self.tally.error(f"the spool refused {batch.kind}: {type(error).__name__}: {error}")
+        self.tally.settle(batch.kind, outcome, batch.items)
+        return outcome == "spooled"
+
+
+def _refused(answer: Answer) -> bool:
+    """Return whether the answer is about the content of the batch, so that another attempt is in vain."""
+    return decide(answer, 0, 0.0, 0.0).action in {"refuse", "split"}

@@ -7,25 +7,43 @@ reason. It never holds a key.
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
+import random
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from monitoring.errors import InputError
 from monitoring.forwarder.aws import Clients
 from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.stats import ITEMS
+from monitoring.log_events.codec import load_object
+from monitoring.values import dataclass
 
 MARK = "stepscope.spool"
+EVENT = "event"
+"""The kind of an entry that is no batch: an event that could not be read, kept whole."""
+REST = "rest"
+"""The kind of what is left of an object that time did not suffice for."""
+Result = Literal["sent", "refused", "later"]
+"""The outcome of an entry; `later` where it failed for a reason other than its content."""
+_KINDS = {*ITEMS, REST}
 _SQS_BYTES = 256_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One batch that waits; `handle` is how its spool finds it again."""
+    """One batch that waits.
+
+    Args:
+        digest: the identity of the batch; `whole` is that of the batch that was halved into it, if any.
+        handle: where the entry is stored.
+        items: the number of points, spans or log entries in it.
+    """
 
     kind: str
     wire: bytes
@@ -34,12 +52,19 @@ class Entry:
     reason: str
     attempts: int = 0
     handle: str = ""
+    items: int = 0
+    whole: str = ""
 
     def text(self) -> str:
         """As it is stored."""
         body = base64.b64encode(self.wire).decode()
         fields = {"kind": self.kind, "encoding": self.encoding, "digest": self.digest, "reason": self.reason}
-        return json.dumps({MARK: 1, **fields, "attempts": self.attempts, "body": body})
+        fields |= {"whole": self.whole} if self.whole else {}
+        return json.dumps({MARK: 1, **fields, "attempts": self.attempts, "items": self.items, "body": body})
+
+
+class TooLargeError(InputError):
+    """The entry is larger than the spool takes; its halves may fit."""
 
 
 def read_entry(text: str, handle: str) -> Entry:
@@ -49,8 +74,8 @@ def read_entry(text: str, handle: str) -> Entry:
         ValueError: it is none.
     """
     record = json.loads(text)
-    if not isinstance(record, dict) or record.get(MARK) != 1:
-        raise ValueError("no entry of a spool")
+    if not isinstance(record, dict) or record.get(MARK) != 1 or record.get("kind") not in _KINDS:
+        raise ValueError("not an entry of a spool")
     try:
         return Entry(
             str(record["kind"]),
@@ -60,9 +85,25 @@ def read_entry(text: str, handle: str) -> Entry:
             str(record["reason"]),
             int(record["attempts"]),
             handle,
+            int(record.get("items", 0)),
+            str(record.get("whole", "")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"an entry of a spool without {error}") from None
+
+
+def event_entry(text: str, reason: str, handle: str = "") -> Entry:
+    """Return the entry of an event that could not be read."""
+    body = text.encode("utf-8", "replace")
+    return Entry(EVENT, body, "identity", hashlib.sha256(body).hexdigest(), reason, handle=handle, items=1)
+
+
+def _entry(text: str, handle: str) -> Entry:
+    """Return the stored entry; what is not an entry becomes one of an event that could not be read."""
+    try:
+        return read_entry(text, handle)
+    except ValueError as error:
+        return event_entry(text, str(error), handle)
 
 
 class Spool(Protocol):
@@ -92,15 +133,14 @@ class FolderSpool:
         self._write(self._folder / _name(entry), entry)
 
     def entries(self) -> Iterator[Entry]:
-        """The entries by age; a file that is none goes to the dead letters."""
-        if not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name)):
-            try:
-                yield read_entry(path.read_text(), str(path))
-            except ValueError:
-                self._dead().mkdir(parents=True, exist_ok=True)
-                path.replace(self._dead() / path.name)
+        """Yield the entries by age; a file that another redrive removes meanwhile is left out."""
+        files: list[tuple[int, Path]] = []
+        for path in self._folder.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):
+                files.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(files):
+            with contextlib.suppress(FileNotFoundError):
+                yield _entry(path.read_text("utf-8", "replace"), str(path))
 
     def delete(self, entry: Entry) -> None:
         """Remove the file."""
@@ -157,18 +197,28 @@ class S3Spool:
         return key
 
     def entries(self) -> Iterator[Entry]:
-        """The entries, as S3 lists them."""
+        """Yield the entries in random order, so that one that always fails does not block the others."""
         pages = self._clients("s3").get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
-            for item in page.get("Contents", ()):
+            items = page.get("Contents", [])
+            for item in random.sample(items, len(items)):
                 if item["Key"].removeprefix(self._prefix).count("/") == 0:
-                    with contextlib.suppress(ValueError):
+                    with contextlib.suppress(FileNotFoundError):  # another redrive has sent it meanwhile
                         yield self.read(item["Key"])
 
     def read(self, key: str) -> Entry:
-        """One entry by its key."""
-        body = self._clients("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        return read_entry(body.decode(), key)
+        """One entry by its key.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        try:
+            body = self._clients("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except Exception as error:
+            if getattr(error, "response", {}).get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
+                raise FileNotFoundError(key) from None
+            raise
+        return _entry(body.decode("utf-8", "replace"), key)
 
     def delete(self, entry: Entry) -> None:
         """Remove the object."""
@@ -195,7 +245,7 @@ class SqsSpool:
         text = entry.text()
         if len(text) > _SQS_BYTES:
             if self._large is None:
-                raise InputError(
+                raise TooLargeError(
                     f"an entry of {len(text):,} bytes is too large for SQS",
                     where="MONITORING_SPOOL_QUEUE",
                     hint="Set MONITORING_SPOOL_BUCKET for large ones",
@@ -214,29 +264,21 @@ class SqsSpool:
             messages = found.get("Messages")
             if not messages:
                 return
-            with contextlib.suppress(ValueError):
-                yield self.message(messages[0])
+            yield self.message(messages[0])
 
     def message(self, message: dict[str, Any]) -> Entry:
-        """The entry of one message; a message counts its own attempts.
-
-        Raises:
-            ValueError: it is none.
-        """
+        """The entry of one message; a message counts its own attempts."""
         entry = self.parse(message["Body"], message["ReceiptHandle"])
         count = message.get("Attributes", {}).get("ApproximateReceiveCount", "1")
         return replace(entry, attempts=int(count) - 1)
 
     def parse(self, body: str, receipt: str) -> Entry:
-        """The entry of a message's body, fetched from S3 where it lies there.
-
-        Raises:
-            ValueError: it is none.
-        """
-        record = json.loads(body)
-        if isinstance(record, dict) and isinstance(record.get("s3"), str) and self._large is not None:
-            return replace(self._large.read(record["s3"]), handle=json.dumps([receipt, record["s3"]]))
-        return read_entry(body, json.dumps([receipt, ""]))
+        """The entry of a message's body, fetched from S3 where it lies there."""
+        key = (load_object(body) or {}).get("s3") if MARK in body[:40] else None
+        if isinstance(key, str) and self._large is not None:
+            with contextlib.suppress(FileNotFoundError):
+                return replace(self._large.read(key), handle=json.dumps([receipt, key]))
+        return _entry(body, json.dumps([receipt, ""]))
 
     def delete(self, entry: Entry) -> None:
         """Remove the message, and what it pointed to."""

@@ -1,7 +1,6 @@
 """What a rule is, what it sees of a file, and what it finds."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -20,11 +19,13 @@ from monitoring.resources.sites import (
     widget_sites,
     widgets,
 )
+from monitoring.values import dataclass
 
 Severity = Literal["error", "warning"]
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """A rule.
 
     Args:
@@ -41,7 +42,8 @@ class Rule(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
-class Edit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Edit:
     """A replacement of `text[start:end]` of a file."""
 
     start: int
@@ -49,7 +51,8 @@ class Edit(NamedTuple):
     text: str
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """One thing that a rule found.
 
     Args:
@@ -71,7 +74,8 @@ class Problem(NamedTuple):
     severity: Severity | None = None
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One line of a report: places count from 1, `end_column` is behind the last character."""
 
     rule: str

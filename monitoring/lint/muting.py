@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from monitoring.lint.model import Subject
 from monitoring.lint.scopes import terms
 from monitoring.query import Metric, MetricMonitor, grouped_by, walk
 from monitoring.resources.resource import REFERENCE
+from monitoring.values import dataclass
 
 _KEY = re.compile(r"(?<![\w./-])(-?)([A-Za-z_][\w./-]*):")
 
 
-class Reach(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reach:
     """The tags of a monitor itself, and the keys by which its groups can be told apart.
 
     `keys` is None where its query does not say.
@@ -22,7 +24,8 @@ class Reach(NamedTuple):
     keys: frozenset[str] | None
 
 
-class Meant(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Meant:
     """What a downtime means: monitors with all `tags`, or the one of `key`; groups with all `scope_keys`."""
 
     tags: frozenset[str]

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.lint.model import Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.resource import FOLDERS, references, strings
+from monitoring.values import dataclass
 
 Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""
@@ -22,7 +22,8 @@ _TITLE = {"dashboard": "title", "downtime": "scope"}
 _FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
 
 
-class Mention(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Mention:
     """A `${kind:key}` in a file, or a link to a dashboard (`target`) by such a one."""
 
     path: str
@@ -34,7 +35,8 @@ class Mention(NamedTuple):
     target: str = ""
 
 
-class FileFacts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FileFacts:
     """What the other files may need to know of one."""
 
     path: str
@@ -54,7 +56,8 @@ class FileFacts(NamedTuple):
     """Of a downtime: whom it means. Its `title_mark` is its scope's."""
 
 
-class ProjectProblem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProjectProblem:
     """What a rule over all files found in one."""
 
     path: str

@@ -5,7 +5,8 @@ over the worker's sockets, its output and its end.
 """
 
 import socket
-from dataclasses import dataclass
+
+from monitoring.values import dataclass
 
 _REASONS = {200: "OK", 202: "Accepted", 404: "Not Found"}
 

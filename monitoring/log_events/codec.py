@@ -37,8 +37,12 @@ class Payload(msgspec.Struct):
 _payload = msgspec.json.Decoder(Payload).decode
 
 
-def decode_payload(body: bytes) -> tuple[Payload, list[tuple[int, str]]]:
-    """The payload, and what was wrong with single events of it: (position, reason).
+Wrong = tuple[int, str, str]
+"""A log event that could not be read: its position, the reason and the content."""
+
+
+def decode_payload(body: bytes) -> tuple[Payload, list[Wrong]]:
+    """The payload, and the single events of it that could not be read.
 
     Raises:
         ValueError: the body is no JSON object with log events.
@@ -49,31 +53,33 @@ def decode_payload(body: bytes) -> tuple[Payload, list[tuple[int, str]]]:
         return _lenient(body)
 
 
-def _lenient(body: bytes) -> tuple[Payload, list[tuple[int, str]]]:
+def _lenient(body: bytes) -> tuple[Payload, list[Wrong]]:
     """As `decode_payload`, event by event: one bad event costs itself."""
     record = json.loads(body.decode("utf-8", "replace"))
     if not isinstance(record, dict) or not isinstance(record.get("logEvents", []), list):
         raise ValueError("the payload is no object with a list of logEvents")
-    wrong: list[tuple[int, str]] = []
+    wrong: list[Wrong] = []
     events: list[Event] = []
     for position, item in enumerate(record.get("logEvents", [])):
         event = _event(item)
         if isinstance(event, Event):
             events.append(event)
         else:
-            wrong.append((position, event))
+            wrong.append((position, *event))
     head = {key: str(record.get(key) or "") for key in ("messageType", "owner", "logGroup", "logStream")}
     return Payload(**head, logEvents=events), wrong
 
 
-def _event(item: Any) -> Event | str:
-    if not isinstance(item, dict):
-        return "the event is no object"
-    message, timestamp = item.get("message"), item.get("timestamp")
+def _event(item: Any) -> Event | tuple[str, str]:
+    """Return the event, or the reason why it cannot be read and its content."""
+    if not isinstance(item, dict) or "message" not in item:
+        reason = "the event has no message" if isinstance(item, dict) else "the event is not an object"
+        return reason, _utf8(json.dumps(item, ensure_ascii=False))
+    message, timestamp = item["message"], item.get("timestamp")
     if not isinstance(message, str):
-        return "the event has no message"
+        return "the event's message is not a text", _utf8(json.dumps(message, ensure_ascii=False))
     if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not 0 <= timestamp < _LATEST:
-        return "the event's timestamp is no number"
+        return "the event's timestamp is not a number of milliseconds", _utf8(message)
     fields = item.get("extractedFields")
     fields = fields if isinstance(fields, dict) else None
     return Event(str(item.get("id") or ""), int(timestamp), _utf8(message), fields)
@@ -85,12 +91,12 @@ def _utf8(text: str) -> str:
 
 
 def load_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that the whole text is, or None; `NaN` and lone surrogates are accepted."""
+    """The JSON object that the whole text is, or None."""
     try:
         record = decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         try:
-            record = json.loads(_utf8(json.dumps(json.loads(text), ensure_ascii=False)))
+            record = json.loads(text)
         except (ValueError, RecursionError):
             return None
     return record if isinstance(record, dict) else None

@@ -1,10 +1,11 @@
 """Where log events come from, and what is said about all that comes from there."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from monitoring.log_events.telemetry import LogFields
+from monitoring.values import dataclass
 
 _BY_LOG_GROUP = (
     ("/aws/lambda/", "lambda"),

@@ -1,12 +1,13 @@
 """What flows from log groups to Datadog: log events in; points, spans and logs out, and what was set
 aside."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from monitoring.lines import Point
+from monitoring.values import dataclass
 
 Span = dict[str, Any]
 """One span as the trace line carries it: Datadog's names, ids as 16 hex digits, times in nanoseconds."""
@@ -30,7 +31,8 @@ class SpanRecord(msgspec.Struct, gc=False):
     metrics: dict[str, float]
 
 
-class LogEvent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LogEvent:
     """One event of a CloudWatch Logs stream; `timestamp` is in milliseconds since the epoch."""
 
     id: str
@@ -102,13 +104,17 @@ class Log(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """Something that could not be used: why, and where it stands. `line` and `column` count from 1."""
+    """Something that could not be used: why, and where it stands. `line` and `column` count from 1.
+
+    `kind` is what it would have been: points, spans, or events where not even that is known.
+    """
 
     reason: str
     where: str
     line: int
     column: int
     text: str
+    kind: str = "points"
 
 
 @dataclass(slots=True)
@@ -119,3 +125,10 @@ class Telemetry:
     spans: list[SpanRecord] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     refused: list[SetAside] = field(default_factory=list)
+
+    def extend(self, other: "Telemetry") -> None:
+        """Add what the other holds."""
+        self.points += other.points
+        self.spans += other.spans
+        self.logs += other.logs
+        self.refused += other.refused

@@ -12,10 +12,11 @@ redrive. What was completed before the redrive stays as it was.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from monitoring.log_events.step_events import EXECUTION_ENDED, StepEvent
+from monitoring.values import dataclass
 
 _ATTEMPT = re.compile(
     r"(?:Lambda(?:Function)|Task|Activity)"

@@ -1,8 +1,7 @@
 """From what each evaluation found (value, points, last point) to the bits that decide about states."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from monitoring.monitor.states import (
     WARNING,
 )
 from monitoring.monitor.switches import Switches
+from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -48,7 +48,8 @@ class Found:
     recovery: Values | None = None
 
 
-class Limits(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data counts as 0.
 
     `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.

@@ -1,12 +1,13 @@
 """The monitor as a value: what the API body of a monitor says, read once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.query.monitors import parse_monitor
+from monitoring.values import dataclass
 
 parsed = lru_cache(maxsize=1024)(parse_monitor)
 """`parse_monitor`, remembering: one monitor is evaluated many times. What it gives is frozen."""
@@ -15,7 +16,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 DEFAULT_STATUSES = ("alert", "no data")
 
 
-class Thresholds(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Thresholds:
     """`options.thresholds`; for service checks the numbers count consecutive results."""
 
     critical: float | None = None
@@ -58,7 +60,8 @@ class Options:
         return bool(self.scheduling.get("custom_schedule"))
 
 
-class Monitor(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Monitor:
     """One monitor. `key` is its name in the project (`monitors/KEY.json`), `id` its number at Datadog."""
 
     key: str
@@ -101,7 +104,7 @@ class Monitor(NamedTuple):
 
 
 def _thresholds(given: Mapping[str, Any], key: str) -> Thresholds:
-    names = Thresholds._fields
+    names = Thresholds.__slots__
     return Thresholds(**{name: _number(given, name, key) for name in names if given.get(name) is not None})
 
 

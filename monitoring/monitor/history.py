@@ -1,8 +1,7 @@
 """What a monitor did over time: states, values and evidence by group, and the notifications that went out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +9,14 @@ from numpy.typing import NDArray
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State, worst
+from monitoring.values import dataclass
 
 UNGROUPED = "*"
 """The one group of a monitor without groups."""
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Evidence:
     """Why: the window looked at (seconds, end excluded), the value found there, and the rule that decided."""
 
     window: tuple[int, int]
@@ -27,7 +28,8 @@ class Evidence(NamedTuple):
         return f"{self.rule}{f' ({self.detail})' if self.detail else ''}"
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verdict:
     """One evaluation of one group. `state` is None where the group does not exist (yet, or any more)."""
 
     time: int
@@ -37,7 +39,8 @@ class Verdict(NamedTuple):
     evidence: Evidence
 
 
-class Notification(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notification:
     """What goes out at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
 
     `groups` are all groups that it speaks for (several with notify_by); `muted` names what held it back.

@@ -1,14 +1,15 @@
 """The title and the text of one notification, from the monitor and the moment."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.states import State
 from monitoring.monitor.template import Context, handles, render
+from monitoring.values import dataclass
 
 
-class Moment(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Moment:
     """What is known when a notification is written; times in seconds since the epoch."""
 
     time: int
@@ -21,7 +22,8 @@ class Moment(NamedTuple):
     last_triggered: int
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Text:
     """What is sent: `empty` names the variables that had no value."""
 
     title: str

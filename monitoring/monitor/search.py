@@ -3,10 +3,11 @@
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Where Datadog's sources conflict or are silent about monitors: each point as a switch."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from monitoring import query
 from monitoring.errors import InputError
 from monitoring.query.errors import nearest
+from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

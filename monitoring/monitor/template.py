@@ -7,12 +7,12 @@ takes the line with it, as in Handlebars, whose notation this is.
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isfinite
-from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.monitor.expressions import NoValueError, evaluate_expression, local_time
+from monitoring.values import dataclass
 
 FLAGS = (
     "is_alert",
@@ -46,18 +46,21 @@ class Context:
     priority: int | None = None
 
 
-class Rendered(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rendered:
     """The text, and the names of variables that had no value."""
 
     text: str
     empty: tuple[str, ...] = ()
 
 
-class _Text(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Text:
     text: str
 
 
-class _Variable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Variable:
     source: str
 
 

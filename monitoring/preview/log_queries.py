@@ -7,7 +7,7 @@ logs, objectives and metrics meet in one formula, with the functions, groups and
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from monitoring.query.grid import Grid, default_interval
 from monitoring.query.nodes import Scope
 from monitoring.query.series import MetricType, Series
 from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
+from monitoring.values import dataclass
 
 MOST = 100_000
 """Records that one widget counts; more would take it seconds."""
@@ -53,7 +54,7 @@ class Counted:
 
 
 def counted(query: Query, window: Window, *, scalar: bool) -> Counted:
-    """Convert the query of a request into a metric query over series.
+    """The query of a request as a metric query over series.
 
     Raises:
         UndrawableError: its data source is Datadog's alone, or there is too much of it.
@@ -70,7 +71,7 @@ def counted(query: Query, window: Window, *, scalar: bool) -> Counted:
 
 
 def legacy(request: Query) -> Query | None:
-    """Convert a request of the format before formulas (`log_query: {…}`); None where it is not one."""
+    """A request of before formulas (`log_query: {…}`) as a query of today; None where it holds none."""
     for key, kind in LEGACY.items():
         given = request.get(key)
         if isinstance(given, Mapping):
@@ -146,7 +147,7 @@ def _series(
     metric: str,
     at: int | None,
 ) -> Counted:
-    """Aggregate records into series; with `at`, into one value for each group at that time."""
+    """The records as series; with `at`, as one value a group, there."""
     found: dict[tuple[str, ...], list[tuple[int, float]]] = defaultdict(list)
     for one in records:
         values = [1.0] if aggregation == "count" else _numbers(one, metric)
@@ -185,7 +186,7 @@ def _numbers(record: Record, facet: str) -> list[float]:
 
 
 def _group(record: Record, keys: Sequence[tuple[str, int]]) -> tuple[str, ...] | None:
-    """Return the tags of a record's group; None where it lacks a facet, because such records are left out."""
+    """The tags of a record's group; None where it lacks a facet, as such records are left out."""
     values = [record.values(key) for key, _ in keys]
     if not all(values):
         return None
@@ -203,7 +204,7 @@ def _value(value: Any) -> str:
 def _limited(
     found: Mapping[tuple[str, ...], list[tuple[int, float]]], keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, ...], list[tuple[int, float]]]:
-    """Return the largest groups, as many as every facet's limit allows."""
+    """The largest groups, as many as every facet's limit allows."""
     weight = {tags: sum(abs(value) for _, value in points) for tags, points in found.items()}
     kept = sorted(found, key=lambda tags: -weight[tags])
     for place, (_, limit) in enumerate(keys):
@@ -288,7 +289,7 @@ class Beside:
         self._source, self._own = source, SeriesSource(series)
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """Return the sources of a metric; keys below zero belong to the added series."""
+        """The sources of a metric; keys below zero are ours."""
         if not metric.startswith(PREFIX):
             return self._source.select(metric, scope, substring)
         return [replace(one, key=-1 - one.key) for one in self._own.select(metric, scope, substring)]
@@ -296,12 +297,12 @@ class Beside:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """Return the points by source and bucket; all origins are of one metric, and so of one source."""
+        """The points by source and bucket; the origins are of one metric, and so of one side."""
         source, mine = self._side(origins)
         return source.bucket(mine, grid, aggregator, until, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """Return the raw points."""
+        """The very points."""
         source, mine = self._side(origins)
         return source.points(mine, start, end)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from monitoring.resources.files import read_folder, read_resource
 from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
+from monitoring.values import dataclass
 
 FORMATS = ("png", "svg", "html")
 
@@ -98,19 +99,19 @@ def draw(
     dark: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """Return the dashboard as SVG."""
+    """The dashboard as SVG."""
     theme = DARK if dark else LIGHT
     return as_svg(dashboard.body, data_of(source, window, facts), theme, monitors, progress)
 
 
 def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
-    """Return the source over a time range, with the units that the catalogue knows."""
+    """A source, looked at through a window, with the units that the catalogue knows."""
     known = known_metrics()
     return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
 
 def write(picture: str, path: Path, scale: float) -> None:
-    """Write the picture in the format of the file's extension."""
+    """The picture in the format that the file's ending names."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in {".svg", ".html"}:
@@ -182,7 +183,7 @@ def _rendered(order: Order, dashboard: Resource, world: World, progress: Callabl
 
 
 def _said(dashboard: Resource) -> frozenset[str]:
-    """Return the widgets' definitions as texts, to compare them with another version of the dashboard."""
+    """What its widgets say, to be compared with another version of it."""
     return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
 
 

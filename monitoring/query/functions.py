@@ -1,12 +1,15 @@
 """The functions of the query language: what each takes and does, how exactly, and who says so."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from monitoring.values import dataclass
 
 Kind = Literal["query", "number", "word", "text", "groups"]
 Exactness = Literal["documented", "inferred", "unpublished"]
 
 
-class Parameter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Parameter:
     """One argument: `choices` are the words that it may be, in any case; empty means any."""
 
     name: str
@@ -15,7 +18,8 @@ class Parameter(NamedTuple):
     required: bool = True
 
 
-class Function(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Function:
     """One function. `exactness`: "documented" by Datadog, "inferred" by us where the documentation leaves
     something open, or "unpublished" (no formula is published: it parses but cannot be evaluated offline)."""
 
@@ -333,7 +337,8 @@ FUNCTIONS: dict[str, Function] = {
 """Every function that a query may call, by name."""
 
 
-class ModifierRule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ModifierRule:
     """One modifier of a metric query: what stands in its parentheses, and what it does."""
 
     usage: str

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
 from monitoring.query.timeseries import NOT_THERE, Group, Lines, aggregate_rows, empty
+from monitoring.values import dataclass
 
 Rate = Callable[[Floats, Times], Floats]
 """What diff and its kin do to rows: values and times in, values out."""
@@ -24,7 +24,8 @@ MOST_VALUES = 400_000_000
 _PLAIN = {"avg", "sum", "min", "max", "count"}
 
 
-class Membership(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Membership:
     """Which groups there are, and which sources belong to each (a source may belong to several)."""
 
     groups: tuple[Group, ...]
@@ -37,7 +38,8 @@ class Membership(NamedTuple):
         return len(self.owner) > len(self.groups)
 
 
-class Gaps(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gaps:
     """How empty buckets are filled: the method, for how many seconds, and whether a query asked for it."""
 
     method: str

@@ -11,7 +11,6 @@ VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
 _NAMELESS = re.compile(r"\$(?![A-Za-z_])")
 VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
 AND, OR, NOT = (re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT"))
-_AND, _OR, _NOT = ("AND", "and"), ("OR", "or"), ("NOT", "not")  # startswith is cheaper than a pattern
 KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
 _MEMBERSHIP = re.compile(rf"({KEY.pattern})\s+((?:NOT|not)\s+)?(?:IN|in)(?![\w.\-/:*$@])")
 
@@ -55,7 +54,7 @@ def parse_scope(cursor: Cursor) -> Scope:
 def _any(cursor: Cursor) -> Scope:
     """any = all (OR all)*"""
     terms = [_all(cursor)]
-    while cursor.text.startswith(_OR, cursor.position) and cursor.match(OR):
+    while cursor.match(OR):
         terms.append(_all(cursor))
     if len(terms) == 1:
         return terms[0]
@@ -66,7 +65,7 @@ def _any(cursor: Cursor) -> Scope:
 def _all(cursor: Cursor) -> Scope:
     """all = term (AND term)*"""
     terms = [_term(cursor)]
-    while cursor.text.startswith(_AND, cursor.position) and cursor.match(AND):
+    while cursor.match(AND):
         terms.append(_term(cursor))
     if len(terms) == 1:
         return terms[0]
@@ -79,28 +78,22 @@ def _term(cursor: Cursor) -> Scope:
     start = cursor.position
     if cursor.take("!"):
         return Not(_tag(cursor), start=start, end=cursor.last())
-    if cursor.looking_at("("):
-        return _bracketed(cursor)
-    if cursor.text.startswith(_NOT, start) and cursor.match(NOT):
-        cursor.enter()
-        term = _term(cursor)
-        cursor.leave()
-        _only_words(cursor, [term])
-        return Not(term, "AND", start=start, end=cursor.last())
-    return _membership(cursor) or _tag(cursor)
-
-
-def _bracketed(cursor: Cursor) -> Scope:
-    """bracketed = "(" any ")" """
     cursor.enter()
-    cursor.take("(")
-    inside = _any(cursor)
-    if cursor.looking_at(","):
-        raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
-    if not cursor.take(")"):
-        _unexpected(cursor, ("AND", "OR", "')'"))
-    cursor.leave()
-    return inside
+    try:
+        if cursor.match(NOT):
+            term = _term(cursor)
+            _only_words(cursor, [term])
+            return Not(term, "AND", start=start, end=cursor.last())
+        if cursor.take("("):
+            inside = _any(cursor)
+            if cursor.looking_at(","):
+                raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
+            if not cursor.take(")"):
+                _unexpected(cursor, ("AND", "OR", "')'"))
+            return inside
+    finally:
+        cursor.leave()
+    return _membership(cursor) or _tag(cursor)
 
 
 def _membership(cursor: Cursor) -> In | None:

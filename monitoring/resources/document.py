@@ -8,11 +8,12 @@ findings therefore pays nothing for them.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 Pointer = tuple[str | int, ...]
 """The way to a value: keys and indexes, from the root."""
@@ -29,7 +30,8 @@ class JsonError(InputError):
         self.offset = offset
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """A place in a text: line and column count from 1, the offset from 0, all in characters."""
 
     line: int

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from monitoring.resources.document import Pointer
+from monitoring.values import dataclass
 
 KINDS = ("monitor", "slo", "dashboard", "downtime")
 """The kinds of resource, in the order in which they are created: each may refer to those before it."""
@@ -46,7 +46,8 @@ class Resource:
         return str(self.body.get("title") or self.body.get("name") or "")
 
 
-class Reference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reference:
     """One `${kind:key}` in the string at `pointer`, from `start` to `end` in it."""
 
     kind: str

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from monitoring.resources.document import Pointer
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import REFERENCE
+from monitoring.values import dataclass
 
 Schema = Mapping[str, Any]
 
@@ -31,7 +32,8 @@ _WORDS = {"object": "an object", "array": "a list", "string": "a string", "integ
 _WORDS |= {"number": "a number", "boolean": "true or false", "null": "null"}
 
 
-class Fault(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fault:
     """One thing that the schema does not allow.
 
     Args:

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
+from monitoring.values import dataclass
 
 Body = dict[str, Any]
 
@@ -26,7 +27,7 @@ class Sink(Protocol):
 
 
 def body_of(monitor: Monitor, notification: Notification) -> Body:
-    """Return a notification as data, as the file and the webhook get it; times are epoch seconds."""
+    """A notification as data, as the file and the webhook get it; times in seconds since the epoch."""
     return {
         "time": notification.time,
         "monitor_id": monitor.id,
@@ -74,7 +75,7 @@ class JsonLines:
 
     @classmethod
     def opened(cls, path: Path) -> "JsonLines":
-        """Return the sink, after checking that the file can be written.
+        """The sink, after a look whether the file can be written.
 
         Raises:
             InputError: it cannot.
@@ -112,7 +113,7 @@ class Webhook:
 
     @classmethod
     def to(cls, url: str, say: Callable[[str], None]) -> "Webhook":
-        """Return the sink for a destination.
+        """The sink.
 
         Raises:
             InputError: the address is no http or https URL.

@@ -21,12 +21,12 @@ def union(spans: Iterable[Span]) -> Spans:
 
 
 def within(spans: Iterable[Span], start: int, end: int) -> Spans:
-    """Return the parts of the intervals between two times."""
+    """The parts of the spans between two times."""
     return union((max(one, start), min(two, end)) for one, two in spans)
 
 
 def without(spans: Spans, removed: Spans) -> Spans:
-    """Return the time of `spans` that no interval of `removed` covers."""
+    """The time of `spans` that no span of `removed` covers."""
     found: list[Span] = []
     for start, end in spans:
         at = start
@@ -50,5 +50,5 @@ def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def runs(flags: NDArray[np.bool_], starts: NDArray[np.int64], seconds: int) -> Spans:
-    """Return the intervals of the slices whose flag is set, each `seconds` long from its start."""
+    """The time of the slices whose flag is set, each `seconds` long from its start."""
     return union((start, start + seconds) for start in starts[flags].tolist())

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ from monitoring.store.batch import Batch, Columns, Source, decode, encode
 from monitoring.store.catalog import DISTRIBUTION, Catalog
 from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
+from monitoring.values import dataclass
 
 __all__ = ["Batch", "MetricSummary", "Source", "Store"]
 

@@ -1,6 +1,7 @@
 """The outcomes of a backtest, side by side for people and as JSON for machines."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from monitoring.monitor.states import State
@@ -33,7 +34,7 @@ def _totals(outcome: Outcome) -> dict[str, Any]:
 
 
 def _episode(episode: Any) -> dict[str, Any]:
-    return {**episode._asdict(), "state": str(episode.state)}
+    return {**asdict(episode), "state": str(episode.state)}
 
 
 _ROWS: tuple[tuple[str, Callable[[Outcome], str]], ...] = (

@@ -1,18 +1,20 @@
 """What a monitor test says, as values: series, what happens besides, and what is expected."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import field
+from typing import Any
 
 from monitoring.monitor.states import State
 from monitoring.testing.notation import Slot
 from monitoring.testing.problems import Place
+from monitoring.values import dataclass
 
 DEFAULT_START = 1767225600
 """2026-01-01T00:00:00Z, where a case does not say when it starts."""
 
 
-class SeriesSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SeriesSpec:
     """One source: its values from `offset` seconds after the start on, one every `every` seconds."""
 
     metric: str
@@ -26,7 +28,8 @@ class SeriesSpec(NamedTuple):
     host: str = ""
 
 
-class CheckSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
     """Results of a service check, one every `every` seconds; 0 OK, 1 Warning, 2 Critical, 3 Unknown."""
 
     check: str
@@ -37,7 +40,8 @@ class CheckSpec(NamedTuple):
     place: Place
 
 
-class EventSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EventSpec:
     """An event, a log or another record that log-like monitors count, at `offsets` from the start."""
 
     offsets: tuple[int, ...]
@@ -47,7 +51,8 @@ class EventSpec(NamedTuple):
     place: Place
 
 
-class Downtime(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Downtime:
     """No notifications for groups of `scope` from `start` to `end` (seconds after the case's start)."""
 
     scope: str
@@ -55,7 +60,8 @@ class Downtime(NamedTuple):
     end: int | None
 
 
-class At(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class At:
     """At each of `offsets` (seconds after the start) the group is as said; None is "not said"."""
 
     place: Place
@@ -71,7 +77,8 @@ class At(NamedTuple):
     rule: str | None = None
 
 
-class Throughout(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Throughout:
     """From `start` to `end` (None: to the end) the group is `always`, or `never`, in `state`."""
 
     place: Place
@@ -82,7 +89,8 @@ class Throughout(NamedTuple):
     end: int | None = None
 
 
-class Within(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Within:
     """The group enters `state` at most `within` seconds after `of`, and was not in it at `of`."""
 
     place: Place
@@ -92,7 +100,8 @@ class Within(NamedTuple):
     group: str | None = None
 
 
-class Recovers(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Recovers:
     """The group has been in trouble, is OK at `by`, and stays so to the end of the case."""
 
     place: Place

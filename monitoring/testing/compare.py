@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, 
 from monitoring.testing.expectations import ABSENT
 from monitoring.testing.problems import Place, Problem
 from monitoring.testing.times import show_duration, show_moment
+from monitoring.values import dataclass
 
 
-class Failure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Failure:
     """One expectation that does not hold; `verdict` is the evaluation that shows it."""
 
     place: Place

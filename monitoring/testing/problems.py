@@ -1,11 +1,11 @@
 """What is wrong in a test file, and where it stands."""
 
-from typing import NamedTuple
-
 from monitoring.errors import InputError
+from monitoring.values import dataclass
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where something stands: the file, and line and column from 1."""
 
     file: str
@@ -16,7 +16,8 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """One mistake: where, what is wrong, and what to write."""
 
     place: Place

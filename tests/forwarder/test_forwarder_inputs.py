@@ -287,6 +287,8 @@ def test_a_dead_entry_lies_below_its_own_prefix(intake, cloud, subscription):
     extra = {"MONITORING_SPOOL_BUCKET": "kept/spool", "MONITORING_SPOOL_ATTEMPTS": "1"}
     job = forwarder(intake, **failing(intake), **extra)
     job.handle(subscription([point(1)]), 30)
+    assert "dead" not in job.handle({"stepscope": "redrive"}, 30)  # an outage buries nothing
+    intake.script = lambda *_: (400, {}, b"")
     assert job.handle({"stepscope": "redrive"}, 30)["dead"] == 1
     (left,) = cloud("s3").list_objects_v2(Bucket="kept", Prefix="spool/")["Contents"]
     assert left["Key"].startswith("spool/dead/distributions-")
@@ -338,12 +340,35 @@ def test_the_queue_can_be_an_event_source_itself(intake, cloud, subscription):
     assert (intake.values("in.put"), len(intake.logs())) == ([1], 1)
 
 
-def test_an_entry_too_large_for_a_queue_without_a_bucket_fails_the_invocation(intake, cloud, subscription):
+def test_an_entry_too_large_for_a_queue_without_a_bucket_is_split(intake, cloud, subscription):
     queue = cloud("sqs").create_queue(QueueName="spool")["QueueUrl"]
     job = forwarder(intake, **failing(intake), MONITORING_SPOOL_QUEUE=queue)
-    noise = [f"{random.Random(n).getrandbits(16_000):x}" for n in range(120)]
+    noise = [f"{random.Random(n).getrandbits(16_000):x}" for n in range(300)]
+    spooled = job.handle(subscription(noise), 30)
+    assert spooled["spooled"]["503"] == 4
+    assert spooled["conservation"]["logs"] == {"read": 300, "accounted": 300, "spooled": 300}
+    intake.script = None
+    redriven = job.handle({"stepscope": "redrive"}, 30)
+    assert redriven["conservation"]["logs"] == {"read": 300, "accounted": 300, "sent": 300}
+    assert sorted(e["message"] for e in intake.logs()) == sorted(noise)
+
+
+def test_what_was_split_for_the_queue_is_not_sent_again_after_its_whole_was(intake, cloud, subscription):
+    queue = cloud("sqs").create_queue(QueueName="spool")["QueueUrl"]
+    job = forwarder(intake, **failing(intake), MONITORING_SPOOL_QUEUE=queue)
+    event = subscription([f"{random.Random(n).getrandbits(16_000):x}" for n in range(120)])
+    job.handle(event, 30)
+    intake.script = None
+    job.handle(event, 30)  # Lambda tries once more, for whatever reason
+    job.handle({"stepscope": "redrive"}, 30)
+    assert len(intake.logs()) == 120
+
+
+def test_one_item_too_large_for_a_queue_without_a_bucket_fails_the_invocation(intake, cloud, subscription):
+    queue = cloud("sqs").create_queue(QueueName="spool")["QueueUrl"]
+    job = forwarder(intake, **failing(intake), MONITORING_SPOOL_QUEUE=queue)
     with pytest.raises(UndeliveredError, match="too large for SQS"):
-        job.handle(subscription(noise), 30)
+        job.handle(subscription([f"{random.Random(1).getrandbits(2_000_000):x}"]), 30)
 
 
 # Not twice, across processes

@@ -56,11 +56,11 @@ def _controls(site: Site, entry: Entry, drawing: Drawing, span: Span) -> str:
 
 
 def _options(variable: Variable, stored: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the choices for a template variable: all, the dashboard's own, and those in the store."""
+    """What may be chosen: everything, what the dashboard offers, and what the store has seen."""
     offered = variable.offered or tuple(sorted(stored))[:MOST_VALUES]
     return [(value, _words(value)) for value in dict.fromkeys(("*", *variable.chosen, *offered))]
 
 
 def _words(value: str) -> str:
-    """Return the short form of a tag value: of an ARN, only the name at its end."""
+    """A value as it is offered: of an ARN, the name at its end."""
     return value.rpartition(":")[2] if value.startswith("arn:") else value
