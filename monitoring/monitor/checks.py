@@ -41,7 +41,7 @@ class CheckPolicy:
 
 
 def by_group(query: CheckMonitor, checks: Sequence[CheckSeries]) -> dict[tuple[str, ...], list[CheckSeries]]:
-    """The sources that `over` and `exclude` leave, by the tags of the group; `.by("*")` is one a source."""
+    """Return the sources that `over` and `exclude` select by group; `.by("*")` keeps each apart."""
     groups: dict[tuple[str, ...], list[CheckSeries]] = {}
     for series in checks:
         if series.check == query.check and _selected(query, series.tags):
@@ -64,7 +64,7 @@ def _group(by: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...] | None
 
 
 def merged(series: Sequence[CheckSeries]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Times and statuses of several sources as one sequence."""
+    """Merge the times and statuses of several sources into one sequence."""
     times = np.concatenate([each.times for each in series])
     statuses = np.concatenate([each.statuses for each in series]).astype(np.int64)
     order = np.argsort(times, kind="stable")
@@ -78,7 +78,7 @@ def run_checks(
     policy: CheckPolicy,
     grouped: bool,
 ) -> list[Segment]:
-    """The states of one group at each evaluation; an evaluation sees the results before it."""
+    """Return the states of one group at each evaluation; an evaluation sees the results before it."""
     state: State | None = None if grouped else State.NO_DATA
     segments: list[Segment] = []
     seen = times.searchsorted(evaluations)
@@ -103,7 +103,7 @@ def _evaluate(
 
 
 def _consecutive(known: NDArray[np.int64], limits: Thresholds, state: State | None) -> State:
-    """The state that the last results make; the one before where none of the numbers is reached."""
+    """Return the state that the last results make; the previous one where no count is reached."""
     wanted = (
         (CRITICAL, limits.critical, State.ALERT),
         (WARNING, limits.warning, State.WARN),

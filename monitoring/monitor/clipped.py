@@ -23,20 +23,20 @@ class Clipped:
     phase: int
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """The sources that a scope means."""
+        """Return the sources that a scope selects."""
         return self.source.select(metric, scope, substring)
 
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """The points that are there, by source and bucket."""
+        """Return the points up to the clip, by source and bucket."""
         if not len(grid):
             return Buckets(grid.starts, np.empty((len(origins), 0)))
         found = self.points(origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
         return aggregate(found, grid, len(origins), aggregator, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """The points that are there, in `[start, end)`."""
+        """Return the points up to the clip in `[start, end)`."""
         found = self.source.points(origins, start, end)
         there = found.times % self.step < self.phase
         return Points(found.origin[there], found.times[there], found.values[there])

@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 def run_cluster(
     series: Sequence[CheckSeries], evaluations: Index, policy: CheckPolicy, grouped: bool, switches: Switches
 ) -> tuple[list[Segment], Values]:
-    """The states of one group at each evaluation, and the percentage of its checks that are CRITICAL.
+    """Return the states of one group at each evaluation, and the percentage of its checks that are CRITICAL.
 
     Raises:
         InputError: no percentage in the thresholds.
@@ -88,7 +88,7 @@ _STATES: tuple[tuple[State | None, Rule], ...] = (
 
 
 def _segments(found: Index, grouped: bool) -> list[Segment]:
-    """A group that has had no result does not exist yet."""
+    """Return the segments; a group that has had no result does not exist yet."""
     changes = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist()] if len(found) else []
     segments = []
     for at in changes:

@@ -86,7 +86,7 @@ _RECOVERS: dict[str, Callable[[Any, Any], Any]] = {
 def codes(
     found: Found, limits: Limits, times: Index, ends: Index, switches: Switches
 ) -> tuple[Codes, Values]:
-    """The code of each evaluation, and the values with the zeros that stand for missing data."""
+    """Return the code of each evaluation, and the values with zeros in place of missing data."""
     values = found.values
     known = ~np.isnan(values)
     empty = ~found.points & ~known
@@ -107,7 +107,7 @@ def codes(
 
 
 def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches) -> Codes:
-    """The bits of the thresholds; a missing value meets none and holds none."""
+    """Return the bits of the thresholds; a missing value reaches none of them."""
     meets = _MEETS[limits.operator]
     recovers = np.less_equal if limits.shares else _RECOVERS[limits.operator]
     given = limits.thresholds
@@ -138,7 +138,7 @@ def _silent(last: Index, empty: Flags, since: Index, switches: Switches) -> Code
 
 
 def _new(seen: Flags, times: Index, delay: int) -> Codes:
-    """The evaluations within `delay` of a group's first appearance in a day."""
+    """Return which evaluations are within `delay` of a group's first appearance in a day."""
     code = np.zeros(len(seen), dtype=np.int16)
     at = np.flatnonzero(seen)
     if not len(at):
@@ -151,7 +151,7 @@ def _new(seen: Flags, times: Index, delay: int) -> Codes:
 
 
 def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -> Thresholds:
-    """The thresholds of a monitor whose query compares with `operator` and `threshold`.
+    """Check the thresholds of a monitor whose query compares with `operator` and `threshold`.
 
     Where the options have none at all, critical is the number of the query, as the API fills it in.
 
@@ -176,7 +176,7 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
 
 
 def missing_critical(monitor: Monitor, threshold: float | None) -> InputError:
-    """The error of a monitor whose threshold stands in the query only."""
+    """Return the error for a monitor whose threshold is in the query only."""
     value = "a number" if threshold is None else f"{threshold:g}"
     hint = f'add "options": {{"thresholds": {{"critical": {value}}}}}'
     message = f"the query compares with {value}, but options.thresholds has no critical"

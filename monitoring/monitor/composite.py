@@ -11,7 +11,7 @@ from monitoring.query.monitor_nodes import Combined, Composition, Opposite
 
 
 def combine(expression: Composition, states: Mapping[int, State]) -> State:
-    """The state that the table gives for the members' states by id; `settle` says what becomes of No Data."""
+    """Combine the members' states by id with the truth table; `settle` decides what No Data counts as."""
     if isinstance(expression, Combined):
         both = (combine(expression.left, states), combine(expression.right, states))
         choose = min if expression.operator == "&&" else max

@@ -21,7 +21,7 @@ _END_STATES = {"alert": State.ALERT, "warn": State.WARN, "no data": State.NO_DAT
 
 
 def recurrences(downtime: Body) -> list[Recurrence]:
-    """What a downtime repeats by; nothing for one that is on once.
+    """Return the recurrences of a downtime; none for one that happens once.
 
     Raises:
         InputError: a rule, a duration, a start or a time zone that cannot be read.
@@ -34,7 +34,7 @@ def recurrences(downtime: Body) -> list[Recurrence]:
 
 
 def rules(downtime: Body) -> list[dict[str, Any]]:
-    """The recurrences as version 2 writes them: `rrule`, `duration` and `start`, a local time.
+    """Return the recurrences as version 2 writes them: `rrule`, `duration` and `start`, a local time.
 
     One of version 1 without an end is on for ever from its start: it repeats by nothing.
     """
@@ -82,7 +82,7 @@ def _planned(downtime: Body, since: int, until: int) -> Iterable[Window]:
 
 
 def current(downtime: Body, now: int) -> Window | None:
-    """The window that is on, else the next one, else the last one; None where there never is any."""
+    """Return the active window, else the next one, else the last one; None where there is none at all."""
     repeated = recurrences(downtime)
     if not repeated:
         return downtime["start"], downtime["end"]
@@ -96,7 +96,7 @@ def current(downtime: Body, now: int) -> Window | None:
 
 
 def status(downtime: Body, now: int) -> str:
-    """`canceled`, `active`, `scheduled` or `ended`."""
+    """Return `canceled`, `active`, `scheduled` or `ended`."""
     if downtime.get("canceled") is not None:
         return "canceled"
     if windows(downtime, now, now + 1):
@@ -113,12 +113,12 @@ def is_about(downtime: Body, monitor: Body) -> bool:
 
 
 def scope_of(downtime: Body) -> str:
-    """The scope as one search: all of version 1's scopes have to hold."""
+    """Return the scope as one search; all scopes of a version 1 downtime have to match."""
     return downtime.get("scope_query") or " AND ".join(downtime["scope"]) or "*"
 
 
 def mutes(downtimes: Iterable[Body], monitor: Body, since: int, until: int) -> list[Mute]:
-    """What the downtimes hold back of a monitor's notifications in [since, until)."""
+    """Return what the downtimes mute of a monitor's notifications in [since, until)."""
     return [
         _mute(one, start, end)
         for one in downtimes

@@ -224,7 +224,7 @@ def _nothing(count: int) -> Found:
 
 
 def policy_of(monitor: Monitor, grouped: bool, switches: Switches) -> Policy:
-    """What the state machine needs to know of a monitor's options."""
+    """Return the monitor's options that the state machine needs."""
     options = monitor.options
     return Policy(
         grouped=grouped,
@@ -301,7 +301,7 @@ def _latest(when: Times, statuses: Times, times: Times) -> Any:
 
 
 def _composite(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
-    """Evaluated every minute over the members' states, on the group values that they have in common."""
+    """Evaluate a composite every minute over the members' states, for the group values that they share."""
     _no_schedule(monitor)
     missing = [identity for identity in node.members if identity not in setting.members]
     if missing:
@@ -378,7 +378,7 @@ def _combined(
 
 
 def _turning_points(histories: Mapping[int, History], names: _Names, times: Times) -> list[int]:
-    """The evaluations at which some member changes."""
+    """Return the evaluations at which a member changes."""
     found = {0}
     for identity, name in names.items():
         history = histories[identity]

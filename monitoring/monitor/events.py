@@ -19,7 +19,7 @@ from monitoring.query import SearchMonitor
 def count_records(
     query: SearchMonitor, records: Sequence[Record], starts: Index, ends: Index
 ) -> dict[tuple[str, ...], Found]:
-    """What each evaluation finds, by the tags of the group.
+    """Return the value of each evaluation by the tags of the group.
 
     Raises:
         InputError: a search or an aggregation that cannot be evaluated here.
@@ -35,7 +35,7 @@ def count_records(
 
 
 def _method(query: SearchMonitor) -> str:
-    """The aggregation, `p95` for `pc95` and `p50` for `median`."""
+    """Return the aggregation: `p95` for `pc95`, and `p50` for `median`."""
     if query.others:
         parts = ", ".join(f".{name}()" for name, _ in query.others)
         hint = "leave it out to count every record: which issue is new, only Datadog knows"
@@ -49,7 +49,7 @@ def _method(query: SearchMonitor) -> str:
 
 
 def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
-    """The groups of one record; none where it lacks a facet."""
+    """Yield the groups of one record; none where it lacks a facet."""
     found: list[tuple[str, ...]] = [()]
     for facet in by:
         values = [str(value) for value in record.values(facet)]

@@ -88,7 +88,7 @@ class NoValueError(Exception):
 
 
 def evaluate_expression(argument: str, variables: Variables) -> str:
-    """The text of `{{eval "argument"}}`: arithmetic over variables that hold numbers.
+    """Evaluate `{{eval "argument"}}`: arithmetic over variables that hold numbers.
 
     Raises:
         InputError: the expression cannot be read, or uses what Datadog's `eval` does not have.
@@ -139,7 +139,7 @@ def _value(name: str, variables: Variables) -> float:
 
 
 def local_time(argument: str, variables: Variables) -> str:
-    """The text of `{{local_time 'variable' 'zone'}}`, as in `2021-05-31 23:43:27+09:00`."""
+    """Evaluate `{{local_time 'variable' 'zone'}}`, as in `2021-05-31 23:43:27+09:00`."""
     found = re.findall(r"'([^']*)'|\"([^\"]*)\"", argument)
     if len(found) != 2:
         raise InputError("local_time needs a variable and a time zone", where="message", hint=_LOCAL_TIME)

@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 def look_up(node: MetricMonitor, series: "Sequence[Series] | Source", lookup: Lookup) -> Groups:
-    """What each evaluation of a metric monitor finds, by the tags of the group.
+    """Return the value of each evaluation of a metric monitor by the tags of the group.
 
     Raises:
         QueryError: the query cannot be evaluated offline.
@@ -52,7 +52,7 @@ def _plain(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
 
 
 def _change(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
-    """The query over the window against the same `shift` earlier (change alert page)."""
+    """Evaluate a change alert: the window's value against the one `shift` earlier (page on change alerts)."""
     if node.change is None:
         return {}
     combine = _relative if node.change.relative else np.subtract
@@ -106,7 +106,7 @@ def _relative(now: Values, then: Values) -> Values:
 
 
 def _window(node: MetricMonitor, source: Source, lookup: Lookup) -> Lines:
-    """The lines of one window, as they are known at its end."""
+    """Return the lines of one window as they are at its end."""
     lines = evaluate_lines(
         node.query,
         source,
@@ -154,7 +154,7 @@ _Judge = Callable[[Lines, int], tuple[Values, Values | None]]
 
 
 def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: _Judge) -> Groups:
-    """Evaluates window by window, with one number a group from all lines, and one to recover by."""
+    """Evaluate window by window, with one value for each group from all lines, and one for the recovery."""
     parts = []
     for part in lookup.each():
         lines = _window(node, source, part).present()
@@ -177,7 +177,7 @@ def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: _Judge) 
 
 
 def _anomaly(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
-    """The share of points outside the stand-in's band: of the trigger window, and of the recovery window."""
+    """Return the share of points outside the stand-in's band in the trigger and in the recovery window."""
     algorithm = node.algorithm
     if algorithm is None:
         return {}
@@ -236,7 +236,7 @@ def _bucket(algorithm: Algorithm) -> int:
 
 
 def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
-    """The bound of the stand-in's band over the coming window that comes nearest to the threshold."""
+    """Return the bound of the stand-in's band over the coming window that is nearest to the threshold."""
     algorithm = node.algorithm
     if algorithm is None:
         return {}
@@ -261,7 +261,7 @@ def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
 
 
 def _seconds(text: str) -> int:
-    """The length of `last_15m` or `next_3d`.
+    """Return the seconds of `last_15m` or `next_3d`.
 
     Raises:
         QueryError: it is none.

@@ -73,7 +73,7 @@ class GroupHistory:
     details: Mapping[int, str] = field(default_factory=dict)
 
     def segment(self, index: int) -> Segment:
-        """The segment that evaluation `index` lies in."""
+        """Return the segment that contains evaluation `index`."""
         low, high = 0, len(self.segments)
         while high - low > 1:
             middle = (low + high) // 2
@@ -81,7 +81,7 @@ class GroupHistory:
         return self.segments[low]
 
     def changes(self) -> Iterator[tuple[int, State | None, State | None]]:
-        """(evaluation, state before, state after) wherever the state changes; the first has None before."""
+        """Yield (evaluation, state before, state after) for each change; the first has None before."""
         before: State | None = None
         for segment in self.segments:
             if segment.state is not before:
@@ -116,11 +116,11 @@ class History:
         return bool(self.keys)
 
     def index(self, time: int) -> int:
-        """The last evaluation at or before `time`; -1 before the first."""
+        """Return the last evaluation at or before `time`; -1 before the first."""
         return int(np.searchsorted(self.times, time, side="right")) - 1
 
     def verdict(self, group: str, index: int) -> Verdict:
-        """What evaluation `index` said about `group`."""
+        """Return the verdict on `group` at evaluation `index`."""
         history = self.groups[group]
         segment = history.segment(index)
         number = float(history.values[index])
@@ -130,7 +130,7 @@ class History:
         return Verdict(int(self.times[index]), group, segment.state, value, evidence)
 
     def overall(self, index: int) -> State:
-        """The most severe state of all groups at evaluation `index`."""
+        """Return the most severe state of all groups at evaluation `index`."""
         states = [group.segment(index).state for group in self.groups.values()]
         return worst([state for state in states if state is not None])
 

@@ -45,7 +45,7 @@ def run(
     policy: Policy,
     evaluated: bool = False,
 ) -> list[Segment]:
-    """The segments of one group, in order; the first has index 0. `codes` and `times` are one an evaluation.
+    """Return the segments of one group, in order, with one code and one time for each evaluation.
 
     A group of a multi alert does not exist until its first value; an ungrouped monitor starts in No Data.
     """

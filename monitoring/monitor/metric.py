@@ -78,21 +78,21 @@ class Lookup:
         )
 
     def windows(self) -> Windows:
-        """The windows, with their ends where the switch has them."""
+        """Return the windows, with their ends where the switch puts them."""
         closed = self.switches.window_end == "closed"
         return Windows(self.starts, self.ends + closed, self.full_bucket)
 
     def part(self, chosen: NDArray[np.bool_] | slice) -> "Lookup":
-        """Some of the evaluations."""
+        """Return some of the evaluations."""
         return replace(self, times=self.times[chosen], starts=self.starts[chosen], ends=self.ends[chosen])
 
     def each(self) -> Iterator["Lookup"]:
-        """The evaluations one by one."""
+        """Yield the evaluations one by one."""
         for at in range(len(self.times)):
             yield self.part(slice(at, at + 1))
 
     def moved(self, seconds: int) -> "Lookup":
-        """The same windows, earlier."""
+        """Return the same windows, earlier."""
         return replace(self, starts=self.starts - seconds, ends=self.ends - seconds)
 
 
@@ -120,7 +120,7 @@ def counts(node: MetricMonitor) -> bool:
 
 
 def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found]:
-    """What each evaluation finds, by the tags of the group; groups that lack a key are left out.
+    """Return the value of each evaluation by the tags of the group; groups that lack a key are left out.
 
     Raises:
         QueryError: the query cannot be evaluated offline.
@@ -183,7 +183,7 @@ class _Finder:
     whole: dict[Any, Lines] = field(default_factory=dict)
 
     def lines(self, query: Query, lookup: Lookup, source: Source) -> Lines:
-        """The lines over all the windows; nothing after the last one's end is there."""
+        """Evaluate the lines over all windows; nothing after the end of the last window is visible."""
         windows = lookup.windows()
         wide = max(1, *steps(self.query, lookup.interval()))
         # a window shorter than its buckets looks at the bucket that holds its end
@@ -226,7 +226,7 @@ class _Go:
     operands: list[Reduced] = field(default_factory=list)
 
     def found(self) -> dict[Group, Found]:
-        """What each window holds, by group."""
+        """Return the values of each window by group."""
         query = self.finder.query
         if not reduces_operands(query):
             result = self.reduced(query, 0, self.finder.aggregation)
@@ -243,7 +243,7 @@ class _Go:
         return _by_group(result, self.operands, self.lookup)
 
     def reduced(self, query: Query, shift: int, aggregation: str) -> Reduced:
-        """A query over the windows, `shift` seconds earlier."""
+        """Evaluate a query over the windows, `shift` seconds earlier."""
         finder, moved = self.finder, self.lookup.moved(shift)
         if aggregation == "percentile":
             return self.percentiles(query, shift)
@@ -281,7 +281,7 @@ class _Go:
             self.operands += [self.reduced(leaf, 0, "count") for leaf in leaves]
 
     def value(self, node: Any, frame: Frame) -> Lines | float:
-        """The as_count path: what has no arithmetic becomes one value a window, then comes the arithmetic."""
+        """Evaluate with as_count: reduce each metric to one value for a window, then do the arithmetic."""
         if isinstance(node, Number):
             return node.value
         if isinstance(node, Binary):
@@ -336,7 +336,7 @@ _Chosen = NDArray[np.bool_] | slice
 
 
 def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: Lookup) -> dict[Group, Found]:
-    """Evaluations made in several goes, put back in their order."""
+    """Put evaluations that were made in several passes back in order."""
     result: dict[Group, Found] = {}
     for chosen, part in parts:
         for tags, each in part.items():
@@ -356,7 +356,7 @@ def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: L
 
 
 def merged(parts: Sequence[Mapping[Group, Found]], lookup: Lookup) -> dict[Group, Found]:
-    """Evaluations made one by one, as arrays."""
+    """Merge evaluations that were made one by one into arrays."""
     return _scattered([(slice(at, at + 1), part) for at, part in enumerate(parts)], lookup)
 
 

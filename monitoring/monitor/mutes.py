@@ -68,14 +68,14 @@ class Quiet:
         self._ends = np.flatnonzero(held[:-1] & ~held[1:]) + 1
 
     def held_by(self, index: int, kind: str) -> str:
-        """What holds a notification of that kind back at an evaluation; "" where nothing does."""
+        """Return what mutes a notification of that kind at an evaluation; "" where nothing does."""
         active = self._at(index)
         if kind == "recovery" and all(mute.first_recovery for mute in active):
             return ""
         return active[0].name if active else ""
 
     def next_end(self, index: int, end: int) -> int | None:
-        """The first evaluation in (index, end) at which nothing holds back any more."""
+        """Return the first evaluation in (index, end) at which nothing mutes any more."""
         place = int(self._ends.searchsorted(index, side="right"))
         return int(self._ends[place]) if place < len(self._ends) and self._ends[place] < end else None
 
@@ -101,7 +101,7 @@ def scope_test(scope: str) -> _Test:
 
 
 def fixed_tags(monitor: Monitor) -> frozenset[str]:
-    """The tags that every group of the monitor has because its query asks for them.
+    """Return the tags that every group of the monitor has because its query filters by them.
 
     A monitor of `{service:web} by {host}` is about `service:web`, whatever its groups are called.
     """
@@ -117,7 +117,7 @@ def _asked(monitor: Monitor) -> list[frozenset[str]]:
 
 
 def _required(scope: object) -> Iterator[str]:
-    """The tags that a source must have to be in the scope."""
+    """Return the tags that a source must have to match the scope."""
     if isinstance(scope, And):
         for term in scope.terms:
             yield from _required(term)

@@ -59,7 +59,7 @@ def _missing(memory: Memory, code: int, policy: Policy) -> tuple[State | None, R
 
 
 def _drops(policy: Policy) -> bool:
-    """A silent group of a multi alert is forgotten, unless its silence is what the monitor reports."""
+    """Return whether a silent group of a multi alert is dropped: not where its silence is reported."""
     return policy.grouped and not (policy.notify_no_data and not policy.on_missing_data)
 
 

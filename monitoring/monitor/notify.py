@@ -53,7 +53,7 @@ def notifications(
 
 
 def _lines(history: History) -> dict[tuple[str, ...], list[_Member]]:
-    """The groups that share notifications: by notify_by, `["*"]` for one of all, or each its own."""
+    """Return the groups that share notifications: by notify_by, all of them for `["*"]`, or each its own."""
     keys = history.monitor.options.notify_by
     lines: dict[tuple[str, ...], list[_Member]] = {}
     for group in history.groups.values():
@@ -66,7 +66,7 @@ def _lines(history: History) -> dict[tuple[str, ...], list[_Member]]:
 
 
 def _merged(members: list[_Member]) -> list[tuple[int, State | None, tuple[_Member, ...]]]:
-    """(evaluation, state of the whole, the members in it) wherever the whole changes."""
+    """Yield (evaluation, overall state, its members) for each change of the overall state."""
     if len(members) == 1:
         return [(start, state, (members[0],)) for start, _, state in members[0].spans]
     points = sorted({start for member in members for start, _, _ in member.spans})
@@ -126,7 +126,7 @@ class _Teller:
                 yield self._compose(index, KINDS[state], state, None, inside)
 
     def _result(self, member: _Member, index: int) -> State | None:
-        """What this very evaluation came to; None where it kept what was, or is not to be told."""
+        """Return the notification of this evaluation; None where the state stays or is not to be notified."""
         segment = self.history.groups[member.group].segment(index)
         if segment.rule in (Rule.SHOWN_MISSING, Rule.TIMEFRAME) and not self._asks_for_no_data():
             return None
@@ -156,7 +156,7 @@ class _Teller:
         yield notification
 
     def _worth_telling(self, state: State) -> bool:
-        """A recovery only of what was told; No Data only where the options ask for it."""
+        """Return whether to notify: recoveries of what was notified, No Data where the options say so."""
         if state is self.line.told:
             return False
         if state is State.OK:
@@ -166,7 +166,7 @@ class _Teller:
         return True
 
     def _evaluated(self) -> bool:
-        """The first No Data of a monitor is no news: it has not been evaluated yet."""
+        """Return whether the monitor was evaluated before: its first No Data is not notified."""
         return self.line.state is not State.NO_DATA
 
     def _repeats(
@@ -190,7 +190,7 @@ class _Teller:
             yield notification
 
     def _next_repeat(self, index: int, end: int, state: State) -> int | None:
-        """The next evaluation at which the same state is told again: a mute ends, or it is time."""
+        """Return the next evaluation that renotifies the same state: a mute ends, or the interval is over."""
         times = (self.quiet.next_end(index, end), self._next_renotification(end, state))
         return min((at for at in times if at is not None), default=None)
 
@@ -248,7 +248,7 @@ class _Teller:
 
 
 def preview(history: History, group: str, index: int) -> Notification:
-    """The notification that the group's state at evaluation `index` would send."""
+    """Return the notification that the group's state at evaluation `index` would send."""
     member = history.groups[group]
     teller = _Teller(
         history,

@@ -78,7 +78,7 @@ def _components(near: Flags) -> NDArray[np.int64]:
 
 
 def _mad(matrix: Matrix, tolerance: float, percentage: float) -> Flags:
-    """A point is odd beyond `tolerance` deviations from the median; a group by its share of odd points."""
+    """Return the share of a group's points that are more than `tolerance` deviations from the median."""
     centre = np.median(matrix)
     deviations = np.abs(matrix - centre)
     odd = deviations > tolerance * np.median(deviations)

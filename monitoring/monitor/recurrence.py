@@ -45,18 +45,18 @@ class Recurrence:
             raise InputError(f"the RRULE {self.rule!r} never comes true")
 
     def windows(self, since: int, until: int) -> list[tuple[int, int]]:
-        """The windows (start, end excluded; seconds) that touch [since, until)."""
+        """Return the windows (end excluded; epoch seconds) that overlap [since, until)."""
         reach = timedelta(seconds=self.seconds) + _DAY  # a day covers what a change of the clock moves
         found = self._rule.between(self._local(since) - reach, self._local(until) + _DAY, inc=True)
         touching = (self._window(local) for local in found)
         return [(start, end) for start, end in touching if start < until and end > since]
 
     def next(self, at: int) -> tuple[int, int] | None:
-        """The first window that starts after `at`."""
+        """Return the first window that starts after `at`."""
         return self._found(self._rule.after, at)
 
     def last(self, at: int) -> tuple[int, int] | None:
-        """The last window that started before `at`."""
+        """Return the last window that started before `at`."""
         return self._found(self._rule.before, at)
 
     @property
@@ -110,7 +110,7 @@ def _refuse(plain: str) -> None:
 
 
 def _in_zone(utc: str, timezone: str) -> str:
-    """A UTC time of a rule as the local time that the rule counts in."""
+    """Return a UTC time of a rule as the local time of its zone."""
     moment = datetime.strptime(utc, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     return f"{moment.astimezone(zone(timezone)):%Y%m%dT%H%M%S}"
 
@@ -129,7 +129,7 @@ def duration(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> "ZoneInfo":
-    """The time zone of that name.
+    """Return the time zone of that name.
 
     Raises:
         InputError: there is none.
@@ -143,7 +143,7 @@ def zone(name: str) -> "ZoneInfo":
 
 
 def local_time(text: str) -> datetime:
-    """An ISO-8601 time without an offset.
+    """Parse an ISO 8601 time without an offset.
 
     Raises:
         InputError: it cannot be read, or has an offset.

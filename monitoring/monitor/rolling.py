@@ -48,7 +48,7 @@ class Reduced:
 
 
 def reduce_lines(lines: Lines, tail: Lines | None, windows: Windows, method: str) -> Reduced:
-    """`method` over the buckets of each line that start in each window.
+    """Reduce the buckets of each line that start in each window by `method`.
 
     Where windows end inside a bucket, `lines` give the buckets before it, and `tail` that unfinished one.
 
@@ -87,7 +87,7 @@ def _presence(lines: Lines, low: Index, high: Index) -> tuple[Flags, Index]:
 
 
 def _at(tail: Lines, like: Lines, labels: Index) -> Values:
-    """The values of `tail` in the buckets `labels`, in the rows of `like`."""
+    """Return the values of `tail` in the buckets `labels`, in the rows of `like`."""
     rows = {group: row for row, group in enumerate(tail.groups)}
     values = tail.at(distinct(labels))
     column = values.times.searchsorted(labels)
@@ -99,7 +99,7 @@ def _at(tail: Lines, like: Lines, labels: Index) -> Values:
 
 
 def _joined(values: Values, end: Values, lines: Lines, low: Index, high: Index, method: str) -> Values:
-    """The reduction of the whole buckets, and the last bucket on top."""
+    """Return the reduction of the whole buckets combined with the last bucket."""
     if method in {"min", "max"}:
         joined: Values = (np.fmin if method == "min" else np.fmax)(values, end)
         return joined

@@ -30,18 +30,18 @@ class Schedule:
     recurrence: Recurrence
 
     def times(self, start: int, end: int) -> NDArray[np.int64]:
-        """The evaluations from `start` to `end`, both included, in seconds since the epoch."""
+        """Return the evaluations from `start` to `end`, both included, in epoch seconds."""
         found = self.recurrence.windows(start, end + 1)
         return np.array([moment for moment, _ in found if start <= moment <= end], dtype=np.int64)
 
     def after(self, moment: int) -> int | None:
-        """The first evaluation after a moment; None where there is none any more."""
+        """Return the first evaluation after a time; None where the schedule has ended."""
         found = self.recurrence.next(moment)
         return None if found is None else found[0]
 
 
 def schedule_of(scheduling: Mapping[str, Any]) -> Schedule:
-    """The schedule of `options.scheduling_options`, which has one.
+    """Return the schedule in `options.scheduling_options`.
 
     Raises:
         InputError: more than one recurrence, or one that cannot be read, or is not supported.
@@ -154,7 +154,7 @@ def _check_value(name: str, value: str) -> None:
 
 
 def _check_together(given: Mapping[str, str]) -> None:
-    """What RFC 5545 does not allow together, and what the library reads in another way than it does."""
+    """Refuse what RFC 5545 does not allow together, and what the library reads differently."""
     frequency = given["FREQ"]
     for name, allowed in _ONLY_WITH.items():
         if name in given and frequency not in allowed:

@@ -20,7 +20,7 @@ class Record:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self, facet: str) -> list[Any]:
-        """What stands under a facet: `@path.to.attribute`, a reserved attribute, or a tag's key."""
+        """Return the values of a facet: `@path.to.attribute`, a reserved attribute, or a tag key."""
         if facet.startswith("@"):
             return _elements(_descend(self.attributes, facet[1:]))
         value = self.message if facet == "message" else self.attributes.get(facet)
@@ -29,7 +29,7 @@ class Record:
 
 
 def _elements(value: Any) -> list[Any]:
-    """An array has its elements as values; None has none."""
+    """Return the elements of an array; a scalar is one element, None is none."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

@@ -44,7 +44,7 @@ FORECASTS: dict[str, Callable[[Index, Values, Index, float], Band]] = {"linear-t
 
 
 def anomalous_share(values: Values, inside: NDArray[np.bool_], band: Band, direction: str) -> float:
-    """The share of the points of the alert window (`inside`) that lie outside the band in `direction`."""
+    """Return the share of the alert window's points (`inside`) that are outside the band in `direction`."""
     low, high = band
     with np.errstate(invalid="ignore"):
         below, above = values < low, values > high

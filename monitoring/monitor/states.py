@@ -21,7 +21,7 @@ SEVERITY = {State.OK: 1, State.UNKNOWN: 1.5, State.NO_DATA: 2, State.WARN: 3, St
 
 
 def worst(states: "list[State]") -> State:
-    """The most severe of some states; No Data where there is none."""
+    """Return the most severe of some states; No Data where there is none."""
     return max(states, key=SEVERITY.__getitem__, default=State.NO_DATA)
 
 

@@ -102,7 +102,7 @@ def render(template: str, context: Context) -> Rendered:
 
 
 def parse_template(template: str) -> list[_Node]:
-    """The nodes of a template: text, variables and blocks; InputError where blocks do not match up."""
+    """Parse a template into text, variables and blocks; InputError where blocks do not match."""
     root = _Block("", (), False, 0)
     open_blocks = [root]
     at = 0
@@ -217,7 +217,7 @@ def _holds(block: _Block, context: Context) -> bool:
 
 
 def _contains(text: str, wanted: str) -> bool:
-    """An empty string to compare with asks whether there is any text at all."""
+    """Return whether the text contains the other; an empty one asks whether there is any text."""
     return wanted in text if wanted else bool(text)
 
 
@@ -254,14 +254,14 @@ def _variable(source: str, context: Context, empty: list[str]) -> str:
 
 
 def look_up(name: str, variables: Mapping[str, str | float]) -> str | float | None:
-    """The value of a variable as written, brackets around a dotted key allowed; None where there is none."""
+    """Return the value of a variable as written, brackets around a dotted key allowed; None where unknown."""
     plain = name.strip().replace("[", "").replace("]", "")
     value = variables.get(plain)
     return variables.get(f"{plain}.name") if value is None else value
 
 
 def show(value: str | float) -> str:
-    """A number with at most three decimals and at least one, as in Datadog's own texts; text as it is."""
+    """Format a number with one to three decimals, as Datadog's texts do; return text as it is."""
     if isinstance(value, str | int):
         return str(value)
     if not isfinite(value):
@@ -274,5 +274,5 @@ _HANDLE = re.compile(r"(?<![\w@./-])@([A-Za-z0-9](?:[\w.+/-]*[\w])?(?:@[\w-]+(?:
 
 
 def handles(text: str) -> tuple[str, ...]:
-    """The @-handles of a text, in order, each once: `@pagerduty-team`, `@someone@example.com`."""
+    """Return the @-handles of a text, in order, once each: `@pagerduty-team`, `@someone@example.com`."""
     return tuple(dict.fromkeys(f"@{found}" for found in _HANDLE.findall(text)))

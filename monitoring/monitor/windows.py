@@ -47,7 +47,7 @@ class Window:
         return FULL_WINDOW_BUCKET[self.unit]
 
     def starts(self, ends: Times) -> Times:
-        """The start of the window for each end."""
+        """Return the start of the window for each end."""
         if not self.cumulative:
             return ends - self.seconds
         zone = zone_of(self.zone)
@@ -56,14 +56,14 @@ class Window:
         return np.array([self._period(int(end), zone) for end in ends], dtype=np.int64)
 
     def _hour(self, end: int, zone: tzinfo) -> int:
-        """The last time before `end` that the zone's clock showed the minute; not all differ by hours."""
+        """Return the last time before `end` at which the zone's clock showed the minute."""
         # the instant of a reset still belongs to the period that it closes
         moment = datetime.fromtimestamp(end - 1, zone)
         past = (moment.minute - self.start_minute) % 60 * MINUTE + moment.second
         return end - 1 - past
 
     def _period(self, end: int, zone: tzinfo) -> int:
-        """The last beginning of a day or month before `end`; a local time that comes twice is the first."""
+        """Return the last start of a day or month before `end`; the first where the clock shows it twice."""
         day = datetime.fromtimestamp(end - 1, zone).date()
         if self.unit == "mo":
             day = day.replace(day=self.start_day)
@@ -79,7 +79,7 @@ class Window:
 
 
 def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
-    """The window that a monitor's query and its options.scheduling_options describe.
+    """Return the window that a monitor's query and its options.scheduling_options define.
 
     Raises:
         InputError: a cumulative window without an evaluation_window, or one that makes no sense.
@@ -133,7 +133,7 @@ def _clock(text: str) -> tuple[int, int]:
 
 
 def zone_of(name: str) -> tzinfo:
-    """The time zone of that name.
+    """Return the time zone of that name.
 
     Raises:
         InputError: there is none.
@@ -146,6 +146,6 @@ def zone_of(name: str) -> tzinfo:
 
 
 def evaluation_times(start: int, end: int, cadence: int, phase: int = 0) -> Times:
-    """The times from `start` to `end`, both included, that are `phase` past a multiple of the cadence."""
+    """Return the times from `start` to `end`, both included, `phase` after a multiple of the cadence."""
     first = start + (phase - start) % cadence
     return np.arange(first, end + 1, cadence, dtype=np.int64)

@@ -72,7 +72,7 @@ def __getattr__(name: str) -> Any:
 
 
 def format(node: Any) -> str:  # noqa: A001 - the name that the surface promises
-    """The text of a query's node or of a monitor's query; reading it again gives an equal value.
+    """Format a query's or a monitor query's node as text; parsing the text returns an equal node.
 
     Raises:
         TypeError: what was given is neither.

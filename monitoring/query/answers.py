@@ -50,7 +50,7 @@ _GROUP = "\0"
 
 
 def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
-    """The answers that lines amount to; lines without any value are left out."""
+    """Return the answers for lines; lines without any value are left out."""
     found = []
     metrics = [each for each in walk(node) if isinstance(each, Metric)]
     scope: Scope = metrics[0].scope if metrics else Everything()
@@ -77,14 +77,14 @@ def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
 
 
 def scope_text(scope: Scope, tags: Sequence[str]) -> str:
-    """The scope and the tags of a group as one text; `*` gives way to tags."""
+    """Return the scope and the tags of a group as one text; tags replace `*`."""
     if isinstance(scope, Everything):
         return ",".join(tags) or "*"
     return ",".join((format_scope(scope), *tags))
 
 
 def _name(node: Any) -> str:
-    """The expression without its scopes."""
+    """Return the expression without its scopes."""
     if isinstance(node, Metric):
         return node.name
     if isinstance(node, Binary):
@@ -97,7 +97,7 @@ def _name(node: Any) -> str:
 
 
 def _with_group(node: Any, tags: tuple[str, ...]) -> Any:
-    """The expression with the group's tags in every scope, and without its grouping."""
+    """Return the expression with the group's tags in every scope and without its grouping."""
     if isinstance(node, Metric):
         from monitoring.query.nodes import Tag
 
@@ -112,7 +112,7 @@ def _with_group(node: Any, tags: tuple[str, ...]) -> Any:
 
 
 def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict[str, Any]:
-    """The answers as the body of `GET /api/v1/query`; times in milliseconds.
+    """Return the answers as the body of `GET /api/v1/query`; times in milliseconds.
 
     Args:
         text: the query as it was given.
@@ -134,7 +134,7 @@ def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict
 
 
 def _keys(text: str) -> tuple[str, ...]:
-    """The keys of the first metric query; an answer without lines names them too."""
+    """Return the grouping keys of the first metric query, which an answer without lines has too."""
     return next((node.by for node in walk(parse(text)) if isinstance(node, Metric)), ())
 
 

@@ -20,7 +20,7 @@ _PNN = re.compile(r"p\d{1,2}(\.\d{1,2})?\Z")
 
 
 def check_call(cursor: Cursor, call: Call) -> Call:
-    """The call with words in place of names where a choice is asked for; refuses what does not fit."""
+    """Check a call's arguments, and read names as words where a choice is expected."""
     function = FUNCTIONS[call.name]
     given = len(call.arguments)
     if not function.fewest <= given <= len(function.parameters):
@@ -46,7 +46,7 @@ def check_call(cursor: Cursor, call: Call) -> Call:
 
 
 def _better(call: Call, function: Function) -> str:
-    """What was probably meant: `avg:m{*}` by `avg(m{*})`."""
+    """Return the likely intention: `avg:m{*}` for `avg(m{*})`."""
     inside = call.arguments[0] if call.arguments else None
     name = getattr(inside, "name", "")
     if len(call.arguments) == 1 and call.name in {"avg", "sum", "min", "max", "count"} and name:
@@ -55,7 +55,7 @@ def _better(call: Call, function: Function) -> str:
 
 
 def _checked(cursor: Cursor, function: Function, parameter: Parameter, argument: Argument) -> Argument:
-    """The argument as its parameter wants it."""
+    """Return the argument in the form of its parameter."""
     kind = parameter.kind
     if kind in {"word", "text"} or (kind == "number" and parameter.choices):
         argument = _as_word(cursor, argument)
@@ -85,7 +85,7 @@ def _expected(parameter: Parameter) -> tuple[str, ...]:
 
 
 def _as_word(cursor: Cursor, argument: Argument) -> Argument:
-    """A bare word where a choice is asked for is that choice, and no name of a query."""
+    """Return a bare word where a choice is expected; elsewhere it is the name of a query."""
     if isinstance(argument, Reference):
         cursor.references = [each for each in cursor.references if each is not argument]
         return String(argument.name, start=argument.start, end=argument.end)
@@ -97,7 +97,7 @@ def _chosen(word: str, choices: tuple[str, ...]) -> bool:
 
 
 def modifier(cursor: Cursor) -> Modifier:
-    """modifier = "." name "(" [argument ("," argument)*] ")" """
+    """Parse modifier = "." name "(" [argument ("," argument)*] ")" """
     start = cursor.position
     cursor.take(".")
     name = cursor.match(NAME)

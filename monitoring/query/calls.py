@@ -45,13 +45,13 @@ _OPERATORS: dict[str, Callable[..., Floats]] = {
 
 
 def constant(value: float, frame: Frame) -> Lines:
-    """A number as a line over all buckets."""
+    """Return a number as a line over all buckets."""
     grid = frame.grid()
     return Lines((), ((),), grid.starts, np.full((1, len(grid)), value), grid.step)
 
 
 def _lines(call: Call, frame: Frame, run: Run) -> Lines:
-    """The first argument, evaluated."""
+    """Evaluate the first argument."""
     found = run(cast(Expression, call.arguments[0]), frame)
     return found if isinstance(found, Lines) else constant(found, frame)
 
@@ -185,7 +185,7 @@ def _filled(call: Call, frame: Frame, run: Run, method: str, limit: float, zero:
 
 
 def _rows_like(lines: Lines, like: Lines) -> Lines:
-    """The lines of the same groups, at the same times."""
+    """Return the rows of the same groups at the same times."""
     places = {group: row for row, group in enumerate(lines.groups)}
     return lines.picked([places[group] for group in like.groups]).at(like.times)
 
@@ -194,7 +194,7 @@ def _rows_like(lines: Lines, like: Lines) -> Lines:
 
 
 def _shifted(seconds: int, call: Call, frame: Frame, run: Run) -> Value:
-    """The value so many seconds earlier, rounded up to whole buckets."""
+    """Return the value that many seconds earlier, rounded up to whole buckets."""
     lines = _lines(call, frame.shifted(seconds, call), run)
     times = lines.times + -(-seconds // lines.step) * lines.step
     inside = times <= frame.end if frame.closed else times < frame.end
@@ -237,7 +237,7 @@ def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
 
 
 def _earlier(time: int, count: int, unit: str, zone: tzinfo) -> int:
-    """The same time of day, so many hours, days, weeks or months earlier; at most the last day of a month."""
+    """Return the time hours, days, weeks or months earlier; at most the last day of a month."""
     at = datetime.fromtimestamp(time, zone)
     if unit == "mo":
         months = at.year * 12 + at.month - 1 - count
@@ -269,7 +269,7 @@ def _moving_rollup(call: Call, frame: Frame, run: Run) -> Value:
 
 
 def _rollup(call: Call, frame: Frame, run: Run) -> Value:
-    """A further time aggregation, into buckets aligned to UNIX time or to the calendar."""
+    """Aggregate once more over time, into buckets aligned to the epoch or to the calendar."""
     unit = _word(call, 2)
     if unit in CALENDAR:
         wide = calendar_grid(frame.start, frame.end, unit, frame.zone("UTC", call))
@@ -322,7 +322,7 @@ _RANKED = re.compile(r"(top|bottom)(\d+)_?(\w*)\Z")
 
 
 def _ranked(call: Call, frame: Frame, run: Run) -> Value:
-    """The groups that rank first over the whole window; ties in the order of their names."""
+    """Return the groups that rank first over the whole window; ties in the order of their names."""
     lines = _lines(call, frame, run).present()
     if short := _RANKED.match(call.name):
         count, reducer = int(short.group(2)), short.group(3) or "mean"
@@ -336,7 +336,7 @@ def _ranked(call: Call, frame: Frame, run: Run) -> Value:
 
 
 def _regrouped(call: Call, frame: Frame, run: Run) -> Value:
-    """A further space aggregation, or the smaller (larger) of two."""
+    """Aggregate once more over space, or return the smaller (larger) of two."""
     groups = call.arguments[-1]
     if not isinstance(groups, Groups) and call.name != "percentile":
         return _extreme(call, frame, run)

@@ -43,14 +43,14 @@ class _Step:
     keywords: list[tuple[str, str | float]] = field(default_factory=list)
 
     def texts(self, cursor: Cursor) -> tuple[str, ...]:
-        """The arguments, which have to be quoted texts."""
+        """Return the arguments, which have to be quoted texts."""
         for value, at in self.arguments:
             if not isinstance(value, str):
                 raise cursor.error(f".{self.name} takes quoted texts", at, at + 1, ("a quoted text",))
         return tuple(cast(str, value) for value, _ in self.arguments)
 
     def listed(self, cursor: Cursor) -> tuple[str, ...]:
-        """The arguments, commas inside the texts separating too: by("a,b") is by("a", "b")."""
+        """Return the arguments, split at commas inside the texts too: by("a,b") is by("a", "b")."""
         return tuple(part.strip() for text in self.texts(cursor) for part in text.split(",") if part.strip())
 
 
@@ -64,7 +64,7 @@ class _Chain:
     steps: dict[str, _Step]
 
     def window(self, name: str = "last") -> Window:
-        """The length that `.last("5m")` gives."""
+        """Return the length of `.last("5m")`."""
         step = self.steps.get(name)
         if step is None:
             self.cursor.unexpected("the query of the monitor", (f'.{name}("5m")',))
@@ -78,12 +78,12 @@ class _Chain:
         return length(self.cursor, text, at)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of a method, or none."""
+        """Return the texts of a method, or none."""
         step = self.steps.get(name)
         return step.texts(self.cursor) if step else ()
 
     def listed(self, name: str) -> tuple[str, ...]:
-        """The texts of a method, split at commas, or none."""
+        """Return the texts of a method, split at commas, or none."""
         step = self.steps.get(name)
         return step.listed(self.cursor) if step else ()
 
@@ -180,7 +180,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
 
 
 def _formula(cursor: Cursor) -> MonitorQuery:
-    """formula = "formula(" text ")" [".rollup(…)"] [".by(…)"] ".last(…)" [".anomaly(…)"] comparison"""
+    """Parse formula = "formula(" text ")" [".rollup(…)"] [".by(…)"] ".last(…)" [".anomaly(…)"] comparison"""
     chain = _chain(cursor, ("rollup", "by", "last", "anomaly"))
     operator, threshold = comparison(cursor)
     text, at = chain.head[0]
@@ -199,7 +199,7 @@ def _formula(cursor: Cursor) -> MonitorQuery:
 
 
 def _inner(cursor: Cursor, text: str, at: int) -> Expression:
-    """The formula inside the quotes; its errors point into the whole text."""
+    """Parse the formula inside the quotes; its errors point into the whole text."""
     try:
         query = parse(text)
     except QueryError as error:
@@ -286,7 +286,7 @@ def _slo(cursor: Cursor) -> MonitorQuery:
 
 
 def _period(chain: _Chain) -> Window:
-    """The time frame of an SLO: 7, 30 or 90 days."""
+    """Parse the time frame of an SLO: 7, 30 or 90 days."""
     over = chain.window("over")
     if (over.count, over.unit) not in {(7, "d"), (30, "d"), (90, "d")}:
         expected = ('.over("7d")', '.over("30d")', '.over("90d")')
@@ -309,7 +309,7 @@ CHAINED: dict[str, Callable[[Cursor], MonitorQuery]] = {
 
 
 def format_chained(monitor: Any) -> str:
-    """The text of a chained form."""
+    """Format a chained form as text."""
     parts = [part for part in _PARTS[type(monitor)](monitor) if part]
     return "".join(parts) + format_comparison(monitor)
 

@@ -90,7 +90,7 @@ class Cursor:
     def error(
         self, message: str, start: int, end: int, expected: tuple[str, ...] = (), suggestion: str = ""
     ) -> QueryError:
-        """An error at a place of this text."""
+        """Return an error at a place of this text."""
         return QueryError(self.text, message, start, end, expected=expected, suggestion=suggestion)
 
     def enter(self) -> None:
@@ -111,7 +111,7 @@ class Cursor:
         return position
 
     def number(self, what: str) -> float:
-        """number = digits ["." digits] [exponent], with an optional minus before it."""
+        """Parse number = ["-"] digits ["." digits] [exponent]"""
         start = self.position
         sign = -1.0 if self.take("-") else 1.0
         found = self.match(NUMBER)
@@ -133,7 +133,7 @@ class Cursor:
         return value
 
     def string(self) -> str | None:
-        """string = "'" characters "'" | '"' characters '"'; a backslash keeps the next character."""
+        """Parse string = "'" characters "'" | '"' characters '"'; a backslash escapes the next character."""
         found = self.match(STRING)
         if found is None:
             if self.text[self.position : self.position + 1] in {"'", '"'}:

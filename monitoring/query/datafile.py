@@ -60,7 +60,7 @@ class Loaded:
 
 
 def load(path: str | Path) -> Loaded:
-    """The series of a file; its suffix says how it is read (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
+    """Load the series of a file; its suffix gives the format (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
 
     Times are seconds (or milliseconds) since the epoch or ISO 8601; fractions are rounded to the nearest
     second. Of two points of one source and second the later one counts, except for distributions.
@@ -149,7 +149,7 @@ def _documents(file: Path, gathered: _Gathered) -> None:
 
 
 def _document(document: Any, place: str, gathered: _Gathered) -> None:
-    """A body with series, a list of them, one series, or one point."""
+    """Read a body with series, a list of them, one series, or one point."""
     if isinstance(document, list):
         for at, each in enumerate(document):
             _document(each, f"{place} [{at}]", gathered)
@@ -217,7 +217,7 @@ def _key(row: Mapping[str, Any], place: str, gathered: _Gathered) -> _Key | None
 
 
 def _tags(tags: Any) -> tuple[str, ...]:
-    """A list, or one text with commas, bars or spaces between the tags; sorted, in lower case."""
+    """Return the tags of a list, or of a text with commas, bars or spaces; sorted, in lower case."""
     if isinstance(tags, str):
         tags = tags.strip("[]{}").replace("|", ",").replace("'", "").replace('"', "")
         tags = tags.split(",") if "," in tags else tags.split()
@@ -244,7 +244,7 @@ def _finite(value: Any) -> float | None:
 
 
 def seconds(time: Any) -> float | None:
-    """A time as seconds since the epoch: seconds, milliseconds, or ISO 8601 (UTC where it names no zone)."""
+    """Return epoch seconds for seconds, milliseconds, or ISO 8601 (UTC where no zone is given)."""
     number = _finite(time)
     if number is not None:
         return number / 1000 if abs(number) > _MILLISECONDS else number
@@ -259,7 +259,7 @@ def seconds(time: Any) -> float | None:
 
 
 def _local_offset(moment: datetime) -> float:
-    """What to add to a naive timestamp so that it is read as UTC."""
+    """Return what to add to a naive timestamp so that it is read as UTC."""
     offset = moment.astimezone().utcoffset()
     return offset.total_seconds() if offset else 0.0
 
@@ -334,7 +334,7 @@ def is_database(path: str | Path) -> bool:
 
 
 def span_of(series: list[Series]) -> tuple[int, int]:
-    """The first and the last time of any point."""
+    """Return the first and the last time of any point."""
     return (
         min(int(each.times[0]) for each in series if len(each.times)),
         max(int(each.times[-1]) for each in series if len(each.times)),

@@ -72,7 +72,7 @@ def _summed(
 
 
 def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Times, Floats]:
-    """The cell (group and bucket) and the value of each point; a point may belong to several groups."""
+    """Return the cell (group and bucket) and the value of each point; a point may be in several groups."""
     column = grid.index(points.times)
     if len(distinct(origin)) == len(origin):
         group = np.empty(len(origin), dtype=np.int64)
@@ -100,13 +100,13 @@ def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats
 
 
 def quantile_rank(counts: Times, share: float) -> Times:
-    """The place of a percentile among sorted values: floor(share * (n - 1)), safe from rounding noise."""
+    """Return the rank of a percentile: floor(share * (n - 1)), safe from rounding errors."""
     ranks: Times = np.floor(share * (counts - 1) + 1e-9).astype(np.int64)
     return ranks
 
 
 def percentile(points: Floats, share: float) -> float:
-    """The value at rank `floor(share / 100 * (n - 1))` of the points."""
+    """Return the value at rank `floor(share / 100 * (n - 1))` of the points."""
     ordered = np.sort(points)
     return float(ordered[quantile_rank(np.array([len(points)]), share / 100)[0]])
 

@@ -37,7 +37,7 @@ class QueryError(InputError):
         self.hint = " ".join(filter(None, (_listed(expected), _proposal(suggestion))))
 
     def caret(self, indent: str = "  ") -> str:
-        """The line that holds the offending part, and carets under it; long lines are cut around it."""
+        """Return the line with the error, and carets under it; a long line is cut around it."""
         first = self.text.rfind("\n", 0, self.start) + 1
         last = self.text.find("\n", self.start)
         line = self.text[first : last if last >= 0 else None].replace("\t", " ")
@@ -52,7 +52,7 @@ class QueryError(InputError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that `word` most likely means, or an empty text."""
+    """Return the known name that `word` most likely means, or ""."""
     lowered = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return lowered[found[0]] if found else ""

@@ -43,7 +43,7 @@ def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and
     queries: Mapping[str, str | Query] | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> list[Answer]:
-    """What a query or formula answers, as `/api/v1/query` frames it.
+    """Evaluate a query or formula, framed as `/api/v1/query` frames it.
 
     Args:
         query: its text or its nodes.
@@ -84,7 +84,7 @@ def evaluate_lines(
     *,
     switches: Switches = DEFAULT,
 ) -> Lines:
-    """The lines of one expression over `[start, end)`, as a monitor sees them at `end`: nothing later exists.
+    """Evaluate one expression over `[start, end)` as a monitor sees it at `end`: later points do not exist.
 
     Buckets in which nothing has a point are left out, unless something makes values out of them: a month of
     seconds costs what its points cost.
@@ -122,7 +122,7 @@ def frame_of(
     interval: int | None,
     switches: Switches,
 ) -> Frame:
-    """The frame of an evaluation.
+    """Return the frame of an evaluation.
 
     Raises:
         QueryError: the window is empty or far away, or the interval is none.
@@ -174,7 +174,7 @@ def windowed(query: Query) -> bool:
 
 
 def run(node: Expression, frame: Frame) -> Value:
-    """Evaluates a node: a number, or lines."""
+    """Evaluate a node to a number or to lines."""
     if isinstance(node, Number):
         return node.value
     if isinstance(node, Metric):
@@ -208,7 +208,7 @@ def _binary(node: Binary, frame: Frame) -> Value:
 
 
 def arithmetic(node: Binary, left: Value, right: Value, frame: Frame) -> Value:
-    """The two sides of an operator, already evaluated, as one value."""
+    """Combine the two evaluated sides of an operator."""
     if isinstance(left, Lines) and isinstance(right, Lines):
         pair = joined(left, right, frame.switches.join == "shared")
         if pair is None:

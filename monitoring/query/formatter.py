@@ -31,7 +31,7 @@ _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 def format_query(node: Any) -> str:
-    """The text of a node; `parse` gives an equal node back.
+    """Format a node as text; `parse` returns an equal node.
 
     Raises:
         TypeError: what was given is no node of a query.
@@ -42,17 +42,17 @@ def format_query(node: Any) -> str:
 
 
 def format_number(value: float) -> str:
-    """The shortest text that reads back as the number: 5, 0.25, -3, 1e+20."""
+    """Return the shortest text that reads back as the number: 5, 0.25, -3, 1e+20."""
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(float(value))
 
 
 def quoted(text: str) -> str:
-    """The text in single quotes."""
+    """Return the text in single quotes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def format_scope(scope: Scope) -> str:
-    """What stands in the braces."""
+    """Format the contents of the braces."""
     return _SCOPES[type(scope)](scope)
 
 

@@ -39,11 +39,11 @@ class Frame:
     memo: dict[Any, Lines] = field(default_factory=dict)
 
     def between(self, start: float, end: float) -> "Frame":
-        """The frame over another window, in buckets of the same size."""
+        """Return the frame over another window, in buckets of the same size."""
         return replace(self, start=start, end=end, occupied=False)
 
     def shifted(self, seconds: int, node: Placed) -> "Frame":
-        """The frame moved back in time.
+        """Return the frame moved back in time.
 
         Raises:
             QueryError: by more than ten years.
@@ -58,7 +58,7 @@ class Frame:
         )
 
     def grid(self, metric: Metric | None = None) -> Grid:
-        """The buckets, or those that the rollup of a metric query asks for."""
+        """Return the buckets: the frame's, or those of a metric query's rollup."""
         rollup = metric.modifier("rollup") if metric else None
         step = self.interval
         for argument in rollup.arguments if rollup else ():
@@ -74,13 +74,13 @@ class Frame:
         return grid_between(self.start, self.end, step, self.closed)
 
     def widened(self, step: int) -> int:
-        """The step, or the smallest of the ladder that does not make too many points."""
+        """Return the step, or the smallest of the ladder that does not make too many points."""
         if not self.limited:
             return step
         return max(step, default_interval(self.end - self.start, self.switches.most_points))
 
     def zone(self, name: str, node: Placed) -> tzinfo:
-        """The time zone of that name."""
+        """Return the time zone of that name."""
         if name.upper() == "UTC":
             return UTC
         from zoneinfo import ZoneInfo
@@ -93,5 +93,5 @@ class Frame:
             ) from None
 
     def error(self, message: str, node: Placed, suggestion: str = "") -> QueryError:
-        """An error at a node."""
+        """Return an error at a node."""
         return QueryError(self.text, message, node.start, node.end, suggestion=suggestion)

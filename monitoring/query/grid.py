@@ -23,7 +23,7 @@ CALENDAR = {"daily": 86400, "weekly": 604800, "monthly": 30 * 86400}
 
 
 def default_interval(span: float, most: int = 300) -> int:
-    """The smallest interval of the ladder that makes at most `most` buckets of `span` seconds.
+    """Return the smallest interval of the ladder that makes at most `most` buckets of `span` seconds.
 
     One rule for the documented table (1 h: 20 s, 4 h: 1 m, 1 d: 5 m, 2 d: 10 m, 1 w: 1 h, 1 month: 4 h) and
     for all recorded answers.
@@ -49,14 +49,14 @@ class Grid:
         return max(0, len(self.edges) - 1)
 
     def index(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The bucket that each time falls into (times outside fall below 0, or at or above the length)."""
+        """Return the bucket index of each time; outside times are below 0, or at or above the length."""
         if self.uniform and len(self.edges):
             column: NDArray[np.int64] = (times - self.edges[0]) // self.step
             return column
         return np.searchsorted(self.edges, times, side="right") - 1
 
     def padded(self, before: int, after: int) -> "Grid":
-        """The grid with more buckets at its ends: what covers those seconds, but at most `MOST_PADDING`."""
+        """Return the grid with more buckets at its ends for those seconds, at most `MOST_PADDING`."""
         if not self.uniform or not len(self):
             return self
         head, tail = (min(-(-seconds // self.step), MOST_PADDING) for seconds in (before, after))
@@ -70,7 +70,7 @@ def uniform_grid(first: int, step: int, count: int) -> Grid:
 
 
 def grid_between(start: float, end: float, step: int, closed: bool = True) -> Grid:
-    """The buckets of a window.
+    """Return the buckets of a window.
 
     Closed, as the API answers: from the first that starts in it to the one that holds `end`. Not closed, as a
     monitor looks at `[start, end)`: to the last that starts before `end`, and at least that one.

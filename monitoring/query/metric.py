@@ -48,7 +48,7 @@ class Gaps:
 
 
 def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
-    """The lines of a metric query as an operand of the expression, evaluated once however often it occurs."""
+    """Return the lines of a metric query as an operand, evaluated once however often it occurs."""
     key = (node, rate, frame.start, frame.end)
     if key not in frame.memo:
         frame.memo[key] = metric_lines(node, frame, rate)
@@ -56,7 +56,7 @@ def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines
 
 
 def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
-    """The lines of a metric query; `rate` is applied to each source before space aggregation.
+    """Evaluate a metric query; `rate` is applied to each source before space aggregation.
 
     Raises:
         QueryError: a percentile is asked of something that is no distribution.
@@ -83,7 +83,7 @@ def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
 
 
 def membership(origins: Sequence[Origin], by: tuple[str, ...]) -> Membership:
-    """The groups of sources by keys, sorted; several values of one key put a source into several groups."""
+    """Return the groups of sources by keys, sorted; a source with several values of one key is in several."""
     found: dict[Group, list[int]] = {}
     prefixes = [f"{key.lower()}:" for key in by]
     for at, origin in enumerate(origins):
@@ -103,7 +103,7 @@ def _values(origin: Origin, prefix: str) -> list[str]:
 def percentile_windows(
     node: Metric, source: Source, starts: Times, ends: Times, switches: Switches
 ) -> Floats:
-    """The percentile that the query names, of all values of a distribution in each window `[start, end)`.
+    """Return the query's percentile of all values of a distribution in each window `[start, end)`.
 
     Returns:
         One row a group, in the order of `membership`; NaN for a window without values.
@@ -221,7 +221,7 @@ def _time_aggregator(node: Metric, counting: str, kind: str, switches: Switches)
 def _scaled(
     values: Floats, node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], counting: str
 ) -> Floats:
-    """Sums as rates, rates as counts, and sums weighted by the time that a source was there."""
+    """Scale sums to rates, rates to counts, and weight sums by the time that a source existed."""
     kind = origins[0].type
     if counting == "as_rate" and kind == "count":
         intervals = np.array([origin.interval or 0 for origin in origins])[:, None]
@@ -251,7 +251,7 @@ def _intervals(frame: Frame, grid: Grid, origins: Sequence[Origin]) -> Floats:
 def _pooled_lines(
     node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], members: Membership
 ) -> Lines:
-    """A distribution: values of all sources pooled in time and space, whatever the rollup's aggregator."""
+    """Evaluate a distribution: the values of all sources are pooled, whatever the rollup's aggregator."""
     countable = node.aggregator in {"count", "sum"}
     counting = effective(node, "count") if countable else ""
     gaps = gaps_of(node, False, frame.switches)

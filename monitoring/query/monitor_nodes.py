@@ -45,7 +45,7 @@ class Algorithm(Placed):
     options: tuple[tuple[str, str | float], ...] = ()
 
     def option(self, name: str, default: str = "") -> str | float:
-        """The named argument, or the default."""
+        """Return the named argument, or the default."""
         return dict(self.options).get(name, default)
 
 

@@ -40,7 +40,7 @@ _FORMS = ("avg(last_5m):query > 1", 'logs("…").rollup("count").last("5m") > 1'
 
 
 def parse_monitor(text: str) -> MonitorQuery:
-    """The query of a monitor, of whatever type.
+    """Parse the query of a monitor of any type.
 
     Raises:
         QueryError: never anything else, whatever the text.
@@ -90,7 +90,7 @@ def _metric(cursor: Cursor) -> MetricMonitor:
 
 
 def _check_metrics(cursor: Cursor, query: Expression) -> None:
-    """A monitor evaluates metrics, not names of queries or template variables."""
+    """Refuse names of queries and template variables: a monitor evaluates metrics."""
     if cursor.references:
         name = cursor.references[0]
         written = cursor.text[name.start : name.end]
@@ -103,7 +103,7 @@ def _check_metrics(cursor: Cursor, query: Expression) -> None:
 
 
 def _evaluation(cursor: Cursor) -> tuple[Change | None, str, Window]:
-    """evaluation = [("change" | "pct_change") "("] aggregation "(" window ")" ["," shift ")"]"""
+    """Parse evaluation = [("change" | "pct_change") "("] aggregation "(" window ")" ["," shift ")"]"""
     start = cursor.position
     found = cursor.match(_CHANGE)
     aggregation, window = _aggregated(cursor)
@@ -120,7 +120,7 @@ def _evaluation(cursor: Cursor) -> tuple[Change | None, str, Window]:
 
 
 def _aggregated(cursor: Cursor) -> tuple[str, Window]:
-    """aggregated = ("avg" | "sum" | "min" | "max" | "percentile") "(" window ")" """
+    """Parse aggregated = ("avg" | "sum" | "min" | "max" | "percentile") "(" window ")" """
     found = _AGGREGATION.match(cursor.text, cursor.position)
     if found is None:
         cursor.unexpected("the query of the monitor", _FORMS)
@@ -219,7 +219,7 @@ def _member(cursor: Cursor) -> Composition:
 
 
 def format_monitor(monitor: MonitorQuery) -> str:
-    """The text of a monitor's query; `parse_monitor` gives an equal value back."""
+    """Format a monitor's query as text; `parse_monitor` returns an equal value."""
     if isinstance(monitor, MetricMonitor):
         return _format_metric(monitor)
     if isinstance(monitor, CompositeMonitor):
@@ -252,7 +252,7 @@ def _bracketed(node: Composition, brackets: bool) -> str:
 
 
 def grouped_by(monitor: MonitorQuery) -> tuple[str, ...]:
-    """The keys that a monitor alerts by; empty for one that alerts as a whole."""
+    """Return the keys that a monitor alerts by; empty for a simple alert."""
     if not isinstance(monitor, MetricMonitor):
         return getattr(monitor, "by", ())
     groupings = [node.by for node in walk(monitor.query) if isinstance(node, Metric)]

@@ -34,7 +34,7 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)(\.value)?")
 def resolve(
     query: Query, text: str, queries: Mapping[str, str | Query], variables: Mapping[str, str]
 ) -> Query:
-    """The query with metric queries in place of names, and tags in place of template variables.
+    """Replace names of queries by metric queries, and template variables by tags.
 
     Args:
         query: a query or formula.
@@ -88,7 +88,7 @@ def _named(node: Reference, text: str, queries: Mapping[str, str | Query]) -> Ex
 
 
 def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
-    """The scope with values for its variables; the same object where it has none."""
+    """Return the scope with values for its variables; the same object where it has none."""
     if isinstance(scope, Variable):
         return _chosen(_value(scope.name.removesuffix(".value"), variables, text, scope))
     if isinstance(scope, Not):
@@ -108,7 +108,7 @@ def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
 
 
 def _written(value: str, variables: Mapping[str, str], text: str, scope: Scope) -> list[str]:
-    """A value with its variables written out; several choices make several values."""
+    """Return a value with its variables replaced; several choices make several values."""
     return _VARIABLE.sub(lambda found: _bare(_value(found.group(1), variables, text, scope)), value).split(
         ","
     )

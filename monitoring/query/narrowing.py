@@ -7,7 +7,7 @@ from monitoring.query.parser import parse
 
 
 def narrowed(node: Expression, scope: str) -> Expression:
-    """The expression with the filter, as it stands in braces, in every scope; an empty one filters nothing.
+    """Add the filter, written as in braces, to every scope of the expression; "" adds nothing.
 
     Raises:
         QueryError: the filter cannot be read.

@@ -136,7 +136,7 @@ class Metric(Placed):
     threshold: Threshold | None = None
 
     def modifier(self, name: str) -> Modifier | None:
-        """The last modifier of that name: the one that counts."""
+        """Return the last modifier of that name, which takes effect."""
         return next((each for each in reversed(self.modifiers) if each.name == name), None)
 
 

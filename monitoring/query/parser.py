@@ -50,7 +50,7 @@ TALLEST = 150
 
 
 def parse(text: str, names: Collection[str] | None = None) -> Query:
-    """The nodes of a metric query or formula.
+    """Parse a metric query or formula.
 
     Args:
         text: the query; space around it is ignored, as the server does.
@@ -205,7 +205,7 @@ def _metric(cursor: Cursor, found: re.Match[str]) -> Metric:
 
 
 def _counted(cursor: Cursor) -> Metric:
-    """counted = "count(v: v" comparison number "):" metric"""
+    """Parse counted = "count(v: v" comparison number "):" metric"""
     start = cursor.position
     found = _COUNT_OF.match(cursor.text, start)
     cursor.position = found.end() if found else start
@@ -269,7 +269,7 @@ def _key(cursor: Cursor, what: str) -> str:
 
 
 def _modifiers(cursor: Cursor) -> tuple[Modifier, ...]:
-    """modifiers = ("." name "(" arguments ")")*"""
+    """Parse modifiers = ("." name "(" arguments ")")*"""
     if not cursor.looking_at("."):
         return ()
     modifiers = []
@@ -351,7 +351,7 @@ def _setting(cursor: Cursor) -> str | float:
 
 
 def _groups(cursor: Cursor) -> Groups:
-    """groups = "{" ("*" | key ("," key)*) "}" """
+    """Parse groups = "{" ("*" | key ("," key)*) "}" """
     start = cursor.position
     if every := cursor.match(re.compile(r"\{\s*\*\s*\}")):
         return Groups((), start=start, end=every.end())
@@ -376,7 +376,7 @@ def _refuse_rest(cursor: Cursor) -> None:
 
 
 def children(node: object) -> tuple[Expression, ...]:
-    """The expressions directly inside a node."""
+    """Return the expressions directly inside a node."""
     if isinstance(node, Binary):
         return (node.left, node.right)
     if isinstance(node, Negative):
@@ -387,7 +387,7 @@ def children(node: object) -> tuple[Expression, ...]:
 
 
 def walk(query: Query) -> list[Query]:
-    """The node and everything below it, in the order of the text."""
+    """Yield the node and everything below it, in the order of the text."""
     found: list[Query] = []
     left: list[Query] = [query]
     while left:

@@ -98,7 +98,7 @@ REDUCERS: dict[str, Callable[[Floats, int], float]] = {
 
 
 def reduce_line(points: Floats, aggregator: str, step: int = 1) -> float:
-    """The points of a line as one value, as widgets reduce it; NaN where there is none.
+    """Reduce the points of a line to one value, as widgets do; NaN where there is none.
 
     Args:
         points: NaN counts as absent.

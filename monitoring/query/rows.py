@@ -38,12 +38,12 @@ def changes(per: float | None, negative: str) -> RowFunction:
 
 
 def cumulative(values: Floats, times: Times) -> Floats:
-    """The running sum; no value where there is no point."""
+    """Return the running sum; no value where there is no point."""
     return np.where(np.isfinite(values), np.nancumsum(values, axis=1), np.nan)
 
 
 def integral(of: str) -> RowFunction:
-    """The running sum of seconds times the change of the value, or times the value itself."""
+    """Return the running sum of seconds times the change of the value, or times the value itself."""
 
     def run(values: Floats, times: Times) -> Floats:
         if not values.size:
@@ -60,7 +60,7 @@ def integral(of: str) -> RowFunction:
 
 
 def by_points(function: Callable[[Floats], Floats]) -> RowFunction:
-    """A function of the points of one line, without its gaps, as one of rows."""
+    """Turn a function of one line's points, without its gaps, into one of rows."""
 
     def run(values: Floats, times: Times) -> Floats:
         result = np.full(values.shape, np.nan)
@@ -87,7 +87,7 @@ def ewma(span: int) -> RowFunction:
 
 
 def trailing(span: int, reducer: Callable[[Floats], float]) -> RowFunction:
-    """The last `span` points, itself included, as one."""
+    """Aggregate the last `span` points, the point itself included."""
     return by_points(
         lambda points: np.array(
             [reducer(points[max(0, at + 1 - span) : at + 1]) for at in range(len(points))]
@@ -96,12 +96,12 @@ def trailing(span: int, reducer: Callable[[Floats], float]) -> RowFunction:
 
 
 def trend_line(values: Floats, times: Times) -> Floats:
-    """A straight line by least squares, where there are points."""
+    """Return a straight line by least squares through the points."""
     return _fitted(values, times, lambda x, y: _line(x, y, np.ones(len(x))))
 
 
 def robust_trend(values: Floats, times: Times) -> Floats:
-    """A straight line by Huber loss (threshold 1.345 times the scale of the residuals), by reweighting."""
+    """Return a straight line by Huber loss (threshold 1.345 times the residuals' scale), by reweighting."""
 
     def fit(x: Floats, y: Floats) -> Floats:
         line = _line(x, y, np.ones(len(x)))
@@ -132,7 +132,7 @@ def _line(x: Floats, y: Floats, weight: Floats) -> Floats:
 
 
 def autosmooth(points: Floats) -> Floats:
-    """A moving average, at most a tenth of the points wide: the smoothest that does not lose outliers.
+    """Return the widest moving average, at most a tenth of the points, that keeps outliers.
 
     Smoothest: least deviation of the differences. Not losing: kurtosis no lower than before. That is the
     search of ASAP (Rong and Bailis, 2017), done exhaustively.

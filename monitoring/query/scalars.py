@@ -24,7 +24,7 @@ def scalar_columns(
     start: float,
     end: float,
 ) -> list[dict[str, Any]]:
-    """The columns of a scalar answer: one a key of the grouping, then one a formula (or query).
+    """Return the columns of a scalar answer: one for each grouping key, then one for each formula or query.
 
     Raises:
         QueryError: a query or formula cannot be read or evaluated.
@@ -42,7 +42,7 @@ def scalar_results(
     start: float,
     end: float,
 ) -> tuple[dict[str, list[Answer]], list[tuple[str, Reduced]]]:
-    """The answers of each query by its name, and (formula or name, value a group), in their order.
+    """Return the answers of each query by name, and (formula or name, values by group), in order.
 
     Args:
         queries: `name`, `query` and `aggregator` of each.
@@ -128,7 +128,7 @@ def _keys(answers: Sequence[Answer]) -> list[str]:
 
 
 def _ordered(results: Sequence[tuple[str, Reduced]], formulas: Sequence[Mapping[str, Any]]) -> list[Group]:
-    """The groups of all results; the first formula with a limit sorts and cuts them."""
+    """Return the groups of all results, sorted and cut by the first formula with a limit."""
     groups = list(dict.fromkeys(group for _, found in results for group in found))
     for formula, (_, found) in zip(formulas, results, strict=False):
         limit = formula.get("limit")

@@ -10,7 +10,7 @@ Test = Callable[[Tags], bool]
 
 
 def all_tags(tags: Iterable[str], host: str = "") -> Tags:
-    """What a scope is compared with: the tags in lower case, the host among them."""
+    """Return the tags that a scope is compared with: in lower case, the host included."""
     lowered = {tag.lower() for tag in tags}
     if host:
         lowered.add(f"host:{host.lower()}")
@@ -19,7 +19,7 @@ def all_tags(tags: Iterable[str], host: str = "") -> Tags:
 
 @lru_cache(maxsize=4096)
 def matcher(scope: Scope, substring: bool = True) -> Test:
-    """A test of a source's tags (lower case, `host:…` among them).
+    """Return a predicate over a source's tags (lower case, `host:…` included).
 
     Excluding several tags drops a source that has any of them; source: Datadog, metrics/advanced-filtering.
     """
@@ -44,7 +44,7 @@ def _member(scope: In, substring: bool) -> Test:
 
 
 def _has(text: str, substring: bool) -> Test:
-    """A test for one tag; `*` matches any text, within its value."""
+    """Return a predicate for one tag; `*` matches any text within its value."""
     wanted = text.lower()
     if "*" not in wanted:
         return lambda tags: wanted in tags

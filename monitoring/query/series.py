@@ -29,6 +29,6 @@ class Series:
 
 
 def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The values that occur, once each, ascending; `np.unique` would import masked arrays for it, 20 ms."""
+    """Return the distinct values, ascending; `np.unique` would import masked arrays, which takes 20 ms."""
     ordered = np.sort(values)
     return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered

@@ -48,20 +48,20 @@ class Source(Protocol):
     """Selects by scope and buckets by source, so that a database can do both."""
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """The sources of a metric that a scope means, in an order that does not change."""
+        """Return the sources of a metric that a scope selects, in a stable order."""
         ...
 
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """The points before `until`, aggregated by source and bucket: avg, sum, min, max or count.
+        """Return the points before `until`, aggregated by source and bucket: avg, sum, min, max or count.
 
         With `occupied`, only buckets that hold a point of any of the sources, else all of the grid.
         """
         ...
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """The very points in `[start, end)`."""
+        """Return the raw points in `[start, end)`."""
         ...
 
 
@@ -79,7 +79,7 @@ class SeriesSource:
         ]
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """The sources of a metric that a scope means, sorted by their tags."""
+        """Return the sources of a metric that a scope selects, sorted by their tags."""
         test = matcher(scope, substring)
         found = [self._origins[at] for at in self._by_metric.get(metric, ()) if test(self._origins[at].tags)]
         return sorted(found, key=lambda origin: sorted(origin.tags))
@@ -87,7 +87,7 @@ class SeriesSource:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """The points before `until`, aggregated by source and bucket."""
+        """Return the points before `until`, aggregated by source and bucket."""
         if not len(grid):
             return Buckets(grid.starts, np.empty((len(origins), 0)))
         end = min(until, float(grid.edges[-1]))
@@ -95,7 +95,7 @@ class SeriesSource:
         return aggregate(found, grid, len(origins), aggregator, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """The very points in `[start, end)`."""
+        """Return the raw points in `[start, end)`."""
         picked = []
         for at, origin in enumerate(origins):
             series = self._series[origin.key]
@@ -132,7 +132,7 @@ def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied
 
 
 def occupied_columns(columns: Times, count: int) -> tuple[Times, Times]:
-    """The columns that occur, ascending, and the place of each given one among them."""
+    """Return the columns that occur, ascending, and the index of each given column among them."""
     if count > 50_000_000:
         kept = distinct(columns)
         return kept, kept.searchsorted(columns)
@@ -158,7 +158,7 @@ def _reduced(values: Floats, first: Times, aggregator: str) -> Floats:
 
 
 def as_source(series: "Iterable[Series] | Source") -> Source:
-    """What was given, as a `Source`."""
+    """Return the argument as a `Source`."""
     if isinstance(series, Iterable):
         return SeriesSource(series)
     return series

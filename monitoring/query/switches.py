@@ -60,7 +60,7 @@ DEFAULT = Switches()
 
 
 def choices(name: str, text: str) -> Any:
-    """The value that a text means for a switch.
+    """Return the value of a switch that a text means.
 
     Raises:
         InputError: the switch cannot have it.

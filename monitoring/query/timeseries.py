@@ -35,16 +35,16 @@ class Lines:
     guessed: bool = False
 
     def mapped(self, values: Floats) -> "Lines":
-        """The same lines with other values."""
+        """Return the same lines with other values."""
         return replace(self, values=values)
 
     def present(self) -> "Lines":
-        """The lines that have a value somewhere."""
+        """Return the lines that have a value."""
         kept = np.flatnonzero(np.isfinite(self.values).any(axis=1)) if self.values.size else np.empty(0, int)
         return self if len(kept) == len(self.groups) else self.picked(kept)
 
     def picked(self, rows: Sequence[int] | Times) -> "Lines":
-        """Some of the lines, in that order."""
+        """Return some of the lines, in that order."""
         return replace(
             self,
             groups=tuple(self.groups[row] for row in rows),
@@ -56,7 +56,7 @@ class Lines:
         return tuple(f"{key}:{value}" for key, value in zip(self.keys, self.groups[row], strict=True))
 
     def at(self, times: Times) -> "Lines":
-        """The lines at other times: NaN where there was no bucket."""
+        """Return the lines at other times: NaN where there was no bucket."""
         if len(times) == len(self.times) and np.array_equal(times, self.times):
             return self
         values = np.full((len(self.groups), len(times)), np.nan)

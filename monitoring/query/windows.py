@@ -83,7 +83,7 @@ def _guess(written: str) -> str:
 
 
 def length(cursor: Cursor, text: str, start: int) -> Window:
-    """The window that a quoted length means: "5m"."""
+    """Parse a quoted window length: "5m"."""
     found = _LENGTH.match(text.strip())
     if found is None or int(found.group(1)) < 1:
         end = start + len(text) + 2

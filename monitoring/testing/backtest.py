@@ -62,7 +62,7 @@ class Outcome:
     notifications: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, state: State) -> list[Episode]:
-        """The episodes in a state."""
+        """Return the episodes in a state."""
         return [episode for episode in self.episodes if episode.state is state]
 
     @property
@@ -95,7 +95,7 @@ def backtest(
     stand_in: Mapping[str, str] | None = None,
     switches: Mapping[str, Any] | None = None,
 ) -> Iterator[Outcome]:
-    """The outcome of each variant, in order. `start` and `end` in seconds since the epoch.
+    """Yield the outcome of each variant, in order. `start` and `end` are epoch seconds.
 
     The groups count as known before `start`: history did not begin there.
 
@@ -140,7 +140,7 @@ def _value(value: float) -> float | None:
 
 
 def variant_of(body: Mapping[str, Any], text: str) -> Variant:
-    """The body with `critical=5,warning=3` set: thresholds, options, and `window=last_10m`.
+    """Return the body with `critical=5,warning=3` set: thresholds, options, and `window=last_10m`.
 
     Raises:
         InputError: a name that cannot be set, or a value that it does not take.

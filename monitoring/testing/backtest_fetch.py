@@ -29,7 +29,7 @@ class Queries(Protocol):
     """Whatever answers `/api/v1/query`."""
 
     def points(self, query: str, start: int, end: int) -> list[dict[str, Any]]:
-        """The series of an answer."""
+        """Return the series of an answer."""
         ...
 
 
@@ -59,7 +59,7 @@ def _asked(metric: Metric) -> str:
 
 
 def scope_keys(scope: Scope) -> Iterator[str]:
-    """The tag keys that a scope asks about."""
+    """Yield the tag keys of a scope."""
     match scope:
         case Tag(key=str() as key) | In(key=key):
             yield key
@@ -73,7 +73,7 @@ def scope_keys(scope: Scope) -> Iterator[str]:
 def fetch(
     client: Queries, node: MonitorQuery, start: int, end: int, progress: Callable[[int, int], None]
 ) -> Iterator[list[Series]]:
-    """The series of each answer, day by day; `progress` is told how many of how many answers are there.
+    """Yield the series of each answer, day by day; `progress` gets the number of answers and the total.
 
     Raises:
         InputError: as `queries`, and whatever the client raises.

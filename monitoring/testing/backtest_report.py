@@ -62,7 +62,7 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def episodes(outcome: Outcome) -> list[str]:
-    """The first episodes of a variant: when, how long, which group, and the value at which it began."""
+    """Return the first episodes of a variant: start, length, group, and the value at the start."""
     lines = []
     for one in outcome.episodes[:SHOWN]:
         value = "" if one.value is None else f"  {one.value:.6g}"

@@ -39,7 +39,7 @@ class Report:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The test files among files and folders, each once, in order.
+    """Return the test files among files and folders, once each, in order.
 
     Raises:
         InputError: a path that does not exist, or holds no test file.
@@ -62,7 +62,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def untested(paths: Sequence[Path], files: Iterable[Path]) -> list[Path]:
-    """The monitors of the folders for which there is no test file."""
+    """Return the monitors of the folders that have no test file."""
     tested = {(path.parent, path.name.removesuffix(SUFFIX)) for path in files}
     folders = {path for path in paths if path.is_dir()}
     monitors = sorted({monitor for folder in folders for monitor in folder.rglob("*.json")})
@@ -70,7 +70,7 @@ def untested(paths: Sequence[Path], files: Iterable[Path]) -> list[Path]:
 
 
 def run_file(path: Path, selection: Selection) -> list[Result]:
-    """The results of one file; a file that cannot be used is one result with its problems."""
+    """Run one file; a file that cannot be used is one result with its problems."""
     try:
         cases = load(path)
     except DocumentError as error:
@@ -82,7 +82,7 @@ def run_file(path: Path, selection: Selection) -> list[Result]:
 
 
 def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[Result]]:
-    """The results of each file, in order, as they come."""
+    """Run each file, and yield its results in order."""
     if selection.jobs <= 1 or len(files) < 2:
         for path in files:
             yield run_file(path, selection)
@@ -96,6 +96,6 @@ def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[Resu
 
 
 def missing_test(path: Path) -> Problem:
-    """What --require-tests says of a monitor without a test file."""
+    """Return the problem that --require-tests reports for a monitor without a test file."""
     name = f"{path.stem}{SUFFIX}"
     return Problem(Place(str(path), 1), "this monitor has no test", f"write {path.with_name(name)}")

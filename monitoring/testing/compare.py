@@ -36,7 +36,7 @@ class _UnjudgedError(Exception):
 
 
 def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[Problem, ...]]:
-    """What does not hold, and what cannot be judged because a group never exists."""
+    """Return the failed expectations, and those that name a group that never exists."""
     failures: list[Failure] = []
     problems: list[Problem] = []
     if not len(history.times):
@@ -88,7 +88,7 @@ class _View:
             self.notes.setdefault(note.time, []).append(note)
 
     def group(self, expectation: Any) -> str:
-        """The group that is meant, where one has to be."""
+        """Return the one group that an expectation is about."""
         names = self.groups(expectation)
         if len(names) == 1:
             return names[0]
@@ -97,7 +97,7 @@ class _View:
         raise _UnjudgedError(Problem(expectation.place, message, hint))
 
     def groups(self, expectation: Any) -> list[str]:
-        """The groups that are meant: the one that is named, or all."""
+        """Return the groups that an expectation is about: the named one, or all."""
         known = list(self.history.groups)
         name = expectation.group
         if name is None:
@@ -112,7 +112,7 @@ class _View:
         raise _UnjudgedError(Problem(expectation.place, f"the group {name!r} never exists", hint))
 
     def index(self, offset: int, expectation: Any) -> int:
-        """The evaluation at that moment, or the last one before it."""
+        """Return the evaluation at that time, or the last one before it."""
         self.check_inside(offset, expectation)
         index = self.history.index(self.case.start + offset)
         if index < 0:
@@ -130,11 +130,11 @@ class _View:
             raise _UnjudgedError(Problem(expectation.place, message, hint))
 
     def offset(self, index: int) -> int:
-        """The moment of an evaluation."""
+        """Return the offset of an evaluation."""
         return int(self.history.times[index]) - self.case.start
 
     def span(self, expectation: Throughout) -> range:
-        """The evaluations between two moments; at least one of a group meant has to tell something."""
+        """Return the evaluations between two times; at least one of a group has to have a verdict."""
         start, end = expectation.start, expectation.end
         self.check_inside(max(start, end or 0), expectation)
         first = int(np.searchsorted(self.history.times, self.case.start + start))
@@ -247,7 +247,7 @@ def _listed(handles: Iterable[str]) -> str:
 
 
 def _sent(view: _View, group: str, index: int) -> Notification | None:
-    """What went out for the group at this very evaluation."""
+    """Return what was sent for the group at this evaluation."""
     notes = view.notes.get(int(view.history.times[index]), [])
     return next((note for note in notes if group in note.groups or note.group == group), None)
 

@@ -26,7 +26,7 @@ class Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, node: yaml.Node, offset: int = 0) -> Place:
-        """The place of a node; `offset` counts characters into a text that stands on one line."""
+        """Return the place of a node; `offset` counts characters into a one-line text."""
         mark = node.start_mark
         quoted = getattr(node, "style", None) in {"'", '"'}
         return Place(self.file, mark.line + 1, mark.column + 1 + offset + (1 if quoted and offset else 0))
@@ -36,7 +36,7 @@ class Reader:
         self.problems.append(Problem(self.place(node, offset), message, hint))
 
     def parse(self, text: str) -> yaml.Node | None:
-        """The root node; a mistake of YAML itself ends the reading."""
+        """Parse the root node; a syntax error of YAML is fatal."""
         try:
             return yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
@@ -47,7 +47,7 @@ class Reader:
     def mapping(
         self, node: yaml.Node, what: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
     ) -> dict[str, yaml.Node]:
-        """The entries of a mapping whose keys are all `known`; `elsewhere` says where other keys belong."""
+        """Return the entries of a mapping, all of whose keys are `known`; `elsewhere` maps misplaced ones."""
         if not isinstance(node, yaml.MappingNode):
             self.wrong(node, f"{what} is written as key: value lines", f"known keys: {', '.join(known)}")
             return {}
@@ -76,14 +76,14 @@ class Reader:
         self.wrong(key, f"unknown key {name!r} in {what}", hint)
 
     def items(self, node: yaml.Node, what: str, example: str) -> list[yaml.Node]:
-        """The nodes of a list."""
+        """Return the nodes of a list."""
         if isinstance(node, yaml.SequenceNode):
             return list(node.value)
         self.wrong(node, f"{what} is a list", f"write a dash before each: {example}")
         return []
 
     def text(self, node: yaml.Node, what: str) -> str | None:
-        """The text as written, without the blanks around it."""
+        """Return the text without surrounding blanks."""
         if isinstance(node, yaml.ScalarNode):
             value: str = node.value
             if value.strip():
@@ -94,13 +94,13 @@ class Reader:
         return None
 
     def texts(self, node: yaml.Node, what: str, example: str) -> list[tuple[str, yaml.Node]]:
-        """A list of texts, or one text; each with its node."""
+        """Return the texts of a list, or one text, each with its node."""
         nodes = [node] if isinstance(node, yaml.ScalarNode) else self.items(node, what, example)
         found = [(self.text(each, what), each) for each in nodes]
         return [(text, each) for text, each in found if text is not None]
 
     def number(self, node: yaml.Node, what: str) -> float | None:
-        """A finite number."""
+        """Return a finite number."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -110,7 +110,7 @@ class Reader:
         return None
 
     def boolean(self, node: yaml.Node, what: str) -> bool | None:
-        """true or false."""
+        """Return true or false."""
         text = self.text(node, what)
         if text in {"true", "false"}:
             return text == "true"
@@ -134,7 +134,7 @@ class Reader:
         return None
 
     def plain(self, node: yaml.Node) -> Any:
-        """The value as YAML has it, for bodies that go to Datadog as they are."""
+        """Return the value as YAML has it, for bodies that are sent to Datadog unchanged."""
         return _plain(node)
 
 
@@ -147,7 +147,7 @@ def _plain(node: yaml.Node) -> Any:
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    """What a mistake of YAML means to who made it."""
+    """Explain a syntax error of YAML to its author."""
     problem = str(error.problem or "")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -14,7 +14,7 @@ AROUND = 30
 
 
 def explain(result: Result) -> str:
-    """The report of one case that did not pass; empty for one that did."""
+    """Return the report of a case that did not pass; "" for one that did."""
     lines: list[str] = []
     for problem in result.problems:
         lines += [
@@ -28,7 +28,7 @@ def explain(result: Result) -> str:
 
 
 def title(result: Result) -> str:
-    """The case's name, or its monitor's key."""
+    """Return the case's name, or its monitor's key."""
     case = result.case
     return case.name or (
         case.monitor if isinstance(case.monitor, str) else str(case.monitor.get("name") or "monitor")
@@ -62,7 +62,7 @@ def _evidence(start: int, verdict: Verdict) -> Iterator[str]:
 
 
 def around(history: History, verdict: Verdict, start: int) -> list[str]:
-    """The plot of the group's values in the evaluations around a verdict."""
+    """Return the plot of the group's values around a verdict."""
     index = history.index(verdict.time)
     first, last = max(0, index - AROUND), min(len(history.times), index + AROUND + 1)
     group = history.groups[verdict.group]

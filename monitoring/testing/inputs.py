@@ -118,7 +118,7 @@ def read_tags(reader: Reader, node: yaml.Node | None) -> tuple[tuple[str, ...], 
 
 
 def _tag_texts(reader: Reader, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
-    """The tags as written; `[env: prod]`, with a blank, is a mapping to YAML."""
+    """Return the tags as written; `[env: prod]`, with a blank, is a mapping in YAML."""
     blank = [each for each in getattr(node, "value", ()) if isinstance(each, yaml.MappingNode)]
     if isinstance(node, yaml.SequenceNode) and blank:
         reader.wrong(blank[0], "a tag has no blank after its colon", "write env:prod")

@@ -45,7 +45,7 @@ _BELONGS = dict.fromkeys(CASE_KEYS, "the case, further left") | {
 
 
 def load(path: Path, shown: str | None = None) -> list[Case]:
-    """The cases of a file.
+    """Load the cases of a file.
 
     Raises:
         DocumentError: all that is wrong in it.
@@ -61,7 +61,7 @@ def load(path: Path, shown: str | None = None) -> list[Case]:
 
 
 def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case]:
-    """The cases of a text; `key` is the monitor's key where the text does not name one."""
+    """Load the cases of a text; `key` is the monitor's key where the text does not name one."""
     reader = Reader(file)
     root = reader.parse(text)
     cases = _file(reader, root, key) if root is not None else []
@@ -116,7 +116,7 @@ class _Case:
         self.interval = 60
 
     def read(self, entries: dict[str, yaml.Node], complete: bool = True) -> Case:
-        """The case; `complete` cases need an expectation."""
+        """Read a case; `complete` cases need an expectation."""
         if "interval" in entries:
             self.interval = self._duration(entries["interval"], "interval") or 60
         elif self.base.series:

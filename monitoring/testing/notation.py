@@ -34,7 +34,7 @@ class NotationError(InputError):
 
 
 def parse_values(text: str) -> list[Slot]:
-    """The slots that `text` stands for, one an interval.
+    """Parse `text` into slots, one for each interval.
 
     values = { number | number step "x" n | number "x" n | "_" | "_x" n | "stale" | "(" values ")" ["x" n] }
 

@@ -29,7 +29,7 @@ class Plot:
 
 
 def draw(plot: Plot) -> list[str]:
-    """The lines of the plot: values with an axis, states, the mark, and the times at both ends."""
+    """Draw the lines of the plot: values with an axis, states, the mark, and the first and last time."""
     known = [value for value in plot.values if value is not None]
     if not known:
         return [f"{'':>10}  (no value in any of these windows)", *_foot(plot)]

@@ -31,7 +31,7 @@ class Folder:
         return sorted(path.stem for path in self.path.glob("*.json"))
 
     def monitor(self, key: str) -> "Loaded":
-        """The monitor of that key.
+        """Return the monitor of that key.
 
         Raises:
             InputError: there is none, or it cannot be read.
@@ -66,7 +66,7 @@ class Loaded:
 
 
 def load_body(body: Mapping[str, Any], key: str) -> Loaded:
-    """The monitor of an API body; `${monitor:KEY}` in a composite's query becomes a number of ours."""
+    """Return the monitor of an API body; `${monitor:KEY}` in a composite's query becomes a number."""
     members: dict[int, str] = {}
     query = body.get("query")
     if isinstance(query, str) and "${monitor:" in query:

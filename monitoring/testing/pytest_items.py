@@ -48,13 +48,13 @@ class MonitorItem(pytest.Item):
             raise MonitorTestFailed(explain(result))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The report of the case, without a traceback through ours."""
+        """Return the report of the case instead of a traceback."""
         if isinstance(excinfo.value, MonitorTestFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """The file and line of the case."""
+        """Return the file and line of the case."""
         return self.path, self.case.place.line - 1, f"monitor: {self.name}"
 
 

@@ -73,7 +73,7 @@ def _looks_at(metrics: list[str], checks: list[str]) -> str:
 
 
 def metrics_of(monitor: Monitor) -> list[str]:
-    """The metrics that a monitor looks at, those of a formula's queries included."""
+    """Return the metrics of a monitor, those of a formula's queries included."""
     node = parsed(monitor.query)
     if not isinstance(node, FormulaMonitor):
         return metric_names(node)
@@ -85,7 +85,7 @@ def metrics_of(monitor: Monitor) -> list[str]:
 
 
 def metric_names(node: MonitorQuery) -> list[str]:
-    """The metrics of a monitor's query."""
+    """Return the metrics of a monitor's query."""
     if not isinstance(node, MetricMonitor):
         return []
     return [each.name for each in walk(node.query) if isinstance(each, Metric)]

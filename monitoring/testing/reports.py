@@ -13,7 +13,7 @@ def _attribute(text: str) -> str:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Counts, one object a case, and the monitors without a test."""
+    """Return counts, one object for each case, and the monitors without a test."""
     return {
         "passed": report.count("passed"),
         "failed": report.count("failed"),

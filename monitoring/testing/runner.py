@@ -62,7 +62,7 @@ def run_case(case: Case, folder: Folder | Path) -> Result:
 
 
 def _problem(case: Case, error: InputError) -> Problem:
-    """An error of the monitor, at the place in the test file that brought it in."""
+    """Return an error of the monitor as a problem at its place in the test file."""
     where = f"{error.where}: " if error.where else ""
     caret = getattr(error, "caret", None)
     shown = f"\n{caret()}" if caret else ""
@@ -93,7 +93,7 @@ def _monitor(given: Any, folder: Folder) -> Loaded:
 
 
 def _check_thresholds(monitors: Sequence[Monitor]) -> None:
-    """A monitor that is tested says its threshold in the options too: what is deployed needs it there."""
+    """Require the threshold in the options too, because a deployed monitor needs it there."""
     for monitor in monitors:
         threshold = getattr(parsed(monitor.query), "threshold", None)
         if threshold is not None and monitor.thresholds.critical is None:
@@ -101,7 +101,7 @@ def _check_thresholds(monitors: Sequence[Monitor]) -> None:
 
 
 def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:
-    """The members of a composite: by key in its query, or as the case says."""
+    """Return the members of a composite: by key in its query, or as the case defines them."""
     found = {identity: folder.monitor(key).monitor for identity, key in loaded.members.items()}
     for name, given in case.members.items():
         if not name.isdigit():
@@ -119,7 +119,7 @@ class Form:
     members: dict[int, Monitor]
 
     def evaluate(self, start: int, series: Sequence[SeriesSpec], texts: bool = True) -> History:
-        """The history of the case, as if it had begun at `start`; `texts`: see `Setting`."""
+        """Return the history of the case, as if it had begun at `start`; `texts`: see `Setting`."""
         case = self.case
         data = Data(
             [build(spec, start) for spec in series],
@@ -141,7 +141,7 @@ class Form:
 
 
 def build(spec: SeriesSpec, start: int) -> Series:
-    """The points of one source."""
+    """Return the points of one source."""
     origin = start + spec.offset
     filled = [(at, value) for at, slot in enumerate(spec.slots) if slot is not None for value in slot]
     times = np.array([at for at, _ in filled], dtype=np.int64) * spec.every + origin
@@ -178,7 +178,7 @@ def _moved(monitor: Monitor, shift: int) -> Monitor:
 
 
 def _other_forms(form: Form, history: History) -> list[Failure]:
-    """The case shifted by whole rollups, and with its series in another order; both have to tell the same."""
+    """Yield failures of the case shifted by whole rollups, and with its series in another order."""
     case = form.case
     failures = []
     shift = shift_of(form)
