@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from monitoring.query import evaluate, parse
 from monitoring.query.formatter import format_query
-from monitoring.store.batch import Source
+from monitoring.store.batch import SeriesIdentity
 from monitoring.store.query_source import StoreSource
 
 SOURCES, START = 1000, 1_700_000_400
@@ -37,10 +37,10 @@ class Tables:
             f" FROM range({points}) p(i), range({SOURCES}) s(i)"
         )
 
-    def sources(self, metric: str) -> dict[int, Source]:
+    def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """The sources of the one metric."""
         return {
-            at: Source(metric, f"host{at}", ("env:prod", f"az:{at % 10}"), "gauge", None)
+            at: SeriesIdentity(metric, f"host{at}", ("env:prod", f"az:{at % 10}"), "gauge", None)
             for at in range(SOURCES)
         }
 

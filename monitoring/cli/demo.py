@@ -9,7 +9,7 @@ import click
 from monitoring.cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
-    from monitoring.demo import Options, Result
+    from monitoring.demo import DemoOptions, DemoResult
 
 
 @click.command("demo")
@@ -40,10 +40,10 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
     more. At the end every log line that was printed has to be found in Datadog, as a point, a span or a log
     entry; the command ends with status 1 where it is not, or where an execution does not end as it should.
     """
-    from monitoring.demo import Options
+    from monitoring.demo import DemoOptions
 
     with ended_by_signals():
-        result = _run(Options(keep, speed, port))
+        result = _run(DemoOptions(keep, speed, port))
     if as_json:
         import json
 
@@ -53,7 +53,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
     return 0 if result.fine else 1
 
 
-def _run(options: "Options") -> "Result":
+def _run(options: "DemoOptions") -> "DemoResult":
     from monitoring.demo import run_demo
 
     if not sys.stderr.isatty():
@@ -66,7 +66,7 @@ def _run(options: "Options") -> "Result":
         return run_demo(options, progress)
 
 
-def _print(result: "Result", keep: Path | None) -> None:
+def _print(result: "DemoResult", keep: Path | None) -> None:
     from rich.console import Console
 
     from monitoring.demo.show import print_result

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from monitoring.deploy.apply import Outcome
+    from monitoring.deploy.apply import AppliedPlan
     from monitoring.deploy.differ import Plan
     from monitoring.deploy.session import Session
 
@@ -55,7 +55,7 @@ def confirmed(question: str, *, yes: bool) -> bool:
     return yes or not sys.stdin.isatty() or click.confirm(question)
 
 
-def carry_out(session: "Session", plan: "Plan") -> "Outcome":
+def carry_out(session: "Session", plan: "Plan") -> "AppliedPlan":
     """Apply with a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import Progress
@@ -75,7 +75,7 @@ def carry_out(session: "Session", plan: "Plan") -> "Outcome":
         )
 
 
-def tell(outcome: "Outcome", *, as_json: bool) -> int:
+def tell(outcome: "AppliedPlan", *, as_json: bool) -> int:
     """Say what was done and what was not; the exit status."""
     if as_json:
         echo_json(

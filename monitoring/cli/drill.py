@@ -10,8 +10,8 @@ from monitoring.cli.ending import ended_by_signals
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
-    from monitoring.drill.judge import Result
-    from monitoring.drill.run import Options
+    from monitoring.drill.judge import DrillResult
+    from monitoring.drill.run import DrillOptions
 
 
 @click.command("drill")
@@ -87,7 +87,7 @@ def command(
         click.echo("\n".join(overview()))
         return 0
     from monitoring.drill.matrix import check
-    from monitoring.drill.run import Options
+    from monitoring.drill.run import DrillOptions
     from monitoring.testing.project import Folder
 
     if out:
@@ -95,7 +95,7 @@ def command(
     for tag in tags:
         if not all(tag.partition(":")):
             raise InputError(f"{tag!r} is no KEY:VALUE", where="--tag")
-    options = Options(
+    options = DrillOptions(
         chosen(faults), Folder(monitors, env), any_monitor, delay * 60, tags, _folder(keep), not faults
     )
     with ended_by_signals():
@@ -117,7 +117,7 @@ def _folder(keep: Path | None) -> Path | None:
     return keep / "datadog.duckdb"
 
 
-def _run(options: "Options", as_json: bool) -> "Result":
+def _run(options: "DrillOptions", as_json: bool) -> "DrillResult":
     from monitoring.drill.run import run_drill
 
     if as_json:

@@ -72,7 +72,7 @@ def command(**given: Any) -> int:
 def _configured(given: dict[str, Any]) -> tuple[Any, list[Any]]:
     from monitoring.local_datadog import Access, Settings, rate_limits
     from monitoring.local_datadog.guard import LOOPBACK
-    from monitoring.serve import Options
+    from monitoring.serve import ServeOptions
     from monitoring.serve.sinks import JsonLines, Sink, Terminal, Webhook
 
     # On loopback any key is taken: DD_API_KEY may be set there for a client, and holds a real key then.
@@ -87,7 +87,7 @@ def _configured(given: dict[str, Any]) -> tuple[Any, list[Any]]:
         sinks.append(JsonLines.opened(given["notify_file"]))
     if given["notify_webhook"]:
         sinks.append(Webhook.to(given["notify_webhook"], lambda text: click.echo(text, err=True)))
-    options = Options(
+    options = ServeOptions(
         database=given["database"],
         host=given["host"],
         port=given["port"],

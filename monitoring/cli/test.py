@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from monitoring.testing.collect import Report
     from monitoring.testing.problems import Problem
-    from monitoring.testing.runner import Result
+    from monitoring.testing.runner import CaseResult
 
 
 @click.command()
@@ -129,7 +129,7 @@ def _print(report: "Report", missing: "list[Problem]", require_tests: bool) -> N
     click.echo(f"{total or 'nothing ran'} in {report.seconds:.2f} s")
 
 
-def _explain(failed: "list[Result]") -> None:
+def _explain(failed: "list[CaseResult]") -> None:
     if not failed:
         return
     from monitoring.testing.explanation import explain
@@ -147,8 +147,8 @@ def _counted(status: str, count: int) -> str:
     return click.style(f"{count} {word}", fg=_COLOURS[status])
 
 
-def _by_file(results: "list[Result]") -> "dict[str, list[Result]]":
-    files: dict[str, list[Result]] = {}
+def _by_file(results: "list[CaseResult]") -> "dict[str, list[CaseResult]]":
+    files: dict[str, list[CaseResult]] = {}
     for result in results:
         files.setdefault(result.case.file, []).append(result)
     return files

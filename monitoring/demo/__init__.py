@@ -2,7 +2,7 @@
 balanced.
 """
 
-from monitoring.demo.result import Result
-from monitoring.demo.run import Options, run_demo
+from monitoring.demo.result import DemoResult
+from monitoring.demo.run import DemoOptions, run_demo
 
-__all__ = ["Options", "Result", "run_demo"]
+__all__ = ["DemoOptions", "DemoResult", "run_demo"]

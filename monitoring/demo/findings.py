@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.demo.result import Execution, Metric, Step
+from monitoring.demo.result import Execution, FunctionSummary, MetricTotal
 from monitoring.demo.scenarios import Scenario
 from monitoring.log_events.telemetry import LogEvent, Span
 from monitoring.store import Store
@@ -48,13 +48,13 @@ def state_entered(event: LogEvent) -> tuple[str, str] | None:
     return line["execution_arn"].rpartition(":")[2], line["details"]["name"]
 
 
-def steps(store: Store, functions: Mapping[str, str]) -> tuple[Step, ...]:
+def steps(store: Store, functions: Mapping[str, str]) -> tuple[FunctionSummary, ...]:
     """Every step from the enhanced metrics, which the forwarder makes of REPORT lines, and from its spans."""
     good = Counter(span["resource"] for span in store.spans(name="aws.lambda") if not span["error"])
     return tuple(_step(store, state, function, good[function]) for state, function in functions.items())
 
 
-def _step(store: Store, state: str, function: str, good: int) -> Step:
+def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary:
     """One step; an invocation without a good span has failed, whether it raised, exited or was killed."""
 
     def values(name: str) -> list[float]:
@@ -65,7 +65,7 @@ def _step(store: Store, state: str, function: str, good: int) -> Step:
     durations = [1000 * value for value in values("duration")]
     p50, p95 = np.percentile(durations, [50, 95]) if durations else (0.0, 0.0)
     invocations = round(sum(values("invocations")))
-    return Step(
+    return FunctionSummary(
         name=state,
         function=function,
         invocations=invocations,
@@ -76,9 +76,9 @@ def _step(store: Store, state: str, function: str, good: int) -> Step:
     )
 
 
-def metrics(store: Store) -> tuple[Metric, ...]:
+def metrics(store: Store) -> tuple[MetricTotal, ...]:
     """Every metric by its name."""
-    return tuple(Metric(each.name, each.points, float(each.sum)) for each in store.metrics())
+    return tuple(MetricTotal(each.name, each.points, float(each.sum)) for each in store.metrics())
 
 
 def trace_id(execution_arn: str) -> str:

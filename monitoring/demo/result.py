@@ -23,7 +23,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FunctionSummary:
     """One function of the pipeline, as the enhanced metrics in Datadog tell it; times in milliseconds."""
 
     name: str
@@ -36,7 +36,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class MetricTotal:
     """One metric in Datadog: how many points, and their sum."""
 
     name: str
@@ -78,12 +78,12 @@ class Accounting:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DemoResult:
     """Everything; `spans` are those of the execution `spans_of`."""
 
     executions: tuple[Execution, ...]
-    steps: tuple[Step, ...]
-    metrics: tuple[Metric, ...]
+    steps: tuple[FunctionSummary, ...]
+    metrics: tuple[MetricTotal, ...]
     accounting: Accounting
     spans_of: str
     spans: tuple[Span, ...]

@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.demo.accounting import balance
 from monitoring.demo.findings import metrics, spans_of, state_entered, steps, told
 from monitoring.demo.integration import integrate
-from monitoring.demo.result import Execution, Result
+from monitoring.demo.result import DemoResult, Execution
 from monitoring.demo.scenarios import FIRST, LANES, SCENARIOS, Scenario
 from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
 from monitoring.errors import InputError
@@ -29,7 +29,7 @@ DRAIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DemoOptions:
     """How to run: waits `speed` times as fast, what to `keep`, and where the embedded Datadog listens."""
 
     keep: Path | None = None
@@ -62,7 +62,7 @@ class _Show:
     trouble: list[BaseException] = field(default_factory=list)
 
 
-def run_demo(options: Options, watch: Silent | None = None) -> Result:
+def run_demo(options: DemoOptions, watch: Silent | None = None) -> DemoResult:
     """Run the demo and say what came of it.
 
     Raises:
@@ -161,11 +161,11 @@ def _execution(stage: Stage, scenario: Scenario, show: _Show) -> Execution:
     return told(scenario, show.described[scenario.name], stage.aws.history(show.arns[scenario.name]))
 
 
-def _result(stage: Stage, show: _Show, began: float) -> Result:
+def _result(stage: Stage, show: _Show, began: float) -> DemoResult:
     executions = tuple(_execution(stage, scenario, show) for scenario in SCENARIOS)
     store = stage.datadog.store
     shown = executions[0]
-    return Result(
+    return DemoResult(
         executions=executions,
         steps=steps(store, stage.functions),
         metrics=metrics(store),

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitoring.demo.findings import tree
-from monitoring.demo.result import Accounting, Execution, Metric, Result, Step
+from monitoring.demo.result import Accounting, DemoResult, Execution, FunctionSummary, MetricTotal
 from monitoring.demo.run import Silent
 from monitoring.demo.scenarios import SCENARIOS, Scenario
 from monitoring.log_events.telemetry import Span
@@ -82,7 +82,7 @@ def status_text(execution: Execution) -> Text:
     )
 
 
-def print_result(console: Console, result: Result) -> None:
+def print_result(console: Console, result: DemoResult) -> None:
     """The whole result."""
     for part in (
         _executions(result.executions),
@@ -124,7 +124,7 @@ def _shortened(text: str, length: int = 200) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def _steps(steps: Iterable[Step]) -> Table:
+def _steps(steps: Iterable[FunctionSummary]) -> Table:
     numbers = ("invocations", "errors", "cold starts", "p50", "p95")
     table = _table("Steps", "state", "function", *numbers, right=numbers)
     for each in steps:
@@ -134,7 +134,7 @@ def _steps(steps: Iterable[Step]) -> Table:
     return table
 
 
-def _metrics(metrics: Iterable[Metric]) -> Table:
+def _metrics(metrics: Iterable[MetricTotal]) -> Table:
     table = _table("Metrics in Datadog", "name", "points", "sum", right={"points", "sum"})
     for each in metrics:
         table.add_row(each.name, str(each.points), f"{each.sum:,.6g}")
@@ -174,7 +174,7 @@ def _accounting(books: Accounting) -> Table:
     return table
 
 
-def _verdict(result: Result) -> Text:
+def _verdict(result: DemoResult) -> Text:
     wrong = [each.name for each in result.executions if not each.as_expected]
     books = result.accounting
     text = Text()

@@ -74,7 +74,7 @@ class RejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What the library wants of an HTTP response."""
 
     status_code: int
@@ -107,7 +107,7 @@ class Transport:
         params: Mapping[str, Any] | None,
         data: Any,
         **_: Any,
-    ) -> Answer:
+    ) -> ApiResponse:
         """The answer, whatever its status but 429 and 5xx, which are waited for.
 
         Raises:
@@ -134,7 +134,7 @@ class Transport:
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], params: Mapping[str, Any] | None, data: Any
-    ) -> tuple[Answer | None, str]:
+    ) -> tuple[ApiResponse | None, str]:
         wanted = {key: _as_text(value) for key, value in (params or {}).items() if value is not None}
         full = f"{url}?{urlencode(wanted)}" if wanted else url
         try:
@@ -148,7 +148,7 @@ class Transport:
             )
         except urllib3.exceptions.HTTPError as error:
             return None, str(error)
-        answer = Answer(response.status, response.data, response.headers, response.reason or "")
+        answer = ApiResponse(response.status, response.data, response.headers, response.reason or "")
         return answer, f"HTTP {response.status}"
 
 
@@ -156,7 +156,7 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _asked_to_wait(answer: Answer | None, otherwise: float) -> float:
+def _asked_to_wait(answer: ApiResponse | None, otherwise: float) -> float:
     """Seconds, as the headers say: https://docs.datadoghq.com/api/latest/rate-limits/."""
     for name in ("X-RateLimit-Reset", "Retry-After"):
         try:

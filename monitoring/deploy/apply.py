@@ -11,7 +11,7 @@ from typing import Any
 
 from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
 from monitoring.deploy.canonical import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit, fingerprint
-from monitoring.deploy.differ import Plan, Step
+from monitoring.deploy.differ import Plan, PlanStep
 from monitoring.deploy.marker import Owner, read_marker, with_marker
 from monitoring.deploy.references import order, references, resolve
 from monitoring.errors import InputError
@@ -23,11 +23,11 @@ Me = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Outcome:
+class AppliedPlan:
     """What was done, and what was not, with the reason."""
 
-    done: list[Step] = field(default_factory=list)
-    failed: list[tuple[Step, str]] = field(default_factory=list)
+    done: list[PlanStep] = field(default_factory=list)
+    failed: list[tuple[PlanStep, str]] = field(default_factory=list)
 
 
 def apply_plan(
@@ -36,8 +36,8 @@ def apply_plan(
     plan: Plan,
     desired: Sequence[Resource],
     actual: Sequence[Resource],
-    progress: Callable[[Step], None] = lambda _: None,
-) -> Outcome:
+    progress: Callable[[PlanStep], None] = lambda _: None,
+) -> AppliedPlan:
     """Do all that the plan says; one failure costs only what depends on it.
 
     `progress` is called after every step that was done, from many threads.
@@ -58,16 +58,16 @@ class _Run:
     project: Project
     bodies: Mapping[Me, Mapping[str, Any]]
     ids: dict[Me, str]
-    progress: Callable[[Step], None]
+    progress: Callable[[PlanStep], None]
     pool: ThreadPoolExecutor
-    late: list[Step] = field(default_factory=list)
-    outcome: Outcome = field(default_factory=Outcome)
+    late: list[PlanStep] = field(default_factory=list)
+    outcome: AppliedPlan = field(default_factory=AppliedPlan)
 
-    def each(self, act: Callable[[Step], object], steps: Iterable[Step]) -> None:
+    def each(self, act: Callable[[PlanStep], object], steps: Iterable[PlanStep]) -> None:
         """The act on every step, in parallel."""
         list(self.pool.map(lambda step: self._try(act, step), steps))
 
-    def _try(self, act: Callable[[Step], object], step: Step) -> None:
+    def _try(self, act: Callable[[PlanStep], object], step: PlanStep) -> None:
         try:
             act(step)
         except (RejectedError, UnansweredError, InputError) as error:
@@ -76,7 +76,7 @@ class _Run:
             self.outcome.done.append(step)
             self.progress(step)
 
-    def create(self, steps: Sequence[Step]) -> None:
+    def create(self, steps: Sequence[PlanStep]) -> None:
         """Wave by wave, each resource once the ids that it needs are known."""
         waves = order(self.bodies)
         by_key = {(step.kind, step.key): step for step in steps}
@@ -85,7 +85,7 @@ class _Run:
         late, self.late = self.late, []
         list(self.pool.map(self._complete, late))
 
-    def _make(self, step: Step) -> None:
+    def _make(self, step: PlanStep) -> None:
         me = (step.kind, step.key)
         mentions = references(self.bodies[me])
         for one in mentions:
@@ -96,7 +96,7 @@ class _Run:
         if incomplete:
             self.late.append(step)
 
-    def _create_once(self, step: Step, body: Body) -> str:
+    def _create_once(self, step: PlanStep, body: Body) -> str:
         """The new id; where an answer is lost, what it may have made is looked for before another try."""
         for _ in range(3):
             try:
@@ -107,7 +107,7 @@ class _Run:
                     return found
         raise RejectedError(500, ["Datadog broke off three times"])
 
-    def _find(self, step: Step) -> str | None:
+    def _find(self, step: PlanStep) -> str | None:
         for id_, body in self.client.everything(step.kind):
             owner = read_marker(step.kind, body)
             if owner and (owner.project, owner.env, owner.key) == (
@@ -118,24 +118,24 @@ class _Run:
                 return id_
         return None
 
-    def _complete(self, step: Step) -> None:
+    def _complete(self, step: PlanStep) -> None:
         """Fill in the links of resources that refer to each other in a circle."""
         try:
             self.write(step)
         except (RejectedError, InputError) as error:
             self.outcome.failed.append((step, f"created, but its links are not filled in: {error}"))
 
-    def write(self, step: Step) -> None:
+    def write(self, step: PlanStep) -> None:
         """Replace what is in Datadog by what is in the file."""
         self.client.update(step.kind, self.ids[step.kind, step.key], _with_resets(step, self._marked(step)))
 
-    def _marked(self, step: Step) -> Body:
+    def _marked(self, step: PlanStep) -> Body:
         body = resolve(self.bodies[step.kind, step.key], self.ids)
         body.pop("id", None)
         mark = Owner(self.project.name, self.project.env, step.key, fingerprint(step.kind, body))
         return with_marker(step.kind, explicit(step.kind, body), mark)
 
-    def delete(self, steps: Sequence[Step]) -> None:
+    def delete(self, steps: Sequence[PlanStep]) -> None:
         """What may refer to others goes before them; then monitors, as Datadog lets them go."""
         for kind in ("dashboard", "downtime", "slo"):
             self.each(self._remove, [step for step in steps if step.kind == kind])
@@ -149,11 +149,11 @@ class _Run:
             self.each(self._remove, free)
             left = [step for step in left if str(step.id) in blocked]
 
-    def _remove(self, step: Step) -> None:
+    def _remove(self, step: PlanStep) -> None:
         self.client.delete(step.kind, str(step.id))
 
 
-def _with_resets(step: Step, body: Body) -> Body:
+def _with_resets(step: PlanStep, body: Body) -> Body:
     """What the file no longer says is set back by name: an update changes only the keys that it carries."""
     gone = {change.path for change in step.changes if change.after is None}
     reset = {

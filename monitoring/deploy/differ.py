@@ -24,7 +24,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """What happens to one resource. `drift`: what is in Datadog is not what was last applied."""
 
     action: Action
@@ -39,13 +39,13 @@ class Step:
 class Plan:
     """Every resource once, in one of four lists."""
 
-    create: tuple[Step, ...] = ()
-    update: tuple[Step, ...] = ()
-    delete: tuple[Step, ...] = ()
-    unchanged: tuple[Step, ...] = ()
+    create: tuple[PlanStep, ...] = ()
+    update: tuple[PlanStep, ...] = ()
+    delete: tuple[PlanStep, ...] = ()
+    unchanged: tuple[PlanStep, ...] = ()
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[PlanStep, ...]:
         """What would be done."""
         return (*self.create, *self.update, *self.delete)
 
@@ -89,10 +89,10 @@ def _one_a_key(actual: Sequence[Resource]) -> tuple[dict[tuple[str, str], Resour
     return kept, extra
 
 
-def _step(desired: Resource, actual: Resource | None, ids: Ids) -> Step:
+def _step(desired: Resource, actual: Resource | None, ids: Ids) -> PlanStep:
     if actual is None:
         body = normalise(desired.kind, desired.body)
-        return Step("create", desired.kind, desired.key, changes=tuple(_differences(None, body, "")))
+        return PlanStep("create", desired.kind, desired.key, changes=tuple(_differences(None, body, "")))
     theirs = left_to_datadog(actual.kind, without_marker(actual.kind, actual.body), desired.body)
     changes = tuple(
         _differences(normalise(actual.kind, theirs), normalise(desired.kind, resolve(desired.body, ids)), "")
@@ -102,8 +102,8 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> Step:
     elif not changes and (made_now := _made_now(desired, ids)):
         changes = (Change("links", None, made_now),)
     if not changes:
-        return Step("unchanged", desired.kind, desired.key, actual.id)
-    return Step("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))
+        return PlanStep("unchanged", desired.kind, desired.key, actual.id)
+    return PlanStep("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))
 
 
 def _made_now(desired: Resource, ids: Ids) -> list[str]:
@@ -119,9 +119,9 @@ def _is_drift(actual: Resource, theirs: Mapping[str, Any]) -> bool:
     return owner is not None and not pending and owner.fingerprint != fingerprint(actual.kind, theirs)
 
 
-def _deletion(one: Resource) -> Step:
+def _deletion(one: Resource) -> PlanStep:
     body = normalise(one.kind, without_marker(one.kind, one.body))
-    return Step("delete", one.kind, one.key, one.id, tuple(_differences(body, None, "")))
+    return PlanStep("delete", one.kind, one.key, one.id, tuple(_differences(body, None, "")))
 
 
 _MISSING = object()

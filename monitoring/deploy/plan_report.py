@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from monitoring.deploy.differ import Change, Plan, Step
+from monitoring.deploy.differ import Change, Plan, PlanStep
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
@@ -22,7 +22,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
     return {**lists, "checksum": plan.checksum()}
 
 
-def _step_data(step: Step) -> dict[str, Any]:
+def _step_data(step: PlanStep) -> dict[str, Any]:
     return {
         "kind": step.kind,
         "key": step.key,
@@ -128,13 +128,13 @@ def as_markdown(plan: Plan) -> str:
     return f"**stepscope plan**: {summary(plan)}\n\n{table}\n\n{folded}".rstrip() + "\n"
 
 
-def _folded(step: Step) -> str:
+def _folded(step: PlanStep) -> str:
     diff = "\n".join(line[2:] if line.startswith("      ") else line for _, line in _all_changes(step))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", diff)), default=0))
     title = f"<details><summary>{step.kind} <code>{step.key}</code></summary>"
     return f"{title}\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
 
 
-def _all_changes(step: Step) -> Iterator[tuple[str, str]]:
+def _all_changes(step: PlanStep) -> Iterator[tuple[str, str]]:
     for change in step.changes:
         yield from _change_lines(change)

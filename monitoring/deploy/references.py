@@ -23,7 +23,7 @@ Ids = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Mention:
     """One mention of another resource; `soft` ones may be filled in after both exist."""
 
     kind: str
@@ -31,10 +31,10 @@ class Reference:
     soft: bool
 
 
-def references(body: Mapping[str, Any]) -> set[Reference]:
+def references(body: Mapping[str, Any]) -> set[Mention]:
     """Return every resource that a body mentions."""
     return {
-        Reference(kind, key, _field(pointer) in SOFT_FIELDS)
+        Mention(kind, key, _field(pointer) in SOFT_FIELDS)
         for pointer, text in strings(body)
         if "${" in text
         for kind, key in ID_REFERENCE.findall(text)

@@ -10,7 +10,7 @@ from monitoring.discovery.found import (
     DEFAULT_TIMEOUT,
     Activity,
     Found,
-    Function,
+    LambdaFunction,
     StateMachine,
     activities_used,
     together,
@@ -135,14 +135,14 @@ def _given_name(given: Mapping[str, Any]) -> Any:
     return next((given[key] for key in ("FunctionName", "Name", "StateMachineName") if key in given), None)
 
 
-def _functions(template: Template, defaults: Mapping[str, Any]) -> Iterator[Function]:
+def _functions(template: Template, defaults: Mapping[str, Any]) -> Iterator[LambdaFunction]:
     streams, called = _mapped_streams(template), set(_called_asynchronously(template))
     for logical, own in _of_types(template, FUNCTIONS):
         given = {**defaults, **own}
         events = given.get("Events")
         kinds = [str(one.get("Type")) for one in events.values()] if isinstance(events, Mapping) else []
         number = template.values.number
-        yield Function(
+        yield LambdaFunction(
             name=template.name(logical, given.get("FunctionName")),
             timeout=number(given.get("Timeout"), DEFAULT_TIMEOUT),
             memory=number(given.get("MemorySize"), DEFAULT_MEMORY),

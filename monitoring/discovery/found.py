@@ -13,7 +13,7 @@ LONGEST_EXPRESS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class LambdaFunction:
     """A Lambda function; `name` may hold `*` for what only the deployment knows.
 
     Seconds and MB; 0 is unknown.
@@ -71,7 +71,7 @@ class Found:
     """
 
     source: str
-    functions: tuple[Function, ...] = ()
+    functions: tuple[LambdaFunction, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
     activities: tuple[Activity, ...] = ()
     unnamed: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Found:
 def together(source: str, parts: Iterable[Found]) -> Found:
     """All parts as one. What two of them call by one name counts once, with the shorter time-out."""
     parts = list(parts)
-    functions: dict[str, Function] = {}
+    functions: dict[str, LambdaFunction] = {}
     for function in (one for part in parts for one in part.functions):
         earlier = functions.setdefault(function.name, function)
         if 0 < function.timeout < earlier.timeout or not earlier.timeout:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.discovery.cloudformation import read_template
-from monitoring.discovery.found import Activity, Found, Function, StateMachine, state_machine, together
+from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMachine, state_machine, together
 from monitoring.discovery.templates import definition_of, load
 from monitoring.discovery.values import Values
 from monitoring.errors import InputError
@@ -127,10 +127,12 @@ def _resources(service: Service, config: Mapping[str, Any], path: Path) -> Itera
             yield read_template(one, path)
 
 
-def _function(service: Service, name: str, given: Mapping[str, Any], provider: Mapping[str, Any]) -> Function:
+def _function(
+    service: Service, name: str, given: Mapping[str, Any], provider: Mapping[str, Any]
+) -> LambdaFunction:
     events = given.get("events")
     kinds = dict(kind for one in (events if isinstance(events, list) else ()) for kind in _kinds(one))
-    return Function(
+    return LambdaFunction(
         name=service.text(given["name"]) if given.get("name") else name,
         timeout=service.number(given.get("timeout", provider.get("timeout")), DEFAULT_TIMEOUT),
         memory=service.number(given.get("memorySize", provider.get("memorySize")), DEFAULT_SIZE),

@@ -9,7 +9,7 @@ from monitoring.discovery.cloudformation import read_template
 from monitoring.discovery.found import (
     Activity,
     Found,
-    Function,
+    LambdaFunction,
     activities_used,
     functions_called,
     state_machine,
@@ -56,7 +56,7 @@ def _file(content: dict[str, Any], path: Path) -> Found:
 def _definition(content: dict[str, Any], path: Path) -> Found:
     """A state machine, and what it names; a definition does not say how long a function may take."""
     functions = tuple(
-        Function(name, timeout=0, memory=0) for name in dict.fromkeys(functions_called(content))
+        LambdaFunction(name, timeout=0, memory=0) for name in dict.fromkeys(functions_called(content))
     )
     activities = tuple(Activity(name) for name in dict.fromkeys(activities_used(content)))
     machine = state_machine(path.name.partition(".")[0], content)

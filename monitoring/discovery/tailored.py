@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitoring.discovery.found import Activity, Found, Function, StateMachine
+from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMachine
 
 Files = dict[str, str]
 NEAR_TIMEOUT = (90, 75)
@@ -66,9 +66,9 @@ def _monitors(found: Found) -> Iterator[Made]:
         )
 
 
-Watched = Sequence[Function] | Sequence[StateMachine] | Sequence[Activity]
+Watched = Sequence[LambdaFunction] | Sequence[StateMachine] | Sequence[Activity]
 KEYS: dict[type, tuple[str, str, str]] = {
-    Function: ("functionname", "", "pipeline:lambda"),
+    LambdaFunction: ("functionname", "", "pipeline:lambda"),
     StateMachine: ("statemachinearn", f"{ACCOUNT}statemachine:", "pipeline:executions"),
     Activity: ("activityarn", f"{ACCOUNT}activity:", "pipeline:tasks"),
 }
@@ -85,7 +85,7 @@ def scope_of(watched: Watched) -> str:
     return scopes[0] if len(scopes) == 1 else " OR ".join(scopes)
 
 
-def _example(one: Function | StateMachine | Activity) -> str:
+def _example(one: LambdaFunction | StateMachine | Activity) -> str:
     """A tag that the scope of one of these matches."""
     key, before, _ = KEYS[type(one)]
     return f"{key}:{before}{one.name.replace('*', 'x').lower()}"
@@ -141,26 +141,26 @@ def _slow(machine: StateMachine) -> Made:
     return f"{_slug(machine.name)}-near-timeout", body, test
 
 
-def _near_timeout(function: Function) -> Made:
+def _near_timeout(function: LambdaFunction) -> Made:
     critical, warning = (function.timeout * 10 * share for share in NEAR_TIMEOUT)
     metric = "aws.lambda.duration.maximum"
     query = f"max(last_30m):max:{metric}{{{function.scope}}} by {{functionname}} > {critical}"
     words = f"A call took {{{{value}}}} ms; the function is killed at {function.timeout * 1000} ms."
     thresholds = {"critical": critical, "critical_recovery": critical // 2, "warning": warning}
     name = f"{_plain(function.name)}: nearly at its time-out"
-    body = _body(name, query, words, {"thresholds": thresholds}, Function)
+    body = _body(name, query, words, {"thresholds": thresholds}, LambdaFunction)
     short, long = critical // 4, critical + max(critical // 20, 1)
     test = _test(metric, "gauge", _example(function), f"{short}x39 {long} {short}x80", f"{short}x120", "")
     return f"{_slug(function.name)}-near-timeout", body, test
 
 
-def _behind(watched: Sequence[Function]) -> Made:
+def _behind(watched: Sequence[LambdaFunction]) -> Made:
     metric = "aws.lambda.iterator_age.maximum"
     query = f"max(last_15m):max:{metric}{{{scope_of(watched)}}} by {{functionname}} > {ITERATOR_AGE}"
     words = "{{functionname.name}} reads records that are {{value}} ms old: it is slower than its stream."
     thresholds = {"critical": ITERATOR_AGE, "critical_recovery": ITERATOR_AGE // 5}
     name = "A stream is read too slowly ({{functionname.name}})"
-    body = _body(name, query, words, {"thresholds": thresholds}, Function)
+    body = _body(name, query, words, {"thresholds": thresholds}, LambdaFunction)
     short, long = 1000, ITERATOR_AGE * 2
     test = _test(metric, "gauge", _example(watched[0]), f"{short}x39 {long} {short}x80", f"{short}x120", "")
     return "streams-behind", body, test
@@ -240,7 +240,7 @@ def _machine_widgets(machines: Sequence[StateMachine]) -> Iterator[dict[str, Any
     yield _graph("p95 execution time, and the time-outs", time, limits=limits)
 
 
-def _function_widgets(functions: Sequence[Function]) -> Iterator[dict[str, Any]]:
+def _function_widgets(functions: Sequence[LambdaFunction]) -> Iterator[dict[str, Any]]:
     scope = f"{{{scope_of(functions)}}} by {{functionname}}"
     for title, metric in (("Calls", "invocations"), ("Errors", "errors"), ("Throttles", "throttles")):
         yield _graph(title, f"sum:aws.lambda.{metric}{scope}.as_count()", display="bars")

@@ -11,7 +11,7 @@ from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FaultResult:
     """One fault, and what the monitors did.
 
     Attributes:
@@ -49,10 +49,10 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DrillResult:
     """The whole drill; `complete` if every fault of the table was part of it."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[FaultResult, ...]
     watchers: tuple[Watcher, ...]
     left_out: Mapping[str, str]
     complete: bool
@@ -91,7 +91,7 @@ class Result:
 
 def judge(
     fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
-) -> Outcome:
+) -> FaultResult:
     """What of a fault is not as it should be."""
     telling = {each.key for each in watchers if each.tells}
     known = {each.key: each for each in seen if each.key in telling}
@@ -110,7 +110,7 @@ def judge(
         if each.recovered is None and each.key in fault.must
     ]
     ended = tuple(each.status + (f" {each.error}" if each.error else "") for each in takes)
-    return Outcome(fault, ended, tuple(noticed), tuple(wrong))
+    return FaultResult(fault, ended, tuple(noticed), tuple(wrong))
 
 
 def _by_each(fault: Fault, known: Mapping[str, Seen], telling: set[str]) -> list[str]:

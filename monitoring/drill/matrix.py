@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from monitoring.drill.judge import Outcome, Result
+from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.show import markdown
 from monitoring.errors import InputError
 from monitoring.preview import svg
@@ -15,7 +15,7 @@ SHADES = ((5, "#08519c"), (20, "#3182bd"), (45, "#6baed6"), (10**9, "#9ecae1"))
 _CELL, _ROW, _LEFT, _TOP, _EDGE = 24.0, 20.0, 210.0, 200.0, 12.0
 
 
-def write(result: Result, path: Path) -> None:
+def write(result: DrillResult, path: Path) -> None:
     """Writes the picture, the page or the table that the file's ending names.
 
     Raises:
@@ -48,7 +48,7 @@ def check(path: Path) -> None:
         raise InputError("the folder does not exist", where=str(path.parent), hint="Create it first.")
 
 
-def page(result: Result) -> str:
+def page(result: DrillResult) -> str:
     """A page with the picture, and nothing else to load."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>stepscope drill</title>'
@@ -56,7 +56,7 @@ def page(result: Result) -> str:
     )
 
 
-def picture(result: Result, theme: Theme = LIGHT) -> str:
+def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
     """The matrix as SVG."""
     keys = [each.key for each in result.watchers if each.tells]
     columns = sorted(keys, key=lambda key: (_first(result, key), key))
@@ -73,7 +73,7 @@ def picture(result: Result, theme: Theme = LIGHT) -> str:
     return svg.document("".join(parts), width, height, theme.panel)
 
 
-def _first(result: Result, key: str) -> int:
+def _first(result: DrillResult, key: str) -> int:
     """The first fault that a monitor notices: the columns follow the rows, along the diagonal."""
     for at, outcome in enumerate(result.outcomes):
         if key in outcome.fault.must and any(each.key == key for each in outcome.noticed):
@@ -88,7 +88,7 @@ def _column(key: str, at: int, rows: int, theme: Theme) -> str:
     return line + svg.text(key, x + 14, _TOP - 6, size=11, fill=theme.muted, transform=turned)
 
 
-def _row(outcome: Outcome, at: int, columns: list[str], theme: Theme) -> str:
+def _row(outcome: FaultResult, at: int, columns: list[str], theme: Theme) -> str:
     y, fault = _TOP + _ROW * at, outcome.fault
     colour = theme.ink if outcome.fine else theme.bad
     parts = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitoring.drill import layout, watching
 from monitoring.drill.fault import Fault
-from monitoring.drill.judge import Outcome, Result, judge
+from monitoring.drill.judge import DrillResult, FaultResult, judge
 from monitoring.drill.lane import Lane
 from monitoring.drill.recordings import Take, takes
 from monitoring.drill.stage import Stage, set_up
@@ -26,7 +26,7 @@ DRAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DrillOptions:
     """How to drill.
 
     Attributes:
@@ -56,7 +56,7 @@ class Silent:
     def started(self, fault: Fault) -> None:
         """A fault is being brought about."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: FaultResult) -> None:
         """A fault has been judged."""
 
 
@@ -90,7 +90,7 @@ class Scene:
         return (*place, f"env:{self.env}", "service:orders", *self.tags)
 
 
-def run_drill(options: Options, watch: Silent | None = None) -> Result:
+def run_drill(options: DrillOptions, watch: Silent | None = None) -> DrillResult:
     """Drill, and say what came of it.
 
     Raises:
@@ -100,14 +100,14 @@ def run_drill(options: Options, watch: Silent | None = None) -> Result:
     began = time.monotonic()
     watchers, left_out = watching.load(options.monitors, options.delay)
     env = options.monitors.env or "prod"
-    outcomes: list[Outcome] = []
+    outcomes: list[FaultResult] = []
     with set_up(env, options.keep, options.tags) as stage:
         watch.say("running the healthy pipeline")
         scene = Scene(watchers, play_health(stage), env, options.tags, options.any_monitor)
         for fault, played in _in_batches(stage, options.faults, watch):
             outcomes.append(judged(scene, fault, played))
             watch.ended(outcomes[-1])
-    return Result(tuple(outcomes), tuple(watchers), left_out, options.complete, time.monotonic() - began)
+    return DrillResult(tuple(outcomes), tuple(watchers), left_out, options.complete, time.monotonic() - began)
 
 
 def play_health(stage: Stage) -> Played:
@@ -160,7 +160,7 @@ def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
     ]
 
 
-def judged(scene: Scene, fault: Fault, played: Played) -> Outcome:
+def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
     """Lays a fault out on the simulated clock, and lets every monitor look at it."""
     placed = layout.slots(scene.health.takes, played.takes, fault)
     functions = {**scene.health.functions, **played.functions}

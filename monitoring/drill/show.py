@@ -14,7 +14,7 @@ from rich.text import Text
 
 from monitoring.drill.fault import Fault
 from monitoring.drill.faults import CONTROLS, FAULTS
-from monitoring.drill.judge import Outcome, Result
+from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.run import Silent
 from monitoring.drill.watching import Seen
 
@@ -57,7 +57,7 @@ class Printer(Silent):
         with self._lock:
             self._running[fault.name] = None
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: FaultResult) -> None:
         """A fault has been judged."""
         with self._lock:
             self._running.pop(outcome.fault.name, None)
@@ -77,7 +77,7 @@ class Printer(Silent):
         return self._spinner
 
 
-def lines(outcome: Outcome) -> Iterator[str]:
+def lines(outcome: FaultResult) -> Iterator[str]:
     """One fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
     fault, found = outcome.fault, {each.key: each for each in outcome.noticed}
     rows = [_row(fault, key, found.get(key)) for key in fault.must]
@@ -116,7 +116,7 @@ def _line(cells: Sequence[str]) -> str:
     return " ".join([*cut, *cells[len(_WIDTHS) :]]).rstrip()
 
 
-def summary(result: Result) -> Iterator[str]:
+def summary(result: DrillResult) -> Iterator[str]:
     """What the whole amounts to."""
     if result.complete and result.idle:
         yield f"no fault sets off: {', '.join(result.idle)}"
@@ -143,7 +143,7 @@ def overview() -> Iterator[str]:
                 yield click.style(f"  {'':{_WIDTHS[0]}} {'':10} {by}", dim=True)
 
 
-def markdown(result: Result) -> str:
+def markdown(result: DrillResult) -> str:
     """The whole as a table for a pull request."""
     rows = [
         "| fault | how | noticed by, after minutes | well again | as it should be |",
@@ -155,7 +155,7 @@ def markdown(result: Result) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _markdown_row(outcome: Outcome) -> str:
+def _markdown_row(outcome: FaultResult) -> str:
     fault = outcome.fault
     found = {each.key: each for each in outcome.noticed}
     must = [f"**{key}** {found[key].alert:.0f}" for key in fault.must if key in found]

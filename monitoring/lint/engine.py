@@ -9,7 +9,7 @@ from monitoring.errors import InputError
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
 from monitoring.lint.project import FileFacts, Mark, Project, facts_of
 from monitoring.lint.rules import duplicate_key, json_syntax, modules, unknown_kind
-from monitoring.resources.document import Document, JsonError, Span, parse_document, read_text
+from monitoring.resources.document import Document, JsonError, TextRange, parse_document, read_text
 from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
 from monitoring.resources.resource import FOLDERS, Resource, kind_of
 from monitoring.values import dataclass
@@ -47,7 +47,7 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
         document = parse_document(path, text)
     except JsonError as error:
         blank = Document(path, text, None)
-        place = Span(error.offset, min(error.offset + 1, len(text)))
+        place = TextRange(error.offset, min(error.offset + 1, len(text)))
         message = ". ".join(filter(None, (error.message, error.hint)))
         return FileReport((_at(blank, place, json_syntax.RULE, message),), None)
     subject = subject_of(document)
@@ -91,7 +91,7 @@ def _finding(document: Document, rule: Rule, problem: Problem) -> Finding:
     if inside:
         start = document.inside(problem.pointer, problem.start or 0)
         end = document.inside(problem.pointer, max(problem.end or 0, (problem.start or 0) + 1))
-        span = Span(start, end)
+        span = TextRange(start, end)
     elif problem.on_key:
         span = document.key_span(problem.pointer)
     else:
@@ -100,14 +100,14 @@ def _finding(document: Document, rule: Rule, problem: Problem) -> Finding:
     return _at(document, span, rule, problem.message, problem, fix)
 
 
-def _edit(document: Document, problem: Problem, span: Span) -> Edit:
+def _edit(document: Document, problem: Problem, span: TextRange) -> Edit:
     if problem.fix is REMOVE:
         return _removal(document, document.key_span(problem.pointer), document.span(problem.pointer))
     text = json.dumps(problem.fix, ensure_ascii=False)
     return Edit(span.start, span.end, text[1:-1] if problem.start is not None else text)
 
 
-def _removal(document: Document, key: Span, value: Span) -> Edit:
+def _removal(document: Document, key: TextRange, value: TextRange) -> Edit:
     """The key, its value, and one of the commas around it."""
     text = document.text
     behind = _AROUND.match(text, value.end)
@@ -120,7 +120,7 @@ def _removal(document: Document, key: Span, value: Span) -> Edit:
 
 def _at(
     document: Document,
-    span: Span,
+    span: TextRange,
     rule: Rule,
     message: str,
     problem: Problem | None = None,

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from monitoring.lint.model import Finding
 from monitoring.lint.rules import modules
-from monitoring.lint.run import Result
+from monitoring.lint.run import LintResult
 
 DOCS = "docs/lint/{code}.md"
 
 
-def text(result: Result) -> str:
+def text(result: LintResult) -> str:
     """For people: the findings by file, and a line that counts them."""
     lines: list[str] = []
     for path, found in groupby(result.findings, key=lambda finding: finding.path):
@@ -28,7 +28,7 @@ def text(result: Result) -> str:
     return "\n".join([*lines, _count(result)])
 
 
-def _count(result: Result) -> str:
+def _count(result: LintResult) -> str:
     files = f"{result.files} file" + ("" if result.files == 1 else "s")
     if not result.findings:
         return f"{files}, nothing wrong"
@@ -42,7 +42,7 @@ def _many(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
 
 
-def as_json(result: Result) -> str:
+def as_json(result: LintResult) -> str:
     """A list of rule, severity, path, line, column, message; and end, JSON pointer, whether --fix helps."""
     return json.dumps([_row(finding) for finding in result.findings], indent=2, ensure_ascii=False)
 
@@ -62,7 +62,7 @@ def _row(finding: Finding) -> dict[str, Any]:
     }
 
 
-def sarif(result: Result) -> str:
+def sarif(result: LintResult) -> str:
     """SARIF 2.1.0, as code scanning takes it."""
     used = sorted({finding.rule for finding in result.findings})
     driver = {"name": "stepscope", "rules": [_sarif_rule(code) for code in used]}
@@ -110,7 +110,7 @@ def _uri(path: str) -> str:
     return quote((file.relative_to(Path.cwd()) if file.is_absolute() else file).as_posix())
 
 
-def github(result: Result) -> str:
+def github(result: LintResult) -> str:
     """Workflow commands: one annotation a finding."""
     return "".join(f"{_annotation(finding)}\n" for finding in result.findings)
 
@@ -136,7 +136,7 @@ def _escaped(value: str, also: str = "") -> str:
     return value
 
 
-FORMATS: Mapping[str, Callable[[Result], str]] = {
+FORMATS: Mapping[str, Callable[[LintResult], str]] = {
     "text": text,
     "json": as_json,
     "sarif": sarif,

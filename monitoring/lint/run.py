@@ -21,7 +21,7 @@ _WORTH_A_PROCESS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class LintResult:
     """What a run found, by file and place; `files` is how many were read."""
 
     findings: tuple[Finding, ...]
@@ -84,7 +84,7 @@ def _visible(file: Path, folder: Path) -> bool:
     return not any(part.startswith(".") or part == "node_modules" for part in file.relative_to(folder).parts)
 
 
-def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int | None = None) -> Result:
+def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int | None = None) -> LintResult:
     """Check files, each on its own and then all together."""
     codes = selected() if codes is None else codes
     reports = _reports([str(file) for file in files], codes, jobs)
@@ -93,7 +93,7 @@ def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int |
     findings += lint_together(facts, codes)
     place = {str(file): index for index, file in enumerate(files)}
     findings.sort(key=lambda finding: (place[finding.path], finding.line, finding.column, finding.rule))
-    return Result(tuple(findings), len(files))
+    return LintResult(tuple(findings), len(files))
 
 
 def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from monitoring.lines import metric_name, tag_text
-from monitoring.store import Source
+from monitoring.store import SeriesIdentity
 
 _CACHED = 200_000
 _Key = tuple[object, ...]
@@ -15,16 +15,16 @@ def tags(given: Iterable[str]) -> tuple[str, ...]:
 
 
 class Sources:
-    """What a payload says of a series -> `Source`, remembered: a sender repeats the same with every payload.
+    """What a payload says of a series -> `SeriesIdentity`, kept: a sender repeats it with every payload.
 
     The key is what was sent, tags as the very bytes: they need not be read to be found again.
     """
 
     def __init__(self) -> None:
-        self._known: dict[_Key, Source | None] = {}
+        self._known: dict[_Key, SeriesIdentity | None] = {}
         self.get = self._known.get
 
-    def learn(self, key: _Key, found: Source | None) -> Source | None:
+    def learn(self, key: _Key, found: SeriesIdentity | None) -> SeriesIdentity | None:
         """Remember, and give it back; None is a series that cannot be one."""
         if len(self._known) >= _CACHED:
             self._known.clear()
@@ -32,7 +32,9 @@ class Sources:
         return found
 
 
-def source(metric: str, host: str, given: Iterable[str], kind: str, interval: int | None) -> Source | None:
+def source(
+    metric: str, host: str, given: Iterable[str], kind: str, interval: int | None
+) -> SeriesIdentity | None:
     """The source of a payload's series; None where the name cannot be one."""
     try:
         name = metric_name(metric)
@@ -41,4 +43,4 @@ def source(metric: str, host: str, given: Iterable[str], kind: str, interval: in
     clean = tags(given)
     if not host:
         host = next((one[5:] for one in clean if one.startswith("host:")), "")
-    return Source(name, host, tuple(one for one in clean if one != f"host:{host}"), kind, interval)
+    return SeriesIdentity(name, host, tuple(one for one in clean if one != f"host:{host}"), kind, interval)

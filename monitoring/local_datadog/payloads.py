@@ -15,7 +15,7 @@ import numpy as np
 
 from monitoring.local_datadog.normal import Sources, source
 from monitoring.local_datadog.replies import ApiError
-from monitoring.store import Batch, Source
+from monitoring.store import Batch, SeriesIdentity
 from monitoring.values import dataclass
 
 NEWEST = 600
@@ -127,7 +127,7 @@ class Reader:
     def _oldest(self) -> int:
         return HISTORICAL if self.historical else OLDEST
 
-    def _v1(self, payload: _V1Payload) -> Iterator[tuple[Source | None, list[_Pair]]]:
+    def _v1(self, payload: _V1Payload) -> Iterator[tuple[SeriesIdentity | None, list[_Pair]]]:
         get = self.sources.get
         for place, one in enumerate(payload.series or ()):
             key = (one.metric, one.host, one.device, bytes(one.tags), one.type, one.interval)
@@ -136,7 +136,7 @@ class Reader:
                 found = self.sources.learn(key, _v1_source(one, place))
             yield found, one.points  # type: ignore[misc]
 
-    def _v2(self, payload: _V2Payload) -> Iterator[tuple[Source | None, list[_Point]]]:
+    def _v2(self, payload: _V2Payload) -> Iterator[tuple[SeriesIdentity | None, list[_Point]]]:
         get = self.sources.get
         for place, one in enumerate(payload.series or ()):
             key = (one.metric, bytes(one.tags), bytes(one.resources), one.type, one.interval)
@@ -145,7 +145,7 @@ class Reader:
                 found = self.sources.learn(key, _v2_source(one, place))
             yield found, one.points  # type: ignore[misc]
 
-    def _distributions(self, payload: _Distributions) -> Iterator[tuple[Source | None, list[_Pair]]]:
+    def _distributions(self, payload: _Distributions) -> Iterator[tuple[SeriesIdentity | None, list[_Pair]]]:
         for place, one in enumerate(payload.series or ()):
             key = (one.metric, one.host, bytes(one.tags))
             found = self.sources.get(key, _UNKNOWN)
@@ -159,7 +159,7 @@ class Reader:
 _UNKNOWN = object()
 
 
-def _v1_source(one: _V1Series, place: int) -> Source | None:
+def _v1_source(one: _V1Series, place: int) -> SeriesIdentity | None:
     tags = _tags(one.tags, place)
     if one.device:
         tags = (*tags, f"device:{one.device}")
@@ -167,7 +167,7 @@ def _v1_source(one: _V1Series, place: int) -> Source | None:
     return source(one.metric, one.host or "", tags, kind or "", _interval(one.interval))
 
 
-def _v2_source(one: _V2Series, place: int) -> Source | None:
+def _v2_source(one: _V2Series, place: int) -> SeriesIdentity | None:
     tags, host = _tags(one.tags, place), ""
     where = f"$.series[{place}].resources"
     for resource in _decoded(_DECODE_RESOURCES, bytes(one.resources), where) or ():
@@ -221,13 +221,13 @@ def _decoded(decode: Callable[[bytes], _Decoded], body: bytes, where: str = "") 
 
 
 def _batch(
-    series: Iterable[tuple[Source | None, list[_Points]]],
+    series: Iterable[tuple[SeriesIdentity | None, list[_Points]]],
     split: Callable[[list[_Points]], _Columns],
     now: float,
     oldest: float,
 ) -> tuple[Batch, Dropped]:
     """The points that Datadog keeps (at most 10 minutes ahead, an hour old), and how many it does not."""
-    sources: list[Source] = []
+    sources: list[SeriesIdentity] = []
     lengths: list[int] = []
     points: list[_Points] = []
     unnamed = 0

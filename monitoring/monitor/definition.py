@@ -29,7 +29,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class MonitorOptions:
     """The options that decide about states and notifications; lengths of time in seconds.
 
     Defaults are those of the API (Datadog's monitor options guide): None is "not given" where that matters.
@@ -73,7 +73,7 @@ class Monitor:
     priority: int | None = None
     id: int | None = None
     thresholds: Thresholds = Thresholds()
-    options: Options = Options()
+    options: MonitorOptions = MonitorOptions()
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any], key: str = "") -> "Monitor":
@@ -108,7 +108,7 @@ def _thresholds(given: Mapping[str, Any], key: str) -> Thresholds:
     return Thresholds(**{name: _number(given, name, key) for name in names if given.get(name) is not None})
 
 
-def _options(given: Mapping[str, Any], key: str) -> Options:
+def _options(given: Mapping[str, Any], key: str) -> MonitorOptions:
     def seconds(name: str, unit: int) -> int | None:
         value = _number(given, name, key)
         return None if value is None else int(value * unit)
@@ -116,7 +116,7 @@ def _options(given: Mapping[str, Any], key: str) -> Options:
     notify_by = given.get("notify_by") or (["*"] if given.get("groupby_simple_monitor") else None)
     statuses = given.get("renotify_statuses") or DEFAULT_STATUSES
     occurrences = _number(given, "renotify_occurrences", key)
-    return Options(
+    return MonitorOptions(
         notify_no_data=bool(given.get("notify_no_data")),
         no_data_timeframe=seconds("no_data_timeframe", MINUTE),
         on_missing_data=_missing(given, key),

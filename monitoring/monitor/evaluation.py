@@ -23,7 +23,7 @@ from monitoring.monitor.rolling import NEVER
 from monitoring.monitor.search import Record
 from monitoring.monitor.states import Policy, Rule, State
 from monitoring.monitor.switches import DEFAULTS, Switches
-from monitoring.monitor.windows import Times, Window, evaluation_times, window_of
+from monitoring.monitor.windows import EvaluationWindow, Times, evaluation_times, window_of
 from monitoring.query import (
     CheckMonitor,
     CompositeMonitor,
@@ -125,7 +125,7 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
     return _metric(monitor, plain, data, start, end, setting)
 
 
-def _times(monitor: Monitor, window: Window, start: int, end: int, setting: Setting) -> Times:
+def _times(monitor: Monitor, window: EvaluationWindow, start: int, end: int, setting: Setting) -> Times:
     """When the monitor is evaluated: by its custom schedule, or every so many minutes."""
     if not monitor.options.scheduled:
         return evaluation_times(start, end, window.cadence, setting.phase)
@@ -137,7 +137,7 @@ def _times(monitor: Monitor, window: Window, start: int, end: int, setting: Sett
     return schedule_of(monitor.options.scheduling).times(start, end)
 
 
-def _lookup(window: Window, monitor: Monitor, start: int, end: int, setting: Setting) -> Lookup:
+def _lookup(window: EvaluationWindow, monitor: Monitor, start: int, end: int, setting: Setting) -> Lookup:
     times = _times(monitor, window, start, end, setting)
     ends = times - monitor.options.evaluation_delay
     full = window.bucket if monitor.options.require_full_window else None
@@ -167,7 +167,7 @@ def _limits(
     thresholds: Any,
     keys: tuple[str, ...],
     as_zero: bool | Flags,
-    window: Window,
+    window: EvaluationWindow,
     setting: Setting,
 ) -> Limits:
     options = monitor.options

@@ -19,7 +19,7 @@ from monitoring.monitor.clipped import Clipped
 from monitoring.monitor.codes import Found
 from monitoring.monitor.rolling import NEVER, Reduced, Windows, reduce_lines
 from monitoring.monitor.switches import Switches
-from monitoring.monitor.windows import Window
+from monitoring.monitor.windows import EvaluationWindow
 from monitoring.query import Binary, Call, Metric, MetricMonitor, Negative, Number, Query, walk
 from monitoring.query.calls import CALLS
 from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, only_points, windowed
@@ -58,7 +58,7 @@ class Lookup:
     anomalies() and forecast() ask for, `threshold_windows` what the options say of theirs.
     """
 
-    window: Window
+    window: EvaluationWindow
     times: Index
     starts: Index
     ends: Index

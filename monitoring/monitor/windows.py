@@ -20,7 +20,7 @@ FULL_WINDOW_BUCKET = {"m": MINUTE, "h": 10 * MINUTE, "d": HOUR, "w": HOUR, "mo":
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class EvaluationWindow:
     """`last_5m`, or `current_1d` (then the rest says when the period begins, by the clock of `zone`).
 
     A rolling window at time t is [t - seconds, t): a point stamped t is not known yet.
@@ -78,7 +78,7 @@ class Window:
         return int(datetime.combine(day, clock, zone).timestamp())
 
 
-def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
+def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> EvaluationWindow:
     """Return the window that a monitor's query and its options.scheduling_options define.
 
     Raises:
@@ -90,17 +90,19 @@ def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> Window:
             raise InputError(
                 NOT_BOTH, hint="remove evaluation_window, or write current_1h, current_1d or current_1mo"
             )
-        return Window(node.seconds, node.unit)
+        return EvaluationWindow(node.seconds, node.unit)
     if not given:
         hint = f'add "scheduling_options": {{"evaluation_window": {_EXAMPLES[node.unit]}}} to the options'
         raise InputError(NOT_BOTH, hint=hint)
     zone = str(given.get("timezone") or "UTC")
     zone_of(zone)
     if node.unit == "h":
-        return Window(node.seconds, node.unit, True, 1, 0, _number(given, "hour_starts", 0, 59, 0), zone)
+        return EvaluationWindow(
+            node.seconds, node.unit, True, 1, 0, _number(given, "hour_starts", 0, 59, 0), zone
+        )
     hour, minute = _clock(str(given.get("day_starts") or "00:00"))
     day = _number(given, "month_starts", 1, LAST_DAY, 1) if node.unit == "mo" else 1
-    return Window(node.seconds, node.unit, True, day, hour, minute, zone)
+    return EvaluationWindow(node.seconds, node.unit, True, day, hour, minute, zone)
 
 
 NOT_BOTH = (

@@ -9,7 +9,7 @@ import numpy as np
 from monitoring.preview.charts.shapes import Line, Row, Style
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.facts import NOTHING, Facts
-from monitoring.preview.log_queries import Beside, Window, counted, legacy
+from monitoring.preview.log_queries import Beside, QueryContext, counted, legacy
 from monitoring.preview.variables import Variable, put_in
 from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, walk
 from monitoring.query.nodes import Metric
@@ -126,7 +126,7 @@ class Data:
         return [_formula(one, known) for one in formulas] or known.plain()
 
     def _known(self, given: Sequence[Request], scalar: bool) -> "_Known":
-        window = Window(self.start, self.end, self.variables, self.facts)
+        window = QueryContext(self.start, self.end, self.variables, self.facts)
         texts: dict[str, str] = {}
         units: set[str] = set()
         series: list[Series] = []

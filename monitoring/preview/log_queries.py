@@ -35,7 +35,7 @@ Query = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class QueryContext:
     """The time, the template variables and the facts that a query is counted in."""
 
     start: int
@@ -53,7 +53,7 @@ class Counted:
     unit: str = ""
 
 
-def counted(query: Query, window: Window, *, scalar: bool) -> Counted:
+def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
     """The query of a request as a metric query over series.
 
     Raises:
@@ -88,7 +88,7 @@ def legacy(request: Query) -> Query | None:
 _PERCENTILES = {"median": "p50", "pc75": "p75", "pc90": "p90", "pc95": "p95", "pc98": "p98", "pc99": "p99"}
 
 
-def _of_records(kind: str, query: Query, window: Window, scalar: bool) -> Counted:
+def _of_records(kind: str, query: Query, window: QueryContext, scalar: bool) -> Counted:
     search = query.get("search")
     text = search.get("query") if isinstance(search, Mapping) else ""
     records = _found(kind, str(text or ""), window)
@@ -102,12 +102,12 @@ def _of_records(kind: str, query: Query, window: Window, scalar: bool) -> Counte
     return _series(str(query.get("name")), records, keys, aggregation, metric, whole(window, scalar))
 
 
-def whole(window: Window, scalar: bool) -> int | None:
+def whole(window: QueryContext, scalar: bool) -> int | None:
     """Where the one value of a whole time stands: in its last bucket; None where there is one a bucket."""
     return window.end - 1 if scalar else None
 
 
-def _found(kind: str, text: str, window: Window) -> Sequence[Record]:
+def _found(kind: str, text: str, window: QueryContext) -> Sequence[Record]:
     test = search_of(text, window.variables)
     found = window.facts.newest(kind, window.start, window.end, test, MOST + 1)
     if len(found) > MOST:
@@ -238,7 +238,7 @@ _LATENCY = {"avg": "avg", "max": "max", "p50": "median", "p75": "pc75", "p90": "
 }
 
 
-def _of_spans(query: Query, window: Window, scalar: bool) -> Counted:
+def _of_spans(query: Query, window: QueryContext, scalar: bool) -> Counted:
     """`apm_metrics` and `apm_resource_stats`: hits, errors and latency of a service's operation."""
     wanted = {
         "service": query.get("service"),
@@ -270,7 +270,7 @@ def _of_spans(query: Query, window: Window, scalar: bool) -> Counted:
 # --- objectives
 
 
-def _of_objective(query: Query, window: Window, scalar: bool) -> Counted:
+def _of_objective(query: Query, window: QueryContext, scalar: bool) -> Counted:
     slo_id, measure = str(query.get("slo_id") or ""), str(query.get("measure") or "")
     scope = as_search(str(query.get("additional_query_filters") or ""), window.variables)
     times, values, unit = measured(window.facts, slo_id, measure, (window.start, window.end), scope, scalar)

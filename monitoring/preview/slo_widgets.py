@@ -2,7 +2,7 @@
 
 from monitoring.errors import InputError
 from monitoring.monitor.search import Record, compile_search
-from monitoring.preview.charts.lists import Column, Entry, Listing
+from monitoring.preview.charts.lists import Column, Listing, ListRow
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.charts.slo import objective, status_words
 from monitoring.preview.drawing import Definition, Drawing, requests_of
@@ -84,11 +84,11 @@ def _order(shown: Seen | str) -> float:
     return shown.sli if isinstance(shown, Seen) and shown.sli is not None else float("inf")
 
 
-def _entry(one: Slo, shown: Seen | str) -> Entry:
+def _entry(one: Slo, shown: Seen | str) -> ListRow:
     target = f"{plain(one.primary.target)} %" if one.primary else "–"
     window = one.primary.timeframe if one.primary else "–"
     if isinstance(shown, str):
-        return Entry((one.name, window, target, "–", shown), "")
+        return ListRow((one.name, window, target, "–", shown), "")
     state = slo_state(shown.sli, shown.target, shown.warning) if shown.target is not None else ""
     words = "–" if shown.budget is None else f"{plain(round(shown.budget, 1))} %"
-    return Entry((one.name, window, target, status_words(shown), words), state, 3)
+    return ListRow((one.name, window, target, status_words(shown), words), state, 3)

@@ -7,7 +7,7 @@ from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckSeries
 from monitoring.preview import svg
 from monitoring.preview.charts import status, values
-from monitoring.preview.charts.lists import Column, Entry, Listing, as_picture
+from monitoring.preview.charts.lists import Column, Listing, ListRow, as_picture
 from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Marker, notice
 from monitoring.preview.charts.timeseries import timeseries
@@ -79,7 +79,7 @@ def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
     priority = definition.get("show_priority") is True
     columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
     entries = [
-        Entry(
+        ListRow(
             (one.state, *([one.priority.upper() or "–"] if priority else []), monitor_name(one.name)),
             one.state,
             0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.monitor.search import Record
-from monitoring.preview.charts.lists import Column, Entry, Listing
+from monitoring.preview.charts.lists import Column, Listing, ListRow
 from monitoring.preview.charts.shapes import Frame, Line, Style
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.drawing import Definition, Drawing, requests_of
@@ -100,7 +100,7 @@ def _listing(kind: str, search: object, fields: Sequence[str], drawing: Drawing,
     columns = [Column(_heading(one), _width(one), spare=_SPARE.get(one, 0)) for one in names]
     if all(column.width for column in columns):  # something has to take what is left
         columns[-1] = Column(columns[-1].name)
-    entries = [Entry(tuple(_cell(one, name) for name in names), _status(one)) for one in found]
+    entries = [ListRow(tuple(_cell(one, name) for name in names), _status(one)) for one in found]
     what = {"logs": "log", "events": "event", "spans": "span"}[kind]
     return Listing(tuple(columns), tuple(entries), f"No {what} fits in this time", max(more, 0))
 

@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextRange:
     """Where one value stands: the offset of its first character and the offset after its last."""
 
     start: int
@@ -72,10 +72,10 @@ class Document:
         line = self.text.count("\n", 0, offset) + 1
         return Place(line, offset - self.text.rfind("\n", 0, offset), offset)
 
-    def span(self, pointer: Pointer) -> Span:
+    def span(self, pointer: Pointer) -> TextRange:
         """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
         start = _skip(self.text, 0)
-        found = Span(start, len(self.text.rstrip()))
+        found = TextRange(start, len(self.text.rstrip()))
         for step in (*self.root, *pointer):
             child = self._child(found.start, step)
             if child is None:
@@ -83,7 +83,7 @@ class Document:
             found = child[1]
         return found
 
-    def key_span(self, pointer: Pointer) -> Span:
+    def key_span(self, pointer: Pointer) -> TextRange:
         """Where the key of a value stands, with its quotes; of an item of a list, the item itself."""
         if not pointer:
             return self.span(pointer)
@@ -104,13 +104,13 @@ class Document:
             self._children[start] = _Children(_items(self.text, start), self.duplicates)
         return self._children[start].get(step)
 
-    def duplicate_keys(self) -> Iterator[tuple[Span, str]]:
+    def duplicate_keys(self) -> Iterator[tuple[TextRange, str]]:
         """Each key that its own object has named before: where it stands, and the key."""
         if self.duplicates:
             yield from _duplicates(self.text, _skip(self.text, 0))
 
 
-_Spans = tuple[Span, Span]
+_Spans = tuple[TextRange, TextRange]
 """Where a key stands, and where its value does."""
 
 
@@ -119,7 +119,7 @@ class _Children:
 
     __slots__ = ("_known", "_rest")
 
-    def __init__(self, items: "Iterator[tuple[str | int, Span, Span]]", whole: bool) -> None:
+    def __init__(self, items: "Iterator[tuple[str | int, TextRange, TextRange]]", whole: bool) -> None:
         self._known: dict[str | int, _Spans] = {}
         self._rest = items
         if whole:
@@ -211,7 +211,7 @@ def _skip(text: str, at: int) -> int:
 _decode = json.JSONDecoder().raw_decode
 
 
-def _items(text: str, start: int) -> Iterator[tuple[str | int, Span, Span]]:
+def _items(text: str, start: int) -> Iterator[tuple[str | int, TextRange, TextRange]]:
     """Key or index, span of the key and span of the value, of the object or list that starts there."""
     opening = text[start : start + 1]
     if opening not in ("{", "["):
@@ -222,17 +222,17 @@ def _items(text: str, start: int) -> Iterator[tuple[str | int, Span, Span]]:
         key_span = None
         if opening == "{":
             key, end = _decode(text, at)
-            key_span = Span(at, end)
+            key_span = TextRange(at, end)
             at = _skip(text, _skip(text, end) + 1)
         _, end = _decode(text, at)
-        yield key, key_span or Span(at, end), Span(at, end)
+        yield key, key_span or TextRange(at, end), TextRange(at, end)
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
         index += 1
 
 
-def _duplicates(text: str, start: int) -> Iterator[tuple[Span, str]]:
+def _duplicates(text: str, start: int) -> Iterator[tuple[TextRange, str]]:
     seen: set[str | int] = set()
     for key, key_span, span in _items(text, start):
         if key in seen:

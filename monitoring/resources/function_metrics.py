@@ -15,7 +15,7 @@ CALL_TAGS = ("trigger", "trigger_resource", "statemachine", "state", "env", "ser
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class FunctionMetric:
     """One metric: `type` as the line says it (the forwarder sends counts and histograms as distributions)."""
 
     name: str
@@ -26,48 +26,54 @@ class Metric:
     """Tag keys beside `CALL_TAGS`."""
 
 
-METRICS: tuple[Metric, ...] = (
-    Metric(
+METRICS: tuple[FunctionMetric, ...] = (
+    FunctionMetric(
         "stepscope.invocations", "count", "invocation", "calls begun: a call that is killed has been counted"
     ),
-    Metric("stepscope.errors", "count", "error", "calls that ended with an exception", ("error_type",)),
-    Metric(
+    FunctionMetric(
+        "stepscope.errors", "count", "error", "calls that ended with an exception", ("error_type",)
+    ),
+    FunctionMetric(
         "stepscope.duration",
         "histogram",
         "millisecond",
         "from the handler's start to its end, its checks included",
     ),
-    Metric("stepscope.cold_starts", "count", "invocation", "first calls of a process", ("init",)),
-    Metric(
+    FunctionMetric("stepscope.cold_starts", "count", "invocation", "first calls of a process", ("init",)),
+    FunctionMetric(
         "stepscope.init_duration",
         "histogram",
         "millisecond",
         "from the start of the process to the handler's readiness",
     ),
-    Metric("stepscope.timeouts", "count", "invocation", "calls still running shortly before their deadline"),
-    Metric(
+    FunctionMetric(
+        "stepscope.timeouts", "count", "invocation", "calls still running shortly before their deadline"
+    ),
+    FunctionMetric(
         "stepscope.batch.failures",
         "count",
         "item",
         "entries of batchItemFailures in the results of batch handlers",
     ),
-    Metric(
+    FunctionMetric(
         "stepscope.event.age",
         "histogram",
         "millisecond",
         "from the time of the event, or of a batch's first record, to the call",
     ),
-    Metric(
+    FunctionMetric(
         "stepscope.iterator.age",
         "histogram",
         "millisecond",
         "streams: from the time of the batch's last record to the call",
     ),
-    Metric("stepscope.request.size", "histogram", "byte", "the event as JSON, from 512 bytes on"),
-    Metric("stepscope.response.size", "histogram", "byte", "the result as JSON, from 512 bytes on"),
-    Metric("claims.verified", "count", "check", "checks of verify= that the world confirmed", ("claim",)),
-    Metric("claims.broken", "count", "check", "checks of verify= that failed", ("claim", "reason")),
-    Metric(
+    FunctionMetric("stepscope.request.size", "histogram", "byte", "the event as JSON, from 512 bytes on"),
+    FunctionMetric("stepscope.response.size", "histogram", "byte", "the result as JSON, from 512 bytes on"),
+    FunctionMetric(
+        "claims.verified", "count", "check", "checks of verify= that the world confirmed", ("claim",)
+    ),
+    FunctionMetric("claims.broken", "count", "check", "checks of verify= that failed", ("claim", "reason")),
+    FunctionMetric(
         "stepscope.telemetry.failures",
         "count",
         "error",
@@ -77,4 +83,4 @@ METRICS: tuple[Metric, ...] = (
 )
 """Every metric that a call prints by itself."""
 
-BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
+BY_NAME: dict[str, FunctionMetric] = {metric.name: metric for metric in METRICS}

@@ -47,7 +47,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ResourceReference:
     """One `${kind:key}` in the string at `pointer`, from `start` to `end` in it."""
 
     kind: str
@@ -85,11 +85,11 @@ def strings(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
             yield from strings(item, (*pointer, index))
 
 
-def references(body: Any) -> Iterator[Reference]:
+def references(body: Any) -> Iterator[ResourceReference]:
     """Every reference in a body, in the order of the file."""
     for pointer, text in strings(body):
         if "${" not in text:
             continue
         for found in REFERENCE.finditer(text):
             kind, key, default = found.group("kind", "key", "default")
-            yield Reference(kind, key, default, pointer, found.start(), found.end())
+            yield ResourceReference(kind, key, default, pointer, found.start(), found.end())

@@ -2,7 +2,7 @@
 tell.
 """
 
-from monitoring.serve.run import Options, Stop, run
+from monitoring.serve.run import ServeOptions, Stop, run
 from monitoring.serve.watch import Watch
 
-__all__ = ["Options", "Stop", "Watch", "run"]
+__all__ = ["ServeOptions", "Stop", "Watch", "run"]

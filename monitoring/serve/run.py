@@ -26,7 +26,7 @@ _FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ServeOptions:
     """What is served, and where.
 
     Attributes:
@@ -68,7 +68,7 @@ class Stop:
         return bool(select.select([self._read], [], [], max(0.0, seconds))[0])
 
 
-def run(options: Options, sinks: Sequence[Sink], say: Callable[[str], None], stop: Stop) -> None:
+def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None], stop: Stop) -> None:
     """Serve until `stop` is set.
 
     Raises:
@@ -114,8 +114,7 @@ def fill_with_demo(database: Path, say: Callable[[str], None]) -> None:
     if database.exists():
         say(f"{database} exists: it is served as it is, the demo is not run again")
         return
-    from monitoring.demo import Options as DemoOptions
-    from monitoring.demo import run_demo
+    from monitoring.demo import DemoOptions, run_demo
 
     say("Running the demo first; it takes about a minute")
     with tempfile.TemporaryDirectory(prefix="stepscope-") as folder:

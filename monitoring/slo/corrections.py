@@ -10,7 +10,7 @@ from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.monitor.recurrence import Recurrence, parts
-from monitoring.slo.intervals import Span, Spans, within
+from monitoring.slo.intervals import Interval, Spans, within
 
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
@@ -31,7 +31,7 @@ def correction_intervals(corrections: Iterable[Mapping[str, Any]], start: int, e
     return within((span for one in corrections for span in _spans(one, start, end)), start, end)
 
 
-def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Span]:
+def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Interval]:
     first, last = int(correction["start"]), correction.get("end")
     if not correction.get("rrule"):
         return [(first, end if last is None else int(last))]

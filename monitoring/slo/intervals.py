@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-Span = tuple[int, int]
-Spans = tuple[Span, ...]
+Interval = tuple[int, int]
+Spans = tuple[Interval, ...]
 
 
-def union(spans: Iterable[Span]) -> Spans:
+def union(spans: Iterable[Interval]) -> Spans:
     """All time that lies in any of the spans; empty ones are left out."""
-    found: list[Span] = []
+    found: list[Interval] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], end))
@@ -20,14 +20,14 @@ def union(spans: Iterable[Span]) -> Spans:
     return tuple(found)
 
 
-def within(spans: Iterable[Span], start: int, end: int) -> Spans:
+def within(spans: Iterable[Interval], start: int, end: int) -> Spans:
     """The parts of the spans between two times."""
     return union((max(one, start), min(two, end)) for one, two in spans)
 
 
 def without(spans: Spans, removed: Spans) -> Spans:
     """The time of `spans` that no span of `removed` covers."""
-    found: list[Span] = []
+    found: list[Interval] = []
     for start, end in spans:
         at = start
         for low, high in within(removed, start, end):

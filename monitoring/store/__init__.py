@@ -22,13 +22,13 @@ from monitoring.log_events.telemetry import Span
 from monitoring.query.series import Series
 from monitoring.store import database, rows, schema, writer
 from monitoring.store.answers import Answers, MetricSummary
-from monitoring.store.batch import Batch, Columns, Source, decode, encode
+from monitoring.store.batch import Batch, Columns, SeriesIdentity, decode, encode
 from monitoring.store.catalog import DISTRIBUTION, Catalog
 from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
 from monitoring.values import dataclass
 
-__all__ = ["Batch", "MetricSummary", "Source", "Store"]
+__all__ = ["Batch", "MetricSummary", "SeriesIdentity", "Store"]
 
 FLUSH_SECONDS = 0.25
 FLUSH_POINTS = 50_000
@@ -40,7 +40,7 @@ _Entry = Columns | tuple[str, list[Sequence[Any]]]
 
 @dataclass(slots=True)
 class _Pending:
-    series: list[tuple[int, Source]] = field(default_factory=list)
+    series: list[tuple[int, SeriesIdentity]] = field(default_factory=list)
     points: list[Columns] = field(default_factory=list)
     samples: list[Columns] = field(default_factory=list)
     rows: dict[str, list[Sequence[Any]]] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class Store(Answers):
         new: list[Sequence[Any]] = [(time, monitor_id, group, state) for time, group, state in changes]
         self._add_rows(schema.TRANSITIONS.name, new)
 
-    def sources(self, metric: str) -> dict[int, Source]:
+    def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """The series of a metric, by their ids in the tables."""
         with self._append_lock:
             return self._catalog.sources(metric)
@@ -340,7 +340,7 @@ def _known(connection: duckdb.DuckDBPyConnection) -> Catalog:
     catalog = Catalog()
     query = "SELECT series_id, metric, host, tags, type, interval FROM series ORDER BY series_id"
     for ident, metric, host, tags, kind, interval in connection.execute(query).fetchall():
-        catalog.learn(ident, Source(metric, host, tuple(tags), kind, interval))
+        catalog.learn(ident, SeriesIdentity(metric, host, tuple(tags), kind, interval))
     last = connection.execute(
         "SELECT series_id, max(time) AS last FROM points GROUP BY series_id"
     ).fetchnumpy()

@@ -13,7 +13,7 @@ from monitoring.query.series import Series
 from monitoring.values import dataclass
 
 
-class Source(NamedTuple):
+class SeriesIdentity(NamedTuple):
     """What a series is, without its points: one metric, host and full tag set.
 
     `tags` are normalised, sorted, without the host. `type` is "" where the sender did not say.
@@ -33,7 +33,7 @@ class Batch:
     `times` are in seconds and may have fractions.
     """
 
-    sources: list[Source]
+    sources: list[SeriesIdentity]
     lengths: NDArray[np.int64]
     times: NDArray[np.float64]
     values: NDArray[np.float64]
@@ -43,7 +43,10 @@ class Batch:
         """The batch of whole `Series`."""
         given = list(series)
         return cls(
-            [Source(one.metric, one.host, tuple(sorted(one.tags)), one.type, one.interval) for one in given],
+            [
+                SeriesIdentity(one.metric, one.host, tuple(sorted(one.tags)), one.type, one.interval)
+                for one in given
+            ],
             np.array([len(one.times) for one in given], np.int64),
             np.concatenate([np.empty(0), *(one.times for one in given)]),
             np.concatenate([np.empty(0), *(one.values for one in given)]),
@@ -62,7 +65,7 @@ class Columns(NamedTuple):
     ids: NDArray[np.int32]
     times: NDArray[np.int64]
     values: NDArray[np.float64]
-    series: list[tuple[int, Source]]
+    series: list[tuple[int, SeriesIdentity]]
 
 
 _LENGTHS = struct.Struct("<II")
@@ -88,6 +91,6 @@ def decode(payload: bytes) -> Columns:
     return Columns(ids, times, values, series)
 
 
-def _source(row: list[Any]) -> Source:
+def _source(row: list[Any]) -> SeriesIdentity:
     metric, host, tags, kind, interval = row
-    return Source(metric, host, tuple(tags), kind, interval)
+    return SeriesIdentity(metric, host, tuple(tags), kind, interval)

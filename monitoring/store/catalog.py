@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.store.batch import Batch, Columns, Source
+from monitoring.store.batch import Batch, Columns, SeriesIdentity
 
 DISTRIBUTION: Final = "distribution"
 LATEST = 1 << 33
@@ -14,7 +14,7 @@ LATEST = 1 << 33
 _Key = tuple[str, str, tuple[str, ...], bool]
 
 
-def _key(source: Source) -> _Key:
+def _key(source: SeriesIdentity) -> _Key:
     return (source.metric, source.host, source.tags, source.type == DISTRIBUTION)
 
 
@@ -22,16 +22,16 @@ class Catalog:
     """Every series of the database, in memory: a batch is given its ids without a query."""
 
     def __init__(self) -> None:
-        self._ids: dict[Source, int] = {}
-        self._current: dict[_Key, tuple[int, Source]] = {}
-        self._metrics: dict[str, dict[int, Source]] = {}
-        self._owed: list[tuple[int, Source]] = []
+        self._ids: dict[SeriesIdentity, int] = {}
+        self._current: dict[_Key, tuple[int, SeriesIdentity]] = {}
+        self._metrics: dict[str, dict[int, SeriesIdentity]] = {}
+        self._owed: list[tuple[int, SeriesIdentity]] = []
         self._last = np.full(1024, np.iinfo(np.int64).min, np.int64)
 
     def __len__(self) -> int:
         return len(self._current)
 
-    def learn(self, ident: int, source: Source) -> None:
+    def learn(self, ident: int, source: SeriesIdentity) -> None:
         """Take over a series that the database or the journal knows."""
         if (old := self._current.get(_key(source))) is not None:
             self._ids.pop(old[1], None)
@@ -41,7 +41,7 @@ class Catalog:
         while ident >= len(self._last):
             self._last = np.concatenate((self._last, np.full_like(self._last, np.iinfo(np.int64).min)))
 
-    def sources(self, metric: str) -> dict[int, Source]:
+    def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """The series of a metric by their ids."""
         return dict(self._metrics.get(metric, {}))
 
@@ -69,7 +69,7 @@ class Catalog:
         """The columns given last are in the journal: their new series need not be said again."""
         self._owed.clear()
 
-    def _enter(self, source: Source) -> int:
+    def _enter(self, source: SeriesIdentity) -> int:
         if (ident := self._ids.get(source)) is not None:
             return ident
         known = self._current.get(_key(source))

@@ -11,7 +11,7 @@ from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import all_tags, matcher
 from monitoring.query.sources import Buckets, Origin, Points, aggregate, occupied_columns
-from monitoring.store import Source, Store
+from monitoring.store import SeriesIdentity, Store
 
 if TYPE_CHECKING:
     from monitoring.query.series import MetricType
@@ -26,7 +26,7 @@ class StoreSource:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._origins: dict[tuple[int, Source], Origin] = {}
+        self._origins: dict[tuple[int, SeriesIdentity], Origin] = {}
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
         """The sources of a metric that a scope means, sorted by their tags."""
@@ -68,7 +68,7 @@ class StoreSource:
         order = np.argsort(place, kind="stable")
         return Points(place[order], times[order], found["value"].astype(np.float64)[order])
 
-    def _origin(self, ident: int, source: Source) -> Origin:
+    def _origin(self, ident: int, source: SeriesIdentity) -> Origin:
         key = (ident, source)
         if key not in self._origins:
             kind = cast("MetricType", source.type or "gauge")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.store import schema
-from monitoring.store.batch import Columns, Source
+from monitoring.store.batch import Columns, SeriesIdentity
 from monitoring.store.catalog import Catalog
 
 
-def write_series(connection: duckdb.DuckDBPyConnection, series: Sequence[tuple[int, Source]]) -> None:
+def write_series(connection: duckdb.DuckDBPyConnection, series: Sequence[tuple[int, SeriesIdentity]]) -> None:
     """Enter new series, and those whose type or interval changed."""
     latest = dict(series)
     if not latest:

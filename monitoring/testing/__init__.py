@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from monitoring.testing.loader import load, loads
     from monitoring.testing.problems import DocumentError, Place, Problem
     from monitoring.testing.project import Folder
-    from monitoring.testing.runner import Result, run_case
+    from monitoring.testing.runner import CaseResult, run_case
 
 _LATER = {
     "Case": "cases",
@@ -28,7 +28,7 @@ _LATER = {
     "load": "loader",
     "loads": "loader",
     "Folder": "project",
-    "Result": "runner",
+    "CaseResult": "runner",
     "run_case": "runner",
 }
 """Name -> the module that holds it: loaded when asked for, so that a backtest reads no YAML."""
@@ -42,13 +42,13 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Case",
+    "CaseResult",
     "DocumentError",
     "Failure",
     "Folder",
     "Place",
     "Problem",
     "Report",
-    "Result",
     "Selection",
     "explain",
     "find_files",

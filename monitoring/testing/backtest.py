@@ -51,7 +51,7 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BacktestResult:
     """What a variant did from `start` to `end`."""
 
     variant: str
@@ -94,7 +94,7 @@ def backtest(
     end: int,
     stand_in: Mapping[str, str] | None = None,
     switches: Mapping[str, Any] | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[BacktestResult]:
     """Yield the outcome of each variant, in order. `start` and `end` are epoch seconds.
 
     The groups count as known before `start`: history did not begin there.
@@ -110,14 +110,14 @@ def backtest(
         yield _summed_up(variant.name, history, start, end)
 
 
-def _summed_up(name: str, history: History, start: int, end: int) -> Outcome:
+def _summed_up(name: str, history: History, start: int, end: int) -> BacktestResult:
     counts: dict[str, int] = {}
     for note in history.notifications:
         if not note.muted:
             counts[note.kind] = counts.get(note.kind, 0) + 1
     episodes = sorted(_episodes(history), key=lambda each: (each.start, each.group))
     groups = sum(any(state is not None for _, _, state in each.spans()) for each in history.groups.values())
-    return Outcome(name, start, end, groups, tuple(episodes), counts)
+    return BacktestResult(name, start, end, groups, tuple(episodes), counts)
 
 
 def _episodes(history: History) -> Iterator[Episode]:

@@ -5,19 +5,19 @@ from dataclasses import asdict
 from typing import Any
 
 from monitoring.monitor.states import State
-from monitoring.testing.backtest import Outcome
+from monitoring.testing.backtest import BacktestResult
 from monitoring.testing.times import show_duration, show_moment
 
 SHOWN = 20
 """Episodes that are listed; all of them are in --json."""
 
 
-def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def as_json(outcomes: Sequence[BacktestResult]) -> list[dict[str, Any]]:
     """One object a variant, with its totals and every episode."""
     return [{**_totals(each), "episodes": [_episode(one) for one in each.episodes]} for each in outcomes]
 
 
-def _totals(outcome: Outcome) -> dict[str, Any]:
+def _totals(outcome: BacktestResult) -> dict[str, Any]:
     return {
         "variant": outcome.variant,
         "start": outcome.start,
@@ -37,7 +37,7 @@ def _episode(episode: Any) -> dict[str, Any]:
     return {**asdict(episode), "state": str(episode.state)}
 
 
-_ROWS: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
+_ROWS: tuple[tuple[str, Callable[[BacktestResult], str]], ...] = (
     ("alerts", lambda each: str(len(each.of(State.ALERT)))),
     ("warnings", lambda each: str(len(each.of(State.WARN)))),
     ("no data", lambda each: str(len(each.of(State.NO_DATA)))),
@@ -49,7 +49,7 @@ _ROWS: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
 )
 
 
-def table(outcomes: Sequence[Outcome]) -> list[str]:
+def table(outcomes: Sequence[BacktestResult]) -> list[str]:
     """One column a variant."""
     columns = [[each.variant, *(show(each) for _, show in _ROWS)] for each in outcomes]
     names = ["", *(name for name, _ in _ROWS)]
@@ -61,7 +61,7 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def episodes(outcome: Outcome) -> list[str]:
+def episodes(outcome: BacktestResult) -> list[str]:
     """Return the first episodes of a variant: start, length, group, and the value at the start."""
     lines = []
     for one in outcome.episodes[:SHOWN]:

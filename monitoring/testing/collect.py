@@ -9,7 +9,7 @@ from monitoring.testing.cases import Case
 from monitoring.testing.loader import SUFFIX, load
 from monitoring.testing.problems import DocumentError, Place, Problem
 from monitoring.testing.project import Folder
-from monitoring.testing.runner import Result, run_case
+from monitoring.testing.runner import CaseResult, run_case
 from monitoring.values import dataclass
 
 WORTH_A_PROCESS = 400
@@ -29,7 +29,7 @@ class Selection:
 class Report:
     """What a run came to. `untested` are monitors without a test file, as paths."""
 
-    results: list[Result] = field(default_factory=list)
+    results: list[CaseResult] = field(default_factory=list)
     untested: list[Path] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -69,19 +69,19 @@ def untested(paths: Sequence[Path], files: Iterable[Path]) -> list[Path]:
     return [monitor for monitor in monitors if (monitor.parent, monitor.stem) not in tested]
 
 
-def run_file(path: Path, selection: Selection) -> list[Result]:
+def run_file(path: Path, selection: Selection) -> list[CaseResult]:
     """Run one file; a file that cannot be used is one result with its problems."""
     try:
         cases = load(path)
     except DocumentError as error:
         case = Case(path.name, Place(str(path), 1), path.name.removesuffix(SUFFIX), ())
-        return [Result(case, problems=tuple(error.problems))]
+        return [CaseResult(case, problems=tuple(error.problems))]
     folder = Folder(path.parent, selection.env)
     wanted = [case for case in cases if selection.keyword in f"{path}::{case.name}"]
     return [run_case(case, folder) for case in wanted]
 
 
-def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[Result]]:
+def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[CaseResult]]:
     """Run each file, and yield its results in order."""
     if selection.jobs <= 1 or len(files) < 2:
         for path in files:

@@ -19,7 +19,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(slots=True)
-class Reader:
+class DocumentReader:
     """Turns YAML nodes into values, and collects what is wrong instead of stopping at it."""
 
     file: str

@@ -8,7 +8,7 @@ import yaml
 from monitoring.monitor.states import State
 from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Expectation, Notifies, Recovers, Throughout, Within
-from monitoring.testing.document import Reader
+from monitoring.testing.document import DocumentReader
 from monitoring.testing.inputs import read_offsets
 from monitoring.testing.times import HINT, parse_duration
 
@@ -33,7 +33,7 @@ _ELSEWHERE = dict.fromkeys(
 )
 
 
-def read_expectation(reader: Reader, node: yaml.Node) -> Expectation | None:
+def read_expectation(reader: DocumentReader, node: yaml.Node) -> Expectation | None:
     """One item of `expect`."""
     if not isinstance(node, yaml.MappingNode):
         reader.wrong(node, "an expectation is written as key: value lines", "such as - at: 12m, state: Alert")
@@ -49,7 +49,7 @@ def read_expectation(reader: Reader, node: yaml.Node) -> Expectation | None:
     return found_one if len(reader.problems) == before else None
 
 
-def _no_kind(reader: Reader, node: yaml.MappingNode, names: list[str], kinds: list[str]) -> None:
+def _no_kind(reader: DocumentReader, node: yaml.MappingNode, names: list[str], kinds: list[str]) -> None:
     known = f"an expectation has one of {', '.join(_KEYS)}"
     if kinds:
         reader.wrong(node, f"this expectation has both {' and '.join(kinds)}", f"make two of it; {known}")
@@ -62,7 +62,9 @@ def _no_kind(reader: Reader, node: yaml.MappingNode, names: list[str], kinds: li
 class _Item:
     """The entries of one expectation, and how its keys are read."""
 
-    def __init__(self, reader: Reader, node: yaml.Node, entries: dict[str, yaml.Node], kind: str) -> None:
+    def __init__(
+        self, reader: DocumentReader, node: yaml.Node, entries: dict[str, yaml.Node], kind: str
+    ) -> None:
         self.reader, self.node, self.entries, self.kind = reader, node, entries, kind
         self.place = reader.place(node)
 

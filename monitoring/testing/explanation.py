@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from monitoring.monitor.history import History, Verdict
 from monitoring.testing.compare import Failure, state_name
 from monitoring.testing.plot import Plot, draw
-from monitoring.testing.runner import Result
+from monitoring.testing.runner import CaseResult
 from monitoring.testing.times import show_duration
 
 AROUND = 30
 """Evaluations shown on each side of the moment."""
 
 
-def explain(result: Result) -> str:
+def explain(result: CaseResult) -> str:
     """Return the report of a case that did not pass; "" for one that did."""
     lines: list[str] = []
     for problem in result.problems:
@@ -27,7 +27,7 @@ def explain(result: Result) -> str:
     return "\n".join(lines)
 
 
-def title(result: Result) -> str:
+def title(result: CaseResult) -> str:
     """Return the case's name, or its monitor's key."""
     case = result.case
     return case.name or (
@@ -43,7 +43,7 @@ def _hint(hint: str) -> list[str]:
     return [f"  {line}" for line in hint.splitlines()]
 
 
-def _failure(result: Result, failure: Failure) -> Iterator[str]:
+def _failure(result: CaseResult, failure: Failure) -> Iterator[str]:
     yield f"  expected  {failure.expected}"
     yield f"  got       {failure.got}"
     if failure.verdict is None or result.history is None:

@@ -7,7 +7,7 @@ import yaml
 from monitoring.errors import InputError
 from monitoring.monitor.mutes import scope_test
 from monitoring.testing.cases import CheckSpec, Downtime, EventSpec, SeriesSpec
-from monitoring.testing.document import Reader
+from monitoring.testing.document import DocumentReader
 from monitoring.testing.notation import NotationError, Slot, parse_values
 from monitoring.testing.times import HINT, parse_duration
 
@@ -22,7 +22,7 @@ _ELSEWHERE = dict.fromkeys(("expect", "series", "tests", "start", "until", "moni
 RESULTS = {"ok": 0.0, "warning": 1.0, "critical": 2.0, "unknown": 3.0}
 
 
-def read_series(reader: Reader, node: yaml.Node, every: int) -> SeriesSpec | None:
+def read_series(reader: DocumentReader, node: yaml.Node, every: int) -> SeriesSpec | None:
     """One item of `series`."""
     entries = reader.mapping(node, "a series", _SERIES, _ELSEWHERE)
     if not entries or not _needs(reader, node, entries, "metric", "values"):
@@ -41,7 +41,7 @@ def read_series(reader: Reader, node: yaml.Node, every: int) -> SeriesSpec | Non
     return SeriesSpec(metric, tags, slots, every, start, reader.place(node), kind, interval or None, host)
 
 
-def read_check(reader: Reader, node: yaml.Node, every: int) -> CheckSpec | None:
+def read_check(reader: DocumentReader, node: yaml.Node, every: int) -> CheckSpec | None:
     """One item of `checks`: `results: ok ok critical x3` written as words."""
     entries = reader.mapping(node, "a check", _CHECK, _ELSEWHERE)
     if not entries or not _needs(reader, node, entries, "check", "results"):
@@ -56,7 +56,7 @@ def read_check(reader: Reader, node: yaml.Node, every: int) -> CheckSpec | None:
     return CheckSpec(check, tags, slots, every, _length(reader, entries, "from", 0), reader.place(node))
 
 
-def read_event(reader: Reader, node: yaml.Node, every: int) -> EventSpec | None:
+def read_event(reader: DocumentReader, node: yaml.Node, every: int) -> EventSpec | None:
     """One item of `events`: `at`, or `at` with `every` and `times`."""
     entries = reader.mapping(node, "an event", _EVENT, _ELSEWHERE)
     if not entries or not _needs(reader, node, entries, "at"):
@@ -76,7 +76,7 @@ def read_event(reader: Reader, node: yaml.Node, every: int) -> EventSpec | None:
     return EventSpec(spread, message or "", tags, attributes, reader.place(node))
 
 
-def read_downtime(reader: Reader, node: yaml.Node, every: int) -> Downtime | None:
+def read_downtime(reader: DocumentReader, node: yaml.Node, every: int) -> Downtime | None:
     """One item of `downtimes`."""
     entries = reader.mapping(node, "a downtime", _DOWNTIME, _ELSEWHERE)
     scope = reader.text(entries["scope"], "scope") if "scope" in entries else "*"
@@ -88,7 +88,7 @@ def read_downtime(reader: Reader, node: yaml.Node, every: int) -> Downtime | Non
     return Downtime(scope or "*", _length(reader, entries, "from", 0), end)
 
 
-def read_offsets(reader: Reader, node: yaml.Node) -> tuple[int, ...]:
+def read_offsets(reader: DocumentReader, node: yaml.Node) -> tuple[int, ...]:
     """Moments of a case: `12m`, or a list of such, or a range `10m..20m` by the minute."""
     offsets: list[int] = []
     for text, each in reader.texts(node, "at", "[5m, 10m]"):
@@ -101,7 +101,7 @@ def read_offsets(reader: Reader, node: yaml.Node) -> tuple[int, ...]:
     return tuple(offsets)
 
 
-def read_tags(reader: Reader, node: yaml.Node | None) -> tuple[tuple[str, ...], str]:
+def read_tags(reader: DocumentReader, node: yaml.Node | None) -> tuple[tuple[str, ...], str]:
     """Tags, lower-cased as intake does it, and the host that stands among them."""
     tags, host = [], ""
     for text, each in _tag_texts(reader, node):
@@ -117,7 +117,7 @@ def read_tags(reader: Reader, node: yaml.Node | None) -> tuple[tuple[str, ...], 
     return tuple(tags), host
 
 
-def _tag_texts(reader: Reader, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
+def _tag_texts(reader: DocumentReader, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
     """Return the tags as written; `[env: prod]`, with a blank, is a mapping in YAML."""
     blank = [each for each in getattr(node, "value", ()) if isinstance(each, yaml.MappingNode)]
     if isinstance(node, yaml.SequenceNode) and blank:
@@ -126,7 +126,7 @@ def _tag_texts(reader: Reader, node: yaml.Node | None) -> list[tuple[str, yaml.N
     return reader.texts(node, "tags", "[env:prod]") if node is not None else []
 
 
-def _needs(reader: Reader, node: yaml.Node, entries: dict[str, yaml.Node], *names: str) -> bool:
+def _needs(reader: DocumentReader, node: yaml.Node, entries: dict[str, yaml.Node], *names: str) -> bool:
     missing = [name for name in names if name not in entries]
     for name in missing:
         reader.wrong(node, f"{name!r} is missing here", f"add {name}: {_EXAMPLES.get(name, '…')}")
@@ -142,7 +142,7 @@ _EXAMPLES = {
 }
 
 
-def _length(reader: Reader, entries: dict[str, yaml.Node], name: str, default: int) -> int:
+def _length(reader: DocumentReader, entries: dict[str, yaml.Node], name: str, default: int) -> int:
     if name not in entries:
         return default
     text = reader.text(entries[name], name)
@@ -152,7 +152,7 @@ def _length(reader: Reader, entries: dict[str, yaml.Node], name: str, default: i
     return default if seconds is None else seconds
 
 
-def _slots(reader: Reader, node: yaml.Node, several: bool) -> tuple[Slot, ...] | None:
+def _slots(reader: DocumentReader, node: yaml.Node, several: bool) -> tuple[Slot, ...] | None:
     text = " ".join(text for text, _ in reader.texts(node, "values", "0x10 1"))
     try:
         slots = tuple(parse_values(text))
@@ -171,7 +171,7 @@ def _slots(reader: Reader, node: yaml.Node, several: bool) -> tuple[Slot, ...] |
     return slots
 
 
-def _results(reader: Reader, node: yaml.Node) -> tuple[Slot, ...] | None:
+def _results(reader: DocumentReader, node: yaml.Node) -> tuple[Slot, ...] | None:
     """Words of results, each with an optional repeat: `ok x3` is ok and three further ok."""
     text = " ".join(text for text, _ in reader.texts(node, "results", "ok critical"))
     slots: list[Slot] = []

@@ -10,7 +10,7 @@ import yaml
 from monitoring.errors import InputError
 from monitoring.monitor.switches import switches_of
 from monitoring.testing.cases import Case
-from monitoring.testing.document import Reader
+from monitoring.testing.document import DocumentReader
 from monitoring.testing.expectations import read_expectation
 from monitoring.testing.inputs import read_check, read_downtime, read_event, read_series
 from monitoring.testing.problems import DocumentError, Place, Problem
@@ -62,7 +62,7 @@ def load(path: Path, shown: str | None = None) -> list[Case]:
 
 def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case]:
     """Load the cases of a text; `key` is the monitor's key where the text does not name one."""
-    reader = Reader(file)
+    reader = DocumentReader(file)
     root = reader.parse(text)
     cases = _file(reader, root, key) if root is not None else []
     if root is None:
@@ -72,7 +72,7 @@ def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case
     return cases
 
 
-def _file(reader: Reader, root: yaml.Node, key: str) -> list[Case]:
+def _file(reader: DocumentReader, root: yaml.Node, key: str) -> list[Case]:
     entries = reader.mapping(root, "a monitor test", FILE_KEYS, _belongs(FILE_KEYS))
     monitor: str | Mapping[str, Any] = key
     place = None
@@ -94,7 +94,7 @@ def _file(reader: Reader, root: yaml.Node, key: str) -> list[Case]:
     return [_one(reader, node, base, monitor, place) for node in nodes]
 
 
-def _one(reader: Reader, node: yaml.Node, base: Case, monitor: Any, place: Place | None) -> Case:
+def _one(reader: DocumentReader, node: yaml.Node, base: Case, monitor: Any, place: Place | None) -> Case:
     entries = reader.mapping(node, "a case", CASE_KEYS, _belongs(CASE_KEYS))
     return _Case(reader, node, monitor, place, base).read(entries)
 
@@ -107,7 +107,12 @@ class _Case:
     """Reads the keys of one case, on top of what the file says for all."""
 
     def __init__(
-        self, reader: Reader, node: yaml.Node, monitor: Any, place: Place | None, base: Case | None = None
+        self,
+        reader: DocumentReader,
+        node: yaml.Node,
+        monitor: Any,
+        place: Place | None,
+        base: Case | None = None,
     ) -> None:
         self.reader = reader
         self.node = node

@@ -11,7 +11,7 @@ from monitoring.testing.explanation import explain, title
 from monitoring.testing.loader import load
 from monitoring.testing.problems import DocumentError
 from monitoring.testing.project import Folder
-from monitoring.testing.runner import Result, run_case
+from monitoring.testing.runner import CaseResult, run_case
 
 
 class MonitorFile(pytest.File):
@@ -25,7 +25,7 @@ class MonitorFile(pytest.File):
             raise self.CollectError(str(error)) from error
         folder = Folder(self.path.parent)
         for case in cases:
-            yield MonitorItem.from_parent(self, name=title(Result(case)), case=case, folder=folder)
+            yield MonitorItem.from_parent(self, name=title(CaseResult(case)), case=case, folder=folder)
 
     def _shown(self) -> str:
         try:

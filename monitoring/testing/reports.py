@@ -5,7 +5,7 @@ from typing import Any
 
 from monitoring.testing.collect import Report
 from monitoring.testing.explanation import explain, title
-from monitoring.testing.runner import Result
+from monitoring.testing.runner import CaseResult
 
 
 def _attribute(text: str) -> str:
@@ -24,7 +24,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _case(result: Result) -> dict[str, Any]:
+def _case(result: CaseResult) -> dict[str, Any]:
     monitor = result.case.monitor
     return {
         "file": result.case.file,
@@ -69,7 +69,7 @@ def _failure(failure: Any) -> dict[str, Any]:
 
 def as_junit(report: Report) -> str:
     """One testsuite a file, one testcase a case."""
-    files: dict[str, list[Result]] = {}
+    files: dict[str, list[CaseResult]] = {}
     for result in report.results:
         files.setdefault(result.case.file, []).append(result)
     suites = "".join(_suite(file, results) for file, results in files.items())
@@ -81,7 +81,7 @@ def as_junit(report: Report) -> str:
     return f'{head}<testsuites name="stepscope test" {totals} {spent}>\n{suites}</testsuites>\n'
 
 
-def _suite(file: str, results: list[Result]) -> str:
+def _suite(file: str, results: list[CaseResult]) -> str:
     counts = {status: sum(result.status == status for result in results) for status in ("failed", "error")}
     spent = sum(result.seconds for result in results)
     head = (
@@ -91,7 +91,7 @@ def _suite(file: str, results: list[Result]) -> str:
     return head + "".join(_testcase(file, result) for result in results) + "  </testsuite>\n"
 
 
-def _testcase(file: str, result: Result) -> str:
+def _testcase(file: str, result: CaseResult) -> str:
     head = (
         f"    <testcase classname={_attribute(file)} name={_attribute(title(result))} file={_attribute(file)}"
         f' line="{result.case.place.line}" time="{result.seconds:.3f}"'

@@ -28,7 +28,7 @@ from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CaseResult:
     """What became of a case: `failures` are expectations that do not hold, `problems` make it unusable."""
 
     case: Case
@@ -48,7 +48,7 @@ class Result:
         return "error" if self.problems else "failed" if self.failures else "passed"
 
 
-def run_case(case: Case, folder: Folder | Path) -> Result:
+def run_case(case: Case, folder: Folder | Path) -> CaseResult:
     """Run one case against the monitors of a folder; never raises for what the user can mend."""
     began = time.perf_counter()
     if isinstance(folder, Path):
@@ -58,7 +58,7 @@ def run_case(case: Case, folder: Folder | Path) -> Result:
     except InputError as error:
         problems = (_problem(case, error),)
         history, failures = None, ()
-    return Result(case, failures, problems, time.perf_counter() - began, history)
+    return CaseResult(case, failures, problems, time.perf_counter() - began, history)
 
 
 def _problem(case: Case, error: InputError) -> Problem:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from monitoring.demo.accounting import balance, kind_of
 from monitoring.demo.findings import tree
-from monitoring.demo.result import Accounting, Execution, Metric, Result, Step
+from monitoring.demo.result import Accounting, DemoResult, Execution, FunctionSummary, MetricTotal
 from monitoring.demo.scenarios import FIRST
 from monitoring.demo.show import Progress, print_result
 from monitoring.log_events.telemetry import LogEvent
@@ -54,10 +54,10 @@ BOOKS = Accounting(
 EXECUTION = Execution(
     "new-slide", "a new slide", "FAILED", ("A", "B"), 1234, "Wrong", "[because] of it", True, "arn"
 )
-RESULT = Result(
+RESULT = DemoResult(
     executions=(EXECUTION,),
-    steps=(Step("A", "slides-a", 3, 1, 1, 10.0, 20.0),),
-    metrics=(Metric("slides.shown", 2, 2.0),),
+    steps=(FunctionSummary("A", "slides-a", 3, 1, 1, 10.0, 20.0),),
+    metrics=(MetricTotal("slides.shown", 2, 2.0),),
     accounting=BOOKS,
     spans_of="new-slide",
     spans=SPANS,
@@ -65,7 +65,7 @@ RESULT = Result(
 )
 
 
-def shown(result: Result) -> str:
+def shown(result: DemoResult) -> str:
     out = io.StringIO()
     print_result(Console(file=out, width=120), result)
     return out.getvalue()

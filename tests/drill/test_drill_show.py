@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from monitoring.drill.fault import Fault
-from monitoring.drill.judge import Result, judge
+from monitoring.drill.judge import DrillResult, judge
 from monitoring.drill.matrix import page, picture, write
 from monitoring.drill.recordings import Take
 from monitoring.drill.show import Printer, lines, markdown, summary
@@ -24,18 +24,18 @@ BROKEN = Fault("broken", "It breaks.", {"quick": 5, "slow": 20}, minutes=30, run
 DAY = Fault("day", "An ordinary day.", control=True, run=lambda lane: None)
 
 
-def result(*seen: Seen, in_vain: tuple[Seen, ...] = (), complete: bool = False) -> Result:
+def result(*seen: Seen, in_vain: tuple[Seen, ...] = (), complete: bool = False) -> DrillResult:
     outcomes = (
         judge(BROKEN, [Take("FAILED", "KeyError")], seen, WATCHERS, False),
         judge(DAY, [Take("SUCCEEDED")], in_vain, WATCHERS, False),
     )
-    return Result(outcomes, tuple(WATCHERS), {"logs": "a reason"}, complete, 61.0)
+    return DrillResult(outcomes, tuple(WATCHERS), {"logs": "a reason"}, complete, 61.0)
 
 
 FINE = (Seen("quick", 1.0, None, 40.0, 1), Seen("slow", 17.0, None, 65.0, 1))
 
 
-def shown(result: Result) -> str:
+def shown(result: DrillResult) -> str:
     return click.unstyle(
         "\n".join([*(line for each in result.outcomes for line in lines(each)), *summary(result)])
     )
@@ -68,7 +68,7 @@ def test_a_row_tells_after_how_long_by_when_and_when_it_was_well():
         (result(*FINE, complete=True), "idle: no fault sets it off"),
     ],
 )
-def test_what_is_wrong_is_a_sentence_in_every_form(found: Result, sentence: str):
+def test_what_is_wrong_is_a_sentence_in_every_form(found: DrillResult, sentence: str):
     assert found.wrong == (sentence,)
     assert not found.fine
     assert found.as_data()["wrong"] == [sentence]

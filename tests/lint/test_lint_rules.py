@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitoring.lint import report
 from monitoring.lint.engine import lint_text, lint_together
 from monitoring.lint.rules import MODULES, downtime_scope, modules
-from monitoring.lint.run import Result, fix_text, selected
+from monitoring.lint.run import LintResult, fix_text, selected
 from monitoring.monitor.mutes import scope_test
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,7 +27,7 @@ def run(files, codes=None):
     findings += lint_together([each.facts for each in reports if each.facts], codes)
     places = list(files)
     findings.sort(key=lambda each: (places.index(each.path), each.line, each.column, each.rule))
-    return Result(tuple(findings), len(files))
+    return LintResult(tuple(findings), len(files))
 
 
 def page(code):

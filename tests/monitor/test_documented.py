@@ -13,7 +13,7 @@ from monitoring.monitor.composite import combine, settle
 from monitoring.monitor.rolling import Windows, full
 from monitoring.monitor.states import State
 from monitoring.monitor.switches import Switches
-from monitoring.monitor.windows import Window
+from monitoring.monitor.windows import EvaluationWindow
 from monitoring.query import parse_monitor
 
 
@@ -85,7 +85,7 @@ def test_the_evaluation_delay_moves_the_window_back(delay, window, at, looks_at)
     [(300, 60), (86399, 60), (86400, 600), (172799, 600), (172800, 1800), (604800, 1800)],
 )
 def test_longer_windows_are_evaluated_less_often(seconds, cadence):
-    assert Window(seconds, "m").cadence == cadence
+    assert EvaluationWindow(seconds, "m").cadence == cadence
 
 
 def test_recovery_is_reached_on_the_side_that_the_guide_says(examples):

@@ -9,7 +9,7 @@ from monitor_helpers import START
 from monitoring.monitor.families import look_up
 from monitoring.monitor.metric import Lookup, _Finder, find, merged, span_step
 from monitoring.monitor.switches import Switches
-from monitoring.monitor.windows import Window, evaluation_times
+from monitoring.monitor.windows import EvaluationWindow, evaluation_times
 from monitoring.query import parse_monitor
 from monitoring.query.series import Series
 from monitoring.query.sources import SeriesSource
@@ -33,7 +33,7 @@ QUERIES = [
 
 def lookup(seconds, count, full, delay):
     times = evaluation_times(START, START + count * 60, 60)
-    window = Window(seconds, "m")
+    window = EvaluationWindow(seconds, "m")
     ends = times - delay
     return Lookup(window, times, window.starts(ends), ends, Switches(), 60 if full else None, silence=full)
 

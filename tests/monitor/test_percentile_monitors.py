@@ -9,7 +9,7 @@ from monitor_helpers import START
 from monitoring.errors import InputError
 from monitoring.monitor.metric import Lookup, find
 from monitoring.monitor.switches import Switches
-from monitoring.monitor.windows import Window, evaluation_times
+from monitoring.monitor.windows import EvaluationWindow, evaluation_times
 from monitoring.query import parse_monitor
 from monitoring.query.series import Series
 from monitoring.query.sources import SeriesSource
@@ -20,7 +20,7 @@ LATENCY = Series("d", ("g:x",), START + MINUTES, np.array([1.0, 2, 3, 50, 9, 9])
 
 def values(query, switches, data=LATENCY):
     times = evaluation_times(START + 180, START + 300, 60)
-    window = Window(180, "m")
+    window = EvaluationWindow(180, "m")
     asked = Lookup(window, times, window.starts(times), times, switches, None, silence=False)
     monitor = parse_monitor(query)
     found = find(monitor.query, monitor.aggregation, SeriesSource([data]), asked)

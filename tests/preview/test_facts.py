@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monitoring.monitor.search import Record
-from monitoring.preview.charts.lists import Column, Entry, Listing, as_html, fitting
+from monitoring.preview.charts.lists import Column, Listing, ListRow, as_html, fitting
 from monitoring.preview.charts.slo import budget_words, status_words
 from monitoring.preview.data import Data
 from monitoring.preview.drawing import Drawing, own_time, time_label
@@ -384,14 +384,14 @@ def test_nearly_all_is_never_shown_as_all():
 
 def test_columns_that_can_be_spared_are_left_out_where_the_room_is_short():
     columns = (Column("a"), Column("b", 100, spare=2), Column("c", 100, spare=1))
-    listing = Listing(columns, (Entry(("1", "2", "3"), "", 2),), "")
+    listing = Listing(columns, (ListRow(("1", "2", "3"), "", 2),), "")
     assert [one.name for one in fitting(listing, 400).columns] == ["a", "b", "c"]
     narrow = fitting(listing, 240)
     assert [one.name for one in narrow.columns] == ["a", "c"] and narrow.entries[0].coloured == 1
 
 
 def test_a_list_in_a_page_shows_script_as_text():
-    listing = Listing((Column("<b>"),), (Entry(("<script>x</script>",), '"><script>'),), "")
+    listing = Listing((Column("<b>"),), (ListRow(("<script>x</script>",), '"><script>'),), "")
     assert "<script>" not in as_html(listing) and "<b>" not in as_html(listing)
 
 

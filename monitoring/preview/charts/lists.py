@@ -32,7 +32,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListRow:
     """One row: its cells, its state (which colours its edge), and a cell that has the colour of the state."""
 
     cells: tuple[str, ...]
@@ -45,7 +45,7 @@ class Listing:
     """Columns and rows, and what is said where there is no row. `more` counts the rows that were left out."""
 
     columns: tuple[Column, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[ListRow, ...]
     empty: str
     more: int = 0
 
@@ -102,7 +102,7 @@ def fitting(listing: Listing, room: float) -> Listing:
     if len(kept) == len(listing.columns):
         return listing
     entries = tuple(
-        Entry(
+        ListRow(
             tuple(one.cells[at] for at in kept),
             one.state,
             kept.index(one.coloured) if one.coloured in kept else -1,
@@ -149,7 +149,7 @@ def as_html(listing: Listing) -> str:
     return f'<table class="rows"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}'
 
 
-def _row(entry: Entry, columns: Sequence[Column]) -> str:
+def _row(entry: ListRow, columns: Sequence[Column]) -> str:
     cells = "".join(
         f"<td{_class(index, entry, column)}>{escape(words)}</td>"
         for index, (words, column) in enumerate(zip(entry.cells, columns, strict=False))
@@ -157,7 +157,7 @@ def _row(entry: Entry, columns: Sequence[Column]) -> str:
     return f'<tr class="is-{kind_of(entry.state)}">{cells}</tr>'
 
 
-def _class(index: int, entry: Entry, column: Column) -> str:
+def _class(index: int, entry: ListRow, column: Column) -> str:
     names = [*(["right"] if column.right else []), *(["ink"] if index == entry.coloured else [])]
     names += ["short"] if column.width else []
     return f' class="{" ".join(names)}"' if names else ""

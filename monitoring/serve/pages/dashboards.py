@@ -11,8 +11,17 @@ from monitoring.preview.drawing import Drawing
 from monitoring.preview.page import dashboard_grid
 from monitoring.preview.picture import prepared
 from monitoring.preview.variables import Variable
-from monitoring.serve.pages.shell import Span, link, page, problem_page, range_form, select, span_of, table
-from monitoring.serve.pages.site import Entry, Site
+from monitoring.serve.pages.shell import (
+    TimeRange,
+    link,
+    page,
+    problem_page,
+    range_form,
+    select,
+    span_of,
+    table,
+)
+from monitoring.serve.pages.site import Site, SiteEntry
 
 MOST_VALUES = 100
 
@@ -46,7 +55,7 @@ def one(site: Site, request: Request) -> Response:
     return page(request, entry.title, dashboard_grid(entry.body, drawing), controls)
 
 
-def _controls(site: Site, entry: Entry, drawing: Drawing, span: Span) -> str:
+def _controls(site: Site, entry: SiteEntry, drawing: Drawing, span: TimeRange) -> str:
     values = site.store_values([one.prefix for one in drawing.data.variables.values()])
     shown = "".join(
         select(f"tpl_var_{one.name}", _options(one, values.get(one.prefix, ())), one.chosen, f"${one.name}")

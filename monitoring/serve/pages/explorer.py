@@ -15,7 +15,7 @@ from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
 from monitoring.query import FUNCTIONS, MODIFIERS, QueryError
 from monitoring.query.functions import SPACE_AGGREGATORS
-from monitoring.serve.pages.shell import Span, link, page, range_form, span_of, table
+from monitoring.serve.pages.shell import TimeRange, link, page, range_form, span_of, table
 from monitoring.serve.pages.site import Site
 
 MOST_METRICS = 2000
@@ -58,7 +58,7 @@ def _starter(site: Site, name: str) -> str:
     return f"sum:{name}{{*}}.as_count()" if kind == "count" else f"avg:{name}{{*}}"
 
 
-def _answer(site: Site, query: str, span: Span) -> str:
+def _answer(site: Site, query: str, span: TimeRange) -> str:
     """The graph, and its values as a list; a query that is wrong, or has no data, says so once."""
     drawing = Drawing(site.data(span.start, span.end))
     kinds = (("timeseries", 300), ("toplist", 240)) if _has_values(drawing, query) else (("timeseries", 200),)
@@ -72,7 +72,7 @@ def _has_values(drawing: Drawing, query: str) -> bool:
         return False
 
 
-def _picture(kind: str, query: str, drawing: Drawing, span: Span, height: int) -> str:
+def _picture(kind: str, query: str, drawing: Drawing, span: TimeRange, height: int) -> str:
     frame = Frame(1100, height, PAGE, span.start, span.end)
     definition = {"type": kind, "requests": [{"q": query}]}
     drawn = pictures(frame, lambda room: draw(room, definition, drawing), query)

@@ -26,7 +26,7 @@ from monitoring.preview.stored import members_of
 from monitoring.preview.theme import PAGE
 from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
 from monitoring.serve.pages.shell import (
-    Span,
+    TimeRange,
     link,
     page,
     problem_page,
@@ -35,7 +35,7 @@ from monitoring.serve.pages.shell import (
     state_badge,
     table,
 )
-from monitoring.serve.pages.site import Entry, Site
+from monitoring.serve.pages.site import Site, SiteEntry
 from monitoring.store import facts
 from monitoring.values import dataclass
 
@@ -49,7 +49,7 @@ _WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
 class Standing:
     """A monitor and how it stands: the worst state of its groups (None: not evaluated), and a word on it."""
 
-    entry: Entry
+    entry: SiteEntry
     state: str | None
     words: str
 
@@ -74,7 +74,7 @@ def listing(site: Site, request: Request) -> Response:
     return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
 
 
-def _standing(site: Site, entry: Entry, now: int) -> Standing:
+def _standing(site: Site, entry: SiteEntry, now: int) -> Standing:
     try:
         history = history_of(site, entry, now - 3600, now)
     except InputError as error:
@@ -85,7 +85,7 @@ def _standing(site: Site, entry: Entry, now: int) -> Standing:
     return Standing(entry, str(history.overall(last)), counts)
 
 
-def history_of(site: Site, entry: Entry, start: int, end: int) -> History:
+def history_of(site: Site, entry: SiteEntry, start: int, end: int) -> History:
     """The monitor over the stored points.
 
     Raises:
@@ -121,14 +121,14 @@ def one(site: Site, request: Request) -> Response:
     return page(request, title, "".join(parts), controls)
 
 
-def _definition(entry: Entry) -> str:
+def _definition(entry: SiteEntry) -> str:
     """The query, and what it would say, which opens."""
     words = f"{entry.title}\n\n{entry.body.get('message') or ''}"
     message = f"<details><summary>Message</summary><pre>{escape(words)}</pre></details>"
     return f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre>{message}</div>'
 
 
-def _values(site: Site, history: History, span: Span) -> str:
+def _values(site: Site, history: History, span: TimeRange) -> str:
     """The graph; where it would be empty, which of its metrics have never been received."""
     if any(np.isfinite(group.values).any() for group in history.groups.values()):
         return _graph(history, span)
@@ -149,7 +149,7 @@ def _metrics(monitor: Monitor) -> list[str]:
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Metric)))
 
 
-def _graph(history: History, span: Span) -> str:
+def _graph(history: History, span: TimeRange) -> str:
     """The values that were compared, and the thresholds."""
     groups = list(history.groups.items())[:MOST_GROUPS]
     lines = [Line(_group(name), history.times, group.values, 60) for name, group in groups]
@@ -194,7 +194,7 @@ def band(history: History, name: str) -> str:
     return f'<div class="band" role="img" aria-label="history">{"".join(parts)}</div>'
 
 
-def _downtimes(site: Site, entry: Entry) -> str:
+def _downtimes(site: Site, entry: SiteEntry) -> str:
     """The downtimes that hold the monitor's notifications back now; nothing where there is none."""
     found = matches(site.store.documents, entry.body, int(site.clock()))
     rows = [

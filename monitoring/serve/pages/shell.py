@@ -52,7 +52,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """The time that a page looks at, and how it was asked for."""
 
     start: int
@@ -61,7 +61,7 @@ class Span:
     until: str
 
 
-def span_of(request: Request, now: float, usual: str = "-1h") -> Span:
+def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
     """`from` and `to` of the address.
 
     Raises:
@@ -69,7 +69,7 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> Span:
     """
     since = request.query_params.get("from") or usual
     until = request.query_params.get("to") or "now"
-    return Span(*window(since, until, now), since, until)
+    return TimeRange(*window(since, until, now), since, until)
 
 
 def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
@@ -90,7 +90,7 @@ def _is_here(href: str, here: str) -> bool:
     return here == href or (href != "/" and here.startswith(f"{href}/"))
 
 
-def range_form(span: Span, inner: str = "", hidden: Mapping[str, str] | None = None) -> str:
+def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | None = None) -> str:
     """Drop-downs that are sent when they change, and by Enter without a script."""
     ranges = dict(RANGES) if span.since in dict(RANGES) else {span.since: span.since, **dict(RANGES)}
     until = f'<input type="hidden" name="to" value="{escape(span.until, quote=True)}">'

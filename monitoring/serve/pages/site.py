@@ -26,7 +26,7 @@ API = "API"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SiteEntry:
     """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown."""
 
     key: str
@@ -45,15 +45,15 @@ class Site:
     clock: Callable[[], float] = time.time
     known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
 
-    def dashboards(self) -> list[Entry]:
+    def dashboards(self) -> list[SiteEntry]:
         """Those of the files first, then those that clients have made."""
         return list(self._entries("dashboard", "title"))
 
-    def monitors(self) -> list[Entry]:
+    def monitors(self) -> list[SiteEntry]:
         """Likewise."""
         return list(self._entries("monitor", "name"))
 
-    def listed(self, kind: str) -> list[Entry]:
+    def listed(self, kind: str) -> list[SiteEntry]:
         """The dashboards or monitors, each once: what was applied from a file stands with the file."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         files = {one.key: one for one in entries if one.origin != API}
@@ -66,17 +66,17 @@ class Site:
                 files[f"{API} {one.key}"] = one
         return list(files.values())
 
-    def find(self, kind: str, key: str) -> Entry | None:
+    def find(self, kind: str, key: str) -> SiteEntry | None:
         """The entry of that key, or None."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         return next((one for one in entries if one.key == key), None)
 
-    def _entries(self, kind: str, name: str) -> Iterator[Entry]:
+    def _entries(self, kind: str, name: str) -> Iterator[SiteEntry]:
         variables = self._variables()
         for path in self.files(kind):
             yield _from_file(path, kind, name, variables)
         for body in self.store.documents.all(kind):
-            yield Entry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
+            yield SiteEntry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
     def _variables(self) -> Mapping[str, Any]:
         """What stepscope.toml gives `${var:…}` without an environment; nothing if it cannot be read."""
@@ -136,11 +136,11 @@ class Site:
         return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
 
-def _from_file(path: Path, kind: str, name: str, variables: Mapping[str, Any]) -> Entry:
+def _from_file(path: Path, kind: str, name: str, variables: Mapping[str, Any]) -> SiteEntry:
     try:
         body = read_resource(path, kind, root=path.parent.parent).body
     except InputError as error:
-        return Entry(path.stem, path.stem, {}, path.name, str(error))
+        return SiteEntry(path.stem, path.stem, {}, path.name, str(error))
     with contextlib.suppress(InputError):  # a variable that only an environment gives is shown by its name
         body = fill_in(body, variables)
-    return Entry(path.stem, str(body.get(name) or path.stem), body, path.name)
+    return SiteEntry(path.stem, str(body.get(name) or path.stem), body, path.name)
