@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,42 @@ def test_a_newcomer_finds_the_file_by_a_word_of_the_question(question, word, mod
     path = Path(monitoring.__file__).parent / f"{module.replace('.', '/')}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert symbol in {getattr(node, "name", "") for node in tree.body}
+
+
+PAGES = [house.ROOT / "README.md", house.ROOT / "ARCHITECTURE.md", house.ROOT / "CONTRIBUTING.md"]
+PAGES += (house.ROOT / "docs").rglob("*.md")
+
+
+def named(page):
+    """The paths into the package that a page names: dotted, and with slashes."""
+    for dotted in re.findall(r"\bmonitoring((?:\.\w+)+)", page):
+        yield dotted[1:].split(".")
+    for path in re.findall(r"\bmonitoring/([a-z_/]+)", page):
+        yield path.strip("/").split("/")
+
+
+def exists(parts, package=Path(monitoring.__file__).parent):
+    """Whether the parts lead to a file, and from there to a word in it."""
+    for at, part in enumerate(parts):
+        if (package / part).is_dir():
+            package /= part
+            continue
+        module = (package / part).with_suffix(".py")
+        rest = parts[at + 1 :] if module.exists() else parts[at:]
+        source = (module if module.exists() else package / "__init__.py").read_text(encoding="utf-8")
+        return all(re.search(rf"\b{name}\b", source) for name in rest[:1])
+    return True
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_a_page_names_is_there(page):
+    assert [parts for parts in named(page.read_text(encoding="utf-8")) if not exists(parts)] == []
+
+
+def test_a_module_that_a_page_names_wrongly_is_found():
+    page = "`monitoring.query.parse`, `monitoring/query/parser.py`, `monitoring.series`, `monitoring.plan.order`, `monitoring/plan/`"
+    assert [parts for parts in named(page) if not exists(parts)] == [["plan", "order"], ["plan"]]
 
 
 @pytest.mark.checkout
