@@ -13,6 +13,8 @@ from walks import WALKS
 
 import monitoring
 
+PACKAGE = Path(monitoring.__file__).parent
+
 WHERE = [
     ("Where are tags normalised?", "tags", "log_events.tags", "normal_point"),
     ("Where is Lambda's REPORT line read?", "lambda", "log_events.lambda_lines", "read_report"),
@@ -61,7 +63,7 @@ WHERE = [
 def test_a_newcomer_finds_the_file_by_a_word_of_the_question(question, word, module, symbol):
     assert word in module.replace(".", "/")
     assert word.replace("_", "") in question.lower().replace(" ", "")
-    path = Path(monitoring.__file__).parent / f"{module.replace('.', '/')}.py"
+    path = PACKAGE / f"{module.replace('.', '/')}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert symbol in {getattr(node, "name", "") for node in tree.body}
 
@@ -78,7 +80,7 @@ def named(page):
         yield path.strip("/").split("/")
 
 
-def exists(parts, package=Path(monitoring.__file__).parent):
+def exists(parts, package=PACKAGE):
     """Whether the parts lead to a file, and from there to a word in it."""
     for at, part in enumerate(parts):
         if (package / part).is_dir():
@@ -121,6 +123,24 @@ def test_a_walk_climbs_no_floor_and_calls_back_only_what_it_was_handed(name):
     assert run.returncode == 0, run.stdout + run.stderr
     assert " 0 climbs" in run.stdout
     assert len(run.stdout.splitlines()) > 15
+
+
+BY_NAME = re.compile(r"import_module\(\s*(f?\"[^\"]*\"|[\w.]+)")
+
+
+def test_no_room_imports_another_by_a_text_that_the_contract_cannot_see():
+    foreign = {}
+    for path in PACKAGE.rglob("*.py"):
+        inside = path.relative_to(PACKAGE).parts
+        own = ('f"{__name__}.', f'f"monitoring.{inside[0].removesuffix(".py")}.')
+        for text in BY_NAME.findall(path.read_text(encoding="utf-8")):
+            if not text.startswith(own):
+                foreign.setdefault("/".join(inside), []).append(text)
+    assert foreign.keys() <= {
+        "__init__.py",  # exports what is loaded when it is asked for, and imports the same under TYPE_CHECKING
+        "local_aws/moto_patches/patch.py",  # modules of moto
+        "lines.py",
+    }
 
 
 def a_checkout(tmp_path, **files):
