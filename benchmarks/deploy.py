@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from troubled import troubled
 
 LATENCY = 0.05
+APPLY = ("apply", "--yes")
 
 
 def body(number: int) -> dict[str, object]:
@@ -41,7 +42,7 @@ def floor(url: str, resources: int) -> float:
     return time.perf_counter() - began
 
 
-def apply(url: str, command: str, resources: int) -> float:
+def apply(url: str, command: tuple[str, ...], resources: int) -> float:
     """Seconds of the whole command, its start included."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "monitors")
@@ -53,7 +54,7 @@ def apply(url: str, command: str, resources: int) -> float:
             sys.executable,
             "-c",
             "from monitoring.cli import main; main()",
-            command,
+            *command,
             "--dir",
             folder,
             "--json",
@@ -68,7 +69,7 @@ def main() -> None:
     with troubled(latency=LATENCY) as (url, _):
         bare = floor(url, resources)
     with troubled(latency=LATENCY) as (url, app):
-        first, again, empty = (apply(url, command, resources) for command in ("apply", "apply", "plan"))
+        first, again, empty = (apply(url, command, resources) for command in (APPLY, APPLY, ("plan",)))
         calls = app.calls
     print(f"{resources} monitors, {LATENCY * 1000:.0f} ms of latency a call, {calls} calls in all")
     rows = (

@@ -10,7 +10,7 @@ from monitoring.cli.deploying import carry_out, confirmed, environment, project_
 @click.command()
 @click.argument("saved", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @project_options
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where standard input is not a terminal")
 @click.option(
     "--allow-deletes", default=0, metavar="N", help="Let up to N resources be deleted, however many"
 )
@@ -20,9 +20,9 @@ def command(
 ) -> int:
     """Create, update and delete until Datadog is what the files say.
 
-    With SAVED, a file of `stepscope plan --out`, nothing is done unless that very plan would be carried out.
+    With SAVED, a file of `stepscope plan --out`, fails if the plan has changed since SAVED was written.
     """
-    from monitoring.deploy.refusal import refuse_mass_deletes
+    from monitoring.deploy.refusal import refuse_mass_deletes, refuse_twins
     from monitoring.deploy.saved import insist, read
     from monitoring.deploy.session import open_session
 
@@ -31,8 +31,9 @@ def command(
     if saved and wanted:
         insist(wanted, session.plan, saved)
     refuse_mass_deletes(session.plan, "stepscope apply", allow_deletes)
+    refuse_twins(session.twins)
     if not as_json:
         show(session.plan)
-    if session.plan.steps and not saved and not confirmed("Apply this?", yes=yes or as_json):
+    if not confirmed("Apply this?", session.plan, "stepscope apply", yes=yes or saved is not None):
         return 1
     return tell(carry_out(session, session.plan), as_json=as_json)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from monitoring.deploy.plan_report import summary
+from monitoring.errors import InputError
+
 if TYPE_CHECKING:
     from monitoring.deploy.apply import AppliedPlan
     from monitoring.deploy.differ import Plan
@@ -50,9 +53,18 @@ def echo_json(data: object) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask on a terminal; a pipe has said what it wants by calling the command."""
-    return yes or not sys.stdin.isatty() or click.confirm(question)
+def confirmed(question: str, plan: "Plan", command: str, *, yes: bool) -> bool:
+    """Ask whether the plan is to be carried out.
+
+    Raises:
+        InputError: standard input is not a terminal, so that nobody can be asked.
+    """
+    if yes or not plan.steps:
+        return True
+    if not sys.stdin.isatty():
+        message = f"{summary(plan)} Not confirmed: standard input is not a terminal, and nothing was done"
+        raise InputError(message, hint=f"If intended: {command} --yes")
+    return click.confirm(question)
 
 
 def carry_out(session: "Session", plan: "Plan") -> "AppliedPlan":

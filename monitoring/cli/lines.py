@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitoring.errors import InputError
 from monitoring.lines import format_point, read_line
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,6 +25,8 @@ def command(
 
     session = open_session(root, env, environment(url))
     plan = session.plan
+    for twin in session.twins:
+        click.echo(f"stepscope: warning: {twin}", err=True)
     if out:
         save(plan, out, session.project.name, session.project.env)
     if as_json:

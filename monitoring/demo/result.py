@@ -1,10 +1,9 @@
 """What the demo found out, as values: executions, steps, metrics, the books, and one execution's spans."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.log_events.telemetry import Span
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

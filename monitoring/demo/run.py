@@ -4,7 +4,7 @@ import json
 import tempfile
 import threading
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
 from monitoring.errors import InputError
 from monitoring.log_events.telemetry import LogEvent
 from monitoring.store import Store
-from monitoring.values import dataclass
 
 DATABASE, LOG_EVENTS = "datadog.duckdb", "log_events.jsonl"
 LOOK_SECONDS = 0.2

@@ -1,8 +1,7 @@
 """What the demo feeds the pipeline, and how each execution has to end."""
 
+from dataclasses import dataclass
 from typing import Any
-
-from monitoring.values import dataclass
 
 TALK, BROKEN, LIVE, EMPTY = "night-watch", "broken-link", "live-figure", "half-a-deck"
 

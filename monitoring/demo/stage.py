@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from monitoring.demo.template import FunctionSpec, Ref, Template, read_template,
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
-from monitoring.values import dataclass
 
 STATE_MACHINE, PROJECT = "slides", "slides-site"
 FORWARDER, STATES_FORWARDER = "slides-forwarder", "slides-states-forwarder"

@@ -1,13 +1,13 @@
 """What `deploy/template.yaml` says of the pipeline, so that the demo deploys the same as an account gets."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 _HERE = Path(__file__).resolve().parents[1]
 TEMPLATES = (_HERE.parent / "deploy" / "template.yaml", _HERE / "shipped" / "deploy" / "template.yaml")

@@ -1,32 +1,51 @@
-"""What a project owns in Datadog: everything that carries its marker, whole."""
+"""Read what a project owns in Datadog: everything that carries its marker, whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError
-from monitoring.deploy.marker import read_marker
+from monitoring.deploy.marker import Owner, read_marker
 from monitoring.errors import InputError
 from monitoring.resources.resource import KINDS, Resource
 
 
-def owned(client: Client, project: str, env: str, desired: Sequence[Resource]) -> list[Resource]:
-    """The resources whose marker names this project and environment, and those that a file takes over by id.
+class Other(NamedTuple):
+    """A resource of another environment of the project, as Datadog lists it."""
 
-    Lists are asked for in parallel; dashboards, which a list only sums up, are then fetched one by one: their
+    kind: str
+    owner: Owner
+    body: Body
+
+
+def owned(
+    client: Client, project: str, env: str, desired: Sequence[Resource]
+) -> tuple[list[Resource], list[Other]]:
+    """Return what this project and environment own or take over by id, and what its other environments own.
+
+    Lists are fetched in parallel; a list only sums dashboards up, so those are then fetched one by one. Their
     description, and so the marker, is in the list already.
     """
     with ThreadPoolExecutor(IN_PARALLEL) as pool:
         listed = zip(KINDS, pool.map(client.everything, KINDS), strict=True)
-        mine = [
-            (kind, owner.key, id_, body)
-            for kind, rows in listed
-            for id_, body in rows
-            if (owner := read_marker(kind, body)) and (owner.project, owner.env) == (project, env)
+        rows = [
+            (kind, owner, id_, body)
+            for kind, bodies in listed
+            for id_, body in bodies
+            if (owner := read_marker(kind, body)) and owner.project == project
         ]
-        marked = list(pool.map(lambda one: _whole(client, *one), mine))
-        there = {(one.kind, one.id) for one in marked}
-        adopted = [one for one in desired if one.id and (one.kind, one.id) not in there]
-        return marked + list(pool.map(lambda one: _adopt(client, one), adopted))
+        own = [(kind, owner.key, id_, body) for kind, owner, id_, body in rows if owner.env == env]
+        marked = list(pool.map(lambda row: _whole(client, *row), own))
+        known = {(resource.kind, resource.id) for resource in marked}
+        adopted = [one for one in desired if one.id and (one.kind, one.id) not in known]
+        marked += pool.map(lambda resource: _adopt(client, resource), adopted)
+        return marked, [Other(kind, owner, body) for kind, owner, _, body in rows if owner.env != env]
+
+
+def age(id_: str | None, body: Mapping[str, Any]) -> tuple[str, int, str]:
+    """Return what sorts resources of one key by age: the oldest is kept, whoever compares them."""
+    created = body.get("created") or body.get("created_at") or ""
+    return str(created), len(str(id_)), str(id_)
 
 
 def _adopt(client: Client, one: Resource) -> Resource:

@@ -6,14 +6,13 @@ the rate-limit headers, and retries what may be retried, all of which the librar
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]
@@ -23,8 +22,7 @@ REPEATABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 IN_PARALLEL = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where a kind of resource lives, and what its answers are wrapped in.
 
     Args:
@@ -73,8 +71,7 @@ class RejectedError(Exception):
         self.reasons = reasons or {}
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
+class ApiResponse(NamedTuple):
     """What the library wants of an HTTP response."""
 
     status_code: int

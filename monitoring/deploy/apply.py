@@ -6,9 +6,10 @@ the next plan finds by their markers the resources that were made.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
+from monitoring.deploy.actual import age
 from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
 from monitoring.deploy.canonical import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit, fingerprint
 from monitoring.deploy.differ import Plan, PlanStep
@@ -17,7 +18,6 @@ from monitoring.deploy.references import order, references, resolve
 from monitoring.errors import InputError
 from monitoring.resources.project import Project
 from monitoring.resources.resource import Resource
-from monitoring.values import dataclass
 
 Me = tuple[str, str]
 
@@ -60,7 +60,8 @@ class _Run:
     ids: dict[Me, str]
     progress: Callable[[PlanStep], None]
     pool: ThreadPoolExecutor
-    late: list[PlanStep] = field(default_factory=list)
+    late: set[Me] = field(default_factory=set)
+    moved: set[Me] = field(default_factory=set)
     outcome: AppliedPlan = field(default_factory=AppliedPlan)
 
     def each(self, act: Callable[[PlanStep], object], steps: Iterable[PlanStep]) -> None:
@@ -77,13 +78,57 @@ class _Run:
             self.progress(step)
 
     def create(self, steps: Sequence[PlanStep]) -> None:
-        """Wave by wave, each resource once the ids that it needs are known."""
-        waves = order(self.bodies)
+        """Create wave by wave, each resource once the ids that it needs are known."""
         by_key = {(step.kind, step.key): step for step in steps}
-        for wave in waves:
-            self.each(self._make, [by_key[me] for me in wave if me in by_key])
-        late, self.late = self.late, []
-        list(self.pool.map(self._complete, late))
+        for wave in order(self.bodies):
+            created = [by_key[me] for me in wave if me in by_key]
+            self.each(self._make, created)
+            self._drop_younger_copies(created)
+        if steps:
+            self._finish()
+
+    def _drop_younger_copies(self, steps: Sequence[PlanStep]) -> None:
+        """Delete what was just created where another apply has created it before, and take that over."""
+        for me, ids in self._ids_by_age((step.kind, step.key) for step in steps).items():
+            own = self.ids.get(me)
+            if own and own != ids[0]:
+                self._move(me, ids[0])
+                if own in ids:
+                    self.client.delete(me[0], own)
+
+    def _finish(self) -> None:
+        """Leave one of each: point what refers to a copy to the oldest, then delete the copies."""
+        found = self._ids_by_age(self.bodies)
+        for me, ids in found.items():
+            if self.ids.get(me, ids[0]) != ids[0]:
+                self._move(me, ids[0])
+        moved = {me for me in self.bodies if self._refers_to(me, self.moved)}
+        list(self.pool.map(self._complete, sorted((self.late | self.moved | moved) & self.ids.keys())))
+        for (kind, key), ids in found.items():
+            for copy in ids[1:]:
+                try:
+                    self.client.delete(kind, copy)
+                except RejectedError as error:
+                    step = PlanStep("delete", kind, key, copy, copy=True)
+                    self.outcome.failed.append((step, f"a copy, which cannot be deleted: {error}"))
+
+    def _ids_by_age(self, keys: Iterable[Me]) -> dict[Me, list[str]]:
+        """Return what is in Datadog under each of these keys, the oldest first."""
+        wanted = set(keys)
+        found: dict[Me, list[str]] = {}
+        for kind in {kind for kind, _ in wanted}:
+            for id_, body in sorted(self.client.everything(kind), key=lambda row: age(*row)):
+                owner = read_marker(kind, body)
+                if owner and (owner.project, owner.env) == (self.project.name, self.project.env):
+                    found.setdefault((kind, owner.key), []).append(id_)
+        return {me: ids for me, ids in found.items() if me in wanted}
+
+    def _move(self, me: Me, id_: str) -> None:
+        self.ids[me] = id_
+        self.moved.add(me)
+
+    def _refers_to(self, me: Me, targets: set[Me]) -> bool:
+        return any((one.kind, one.key) in targets for one in references(self.bodies[me]))
 
     def _make(self, step: PlanStep) -> None:
         me = (step.kind, step.key)
@@ -91,10 +136,19 @@ class _Run:
         for one in mentions:
             if not one.soft and (one.kind, one.key) not in self.ids:
                 raise RejectedError(400, [f"{one.kind}:{one.key}, which it needs, could not be created"])
-        incomplete = any((one.kind, one.key) not in self.ids for one in mentions)
-        self.ids[me] = self._create_once(step, self._marked(step))
-        if incomplete:
-            self.late.append(step)
+        if any((one.kind, one.key) not in self.ids for one in mentions):
+            self.late.add(me)
+        try:
+            self.ids[me] = self._create_once(step, self._marked(step))
+        except RejectedError:
+            # Another apply may have deleted the copy that this one refers to.
+            current = self._ids_by_age((one.kind, one.key) for one in mentions)
+            gone = [other for other, ids in current.items() if self.ids.get(other) not in ids]
+            if not gone:
+                raise
+            for other in gone:
+                self._move(other, current[other][0])
+            self.ids[me] = self._create_once(step, self._marked(step))
 
     def _create_once(self, step: PlanStep, body: Body) -> str:
         """The new id; where an answer is lost, what it may have made is looked for before another try."""
@@ -108,18 +162,12 @@ class _Run:
         raise RejectedError(500, ["Datadog broke off three times"])
 
     def _find(self, step: PlanStep) -> str | None:
-        for id_, body in self.client.everything(step.kind):
-            owner = read_marker(step.kind, body)
-            if owner and (owner.project, owner.env, owner.key) == (
-                self.project.name,
-                self.project.env,
-                step.key,
-            ):
-                return id_
-        return None
+        me = (step.kind, step.key)
+        return next(iter(self._ids_by_age([me]).get(me, ())), None)
 
-    def _complete(self, step: PlanStep) -> None:
-        """Fill in the links of resources that refer to each other in a circle."""
+    def _complete(self, me: Me) -> None:
+        """Write a resource again that refers to what was created later, or has another id now."""
+        step = PlanStep("update", *me)
         try:
             self.write(step)
         except (RejectedError, InputError) as error:

@@ -3,19 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
+from monitoring.deploy.actual import age
 from monitoring.deploy.canonical import fingerprint, left_to_datadog, normalise
 from monitoring.deploy.marker import read_marker, without_marker
 from monitoring.deploy.references import Ids, references, resolve
 from monitoring.resources.resource import KINDS, Resource
-from monitoring.values import dataclass
 
 Action = Literal["create", "update", "delete", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference; `path` as in `options.thresholds.critical`; a side that has no such key is None."""
 
     path: str
@@ -25,7 +25,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """What happens to one resource. `drift`: what is in Datadog is not what was last applied."""
+    """What happens to one resource.
+
+    Args:
+        drift: what is in Datadog is not what was last applied.
+        copy: a second resource of one key, made by another apply at the same time.
+    """
 
     action: Action
     kind: str
@@ -33,10 +38,10 @@ class PlanStep:
     id: str | None = None
     changes: tuple[Change, ...] = ()
     drift: bool = False
+    copy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Every resource once, in one of four lists."""
 
     create: tuple[PlanStep, ...] = ()
@@ -61,15 +66,15 @@ class Plan:
 def make_plan(desired: Sequence[Resource], actual: Sequence[Resource]) -> Plan:
     """What turns `actual` into `desired`; `actual` holds only resources of the same owner.
 
-    Where two resources in Datadog carry one key (two applies at the same moment), the one with the lowest
-    id is kept and the others are deleted.
+    Where several resources in Datadog carry one key (two applies at the same time), the oldest is kept and
+    the others are deleted as copies.
     """
     kept, extra = _one_a_key(actual)
     ids: dict[tuple[str, str], str] = {me: str(one.id) for me, one in kept.items()}
     wanted = {(one.kind, one.key) for one in desired}
     steps = [_step(one, kept.get((one.kind, one.key)), ids) for one in desired]
     steps += [_deletion(one) for me, one in kept.items() if me not in wanted]
-    steps += [_deletion(one) for one in extra]
+    steps += [replace(_deletion(one), copy=True) for one in extra]
     rank = {kind: index for index, kind in enumerate(KINDS)}
     steps.sort(key=lambda step: (rank[step.kind], step.key, str(step.id)))
     return Plan(**{action: tuple(step for step in steps if step.action == action) for action in _ACTIONS})
@@ -81,7 +86,7 @@ _ACTIONS = ("create", "update", "delete", "unchanged")
 def _one_a_key(actual: Sequence[Resource]) -> tuple[dict[tuple[str, str], Resource], list[Resource]]:
     kept: dict[tuple[str, str], Resource] = {}
     extra = []
-    for one in sorted(actual, key=lambda one: (len(str(one.id)), str(one.id))):
+    for one in sorted(actual, key=lambda one: age(one.id, one.body)):
         if (one.kind, one.key) in kept:
             extra.append(one)
         else:

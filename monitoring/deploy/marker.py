@@ -7,9 +7,7 @@ so that a later difference can be told apart: made in the files, or by somebody 
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from monitoring.values import dataclass
+from typing import Any, NamedTuple
 
 MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "description", "downtime": "message"}
 """Kind -> the text field that carries the marker; each kind has one that the API stores as it is."""
@@ -20,8 +18,7 @@ _MARKER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Who deploys a resource: a project, one of its environments, and the file's key."""
 
     project: str

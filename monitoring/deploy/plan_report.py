@@ -28,6 +28,7 @@ def _step_data(step: PlanStep) -> dict[str, Any]:
         "key": step.key,
         "id": step.id,
         "drift": step.drift,
+        "copy": step.copy,
         "changes": [
             {
                 "path": change.path,
@@ -53,9 +54,10 @@ def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
     """(colour, line) of the plan as a diff; the last line is the sum."""
     for step in plan.steps:
         colour = COLOURS[step.action]
-        theirs = "   (changed in Datadog since the last apply)" if step.drift else ""
+        note = "   (changed in Datadog since the last apply)" if step.drift else ""
+        note = "   (a copy: two applies ran at the same time)" if step.copy else note
         identity = f" {step.id}" if step.id else ""
-        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{theirs}"
+        yield colour, f"{SIGNS[step.action]} {step.kind} {step.key}{identity}{note}"
         if step.action == "update":
             for change in step.changes:
                 yield from _change_lines(change)
@@ -119,13 +121,14 @@ def as_markdown(plan: Plan) -> str:
     """For a pull request: the sum, a table, and each update folded."""
     if not plan.steps:
         return f"**stepscope plan**: {summary(plan)}\n"
-    rows = [
-        f"| {step.action} | {step.kind} | `{step.key}` | {'changed in Datadog' if step.drift else ''} |"
-        for step in plan.steps
-    ]
+    rows = [f"| {step.action} | {step.kind} | `{step.key}` | {_note(step)} |" for step in plan.steps]
     table = "\n".join(["| | kind | key | |", "| --- | --- | --- | --- |", *rows])
     folded = "\n".join(_folded(step) for step in plan.update)
     return f"**stepscope plan**: {summary(plan)}\n\n{table}\n\n{folded}".rstrip() + "\n"
+
+
+def _note(step: PlanStep) -> str:
+    return "a copy" if step.copy else "changed in Datadog" if step.drift else ""
 
 
 def _folded(step: PlanStep) -> str:

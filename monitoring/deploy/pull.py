@@ -4,13 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from monitoring.deploy.api import Body, Client, RejectedError
 from monitoring.deploy.canonical import WRITABLE, normalise
 from monitoring.deploy.marker import without_marker
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 URLS = (

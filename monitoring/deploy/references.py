@@ -5,12 +5,11 @@ the dashboard on which it is shown. Such a soft one does not decide the order: a
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.resources.document import Pointer
 from monitoring.resources.resource import ID_REFERENCE, strings
-from monitoring.values import dataclass
 
 SOFT_FIELDS = frozenset({"message", "escalation_message", "description", "content", "link", "url"})
 """Fields whose text may be completed later."""
@@ -22,8 +21,7 @@ Ids = Mapping[tuple[str, str], str]
 """(kind, key) -> the id in Datadog."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """One mention of another resource; `soft` ones may be filled in after both exist."""
 
     kind: str

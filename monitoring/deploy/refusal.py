@@ -1,8 +1,10 @@
-"""Refusals: a plan that would delete much of what there is needs somebody's word for it."""
+"""Refuse plans that would delete much of what there is, or page twice for one alert."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from monitoring.deploy.differ import Plan
+from monitoring.deploy.twins import Twin
 from monitoring.errors import InputError
 
 LIMIT = 0.3
@@ -15,10 +17,11 @@ def refuse_mass_deletes(plan: Plan, command: str, allowed: int = 0) -> None:
     Raises:
         InputError: says how many, of how many, and the flag that allows it.
     """
-    deletes = len(plan.delete)
+    deletions = [step for step in plan.delete if not step.copy]
+    deletes = len(deletions)
     if deletes <= allowed:
         return
-    doomed = Counter(step.kind for step in plan.delete)
+    doomed = Counter(step.kind for step in deletions)
     there = doomed + Counter(step.kind for step in (*plan.update, *plan.unchanged))
     over = [kind for kind, count in doomed.items() if count > 1 and count > LIMIT * there[kind]]
     if over:
@@ -26,4 +29,20 @@ def refuse_mass_deletes(plan: Plan, command: str, allowed: int = 0) -> None:
         raise InputError(
             f"{counts} would be deleted (limit {LIMIT:.0%})",
             hint=f"If intended: {command} --allow-deletes {deletes}",
+        )
+
+
+def refuse_twins(twins: Sequence[Twin]) -> None:
+    """Refuse to create monitors that another environment of the project has with the same query.
+
+    Raises:
+        InputError: names every such monitor and the ways out.
+    """
+    if twins:
+        raise InputError(
+            "\n".join(map(str, twins)),
+            hint=(
+                "Write ${var:env} into the query's scope, as in {env:${var:env}}, or remove the other one:\n"
+                f"  stepscope destroy --env {twins[0].env}"
+            ),
         )

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from monitoring.deploy.actual import owned
 from monitoring.deploy.api import Client
 from monitoring.deploy.differ import Plan, make_plan
 from monitoring.deploy.references import order
+from monitoring.deploy.twins import Twin, find_twins
 from monitoring.errors import InputError
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A project, what its files say, what is in Datadog, and the difference."""
 
     project: Project
@@ -23,6 +23,7 @@ class Session:
     desired: list[Resource]
     actual: list[Resource]
     plan: Plan
+    twins: list[Twin]
 
 
 def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: bool = False) -> Session:
@@ -40,8 +41,9 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
         )
     order({(one.kind, one.key): one.body for one in desired})  # says what refers to nothing, or in a circle
     client = connect(environ)
-    actual = owned(client, project.name, project.env, desired)
-    return Session(project, client, desired, actual, make_plan(desired, actual))
+    actual, others = owned(client, project.name, project.env, desired)
+    plan = make_plan(desired, actual)
+    return Session(project, client, desired, actual, plan, find_twins(desired, others))
 
 
 def connect(environ: Mapping[str, str]) -> Client:

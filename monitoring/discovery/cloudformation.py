@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from monitoring.discovery.found import (
 from monitoring.discovery.found import state_machine as from_definition
 from monitoring.discovery.templates import definition_of, expanded, load
 from monitoring.discovery.values import Values
-from monitoring.values import dataclass
 
 FUNCTIONS = {"AWS::Lambda::Function", "AWS::Serverless::Function"}
 STATE_MACHINES = {"AWS::StepFunctions::StateMachine", "AWS::Serverless::StateMachine"}

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from monitoring.values import dataclass
 
 DEFAULT_TIMEOUT = 3
 DEFAULT_MEMORY = 128

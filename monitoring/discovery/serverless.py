@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMac
 from monitoring.discovery.templates import definition_of, load
 from monitoring.discovery.values import Values
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 DEFAULT_TIMEOUT = 6
 DEFAULT_SIZE = 1024

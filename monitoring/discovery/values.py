@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from monitoring.values import dataclass
 
 _PLACEHOLDER = re.compile(r"\$\{!?([^}]*)\}")
 

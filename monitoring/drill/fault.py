@@ -1,11 +1,10 @@
 """A fault as a value: what breaks, how it is brought about, which monitors have to notice, and by when."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from monitoring.drill.inject import Injection
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

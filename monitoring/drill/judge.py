@@ -1,13 +1,12 @@
 """What is as it should be: every fault noticed by the monitors that are for it, in time; no alarm in vain."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.drill.fault import Fault
 from monitoring.drill.recordings import Take
 from monitoring.drill.watching import Seen, Watcher
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

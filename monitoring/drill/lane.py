@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from monitoring.drill.pipeline import Change, definition
 from monitoring.drill.stage import FORWARDER, Stage
 from monitoring.drill.trouble import Trouble
-from monitoring.values import dataclass
 
 STEPS = {"check": "monitoring.drill.steps.check", "store": "monitoring.drill.steps.store"}
 TIMEOUT, MEMORY = 6, 128

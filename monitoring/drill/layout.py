@@ -6,6 +6,7 @@ as long as the fault lasts. A copy is the same in all but its time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from monitoring.drill.fault import Added, Fault
 from monitoring.drill.recordings import PIPELINE, PointKey, Take
 from monitoring.local_aws.cloudwatch import published, settings_series
 from monitoring.query.series import Series
-from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]
 

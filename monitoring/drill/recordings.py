@@ -1,7 +1,7 @@
 """Takes: what each real execution left behind, with times counted from its start in state machine time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from monitoring.local_aws.samples import (
     invocation_samples,
 )
 from monitoring.query.series import MetricType, Series
-from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]
 PIPELINE = "orders-"

@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring.drill import layout, watching
@@ -16,7 +16,6 @@ from monitoring.drill.stage import Stage, set_up
 from monitoring.drill.watching import Watcher
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
-from monitoring.values import dataclass
 
 HEALTHY = "healthy"
 """The lane whose executions are copied as ordinary traffic."""

@@ -4,12 +4,12 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.drill.trouble import Trouble
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
-from monitoring.values import dataclass
 
 FORWARDER = "drill-forwarder"
 """The forwarder of functions' logs; that of state machines' logs is `drill-forwarder-states`."""

@@ -1,7 +1,7 @@
 """The monitors over the laid-out hours: when each alerts, and when it is well again."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from monitoring.errors import InputError
 from monitoring.local_aws.cloudwatch import is_polled
@@ -14,7 +14,6 @@ from monitoring.query.monitors import format_monitor
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
 from monitoring.testing.references import metric_names
-from monitoring.values import dataclass
 
 LEAD_MINUTES = 60
 """From how long before the fault on the monitors are watched."""
@@ -117,11 +116,11 @@ def as_seen(monitor: Monitor, delay: int) -> Monitor:
     options = replace(monitor.options, evaluation_delay=delay)
     if left < 60:  # nothing has arrived when it looks
         options = replace(monitor.options, evaluation_delay=monitor.options.evaluation_delay + 10**8)
-        return replace(monitor, options=options)
+        return monitor._replace(options=options)
     if node.window is None or node.window.tense != "last":
-        return replace(monitor, options=options)
+        return monitor._replace(options=options)
     window = parse_monitor(f"avg(last_{left // 60}m):a{{*}} > 0").window  # type: ignore[union-attr]
-    return replace(monitor, query=format_monitor(replace(node, window=window)), options=options)
+    return monitor._replace(query=format_monitor(replace(node, window=window)), options=options)
 
 
 def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:

@@ -7,8 +7,7 @@ a payload. All sizes here are before compression, so that no answer depends on h
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from isal import igzip, isal_zlib
 
@@ -16,7 +15,6 @@ from monitoring.forwarder.protobuf import encode_payload, encode_trace
 from monitoring.lines import Point
 from monitoring.log_events.codec import encode
 from monitoring.log_events.telemetry import Log, LogContext, SpanRecord
-from monitoring.values import dataclass
 
 Kind = Literal["distributions", "series", "traces", "logs"]
 
@@ -28,8 +26,7 @@ TRACE_BYTES = 3_000_000
 _COMPRESSION = 1  # isal's level 1 is smaller than zlib's 6 on log text, at a tenth of its time
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """One request: what kind, its encoded parts, and its position.
 
     Args:
@@ -83,9 +80,9 @@ class Batch:
         if len(self.parts) < 2:
             return None
         middle, whole = len(self.parts) // 2, self.whole or self.identity
-        first = replace(self, parts=self.parts[:middle], counts=self.counts[:middle], whole=whole)
-        second = replace(self, parts=self.parts[middle:], counts=self.counts[middle:], whole=whole)
-        return first, replace(second, start=self.start + first.items)
+        first = self._replace(parts=self.parts[:middle], counts=self.counts[:middle], whole=whole)
+        second = self._replace(parts=self.parts[middle:], counts=self.counts[middle:], whole=whole)
+        return first, second._replace(start=self.start + first.items)
 
 
 def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:

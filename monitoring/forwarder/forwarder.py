@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.forwarder import aws
@@ -28,7 +28,6 @@ from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
 from monitoring.log_events.codec import load_object
 from monitoring.log_events.telemetry import Telemetry
-from monitoring.values import dataclass
 
 _FLUSH = 4_000  # points, spans and log entries that are held before they are sent
 _RESERVE = 2.0  # seconds of an invocation kept for the spool
@@ -212,14 +211,14 @@ class Forwarder:
         """
         try:
             if self._spool is None:
-                return replace(piece, text=piece.body)
+                return piece._replace(text=piece.body)
             self._spool.put(event_entry(piece.body, piece.reason))
         except TooLargeError:
-            return replace(piece, text=piece.body)
+            return piece._replace(text=piece.body)
         tally.add(tally.spooled, "unreadable")
         tally.add(tally.items, ("events", "spooled"))
         tally.add(tally.items, ("events", "refused"), -1)  # counted when the refusal is read
-        return replace(piece, text=piece.text or piece.body[:200])
+        return piece._replace(text=piece.text or piece.body[:200])
 
     def _spool_rest(self, rest: Rest, tally: Tally) -> None:
         if self._spool is None:

@@ -7,8 +7,8 @@ SQS also brings spooled batches back; EventBridge brings status changes and the 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from monitoring.forwarder.aws import Clients
@@ -26,21 +26,18 @@ from monitoring.forwarder.positions import Delivery
 from monitoring.forwarder.spool import MARK
 from monitoring.log_events.codec import Payload, decode_payload, load_object
 from monitoring.log_events.status_change import DETAIL_TYPES
-from monitoring.values import dataclass
 
 VALIDATION_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 _PERMANENT = frozenset({"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403", "InvalidObjectState"})
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(NamedTuple):
     """One status change of an execution: Step Functions', or a durable function's."""
 
     event: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """One spooled batch that a queue brings back: the message's body, and how often it was received."""
 
     body: str
@@ -53,8 +50,7 @@ class Redrive:
     """The request to send what the spool holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(NamedTuple):
     """What time did not suffice for: an object from its `skip`-th piece on.
 
     `delivery` identifies the notification, `state` the version of the object that was read.
@@ -70,8 +66,7 @@ class Rest:
 Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """What is delivered, or delivered again, as one.
 
     `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
@@ -243,7 +238,7 @@ class Inputs:
                 if number < skip:
                     continue
                 if self.stop() and number > skip:
-                    yield replace(rest, skip=number, state=state)
+                    yield rest._replace(skip=number, state=state)
                     return
                 yield piece
         finally:
@@ -259,7 +254,7 @@ def subscription(data: Any, where: str) -> Iterator[Piece]:
     """A subscription's `data`: base64 of gzip of one payload; control messages are skipped."""
     piece = subscription_payload(data, where)
     if isinstance(piece, Refusal):
-        yield replace(piece, body=json.dumps({"awslogs": {"data": data}}, default=str))
+        yield piece._replace(body=json.dumps({"awslogs": {"data": data}}, default=str))
     elif _wanted(piece.payload):
         yield piece
 

@@ -1,13 +1,13 @@
 """Where each kind of batch goes, and with which headers."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from monitoring.errors import InputError
 from monitoring.forwarder.batches import Kind
 from monitoring.forwarder.retry import Answer
 from monitoring.forwarder.transport import Transport
-from monitoring.values import dataclass
 
 _ROUTES: dict[Kind, tuple[str, str, str]] = {
     "distributions": ("api", "/api/v1/distribution_points", "application/json"),

@@ -8,12 +8,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from isal import igzip_lib
 
 from monitoring.log_events.codec import Payload, decode_payload, encode, load_object
-from monitoring.values import dataclass
 
 CHUNK = 256 * 1024
 LINES = 2_000  # a piece: what is held in memory of a file at once
@@ -26,8 +25,7 @@ UNREADABLE = (ValueError, TypeError, EOFError, IsalError, zlib.error)
 """What a body that is not what it should be raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogPayload:
+class LogPayload(NamedTuple):
     """One subscription payload, and what was wrong with single events of it: (position, reason, content).
 
     `where` is the file or object that it stands in; empty for a payload that came by itself.
@@ -38,8 +36,7 @@ class LogPayload:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(NamedTuple):
     """Some lines of one source: (text, milliseconds, line from 1); milliseconds 0 where none is written.
 
     `fields` go into the log entries (`aws.s3`), `group` and `stream` say where the lines were printed, if
@@ -55,8 +52,7 @@ class Lines:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What cannot be read, and why; `body` is all of it where nothing else holds it, `text` an excerpt."""
 
     reason: str

@@ -1,12 +1,10 @@
 """The position of a batch: which pieces of which deliveries it was read from, the same at every attempt."""
 
 import hashlib
+from typing import NamedTuple
 
-from monitoring.values import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The delivery that the pieces after it come from, such as an S3 object.
 
     Args:

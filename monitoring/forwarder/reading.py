@@ -118,6 +118,7 @@ class PieceReader:
 
     def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
         """Takes what the reader has; the reader goes on with nothing."""
+        reader.flush()
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
         _account(tally, "logs", "excluded", reader.counts.get("log_excluded", 0))

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import astuple
 
 from monitoring.forwarder.inputs import Rest, Spooled
 from monitoring.forwarder.sender import Sender
@@ -12,7 +11,7 @@ from monitoring.forwarder.spool import REST, Entry, Result, Spool, SqsSpool, rea
 
 def rest_entry(rest: Rest) -> Entry:
     """The entry of what is left of an object."""
-    text = json.dumps(astuple(rest)).encode()
+    text = json.dumps(rest).encode()
     return Entry(REST, text, "identity", hashlib.sha256(text).hexdigest(), "time is up")
 
 

@@ -1,11 +1,9 @@
 """What an answer of an intake means: done, again after a while, in halves, with a new key, or never."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Literal
-
-from monitoring.values import dataclass
+from typing import Literal, NamedTuple
 
 BASE, CEILING = 0.25, 20.0  # seconds: of the first wait, and of any that the server did not ask for
 _AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -25,8 +23,7 @@ class Answer:
         return str(self.status) if self.status else self.error.partition(":")[0] or "connection"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The next step: `accepted`, `wait` (seconds, then again), `split`, `refresh` (the key) or `refuse`."""
 
     action: Literal["accepted", "wait", "split", "refresh", "refuse"]

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitoring.forwarder.batches import Batch
@@ -13,7 +13,6 @@ from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.retry import Answer, decide
 from monitoring.forwarder.spool import Entry, Result, Spool, TooLargeError
 from monitoring.forwarder.stats import ITEMS, Tally
-from monitoring.values import dataclass
 
 
 class Delivered(Protocol):

@@ -13,7 +13,7 @@ import os
 import random
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -22,7 +22,6 @@ from monitoring.forwarder.aws import Clients
 from monitoring.forwarder.settings import Settings
 from monitoring.forwarder.stats import ITEMS
 from monitoring.log_events.codec import load_object
-from monitoring.values import dataclass
 
 MARK = "stepscope.spool"
 EVENT = "event"

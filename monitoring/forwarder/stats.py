@@ -2,10 +2,8 @@
 
 import threading
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from monitoring.values import dataclass
 
 ITEMS = {"distributions": "points", "series": "points", "traces": "spans", "logs": "logs", "event": "events"}
 """The kind of item in each kind of batch; an `event` is an event that could not be read."""

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -10,7 +11,6 @@ from monitoring.lint.engine import subject_of
 from monitoring.lint.model import Subject
 from monitoring.resources.catalogue import MetricFacts, rows
 from monitoring.resources.files import read_document
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
@@ -12,13 +13,11 @@ from monitoring.lint.rules import duplicate_key, json_syntax, modules, unknown_k
 from monitoring.resources.document import Document, JsonError, TextRange, parse_document, read_text
 from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
 from monitoring.resources.resource import FOLDERS, Resource, kind_of
-from monitoring.values import dataclass
 
 _AROUND = re.compile(r"\s*,?\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(NamedTuple):
     """The findings in one file, and what the rules over all files need of it (None: it holds no resource)."""
 
     findings: tuple[Finding, ...]

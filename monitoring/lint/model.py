@@ -1,6 +1,7 @@
 """What a rule is, what it sees of a file, and what it finds."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -19,13 +20,11 @@ from monitoring.resources.sites import (
     widget_sites,
     widgets,
 )
-from monitoring.values import dataclass
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule.
 
     Args:
@@ -42,8 +41,7 @@ class Rule:
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A replacement of `text[start:end]` of a file."""
 
     start: int
@@ -51,8 +49,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that a rule found.
 
     Args:
@@ -74,8 +71,7 @@ class Problem:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of a report: places count from 1, `end_column` is behind the last character."""
 
     rule: str

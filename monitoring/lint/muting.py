@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.lint.model import Subject
 from monitoring.lint.scopes import terms
 from monitoring.query import Metric, MetricMonitor, grouped_by, walk
 from monitoring.resources.resource import REFERENCE
-from monitoring.values import dataclass
 
 _KEY = re.compile(r"(?<![\w./-])(-?)([A-Za-z_][\w./-]*):")
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """The tags of a monitor itself, and the keys by which its groups can be told apart.
 
     `keys` is None where its query does not say.
@@ -24,8 +22,7 @@ class Reach:
     keys: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(NamedTuple):
     """What a downtime means: monitors with all `tags`, or the one of `key`; groups with all `scope_keys`."""
 
     tags: frozenset[str]

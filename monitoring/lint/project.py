@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.model import Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.document import Document, Pointer
 from monitoring.resources.resource import FOLDERS, references, strings
-from monitoring.values import dataclass
 
 Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""
@@ -22,8 +22,7 @@ _TITLE = {"dashboard": "title", "downtime": "scope"}
 _FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A `${kind:key}` in a file, or a link to a dashboard (`target`) by such a one."""
 
     path: str
@@ -35,8 +34,7 @@ class Mention:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """What the other files may need to know of one."""
 
     path: str
@@ -56,8 +54,7 @@ class FileFacts:
     """Of a downtime: whom it means. Its `title_mark` is its scope's."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectProblem:
+class ProjectProblem(NamedTuple):
     """What a rule over all files found in one."""
 
     path: str

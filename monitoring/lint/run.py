@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.engine import FileReport, apply_edits, lint_file, lint_text, lint_together
@@ -11,7 +12,6 @@ from monitoring.lint.model import Edit, Finding
 from monitoring.lint.rules import modules
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import FOLDERS
-from monitoring.values import dataclass
 
 _PASSES = 10
 _SHARE = 20
@@ -20,8 +20,7 @@ _WORTH_A_PROCESS = 1_000_000
 """Bytes from which on a second process saves more than the 50 ms that its start costs."""
 
 
-@dataclass(frozen=True, slots=True)
-class LintResult:
+class LintResult(NamedTuple):
     """What a run found, by file and place; `files` is how many were read."""
 
     findings: tuple[Finding, ...]

@@ -14,10 +14,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from monitoring.values import dataclass
 
 RETRY_SECONDS = (1.0, 2.0)
 LINGER_SECONDS = 0.05

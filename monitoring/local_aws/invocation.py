@@ -5,14 +5,13 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
 from monitoring.local_aws.sandbox import Outcome, Sandbox
-from monitoring.values import dataclass
 
 INIT_SECONDS = 10.0
 """AWS gives an on-demand function ten seconds to initialise, then tries again within its own timeout."""

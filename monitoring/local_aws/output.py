@@ -6,7 +6,7 @@ one event. A frame is its type (4 bytes, 0xa55a00..), its length (4), a time in 
 (8) and the text in UTF-8. Both in one pipe, so that their order is the order of writing.
 """
 
-from monitoring.values import dataclass
+from dataclasses import dataclass
 
 FRAME_MARK = b"\xa5\x5a\x00"
 FRAME_HEADER = 16

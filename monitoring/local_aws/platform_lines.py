@@ -7,11 +7,11 @@ INFO, the default: initStart, start and report, and beside them initReport and r
 import json
 import math
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from monitoring.local_aws.output import Line
-from monitoring.values import dataclass
 
 LogFormat = Literal["Text", "JSON"]
 

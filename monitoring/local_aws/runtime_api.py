@@ -5,8 +5,7 @@ over the worker's sockets, its output and its end.
 """
 
 import socket
-
-from monitoring.values import dataclass
+from dataclasses import dataclass
 
 _REASONS = {200: "OK", 202: "Accepted", 404: "Not Found"}
 

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from monitoring.local_aws.output import Line, OutputReader
 from monitoring.local_aws.runtime_api import Connection, Request, listen
-from monitoring.values import dataclass
 
 LOOK_SECONDS = 0.02
 """How often the worker's memory is looked at, and, where the system cannot tell, whether it has ended."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,7 +30,6 @@ from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.local_datadog.slo_corrections import SloCorrections
 from monitoring.local_datadog.slos import Slos
 from monitoring.store import Store
-from monitoring.values import dataclass
 
 FAMILIES: tuple[Callable[[Context], Family], ...] = (
     *(Monitors, DashboardLists, Dashboards, SloCorrections, Slos, Downtimes, DowntimesV2),

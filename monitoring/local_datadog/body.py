@@ -4,13 +4,13 @@ import io
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 
 from monitoring.local_datadog.replies import ApiError
-from monitoring.values import dataclass
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from monitoring.local_datadog.replies import ApiError
 from monitoring.store import Store
-from monitoring.values import dataclass
 
 Body = dict[str, Any]
 

@@ -5,6 +5,7 @@ answers. So a request whose `Host` is not ours, or which a browser says comes fr
 before anything else happens.
 """
 
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -12,7 +13,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitoring.local_datadog.replies import ApiError, forbidden
-from monitoring.values import dataclass
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _API = ("/api/", "/v1/input")

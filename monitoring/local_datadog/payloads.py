@@ -8,6 +8,7 @@ import contextlib
 import gc
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,6 @@ import numpy as np
 from monitoring.local_datadog.normal import Sources, source
 from monitoring.local_datadog.replies import ApiError
 from monitoring.store import Batch, SeriesIdentity
-from monitoring.values import dataclass
 
 NEWEST = 600
 OLDEST = 3600

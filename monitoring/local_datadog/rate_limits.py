@@ -7,7 +7,7 @@ that waits when nothing remains does not.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.replies import reply
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,12 +91,12 @@ def _utf8(text: str) -> str:
 
 
 def load_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that the whole text is, or None."""
+    """Return the JSON object that the whole text is, or None; `NaN` and lone surrogates are accepted."""
     try:
         record = decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         try:
-            record = json.loads(text)
+            record = json.loads(_utf8(json.dumps(json.loads(text), ensure_ascii=False)))
         except (ValueError, RecursionError):
             return None
     return record if isinstance(record, dict) else None

@@ -1,40 +1,44 @@
-"""Reads the log events of one source into telemetry: what a message is, told from how it begins.
+"""Read the log events of one source into telemetry: what a message is, by its first characters or root keys.
 
-A message that is understood becomes points or spans; every other one is a log entry. The reader looks at
-the first characters only, remembers what it has read of a metric line behind its value, and parses nothing
-twice: it stands in the way of every event.
+A message that is understood becomes points or spans; every other one is a log entry. A line of text is
+dispatched by its first characters, a JSON object by the keys of its root, in whatever order they are; what a
+parser does not take goes on to the next one. What follows the value of a metric line is remembered and parsed
+once.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from monitoring.lines import Point, read_line
-from monitoring.log_events import lambda_lines
+from monitoring.log_events import json_lines, lambda_lines
 from monitoring.log_events.codec import load_object
+from monitoring.log_events.emf import read_emf
+from monitoring.log_events.json_lines import Root
 from monitoring.log_events.lambda_lines import Report
 from monitoring.log_events.memory import Memory
-from monitoring.log_events.metric_json import epoch_seconds, read_emf, read_exact, read_metric_json
+from monitoring.log_events.metric_json import epoch_seconds, read_exact, read_metric_json
 from monitoring.log_events.source import Source
 from monitoring.log_events.step_events import StepEvent, is_step_event, read_step_event
 from monitoring.log_events.tags import normal_point
 from monitoring.log_events.telemetry import Log, LogContext, SetAside, SpanRecord, Telemetry
-from monitoring.log_events.traces import read_trace_line
-from monitoring.values import dataclass
+from monitoring.log_events.traces import read_trace_line, read_traces
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
 _TAILS = (
     10_000  # metric lines that differ only in time and value are read once; so many different ones are kept
 )
 _LATEST = 10**12  # seconds
-_MARKS = ("MONITORING|", '{"m":', '{"traces":', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
+_MARKS = ("MONITORING|", '"m"', '"traces"', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
+_ENVELOPES = 5  # a message within a message within …
+_Parser = Callable[[dict[str, Any], str, int], bool]
+_Table = tuple[tuple[frozenset[str], _Parser], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What becomes of understood lines and of logs.
 
     Args:
@@ -58,14 +62,13 @@ class Reader:
         self.steps: list[StepEvent] = []
         self.counts: dict[str, int] = defaultdict(int)
         self._context = LogContext(source.log_fields)
+        self._held: list[tuple[str, int, int]] = []  # the lines of a pretty-printed object so far
         self._tails: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self._json_tails: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
         self._report_tags: dict[tuple[int | None, bool], tuple[str, ...]] = {}
         self._line = 0
         self._heads: dict[str, Callable[[str, int], bool]] = {
             "MONITO": self._metric,
-            '{"m":"': self._metric_json,
-            '{"m": ': self._metric_json,
             '{"trac': self._traces,
             "REPORT": self._report,
             "START ": self._start,
@@ -74,45 +77,136 @@ class Reader:
             "INIT_R": self._init_report,
             "RESTOR": self._restore,
             "Reques": self._runtime_error,
+            **{f'{{"{key}":{c}': self._metric_json for key in "mvet" for c in '" [-0123456789'},
         }
+        # What a function prints, alone or within a log entry: its root keys, and the parser that may take it.
+        self._printed: _Table = (
+            (frozenset({"_aws"}), self._emf),
+            (frozenset({"traces"}), self._trace_record),
+            (frozenset({"m", "v", "e"}), self._metric_record),
+        )
+        # What AWS writes is alone on its line: a log entry that holds it is a report of it.
+        self._objects: _Table = (
+            *self._printed,
+            (frozenset({"execution_arn", "event_timestamp", "type"}), self._step),
+            (frozenset({"type", "record"}), self._platform_json),
+        )
 
     def read(self, message: str, timestamp: int, line: int = 0) -> None:
-        """One event; `timestamp` in milliseconds, `line` its place in the source, for what is set aside."""
+        """Read one event.
+
+        Args:
+            timestamp: milliseconds since the epoch.
+            line: its place in the source, for what is set aside.
+        """
+        if self._held and self._joined(message, timestamp, line):
+            return
         self._line = line
         handler = self._heads.get(message[:6])
         whole = "\n" not in message[:-1] or "\nXRAY TraceId: " in message  # a REPORT's second line
         if handler is not None and whole and handler(message, timestamp):
             return
-        if message[:1] == "{":
-            if self._object(message, timestamp):
-                return
-        elif "\n" in message[:-1] and any(mark in message for mark in _MARKS):
-            self._lines(message, timestamp)
+        if "{" in message and self._json(message, timestamp, line):
             return
-        if "MONITORING|" not in message or not self._metric(message, timestamp):
+        if "\n" in message[:-1] and any(mark in message for mark in _MARKS):
+            self._lines(message, timestamp)
+        elif "MONITORING|" not in message or not self._metric(message, timestamp):
             self._plain(message, timestamp)
 
-    def _one(self, message: str, timestamp: int) -> None:
-        handler = self._heads.get(message[:6])
-        if handler is not None and handler(message, timestamp):
-            return
-        if message[:1] == "{" and self._object(message, timestamp):
-            return
-        if "MONITORING|" in message and self._metric(message, timestamp):
-            return
-        self._plain(message, timestamp)
+    def flush(self) -> None:
+        """Read the lines of a pretty-printed object whose end did not come."""
+        held, self._held = self._held, []
+        for message, timestamp, line in held[:1]:
+            self._line = line
+            self._plain(message, timestamp)
+        for event in held[1:]:
+            self.read(*event)
+
+    def _joined(self, message: str, timestamp: int, line: int) -> bool:
+        """Hold a further line of a pretty-printed object, or read the object with its last line."""
+        if json_lines.goes_on(message, len(self._held)):
+            self._held.append((message, timestamp, line))
+            return True
+        text = "\n".join(event[0].rstrip("\n") for event in self._held) + "\n}"
+        self._line = self._held[0][2]
+        if message.rstrip() == "}" and self._prefixed(text, timestamp):
+            self._held.clear()
+            return True
+        self.flush()
+        return False
 
     def _lines(self, message: str, timestamp: int) -> None:
-        """A multi-line event line by line; lines that are no metric stay together as one log entry."""
-        rest: list[str] = []
-        for text in message.split("\n"):
-            if any(mark in text for mark in _MARKS):
-                self._one(text, timestamp)
-            else:
-                rest.append(text)
-        left = "\n".join(rest).strip()
+        """Read an event line by line; the lines that are logs stay one entry."""
+        texts = json_lines.joined(message.split("\n"))
+        left = "\n".join(text for text in texts if not self._known(text, timestamp)).strip()
         if left:
             self._plain(left, timestamp)
+
+    def _known(self, text: str, timestamp: int) -> bool:
+        if not any(mark in text for mark in _MARKS):
+            return False
+        handler = self._heads.get(text[:6])
+        if handler is not None and handler(text, timestamp):
+            return True
+        if "{" in text and self._prefixed(text, timestamp):
+            return True
+        return text[:1] != "{" and "MONITORING|" in text and self._metric(text, timestamp)
+
+    # JSON objects
+
+    def _json(self, message: str, timestamp: int, line: int) -> bool:
+        """Read a message that is a JSON object, bare or behind a prefix, or the first line of one."""
+        if message[0] != "{":
+            if self._prefixed(message, timestamp):
+                return True
+        elif (root := json_lines.read_root(message)) is not None:
+            if not self._root(root, message, message, timestamp, self._objects):
+                self._plain(message, timestamp)
+            return True
+        begins = json_lines.begins(message)
+        if begins:
+            self._held.append((message, timestamp, line))
+        return begins
+
+    def _prefixed(self, message: str, timestamp: int) -> bool:
+        """Read what a function prints as JSON, bare or behind the prefix of its runtime or logger."""
+        found = json_lines.document_of(message)
+        return found is not None and self._root(*found, message, timestamp, self._printed)
+
+    def _root(
+        self, root: Root, source: str | dict[str, Any], message: str, timestamp: int, table: _Table
+    ) -> bool:
+        """Read what a JSON object holds, itself or as the message of a log entry; false for a mere log.
+
+        Args:
+            source: the object, or its text.
+            message: the whole event, for what is set aside.
+            table: the parsers of the outermost object.
+        """
+        for _ in range(_ENVELOPES):
+            if root.marked():
+                record = load_object(source) if isinstance(source, str) else source
+                if record is not None and self._record(record, message, timestamp, table):
+                    return True
+            content = root.message if root.message is not None else root.pascal_message
+            if type(content) is str and "{" not in content and "MONITORING|" not in content:
+                return False
+            if not root.is_envelope():
+                return False
+            if isinstance(content, dict):
+                root, source = msgspec.convert(content, Root), content
+            elif not isinstance(content, str):
+                return False
+            elif (found := json_lines.document_of(content)) is not None:
+                root, source = found
+            else:
+                return "MONITORING|" in content and self._metric(content, timestamp)
+            table = self._printed
+        return False
+
+    def _record(self, record: dict[str, Any], message: str, timestamp: int, table: _Table) -> bool:
+        keys = record.keys()
+        return any(parse(record, message, timestamp) for marks, parse in table if marks <= keys)
 
     # MONITORING and JSON metric lines
 
@@ -146,7 +240,7 @@ class Reader:
         try:
             exact = read_exact(message)
         except (msgspec.DecodeError, UnicodeError):
-            return self._odd_metric_json(message)
+            return False
         self.counts["metric_json"] += 1
         known = self._json_tails.get((exact.m, exact.t))
         if known is not None and 0 <= exact.e < 1e11:
@@ -160,20 +254,29 @@ class Reader:
             self._json_tails[exact.m, exact.t] = (point.metric, point.tags)
         return True
 
-    def _odd_metric_json(self, message: str) -> bool:
-        record = load_object(message)
-        if record is None or "m" not in record or "v" not in record:
+    def _metric_record(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
+        point = read_metric_json(record)
+        if point is None:
             return False
         self._count("metric_json")
-        self._add_or_refuse(read_metric_json(record), message)
+        self._add_or_refuse(point, message)
         return True
 
     def _emf(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
+        read = read_emf(record)
+        if read is None:
+            return False
         self._count("emf")
-        points, wrong = read_emf(record)
-        for point in points:
-            self._add_or_refuse(point, message)
-        for reason in wrong:
+        metrics, reason = read
+        for name, kind, seconds, tags, values in metrics:
+            point = normal_point(Point(name, 0.0, seconds, kind, tags))
+            if isinstance(point, str):
+                self._refuse(point, message)
+                continue
+            point = point._replace(tags=self.source.add_tags(point.tags))
+            for value, times in values:
+                self.out.points += [point._replace(value=value)] * times
+        if reason:
             self._refuse(reason, message)
         return True
 
@@ -193,23 +296,30 @@ class Reader:
     # traces
 
     def _traces(self, message: str, timestamp: int) -> bool:
-        if not message.startswith('{"traces"'):
+        spans = read_trace_line(message)
+        if spans is None:
             return False
-        read = read_trace_line(message)
+        self._add_spans(spans)
+        return True
+
+    def _trace_record(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
+        read = read_traces(record)
         if read is None:
             return False
-        self._count("trace")
         spans, wrong = read
         for reason in wrong:
             self._refuse(reason, message[:200], kind="spans")
-        if not spans:
-            return True
-        meta = spans[0].meta
-        for key, value in self.source.span_meta.items():
-            meta.setdefault(key, value)
-        self._join_logs(spans[0])
-        self.out.spans.extend(spans)
+        self._add_spans(spans)
         return True
+
+    def _add_spans(self, spans: list[SpanRecord]) -> None:
+        self._count("trace")
+        if spans:
+            meta = spans[0].meta
+            for key, value in self.source.span_meta.items():
+                meta.setdefault(key, value)
+            self._join_logs(spans[0])
+            self.out.spans.extend(spans)
 
     def _join_logs(self, root: SpanRecord) -> None:
         meta = root.meta
@@ -314,24 +424,6 @@ class Reader:
         self._count("runtime_error")
         self._log(message, timestamp)
         return True
-
-    # JSON that is none of ours, and text
-
-    def _object(self, message: str, timestamp: int) -> bool:
-        if '"platform.' in message:
-            kind = self._platform_json
-        elif '"execution_arn"' in message:
-            kind = self._step
-        elif '"_aws"' in message:
-            kind = self._emf
-        elif '"m"' in message[:8]:
-            return self._metric_json(message, timestamp)
-        elif '"traces"' in message[:16]:
-            return self._traces('{"traces"' + message.partition('"traces"')[2], timestamp)
-        else:
-            return False
-        record = load_object(message)
-        return record is not None and kind(record, message, timestamp)
 
     def _step(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         if not is_step_event(record):

@@ -1,11 +1,10 @@
 """Where log events come from, and what is said about all that comes from there."""
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitoring.log_events.telemetry import LogFields
-from monitoring.values import dataclass
 
 _BY_LOG_GROUP = (
     ("/aws/lambda/", "lambda"),

@@ -1,13 +1,12 @@
 """What flows from log groups to Datadog: log events in; points, spans and logs out, and what was set
 aside."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from monitoring.lines import Point
-from monitoring.values import dataclass
 
 Span = dict[str, Any]
 """One span as the trace line carries it: Datadog's names, ids as 16 hex digits, times in nanoseconds."""
@@ -31,8 +30,7 @@ class SpanRecord(msgspec.Struct, gc=False):
     metrics: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     """One event of a CloudWatch Logs stream; `timestamp` is in milliseconds since the epoch."""
 
     id: str

@@ -12,11 +12,10 @@ redrive. What was completed before the redrive stays as it was.
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from monitoring.log_events.step_events import EXECUTION_ENDED, StepEvent
-from monitoring.values import dataclass
 
 _ATTEMPT = re.compile(
     r"(?:Lambda(?:Function)|Task|Activity)"

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from monitoring.log_events.codec import load_object
 from monitoring.log_events.telemetry import SpanRecord
 
 _HEX = frozenset("0123456789abcdefABCDEF")
+_IDS = frozenset({"trace_id", "span_id"})
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -18,34 +18,31 @@ class _Line(msgspec.Struct, gc=False):
 _exact = msgspec.json.Decoder(_Line).decode
 
 
-def read_trace_line(text: str) -> tuple[list[SpanRecord], list[str]] | None:
-    """As `read_traces`, from the text of a line; None where it is no JSON object with `traces`."""
+def read_trace_line(text: str) -> list[SpanRecord] | None:
+    """Return the spans of a line whose every value is as the intake takes it; None for any other line."""
     try:
         spans = [span for trace in _exact(text).traces for span in trace]
-        for span in spans:
-            if len(bytes.fromhex(span.trace_id + span.span_id + span.parent_id)) != 24:
-                raise ValueError("an id with a space in it")
-        return spans, []
+        valid = all(len(bytes.fromhex(s.trace_id + s.span_id + s.parent_id)) == 24 for s in spans)
     except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
-        record = load_object(text)
-        return read_traces(record) if record is not None and "traces" in record else None
+        return None
+    return spans if valid and spans else None
 
 
-def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]]:
-    """The spans of `{"traces": [[span, …], …]}`, and what is wrong with the spans left out.
+def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]] | None:
+    """Return the spans of `{"traces": [[span, …], …]}`, and what is invalid in those left out.
 
-    Ids of 32 hex digits keep the low 64 bits and give the rest as `_dd.p.tid`; whole numbers are taken as
-    ids too. `meta` values become text, `error` a whole number: what Datadog's own reader refuses, and its
-    emitters do print.
+    None where `traces` holds no span at all: the line is somebody's log. Ids of 32 hex digits keep the low 64
+    bits and give the rest as `_dd.p.tid`; whole numbers are taken as ids too. `meta` values become text,
+    `error` a whole number: what Datadog's own reader refuses, and its emitters do print.
     """
     spans: list[SpanRecord] = []
     wrong: list[str] = []
     traces = record.get("traces")
-    if not isinstance(traces, list):
-        return [], ["`traces` is no list"]
+    if not isinstance(traces, list) or not any(map(_holds_a_span, traces)):
+        return None
     for trace in traces:
         if not isinstance(trace, list):
-            wrong.append("a trace is no list of spans")
+            wrong.append("a trace is not a list of spans")
             continue
         for span in trace:
             reason = _mend(span)
@@ -54,6 +51,10 @@ def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]]:
             else:
                 spans.append(msgspec.convert(span, SpanRecord))
     return spans, wrong
+
+
+def _holds_a_span(trace: Any) -> bool:
+    return isinstance(trace, list) and any(isinstance(span, dict) and _IDS & span.keys() for span in trace)
 
 
 def _mend(span: Any) -> str:

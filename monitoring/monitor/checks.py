@@ -5,6 +5,7 @@ likewise `warning` and `unknown`, and in OK once its last `ok` results are all O
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,13 @@ from monitoring.monitor.definition import Thresholds
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State
 from monitoring.query import CheckMonitor
-from monitoring.values import dataclass
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 DEFAULT_TIMEFRAME = 86400
 """Seconds until a silent check is No Data, where no_data_timeframe is not given."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSeries:
+class CheckSeries(NamedTuple):
     """Results of one service check from one source: 0 OK, 1 Warning, 2 Critical, 3 Unknown."""
 
     check: str
@@ -30,8 +29,7 @@ class CheckSeries:
     statuses: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPolicy:
+class CheckPolicy(NamedTuple):
     """How many results in a row make a state, and when silence does."""
 
     thresholds: Thresholds

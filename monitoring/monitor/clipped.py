@@ -1,13 +1,13 @@
 """A source as it was at one moment of every bucket: points later in their bucket are not there yet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.sources import Buckets, Origin, Points, Source, aggregate
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """From what each evaluation found (value, points, last point) to the bits that decide about states."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ from monitoring.monitor.states import (
     WARNING,
 )
 from monitoring.monitor.switches import Switches
-from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -48,8 +48,7 @@ class Found:
     recovery: Values | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data counts as 0.
 
     `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.

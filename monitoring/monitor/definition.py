@@ -1,13 +1,12 @@
 """The monitor as a value: what the API body of a monitor says, read once."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.query.monitors import parse_monitor
-from monitoring.values import dataclass
 
 parsed = lru_cache(maxsize=1024)(parse_monitor)
 """`parse_monitor`, remembering: one monitor is evaluated many times. What it gives is frozen."""
@@ -16,8 +15,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 DEFAULT_STATUSES = ("alert", "no data")
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """`options.thresholds`; for service checks the numbers count consecutive results."""
 
     critical: float | None = None
@@ -60,8 +58,7 @@ class MonitorOptions:
         return bool(self.scheduling.get("custom_schedule"))
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(NamedTuple):
     """One monitor. `key` is its name in the project (`monitors/KEY.json`), `id` its number at Datadog."""
 
     key: str
@@ -104,7 +101,7 @@ class Monitor:
 
 
 def _thresholds(given: Mapping[str, Any], key: str) -> Thresholds:
-    names = Thresholds.__slots__
+    names = Thresholds._fields
     return Thresholds(**{name: _number(given, name, key) for name in names if given.get(name) is not None})
 
 

@@ -1,8 +1,8 @@
 """Evaluating a monitor over given data from a start to an end, whatever the monitor's type."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,15 +35,13 @@ from monitoring.query import (
     grouped_by,
 )
 from monitoring.query.names import resolve
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query.series import Series
     from monitoring.query.sources import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """What was submitted: series (or a store of them), check results, logs and events."""
 
     series: "Sequence[Series] | Source" = ()

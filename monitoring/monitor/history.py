@@ -1,7 +1,8 @@
 """What a monitor did over time: states, values and evidence by group, and the notifications that went out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +10,12 @@ from numpy.typing import NDArray
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State, worst
-from monitoring.values import dataclass
 
 UNGROUPED = "*"
 """The one group of a monitor without groups."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Why: the window looked at (seconds, end excluded), the value found there, and the rule that decided."""
 
     window: tuple[int, int]
@@ -28,8 +27,7 @@ class Evidence:
         return f"{self.rule}{f' ({self.detail})' if self.detail else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One evaluation of one group. `state` is None where the group does not exist (yet, or any more)."""
 
     time: int
@@ -39,8 +37,7 @@ class Verdict:
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """What goes out at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
 
     `groups` are all groups that it speaks for (several with notify_by); `muted` names what held it back.

@@ -6,6 +6,7 @@ every evaluation is a property test.
 """
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from monitoring.monitor.states import (
     State,
 )
 from monitoring.monitor.switches import Switches
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
 """The title and the text of one notification, from the monitor and the moment."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.states import State
 from monitoring.monitor.template import Context, handles, render
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What is known when a notification is written; times in seconds since the epoch."""
 
     time: int
@@ -22,8 +21,7 @@ class Moment:
     last_triggered: int
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """What is sent: `empty` names the variables that had no value."""
 
     title: str

@@ -6,7 +6,7 @@ bucket, that is made of the points that were there by then. Otherwise every eval
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import lcm
 from typing import Any
@@ -30,7 +30,6 @@ from monitoring.query.parser import PERCENTILE
 from monitoring.query.series import distinct
 from monitoring.query.sources import Source
 from monitoring.query.timeseries import NOT_THERE, Lines
-from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]

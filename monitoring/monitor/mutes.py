@@ -8,6 +8,7 @@ is told.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,13 @@ from monitoring.monitor.states import State
 from monitoring.query.monitor_nodes import CheckMonitor, MetricMonitor
 from monitoring.query.nodes import And, Metric, Tag
 from monitoring.query.parser import walk
-from monitoring.values import dataclass
 
 TOLD_AT_END = frozenset({State.ALERT, State.WARN, State.NO_DATA})
 _KEY = re.compile(r"[\w./-]+:")
 _Test = Callable[[Iterable[str]], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(NamedTuple):
     """No notifications for groups that `scope` means, in [start, end) seconds.
 
     Attributes:

@@ -4,8 +4,9 @@ Datadog's options decide: on_missing_data, notify_no_data with no_data_timeframe
 group_retention_duration.
 """
 
+from dataclasses import dataclass
+
 from monitoring.monitor.states import SILENT, Policy, Rule, State
-from monitoring.values import dataclass
 
 
 @dataclass(slots=True)

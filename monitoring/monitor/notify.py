@@ -1,14 +1,13 @@
 """Which notifications go out: transitions, renotifications, mutes, and what notify_by puts together."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
 from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
 from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
 from monitoring.monitor.states import Rule, State, worst
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.monitor.definition import Monitor

@@ -8,10 +8,9 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -26,8 +25,7 @@ _STEP = re.compile(r"0*[1-9]\d*")
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(NamedTuple):
     """A window of `seconds` wherever `rule` comes true, at local times of `timezone` from `start` on."""
 
     rule: str

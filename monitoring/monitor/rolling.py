@@ -4,7 +4,7 @@ Each window is reduced on its own (no running sums), so that a value that has le
 rounding error behind: a sum of zeros after a large value is 0, not 1e-12, and `> 0` does not alert.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from monitoring.errors import InputError
 from monitoring.query.ranges import reduce_ranges
 from monitoring.query.series import distinct
 from monitoring.query.timeseries import Lines
-from monitoring.values import dataclass
 
 Values = NDArray[np.float64]
 Index = NDArray[np.int64]

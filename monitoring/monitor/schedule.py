@@ -8,6 +8,7 @@ name, here and not by the library that lists the times, so that the error says w
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from monitoring.errors import InputError
 from monitoring.monitor.recurrence import Recurrence, local_time, parts, zone
-from monitoring.values import dataclass
 
 _KEYS = ("rrule", "start", "timezone")
 _ANY_START = datetime(2020, 1, 1)

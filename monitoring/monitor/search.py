@@ -3,11 +3,10 @@
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

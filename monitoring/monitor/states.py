@@ -1,9 +1,9 @@
 """The states of a monitor's group, what an evaluation can find, and what decides between the two."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from monitoring.monitor.switches import DEFAULTS, Switches
-from monitoring.values import dataclass
 
 
 class State(StrEnum):
@@ -74,8 +74,7 @@ class Rule(StrEnum):
     RECORDED = "recorded"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The options that decide about states; see `Options` for their source. Seconds where there is a time.
 
     `independent`: no evaluation looks at the state before it, so that no recovery threshold holds one.

@@ -1,12 +1,11 @@
 """Where Datadog's sources conflict or are silent about monitors: each point as a switch."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from monitoring import query
 from monitoring.errors import InputError
 from monitoring.query.errors import nearest
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

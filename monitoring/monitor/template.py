@@ -7,12 +7,12 @@ takes the line with it, as in Handlebars, whose notation this is.
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import isfinite
+from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.monitor.expressions import NoValueError, evaluate_expression, local_time
-from monitoring.values import dataclass
 
 FLAGS = (
     "is_alert",
@@ -46,21 +46,18 @@ class Context:
     priority: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """The text, and the names of variables that had no value."""
 
     text: str
     empty: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Variable:
+class _Variable(NamedTuple):
     source: str
 
 

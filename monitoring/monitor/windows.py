@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring import query
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 Times = NDArray[np.int64]
 
@@ -19,8 +18,7 @@ FULL_WINDOW_BUCKET = {"m": MINUTE, "h": 10 * MINUTE, "d": HOUR, "w": HOUR, "mo":
 """Bucket of the full-window check, by the unit in which the window is written (metric monitor page)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationWindow:
+class EvaluationWindow(NamedTuple):
     """`last_5m`, or `current_1d` (then the rest says when the period begins, by the clock of `zone`).
 
     A rolling window at time t is [t - seconds, t): a point stamped t is not known yet.

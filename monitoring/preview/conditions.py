@@ -24,7 +24,7 @@ _BAND = re.compile(rf"\s*{_NUMBER}\s*<=?\s*y\s*<=?\s*{_NUMBER}\s*", re.IGNORECAS
 
 
 def painter(formats: Any, theme: Theme) -> Paint:
-    """The first format whose comparison holds decides; without one, the panel's own colours."""
+    """Return a function from a value to the colours of the first conditional format that matches it."""
     rules = [one for one in formats if isinstance(one, Mapping)] if isinstance(formats, list) else []
 
     def paint(value: float | None) -> tuple[str, str]:
@@ -51,7 +51,7 @@ def markers(given: Any) -> list[Marker]:
 
 
 def bounds(axis: Any) -> tuple[float | None, float | None]:
-    """The least and the most that a widget's value axis has to show."""
+    """Return the minimum and the maximum that a widget's value axis has to include."""
     given = axis if isinstance(axis, Mapping) else {}
     return _bound(given.get("min")), _bound(given.get("max"))
 
@@ -64,7 +64,7 @@ def _bound(value: Any) -> float | None:
 
 
 def formats_of(requests: Sequence[Mapping[str, Any]]) -> Any:
-    """A widget's conditional formats, on the request or on its first formula."""
+    """Return a widget's conditional formats, from the request or from its first formula."""
     for request in requests:
         if request.get("conditional_formats"):
             return request["conditional_formats"]

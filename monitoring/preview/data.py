@@ -1,7 +1,7 @@
 """What a widget's requests amount to: lines over time, or values by group, from whatever source of points."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, w
 from monitoring.query.nodes import Metric
 from monitoring.query.scalars import scalar_results
 from monitoring.query.sources import Source
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query.series import Series
@@ -50,7 +49,7 @@ class Data:
         ]
 
     def _bar(self) -> int:
-        """The width of a bar in seconds: the table in Datadog's page on rollup."""
+        """Return the width of a bar in seconds, from the table on Datadog's page about rollup."""
         span = self.end - self.start
         return next((width for timeframe, width in BARS if span <= timeframe), BARS[-1][1])
 
@@ -67,7 +66,7 @@ class Data:
         ]
 
     def reduced(self, ask: "Ask", aggregator: str) -> list[Row]:
-        """Groups with one value each, sorted and limited as the formula says.
+        """Return the groups with one value each, sorted and limited as the formula says.
 
         Every query is reduced by its own aggregator, and the formula works on what comes out.
         """
@@ -95,7 +94,7 @@ class Data:
         return results[0][1]
 
     def answers(self, ask: "Ask", interval: int | None = None) -> list[Answer]:
-        """The evaluator's answers.
+        """Evaluate an expression, or return what an earlier call evaluated.
 
         Raises:
             QueryError: the query cannot be read or evaluated.
@@ -110,7 +109,7 @@ class Data:
         return self.memo[place]
 
     def asks(self, request: Request, *, scalar: bool = False) -> list["Ask"]:
-        """What a request asks for: its `q`, or its formulas over its queries.
+        """Return the expressions of a request: its `q`, or its formulas over its queries.
 
         With `scalar`, counts of records are made over the whole time and not by bucket.
 
@@ -150,7 +149,7 @@ class Data:
         )
 
     def _unit(self, queries: Sequence[str]) -> str:
-        """The unit that all metrics share; counts of events and ratios have none."""
+        """Return the unit that all metrics share; counts of events and ratios have none."""
         units = set()
         for text in queries:
             try:
@@ -176,13 +175,13 @@ class Ask:
     source: Source | None = None
 
     def label(self, answer: Answer) -> str:
-        """What a line is called in a legend: its alias and its group, else its query."""
+        """Return the name of a line in a legend: its alias and its group, else its query."""
         tags = ", ".join(map(short, answer.tag_set))
         return " · ".join(part for part in (self.alias, tags) if part) or self.heading
 
 
 def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
-    """The definition of every widget, those inside groups included."""
+    """Yield the definition of every widget, those inside groups included."""
     for one in widgets if isinstance(widgets, list) else []:
         definition = one.get("definition") if isinstance(one, Mapping) else None
         if isinstance(definition, Mapping):
@@ -194,7 +193,7 @@ def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def short(tag: str) -> str:
-    """A tag as people tell it from its neighbours: of an ARN, the name at its end."""
+    """Return a tag in its short form: of an ARN, only the name at its end."""
     key, colon, value = tag.partition(":")
     return (
         f"{key.removesuffix('arn')}:{value.rpartition(':')[2]}"
@@ -218,7 +217,7 @@ class _Known:
     headings: Mapping[str, str]
 
     def plain(self) -> list[Ask]:
-        """The queries themselves, where there is no formula."""
+        """Return the queries themselves, where there is no formula."""
         return [
             Ask(text, self.headings[name], {}, self.unit, self.aggregators[name], source=self.source)
             for name, text in self.queries.items()
@@ -226,7 +225,7 @@ class _Known:
 
 
 def _queries_of(request: Request) -> list[Request]:
-    """The queries of a request; that of before formulas is one of today.
+    """Return the queries of a request; a request of the format before formulas is converted.
 
     Raises:
         UndrawableError: there is none.
@@ -242,7 +241,7 @@ def _queries_of(request: Request) -> list[Request]:
 
 
 def _heading(query: Request) -> str:
-    """What a query is called that has no alias; a metric query is called by its text."""
+    """Return the default name of a query that has no alias; a metric query is named by its text."""
     if query.get("data_source") in METRICS:
         return ""
     search = query.get("search")
@@ -269,7 +268,7 @@ def _formula(one: Mapping[str, Any], known: _Known) -> Ask:
 
 
 def _stated_unit(formula: Mapping[str, Any]) -> str:
-    """The unit that a formula's number format names."""
+    """Return the unit in a formula's number format."""
     unit = (formula.get("number_format") or {}).get("unit") or {}
     return str(unit.get("unit_name") or "") if unit.get("type") == "canonical_unit" else ""
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitoring.preview.calendar import calendar_start
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.data import Data, Request
 from monitoring.preview.monitors import Monitors
-from monitoring.values import dataclass
 
 Definition = Mapping[str, Any]
 
@@ -28,7 +27,7 @@ class Drawing:
     marked: frozenset[str] = frozenset()
 
     def within(self, start: int, end: int) -> "Drawing":
-        """The same over another time."""
+        """Return the same drawing over another time range."""
         return replace(self, data=replace(self.data, start=start, end=end))
 
 
@@ -36,20 +35,20 @@ Draw = Callable[[Frame, Definition, Drawing], str]
 
 
 def identity(definition: Definition) -> str:
-    """What a widget says, as a text to compare; a group without its widgets, which speak for themselves."""
+    """Return a widget's definition as a text to compare; of a group, without its widgets."""
     own = {key: value for key, value in definition.items() if key != "widgets"}
     return json.dumps(own, sort_keys=True, default=str)
 
 
 def requests_of(definition: Definition) -> list[Request]:
-    """A widget's requests, whether they are a list or named."""
+    """Return a widget's requests, whether they are a list or named."""
     found = definition.get("requests")
     listed = list(found.values()) if isinstance(found, Mapping) else found
     return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
 def own_time(definition: Definition, drawing: Drawing) -> Drawing:
-    """The drawing over the widget's own time, where it has one (`time.live_span` and its newer forms)."""
+    """Return the drawing over the widget's own time range, where it has one (`time` in any of its forms)."""
     given = definition.get("time")
     time = given if isinstance(given, Mapping) else {}
     end = drawing.data.end
@@ -69,7 +68,7 @@ def own_time(definition: Definition, drawing: Drawing) -> Drawing:
 
 
 def time_label(definition: Definition, drawing: Drawing) -> str:
-    """What a widget with a time of its own says about it, as `1 h`; empty where it shows the dashboard's."""
+    """Return the label of a widget's own time range, such as `1 h`; empty where it is the dashboard's."""
     mine = own_time(definition, drawing).data
     if (mine.start, mine.end) == (drawing.data.start, drawing.data.end) or not definition.get("time"):
         return ""

@@ -1,7 +1,7 @@
 """What dashboards show beside points: logs, events, spans, checks, objectives, histories of monitors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.monitor.checks import CheckSeries
@@ -10,7 +10,6 @@ from monitoring.monitor.search import Record
 from monitoring.preview.variables import Variable, as_search
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.slo import Slo
-from monitoring.values import dataclass
 
 Test = Callable[[Record], bool]
 Body = Mapping[str, Any]
@@ -48,7 +47,7 @@ NOTHING = Facts()
 
 
 def search_of(text: object, variables: Mapping[str, Variable]) -> Test:
-    """The test of a search with its template variables put in; an empty one lets everything pass.
+    """Compile a search with its template variables filled in; an empty search matches everything.
 
     Raises:
         InputError: it cannot be read.

@@ -1,10 +1,8 @@
 """Where each widget goes: twelve columns for an ordered dashboard, free coordinates for a free one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
-
-from monitoring.values import dataclass
 
 COLUMNS = 12
 COLUMN = 112.0
@@ -45,7 +43,7 @@ class Layout:
 
 
 def arrange(dashboard: Mapping[str, Any]) -> Layout:
-    """The boxes of a dashboard, in reading order."""
+    """Return the boxes of a dashboard, in reading order."""
     widgets = _objects(dashboard.get("widgets"))
     free = dashboard.get("layout_type") == "free"
     boxes = _free(widgets) if free else _ordered(widgets, "widgets", COLUMNS * COLUMN, COLUMNS)
@@ -107,7 +105,7 @@ def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float, colu
 def _inside(
     widget: Mapping[str, Any], path: str, width: float, columns: int
 ) -> tuple[int, tuple[Box, ...] | None]:
-    """The columns of a group, which are those that it spans, and its boxes; None for what is no group."""
+    """Return the number of columns that a group spans, and its boxes; None for what is not a group."""
     definition = _definition(widget)
     if definition.get("type") not in {"group", "powerpack"} or "widgets" not in definition:
         return columns, None
@@ -126,7 +124,7 @@ def _group_height(inside: Sequence[Box]) -> float:
 
 
 def _bottom(inside: Sequence[Box]) -> int:
-    """The rows of a group: those of its widgets, and one for its head."""
+    """Return the number of rows of a group: those of its widgets, and one for its title."""
     return max((box.cell[2] + box.cell[3] for box in inside if box.cell), default=1)
 
 

@@ -7,7 +7,7 @@ logs, objectives and metrics meet in one formula, with the functions, groups and
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from monitoring.query.grid import Grid, default_interval
 from monitoring.query.nodes import Scope
 from monitoring.query.series import MetricType, Series
 from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
-from monitoring.values import dataclass
 
 MOST = 100_000
 """Records that one widget counts; more would take it seconds."""
@@ -54,7 +53,7 @@ class Counted:
 
 
 def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
-    """The query of a request as a metric query over series.
+    """Convert the query of a request into a metric query over series.
 
     Raises:
         UndrawableError: its data source is Datadog's alone, or there is too much of it.
@@ -71,7 +70,7 @@ def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
 
 
 def legacy(request: Query) -> Query | None:
-    """A request of before formulas (`log_query: {…}`) as a query of today; None where it holds none."""
+    """Convert a request of the format before formulas (`log_query: {…}`); None where it is not one."""
     for key, kind in LEGACY.items():
         given = request.get(key)
         if isinstance(given, Mapping):
@@ -147,7 +146,7 @@ def _series(
     metric: str,
     at: int | None,
 ) -> Counted:
-    """The records as series; with `at`, as one value a group, there."""
+    """Aggregate records into series; with `at`, into one value for each group at that time."""
     found: dict[tuple[str, ...], list[tuple[int, float]]] = defaultdict(list)
     for one in records:
         values = [1.0] if aggregation == "count" else _numbers(one, metric)
@@ -186,7 +185,7 @@ def _numbers(record: Record, facet: str) -> list[float]:
 
 
 def _group(record: Record, keys: Sequence[tuple[str, int]]) -> tuple[str, ...] | None:
-    """The tags of a record's group; None where it lacks a facet, as such records are left out."""
+    """Return the tags of a record's group; None where it lacks a facet, because such records are left out."""
     values = [record.values(key) for key, _ in keys]
     if not all(values):
         return None
@@ -204,7 +203,7 @@ def _value(value: Any) -> str:
 def _limited(
     found: Mapping[tuple[str, ...], list[tuple[int, float]]], keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, ...], list[tuple[int, float]]]:
-    """The largest groups, as many as every facet's limit allows."""
+    """Return the largest groups, as many as every facet's limit allows."""
     weight = {tags: sum(abs(value) for _, value in points) for tags, points in found.items()}
     kept = sorted(found, key=lambda tags: -weight[tags])
     for place, (_, limit) in enumerate(keys):
@@ -289,7 +288,7 @@ class Beside:
         self._source, self._own = source, SeriesSource(series)
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """The sources of a metric; keys below zero are ours."""
+        """Return the sources of a metric; keys below zero belong to the added series."""
         if not metric.startswith(PREFIX):
             return self._source.select(metric, scope, substring)
         return [replace(one, key=-1 - one.key) for one in self._own.select(metric, scope, substring)]
@@ -297,12 +296,12 @@ class Beside:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """The points by source and bucket; the origins are of one metric, and so of one side."""
+        """Return the points by source and bucket; all origins are of one metric, and so of one source."""
         source, mine = self._side(origins)
         return source.bucket(mine, grid, aggregator, until, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """The very points."""
+        """Return the raw points."""
         source, mine = self._side(origins)
         return source.points(mine, start, end)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.monitor.search import Record, compile_search
@@ -14,7 +14,6 @@ from monitoring.query import QueryError, parse_monitor
 from monitoring.query import format as format_query
 from monitoring.query.monitor_nodes import MetricMonitor
 from monitoring.slo.definition import OURS, REFERENCE
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Monitors:
     groups: Callable[[str], Mapping[str, str]] = lambda key: {}
 
     def find(self, mention: str) -> Shown:
-        """The monitor of an `alert_id`: an id, or `${monitor:KEY}`.
+        """Return the monitor of an `alert_id`: an id, or `${monitor:KEY}`.
 
         Raises:
             UndrawableError: it is not known here, or is no metric monitor.
@@ -75,7 +74,7 @@ class Monitors:
         )
 
     def embedded(self, dashboard: Mapping[str, Any]) -> list[Shown]:
-        """The metric monitors that a dashboard's widgets show."""
+        """Return the metric monitors that a dashboard's widgets show."""
         found = []
         for definition in definitions(dashboard.get("widgets")):
             if "alert_id" in definition:
@@ -84,12 +83,12 @@ class Monitors:
         return found
 
     def state(self, key: str) -> str:
-        """The worst state of its groups; No Data where none is known."""
+        """Return the worst state of a monitor's groups; No Data where none is known."""
         known = {str(one): one for one in State}
         return str(worst([known[one] for one in self.groups(key).values() if one in known]))
 
     def summary(self, search: str) -> list["Summed"]:
-        """The monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, `priority:`, tags.
+        """Return the monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, tags.
 
         Raises:
             InputError: the search cannot be read.
@@ -112,7 +111,7 @@ class Monitors:
 
 
 def numbered(bodies: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[int, str]]:
-    """The bodies with numbers for `${monitor:KEY}` in the queries of composites, and number -> key of all."""
+    """Replace `${monitor:KEY}` in the queries of composites by numbers; also return number -> key."""
     keys = {key: int(key) if key.isdigit() else OURS + at for at, key in enumerate(sorted(bodies))}
 
     def number(found: re.Match[str]) -> str:
@@ -138,7 +137,7 @@ class Summed:
     priority: str
 
     def record(self) -> Record:
-        """What a search looks at."""
+        """Return the fields of a monitor that a search can match."""
         attributes = {
             "tag": list(self.tags),
             "status": self.state,

@@ -1,11 +1,11 @@
 """Notes in Markdown: as HTML for the page, as wrapped lines for a picture; nothing of theirs is ever run."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -37,7 +37,7 @@ class _Block:
 
 
 def as_picture(frame: Frame, markdown: str, *, pad: float = 12.0) -> str:
-    """The note's text, wrapped into the frame; what does not fit is cut with an ellipsis."""
+    """Draw the note's text, wrapped into the frame; text that does not fit is cut with an ellipsis."""
     parts: list[str] = []
     y = pad
     for block in _blocks(markdown):

@@ -1,6 +1,7 @@
 """Objectives for widgets: their windows, and their measures as series."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from monitoring.preview.facts import Facts
 from monitoring.query import QueryError
 from monitoring.slo import Inputs, Slo, SloHistory, Threshold, budget_remaining, evaluate_slo
 from monitoring.slo.definition import TIMEFRAMES
-from monitoring.values import dataclass
 
 TITLES = {
     "7d": "7 days",
@@ -57,7 +57,7 @@ class Seen:
 
 
 def find(facts: Facts, mention: str) -> tuple[Slo, Mapping[str, Any]]:
-    """The objective of an id, or of `${slo:KEY}`, and its body.
+    """Return the SLO of an id or of `${slo:KEY}`, and its body.
 
     Raises:
         UndrawableError: it is not known here, or cannot be evaluated.
@@ -73,7 +73,7 @@ def find(facts: Facts, mention: str) -> tuple[Slo, Mapping[str, Any]]:
 
 
 def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHistory:
-    """The objective over a time.
+    """Evaluate the SLO over a time range.
 
     Raises:
         QueryError: a query of its cannot be read or evaluated.
@@ -93,14 +93,14 @@ def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHi
 
 
 def queries_of(slo: Slo) -> list[str]:
-    """The metric queries that an objective asks."""
+    """Return the metric queries of an SLO."""
     if slo.count is not None:
         return [*slo.count.queries.values()] or [slo.count.good, slo.count.other]
     return [*slo.slice.queries.values()] if slo.slice is not None else []
 
 
 def window_of(name: str, dashboard: tuple[int, int]) -> tuple[int, int]:
-    """The time of one of a widget's windows, which ends with the dashboard's."""
+    """Return the time range of one of a widget's windows, which ends with the dashboard's time range."""
     start, end = dashboard
     if name in TIMEFRAMES:
         return end - TIMEFRAMES[name], end
@@ -114,7 +114,7 @@ def window_of(name: str, dashboard: tuple[int, int]) -> tuple[int, int]:
 def seen(
     facts: Facts, slo: Slo, names: Iterable[str], dashboard: tuple[int, int], scope: str, extra: float | None
 ) -> list[Seen]:
-    """The objective over each window; `extra` is the target of windows that it has none for."""
+    """Evaluate the SLO over each window; `extra` is the target of windows that it has none for."""
     found = []
     for name in names:
         threshold = slo.threshold(name) or _other(slo, name, extra)
@@ -136,7 +136,7 @@ Measured = tuple[NDArray[np.int64], NDArray[np.float64], str]
 def measured(
     facts: Facts, slo_id: str, measure: str, window: tuple[int, int], scope: str, scalar: bool
 ) -> Measured:
-    """(times, values, unit) of one measure of an objective: one value a bucket, or one for the whole time.
+    """Return (times, values, unit) of one measure of an SLO: a value for each bucket, or one for all.
 
     Raises:
         UndrawableError: the objective or the measure is not known here.

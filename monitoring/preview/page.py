@@ -21,7 +21,7 @@ STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
-    """A whole page; nothing in it asks for anything from elsewhere."""
+    """Return a complete HTML page that loads nothing from elsewhere."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -32,7 +32,7 @@ def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
 
 
 def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
-    """The dashboard as one file that needs nothing else."""
+    """Return the dashboard as one self-contained HTML file."""
     title = str(dashboard.get("title") or "Untitled")
     values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
     values += [SAMPLED] if drawing.data.facts.sampled else []
@@ -42,7 +42,7 @@ def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
-    """The widgets alone."""
+    """Return the HTML of the widgets alone."""
     layout = arrange(dashboard)
     if dashboard.get("layout_type") != "free":
         return _grid(layout.boxes, drawing)
@@ -52,7 +52,7 @@ def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def _share(box: Box, layout: Layout) -> str:
-    """The place on a free board, as shares of it: a board is as wide as its reader's window."""
+    """Return the place on a free board in percent, because a board is as wide as its reader's window."""
     across, down = 100 / layout.width, 100 / layout.height
     return (
         f"left:{box.x * across:.2f}%;top:{box.y * down:.2f}%;"
@@ -101,7 +101,7 @@ PHONE = 400.0
 
 
 def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: bool = True) -> str:
-    """The drawing as SVG; a wide one a second time for a phone, where its letters could not be read."""
+    """Return the drawing as SVG; a wide one a second time for a phone, where its text would be too small."""
 
     def one(room: Frame, looks: str | None) -> str:
         view = f"0 0 {room.width:.0f} {room.height:.0f}"
@@ -122,7 +122,7 @@ BESIDE = frozenset({"query_value", "alert_value", "check_status", "free_text"})
 
 
 def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, place: str) -> str:
-    """A widget's frame and title around what is inside."""
+    """Return a widget's frame and title around its content."""
     definition = box.widget["definition"]
     span = time_label(definition, drawing)
     said = f'<span class="span">{escape(span)}</span>' if span else ""
@@ -135,7 +135,7 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
 
 
 def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
-    """A list as a table of the page; why there can be none, where there is none."""
+    """Return a list as an HTML table, or the reason why there is none."""
     frame = Frame(400, 120, PAGE)
     within = own_time(definition, drawing)
     try:

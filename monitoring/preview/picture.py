@@ -54,7 +54,7 @@ def as_svg(
     progress: Callable[[], None] = lambda: None,
     marked: frozenset[str] = frozenset(),
 ) -> str:
-    """The whole dashboard as an SVG file; `progress` is called after each widget.
+    """Return the whole dashboard as an SVG file; `progress` is called after each widget.
 
     The widgets whose `identity` is in `marked` get a frame of their own.
     """
@@ -90,7 +90,7 @@ def prepared(
     monitors: Monitors | None = None,
     chosen: Mapping[str, list[str]] | None = None,
 ) -> Drawing:
-    """The data with the dashboard's template variables put in."""
+    """Return the data with the dashboard's template variables filled in."""
     variables = variables_of(dashboard, chosen or {})
     return Drawing(replace(data, variables=variables), monitors or Monitors())
 
@@ -125,7 +125,7 @@ def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: Th
 
 
 def title_of(definition: Mapping[str, Any], drawing: Drawing) -> str:
-    """The widget's title with template variables put in."""
+    """Return the widget's title with template variables filled in."""
     return put_in(str(definition.get("title") or ""), drawing.data.variables)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from monitoring.resources.files import read_folder, read_resource
 from monitoring.resources.resource import Resource
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
-from monitoring.values import dataclass
 
 FORMATS = ("png", "svg", "html")
 
@@ -99,19 +98,19 @@ def draw(
     dark: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """The dashboard as SVG."""
+    """Return the dashboard as SVG."""
     theme = DARK if dark else LIGHT
     return as_svg(dashboard.body, data_of(source, window, facts), theme, monitors, progress)
 
 
 def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
-    """A source, looked at through a window, with the units that the catalogue knows."""
+    """Return the source over a time range, with the units that the catalogue knows."""
     known = known_metrics()
     return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
 
 def write(picture: str, path: Path, scale: float) -> None:
-    """The picture in the format that the file's ending names."""
+    """Write the picture in the format of the file's extension."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in {".svg", ".html"}:
@@ -183,7 +182,7 @@ def _rendered(order: Order, dashboard: Resource, world: World, progress: Callabl
 
 
 def _said(dashboard: Resource) -> frozenset[str]:
-    """What its widgets say, to be compared with another version of it."""
+    """Return the widgets' definitions as texts, to compare them with another version of the dashboard."""
     return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
 
 

@@ -71,14 +71,14 @@ def sample(
     more: Sequence[str] = (),
     step: int = 60,
 ) -> list[Series]:
-    """A series for every metric that the dashboard (or one `more` query) asks for, and for every group."""
+    """Return a series for every metric and group of the dashboard's queries and of those in `more`."""
     return sample_queries((*_queries(dashboard), *more), start, end, known, step)
 
 
 def sample_queries(
     queries: Iterable[str], start: int, end: int, known: Mapping[str, MetricFacts], step: int = 60
 ) -> list[Series]:
-    """A series for every metric that the queries ask for, and for every group."""
+    """Return a series for every metric, and every group, of the queries."""
     keys: dict[str, set[str]] = {}
     pooled: set[str] = set()
     tags: dict[str, set[str]] = {}
@@ -121,7 +121,7 @@ def _metrics(query: str) -> list[Metric]:
 
 
 def _wanted(metric: Metric) -> Iterator[str]:
-    """The literal tags of a scope: the sample has to carry them to be found."""
+    """Yield the literal tags of a scope, which the sample has to carry to be found."""
     from monitoring.query import format as format_query
 
     scope = format_query(metric).partition("{")[2].partition("}")[0]
@@ -189,7 +189,7 @@ LEVELS["dollar"] = 0.002
 def _shape(
     name: str, facts: MetricFacts, times: NDArray[np.int64], chance: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A day's rhythm with some noise; failures are rare bursts; shares stay below a hundred."""
+    """Return values with a daily rhythm and noise; failures are rare bursts, shares stay within 0 and 100."""
     day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
     if _is_rare(name):
         return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)

@@ -83,7 +83,7 @@ class _Objectives(dict[str, Body]):
     """The project's objectives; any other id gets the sample, so that a widget can be looked at."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The objective, or the sample."""
+        """Return the SLO, or the sample."""
         return super().get(key, {**OBJECTIVE, "id": key})
 
     def items(self) -> Any:
@@ -109,7 +109,7 @@ def _events_counted(start: int, end: int, step: int) -> Any:
 
 
 def _newest(kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
-    """A record about every hundredth of the time; one that a search wants takes its words from the search."""
+    """Return 240 records spread over the time range; if none matches the search, the first twelve."""
     make: Callable[[int, np.random.Generator, int], Record] = _MAKERS[kind]
     chance = _chance(kind)
     moments = np.sort(chance.integers(start, max(end, start + 1), 240))[::-1].tolist()
@@ -166,7 +166,7 @@ _MAKERS = {"logs": _log, "events": _event, "spans": _span}
 
 
 def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
-    """A result from every sample host, with the tags that the widgets ask for."""
+    """Return a result from every sample host, with the tags that the widgets filter by."""
     found, variables = [], variables_of(dashboard, {})
     for one in definitions(dashboard.get("widgets")):
         if one.get("type") != "check_status":
@@ -187,5 +187,5 @@ def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
 
 
 def sample_states(key: str) -> Mapping[str, str]:
-    """A monitor's state by chance: most are OK."""
+    """Return random states for a monitor; most are OK."""
     return {"*": str(_chance(key).choice(("OK", "Warn", "Alert"), p=(0.84, 0.08, 0.08)))}

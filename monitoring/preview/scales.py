@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from monitoring.values import dataclass
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -26,7 +25,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """The pixel of a value; a scale without extent gives its start."""
+        """Return the pixel of a value; a scale without extent returns its start."""
         if self.high == self.low:
             return self.start
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
@@ -48,7 +47,7 @@ def value_ticks(low: float, high: float, wanted: int = 4, unit: str = "") -> lis
 
 
 def _step(rough: float, show: Callable[[float], str]) -> float:
-    """The next round step: 1, 2, 2.5 or 5 of a power of ten; of bytes powers of two, of time 15 s or 6 h."""
+    """Return the next round step: 1, 2, 2.5 or 5 times a power of ten; round bytes and times likewise."""
     if show is BYTES and rough > 512:
         return 2.0 ** math.ceil(math.log2(rough * 0.999))
     if show is TIMES and rough > 1:
@@ -149,7 +148,7 @@ UNITS: dict[str, tuple[float, Callable[[float], str]]] = {
 
 
 def format_value(value: float | None, unit: str = "", precision: int | None = None) -> str:
-    """A value in its unit; a missing one is a dash. `precision` is a number of decimals."""
+    """Format a value in its unit, with `precision` decimals; a missing value is a dash."""
     if value is None or not math.isfinite(value):
         return "–"
     factor, show = UNITS.get(unit, (1.0, _count))

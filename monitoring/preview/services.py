@@ -102,12 +102,12 @@ def _resources(frame: Frame, about: Mapping[str, str], drawing: Drawing) -> str:
 
 
 def servicemap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """The services around one, or all of them where none is named."""
+    """Draw the services around one service, or all of them where none is named."""
     return _map(frame, definition.get("filters"), definition.get("service"), drawing)
 
 
 def topology_map(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """The same, as a request says it."""
+    """Draw a service map as a request of a topology map defines it."""
     query = next(iter(requests_of(definition)), {}).get("query") or {}
     if query.get("data_source") != "service_map":
         raise UndrawableError("Map of data streams: only Datadog has what moves between queues.")
@@ -158,7 +158,7 @@ def hostmap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _group(name: str) -> str:
-    """What a host belongs to: the groups of its row but the last, which is the host."""
+    """Return the group of a host: all tags of its row but the last."""
     parts = name.split(", ")[:-1]
     return ", ".join(
         f"no {part.partition(':')[0]}" if part.endswith((":N/A", ":n/a")) else part for part in parts
@@ -166,7 +166,7 @@ def _group(name: str) -> str:
 
 
 def _grouped(text: str, keys: tuple[str, ...], scope: Sequence[str]) -> str:
-    """The query by host, whatever it was grouped by, narrowed to the map's scope."""
+    """Return the query grouped by host and filtered by the map's scope."""
     node = parse(text)
     if isinstance(node, Several):
         node = node.queries[0]

@@ -36,7 +36,7 @@ def _windows(found: Slo, definition: Definition, drawing: Drawing) -> list[Seen]
 
 
 def slo_list(definition: Definition, drawing: Drawing) -> Listing:
-    """The objectives that a search finds, each over its shortest window."""
+    """Return the SLOs that a search finds, each over its shortest window."""
     request = next(iter(requests_of(definition)), {})
     query = request.get("query") or {}
     try:

@@ -48,7 +48,7 @@ def _static(given: Any) -> list[tuple[str, ...]]:
 
 
 def _found(source: Definition, keys: list[str], drawing: Drawing) -> list[tuple[str, ...]]:
-    """The values that the series of the widget's first metric have."""
+    """Return the tag values that the series of the widget's first metric have."""
     texts = [
         put_in(str(text), drawing.data.variables)
         for request in requests_of(source)

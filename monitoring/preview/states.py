@@ -25,7 +25,7 @@ COUNTS = 62.0
 
 
 def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """The last status of a check, or of a cluster how many of its groups are in which."""
+    """Draw the last status of a check, or for a cluster the number of groups in each status."""
     data = drawing.data
     name = str(definition.get("check") or "")
     wanted = [as_search(str(one), data.variables) for one in definition.get("tags") or []]
@@ -74,7 +74,7 @@ def _summed(definition: Definition, drawing: Drawing) -> list[Summed]:
 
 
 def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
-    """The monitors that a search finds, the most severe first."""
+    """Return the monitors that a search finds, the most severe first."""
     rows = _summed(definition, drawing)
     priority = definition.get("show_priority") is True
     columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
@@ -102,7 +102,7 @@ def monitor_counts(definition: Definition, drawing: Drawing) -> dict[str, int]:
 
 
 def manage_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Counts, a list, or both, as the widget wants it."""
+    """Draw a monitor summary: counts, a list, or both."""
     counted = monitor_counts(definition, drawing)
     background = definition.get("color_preference") != "text"
     listed = definition.get("display_format") != "counts"
@@ -116,7 +116,7 @@ def manage_status(frame: Frame, definition: Definition, drawing: Drawing) -> str
 
 
 def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """A monitor's query over time, with its thresholds."""
+    """Draw a monitor's query over time, with its thresholds."""
     monitor = drawing.monitors.find(str(definition.get("alert_id")))
     request = {"q": monitor.query, "display_type": "line"}
     names: dict[float, list[str]] = {}
@@ -135,13 +135,13 @@ def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _threshold(names: Sequence[str]) -> str:
-    """What thresholds of one value are called: a recovery beside another goes unsaid."""
+    """Return the label of thresholds with the same value; a recovery threshold beside another is left out."""
     plain = [name for name in names if "recovery" not in name]
     return ", ".join(plain or names).replace("_", " ")
 
 
 def alert_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """A monitor's value now, on the colour of its thresholds."""
+    """Draw a monitor's current value on the colour of its state."""
     monitor = drawing.monitors.find(str(definition.get("alert_id")))
     rows = drawing.data.rows({"q": monitor.query}, monitor.aggregator)
     value = rows[0].values[0] if rows else None

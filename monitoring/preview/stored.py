@@ -1,7 +1,7 @@
 """What dashboards show beside points, from a store: its logs, events, spans, checks and objectives."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.errors import InputError
@@ -17,14 +17,13 @@ from monitoring.store import Store
 from monitoring.store import facts as store_facts
 from monitoring.store.query_source import StoreSource
 from monitoring.store.states import recorded
-from monitoring.values import dataclass
 
 LONGEST = 31 * 86_400
 """The most seconds over which a monitor is evaluated for a widget."""
 
 
 def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body]) -> Facts:
-    """The facts of a store, with objectives and monitors by their keys and ids."""
+    """Return the records of a store, with SLOs and monitors by their keys and ids."""
     source = StoreSource(store)
 
     def points(queries: Sequence[str], start: int, end: int) -> Source:
@@ -56,7 +55,7 @@ class Histories:
     _kept: dict[tuple[str, int, int], History | None] = field(default_factory=dict)
 
     def over(self, key: str, start: int, end: int) -> History | None:
-        """The evaluations of `[start, end)`; None where the monitor is not known or cannot be evaluated."""
+        """Evaluate a monitor over `[start, end)`; None where it is not known or cannot be evaluated."""
         place = (key, max(start, end - LONGEST), end)
         if place not in self._kept:
             self._kept[place] = self._evaluated(*place)
@@ -90,7 +89,7 @@ class Histories:
 
 
 def members_of(bodies: Mapping[str, Body], numbers: Mapping[int, str]) -> dict[int, Monitor]:
-    """The monitors that composites may name, by number; one that cannot be read is left to its own page."""
+    """Return the monitors that composites may refer to, by number; unreadable ones are left out."""
     found = {}
     for number, key in numbers.items():
         try:

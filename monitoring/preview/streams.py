@@ -36,7 +36,7 @@ USUAL = {
 
 
 def list_stream(definition: Definition, drawing: Drawing) -> Listing:
-    """A list by its request's columns and search."""
+    """Return a list with the columns and the search of its request."""
     request = next(iter(requests_of(definition)), {})
     given = request.get("query")
     query: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
@@ -51,7 +51,7 @@ def list_stream(definition: Definition, drawing: Drawing) -> Listing:
 
 
 def log_stream(definition: Definition, drawing: Drawing) -> Listing:
-    """The older list of logs, which says by switches whether it shows the date and the message."""
+    """Return a `log_stream` list, whose options say whether it shows the date and the message."""
     fields = [str(one) for one in definition.get("columns") or []] or ["host", "service"]
     fields = ["timestamp"] * (definition.get("show_date_column") is not False) + fields
     fields += ["content"] * (definition.get("show_message_column") is not False)

@@ -9,7 +9,7 @@ _WIDE = frozenset("mwMW@%")
 
 
 def tag(name: str, *children: str, **attributes: object) -> str:
-    """An element; `stroke_width` is the attribute `stroke-width`; None leaves an attribute out."""
+    """Return an element; `stroke_width` becomes `stroke-width`, and None leaves an attribute out."""
     shown = "".join(
         f' {key.replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
@@ -26,13 +26,13 @@ def _value(value: object) -> str:
 
 
 def text(content: str, x: float, y: float, **attributes: object) -> str:
-    """A text, escaped; `size` is its font size in pixels (12)."""
+    """Return an escaped text; `size` is its font size in pixels (12)."""
     size = attributes.pop("size", 12)
     return tag("text", escape(clean(content)), x=float(x), y=float(y), font_size=size, **attributes)
 
 
 def title(content: str) -> str:
-    """What a pointer over the element shows."""
+    """Return a tooltip for the element around it."""
     return tag("title", escape(clean(content)))
 
 
@@ -48,7 +48,7 @@ def width_of(content: str, size: float = 12) -> float:
 
 
 def fitted(content: str, room: float, size: float = 12) -> str:
-    """The text, cut with an ellipsis where it does not fit into `room` pixels."""
+    """Return the text, cut with an ellipsis where it does not fit into `room` pixels."""
     if width_of(content, size) <= room:
         return content
     while content and width_of(content + "…", size) > room:
@@ -57,7 +57,7 @@ def fitted(content: str, room: float, size: float = 12) -> str:
 
 
 def wrapped(content: str, room: float, size: float = 12) -> list[str]:
-    """The text in lines of at most `room` pixels; a word that is too long is cut."""
+    """Wrap the text into lines of at most `room` pixels; a word that is too long is cut."""
     lines: list[str] = []
     for paragraph in content.splitlines() or [""]:
         line = ""
@@ -79,7 +79,7 @@ def group(children: Iterable[str], x: float = 0, y: float = 0, **attributes: obj
 
 
 def document(content: str, width: float, height: float, background: str) -> str:
-    """A whole SVG file."""
+    """Return a complete SVG file."""
     back = tag("rect", width="100%", height="100%", fill=background)
     return tag(
         "svg",

@@ -1,8 +1,6 @@
 """Colours: a light and a dark set for pictures, and CSS variables for the page, which follows its reader."""
 
-from dataclasses import fields
-
-from monitoring.values import dataclass
+from dataclasses import dataclass, fields
 
 PALETTES: dict[str, tuple[str, ...]] = {
     "dog_classic": ("#3578d4", "#7d4fc4", "#2ca58d", "#e0803c", "#c94f7c", "#8a9a2f", "#5aa9e6", "#a36a4f"),
@@ -107,7 +105,7 @@ def conditional(palette: str, theme: Theme) -> tuple[str, str]:
 
 
 def style_sheet() -> str:
-    """The CSS variables of both sets; the reader's system chooses."""
+    """Return the CSS variables of both themes; the reader's system chooses one."""
     sets = {selector: _variables(theme) for selector, theme in ((":root", LIGHT), ("dark", DARK))}
     dark = f"@media (prefers-color-scheme: dark){{:root:not([data-theme=light]){{{sets['dark']}}}}}"
     return f":root{{{sets[':root']}}}{dark}:root[data-theme=dark]{{{sets['dark']}}}"

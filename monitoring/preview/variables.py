@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from monitoring.values import dataclass
 
 _USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<name>[A-Za-z_][\w-]*)(?P<value>\.value|\.key)?")
 
@@ -20,7 +19,7 @@ class Variable:
 
 
 def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> dict[str, Variable]:
-    """The dashboard's variables, at their defaults or as chosen."""
+    """Return the dashboard's template variables, at their defaults or as chosen."""
     found = {}
     for one in dashboard.get("template_variables") or []:
         if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
@@ -35,7 +34,7 @@ def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str
 
 
 def put_in(query: str, variables: Mapping[str, Variable]) -> str:
-    """The query with every known variable's use replaced; an unknown one stays, and is said by the parser."""
+    """Replace the known template variables in a query; the parser reports unknown ones."""
 
     def use(match: re.Match[str]) -> str:
         variable = variables.get(match["name"])
@@ -47,7 +46,7 @@ def put_in(query: str, variables: Mapping[str, Variable]) -> str:
 
 
 def as_search(text: str, variables: Mapping[str, Variable]) -> str:
-    """The same in a search of logs, events or monitors, where several values stand in brackets."""
+    """Replace them in a search of logs, events or monitors, where several values are in parentheses."""
 
     def use(match: re.Match[str]) -> str:
         variable = variables.get(match["name"])

@@ -23,12 +23,12 @@ __all__ = ["LISTINGS", "PLACEHOLDERS", "WIDGETS", "Drawing", "attempt", "draw", 
 
 
 def draw(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """The widget's picture; a reason instead, where there can be none."""
+    """Draw the widget, or the reason why it cannot be drawn."""
     return attempt(frame, definition, lambda: _drawn(frame, definition, own_time(definition, drawing)))
 
 
 def attempt(frame: Frame, definition: Definition, drawn: Callable[[], str]) -> str:
-    """What is drawn, or why there can be nothing: what the type would show, a broken query with its caret."""
+    """Call `drawn`; return a notice for a type that only Datadog can show, and for an error."""
     kind = str(definition.get("type"))
     if kind in PLACEHOLDERS:
         return notice(frame, PLACEHOLDERS[kind])
@@ -57,7 +57,7 @@ MONO = 6.7
 
 
 def broken_query(frame: Frame, error: QueryError) -> str:
-    """What is wrong with the query, and its text around the mistake, with a caret under it."""
+    """Draw the error of a query: the message, the text around the error, and a caret under it."""
     room = max(int((frame.width - 24) / MONO), 16)
     start = max(0, min(error.start - room // 3, len(error.text) - room))
     shown = error.text[start : start + room]
@@ -223,7 +223,7 @@ def _split_group(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _point_plot(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Records by time and by one of their values."""
+    """Draw records by time and by one of their values."""
     return fields.dots(frame, streams.points_of(definition, drawing))
 
 

@@ -1,7 +1,7 @@
 """Answers of a query: one a line, and the same as the body that `/api/v1/query` gives."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from monitoring.query.nodes import Binary, Call, Everything, Expression, Metric,
 from monitoring.query.parser import parse, walk
 from monitoring.query.sources import Floats, Times
 from monitoring.query.timeseries import Lines
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

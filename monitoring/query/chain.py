@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from monitoring.query.cursor import COMPARISON, NAME, Cursor
@@ -20,7 +20,6 @@ from monitoring.query.monitor_nodes import (
 from monitoring.query.nodes import Expression, Several
 from monitoring.query.parser import parse
 from monitoring.query.windows import comparison, format_comparison, length
-from monitoring.values import dataclass
 
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)")

@@ -5,7 +5,7 @@ What cannot be used is left out and said, with its place; what can is read all t
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.query.series import MetricType, Series
-from monitoring.values import dataclass
 
 TYPES: dict[str, MetricType] = {
     "": "gauge",

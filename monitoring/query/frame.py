@@ -1,6 +1,6 @@
 """The frame of an evaluation: which source, window and buckets, and what stands for names and variables."""
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -10,7 +10,6 @@ from monitoring.query.nodes import Metric, Placed
 from monitoring.query.sources import Source
 from monitoring.query.switches import Switches
 from monitoring.query.timeseries import Lines
-from monitoring.values import dataclass
 
 MOST_BUCKETS, MOST_OCCUPIED = 5_000_000, 100_000_000
 """The most buckets of an evaluation: all of them, and where only those with a point are kept."""

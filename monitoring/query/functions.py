@@ -1,15 +1,12 @@
 """The functions of the query language: what each takes and does, how exactly, and who says so."""
 
-from typing import Literal
-
-from monitoring.values import dataclass
+from typing import Literal, NamedTuple
 
 Kind = Literal["query", "number", "word", "text", "groups"]
 Exactness = Literal["documented", "inferred", "unpublished"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One argument: `choices` are the words that it may be, in any case; empty means any."""
 
     name: str
@@ -18,8 +15,7 @@ class Parameter:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """One function. `exactness`: "documented" by Datadog, "inferred" by us where the documentation leaves
     something open, or "unpublished" (no formula is published: it parses but cannot be evaluated offline)."""
 
@@ -337,8 +333,7 @@ FUNCTIONS: dict[str, Function] = {
 """Every function that a query may call, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModifierRule:
+class ModifierRule(NamedTuple):
     """One modifier of a metric query: what stands in its parentheses, and what it does."""
 
     usage: str

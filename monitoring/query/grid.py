@@ -1,13 +1,12 @@
 """The buckets of an evaluation: aligned to UNIX time, labelled by their start, sized by a ladder."""
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-
-from monitoring.values import dataclass
 
 LADDER = (
     *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
 from monitoring.query.timeseries import NOT_THERE, Group, Lines, aggregate_rows, empty
-from monitoring.values import dataclass
 
 Rate = Callable[[Floats, Times], Floats]
 """What diff and its kin do to rows: values and times in, values out."""
@@ -24,8 +24,7 @@ MOST_VALUES = 400_000_000
 _PLAIN = {"avg", "sum", "min", "max", "count"}
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """Which groups there are, and which sources belong to each (a source may belong to several)."""
 
     groups: tuple[Group, ...]
@@ -38,8 +37,7 @@ class Membership:
         return len(self.owner) > len(self.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
+class Gaps(NamedTuple):
     """How empty buckets are filled: the method, for how many seconds, and whether a query asked for it."""
 
     method: str

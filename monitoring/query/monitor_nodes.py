@@ -1,9 +1,9 @@
 """What the query of a monitor says: one frozen value a family, with `kind`, `operator` and `threshold`."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from monitoring.query.nodes import Expression, Placed
-from monitoring.values import dataclass
 
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
 

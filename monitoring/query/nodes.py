@@ -3,10 +3,8 @@
 Places take no part in equality: `parse(format(query)) == query`.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
-
-from monitoring.values import dataclass
 
 Style = Literal[",", "AND"]
 """How a conjunction is written: symbolically (`a:b,!c:d`) or with words (`a:b AND NOT c:d`)."""

@@ -11,6 +11,7 @@ VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
 _NAMELESS = re.compile(r"\$(?![A-Za-z_])")
 VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
 AND, OR, NOT = (re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT"))
+_AND, _OR, _NOT = ("AND", "and"), ("OR", "or"), ("NOT", "not")  # startswith is cheaper than a pattern
 KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
 _MEMBERSHIP = re.compile(rf"({KEY.pattern})\s+((?:NOT|not)\s+)?(?:IN|in)(?![\w.\-/:*$@])")
 
@@ -54,7 +55,7 @@ def parse_scope(cursor: Cursor) -> Scope:
 def _any(cursor: Cursor) -> Scope:
     """any = all (OR all)*"""
     terms = [_all(cursor)]
-    while cursor.match(OR):
+    while cursor.text.startswith(_OR, cursor.position) and cursor.match(OR):
         terms.append(_all(cursor))
     if len(terms) == 1:
         return terms[0]
@@ -65,7 +66,7 @@ def _any(cursor: Cursor) -> Scope:
 def _all(cursor: Cursor) -> Scope:
     """all = term (AND term)*"""
     terms = [_term(cursor)]
-    while cursor.match(AND):
+    while cursor.text.startswith(_AND, cursor.position) and cursor.match(AND):
         terms.append(_term(cursor))
     if len(terms) == 1:
         return terms[0]
@@ -78,22 +79,28 @@ def _term(cursor: Cursor) -> Scope:
     start = cursor.position
     if cursor.take("!"):
         return Not(_tag(cursor), start=start, end=cursor.last())
-    cursor.enter()
-    try:
-        if cursor.match(NOT):
-            term = _term(cursor)
-            _only_words(cursor, [term])
-            return Not(term, "AND", start=start, end=cursor.last())
-        if cursor.take("("):
-            inside = _any(cursor)
-            if cursor.looking_at(","):
-                raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
-            if not cursor.take(")"):
-                _unexpected(cursor, ("AND", "OR", "')'"))
-            return inside
-    finally:
+    if cursor.looking_at("("):
+        return _bracketed(cursor)
+    if cursor.text.startswith(_NOT, start) and cursor.match(NOT):
+        cursor.enter()
+        term = _term(cursor)
         cursor.leave()
+        _only_words(cursor, [term])
+        return Not(term, "AND", start=start, end=cursor.last())
     return _membership(cursor) or _tag(cursor)
+
+
+def _bracketed(cursor: Cursor) -> Scope:
+    """bracketed = "(" any ")" """
+    cursor.enter()
+    cursor.take("(")
+    inside = _any(cursor)
+    if cursor.looking_at(","):
+        raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
+    if not cursor.take(")"):
+        _unexpected(cursor, ("AND", "OR", "')'"))
+    cursor.leave()
+    return inside
 
 
 def _membership(cursor: Cursor) -> In | None:

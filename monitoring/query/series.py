@@ -1,11 +1,10 @@
 """Series: points of one source as arrays, the currency of evaluation, tests of monitors and pictures."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from monitoring.values import dataclass
 
 MetricType = Literal["gauge", "count", "rate", "distribution"]
 

@@ -1,7 +1,7 @@
 """Where evaluation takes its points from: a list of series, or whatever else selects and buckets."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,6 @@ from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import Tags, all_tags, matcher
 from monitoring.query.series import MetricType, Series, distinct
-from monitoring.values import dataclass
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

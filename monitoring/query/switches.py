@@ -1,9 +1,9 @@
 """The points that Datadog's documentation leaves open: each a named choice with a default."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

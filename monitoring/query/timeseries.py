@@ -1,13 +1,12 @@
 """What an expression amounts to while it is evaluated: one row of values a group, over shared times."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
-from monitoring.values import dataclass
 
 Group = tuple[str, ...]
 """The values of the grouped keys, in the order of the keys; a source without a key has `N/A`."""

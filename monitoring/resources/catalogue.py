@@ -9,11 +9,10 @@ from __future__ import annotations
 import csv
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from monitoring.log_events.names import METRICS
 from monitoring.resources import function_metrics
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +35,7 @@ DIMENSIONS = frozenset(
 """CloudWatch's dimensions as Datadog writes them: a metric carries those of its row and never another."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricFacts:
+class MetricFacts(NamedTuple):
     """What is known of one metric.
 
     Args:

@@ -8,12 +8,11 @@ findings therefore pays nothing for them.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 Pointer = tuple[str | int, ...]
 """The way to a value: keys and indexes, from the root."""
@@ -30,8 +29,7 @@ class JsonError(InputError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place in a text: line and column count from 1, the offset from 0, all in characters."""
 
     line: int

@@ -5,7 +5,7 @@ The hot path does not import it; a test checks that what is printed stands here,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PREFIX = "stepscope."
 """Begins every name of a call's own metrics, but for the claims."""
@@ -14,8 +14,7 @@ CALL_TAGS = ("trigger", "trigger_resource", "statemachine", "state", "env", "ser
 """Tag keys of every metric of a call: all but the first only where there is such a thing; then `tags=`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionMetric:
+class FunctionMetric(NamedTuple):
     """One metric: `type` as the line says it (the forwarder sends counts and histograms as distributions)."""
 
     name: str

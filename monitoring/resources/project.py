@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from monitoring.resources.document import read_text
 from monitoring.resources.files import read_folder
 from monitoring.resources.resource import KINDS, Resource
 from monitoring.resources.variables import fill_in
-from monitoring.values import dataclass
 
 FILE = "stepscope.toml"
 NO_ENV = "default"

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from monitoring.resources.document import Pointer
-from monitoring.values import dataclass
 
 KINDS = ("monitor", "slo", "dashboard", "downtime")
 """The kinds of resource, in the order in which they are created: each may refer to those before it."""
@@ -46,8 +46,7 @@ class Resource:
         return str(self.body.get("title") or self.body.get("name") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceReference:
+class ResourceReference(NamedTuple):
     """One `${kind:key}` in the string at `pointer`, from `start` to `end` in it."""
 
     kind: str

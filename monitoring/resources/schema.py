@@ -9,12 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from monitoring.resources.document import Pointer
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import REFERENCE
-from monitoring.values import dataclass
 
 Schema = Mapping[str, Any]
 
@@ -32,8 +31,7 @@ _WORDS = {"object": "an object", "array": "a list", "string": "a string", "integ
 _WORDS |= {"number": "a number", "boolean": "true or false", "null": "null"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that the schema does not allow.
 
     Args:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring.errors import InputError
@@ -18,7 +18,6 @@ from monitoring.local_datadog import LocalDatadog, Settings
 from monitoring.serve.pages import page_routes
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
-from monitoring.values import dataclass
 
 AFTER = 5
 """Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
@@ -148,7 +147,7 @@ def _allow_many_connections() -> None:
 
 @contextlib.contextmanager
 def _tuned() -> Iterator[None]:
-    """This process is a server: what is loaded stays, and a query waits less for the interpreter."""
+    """Tune this process as a server: freeze what is loaded, and switch threads sooner."""
     gc.collect()
     gc.freeze()
     before = sys.getswitchinterval()

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
-from monitoring.values import dataclass
 
 Body = dict[str, Any]
 
@@ -27,7 +26,7 @@ class Sink(Protocol):
 
 
 def body_of(monitor: Monitor, notification: Notification) -> Body:
-    """A notification as data, as the file and the webhook get it; times in seconds since the epoch."""
+    """Return a notification as data, as the file and the webhook get it; times are epoch seconds."""
     return {
         "time": notification.time,
         "monitor_id": monitor.id,
@@ -75,7 +74,7 @@ class JsonLines:
 
     @classmethod
     def opened(cls, path: Path) -> "JsonLines":
-        """The sink, after a look whether the file can be written.
+        """Return the sink, after checking that the file can be written.
 
         Raises:
             InputError: it cannot.
@@ -113,7 +112,7 @@ class Webhook:
 
     @classmethod
     def to(cls, url: str, say: Callable[[str], None]) -> "Webhook":
-        """The sink.
+        """Return the sink for a destination.
 
         Raises:
             InputError: the address is no http or https URL.

@@ -7,7 +7,7 @@ again, so that points that arrive late count as they do at Datadog.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,6 @@ from monitoring.monitor.history import History
 from monitoring.monitor.states import State
 from monitoring.serve.sinks import Sink, body_of
 from monitoring.store import Store, facts
-from monitoring.values import dataclass
 
 CADENCE = 60
 LONGEST = 86_400
@@ -79,7 +78,7 @@ class Watch:
         return len(told)
 
     def _history(self, body: _Body, monitors: Mapping[int, Monitor], start: int, now: int) -> History | None:
-        """The monitor's evaluations; None, and a sentence, where it cannot be evaluated: the others can."""
+        """Evaluate the monitor; None and the reason where it cannot be evaluated."""
         monitor = monitors[body["id"]]
         try:
             mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
@@ -114,7 +113,7 @@ class Watch:
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:
-    """What has not been sent yet; of what is late, only the last of a group whose state is news."""
+    """Return the notifications to send; of late ones, only the last of each group that has changed."""
     fresh = [one for one in history.notifications if one.time > before["told_until"] and not one.muted]
     late = {one.group: one for one in fresh if one.time < now - LATE}
     known = {name: group.get("status") for name, group in before["groups"].items()}
@@ -123,7 +122,7 @@ def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]
 
 
 def _transitions(history: History, before: Mapping[str, Any]) -> list[tuple[int, str, str]]:
-    """What has changed since the last look: (seconds, group, state), "" where a group is no more."""
+    """Return the changes since the last evaluation: (seconds, group, state); "" where a group has gone."""
     first = int(np.searchsorted(history.times, before.get("seen_until", 0), side="right"))
     found = []
     for name, group in history.groups.items():
@@ -137,7 +136,7 @@ def _transitions(history: History, before: Mapping[str, Any]) -> list[tuple[int,
 
 
 def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
-    """The states as a document, with the fields of Datadog's `state.groups`."""
+    """Return the states as a document, with the fields of Datadog's `state.groups`."""
     last = len(history.times) - 1
     groups = {}
     for name in history.groups:

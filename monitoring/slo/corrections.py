@@ -17,7 +17,7 @@ _PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
 
 
 def correction_intervals(corrections: Iterable[Mapping[str, Any]], start: int, end: int) -> Spans:
-    """The time between `start` and `end` (seconds) that corrections cover.
+    """Return the time between `start` and `end` (epoch seconds) that corrections cover.
 
     Args:
         corrections: attributes as the API has them: `start`, and `end`; or `start`, `duration` and `rrule`,
@@ -42,7 +42,7 @@ def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Interval
 
 
 def _known(rule: str) -> str:
-    """The rule, which has no other parts than corrections have."""
+    """Return the recurrence rule, or refuse one with parts that corrections do not support."""
     given = {name: value for name, _, value in parts(rule.upper().removeprefix("RRULE:"))}
     if set(given) - _PARTS - {""} or given.get("FREQ") not in _FREQUENCIES:
         hint = f"FREQ ({', '.join(_FREQUENCIES)}), INTERVAL, COUNT, UNTIL and BYDAY can be used"

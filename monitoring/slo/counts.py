@@ -7,6 +7,7 @@ not depend on the bucket.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,6 @@ from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
 from monitoring.query.timeseries import Lines
 from monitoring.slo.definition import Count
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Counts:
 def count_events(
     count: Count, series: "Sequence[Series] | Source", scope: str, start: int, end: int
 ) -> Counts:
-    """The events of `[start, end)`, from the minute that holds `start` on.
+    """Count the events of `[start, end)`, from the minute that contains `start` on.
 
     Raises:
         QueryError: a query cannot be read, or not be evaluated.
@@ -68,7 +68,7 @@ def count_events(
 
 
 def prepared(text: str, queries: "Mapping[str, str]", scope: str) -> Expression:
-    """The formula with its queries in place and the filter in every scope.
+    """Return the formula with its queries in place and the filter added to every scope.
 
     Raises:
         QueryError: it cannot be read, or is a list.
@@ -80,7 +80,7 @@ def prepared(text: str, queries: "Mapping[str, str]", scope: str) -> Expression:
 
 
 def _terms(node: Expression, sign: float = 1.0) -> list[tuple[float, Expression]]:
-    """The signed terms of a sum."""
+    """Return the signed terms of a sum."""
     if isinstance(node, Binary) and node.operator in {"+", "-"}:
         right = sign if node.operator == "+" else -sign
         return _terms(node.left, sign) + _terms(node.right, right)

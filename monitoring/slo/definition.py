@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 Kind = Literal["metric", "monitor", "time_slice"]
 
@@ -90,7 +89,7 @@ class Slo:
         )
 
     def threshold(self, timeframe: str) -> Threshold | None:
-        """The threshold of a rolling window, where the objective has one for it."""
+        """Return the threshold of a rolling window, or None where the SLO has none for it."""
         return next((one for one in self.thresholds if one.timeframe == timeframe), None)
 
     @property
@@ -105,7 +104,7 @@ OURS = 900_000_001
 
 
 def _numbered(given: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
-    """(number, key) of each monitor; the key is empty where the body gives the number."""
+    """Return (number, key) of each monitor; the key is empty where the body has the number."""
     for place, one in enumerate(given):
         if found := REFERENCE.fullmatch(str(one)):
             yield OURS + place, found[1]

@@ -1,6 +1,7 @@
 """Evaluates an objective: counts of events, time slices of a metric, or the histories of monitors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from monitoring.slo.definition import Slo
 from monitoring.slo.history import Part, SloHistory
 from monitoring.slo.intervals import Spans
 from monitoring.slo.uptime import Uptime, monitor_uptime, slice_uptime
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.monitor.history import History
@@ -45,7 +45,7 @@ def evaluate_slo(
     end: int,
     corrections: Iterable[Mapping[str, Any]] = (),
 ) -> SloHistory:
-    """The objective over `[start, end)`, in seconds.
+    """Evaluate the SLO over `[start, end)`, in epoch seconds.
 
     Corrections are attributes as the API has them (see `correction_intervals`). Events in a corrected minute
     are not counted; a monitor's corrected time is not counted; a corrected time slice counts as uptime (the

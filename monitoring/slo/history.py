@@ -1,5 +1,6 @@
 """What an objective amounts to over time: its SLI, its error budget, and the buckets behind them."""
 
+from dataclasses import dataclass
 from math import floor, log10
 from typing import Literal
 
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 
 from monitoring.slo.definition import DAY, Kind
 from monitoring.slo.intervals import Spans
-from monitoring.values import dataclass
 
 State = Literal["ok", "warning", "breached", "no_data"]
 UP, DOWN, NO_DATA = 0, 1, 2
@@ -63,7 +63,7 @@ class SloHistory:
     corrections: Spans = ()
 
     def precision(self, part: Part) -> int:
-        """The decimals to which the SLI of a part says something: at most four, fewer for few events.
+        """Return the significant decimals of an SLI: at most four, and fewer for few events.
 
         Of time, two up to 30 days and three beyond (Datadog's pages on SLOs of metrics and of monitors).
         """
@@ -78,7 +78,7 @@ def decimals(kind: Kind, total: float, seconds: int) -> int:
 
 
 def budget_remaining(sli: float | None, target: float) -> float | None:
-    """The share of the error budget that is left, in percent; negative where it is overspent.
+    """Return the remaining error budget in percent; negative where it is overspent.
 
     Datadog's page on SLOs: 100 · (status - target) / (100 - target).
     """

@@ -21,12 +21,12 @@ def union(spans: Iterable[Interval]) -> Spans:
 
 
 def within(spans: Iterable[Interval], start: int, end: int) -> Spans:
-    """The parts of the spans between two times."""
+    """Return the parts of the intervals between two times."""
     return union((max(one, start), min(two, end)) for one, two in spans)
 
 
 def without(spans: Spans, removed: Spans) -> Spans:
-    """The time of `spans` that no span of `removed` covers."""
+    """Return the time of `spans` that no interval of `removed` covers."""
     found: list[Interval] = []
     for start, end in spans:
         at = start
@@ -50,5 +50,5 @@ def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def runs(flags: NDArray[np.bool_], starts: NDArray[np.int64], seconds: int) -> Spans:
-    """The time of the slices whose flag is set, each `seconds` long from its start."""
+    """Return the intervals of the slices whose flag is set, each `seconds` long from its start."""
     return union((start, start + seconds) for start in starts[flags].tolist())

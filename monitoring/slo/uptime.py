@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from monitoring.slo.counts import prepared
 from monitoring.slo.definition import Slo, TimeSlice
 from monitoring.slo.history import DOWN, NO_DATA, UP, Part
 from monitoring.slo.intervals import Spans, covered, runs, union, within, without
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.query import Source
@@ -117,7 +117,7 @@ def slice_uptime(
 def monitor_uptime(
     slo: Slo, history: Callable[[int, int, int], History | None], start: int, end: int
 ) -> Uptime:
-    """The monitors of an objective; those of a single one by its groups, all of them or the chosen ones.
+    """Return the uptime of an SLO's monitors; of a single one by group, all groups or the chosen ones.
 
     Raises:
         InputError: none of the monitors is known.
@@ -140,7 +140,7 @@ def _monitor(ident: int, history: History, end: int) -> GroupUptime:
 
 
 def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
-    """An evaluation's state holds until the next one. Warn and Unknown are uptime; see `_missing_is_down`."""
+    """Return a group's uptime. A state holds until the next evaluation; Warn and Unknown count as up."""
     times = [*history.times.tolist(), max(end, int(history.times[-1]))] if len(history.times) else []
     down, silent = [], []
     missing_is_down = _missing_is_down(history.monitor)

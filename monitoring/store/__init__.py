@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +26,6 @@ from monitoring.store.batch import Batch, Columns, SeriesIdentity, decode, encod
 from monitoring.store.catalog import DISTRIBUTION, Catalog
 from monitoring.store.documents import Change, Documents
 from monitoring.store.journal import Journal, paths, replay
-from monitoring.values import dataclass
 
 __all__ = ["Batch", "MetricSummary", "SeriesIdentity", "Store"]
 

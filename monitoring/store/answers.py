@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import duckdb
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from monitoring.log_events.telemetry import Span
 from monitoring.query.series import MetricType, Series
 from monitoring.store import rows
-from monitoring.values import dataclass
 
 _BOUNDS = "({column} >= $start OR $start IS NULL) AND ({column} < $end OR $end IS NULL)"
 _METRICS = """

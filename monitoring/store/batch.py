@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query.series import Series
-from monitoring.values import dataclass
 
 
 class SeriesIdentity(NamedTuple):

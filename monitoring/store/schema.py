@@ -4,7 +4,7 @@ No row of `points` is ever superseded: a later write of the same source and seco
 when it is appended, so that readers need no deduplication.
 """
 
-from monitoring.values import dataclass
+from dataclasses import dataclass
 
 VERSION = 1
 

@@ -1,8 +1,8 @@
 """Replays a monitor over history, as it is and with other thresholds, and sums up what it would have done."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor, Thresholds
@@ -13,7 +13,6 @@ from monitoring.monitor.switches import switches_of
 from monitoring.query import MetricMonitor, SearchMonitor, parse_monitor
 from monitoring.query.errors import nearest
 from monitoring.query.monitors import format_monitor
-from monitoring.values import dataclass
 
 FLAPPING = 1800
 """Seconds: an alert that begins sooner after the end of the one before is flapping."""
@@ -30,16 +29,14 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """A monitor's body under a name: `as it is`, or what was set."""
 
     name: str
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
+class Episode(NamedTuple):
     """One stretch of a group in one state; `end` is None where it lasted to the end of the history."""
 
     group: str
@@ -156,7 +153,7 @@ def variant_of(body: Mapping[str, Any], text: str) -> Variant:
 
 def _set(body: dict[str, Any], name: str, value: str) -> None:
     options = body["options"]
-    if name in Thresholds.__slots__:
+    if name in Thresholds._fields:
         options["thresholds"] = {**(options.get("thresholds") or {}), name: _number(name, value)}
         if name == "critical":
             body["query"] = _with(body["query"], threshold=_number(name, value))
@@ -169,7 +166,7 @@ def _set(body: dict[str, Any], name: str, value: str) -> None:
             options.pop("notify_no_data", None)
             options.pop("no_data_timeframe", None)
     else:
-        known = (*Thresholds.__slots__, "window", *_OPTIONS)
+        known = (*Thresholds._fields, "window", *_OPTIONS)
         near = nearest(name, known)
         hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
         raise InputError(f"{name!r} cannot be set", where="--set", hint=hint)

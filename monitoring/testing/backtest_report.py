@@ -1,7 +1,6 @@
 """The outcomes of a backtest, side by side for people and as JSON for machines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from monitoring.monitor.states import State
@@ -34,7 +33,7 @@ def _totals(outcome: BacktestResult) -> dict[str, Any]:
 
 
 def _episode(episode: Any) -> dict[str, Any]:
-    return {**asdict(episode), "state": str(episode.state)}
+    return {**episode._asdict(), "state": str(episode.state)}
 
 
 _ROWS: tuple[tuple[str, Callable[[BacktestResult], str]], ...] = (

@@ -1,20 +1,18 @@
 """What a monitor test says, as values: series, what happens besides, and what is expected."""
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from monitoring.monitor.states import State
 from monitoring.testing.notation import Slot
 from monitoring.testing.problems import Place
-from monitoring.values import dataclass
 
 DEFAULT_START = 1767225600
 """2026-01-01T00:00:00Z, where a case does not say when it starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesSpec:
+class SeriesSpec(NamedTuple):
     """One source: its values from `offset` seconds after the start on, one every `every` seconds."""
 
     metric: str
@@ -28,8 +26,7 @@ class SeriesSpec:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSpec:
+class CheckSpec(NamedTuple):
     """Results of a service check, one every `every` seconds; 0 OK, 1 Warning, 2 Critical, 3 Unknown."""
 
     check: str
@@ -40,8 +37,7 @@ class CheckSpec:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class EventSpec:
+class EventSpec(NamedTuple):
     """An event, a log or another record that log-like monitors count, at `offsets` from the start."""
 
     offsets: tuple[int, ...]
@@ -51,8 +47,7 @@ class EventSpec:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Downtime:
+class Downtime(NamedTuple):
     """No notifications for groups of `scope` from `start` to `end` (seconds after the case's start)."""
 
     scope: str
@@ -60,8 +55,7 @@ class Downtime:
     end: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """At each of `offsets` (seconds after the start) the group is as said; None is "not said"."""
 
     place: Place
@@ -77,8 +71,7 @@ class At:
     rule: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Throughout:
+class Throughout(NamedTuple):
     """From `start` to `end` (None: to the end) the group is `always`, or `never`, in `state`."""
 
     place: Place
@@ -89,8 +82,7 @@ class Throughout:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(NamedTuple):
     """The group enters `state` at most `within` seconds after `of`, and was not in it at `of`."""
 
     place: Place
@@ -100,8 +92,7 @@ class Within:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recovers:
+class Recovers(NamedTuple):
     """The group has been in trouble, is OK at `by`, and stays so to the end of the case."""
 
     place: Place

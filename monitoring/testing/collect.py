@@ -1,8 +1,9 @@
 """Finds test files, runs their cases and says which monitors have none."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.testing.cases import Case
@@ -10,14 +11,12 @@ from monitoring.testing.loader import SUFFIX, load
 from monitoring.testing.problems import DocumentError, Place, Problem
 from monitoring.testing.project import Folder
 from monitoring.testing.runner import CaseResult, run_case
-from monitoring.values import dataclass
 
 WORTH_A_PROCESS = 400
 """Cases from which on a further process saves more than its start costs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which cases run: a text in `FILE::NAME`, the environment for variables, and how many processes."""
 
     keyword: str = ""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,9 @@ from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, 
 from monitoring.testing.expectations import ABSENT
 from monitoring.testing.problems import Place, Problem
 from monitoring.testing.times import show_duration, show_moment
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One expectation that does not hold; `verdict` is the evaluation that shows it."""
 
     place: Place

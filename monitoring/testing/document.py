@@ -7,13 +7,12 @@ of seconds): the schema, not YAML, decides what a text means.
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from monitoring.testing.problems import DocumentError, Place, Problem
-from monitoring.values import dataclass
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -1,9 +1,9 @@
 """A small plot for a terminal of what a monitor evaluated: values, thresholds, states and a mark."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from monitoring.monitor.states import State
-from monitoring.values import dataclass
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 6

@@ -1,11 +1,11 @@
 """What is wrong in a test file, and where it stands."""
 
+from typing import NamedTuple
+
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands: the file, and line and column from 1."""
 
     file: str
@@ -16,8 +16,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake: where, what is wrong, and what to write."""
 
     place: Place

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from monitoring.query.errors import nearest
 from monitoring.resources.files import read_resource
 from monitoring.resources.project import filled, load_project
 from monitoring.resources.variables import mentioned
-from monitoring.values import dataclass
 
 _MEMBER = re.compile(r"\$\{monitor:([\w.-]+)\}")
 

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,9 @@ from monitoring.testing.compare import Failure, compare, same
 from monitoring.testing.problems import Problem
 from monitoring.testing.project import Folder, Loaded, load_body
 from monitoring.testing.references import check_inputs, rollups
-from monitoring.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class CaseResult:
+class CaseResult(NamedTuple):
     """What became of a case: `failures` are expectations that do not hold, `problems` make it unusable."""
 
     case: Case
@@ -174,7 +172,7 @@ def _moved(monitor: Monitor, shift: int) -> Monitor:
     silenced = tuple(
         (scope, None if until is None else until + shift) for scope, until in monitor.options.silenced
     )
-    return replace(monitor, options=replace(monitor.options, silenced=silenced))
+    return monitor._replace(options=replace(monitor.options, silenced=silenced))
 
 
 def _other_forms(form: Form, history: History) -> list[Failure]:

@@ -6,7 +6,7 @@ neither is passed over. An event that comes twice counts once, and their order d
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +16,6 @@ from monitoring.errors import InputError
 from monitoring.log_events.step_events import StepEvent, history_events, is_step_event, read_step_event
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Kind, Run, timeline
-from monitoring.values import dataclass
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
 """What is looked for in a folder, as `stepscope demo --keep` leaves it."""
@@ -52,7 +51,7 @@ class Execution:
 
 
 def read_executions(path: Path) -> list[Execution]:
-    """The executions in a file or a folder, by the time of their start.
+    """Read the executions in a file or a folder, sorted by start time.
 
     Raises:
         InputError: there is no such file, or nothing in it is an execution.
@@ -70,7 +69,7 @@ def read_executions(path: Path) -> list[Execution]:
 
 
 def choose(executions: list[Execution], wanted: str) -> Execution:
-    """The execution of that ARN or name, or the only one whose name begins so.
+    """Return the execution with that ARN or name, or the only one whose name begins so.
 
     Raises:
         InputError: none or several are meant.
@@ -114,7 +113,7 @@ def _of_file(path: Path) -> list[Execution]:
 
 
 def _history(text: str, name: str) -> list[Execution]:
-    """A file that is one GetExecutionHistory answer, as the CLI of AWS prints it."""
+    """Read a file that is one GetExecutionHistory response, as the AWS CLI prints it."""
     try:
         answer = json.loads(text)
     except ValueError:
@@ -130,7 +129,7 @@ def _history(text: str, name: str) -> list[Execution]:
 
 
 def _with_time(event: dict[str, Any]) -> dict[str, Any]:
-    """The CLI prints ISO 8601 where the SDK has a datetime."""
+    """Convert ISO 8601 timestamps, as the CLI prints them, to what the SDK returns."""
     stamp = event["timestamp"]
     return {**event, "timestamp": datetime.fromisoformat(stamp)} if isinstance(stamp, str) else event
 
@@ -182,7 +181,7 @@ def _of_database(path: Path) -> list[Execution]:
 
 
 def _tree(arn: str, spans: list[Span]) -> Run:
-    """The runs that spans stand for; without the execution's own, one that spans the others."""
+    """Build the tree of runs from spans; where the execution's span is missing, one is put around them."""
     runs = {span["span_id"]: _run(span) for span in spans}
     roots = (run for run in runs.values() if run.kind == "execution")
     root = min(roots, key=lambda run: run.redrive, default=None)

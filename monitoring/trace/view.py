@@ -14,7 +14,7 @@ _CAUSE = 100  # characters of a cause in the text; the data has all of it
 
 
 def summary(execution: Execution) -> dict[str, Any]:
-    """What a list of executions says of each; times in milliseconds."""
+    """Return the summary of each execution; times in milliseconds."""
     root = execution.root
     return {
         "execution": execution.arn,
@@ -29,7 +29,7 @@ def summary(execution: Execution) -> dict[str, Any]:
 
 
 def as_data(execution: Execution) -> dict[str, Any]:
-    """The execution with its steps in the order of their beginning; `depth` says what is within what."""
+    """Return the execution with its steps in start order; `depth` is the nesting level."""
     root = execution.root
     return {
         **summary(execution),
@@ -43,7 +43,7 @@ def as_data(execution: Execution) -> dict[str, Any]:
 
 
 def as_text(execution: Execution) -> str:
-    """A heading, a line for each step, and what is missing."""
+    """Return a heading, a line for each step, and what is missing."""
     root = whole(execution.root)
     head = f"{execution.state_machine}  {execution.name}".strip()
     lines = [f"{head}  {root.status.upper()}  {_seconds(root.duration)}  {_moment(root.start)}".rstrip()]
@@ -67,7 +67,7 @@ def whole(root: Run) -> Run:
 
 
 def _walk(run: Run, depth: int = 0) -> Iterator[tuple[Run, int]]:
-    """What is within a run; the only attempt of a task that succeeded says no more than its state."""
+    """Yield the runs inside a run; the only attempt of a task that succeeded is left out."""
     attempts = [child for child in run.children if child.kind == "attempt"]
     plain = len(attempts) == 1 and attempts[0].status == "succeeded"
     for child in sorted(run.children, key=_order):
@@ -145,7 +145,7 @@ def _moment(milliseconds: int | None) -> str:
 
 
 def _short(text: str) -> str:
-    """A cause in one line; of a function's error only its message."""
+    """Return a cause in one line; of a function's error only its message."""
     try:
         answer = json.loads(text)
     except ValueError:

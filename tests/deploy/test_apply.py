@@ -82,6 +82,7 @@ def write(root, folder, bodies):
 
 
 def run(*argv):
+    argv = [*argv, "--yes"] if argv[0] == "apply" and "--yes" not in argv else argv
     with pytest.raises(SystemExit) as stopped:
         main([str(one) for one in argv])
     return int(stopped.value.code or 0)

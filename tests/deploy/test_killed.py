@@ -96,11 +96,11 @@ def test_killed_at_random_moments_and_applied_again_everything_is_there_once(tmp
             for edition in range(2):  # from nothing, then a change of all 200
                 write(tmp_path, edition)
                 before = there(url)
-                kills += killed(app, url, chance, "apply", "--json")
+                kills += killed(app, url, chance, "apply", "--json", "--yes")
                 left = there(url)
                 assert set(before) <= set(left) <= set(expected)
                 assert set(left.values()) <= {1}
-                assert run("apply") == 0
+                assert run("apply", "--yes") == 0
                 assert run("plan", "--check") == 0
                 capsys.readouterr()  # 200 resources told fifty times over are no help to anybody
                 assert there(url) == expected

@@ -89,7 +89,7 @@ def test_the_published_client_takes_every_slo_and_downtime_that_was_applied(tmp_
         shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.delenv("DD_ENV", raising=False)
     with LocalDatadog() as datadog:
-        for argv in (["apply"], ["plan", "--check"]):
+        for argv in (["apply", "--yes"], ["plan", "--check"]):
             with pytest.raises(SystemExit) as stopped:
                 main([*argv, "--dir", str(tmp_path), "--url", datadog.url])
             assert stopped.value.code == 0

@@ -4,11 +4,11 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from monitoring.errors import InputError
-from monitoring.values import dataclass
 
 if TYPE_CHECKING:
     from monitoring.local_aws.invocation import Invocation

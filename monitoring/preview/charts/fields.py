@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from monitoring.preview.charts.shapes import (
     rect,
 )
 from monitoring.preview.scales import Scale, format_value, value_ticks
-from monitoring.values import dataclass
 
 BANDS = 16
 
@@ -146,7 +146,7 @@ def _reach(values: Sequence[float]) -> tuple[float, float]:
 
 
 def treemap(frame: Frame, rows: Sequence[Row]) -> str:
-    """Groups as areas in proportion to their values."""
+    """Draw groups as areas in proportion to their values."""
     sizes = [(row, row.values[0]) for row in rows if row.values[0] and row.values[0] > 0]
     if not sizes:
         return notice(frame, "No data in this time")
@@ -184,7 +184,7 @@ def _slices(ordered: Sequence[tuple[Row, float]], room: Room) -> list[tuple[Row,
 
 
 def sunburst(frame: Frame, rows: Sequence[Row]) -> str:
-    """Groups as a ring in proportion to their values, named beside it."""
+    """Draw groups as a ring in proportion to their values, with their names beside it."""
     sizes = [(row, float(row.values[0])) for row in rows if row.values[0] and row.values[0] > 0]
     if not sizes:
         return notice(frame, "No data in this time")

@@ -1,12 +1,12 @@
 """Rows of text with a state: lists of logs, events, spans and monitors, as a picture or as HTML."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame, label, notice, rect
 from monitoring.preview.theme import Theme
-from monitoring.values import dataclass
 
 HEAD = 22.0
 ROW = 21.0
@@ -51,7 +51,7 @@ class Listing:
 
 
 def shade(state: str, theme: Theme) -> str:
-    """The colour of a log's status, an event's type, a monitor's or an objective's state."""
+    """Return the colour of a log status, an event type, or the state of a monitor or an SLO."""
     name = state.lower()
     for names, colour in ((GOOD, theme.good), (WARN, theme.warn), (BAD, theme.bad), (INFO, theme.link)):
         if name in names:
@@ -90,7 +90,7 @@ LEAST = 130.0
 
 
 def fitting(listing: Listing, room: float) -> Listing:
-    """The listing without the columns that can be spared, where the others would not fit."""
+    """Return the listing without its optional columns where the others would not fit."""
     kept = list(range(len(listing.columns)))
 
     def wide() -> float:
@@ -138,7 +138,7 @@ def _cell(words: str, place: Place, y: float, ink: str, right: bool, size: float
 
 
 def as_html(listing: Listing) -> str:
-    """The rows as a table that can be scrolled, selected and read on a phone."""
+    """Return the rows as an HTML table that scrolls, can be selected, and fits a phone."""
     if not listing.entries:
         return f'<p class="empty">{escape(listing.empty)}</p>'
     heads = "".join(
@@ -164,7 +164,7 @@ def _class(index: int, entry: ListRow, column: Column) -> str:
 
 
 def kind_of(state: str) -> str:
-    """The class of a state: good, warn, bad, info or none."""
+    """Return the CSS class of a state: good, warn, bad, info or none."""
     name = state.lower()
     kinds = ((GOOD, "good"), (WARN, "warn"), (BAD, "bad"), (INFO, "info"))
     return next((kind for names, kind in kinds if name in names), "none")

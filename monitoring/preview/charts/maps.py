@@ -1,12 +1,12 @@
 """Maps without geography: hosts as squares by a value, services as a graph of who calls whom."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame, notice, rect
 from monitoring.preview.scales import format_value
-from monitoring.values import dataclass
 
 STEPS = ("#7fbf8f", "#b5cf6b", "#ecd06f", "#eda13b", "#dd6b2f", "#c0392f")
 """From the least to the most, as Datadog's host map has it by default (green to orange)."""
@@ -73,7 +73,7 @@ def _grid(
 
 
 def step_of(value: float, low: float, high: float) -> str:
-    """The colour of a value between the least and the most."""
+    """Return the colour of a value between the minimum and the maximum."""
     share = (value - low) / (high - low) if high > low else 0.0
     return STEPS[min(int(share * len(STEPS)), len(STEPS) - 1)]
 

@@ -9,7 +9,7 @@ _BRACKETED = re.compile(rf"\s*\([^()]*{_VARIABLE}[^()]*\)")
 
 
 def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
-    """(the tag keys that every name has in the same order, the names without them).
+    """Return (the tag keys that all names have in the same order, the names without those keys).
 
     `state:build, error:a` is `build, a` under `state, error`. Names that differ in their keys, or are no tags
     (a query, an alias), stay as they are, and the keys are "".
@@ -22,12 +22,12 @@ def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def values_only(names: Sequence[str]) -> list[str]:
-    """The names without the tag keys that all of them share: what tells them apart."""
+    """Return the names without the tag keys that all of them share."""
     return split_names(names)[1]
 
 
 def monitor_name(name: str) -> str:
-    """A monitor's name without the variables that only a notification fills in.
+    """Return a monitor's name without the variables that only a notification fills in.
 
     `Calls fail ({{functionname.name}})` is `Calls fail`; a variable within the sentence is an ellipsis.
     """

@@ -1,7 +1,7 @@
 """What drawings share: the values they take, and the plot area with its axes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from monitoring.preview import svg
 from monitoring.preview.scales import Scale, format_value, time_ticks, value_ticks
 from monitoring.preview.theme import PALETTES, Theme
-from monitoring.values import dataclass
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 8.0, 8.0, 20.0
 
@@ -67,7 +66,7 @@ class Frame:
     end: float = 1.0
 
     def shorter(self, by: float) -> "Frame":
-        """The same with less height."""
+        """Return the same frame, less high."""
         return replace(self, height=self.height - by)
 
 
@@ -87,7 +86,7 @@ class Canvas:
 
 
 def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True, unit: str = "") -> Canvas:
-    """A plot area that holds the values; `from_zero` keeps the zero line in view."""
+    """Return a plot area that holds the values; `from_zero` keeps the zero line visible."""
     finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if from_zero or low == high:
@@ -120,7 +119,7 @@ def time_axis(plot: Canvas) -> str:
 
 
 def label(words: str, x: float, y: float, shade: str, anchor: str = "start") -> str:
-    """A small text at an axis or a mark."""
+    """Draw a small text at an axis or a mark."""
     return svg.text(words, x, y, size=10, fill=shade, text_anchor=anchor)
 
 
@@ -131,19 +130,19 @@ def line(x1: float, y1: float, x2: float, y2: float, shade: str, **attributes: o
 
 
 def rect(x: float, y: float, width: float, height: float, fill: str, **attributes: object) -> str:
-    """A filled rectangle; a negative extent is none."""
+    """Draw a filled rectangle; a negative extent counts as zero."""
     sides = {"width": max(float(width), 0.0), "height": max(float(height), 0.0)}
     return svg.tag("rect", x=float(x), y=float(y), fill=fill, **sides, **attributes)
 
 
 def colour(palette: str, index: int) -> str:
-    """The index-th colour of a palette, over again from the start; an unknown palette is the classic one."""
+    """Return the index-th colour of a palette, cyclically; an unknown palette is the classic one."""
     colours = PALETTES.get(palette, PALETTES["dog_classic"])
     return colours[index % len(colours)]
 
 
 def notice(frame: Frame, words: str) -> str:
-    """A sentence in the middle of an empty picture."""
+    """Draw a sentence in the middle of an empty widget."""
     lines = svg.wrapped(words, frame.width - 32, 12)[: max(1, int(frame.height // 17))]
     top = frame.height / 2 - (len(lines) - 1) * 8 + 4
     style = {"fill": frame.theme.muted, "text_anchor": "middle"}

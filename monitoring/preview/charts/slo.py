@@ -17,7 +17,7 @@ HISTORY = 74.0
 
 
 def objective(frame: Frame, seen: Sequence[Seen], *, budget: bool, history: bool, unit: str = "") -> str:
-    """A card for each window, side by side; under them, where there is room, the history of the first.
+    """Draw a card for each window, side by side, and below, if there is room, the history of the first one.
 
     Args:
         frame: where it goes.
@@ -51,7 +51,7 @@ def colour_of(one: Seen, theme: Theme) -> str:
 
 
 def status_words(one: Seen) -> str:
-    """The SLI with as many decimals as say something."""
+    """Return the SLI with as many decimals as are significant."""
     if one.sli is None:
         return "No data"
     digits = max(one.history.precision(one.history.overall), 2 if one.sli > 99 else 1)
@@ -104,7 +104,7 @@ def _budget(frame: Frame, one: Seen, y: float, unit: str) -> str:
 
 
 def _history(frame: Frame, one: Seen) -> str:
-    """The share of good in every bucket as a bar, bad on top in red; what was corrected is hatched grey."""
+    """Draw the share of good events in each bucket as a bar: bad in red on top, corrected time hatched."""
     theme, history = frame.theme, one.history
     left, right, top, bottom = 14.0, frame.width - 14, 6.0, frame.height - 20
     span = max(history.end - history.start, 1)

@@ -10,7 +10,7 @@ WHITE = "#ffffff"
 
 
 def one_state(frame: Frame, state: str, under: str) -> str:
-    """A state over the whole widget, and a line under it."""
+    """Draw one state over the whole widget, and a line of text under it."""
     size = min(frame.height * 0.3, 34.0)
     while size > 12 and svg.width_of(state, size) > frame.width - 24:
         size *= 0.92
@@ -23,12 +23,12 @@ def one_state(frame: Frame, state: str, under: str) -> str:
 
 
 def filled(state: str, frame: Frame) -> str:
-    """The colour under white text."""
+    """Return the background colour for white text."""
     return frame.theme.badges.get(state.lower(), frame.theme.badges[""])
 
 
 def counts(frame: Frame, found: Mapping[str, int], *, background: bool = True) -> str:
-    """A block for each state, with how often it occurs."""
+    """Draw a block for each state with its count."""
     shown = list(found.items())
     wide = (frame.width - 12) / max(len(shown), 1)
     parts = []

@@ -40,7 +40,7 @@ def timeseries(
     *,
     from_zero: bool = True,
 ) -> str:
-    """The lines over the frame's time; areas and bars of one widget are stacked.
+    """Draw the lines over the frame's time; areas and bars of one widget are stacked.
 
     `bounds` widen the value axis to at least these values.
     """
@@ -117,7 +117,7 @@ def _bars(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.fl
 
 
 def _pieces(one: Line, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """Indices of unbroken runs: a gap is a missing value, or a time longer than three intervals."""
+    """Return the index ranges without a gap: a missing value, or more than three intervals between points."""
     there = np.flatnonzero(np.isfinite(values))
     if not there.size:
         return []
@@ -163,7 +163,7 @@ def _area(
 
 
 def _markers(plot: Canvas, markers: Sequence[Marker], unit: str) -> list[str]:
-    """The markers; where two labels would lie on one another, the second stands at the left."""
+    """Draw the markers; where two labels would overlap, the second one is at the left."""
     taken: list[float] = []
     drawn = []
     for one in markers:

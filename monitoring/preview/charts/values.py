@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from monitoring.preview import svg
 from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import Frame, Row, colour, label, notice, rect
 from monitoring.preview.scales import format_value
-from monitoring.values import dataclass
 
 Paint = Callable[[float | None], tuple[str, str]]
 """A value -> (background, text), by a widget's conditional formats."""
@@ -45,7 +45,7 @@ def query_value(
 
 
 def top_list(frame: Frame, rows: Sequence[Row], paint: Paint) -> str:
-    """Groups by value, the largest first, each over a bar of its length."""
+    """Draw groups by value, the largest first, each over a bar of proportional length."""
     if not rows:
         return notice(frame, "No data in this time")
     most = max((abs(row.values[0] or 0.0) for row in rows), default=0.0) or 1.0
@@ -88,7 +88,7 @@ class Column:
 
 
 def table(frame: Frame, keys: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Groups down, values across."""
+    """Draw a table: one row for each group, one column for each value."""
     if not rows:
         return notice(frame, "No data in this time")
     first = frame.width * (0.45 if len(columns) > 1 else 0.6)
@@ -125,7 +125,7 @@ Moved = tuple[str, float | None, float | None]
 
 
 def change(frame: Frame, rows: Sequence[Moved], unit: str, *, good_up: bool) -> str:
-    """What has moved, by how much, and whether that is good."""
+    """Draw what has changed, by how much, and whether the change is good."""
     if not rows:
         return notice(frame, "No data in this time")
     parts = []

@@ -65,11 +65,11 @@ def _controls(site: Site, entry: SiteEntry, drawing: Drawing, span: TimeRange) -
 
 
 def _options(variable: Variable, stored: Iterable[str]) -> list[tuple[str, str]]:
-    """What may be chosen: everything, what the dashboard offers, and what the store has seen."""
+    """Return the choices for a template variable: all, the dashboard's own, and those in the store."""
     offered = variable.offered or tuple(sorted(stored))[:MOST_VALUES]
     return [(value, _words(value)) for value in dict.fromkeys(("*", *variable.chosen, *offered))]
 
 
 def _words(value: str) -> str:
-    """A value as it is offered: of an ARN, the name at its end."""
+    """Return the short form of a tag value: of an ARN, only the name at its end."""
     return value.rpartition(":")[2] if value.startswith("arn:") else value

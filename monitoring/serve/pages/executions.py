@@ -24,14 +24,14 @@ LAST_TICK = 0.93
 
 
 def listing(site: Site, request: Request) -> Response:
-    """The executions that ended in the time, the newest first; other traces where there are none."""
+    """Return the page of executions that ended in the time range, the newest first; else of other traces."""
     span = span_of(request, site.clock(), "-1d")
     body = latest(site, span.start, span.end, MOST, "No execution has been seen in this time.")
     return page(request, "Executions", body, range_form(span))
 
 
 def latest(site: Site, start: int, end: int, most: int, empty: str) -> str:
-    """The newest of them as a table."""
+    """Return the newest executions as a table."""
     roots = site.store.spans(name=EXECUTION, start=start, end=end)
     found = roots or [one for one in site.store.spans(start=start, end=end) if _is_root(one)]
     newest: dict[tuple[str, str], Row] = {}  # of an execution that was redriven, the last redrive
@@ -84,7 +84,7 @@ def one(site: Site, request: Request) -> Response:
 
 
 def _status(span: Row) -> str:
-    """The span's status on its colour."""
+    """Return the span's status as a coloured badge."""
     status = str((span.get("meta") or {}).get("status") or ("failed" if span.get("error") else "succeeded"))
     return state_badge("Alert" if span.get("error") else "OK", words=status)
 
@@ -151,7 +151,7 @@ def _detail(span: Row) -> str:
 
 
 def _logs(site: Site, spans: Sequence[Row], start: int, end: int) -> str:
-    """The logs of the execution: those that name its trace, its ARN, or a request of its functions."""
+    """Return the logs with the trace id, the ARN, or a function's request id of the execution."""
     marks = {str(spans[0]["trace_id"])}
     for span in spans:
         meta = span.get("meta") or {}
@@ -177,7 +177,7 @@ def _log(one: Row) -> str:
 
 
 def gist(message: str) -> str:
-    """What a log's line says: of JSON its `message`, of a Step Functions event its type and its state."""
+    """Return the gist of a log line: the `message` of JSON, the type and state of a Step Functions event."""
     try:
         body = json.loads(message)
     except ValueError:

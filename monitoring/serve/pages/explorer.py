@@ -24,7 +24,7 @@ MOST_VALUES = 200
 
 
 def explore(site: Site, request: Request) -> Response:
-    """A query, its graph and its values; without one, every metric there is."""
+    """Return the page of a query with its graph and values; without a query, the list of all metrics."""
     span = span_of(request, site.clock(), "-4h")
     query = request.query_params.get("q") or ""
     field = escape(query, quote=True)
@@ -42,7 +42,7 @@ def explore(site: Site, request: Request) -> Response:
 
 
 def vocabulary(site: Site) -> dict[str, Any]:
-    """What a query may be made of, for the completion: metrics with their tag keys, tags, functions."""
+    """Return the words for the completion: metrics with their tag keys, tags, functions."""
     keys, tags = site.tags()
     metrics = {
         one.name: {"query": _starter(site, one.name), "keys": keys.get(one.name, [])}
@@ -59,7 +59,7 @@ def _starter(site: Site, name: str) -> str:
 
 
 def _answer(site: Site, query: str, span: TimeRange) -> str:
-    """The graph, and its values as a list; a query that is wrong, or has no data, says so once."""
+    """Return the graph and its values as a list, or a sentence for no data or an error."""
     drawing = Drawing(site.data(span.start, span.end))
     kinds = (("timeseries", 300), ("toplist", 240)) if _has_values(drawing, query) else (("timeseries", 200),)
     return "".join(_picture(kind, query, drawing, span, height) for kind, height in kinds)

@@ -1,6 +1,7 @@
 """The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -37,7 +38,6 @@ from monitoring.serve.pages.shell import (
 )
 from monitoring.serve.pages.site import Site, SiteEntry
 from monitoring.store import facts
-from monitoring.values import dataclass
 
 MOST_GROUPS = 50
 
@@ -86,7 +86,7 @@ def _standing(site: Site, entry: SiteEntry, now: int) -> Standing:
 
 
 def history_of(site: Site, entry: SiteEntry, start: int, end: int) -> History:
-    """The monitor over the stored points.
+    """Evaluate the monitor over the stored points.
 
     Raises:
         InputError: it cannot be read, or not be evaluated offline.
@@ -122,14 +122,14 @@ def one(site: Site, request: Request) -> Response:
 
 
 def _definition(entry: SiteEntry) -> str:
-    """The query, and what it would say, which opens."""
+    """Return the query and the message, which can be unfolded."""
     words = f"{entry.title}\n\n{entry.body.get('message') or ''}"
     message = f"<details><summary>Message</summary><pre>{escape(words)}</pre></details>"
     return f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre>{message}</div>'
 
 
 def _values(site: Site, history: History, span: TimeRange) -> str:
-    """The graph; where it would be empty, which of its metrics have never been received."""
+    """Return the graph, or the metrics that were never received where it would be empty."""
     if any(np.isfinite(group.values).any() for group in history.groups.values()):
         return _graph(history, span)
     received = {one.name for one in site.store.metrics()}
@@ -140,7 +140,7 @@ def _values(site: Site, history: History, span: TimeRange) -> str:
 
 
 def _metrics(monitor: Monitor) -> list[str]:
-    """The names of the metrics that the monitor's query reads; none where it reads something else."""
+    """Return the names of the metrics in the monitor's query; none where it queries something else."""
     try:
         query = parse_monitor(monitor.query)
     except QueryError:
@@ -150,7 +150,7 @@ def _metrics(monitor: Monitor) -> list[str]:
 
 
 def _graph(history: History, span: TimeRange) -> str:
-    """The values that were compared, and the thresholds."""
+    """Return the graph of the evaluated values and the thresholds."""
     groups = list(history.groups.items())[:MOST_GROUPS]
     lines = [Line(_group(name), history.times, group.values, 60) for name, group in groups]
     limits = history.monitor.thresholds
@@ -178,12 +178,12 @@ def _groups(history: History) -> str:
 
 
 def _group(name: str) -> str:
-    """A group as people tell it from its neighbours: of an ARN, the name at its end."""
+    """Return the short form of a group: of an ARN, only the name at its end."""
     return ", ".join(short(tag) if ":" in tag else tag for tag in re.split(r",\s*", name))
 
 
 def band(history: History, name: str) -> str:
-    """A group's states over time, as coloured stretches."""
+    """Return a group's states over time as coloured segments."""
     total = max(len(history.times), 1)
     parts = []
     for first, end, state in history.groups[name].spans():
@@ -195,7 +195,7 @@ def band(history: History, name: str) -> str:
 
 
 def _downtimes(site: Site, entry: SiteEntry) -> str:
-    """The downtimes that hold the monitor's notifications back now; nothing where there is none."""
+    """Return the downtimes that mute the monitor now; empty where there is none."""
     found = matches(site.store.documents, entry.body, int(site.clock()))
     rows = [
         (
@@ -217,7 +217,7 @@ def _sent(history: History) -> str:
 
 
 def _notification(one: Any, *, opened: bool) -> tuple[str, str, str, str]:
-    """A title that opens to its message; the newest is open."""
+    """Return a notification whose title unfolds to its message; the newest is unfolded."""
     title, text = f"<b>{escape(one.title)}</b>", f"<pre>{escape(one.message)}</pre>"
     message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"
     kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}"

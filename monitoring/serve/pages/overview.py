@@ -16,7 +16,7 @@ MOST = 12
 
 
 def overview(site: Site, request: Request) -> Response:
-    """What there is, with a way to each."""
+    """Return the first page, with links to everything."""
     now = int(site.clock())
     received = _received(site, request)
     ran = latest(site, now - DAY, now, MOST, "No execution in the last 24 hours.")

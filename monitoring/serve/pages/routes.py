@@ -32,7 +32,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
 
 
 def page_routes(store: Store, root: Path | None = None) -> list[Route]:
-    """The pages over a store and, where a project's folder is given, over its files."""
+    """Return the pages over a store and, with a project's folder, over its files."""
     site = Site(store, root)
     routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
     return [*routes, Route("/live", _live(site), methods=["GET"])]
@@ -56,7 +56,7 @@ def _live(site: Site) -> Callable[[Request], object]:
 
 
 async def _changes(site: Site, request: Request) -> AsyncIterator[str]:
-    """A message whenever a dashboard or monitor file is written, made or removed."""
+    """Yield a message whenever a dashboard or monitor file is written, created or removed."""
     yield ": watching\n\n"
     before = await run_in_threadpool(_stamps, site)
     while not await request.is_disconnected():

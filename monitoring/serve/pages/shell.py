@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,7 +16,6 @@ from monitoring.errors import InputError
 from monitoring.preview.page import document
 from monitoring.preview.theme import BADGES
 from monitoring.query.times import window
-from monitoring.values import dataclass
 
 STATES = "".join(f".{name}{{background:{BADGES[name.lower()]}}}" for name in ("OK", "Warn", "Alert"))
 """States on their colours: the same in the dark, where white has to be read on them too."""
@@ -73,7 +73,7 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
 
 
 def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
-    """A whole page. Only its own script and style may run, whatever the data says."""
+    """Return a complete page, which runs no script or style but its own."""
     here = request.url.path
     links = "".join(
         f'<a href="{href}"{" aria-current=page" if _is_here(href, here) else ""}>{name}</a>'
@@ -104,7 +104,7 @@ def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | Non
 
 
 def select(name: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], label: str) -> str:
-    """A labelled drop-down."""
+    """Return a labelled drop-down."""
     shown = "".join(_option(value, words, value in chosen) for value, words in options)
     field = escape(name, quote=True)
     return f'<label>{escape(label)} <select name="{field}">{shown}</select></label>'
@@ -116,13 +116,13 @@ def _option(value: str, words: str, chosen: bool) -> str:
 
 
 def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
-    """A link with its words escaped."""
+    """Return a link with escaped text."""
     address = f"{path}?{urlencode(query)}" if query else path
     return f'<a href="{escape(address, quote=True)}">{escape(words)}</a>'
 
 
 def state_badge(state: str | None, without: str = "–", words: str = "") -> str:
-    """A state on its colour; `without` one, those words. `words` say it differently."""
+    """Return a state as a coloured badge; `words` replace its name, `without` is for no state."""
     kind = (state or "none").replace(" ", "")
     return f'<span class="state {kind}">{escape(words or state or without)}</span>'
 
@@ -150,6 +150,6 @@ def _cell(cell: str, head: str) -> str:
 
 
 def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:
-    """What cannot be shown, and why, instead of a page."""
+    """Return a page with the reason why something cannot be shown."""
     said = f'<pre class="panel bad">{escape(str(error))}</pre>'
     return page(request, "Not shown", said, status=status)

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from monitoring.resources.project import load_project
 from monitoring.resources.variables import fill_in
 from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
-from monitoring.values import dataclass
 
 Body = Mapping[str, Any]
 API = "API"
@@ -54,7 +53,7 @@ class Site:
         return list(self._entries("monitor", "name"))
 
     def listed(self, kind: str) -> list[SiteEntry]:
-        """The dashboards or monitors, each once: what was applied from a file stands with the file."""
+        """Return the dashboards or monitors; what was applied from a file is listed once, with the file."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         files = {one.key: one for one in entries if one.origin != API}
         for one in entries:
@@ -67,7 +66,7 @@ class Site:
         return list(files.values())
 
     def find(self, kind: str, key: str) -> SiteEntry | None:
-        """The entry of that key, or None."""
+        """Return the entry of that key, or None."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         return next((one for one in entries if one.key == key), None)
 
@@ -79,18 +78,18 @@ class Site:
             yield SiteEntry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
     def _variables(self) -> Mapping[str, Any]:
-        """What stepscope.toml gives `${var:…}` without an environment; nothing if it cannot be read."""
+        """Return the values of `${var:…}` without an environment; none for an unreadable stepscope.toml."""
         try:
             return load_project(self.root).variables if self.root else {}
         except InputError:
             return {}
 
     def files(self, kind: str) -> list[Path]:
-        """The project's files of that kind."""
+        """Return the project's files of that kind."""
         return paths_of(self.root, kind) if self.root else []
 
     def data(self, start: int, end: int) -> Data:
-        """The store's points between two times, with the units that are known, and what lies beside them."""
+        """Return the store's data between two times, with units, SLOs and monitors."""
         slos = {one.key: one.body for one in self._entries("slo", "name") if not one.problem}
         facts = facts_of(self.store, slos, self._monitor_bodies())
         return Data(StoreSource(self.store), start, end, unit_of=self.unit_of, facts=facts)
@@ -99,7 +98,7 @@ class Site:
         return {one.key: one.body for one in self.monitors() if not one.problem}
 
     def unit_of(self, name: str) -> str:
-        """The unit of a metric that is known, else ""."""
+        """Return the unit of a metric, or "" where it is not known."""
         return self.known[name].unit if name in self.known else ""
 
     def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:

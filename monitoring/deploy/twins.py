@@ -1,0 +1,31 @@
+"""Find monitors that two environments of one project have with one query: each alert would page twice."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from monitoring.deploy.actual import Other
+from monitoring.resources.resource import Resource
+
+
+class Twin(NamedTuple):
+    """A monitor of the files whose name and query another environment has in Datadog."""
+
+    key: str
+    project: str
+    env: str
+
+    def __str__(self) -> str:
+        """Return the sentence that plan and apply print."""
+        place = f"monitors/{self.key}.json: {self.project}/{self.env}"
+        return f"{place} has a monitor with the same name and query, so each alert would notify twice"
+
+
+def find_twins(desired: Iterable[Resource], others: Sequence[Other]) -> list[Twin]:
+    """Return the desired monitors that another environment has with the same name and query."""
+    known = {_identity(other.body): other.owner for other in others if other.kind == "monitor"}
+    pairs = ((one.key, known.get(_identity(one.body))) for one in desired if one.kind == "monitor")
+    return [Twin(key, owner.project, owner.env) for key, owner in pairs if owner]
+
+
+def _identity(body: Mapping[str, Any]) -> tuple[object, object]:
+    return body.get("name"), body.get("query")

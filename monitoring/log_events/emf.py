@@ -1,0 +1,166 @@
+"""Read CloudWatch's Embedded Metric Format: the metrics of a document and their values.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+A metric is `namespace.name`. Its tags are the dimensions of all dimension sets that it is declared with: each
+value is submitted once, and what CloudWatch keeps for a smaller set is a sum over it.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeGuard
+
+from monitoring.log_events.metric_json import epoch_seconds, is_number
+
+VALUES = 10_000
+"""Values of one document: the specification's 100 metrics of 100 values."""
+_DIMENSIONS = 100  # of one metric; the specification has 30 in a set
+_SHOWN = 3  # reasons that a refusal spells out
+
+
+class EmfMetric(NamedTuple):
+    """One metric of a document; `values` are pairs of a value and how often it was measured."""
+
+    name: str
+    type: str
+    timestamp: float
+    tags: tuple[str, ...]
+    values: list[tuple[float, int]]
+
+
+class _Declared(NamedTuple):
+    """How directives declare a metric."""
+
+    unit: Any
+    dimensions: tuple[str, ...]
+
+
+def read_emf(record: dict[str, Any]) -> tuple[list[EmfMetric], str] | None:
+    """Return the metrics of a document and what was left out of it; None where no metric is declared."""
+    aws = record.get("_aws")
+    directives = aws.get("CloudWatchMetrics") if isinstance(aws, dict) else None
+    if not isinstance(aws, dict) or not isinstance(directives, list):
+        return None
+    declared: dict[tuple[str, str], _Declared] = {}
+    wrong: list[str] = []  # a reason for each metric or directive that is left out
+    for directive in directives:
+        _declare(directive, declared, wrong)
+    if not declared and not wrong:
+        return None
+    stamp = aws.get("Timestamp")
+    if not is_number(stamp) or not 0 <= (seconds := epoch_seconds(stamp)) < 1e12:
+        return [], f"`_aws.Timestamp` is not a number of milliseconds since the epoch: {str(stamp)[:40]}"
+    metrics = list(_metrics(record, declared, seconds, wrong))
+    return metrics, _left_out(wrong, len(metrics))
+
+
+def _declare(directive: Any, declared: dict[tuple[str, str], _Declared], wrong: list[str]) -> None:
+    """Add the metrics of a directive; a metric that is declared again gets the further dimensions."""
+    known = directive if isinstance(directive, dict) else {}
+    namespace, metrics, sets = (known.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
+    if not isinstance(namespace, str) or not isinstance(metrics, list):
+        wrong.append("a directive has no Namespace or no Metrics")
+        return
+    dimensions = _dimensions(sets if isinstance(sets, list) else [])
+    for metric in metrics:
+        name = metric.get("Name") if isinstance(metric, dict) else None
+        if not isinstance(name, str):
+            wrong.append("a metric has no Name")
+            continue
+        before = declared.get((namespace, name))
+        if before is None:
+            declared[namespace, name] = _Declared(metric.get("Unit"), dimensions)
+        elif before.dimensions != dimensions:
+            merged = tuple(dict.fromkeys(before.dimensions + dimensions))[:_DIMENSIONS]
+            declared[namespace, name] = before._replace(dimensions=merged)
+
+
+def _dimensions(sets: list[Any]) -> tuple[str, ...]:
+    """Return the dimensions of all sets, each once; a single set may lack its own brackets."""
+    names = (name for item in sets for name in (item if isinstance(item, list) else [item]))
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))[:_DIMENSIONS]
+
+
+def _metrics(
+    record: dict[str, Any], declared: dict[tuple[str, str], _Declared], seconds: float, wrong: list[str]
+) -> Iterator[EmfMetric]:
+    """Yield the declared metrics; a member of the document is read once, however many metrics refer to it."""
+    left = VALUES
+    targets: dict[str, _Measured | str] = {}
+    tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for (namespace, name), (unit, dimensions) in declared.items():
+        if name not in targets:
+            targets[name] = measured(record.get(name))
+        if dimensions not in tags:
+            tags[dimensions] = tuple(f"{key}:{record[key]}" for key in dimensions if key in record)
+        target = targets[name]
+        if isinstance(target, str):
+            wrong.append(f"{name[:60]!r} {target}")
+        elif target.total > left:
+            wrong.append(f"{name[:60]!r} has {target.total:,} values, where a document may have {VALUES:,}")
+        else:
+            left -= target.total
+            kind = "count" if unit == "Count" else "distribution"
+            yield EmfMetric(f"{namespace}.{name}", kind, seconds, tags[dimensions], target.values)
+
+
+class _Measured(NamedTuple):
+    values: list[tuple[float, int]]
+    total: int
+
+
+def measured(value: Any) -> _Measured | str:
+    """Return the values of a metric, each with its count, or the reason why there are none.
+
+    A statistic set becomes values of the same count, sum, minimum and maximum.
+    """
+    values: list[tuple[float, int]] | str = "is not a number, an array of numbers or a statistic set"
+    if is_number(value):
+        values = [(float(value), 1)]
+    elif isinstance(value, list):
+        if len(value) > VALUES:
+            values = f"has {len(value):,} values, where a document may have {VALUES:,}"
+        elif value and all(map(is_number, value)):
+            values = [(float(number), 1) for number in value]
+    elif isinstance(value, dict):
+        values = _of_histogram(value) if "Values" in value else _of_statistics(value)
+    return values if isinstance(values, str) else _Measured(values, sum(times for _, times in values))
+
+
+def _of_histogram(record: dict[str, Any]) -> list[tuple[float, int]] | str:
+    """Return `Values`, each as often as `Counts` says."""
+    values = record["Values"]
+    counts = record.get("Counts", [1] * len(values) if isinstance(values, list) else None)
+    if not isinstance(values, list) or not isinstance(counts, list) or len(values) != len(counts):
+        return "has not one of Counts for each of Values"
+    if not all(map(is_number, values)) or not all(map(_is_count, counts)):
+        return "has Values or Counts that are not numbers"
+    return [(float(value), int(count)) for value, count in zip(values, counts, strict=True) if count]
+
+
+def _of_statistics(record: dict[str, Any]) -> list[tuple[float, int]] | str:
+    """Return the minimum, the maximum and, as often as it takes, the mean of the values between them."""
+    count, total, least, greatest = (record.get(key) for key in ("Count", "Sum", "Min", "Max"))
+    if not _is_count(count) or not is_number(total):
+        return "is a statistic set without a valid Count and Sum"
+    number, rest = int(count), float(total)
+    if number < 2 or not is_number(least) or not is_number(greatest):
+        values = [(rest / number, number)] if number else []
+    elif number == 2:
+        values = [(float(least), 1), (rest - least, 1)]
+    else:
+        between = (rest - least - greatest) / (number - 2)
+        values = [(float(least), 1), (between, number - 2), (float(greatest), 1)]
+    return values if all(math.isfinite(value) for value, _ in values) else "has a Sum that is too large"
+
+
+def _is_count(value: Any) -> TypeGuard[float]:
+    return is_number(value) and value >= 0 and value == int(value)
+
+
+def _left_out(wrong: list[str], taken: int) -> str:
+    """Return one sentence for all that was left out, however much it is."""
+    if not wrong:
+        return ""
+    shown = ", ".join(dict.fromkeys(wrong[:_SHOWN]))
+    more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
+    return f"EMF document: {len(wrong):,} left out, {taken:,} metrics taken; {shown}{more}"

@@ -1,0 +1,266 @@
+"""Which line is a metric, a trace or a log, whoever printed it and in whatever log format."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitoring.forwarder.enrich import describe
+from monitoring.forwarder.settings import Settings
+from monitoring.log_events.memory import Memory
+from monitoring.log_events.reader import Reader, Rules
+
+NOW = 1_763_000_000_000
+REQUEST = "8d2f4b1c-6a0e-4c3d-9b7f-2e5a1c0d3f46"
+BOUNDED = settings(max_examples=60, deadline=None)
+
+
+def read(*messages):
+    source = describe(Settings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab")
+    reader = Reader(source, Memory(), Rules())
+    for line, message in enumerate(messages, 1):
+        reader.read(message, NOW, line)
+    reader.flush()
+    assert not reader.steps
+    return reader.out
+
+
+def telling(*messages):
+    """What the messages amount to, whatever envelope they came in."""
+    found = read(*messages)
+    return (
+        [(p.metric, p.value, p.timestamp, p.type, p.tags) for p in found.points],
+        [(s.trace_id, s.span_id, s.name) for s in found.spans],
+        len(found.logs),
+        [refused.reason for refused in found.refused],
+    )
+
+
+def emf(namespace="Bakery", dimensions=(("oven",),), metrics=(("loaves", "Count"),), stamp=NOW, **members):
+    definitions = [{"Name": name, "Unit": unit} for name, unit in metrics]
+    directive = {"Namespace": namespace, "Dimensions": dimensions, "Metrics": definitions}
+    return {"_aws": {"Timestamp": stamp, "CloudWatchMetrics": [directive]}, **members}
+
+
+METRIC = {"m": "bakery.loaves", "v": 4, "e": 1_763_000_000, "t": ["oven:2", "shift:night"]}
+LOAVES = emf(oven="2", loaves=4)
+TRACE = {
+    "traces": [[{
+        "trace_id": "51f0a2b3c4d5e6f7", "span_id": "00000000000000c1", "parent_id": "0000000000000000",
+        "service": "bakery", "resource": "bake", "name": "aws.lambda", "error": 0, "type": "serverless",
+        "start": NOW * 10**6, "duration": 1_000_000, "meta": {"request_id": REQUEST}, "metrics": {},
+    }]]
+}  # fmt: skip
+LINE = "MONITORING|1763000000|4|count|bakery.loaves|#oven:2"
+DOCUMENTS = {"metric": METRIC, "emf": LOAVES, "trace": TRACE}
+
+ENVELOPES = {
+    "Lambda for Node.js": {"timestamp": "2026-11-23T10:00:00.123Z", "level": "INFO", "requestId": REQUEST},
+    "Lambda for Python": {"timestamp": "2026-11-23T10:00:00Z", "level": "INFO", "logger": "root", "requestId": REQUEST},
+    "Lambda for Java": {"timestamp": "2026-11-23T10:00:00.123Z", "level": "UNDEFINED", "AWSRequestId": REQUEST},
+    "Lambda for .NET": {"timestamp": "2026-11-23T10:00:00.123Z", "level": "Information", "requestId": REQUEST, "traceId": "1-5e"},
+    "Lambda for Ruby": {"timestamp": "2026-11-23T10:00:00Z", "level": "INFO", "requestId": REQUEST},
+    "Powertools for Python": {"level": "INFO", "location": "bake:12", "timestamp": "2026-11-23 10:00:00,123+0000", "service": "bakery"},
+    "Powertools for TypeScript": {"level": "INFO", "timestamp": "2026-11-23T10:00:00.123Z", "service": "bakery", "sampling_rate": 0},
+    "Powertools for Java": {"level": "INFO", "cold_start": True, "function_request_id": REQUEST, "timestamp": "2026-11-23T10:00:00.123Z"},
+    "Powertools for Java, ECS": {"@timestamp": "2026-11-23T10:00:00.123Z", "ecs.version": "1.2.0", "log.level": "INFO"},
+    "Powertools for .NET": {"level": "Information", "service": "bakery", "name": "Bakery", "xray_trace_id": "1-5e"},
+}  # fmt: skip
+PASCAL = {"Timestamp": "2026-11-23T10:00:00.123Z", "Level": "Information", "Service": "bakery"}
+PREFIXES = {
+    "Node.js": f"2026-11-23T10:00:00.123Z\t{REQUEST}\tINFO\t",
+    "Node.js before the first invocation": "2026-11-23T10:00:00.123Z\tundefined\tERROR\t",
+    "Python": f"[INFO]\t2026-11-23T10:00:00.123Z\t{REQUEST}\t",
+    "Python with a logger of its own": "INFO:bakery.metrics:",
+    "Python, basicConfig with a time": "2026-11-23 10:00:00,123 - bakery - INFO - ",
+    ".NET": f"2026-11-23T10:00:00.123Z\t{REQUEST}\tinfo\t",
+    "log4j2": f"2026-11-23 10:00:00 {REQUEST} INFO  BakeHandler - ",
+    "log4j2 with a line": f"2026-11-23 10:00:00 <{REQUEST}> INFO  BakeHandler:17 - ",
+    "logback": "10:00:00.123 [main] INFO  com.bakery.Bake -- ",
+    "Spring": "2026-11-23 10:00:00.123  INFO 8 --- [main] c.bakery.Bake : ",
+    "Ruby": "I, [2026-11-23T10:00:00.123456 #8]  INFO -- : ",
+    "Go": "2026/11/23 10:00:00 ",
+    "Go with a file": "2026/11/23 10:00:00.123456 bake/main.go:12: ",
+    "zap": "2026-11-23T10:00:00.123Z\tINFO\tbake/main.go:12\t",
+    "blanks": "  ",
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("seed", range(12))
+def test_the_order_of_keys_does_not_matter(document, seed):
+    keys = list(DOCUMENTS[document].items())
+    random.Random(seed).shuffle(keys)
+    expected = telling(json.dumps(DOCUMENTS[document]))
+    assert expected[2:] == (0, [])
+    for separators in ((",", ":"), (", ", ": "), (" , ", " :\t")):
+        assert telling(json.dumps(dict(keys), separators=separators) + "\n") == expected
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "line"])
+@pytest.mark.parametrize("envelope", [*ENVELOPES, "Powertools for .NET in Pascal case"])
+def test_a_log_entry_is_unwrapped_whether_it_holds_an_object_or_a_text(document, envelope):
+    fields, key = (ENVELOPES[envelope], "message") if envelope in ENVELOPES else (PASCAL, "Message")
+    content = DOCUMENTS.get(document, LINE)
+    text = content if isinstance(content, str) else json.dumps(content)
+    expected = telling(text)
+    assert telling(json.dumps({**fields, key: text})) == expected
+    assert telling(json.dumps({key: content, **fields}, indent=2)) == expected
+    nested = {"level": "INFO", "message": {**fields, key: content}}
+    assert telling(json.dumps({"message": json.dumps(nested), "level": "INFO"})) == expected
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "line"])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_prefix_of_a_runtime_or_logger_is_no_part_of_the_document(document, prefix):
+    content = DOCUMENTS.get(document, LINE)
+    text = content if isinstance(content, str) else json.dumps(content)
+    expected = telling(text)
+    assert telling(f"{PREFIXES[prefix]}{text}\n") == expected
+    assert telling(json.dumps({"level": "INFO", "message": PREFIXES[prefix] + text})) == expected
+    if content is not LINE:
+        assert telling(f"{PREFIXES[prefix]}\n{json.dumps(content, indent=2)}\n") == expected
+
+
+@pytest.mark.parametrize(
+    "prefix", ["he said ", "2026-11-23T10:00:00Z INFO sending metrics to CloudWatch: ", "x", '"', "{", "[INFO] got "]
+)  # fmt: skip
+def test_a_document_that_is_quoted_is_a_log(prefix):
+    for document in DOCUMENTS.values():
+        assert telling(prefix + json.dumps(document))[:3] == ([], [], 1)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("indent", [1, 2, 4, "\t"])
+@pytest.mark.parametrize("prefix", ["", PREFIXES["Node.js"], PREFIXES["Python"]])
+def test_a_pretty_printed_document_is_read_whole_however_it_is_cut_into_events(document, indent, prefix):
+    expected = telling(json.dumps(DOCUMENTS[document]))
+    text = prefix + json.dumps(DOCUMENTS[document], indent=indent)
+    assert telling(text) == expected
+    assert telling(*text.split("\n")) == expected
+    assert telling(*text.splitlines(keepends=True)) == expected
+    points, spans, _, refused = expected
+    assert telling(f"before\n{text}\nafter") == (points, spans, 1, refused)
+    assert telling("before", *text.split("\n"), "after", *text.split("\r\n")) == (
+        points * 2, spans * 2, 2, refused,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [1, 3, -1])
+def test_the_lines_of_an_object_that_is_not_whole_are_logs(cut):
+    lines = json.dumps(LOAVES, indent=2).split("\n")
+    before = telling(LINE)
+    found = read(*lines[:cut], LINE)
+    assert [entry.message for entry in found.logs] == lines[:cut]
+    assert [p.metric for p in found.points] == [before[0][0][0]]
+    assert telling(*lines[cut:])[0] == []
+
+
+def test_the_lines_of_an_object_that_is_a_log_stay_logs_in_their_order():
+    lines = json.dumps({"order": 7, "note": LINE.replace("|", "/"), "rows": [{"a": 1}]}, indent=2).split("\n")
+    found = read("first", *lines, "last")
+    assert [entry.message for entry in found.logs] == ["first", *lines, "last"]
+
+
+USER_LOGS = [
+    {"level": "INFO", "note": "relay", "payload": LOAVES},
+    {"level": "INFO", "message": "relay", "payload": METRIC},
+    {"level": "INFO", "message": "relayed", "record": {"requestId": REQUEST}, "type": "order"},
+    {"level": "INFO", "message": {"type": "platform.report", "record": {"requestId": REQUEST, "metrics": {"durationMs": 3}}}},
+    {"level": "INFO", "message": f"quotes {json.dumps(LOAVES)}"},
+    {"level": "INFO", "note": LINE},
+    {"message": LINE},
+    {"message": json.dumps(METRIC)},
+    {"message": LOAVES, "id": 7},
+    {"_aws": "eu-west-1"},
+    {"_aws": {"region": "eu-west-1"}},
+    {"_aws": {"Timestamp": NOW, "CloudWatchMetrics": []}, "order": 7},
+    emf(metrics=(), order=7),
+    {"_aws": None, "traces": None, "m": None, "execution_arn": None, "record": None},
+    {"traces": 12},
+    {"traces": ["a", "b"]},
+    {"traces": [["a"], [{"stage": 1}]]},
+    {"traces": []},
+    {"m": "order accepted", "level": "INFO"},
+    {"m": "order accepted", "v": 3},
+    {"m": "order accepted", "v": "1.2.0", "e": "created", "t": "2026-11-23"},
+    {"m": "order accepted", "v": 1, "e": "created", "t": ["a"], "level": "INFO"},
+    {"execution_arn": "arn:aws:states:eu-west-1:1:execution:a:b", "type": "done"},
+    {"type": "platform.report"},
+    {"type": "platform.report", "record": "none"},
+    {"type": 3, "record": {}},
+    {"text": '"platform.report" "_aws" "m" "traces" "execution_arn" MONITORING|', "level": "INFO"},
+    {"level": "INFO", "message": '{"_aws": {"Timestamp": '},
+    {"level": "INFO", "message": None},
+    {"level": "INFO", "message": [METRIC]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", USER_LOGS, ids=lambda record: json.dumps(record)[:50])
+def test_a_users_log_that_holds_such_a_key_is_a_log_without_a_warning(record):
+    assert telling(json.dumps(record)) == ([], [], 1, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["platform.report", '"platform.', '"_aws"', '"m":', '"traces":[[', "execution_arn", "MONITORING|1|1|count|a|"]
+)  # fmt: skip
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_text_inside_of_a_value_decides_nothing(document, text):
+    changed = json.loads(json.dumps(DOCUMENTS[document]))
+    if document == "metric":
+        expected = telling(json.dumps(changed))
+        changed["x"] = text
+    else:
+        changed["note"] = {"deep": [text]}
+        expected = telling(json.dumps(DOCUMENTS[document]))
+    changed["record"], changed["type"], changed["execution_arn"] = text, text, text
+    assert telling(json.dumps(changed)) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+NEAR = st.sampled_from(
+    ["m", "v", "e", "t", "_aws", "traces", "message", "level", "type", "record", "execution_arn", "x"]
+)
+
+
+@BOUNDED
+@given(st.dictionaries(NEAR, JSON | st.dictionaries(NEAR, JSON, max_size=3), max_size=6))
+def test_a_users_json_is_a_log_and_nothing_else(record):
+    assert telling(json.dumps(record)) == ([], [], 1, [])
+    assert telling(json.dumps({"level": "INFO", "message": json.dumps(record)})) == ([], [], 1, [])
+
+
+@BOUNDED
+@given(
+    st.sampled_from([*DOCUMENTS.values(), LINE]),
+    st.lists(st.sampled_from(["object", "text", "prefix", "pretty"]), max_size=4),
+    st.randoms(),
+)
+def test_whatever_is_wrapped_around_it_a_document_says_the_same(document, wrappings, rng):
+    content = document
+    for wrapping in wrappings:
+        text = content if isinstance(content, str) else json.dumps(content)
+        if wrapping == "prefix":
+            content = rng.choice([prefix for prefix in PREFIXES.values() if prefix.strip()]) + text
+            break
+        fields = list(
+            {
+                **rng.choice(list(ENVELOPES.values())),
+                "message": text if wrapping == "text" else content,
+            }.items()
+        )
+        rng.shuffle(fields)
+        content = dict(fields)
+    text = (
+        content
+        if isinstance(content, str)
+        else json.dumps(content, indent=2 if "pretty" in wrappings else None)
+    )
+    expected = telling(document if isinstance(document, str) else json.dumps(document))
+    assert telling(text) == expected
