@@ -15,7 +15,7 @@ logger = Logger(service="slides")
 
 
 def setting(name: str) -> str:
-    """The environment variable of that name; SettingError says which one is missing."""
+    """Return the environment variable of that name; SettingError where it is missing."""
     value = os.environ.get(name, "")
     if not value:
         raise SettingError(f"The environment variable {name} is not set; see deploy/template.yaml.")
@@ -24,14 +24,14 @@ def setting(name: str) -> str:
 
 @cache
 def client(service: str) -> Any:
-    """A boto3 client, made when it is first needed: its making is a good part of a cold start."""
+    """Return a boto3 client, created at its first use because that is a good part of a cold start."""
     make: Any = boto3.client
     with span("boto3.client", resource=service):
         return make(service)
 
 
 def read_object(bucket: str, key: str) -> bytes:
-    """The bytes of an object of S3; botocore's ClientError where there is none."""
+    """Return the bytes of an S3 object; botocore's ClientError where it does not exist."""
     data: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return data
 

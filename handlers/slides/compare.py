@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def last_slide(talk: str) -> str | None:
-    """The slide of the talk that the site shows; None before the first."""
+    """Return the slide that the site shows; None before the first."""
     table = setting("STATE_TABLE")
     with span("dynamodb.get_item", resource=table):
         answer = client("dynamodb").get_item(TableName=table, Key={"talk": {"S": talk}}, ConsistentRead=True)

@@ -41,7 +41,7 @@ class Deck:
     slides: tuple[Slide, ...]
 
     def slide(self, slide_id: str) -> Slide:
-        """The slide of that id; KeyError when the deck has none."""
+        """Return the slide of that id; KeyError where the deck has none."""
         for slide in self.slides:
             if slide.id == slide_id:
                 return slide
@@ -49,14 +49,14 @@ class Deck:
 
 
 def read_deck(text: str) -> Deck:
-    """The deck that a JSON text describes."""
+    """Parse a deck from JSON."""
     body = json.loads(text)
     return Deck(body["talk"], body["title"], tuple(_slide(slide) for slide in body["slides"]))
 
 
 @cache
 def shipped_deck() -> Deck:
-    """The deck that comes with the example."""
+    """Return the deck of the example."""
     return read_deck(DECK_FILE.read_text(encoding="utf-8"))
 
 

@@ -15,7 +15,7 @@ FIGURE = 200
 
 
 def live_figure(url: str) -> str:
-    """The figure that a slide shows as of now, from an address on the web.
+    """Return the current figure that a slide shows, from an address on the web.
 
     The time-out is that of each read: a server that sends a byte now and then is never too slow for it. Only
     the function's own time-out ends such a call, and that is what it is for.

@@ -15,7 +15,7 @@ BINS = 8
 
 
 def features(page: Image.Image) -> Vector:
-    """The page's luminance and edges, freed of light and contrast, as a unit vector (float32).
+    """Return the page's luminance and edges, light and contrast removed, as a unit vector (float32).
 
     Args:
         page: an RGB picture of a page seen from straight ahead (`geometry.FLAT`).
@@ -39,7 +39,7 @@ def _tones(page: Image.Image) -> Vector:
 
 
 def _around(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """The mean over a square of 2 * reach + 1 cells, the border repeated."""
+    """Return the mean over a square of 2 * reach + 1 cells, with the border repeated."""
     for axis in (0, 1):
         padded = np.pad(values, [(reach + 1, reach) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
         sums = np.cumsum(padded, axis=axis, dtype=np.float64)

@@ -20,7 +20,7 @@ LOOK = 160
 
 
 def homography(source: Corners, target: Corners) -> tuple[float, ...]:
-    """The eight coefficients of Pillow's PERSPECTIVE, which asks of each output point where it comes from."""
+    """Return the eight coefficients of Pillow's PERSPECTIVE, which maps output points to input points."""
     rows, values = [], []
     for (x, y), (u, v) in zip(target, source, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -29,7 +29,7 @@ def homography(source: Corners, target: Corners) -> tuple[float, ...]:
 
 
 def straighten(photo: Image.Image) -> Image.Image | None:
-    """The page in the photo as an RGB picture of `FLAT` size; None where no screen is to be seen."""
+    """Return the page in the photo as an RGB picture of `FLAT` size; None where no screen is visible."""
     corners = find_screen(photo)
     if corners is None:
         return None
@@ -52,7 +52,7 @@ def straighten(photo: Image.Image) -> Image.Image | None:
 
 
 def find_screen(photo: Image.Image) -> Corners | None:
-    """The corners of the brightest large area in the photo; None where there is none."""
+    """Return the corners of the brightest large area in the photo; None where there is none."""
     if min(photo.size) < SMALLEST or max(photo.size) > WIDEST * min(photo.size):
         return None
     height = round(photo.height * LOOK / photo.width)
@@ -72,7 +72,7 @@ def find_screen(photo: Image.Image) -> Corners | None:
 
 
 def _area(corners: Corners) -> float:
-    """The area of a quadrilateral (negative where its corners run the other way round)."""
+    """Return the area of a quadrilateral, negative where its corners run the other way round."""
     (x1, y1), (x2, y2) = corners[2] - corners[0], corners[3] - corners[1]
     return float(x1 * y2 - x2 * y1) / 2
 
@@ -101,7 +101,7 @@ def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part of the mask."""
+    """Return the largest connected part of the mask."""
     left, best = mask.copy(), np.zeros_like(mask)
     for _ in range(PARTS):
         if left.sum() <= best.sum():
@@ -118,13 +118,13 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask with its holes closed: a dark page is a hole in its bright canvas."""
+    """Close the holes of the mask: a dark page is a hole in its bright canvas."""
     outside = np.pad(~mask, 1, constant_values=True)
     return np.asarray(~_from_border(outside)[1:-1, 1:-1], dtype=np.bool_)
 
 
 def _from_border(free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What of `free` can be reached from the top left corner."""
+    """Return what of `free` is connected to the top left corner."""
     part = np.zeros_like(free)
     part[0, 0] = True
     size = 0
@@ -135,7 +135,7 @@ def _from_border(free: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _quadrilateral(points: Corners) -> Corners:
-    """The four points farthest out along the diagonals, each then moved to where its two sides meet."""
+    """Return the four points farthest out along the diagonals, each moved to where its two sides meet."""
     x, y = points[:, 0], points[:, 1]
     ends = [np.argmin(x + y), np.argmax(x - y), np.argmax(x + y), np.argmin(x - y)]
     rough = points[ends]
@@ -147,7 +147,7 @@ def _quadrilateral(points: Corners) -> Corners:
 
 
 def _side(points: Corners, start: Corners, end: Corners) -> tuple[Corners, Corners]:
-    """A line (point, direction) along the rim between two corners, by the median of the rim's distance."""
+    """Return a line (point, direction) along the rim between two corners, by the rim's median distance."""
     direction = (end - start) / max(1e-9, float(np.linalg.norm(end - start)))
     normal = np.array([direction[1], -direction[0]])  # outwards: the corners run clockwise on the screen
     along, out = (points - start) @ direction, (points - start) @ normal

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @cache
 def model() -> Model:
-    """The model, read once a container: it is what a cold start of this step costs."""
+    """Read the model, once for each execution environment; it dominates this step's cold start."""
     bucket, key = setting("MODEL_BUCKET"), setting("MODEL_KEY")
     with span("slides.load_model", resource=key):
         return load(read_object(bucket, key))
 
 
 def fetch(bucket: str, key: str) -> bytes:
-    """The photo's bytes; NoPhotoError where there is no such object."""
+    """Return the photo's bytes; NoPhotoError where the object does not exist."""
     try:
         with span("s3.get_object", resource=bucket):
             return read_object(bucket, key)

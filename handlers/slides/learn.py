@@ -26,7 +26,7 @@ UNSEEN = 1_000_000
 
 
 def learn(deck: Deck, seed: int = 7) -> Model:
-    """The model of a deck; the same deck and seed give the same model."""
+    """Train the model of a deck; the same deck and seed give the same model."""
     draw = np.random.default_rng(seed)
     vectors, owners = [], []
     for number, slide in enumerate(deck.slides):
@@ -45,7 +45,7 @@ def _variants(page: Image.Image, draw: np.random.Generator) -> Iterator[Image.Im
 
 
 def _off(flat: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """The page as it comes out when its corners were found not quite right, out of focus and in bad light."""
+    """Return the page as cut out with slightly wrong corners, out of focus, in bad light."""
     width, height = FLAT
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     warp = homography(corners + draw.normal(0, 1.3, size=(4, 2)), corners)
@@ -93,7 +93,7 @@ class Score:
 
 
 def measure(model: Model, slides: Sequence[Slide], conditions: Conditions, each: int, kind: str) -> Score:
-    """The model on `each` unseen photos of every slide; a slide that it does not know can only be unsure."""
+    """Test the model on `each` unseen photos of every slide; an unknown slide can only be unsure."""
     right = wrong = unsure = 0
     for number, slide in enumerate(slides):
         page = render(slide)

@@ -68,7 +68,7 @@ class Model:
         return np.array([np.sort(alike[self.owners == n])[-2:].mean() for n in range(len(self.slides))])
 
     def dump(self) -> bytes:
-        """The model as an `.npz` without a single pickled object; vectors as bytes, one part in 127."""
+        """Return the model as an `.npz` without pickled objects; vectors as bytes, one part in 127."""
         scale = np.abs(self.vectors).max(axis=1, keepdims=True)
         packed = np.round(self.vectors / scale * 127).astype(np.int8)
         out = io.BytesIO()
@@ -77,7 +77,7 @@ class Model:
 
 
 def load(data: bytes) -> Model:
-    """The model that `Model.dump` wrote; ModelError for anything else."""
+    """Load a model that `Model.dump` wrote; ModelError for anything else."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             slides, owners, packed = (file[name] for name in ("slides", "owners", "vectors"))
@@ -91,7 +91,7 @@ def load(data: bytes) -> Model:
 
 
 def read_photo(data: bytes) -> Image.Image:
-    """The photo as RGB; UnreadablePhotoError where the bytes are none, or too large a one."""
+    """Decode the photo as RGB; UnreadablePhotoError where it is not an image, or too large."""
     try:
         photo = Image.open(io.BytesIO(data))
         if photo.width * photo.height > LARGEST:

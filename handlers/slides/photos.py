@@ -46,7 +46,7 @@ CONDITIONS = {"ordinary": ORDINARY, "hard": HARD, "hopeless": HOPELESS}
 
 
 def photograph(page: Image.Image, seed: int, conditions: Conditions = ORDINARY) -> bytes:
-    """A JPEG photo of the page; the same seed gives the same photo."""
+    """Return a JPEG photo of the page; the same seed gives the same photo."""
     draw = np.random.default_rng(seed)
     room = _room(draw)
     screen = _screen(page)
@@ -62,7 +62,7 @@ def photograph(page: Image.Image, seed: int, conditions: Conditions = ORDINARY) 
 
 
 def _room(draw: np.random.Generator) -> Image.Image:
-    """A wall that is darker than the screen, with some furniture and perhaps a lamp."""
+    """Return a wall that is darker than the screen, with furniture and perhaps a lamp."""
     tone = draw.uniform(25, 95, size=3)
     wall = Image.new("RGB", PHOTO, tuple(int(value) for value in tone))
     pen = ImageDraw.Draw(wall)
@@ -77,7 +77,7 @@ def _room(draw: np.random.Generator) -> Image.Image:
 
 
 def _screen(page: Image.Image) -> Image.Image:
-    """The page on its canvas, which is a little larger than the page."""
+    """Return the page on its canvas, which is a little larger than the page."""
     margin = round(PAGE[0] * CANVAS)
     canvas = Image.new("RGB", (PAGE[0] + 2 * margin, PAGE[1] + 2 * margin), (236, 236, 232))
     canvas.paste(page, (margin, margin))

@@ -12,7 +12,7 @@ PAPER, INK, SOFT = "#fbfaf7", "#222222", "#6b6b6b"
 
 
 def render(slide: Slide) -> Image.Image:
-    """The slide as an RGB picture of `PAGE` size."""
+    """Draw the slide as an RGB picture of `PAGE` size."""
     dark = slide.layout == "quote"
     page = Image.new("RGB", PAGE, slide.accent if dark else PAPER)
     draw = ImageDraw.Draw(page)

@@ -24,7 +24,7 @@ MODEL_KEY = "slides/model.npz"
 
 
 def item(talk: str, slide: Slide, extra: dict[str, Any]) -> dict[str, Any]:
-    """A slide as the table holds it: what a page of the site is made from."""
+    """Return a slide as an item of the table, from which a page of the site is made."""
     return {"talk": talk, "slide": slide.id, "title": slide.title, "bullets": list(slide.bullets), **extra}
 
 

@@ -27,7 +27,7 @@ class BrokenLinkError(Exception):
 
 
 def broken_links(documents: Sequence[Document]) -> list[str]:
-    """What points nowhere, as `s05 -> s99`."""
+    """Return the broken links, as `s05 -> s99`."""
     slides = {document["slide"] for document in documents}
     return [
         f"{document['slide']} -> {target}"
@@ -79,7 +79,7 @@ def build(talk: str, documents_bucket: str, site_bucket: str) -> int:
 
 
 def main() -> int:
-    """What the build runs."""
+    """Run the build."""
     try:
         count = build(setting("TALK"), setting("DOCUMENTS_BUCKET"), setting("SITE_BUCKET"))
     except BrokenLinkError as error:

@@ -36,11 +36,11 @@ class Commands(click.Group):
     """The subcommands of `COMMANDS`, each imported only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
+        """Return the names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The subcommand of that name, or None."""
+        """Return the subcommand of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"monitoring.cli.{cmd_name.replace('-', '_')}")
@@ -48,7 +48,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The overview, without importing a single subcommand."""
+        """Write the overview without importing a single subcommand."""
         if COMMANDS:
             with formatter.section("Commands"):
                 formatter.write_dl(list(COMMANDS.items()))
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _travel_light() -> None:
-    """What makes the start of a short process cheap."""
+    """Make the start of a short process cheap."""
     gc.set_threshold(20_000)  # hardly anything that is imported is garbage
     # The library behind numpy's matrices starts a thread a processor, which spin; no matrix here is large.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

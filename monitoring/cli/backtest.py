@@ -75,7 +75,7 @@ def command(
 
 
 def _body(monitor: str, env: str) -> dict[str, Any]:
-    """The API body of a monitor by key or by path."""
+    """Return the API body of a monitor by key or by path."""
     from monitoring.testing.project import Folder
 
     path = Path(monitor)
@@ -85,7 +85,7 @@ def _body(monitor: str, env: str) -> dict[str, Any]:
 
 
 def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":
-    """The series of the metrics that the monitor looks at, and what of the data cannot be used."""
+    """Return the series of the monitor's metrics, and what of the data cannot be used."""
     from monitoring.monitor.definition import Monitor
     from monitoring.query.datafile import is_database, load
     from monitoring.query.errors import nearest
@@ -114,7 +114,7 @@ def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[Input
 
 
 def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -> tuple[int, int]:
-    """The span: as asked, or from the first point to the last; without points, the last 30 days."""
+    """Return the requested time range, else the first to the last point; without points, the last 30 days."""
     from monitoring.query.times import moment
 
     now = time.time()
@@ -143,7 +143,7 @@ def _fetch(node: "MonitorQuery", data: str, start: int, end: int) -> None:
 
 
 def _progress() -> Any:
-    """A line on a terminal, nothing in a pipe."""
+    """Show a progress line on a terminal, nothing in a pipe."""
 
     def show(done: int, total: int) -> None:
         if sys.stderr.isatty():

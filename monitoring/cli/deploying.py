@@ -31,17 +31,17 @@ ADDRESS = click.option("--url", default="", help="The address of an embedded Dat
 
 
 def project_options(command: F) -> F:
-    """The options that say which project, which environment, and which Datadog."""
+    """Add the options that name the project, the environment, and the Datadog."""
     return DIRECTORY(ENVIRONMENT(ADDRESS(command)))
 
 
 def environment(url: str) -> dict[str, str]:
-    """The process's environment, with `--url` in its place."""
+    """Return the process's environment with `--url` as `DD_URL`."""
     return {**os.environ, **({"DD_URL": url} if url else {})}
 
 
 def show(plan: "Plan") -> None:
-    """The plan as a coloured diff."""
+    """Print the plan as a coloured diff."""
     from monitoring.deploy.plan_report import as_lines
 
     for colour, line in as_lines(plan):

@@ -46,7 +46,7 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
 def _units(
     names: tuple[str, ...], inputs: "Inputs", group: str, missing: list[InputError]
 ) -> Iterator["Unit"]:
-    """The units of the files that can be opened; the others are told at the end and cost only themselves."""
+    """Yield the units of the readable files; the others are reported at the end."""
     from monitoring.forwarder.files import file_unit
 
     for name in names:
@@ -119,7 +119,7 @@ def _send(settings: "Settings", names: tuple[str, ...], group: str, redrive: boo
 
 @contextlib.contextmanager
 def _progress(names: tuple[str, ...]) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal for more than one file; nothing in a pipe."""
+    """Show a progress bar on a terminal, nothing in a pipe."""
     if len(names) < 2 or not sys.stderr.isatty():
         yield lambda: None
         return

@@ -47,7 +47,7 @@ class Findings:
     spans: int = 0
 
     def look(self, file: str, number: int, line: str) -> list[Finding]:
-        """What is wrong with the line."""
+        """Return what is wrong with the line."""
         self.lines += 1
         places = list(self._trace(line) if line.startswith('{"traces"') else self._points(line))
         made = [
@@ -110,7 +110,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def span_faults(span: Any) -> Iterator[tuple[str, str]]:
-    """What Datadog's reader would refuse of a span: reason and what to write."""
+    """Yield what Datadog's reader would refuse of a span: the reason and what to write."""
     if not isinstance(span, dict):
         yield "a span is no object", "Write {…} for each span."
         return

@@ -18,7 +18,7 @@ def chart(
     threshold: float | None = None,
     mark: float | None = None,
 ) -> list[str]:
-    """A line over time as text, the newest point at the right.
+    """Draw a time series as text, the newest point at the right.
 
     Args:
         times: seconds since the epoch, ascending.
@@ -61,7 +61,7 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 
 
 def number(value: float) -> str:
-    """A value as people read it: five significant digits, large ones with k, M, G, T."""
+    """Format a value with five significant digits, large ones with k, M, G, T."""
     for bound, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= bound:
             return f"{value / (1e3 if unit == 'k' else bound):.4g}{unit}"
@@ -82,7 +82,7 @@ def _place(value: float, low: float, high: float, count: int) -> int:
 
 
 def _between(before: tuple[int, int] | None, here: tuple[int, int]) -> list[tuple[int, int]]:
-    """The dots from the point before, exclusive, to this one."""
+    """Return the dots from the point before, exclusive, to this one."""
     if before is None:
         return [here]
     count = max(abs(here[0] - before[0]), abs(here[1] - before[1]), 1)
@@ -122,7 +122,7 @@ def _axis(start: float, end: float, width: int, margin: int, mark: float | None)
 
 
 def _clock(time: float, other: float) -> str:
-    """The time of day in UTC, with the date where the window is longer than one."""
+    """Format the time of day in UTC, with the date where the window is longer than a day."""
     at = datetime.fromtimestamp(time, UTC)
     return at.strftime("%H:%M:%S" if abs(time - other) < 86400 else "%Y-%m-%d %H:%M")
 

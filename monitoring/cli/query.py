@@ -91,7 +91,7 @@ _Data = tuple["Source", list[InputError], Callable[[], tuple[float, float]], Cal
 
 
 def _source(data: str, stack: ExitStack) -> "_Data":
-    """The points, what of them cannot be used, and how to learn their times and metrics."""
+    """Return the points, what of them cannot be used, and functions for their times and metrics."""
     from monitoring.query.datafile import is_database, load, span_of
 
     if not is_database(data):
@@ -119,7 +119,7 @@ def _source(data: str, stack: ExitStack) -> "_Data":
 
 
 def _missing(node: Any, known: Sequence[str]) -> list[str]:
-    """What to say of metrics that the data does not have."""
+    """Return the message about metrics that the data does not have."""
     from monitoring.query import Metric, walk
     from monitoring.query.errors import nearest
 

@@ -35,7 +35,7 @@ Sample = tuple[str, int, float]
 
 
 def kind_of(event: LogEvent, unsubscribed: Callable[[str], bool]) -> str:
-    """What a log event is, from its own words."""
+    """Return the kind of a log event from its text."""
     text = event.message.rstrip("\n")
     if event.log_stream.startswith(_VALIDATION):
         return "validation"
@@ -51,7 +51,7 @@ def kind_of(event: LogEvent, unsubscribed: Callable[[str], bool]) -> str:
 
 
 def printed_samples(messages: Iterable[str]) -> Counter[Sample]:
-    """What MONITORING lines say."""
+    """Return the samples of MONITORING lines."""
     found: Counter[Sample] = Counter()
     for message in messages:
         if line := _METRIC_LINE.fullmatch(message.rstrip("\n")):
@@ -66,7 +66,7 @@ def printed_spans(messages: Iterable[str]) -> Counter[str]:
 
 
 def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[str], bool]) -> Accounting:
-    """The books of one demo.
+    """Return the accounts of one demo.
 
     Args:
         events: everything that CloudWatch Logs received.

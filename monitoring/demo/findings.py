@@ -41,7 +41,7 @@ def told(scenario: Scenario, described: Mapping[str, Any], history: Iterable[Map
 
 
 def state_entered(event: LogEvent) -> tuple[str, str] | None:
-    """The execution's name and the state, where a log event says that one was entered."""
+    """Return the execution's name and the state where a log event reports that a state was entered."""
     if "StateEntered" not in event.message[:80] or not event.log_group.startswith("/aws/vendedlogs/states/"):
         return None
     line = json.loads(event.message)
@@ -82,18 +82,18 @@ def metrics(store: Store) -> tuple[MetricTotal, ...]:
 
 
 def trace_id(execution_arn: str) -> str:
-    """The trace of an execution as Datadog derives it from its ARN: 16 hex digits."""
+    """Return the trace id that Datadog derives from an execution's ARN: 16 hex digits."""
     digest = hashlib.sha256(execution_arn.encode()).digest()
     return f"{int.from_bytes(digest[8:16], 'big') & _MASK:016x}"
 
 
 def spans_of(store: Store, execution_arn: str) -> tuple[Span, ...]:
-    """The spans that joined the trace of an execution, by start."""
+    """Return the spans in the trace of an execution, by start time."""
     return tuple(store.spans(trace_id=trace_id(execution_arn)))
 
 
 def tree(spans: Sequence[Span]) -> list[tuple[int, Span]]:
-    """The spans in the order of a tree, each with its depth.
+    """Return the spans in tree order, each with its depth.
 
     A span whose parent is not among them stands below the execution, if that is: the forwarder gives no
     span to a state of which it has heard only one end.

@@ -94,5 +94,5 @@ class DemoResult:
         return not self.accounting.unexplained and all(each.as_expected for each in self.executions)
 
     def as_data(self) -> dict[str, Any]:
-        """The whole as JSON can hold it."""
+        """Return the result as JSON-compatible data."""
         return {**asdict(self), "fine": self.fine}

@@ -40,16 +40,16 @@ class Silent:
     """A watcher that says nothing; the command has one that shows progress."""
 
     def say(self, text: str) -> None:
-        """What is done now."""
+        """Report the current action."""
 
     def started(self, scenario: Scenario) -> None:
-        """An execution has started."""
+        """Report that an execution has started."""
 
     def entered(self, name: str, state: str) -> None:
-        """The execution of that name has entered a state."""
+        """Report that the execution of that name has entered a state."""
 
     def ended(self, execution: Execution) -> None:
-        """An execution has ended."""
+        """Report that an execution has ended."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def run_demo(options: DemoOptions, watch: Silent | None = None) -> DemoResult:
 
 
 def _keep(folder: Path) -> Path:
-    """The folder, which can be written to and whose database, if there is one, has nothing in it.
+    """Return the folder for the database, which has to be writable and empty.
 
     Raises:
         InputError: it cannot, or has.
@@ -110,7 +110,7 @@ def _keep(folder: Path) -> Path:
 
 
 def _perform(stage: Stage, watch: Silent) -> _Show:
-    """The first scenario, then all lanes side by side; returns when the last has ended."""
+    """Run the first scenario, then all groups in parallel; return when the last has ended."""
     show = _Show()
     watch.say("running the pipeline")
     seen = 0
@@ -151,7 +151,7 @@ def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: Silent) 
 
 
 def _photo_event(scenario: Scenario) -> dict[str, Any]:
-    """What EventBridge sends when S3 has a new object."""
+    """Return the event that EventBridge sends for a new S3 object."""
     detail = {"bucket": {"name": "slides-photos"}, "object": {"key": scenario.key}}
     return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
 

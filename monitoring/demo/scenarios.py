@@ -87,7 +87,7 @@ SCENARIOS = (FIRST, *(scenario for lane in LANES for scenario in lane))
 
 
 def talks(figure_url: str) -> dict[str, dict[str, Any]]:
-    """The talks of the table, each with what is special about it, for `handlers.slides.seed --talk`."""
+    """Return the talks of the table with their options for `handlers.slides.seed --talk`."""
     return {
         TALK: {},
         BROKEN: {"s10": {"see_also": ["s99"]}},

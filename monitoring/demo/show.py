@@ -44,19 +44,19 @@ class Progress(Silent):
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """What is done now."""
+        """Report the current action."""
         self._text = text
 
     def started(self, scenario: Scenario) -> None:
-        """An execution has started."""
+        """Report that an execution has started."""
         self._set(scenario.name, Text("started", "dim"))
 
     def entered(self, name: str, state: str) -> None:
-        """An execution has entered a state."""
+        """Report that an execution has entered a state."""
         self._set(name, Text(state, "cyan"), final=False)
 
     def ended(self, execution: Execution) -> None:
-        """An execution has ended."""
+        """Report that an execution has ended."""
         self._set(execution.name, status_text(execution))
 
     def _set(self, name: str, text: Text, *, final: bool = True) -> None:
@@ -76,14 +76,14 @@ class Progress(Silent):
 
 
 def status_text(execution: Execution) -> Text:
-    """The status in the colour of how it had to end."""
+    """Return the status, coloured by whether it was expected."""
     return Text(
         execution.status, STATUS.get(execution.status, "red") if execution.as_expected else "bold red"
     )
 
 
 def print_result(console: Console, result: DemoResult) -> None:
-    """The whole result."""
+    """Print the whole result."""
     for part in (
         _executions(result.executions),
         _steps(result.steps),

@@ -101,7 +101,7 @@ def _distribution(aws: LocalAws) -> str:
 
 
 def _build_project(aws: LocalAws, template: Template, names: dict[str, str]) -> None:
-    """The project with the template's own build commands; the code is on this machine already."""
+    """Create the project with the template's own build commands; the code is on this machine already."""
     own = template.properties("BuildProject")
     variables = {each["Name"]: each["Value"] for each in own["Environment"]["EnvironmentVariables"]}
     pairs = [{"name": key, "value": value} for key, value in resolve(variables, names).items()]
@@ -193,7 +193,7 @@ def _plain_photos(aws: LocalAws) -> None:
 
 @contextlib.contextmanager
 def _seeding(aws: LocalAws, figure_url: str) -> Iterator[Callable[[], None]]:
-    """The example's own command that fills an account, in a process beside this one; call to wait."""
+    """Fill the account with the example's own command in a second process; call the result to wait."""
     orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
     command = [
         *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of where somebody stands

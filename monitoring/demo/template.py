@@ -41,7 +41,7 @@ class Template:
     defaults: Mapping[str, Any]
 
     def properties(self, name: str) -> dict[str, Any]:
-        """The properties of a resource."""
+        """Return the properties of a resource."""
         return dict(self.resources[name].get("Properties", {}))
 
     def functions(self) -> list[FunctionSpec]:
@@ -78,7 +78,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def read_template(path: Path | None = None) -> Template:
-    """The template of the example pipeline.
+    """Read the template of the example pipeline.
 
     Raises:
         InputError: it is not there.
@@ -94,7 +94,7 @@ def read_template(path: Path | None = None) -> Template:
 
 
 def resolve(variables: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    """The variables with each `Ref` replaced by what the resource is called here."""
+    """Replace each `Ref` in the variables by the resource's name here."""
     return {
         key: names[value.name] if isinstance(value, Ref) else str(value) for key, value in variables.items()
     }

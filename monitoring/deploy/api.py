@@ -105,7 +105,7 @@ class Transport:
         data: Any,
         **_: Any,
     ) -> ApiResponse:
-        """The answer, whatever its status but 429 and 5xx, which are waited for.
+        """Return the response; 429 and 5xx are retried.
 
         Raises:
             UnansweredError: a POST broke off.
@@ -239,7 +239,7 @@ class Client:
         return [(id_, body) for id_, body in found.items() if not body.get("canceled")]
 
     def _pages(self, route: Route) -> Iterator[list[Body]]:
-        """The pages of a list; the last one is not full."""
+        """Yield the pages of a list; the last one is not full."""
         size, start, most = route.page or ("", "", 0)
         at = 0
         while True:
@@ -257,7 +257,7 @@ class Client:
         return _single(route, self._submit("GET", f"{route.path}/{id_}", version=route.version))[1]
 
     def create(self, kind: str, body: Body) -> str:
-        """The new id.
+        """Create a resource and return its id.
 
         Raises:
             UnansweredError: whether it was made is not known; look for its marker.
@@ -295,7 +295,7 @@ class Client:
         return {}
 
     def points(self, query: str, start: int, end: int) -> list[Body]:
-        """The series of `/api/v1/query` between two times in seconds."""
+        """Return the series of `/api/v1/query` between two times in epoch seconds."""
         answer: Body = self._submit("GET", "query", params={"query": query, "from": start, "to": end})
         series: list[Body] = answer.get("series") or []
         return series
@@ -307,7 +307,7 @@ class Client:
 
 
 def _single(route: Route, answer: Body) -> tuple[str, Body]:
-    """The id and the body of an answer that holds one resource."""
+    """Return the id and the body of a response that holds one resource."""
     found = answer["data"] if route.wrapped else answer
     one: Body = found[0] if isinstance(found, list) else found
     return str(one["id"]), one["attributes"] if route.json_api else one

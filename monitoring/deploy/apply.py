@@ -65,7 +65,7 @@ class _Run:
     outcome: AppliedPlan = field(default_factory=AppliedPlan)
 
     def each(self, act: Callable[[PlanStep], object], steps: Iterable[PlanStep]) -> None:
-        """The act on every step, in parallel."""
+        """Carry out every step, in parallel."""
         list(self.pool.map(lambda step: self._try(act, step), steps))
 
     def _try(self, act: Callable[[PlanStep], object], step: PlanStep) -> None:
@@ -151,7 +151,7 @@ class _Run:
             self.ids[me] = self._create_once(step, self._marked(step))
 
     def _create_once(self, step: PlanStep, body: Body) -> str:
-        """The new id; where an answer is lost, what it may have made is looked for before another try."""
+        """Create a resource and return its id; after a lost response, look for it before another try."""
         for _ in range(3):
             try:
                 return self.client.create(step.kind, body)
@@ -184,7 +184,7 @@ class _Run:
         return with_marker(step.kind, explicit(step.kind, body), mark)
 
     def delete(self, steps: Sequence[PlanStep]) -> None:
-        """What may refer to others goes before them; then monitors, as Datadog lets them go."""
+        """Delete what may refer to others first, then monitors as far as Datadog allows."""
         for kind in ("dashboard", "downtime", "slo"):
             self.each(self._remove, [step for step in steps if step.kind == kind])
         left = [step for step in steps if step.kind == "monitor"]
@@ -202,7 +202,7 @@ class _Run:
 
 
 def _with_resets(step: PlanStep, body: Body) -> Body:
-    """What the file no longer says is set back by name: an update changes only the keys that it carries."""
+    """Add the defaults of keys that the file no longer has: an update changes only the keys it carries."""
     gone = {change.path for change in step.changes if change.after is None}
     reset = {
         name: default for name, default in DEFAULTS[step.kind].items() if name in gone and name not in body

@@ -120,7 +120,7 @@ WIDGET_READ_ONLY = frozenset({"id", "has_data_gap"})
 
 
 def normalise(kind: str, body: Mapping[str, Any]) -> Body:
-    """The body's writable part, defaults dropped, numbers and white space in one form.
+    """Return the writable part of a body, without defaults, with numbers and white space in one form.
 
     Raises:
         KeyError: the kind is none of `WRITABLE`.
@@ -217,7 +217,7 @@ def _widget(widget: Any) -> Any:
 
 
 def _variable(variable: Any) -> Any:
-    """A single default is answered under `default` and under `defaults`; an empty list means every value."""
+    """Return a template variable in one form: `default` or `defaults`; an empty list means every value."""
     if not isinstance(variable, Mapping):
         return variable
     kept = dict(variable)
@@ -280,7 +280,7 @@ def _moment(text: str) -> str:
 
 
 def explicit(kind: str, body: Mapping[str, Any]) -> Body:
-    """The body as it is sent: a recurring downtime's time zone is said, UTC too, lest an old one stays."""
+    """Return the body as it is sent; the time zone of a recurring downtime is always explicit."""
     schedule = body.get("schedule")
     if kind != "downtime" or not isinstance(schedule, Mapping) or "recurrences" not in schedule:
         return dict(body)
@@ -288,7 +288,7 @@ def explicit(kind: str, body: Mapping[str, Any]) -> Body:
 
 
 def left_to_datadog(kind: str, answered: Mapping[str, Any], wanted: Mapping[str, Any]) -> Body:
-    """What Datadog answered, without what it chose because the wanted body leaves it open.
+    """Return Datadog's body without what it chose because the desired body leaves it open.
 
     That is the start of a downtime: the moment at which it was made.
     """

@@ -55,7 +55,7 @@ class Plan(NamedTuple):
         return (*self.create, *self.update, *self.delete)
 
     def checksum(self) -> str:
-        """Changes when any step does, or what is in Datadog in a step's place."""
+        """Return a checksum that changes with any step, and with what is in Datadog in a step's place."""
         rows = [
             [s.action, s.kind, s.key, s.id, [[c.path, c.before, c.after] for c in s.changes]]
             for s in self.steps
@@ -64,7 +64,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(desired: Sequence[Resource], actual: Sequence[Resource]) -> Plan:
-    """What turns `actual` into `desired`; `actual` holds only resources of the same owner.
+    """Return the plan that turns `actual` into `desired`; `actual` holds only resources of the same owner.
 
     Where several resources in Datadog carry one key (two applies at the same time), the oldest is kept and
     the others are deleted as copies.
@@ -112,7 +112,7 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> PlanStep:
 
 
 def _made_now(desired: Resource, ids: Ids) -> list[str]:
-    """What it refers to that this very plan creates: an apply broke off before those links were filled in."""
+    """Return the references to what this plan creates: an interrupted apply left those links open."""
     mentioned = {(one.kind, one.key) for one in references(desired.body)} - {(desired.kind, desired.key)}
     return sorted(f"{kind}:{key}" for kind, key in mentioned if (kind, key) not in ids)
 

@@ -27,19 +27,19 @@ class Owner(NamedTuple):
     fingerprint: str = ""
 
     def line(self) -> str:
-        """The marker line."""
+        """Return the marker line."""
         return f"Managed by stepscope: {self.project}/{self.env}/{self.key} ({self.fingerprint})"
 
 
 def with_marker(kind: str, body: Mapping[str, Any], owner: Owner) -> dict[str, Any]:
-    """The body with the owner's line at the end of its marker field."""
+    """Return the body with the owner's line at the end of its marker field."""
     field = MARKER_FIELD[kind]
     text = str(body.get(field) or "").rstrip()
     return {**body, field: f"{text}\n\n{owner.line()}" if text else owner.line()}
 
 
 def without_marker(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as its author wrote it."""
+    """Return the body as its author wrote it."""
     field = MARKER_FIELD[kind]
     text = body.get(field)
     return {**body, field: _MARKER.sub("", text)} if isinstance(text, str) else dict(body)

@@ -41,7 +41,7 @@ def _step_data(step: PlanStep) -> dict[str, Any]:
 
 
 def _safe(path: str, value: Any) -> Any:
-    """A value under a key that names a secret is not shown, in whatever resource it stands."""
+    """Hide values under keys that name a secret, in any resource."""
     if isinstance(value, dict):
         return {key: _safe(str(key), item) for key, item in value.items()}
     if isinstance(value, list):

@@ -73,7 +73,7 @@ def _named(wanted: str) -> tuple[str, str] | None:
 
 
 def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[str] = ()) -> Pulled:
-    """The resource's file: writable keys, defaults dropped, literal tags made variables.
+    """Return the resource's file: writable keys, without defaults, literal tags replaced by variables.
 
     With an `id_` in it, the file takes the original over. A key that is `taken` already gets a number.
     """

@@ -44,7 +44,7 @@ def _field(pointer: Pointer) -> str:
 
 
 def resolve(body: Mapping[str, Any], ids: Ids) -> dict[str, Any]:
-    """The body with every known reference replaced by its id; unknown ones stay as they are written."""
+    """Replace every known reference by its id; unknown ones stay as written."""
     return {key: _resolve(item, key, ids) for key, item in body.items()}
 
 

@@ -18,7 +18,7 @@ def save(plan: Plan, path: Path, project: str, env: str) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A saved plan.
+    """Read a saved plan.
 
     Raises:
         InputError: the file is not one.

@@ -47,7 +47,7 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
 
 
 def connect(environ: Mapping[str, str]) -> Client:
-    """A client of `DD_URL` (an embedded Datadog) or of `DD_SITE`.
+    """Return a client of `DD_URL` (an embedded Datadog) or of `DD_SITE`.
 
     Raises:
         InputError: a key is missing.

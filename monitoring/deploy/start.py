@@ -20,7 +20,7 @@ page = "@oncall-pipelines"
 
 
 def shipped(name: str) -> Path:
-    """The folder `dashboards`, `monitors`, `handlers` and so on, of the wheel or of the checkout."""
+    """Return the folder `dashboards`, `monitors`, `handlers` and so on, of the wheel or of the checkout."""
     package = Path(str(monitoring.__file__)).parent
     found = [path for path in (package / "shipped" / name, package.parent / name) if path.is_dir()]
     if not found:

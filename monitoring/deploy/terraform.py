@@ -42,7 +42,7 @@ def _block(one: Resource) -> str:
 
 
 def label(key: str) -> str:
-    """A Terraform name for a key."""
+    """Return a Terraform name for a key."""
     name = re.sub(r"\W", "_", key)
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
@@ -69,7 +69,7 @@ def _slo(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _specification(given: Mapping[str, Any]) -> Iterator[str]:
-    """The API's lists of queries and formulas as the provider's repeated blocks."""
+    """Convert the API's lists of queries and formulas into the provider's repeated blocks."""
     for kind, inner in given.items():  # time_slice or count
         yield from _block_of(kind, _measured(inner))
 
@@ -123,7 +123,7 @@ def _nested(name: str, body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _value(value: Any, field: str = "", indent: str = "") -> str:
-    """A value as HCL; strings hold references, and nothing else that Terraform would interpret."""
+    """Return a value as HCL; strings contain references, and nothing else that Terraform interpolates."""
     inner = indent + "  "
     if isinstance(value, Mapping):
         rows = [f"{inner}{json.dumps(key)} = {_value(item, key, inner)}" for key, item in value.items()]

@@ -49,7 +49,7 @@ class Template:
     stack: str = "*"
 
     def name(self, logical: str, given: Any) -> str:
-        """The name given, or the one that CloudFormation makes: stack, logical name, and something random.
+        """Return the explicit name, or the one that CloudFormation makes: stack, logical name, random suffix.
 
         It shortens both where all of it would be longer than 64 characters.
         """
@@ -71,7 +71,7 @@ def read_template(
     skip: Skip = lambda *_: False,
     above: tuple[Path, ...] = (),
 ) -> Found:
-    """The functions, state machines and activities among a template's resources, nested stacks included.
+    """Read the functions, state machines and activities of a template, nested stacks included.
 
     Args:
         content: the template.
@@ -116,7 +116,7 @@ def _of_types(template: Template, types: set[str]) -> Iterator[tuple[str, Mappin
 
 
 def _without_the_unnamed(found: Found, template: Template) -> Found:
-    """What is called `*` would be watched together with everything else: it is said instead."""
+    """Leave out what is named `*`, which would be watched together with everything else, and report it."""
     logical = [
         name
         for name, given in _of_types(template, FUNCTIONS | STATE_MACHINES)
@@ -153,7 +153,7 @@ def _functions(template: Template, defaults: Mapping[str, Any]) -> Iterator[Lamb
 
 
 def _target(value: Any) -> str:
-    """The logical name that a `Ref` or `Fn::GetAtt` to a function names; "" where it is something else."""
+    """Return the logical name in a `Ref` or `Fn::GetAtt` to a function; "" for anything else."""
     if not isinstance(value, Mapping):
         return ""
     attribute = value.get("Fn::GetAtt")

@@ -101,7 +101,7 @@ def _wild(name: str) -> str:
 
 
 def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = False) -> StateMachine:
-    """A state machine from its definition in Amazon States Language."""
+    """Read a state machine from its definition in Amazon States Language."""
     states = list(_states(definition))
     seconds = str(definition.get("TimeoutSeconds", 0))
     timeout = int(seconds) if seconds.isdecimal() else 0
@@ -141,7 +141,7 @@ _ACTIVITY = re.compile(r".*:states:[^:]*:[^:]*:activity:([^:${*]+)")
 
 
 def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the Lambda functions that a definition names by ARN or by name."""
+    """Return the names of the Lambda functions that a definition names by ARN or by name."""
     for _, state in _states(definition):
         parameters = state.get("Parameters") or state.get("Arguments") or {}
         named = parameters.get("FunctionName") if isinstance(parameters, dict) else None
@@ -153,7 +153,7 @@ def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def activities_used(definition: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the activities that a definition names by ARN."""
+    """Return the names of the activities that a definition names by ARN."""
     for _, state in _states(definition):
         found = _ACTIVITY.fullmatch(str(state.get("Resource")))
         if found:

@@ -30,7 +30,7 @@ class Service:
     folder: Path
 
     def get(self, value: Any, depth: int = _DEPTH) -> Any:
-        """The value with files taken in and `${self:…}` looked up; what it cannot know stays as it is."""
+        """Return the value with files included and `${self:…}` resolved; unknown variables stay."""
         if isinstance(value, Mapping):
             return {key: self.get(item, depth) for key, item in value.items()}
         if isinstance(value, list):
@@ -82,7 +82,7 @@ class Service:
         return otherwise if value is None else Values().number(self.text(value), 0)
 
     def section(self, value: Any) -> dict[str, Mapping[str, Any]]:
-        """An object of objects, which may be spread over a list of objects and files."""
+        """Return an object of objects, which may be spread over a list of objects and files."""
         found = self.get(value)
         parts = found if isinstance(found, list) else [found]
         return {
@@ -95,7 +95,7 @@ class Service:
 
 
 def read_serverless(config: Mapping[str, Any], path: Path) -> Found:
-    """The functions, state machines and activities of a service, with what its `resources` add."""
+    """Read the functions, state machines and activities of a service and its `resources`."""
     service = Service(config, path.parent)
     given = service.get(config.get("provider"))
     provider = given if isinstance(given, Mapping) else {}

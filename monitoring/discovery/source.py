@@ -24,7 +24,7 @@ _OF_CDK = re.compile(r"AWS CDK resource provider framework|AWS Lambda handler fo
 
 
 def discover(path: Path) -> Found:
-    """What a SAM or CloudFormation template, `serverless.yml`, `cdk.out` folder or ASL file describes.
+    """Read a SAM or CloudFormation template, `serverless.yml`, `cdk.out` folder or ASL file.
 
     Raises:
         InputError: it is none of these, or describes nothing to watch.
@@ -54,7 +54,7 @@ def _file(content: dict[str, Any], path: Path) -> Found:
 
 
 def _definition(content: dict[str, Any], path: Path) -> Found:
-    """A state machine, and what it names; a definition does not say how long a function may take."""
+    """Read a state machine and what it refers to; a definition does not contain functions' time-outs."""
     functions = tuple(
         LambdaFunction(name, timeout=0, memory=0) for name in dict.fromkeys(functions_called(content))
     )
@@ -73,7 +73,7 @@ def _cdk(folder: Path) -> Found:
 
 
 def _stack(path: Path) -> str:
-    """The stack that the manifest beside a template deploys it as."""
+    """Return the stack name in the manifest beside a template."""
     manifest = path.parent / "manifest.json"
     artifacts = load(manifest).get("artifacts") if manifest.is_file() else None
     for name, artifact in artifacts.items() if isinstance(artifacts, Mapping) else ():

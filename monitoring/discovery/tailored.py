@@ -80,13 +80,13 @@ def _key_of(watched: Watched) -> str:
 
 
 def scope_of(watched: Watched) -> str:
-    """The scope that holds all of these and nothing else."""
+    """Return the scope that matches all of these resources and nothing else."""
     scopes = list(dict.fromkeys(one.scope for one in watched))
     return scopes[0] if len(scopes) == 1 else " OR ".join(scopes)
 
 
 def _example(one: LambdaFunction | StateMachine | Activity) -> str:
-    """A tag that the scope of one of these matches."""
+    """Return a tag that the scope of one of these resources matches."""
     key, before, _ = KEYS[type(one)]
     return f"{key}:{before}{one.name.replace('*', 'x').lower()}"
 
@@ -167,7 +167,7 @@ def _behind(watched: Sequence[LambdaFunction]) -> Made:
 
 
 def _test(metric: str, kind: str, tag: str, burst: str, quiet: str, silence: str) -> str:
-    """Firing, not firing, recovery and missing data, in the notation of docs/monitor-tests.md."""
+    """Return a test of alert, no alert, recovery and missing data, in the notation of monitor tests."""
 
     def case(name: str, values: str, *expect: str) -> str:
         lines = [f"  - name: {name}", "    series:", f"      - metric: {metric}", f"        type: {kind}"]

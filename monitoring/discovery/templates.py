@@ -33,7 +33,7 @@ _Loader.add_multi_constructor("!", _tag)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A template as an object.
+    """Load a template as an object.
 
     Raises:
         InputError: it cannot be read, or is neither YAML nor JSON, or no object.
@@ -55,7 +55,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def definition_of(value: Any, values: Values | None = None, substitutions: Any = None) -> dict[str, Any]:
-    """A state machine's definition, from an object or from text; {} where it cannot be read.
+    """Return a state machine's definition from an object or text; {} where it cannot be parsed.
 
     `substitutions` are the values of its `${…}`; what only the deployment knows does not matter here.
     """
@@ -78,7 +78,7 @@ def _is_yaml(text: str) -> bool:
 
 
 def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """A template's resources by logical name, with `Fn::ForEach` carried out over lists of words."""
+    """Return a template's resources by logical name, with `Fn::ForEach` expanded over lists of words."""
     found: dict[str, Mapping[str, Any]] = {}
     for name, one in resources.items():
         if isinstance(one, Mapping):

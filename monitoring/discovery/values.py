@@ -16,7 +16,7 @@ class Values:
     mappings: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, value: Any) -> str:
-        """The value as text."""
+        """Return the value as text."""
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, Mapping) or len(value) != 1:
@@ -25,14 +25,14 @@ class Values:
         return _INTRINSICS[name](self, argument) if name in _INTRINSICS else "*"
 
     def number(self, value: Any, otherwise: int) -> int:
-        """A whole number: the default where nothing is given, 0 where only the deployment knows it."""
+        """Return a whole number: the default where none is given, 0 where only the deployment knows it."""
         if value is None:
             return otherwise
         text = self.text(value)
         return int(text) if text.isdecimal() else 0
 
     def ref(self, argument: Any) -> str:
-        """The value of a parameter."""
+        """Return the value of a parameter."""
         return self.parameters.get(str(argument), "*")
 
     def join(self, argument: Any) -> str:

@@ -12,7 +12,7 @@ from monitoring.drill.world import call
 
 @monitored
 def raises(event: dict[str, Any], context: Any) -> None:
-    """A mistake in the code."""
+    """Raise an exception."""
     raise KeyError("customer")
 
 
@@ -24,13 +24,13 @@ def exits(event: dict[str, Any], context: Any) -> None:
 
 @monitored
 def hangs(event: dict[str, Any], context: Any) -> None:
-    """Waits for a server that never answers, until Lambda ends it."""
+    """Wait for a server that never answers, until Lambda ends the process."""
     time.sleep(600)
 
 
 @monitored
 def eats_memory(event: dict[str, Any], context: Any) -> None:
-    """Reads something that is larger than the function's memory."""
+    """Read something that is larger than the function's memory."""
     eaten = []
     while True:
         eaten.append(os.urandom(1 << 20))
@@ -52,14 +52,14 @@ def flaky(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored(verify=stored)
 def slow(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes SHARE of the time that it has."""
+    """Take SHARE of the time-out."""
     time.sleep(float(os.environ["SHARE"]) * context.get_remaining_time_in_millis() / 1000)
     return store_order(event)
 
 
 @monitored(verify=stored)
 def prints_rubbish(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Prints metric lines that nobody can read."""
+    """Print malformed metric lines."""
     for number in range(10):
         print(f"MONITORING|{int(time.time())}|{number}ms|count|orders.rubbish|#")
     return store_order(event)
@@ -67,7 +67,7 @@ def prints_rubbish(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored
 def starts_build(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Starts a build of CodeBuild; `id` out."""
+    """Start a build of CodeBuild and return its `id`."""
     started = call("codebuild", "CodeBuild_20161006.StartBuild", {"projectName": os.environ["PROJECT"]})
     count("orders.builds")
     return {"id": started["build"]["id"]}
@@ -75,7 +75,7 @@ def starts_build(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored
 def triggers(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Starts an execution of MACHINE, as the target of a rule."""
+    """Start an execution of MACHINE, as the target of a rule."""
     return call(
         "states",
         "AWSStepFunctions.StartExecution",

@@ -12,7 +12,7 @@ ALL = (*FAULTS, *CONTROLS)
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Fault, ...]:
-    """The faults of these names, all of them where none is named.
+    """Return the faults of these names, all of them where none is named.
 
     Raises:
         InputError: there is no such fault; the nearest name is the hint.

@@ -35,7 +35,7 @@ def step(
     change: Callable[[Definition], None] | None = None,
     **settings: Any,
 ) -> Injection:
-    """A deployment puts other code into a step (`handler` of `broken`), or other settings."""
+    """Deploy other code (`handler` of `broken`) or other settings for a step."""
 
     def inject(lane: Lane) -> None:
         lane.add_function(step, _BROKEN + handler, **settings)
@@ -54,7 +54,7 @@ def healthy(lane: Lane) -> None:
 
 
 def syntax_error(lane: Lane) -> None:
-    """The code that is deployed cannot be read by Python."""
+    """Deploy code that Python cannot parse."""
     folder = lane.stage.home / lane.name
     folder.mkdir()
     (folder / "bad_step.py").write_text("def handler(event, context)\n    return event\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def syntax_error(lane: Lane) -> None:
 
 
 def missing_handler(lane: Lane) -> None:
-    """The function's settings name a handler that the code does not have."""
+    """Deploy settings with a handler that the code does not have."""
     lane.add_function("store", "monitoring.drill.steps.stroe")
     lane.run(1)
 
@@ -85,20 +85,20 @@ def always_cold(lane: Lane) -> None:
 
 
 def without_table(lane: Lane) -> None:
-    """The table that Record writes to is gone."""
+    """Delete the table that Record writes to."""
     lane.stage.aws.client("dynamodb").delete_table(TableName=lane.bucket)
     lane.run(1)
 
 
 def without_topic(lane: Lane) -> None:
-    """The topic that Tell publishes to is gone."""
+    """Delete the topic that Tell publishes to."""
     sns = lane.stage.aws.client("sns")
     sns.delete_topic(TopicArn=f"arn:aws:sns:{lane.stage.aws.region}:123456789012:{lane.bucket}")
     lane.run(1)
 
 
 def access_denied(lane: Lane) -> None:
-    """A policy of the bucket denies everything."""
+    """Deny everything by the bucket's policy."""
     policy = (
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", '
         f'"Resource": "arn:aws:s3:::{lane.bucket}/*"}}]}}'
@@ -108,7 +108,7 @@ def access_denied(lane: Lane) -> None:
 
 
 def set_wait(seconds: int, timeout: int | None = None) -> Callable[[Definition], None]:
-    """The wait takes so many seconds, and the execution may take `timeout`."""
+    """Set the seconds of the Wait state and the execution's time-out."""
 
     def change(definition: Definition) -> None:
         definition["States"]["Settle"]["Seconds"] = seconds
@@ -119,19 +119,19 @@ def set_wait(seconds: int, timeout: int | None = None) -> Callable[[Definition],
 
 
 def slow_executions(lane: Lane) -> None:
-    """What an order waits for takes ten times as long."""
+    """Make what an order waits for take ten times as long."""
     lane.change(set_wait(200))
     lane.run(1)
 
 
 def execution_timeout(lane: Lane) -> None:
-    """What an order waits for takes longer than the execution may."""
+    """Make what an order waits for take longer than the execution's time-out."""
     lane.change(set_wait(600, timeout=40))
     lane.run(1)
 
 
 def stuck(lane: Lane) -> None:
-    """What an order waits for never comes, and nothing limits the execution."""
+    """Make an order wait for something that never comes, without a time-out."""
     lane.change(set_wait(10**6))
     arn, began = lane.start()
     _await(lane, arn, "WaitStateEntered")
@@ -160,7 +160,7 @@ def _await(lane: Lane, arn: str, kind: str, seconds: float = 30.0) -> None:
 
 
 def task_timeout(state: str) -> Injection:
-    """A step takes longer than the state's TimeoutSeconds."""
+    """Make a step take longer than the state's TimeoutSeconds."""
 
     def change(definition: Definition) -> None:
         definition["States"][state]["TimeoutSeconds"] = 1
@@ -184,7 +184,7 @@ def callback_heartbeat(lane: Lane) -> None:
 
 
 def failed_build(lane: Lane) -> None:
-    """The build that the pipeline starts ends with an error."""
+    """Make the build that the pipeline starts fail."""
     project = f"{lane.prefix}site"
     lane.stage.aws.client("codebuild").create_project(
         name=project,
@@ -224,7 +224,7 @@ def _building(definition: Definition) -> None:
 
 
 def dropped_events(lane: Lane) -> None:
-    """An event that is handled later meets a function that fails at each of its attempts."""
+    """Send an asynchronous event to a function that fails at every attempt."""
     lane.add_function("late", _BROKEN + "raises")
     with contextlib.suppress(InvocationError):
         lane.stage.aws.invoke(lane.function("late"), {})  # it is warm

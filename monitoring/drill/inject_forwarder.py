@@ -46,7 +46,7 @@ def refused(path: str, status: int) -> Injection:
 
 
 def given_up(lane: Lane) -> None:
-    """What is spooled is tried for the last time, and fails."""
+    """Make the last retry of a spooled batch fail."""
     lane.trouble.refusals["/api/v2/logs"] = 503
     lane.run()
     schedule = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -71,5 +71,5 @@ def late(lane: Lane) -> None:
 
 
 def spool_of(lane: Lane) -> Path:
-    """The folder that the lane's forwarder spools into."""
+    """Return the spool folder of the copy's forwarder."""
     return lane.stage.home / f"{lane.name}-spool"

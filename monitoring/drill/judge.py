@@ -77,7 +77,7 @@ class DrillResult:
         return not self.wrong
 
     def as_data(self) -> dict[str, Any]:
-        """The whole as JSON can hold it."""
+        """Return the result as JSON-compatible data."""
         return {
             "outcomes": [each.as_data() for each in self.outcomes],
             "never_set_off": list(self.idle) if self.complete else None,
@@ -91,7 +91,7 @@ class DrillResult:
 def judge(
     fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
 ) -> FaultResult:
-    """What of a fault is not as it should be."""
+    """Return what is wrong about a fault's detection."""
     telling = {each.key for each in watchers if each.tells}
     known = {each.key: each for each in seen if each.key in telling}
     noticed = sorted((each for each in known.values() if each.alert is not None), key=_quickest)

@@ -70,13 +70,13 @@ class Lane:
         return f"{self.prefix}orders"
 
     def function(self, step: str) -> str:
-        """A function's name."""
+        """Return a function's full name."""
         return self.prefix + step
 
     # --- setting up
 
     def own_forwarder(self) -> None:
-        """Gives the lane a forwarder of its own, with a spool, and a way to Datadog that can be troubled."""
+        """Give the copy its own forwarder with a spool, and a route to Datadog that can be disturbed."""
         self.forwarder = self.function("forwarder")
         self._trouble = self.stage.troubled()
         self.stage.deploy_forwarder(
@@ -95,7 +95,7 @@ class Lane:
         return self._trouble
 
     def deploy(self) -> None:
-        """Makes the healthy pipeline, and runs it once, so that its functions are warm."""
+        """Deploy the healthy pipeline, and run it once to warm its functions up."""
         aws = self.stage.aws
         aws.client("s3").create_bucket(Bucket=self.bucket)
         aws.client("dynamodb").create_table(
@@ -140,7 +140,7 @@ class Lane:
             self.stage.aws.subscribe(f"/aws/lambda/{name}", self.forwarder)
 
     def subscribe_machine(self) -> None:
-        """Sends the state machine's log and status changes to the forwarder."""
+        """Subscribe the forwarder to the state machine's log and status changes."""
         aws = self.stage.aws
         states = self.forwarder if self.forwarder != FORWARDER else f"{FORWARDER}-states"
         aws.subscribe(aws.state_machine_log_group(self.machine), states)
@@ -160,21 +160,21 @@ class Lane:
     # --- running
 
     def run(self, times: int = 1) -> None:
-        """Runs executions one after the other, each from the beginning of a second of its own."""
+        """Run executions in sequence, each from the start of a second of its own."""
         for _ in range(times):
             arn, began = self.start()
             described = self.stage.aws.wait(arn, PATIENCE)
             self.record(arn, began, str(described["status"]), str(described.get("error") or ""))
 
     def start(self) -> tuple[str, float]:
-        """Starts an execution at the beginning of a second that no other run's points can be in."""
+        """Start an execution at the start of a second that has no other run's points."""
         time.sleep(max(0.0, self._free - time.time()))
         began = time.time()
         self._orders += 1
         return self.stage.aws.start(self.machine, {"order": f"order-{self._orders}"}), began
 
     def record(self, arn: str, began: float, status: str, error: str = "") -> None:
-        """Keeps what an execution has come to by now."""
+        """Record the current state of an execution."""
         history = tuple(self.stage.aws.history(arn))
         machine = self.stage.aws.state_machine_arn(self.machine)
         if self._trouble:
@@ -185,7 +185,7 @@ class Lane:
         self.runs.append(Run(began, self._free, status, error, machine, history))
 
     def send_event(self, step: str) -> None:
-        """Sends an asynchronous event to a function."""
+        """Send an asynchronous event to a function."""
         name = self.function(step)
         self.events[name] = self.events.get(name, 0) + 1
         client = self.stage.aws.client("lambda")

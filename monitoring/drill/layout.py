@@ -93,7 +93,7 @@ def series(
 
 
 def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
-    """The points of a take; the forwarder's own are those of health, unless the fault is its own."""
+    """Return the points to use of a recording; the forwarder's own only where it is the one at fault."""
     own = placed.take.own
     if placed.own is not None:
         own = {} if fault.forwarder else placed.own.own
@@ -129,7 +129,7 @@ def _series(key: PointKey, times: Floats, values: Floats) -> Series:
 
 
 def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:
-    """A metric of CloudWatch that is simulated: one point a minute while the fault lasts."""
+    """Return a simulated CloudWatch metric: one point a minute while the fault lasts."""
     times = np.arange(ONSET, ONSET + 60 * fault.minutes, 60, dtype=np.int64)
     tags = tuple(sorted({*common, *added.tags}))
     values = np.full(len(times), added.value)
@@ -137,5 +137,5 @@ def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:
 
 
 def functions_of(settings: Mapping[str, tuple[int, int]], prefix: str) -> dict[str, tuple[int, int]]:
-    """Settings of a lane's functions under the pipeline's names."""
+    """Return the settings of a copy's functions under the pipeline's names."""
     return {name.replace(prefix, PIPELINE): value for name, value in settings.items()}

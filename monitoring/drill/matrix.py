@@ -16,7 +16,7 @@ _CELL, _ROW, _LEFT, _TOP, _EDGE = 24.0, 20.0, 210.0, 200.0, 12.0
 
 
 def write(result: DrillResult, path: Path) -> None:
-    """Writes the picture, the page or the table that the file's ending names.
+    """Write the picture, page or table in the format of the file's extension.
 
     Raises:
         InputError: the ending is none of `FORMATS`, or the file cannot be written.
@@ -49,7 +49,7 @@ def check(path: Path) -> None:
 
 
 def page(result: DrillResult) -> str:
-    """A page with the picture, and nothing else to load."""
+    """Return a self-contained page with the picture."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>stepscope drill</title>'
         f"<body style='margin:0'>{picture(result)}</body></html>\n"
@@ -57,7 +57,7 @@ def page(result: DrillResult) -> str:
 
 
 def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
-    """The matrix as SVG."""
+    """Return the matrix as SVG."""
     keys = [each.key for each in result.watchers if each.tells]
     columns = sorted(keys, key=lambda key: (_first(result, key), key))
     width = _LEFT + _CELL * len(columns) + _EDGE + 90
@@ -74,7 +74,7 @@ def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
 
 
 def _first(result: DrillResult, key: str) -> int:
-    """The first fault that a monitor notices: the columns follow the rows, along the diagonal."""
+    """Return the first fault that a monitor notices, which orders the columns along the diagonal."""
     for at, outcome in enumerate(result.outcomes):
         if key in outcome.fault.must and any(each.key == key for each in outcome.noticed):
             return at

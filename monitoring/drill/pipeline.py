@@ -35,7 +35,7 @@ RETRY = [
 
 
 def invoke(function: str) -> Definition:
-    """A Task of the service integration lambda:invoke."""
+    """Return a Task of the service integration lambda:invoke."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -46,7 +46,7 @@ def invoke(function: str) -> Definition:
 
 
 def by_arn(function: str) -> Definition:
-    """A Task that names the function's ARN, as older pipelines do: other events and metrics come of it."""
+    """Return a Task that names the function's ARN, which emits other events and metrics."""
     return {
         "Type": "Task",
         "Resource": f"${{{function}}}",
@@ -57,7 +57,7 @@ def by_arn(function: str) -> Definition:
 
 
 def definition() -> Definition:
-    """The healthy state machine."""
+    """Return the healthy state machine."""
     states = {
         "Check": invoke("check") | {"Next": "Store"},
         "Store": by_arn("store") | {"Next": "Record"},

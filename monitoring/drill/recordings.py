@@ -59,7 +59,7 @@ class Take:
 def takes(
     lane: Lane, calls: Sequence[Invoked], series: Sequence[Series], dropped: Mapping[str, int]
 ) -> list[Take]:
-    """The takes of a lane.
+    """Return the recordings of a copy.
 
     Args:
         lane: whose executions have ended, and whose events are delivered.
@@ -154,7 +154,7 @@ def _renamed(tags: Iterable[str], prefix: str) -> tuple[str, ...]:
 def _points(
     series: Iterable[Series], run: Run, end: float, clock: Clock, prefix: str
 ) -> Iterator[tuple[PointKey, tuple[Floats, Floats]]]:
-    """The points of one run: those of the whole seconds from its start to the next one's."""
+    """Return the points of one run: of the whole seconds from its start to the next one's."""
     for each in series:
         chosen = (each.times >= int(run.began)) & (each.times < end)
         if chosen.any():

@@ -50,13 +50,13 @@ class Silent:
     """Watches the drill and says nothing; the command has one that shows progress."""
 
     def say(self, text: str) -> None:
-        """What is done now."""
+        """Report the current action."""
 
     def started(self, fault: Fault) -> None:
-        """A fault is being brought about."""
+        """Report that a fault is being injected."""
 
     def ended(self, outcome: FaultResult) -> None:
-        """A fault has been judged."""
+        """Report that a fault has been judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def run_drill(options: DrillOptions, watch: Silent | None = None) -> DrillResult
 
 
 def play_health(stage: Stage) -> Played:
-    """The healthy lane, one execution after the other with all that follows from it."""
+    """Run the healthy copy's executions in sequence, and wait for what follows from them."""
     lane = Lane(stage, HEALTHY)
     lane.deploy()
     for _ in range(3):

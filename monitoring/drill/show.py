@@ -49,16 +49,16 @@ class Printer(Silent):
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """What is done now."""
+        """Report the current action."""
         self._text = text
 
     def started(self, fault: Fault) -> None:
-        """A fault is being brought about."""
+        """Report that a fault is being injected."""
         with self._lock:
             self._running[fault.name] = None
 
     def ended(self, outcome: FaultResult) -> None:
-        """A fault has been judged."""
+        """Report that a fault has been judged."""
         with self._lock:
             self._running.pop(outcome.fault.name, None)
         for line in lines(outcome):
@@ -117,7 +117,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def summary(result: DrillResult) -> Iterator[str]:
-    """What the whole amounts to."""
+    """Return the summary of all faults."""
     if result.complete and result.idle:
         yield f"no fault sets off: {', '.join(result.idle)}"
     for key, why in result.left_out.items():
@@ -133,7 +133,7 @@ def summary(result: DrillResult) -> Iterator[str]:
 
 
 def overview() -> Iterator[str]:
-    """The table of faults, for --list."""
+    """Return the table of faults for --list."""
     for title, faults in (("Faults", FAULTS), ("Ordinary days, on which nothing may alert", CONTROLS)):
         yield click.style(title, bold=True)
         for fault in faults:
@@ -144,7 +144,7 @@ def overview() -> Iterator[str]:
 
 
 def markdown(result: DrillResult) -> str:
-    """The whole as a table for a pull request."""
+    """Return the result as a table for a pull request."""
     rows = [
         "| fault | how | noticed by, after minutes | well again | as it should be |",
         "| --- | --- | --- | --- | --- |",

@@ -29,7 +29,7 @@ class Stage:
     exits: contextlib.ExitStack
 
     def troubled(self) -> Trouble:
-        """A server in front of the embedded Datadog that can refuse; it ends with the stage."""
+        """Start a server in front of the local Datadog that can refuse requests; it ends with the drill."""
         return self.exits.enter_context(Trouble(self.datadog.url))
 
     def deploy_forwarder(self, name: str, url: str = "", **settings: str) -> None:
@@ -53,7 +53,7 @@ class Stage:
 
 @contextlib.contextmanager
 def set_up(env: str, database: Path | None = None, tags: tuple[str, ...] = ()) -> Iterator[Stage]:
-    """Starts everything; at the end of the block all of it is gone, but for the database.
+    """Start everything; at the end of the block all of it is stopped, and only the database is kept.
 
     Raises:
         InputError: the database cannot be used.

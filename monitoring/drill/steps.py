@@ -20,7 +20,7 @@ def stored(event: dict[str, Any], result: dict[str, Any]) -> bool:
 
 
 def store_order(event: dict[str, Any]) -> dict[str, Any]:
-    """Puts the order into the bucket; gives `bucket` and `key`."""
+    """Store the order in the bucket; return `bucket` and `key`."""
     bucket, key = os.environ["BUCKET"], f"{event['order']}.json"
     put_object(bucket, key, b"{}")
     count("orders.stored")

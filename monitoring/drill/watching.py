@@ -59,7 +59,7 @@ class Seen:
 
 
 def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
-    """The monitors of a folder, and those that cannot be drilled, each with the reason.
+    """Load the monitors of a folder, and those that cannot be drilled with the reason.
 
     Args:
         folder: `monitors/`.
@@ -103,7 +103,7 @@ def unfit(monitor: Monitor) -> str:
 
 
 def as_seen(monitor: Monitor, delay: int) -> Monitor:
-    """The monitor over data of which all is there at once, doing what it does over data that come late.
+    """Return a monitor that evaluates complete data as the original evaluates data that arrive late.
 
     A monitor over CloudWatch's metrics that waits less than they take sees only the older part of its window:
     it is one that waits as long as they take, with a window that is shorter by the difference.
@@ -124,7 +124,7 @@ def as_seen(monitor: Monitor, delay: int) -> Monitor:
 
 
 def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:
-    """What a monitor does from an hour before the onset to the end.
+    """Evaluate a monitor from an hour before the onset to the end.
 
     Raises:
         InputError: the monitor cannot be evaluated.
@@ -136,7 +136,7 @@ def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:
 
 
 def seen(key: str, history: History, onset: int) -> Seen:
-    """The alerts of a history, counted from the onset."""
+    """Return the alerts of a history, in seconds from the onset."""
     silent = history.monitor.options.notify_no_data or (
         history.monitor.options.on_missing_data == "show_and_notify_no_data"
     )

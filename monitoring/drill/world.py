@@ -26,7 +26,7 @@ def request(service: str, path: str, *, method: str = "GET", body: bytes = b"", 
 
 
 def put_object(bucket: str, key: str, body: bytes) -> None:
-    """Writes an object to S3."""
+    """Write an object to S3."""
     request("s3", f"/{bucket}/{key}", method="PUT", body=body)
 
 
@@ -42,7 +42,7 @@ def has_object(bucket: str, key: str) -> bool:
 
 
 def call(service: str, target: str, body: dict[str, Any]) -> dict[str, Any]:
-    """A call in AWS's JSON protocol."""
+    """Send a request in AWS's JSON protocol."""
     answer = request(service, "/", method="POST", body=json.dumps(body).encode(), target=target)
     found: dict[str, Any] = json.loads(answer)
     return found

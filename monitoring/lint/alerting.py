@@ -10,18 +10,18 @@ ABOVE, BELOW = frozenset({">", ">="}), frozenset({"<", "<="})
 
 
 def metric_query(subject: Subject) -> MetricMonitor | None:
-    """The monitor's query, if it asks for metrics."""
+    """Return the monitor's query, if it is a metric query."""
     query = subject.monitor[0]
     return query if isinstance(query, MetricMonitor) else None
 
 
 def metrics_in(query: Query) -> list[Metric]:
-    """The metrics of an expression."""
+    """Yield the metrics of an expression."""
     return [node for node in walk(query) if isinstance(node, Metric)]
 
 
 def facts(metric: Metric) -> MetricFacts | None:
-    """What the catalogue knows of it."""
+    """Return the catalogue's row of a metric."""
     return metrics().get(metric.name)
 
 

@@ -35,7 +35,7 @@ class Covered:
 
 
 def of_files(files: Iterable[Path]) -> list[Covered]:
-    """The table for these files; what cannot be read in them counts as not there."""
+    """Return the table for these files; unreadable files are skipped."""
     shown: dict[str, dict[str, set[str]]] = {"dashboard": defaultdict(set), "monitor": defaultdict(set)}
     for file in files:
         subject = _subject(file)
@@ -58,7 +58,7 @@ def _subject(file: Path) -> Subject | None:
 
 
 def gaps(table: Sequence[Covered]) -> list[Covered]:
-    """The rows in which something is missing."""
+    """Return the rows without a dashboard, a monitor or a reason."""
     return [row for row in table if row.gap]
 
 
@@ -76,7 +76,7 @@ _FAMILIES = (
 
 
 def summary(table: Sequence[Covered]) -> str:
-    """The table by family: metrics, those on a dashboard, with a reason, failures, those with a monitor."""
+    """Return the table by family: metrics, on a dashboard, with a reason, failures, with a monitor."""
     counted: dict[str, list[int]] = {family: [0] * 5 for family, _ in _FAMILIES}
     for row in table:
         family = next(name for name, starts in _FAMILIES if row.facts.name.startswith(starts))
@@ -99,7 +99,7 @@ def summary(table: Sequence[Covered]) -> str:
 
 
 def full(table: Sequence[Covered]) -> str:
-    """The whole table, a line a metric, and then the summary."""
+    """Return the whole table, a line for each metric, and then the summary."""
     wide = max(len(row.name) for row in table)
     lines = []
     for row in table:
@@ -111,7 +111,7 @@ def full(table: Sequence[Covered]) -> str:
 
 
 def as_json(table: Sequence[Covered]) -> str:
-    """The whole table as a list of metric, dashboards, monitors, failure, reason, gap."""
+    """Return the whole table as a list of metric, dashboards, monitors, failure, reason, gap."""
     found = [
         {
             "metric": row.name,

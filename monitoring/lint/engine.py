@@ -25,7 +25,7 @@ class FileReport(NamedTuple):
 
 
 def lint_file(path: str, codes: frozenset[str]) -> FileReport:
-    """The report of a file on the disk; a file that cannot be read is a finding too."""
+    """Lint a file; an unreadable file is a finding too."""
     try:
         text = read_text(Path(path))
     except InputError as error:
@@ -35,7 +35,7 @@ def lint_file(path: str, codes: frozenset[str]) -> FileReport:
 
 
 def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
-    """The report of a text.
+    """Lint a text.
 
     Args:
         path: its file; the folder says what kind of resource it is, the name gives the key.
@@ -107,7 +107,7 @@ def _edit(document: Document, problem: Problem, span: TextRange) -> Edit:
 
 
 def _removal(document: Document, key: TextRange, value: TextRange) -> Edit:
-    """The key, its value, and one of the commas around it."""
+    """Return the edit that removes the key, its value, and one of the commas around it."""
     text = document.text
     behind = _AROUND.match(text, value.end)
     end = behind.end() if behind else value.end
@@ -147,7 +147,7 @@ def _escaped(step: str | int) -> str:
 
 
 def lint_together(files: Sequence[FileFacts], codes: frozenset[str]) -> Iterator[Finding]:
-    """What the files say wrong together: references, names."""
+    """Yield the findings across files: references and names."""
     project = Project(files)
     for code, module in modules().items():
         if code not in codes or not hasattr(module, "check_all"):
@@ -162,7 +162,7 @@ def _together(path: str, mark: Mark, rule: Rule, message: str) -> Finding:
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """The text with the edits made, from its end on; of two that overlap only the later one is."""
+    """Apply edits from the end of the text; of two that overlap, only the later one."""
     before = len(text) + 1
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
         if edit.end <= before:

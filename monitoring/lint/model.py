@@ -98,7 +98,7 @@ class ReadQuery(NamedTuple):
     error: QueryError | None
 
     def metrics(self) -> Iterator[Metric]:
-        """The metrics that it asks for."""
+        """Yield the metrics of the query."""
         if isinstance(self.query, Metric):
             yield self.query
         elif self.query is not None and not self.site.formula:

@@ -31,14 +31,14 @@ class Meant(NamedTuple):
 
 
 def as_written(text: str) -> str | None:
-    """The text with each variable's default in its place; None where one has none."""
+    """Return the text with each variable's default in its place; None where one has none."""
     if any(found["default"] is None for found in REFERENCE.finditer(text)):
         return None
     return REFERENCE.sub(lambda found: found["default"], text)
 
 
 def schedule_of(subject: Subject) -> Mapping[str, Any]:
-    """A downtime's schedule."""
+    """Return a downtime's schedule."""
     found = subject.body.get("schedule")
     return found if isinstance(found, dict) else {}
 
@@ -51,7 +51,7 @@ def recurrences_of(subject: Subject) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def tags_of(subject: Subject) -> list[str]:
-    """The tags of the monitors that a downtime means."""
+    """Return the tags of the monitors that a downtime mutes."""
     identifier = subject.body.get("monitor_identifier")
     found = identifier.get("monitor_tags") if isinstance(identifier, dict) else None
     return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []

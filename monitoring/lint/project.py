@@ -73,22 +73,22 @@ class Project:
         return {(file.kind, file.key): file for file in self.files}
 
     def keys(self, kind: str, path: str) -> set[str]:
-        """The keys of a kind: of the files of this run, and of those beside the file that asks."""
+        """Return the keys of a kind: of the files of this run, and of those beside the given file."""
         beside = Path(path).parent.parent / _FOLDER[kind]
         return {file.key for file in self.files if file.kind == kind} | _keys_in(beside)
 
     def type_of(self, kind: str, key: str) -> str:
-        """The type of a monitor of this run."""
+        """Return the type of a monitor of this run."""
         found = self._by_key.get((kind, key))
         return found.type if found else ""
 
     def template_variables(self, key: str) -> frozenset[str] | None:
-        """The template variables of a dashboard of this run, None where it is not part of it."""
+        """Return the template variables of a dashboard of this run, None where it is not part of it."""
         found = self._by_key.get(("dashboard", key))
         return found.variables if found else None
 
     def variables(self, path: str) -> frozenset[str]:
-        """The names that the nearest stepscope.toml above a file sets, for any environment."""
+        """Return the variables that the nearest stepscope.toml above a file sets, for any environment."""
         return _settings(Path(path).resolve().parent)
 
 
@@ -120,13 +120,13 @@ def _leaves(table: dict[str, Any]) -> Iterator[str]:
 
 
 def mark(document: Document, start: int, end: int) -> Mark:
-    """The mark of a stretch of the text."""
+    """Return the mark of a range of the text."""
     first, last = document.place(start), document.place(end)
     return first.line, first.column, last.line, last.column
 
 
 def facts_of(subject: Subject, path: str) -> FileFacts:
-    """What the other files may need to know of this one."""
+    """Return the facts of a file that rules across files need."""
     document, resource = subject.document, subject.resource
     title = (_TITLE.get(resource.kind, "name"),)
     rows = subject.body.get("template_variables")
@@ -151,7 +151,7 @@ def facts_of(subject: Subject, path: str) -> FileFacts:
 
 
 def _silent(subject: Subject) -> Mark | None:
-    """A `${var:…}` without a default may hold a handle."""
+    """Return where a message has no handle; a `${var:…}` without a default may contain one."""
     if subject.resource.kind != "monitor":
         return None
     message = subject.body.get("message")

@@ -43,7 +43,7 @@ def _many(number: int, word: str) -> str:
 
 
 def as_json(result: LintResult) -> str:
-    """A list of rule, severity, path, line, column, message; and end, JSON pointer, whether --fix helps."""
+    """Return a list of rule, severity, path, line, column, message; end, JSON pointer, and `fixable`."""
     return json.dumps([_row(finding) for finding in result.findings], indent=2, ensure_ascii=False)
 
 
@@ -103,7 +103,7 @@ def _sarif_result(finding: Finding, used: list[str]) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A URI reference, relative to the working folder: code scanning takes that for the repository's root."""
+    """Return a URI reference relative to the working folder, which code scanning takes as the root."""
     file = Path(path)
     if file.is_absolute() and not file.is_relative_to(Path.cwd()):
         return file.as_uri()
@@ -145,7 +145,7 @@ FORMATS: Mapping[str, Callable[[LintResult], str]] = {
 
 
 def fixed_line(fixed: Mapping[Path, int]) -> str:
-    """What --fix has done."""
+    """Return a line about what --fix has changed."""
     if not fixed:
         return "nothing to mend"
     return f"mended {_many(sum(fixed.values()), 'place')} in {_many(len(fixed), 'file')}"

@@ -38,7 +38,7 @@ class LintResult(NamedTuple):
 
 
 def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> frozenset[str]:
-    """The codes of the rules to apply.
+    """Return the codes of the rules to apply.
 
     Raises:
         InputError: there is no such rule.
@@ -53,7 +53,7 @@ def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> frozense
 
 
 def default_paths() -> list[Path]:
-    """The folders of the working folder that hold resources.
+    """Return the folders of the working folder that hold resources.
 
     Raises:
         InputError: there are none.
@@ -66,7 +66,7 @@ def default_paths() -> list[Path]:
 
 
 def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """The JSON files at and under the paths, each once, and the paths that do not exist."""
+    """Return the JSON files at and under the paths, once each, and the paths that do not exist."""
     files: dict[Path, None] = {}
     missing: list[Path] = []
     for path in paths:
@@ -96,7 +96,7 @@ def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int |
 
 
 def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:
-    """Reports of some files. Nothing in them goes in circles: collecting garbage would be time lost."""
+    """Lint some files without garbage collection, because nothing in them is cyclic."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -146,7 +146,7 @@ def fix(files: Sequence[Path], codes: frozenset[str] | None = None) -> dict[Path
 
 
 def fix_text(path: str, text: str, codes: frozenset[str]) -> tuple[str, int]:
-    """A text with the safe changes made, and how many they were."""
+    """Apply the safe fixes to a text; return it and the number of fixes."""
     count = 0
     for _ in range(_PASSES):
         edits: list[Edit] = [

@@ -108,7 +108,7 @@ async def _api_error(_request: Request, error: ApiError) -> Response:
 
 
 async def _not_written(_request: Request, error: OSError) -> Response:
-    """The journal could not take it: nothing was acknowledged, and clients try again after a 503."""
+    """Answer 503 where the journal cannot be written: nothing was acknowledged, and clients retry."""
     return reply({"errors": [f"not stored: {error.strerror or error}"]}, 503)
 
 

@@ -39,7 +39,7 @@ OTHER = Limit(3_200_000, 3_200_000)
 
 
 async def read_json(request: Request, limit: Limit = OTHER) -> Any:
-    """The body as JSON.
+    """Return the body as JSON.
 
     Raises:
         ApiError: 400 where it is no JSON, 413 where it is too large.
@@ -56,7 +56,7 @@ def parse_json(body: bytes) -> Any:
 
 
 async def read(request: Request, limit: Limit) -> bytes:
-    """The decompressed body.
+    """Return the decompressed body.
 
     Raises:
         ApiError: 413 over a limit, 400 where the body is not in its Content-Encoding, 415 for an unknown one.

@@ -31,7 +31,7 @@ class Context:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def next_id(self, kind: str) -> int:
-        """An integer id that the kind has never had, also after a deletion."""
+        """Return an integer id that the kind has never had, even after a deletion."""
         with self.lock:
             stored = self.store.documents.get(_SEQUENCE, kind) or {"last": FIRST_ID - 1}
             number = int(stored["last"]) + 1
@@ -43,7 +43,7 @@ class Context:
         return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="microseconds")
 
     def find(self, kind: str, ident: str, missing: str) -> Body:
-        """The document. Raises ApiError 404 with the text `missing`."""
+        """Return the document. Raises ApiError 404 with the text `missing`."""
         found = self.store.documents.get(kind, ident)
         if found is None:
             raise ApiError(404, missing)
@@ -58,7 +58,7 @@ class Family:
         self._documents = context.store.documents
 
     def routes(self) -> list[Route]:
-        """What the application mounts; fixed paths come before those with an id."""
+        """Return the routes; fixed paths come before those with an id."""
         raise NotImplementedError
 
 
@@ -71,19 +71,19 @@ def mounted(prefix: str, table: Sequence[tuple[str, str, Handler]]) -> list[Rout
 
 
 def public_id() -> str:
-    """An id of a dashboard: three groups of three."""
+    """Return an id for a dashboard: three groups of three characters."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(3)) for _ in range(3))
 
 
 def as_object(body: object) -> Body:
-    """The body as a JSON object. Raises ApiError 400."""
+    """Return the body as a JSON object. Raises ApiError 400."""
     if not isinstance(body, dict):
         raise ApiError(400, "The request body must be a JSON object")
     return body
 
 
 def number(parameters: Mapping[str, str], name: str, default: int) -> int:
-    """A whole number of the query string. Raises ApiError 400."""
+    """Return a whole number of the query string. Raises ApiError 400."""
     text = parameters.get(name, "")
     if not text:
         return default
@@ -94,11 +94,11 @@ def number(parameters: Mapping[str, str], name: str, default: int) -> int:
 
 
 def flag(request: Request, name: str, *, default: bool = False) -> bool:
-    """A true or false of the query string."""
+    """Return a boolean of the query string."""
     text = request.query_params.get(name, "")
     return default if not text else text.lower() in {"true", "1", "yes"}
 
 
 def words(request: Request, name: str) -> list[str]:
-    """A comma-separated list of the query string."""
+    """Return a comma-separated list of the query string."""
     return [word.strip() for word in request.query_params.get(name, "").split(",") if word.strip()]

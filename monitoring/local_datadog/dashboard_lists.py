@@ -23,7 +23,7 @@ class DashboardLists(Family):
     """The routes over one store; a list is a document whose `items` are what it holds."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         lists, items = "/api/v1/dashboard/lists/manual", "/api/v2/dashboard/lists/manual/{id}/dashboards"
         table = [
             ("GET", lists, self._all),

@@ -22,7 +22,7 @@ class Dashboards(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "", self._create),
             ("GET", "", self._list),

@@ -95,7 +95,7 @@ class Downtimes(Family):
         self._stored = Stored(context)
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "", self._create),
             ("GET", "", self._list),
@@ -164,7 +164,7 @@ class Downtimes(Family):
 
 
 def mutes_of(documents: Documents, monitor: Mapping[str, Any], since: int, until: int) -> list[Mute]:
-    """What holds a monitor's notifications back in [since, until): downtimes, and everything being muted."""
+    """Return what mutes a monitor in [since, until): downtimes, and the global mute."""
     found = downtimes.mutes(documents.all(KIND), monitor, since, until)
     if muted := documents.get("mute_all", "all"):
         found.append(Mute("*", int(muted["start"]), None, "mute_all"))
@@ -180,7 +180,7 @@ class Match(NamedTuple):
 
 
 def matches(documents: Documents, monitor: Mapping[str, Any], now: int) -> list[Match]:
-    """The downtimes that are on for a monitor now."""
+    """Return the downtimes that are active for a monitor now."""
     states = documents.get("monitor_state", str(monitor.get("id"))) or {"groups": {}}
     names = list(states["groups"]) or ["*"]
     around = _fixed_tags(monitor)
@@ -201,7 +201,7 @@ def _fixed_tags(monitor: Mapping[str, Any]) -> frozenset[str]:
 
 
 def public_id(body: Body) -> str:
-    """The id of version 2, which is made of version 1's."""
+    """Return the id of version 2, which is derived from version 1's."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"downtime/{body['id']}"))
 
 
@@ -216,7 +216,7 @@ def _check(stored: Body) -> None:
 
 
 def _own(body: Body) -> Body:
-    """What version 1 may write."""
+    """Return the keys that version 1 may write."""
     own = {key: value for key, value in body.items() if key in _WRITABLE}
     own |= {key: int(own[key]) for key in _TIMES if str(own.get(key) or "").isdecimal()}
     return own | ({"scope": _scopes(own["scope"])} if "scope" in own else {})

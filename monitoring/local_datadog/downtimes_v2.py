@@ -30,7 +30,7 @@ class DowntimesV2(Family):
         self._stored = Stored(context)
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "", self._create),
             ("GET", "", self._list),
@@ -89,7 +89,7 @@ class DowntimesV2(Family):
         return found
 
     def _body(self, given: Body, previous: Body | None = None) -> Body:
-        """The attributes as they are stored."""
+        """Return the attributes as they are stored."""
         own = {key: given[key] for key in _SAME if key in given}
         if "scope" in given:
             scopes = given["scope"].split(" AND ") if "(" not in given["scope"] else [given["scope"]]
@@ -162,7 +162,7 @@ class DowntimesV2(Family):
 
 
 def _attributes(body: Any, ident: str | None = None) -> Body:
-    """What the request's `data` says. Raises ApiError 400 where it is no downtime, or another one."""
+    """Return the attributes in `data`. Raises ApiError 400 where it is not this downtime."""
     data = as_object(body).get("data")
     if not isinstance(data, dict) or data.get("type") != "downtime":
         raise ApiError(400, 'Invalid type. Expected "downtime".')
@@ -225,7 +225,7 @@ def _match(one: Match) -> Body:
 
 
 def _seconds(text: str) -> int:
-    """An ISO-8601 time, UTC where it has no offset."""
+    """Parse an ISO 8601 time, UTC where it has no offset."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -15,7 +15,7 @@ _ALERT_TYPES = {"error": "error", "warn": "warning", "ok": "success"}
 
 
 def problem(body: Any, now: int) -> str:
-    """What is wrong with a payload, and where in it; "" where nothing is."""
+    """Return what is wrong with a payload, and where; "" for a valid one."""
     for path, test, text in _checks(body):
         if not test(_at(body, path)):
             return f"JSON validation failed at $.{path}: {text}."
@@ -24,7 +24,7 @@ def problem(body: Any, now: int) -> str:
 
 
 def event_of(body: Body, now: int) -> Body:
-    """What of a payload without a problem is kept, under the names of version 1."""
+    """Convert a valid payload to the fields of version 1."""
     given = body["data"]["attributes"]
     custom = given["attributes"]
     return {
@@ -99,7 +99,7 @@ _OF_CATEGORY: Mapping[str, Mapping[str, tuple[_Test, str]]] = {
 
 
 def _checks(body: Any) -> Iterator[_Check]:
-    """The rules in order; those of a category when it is known that there is one."""
+    """Yield the rules in order; those of a category once the category is valid."""
     yield from ((path, *rule) for path, rule in _RULES.items())
     category = body["data"]["attributes"]["category"]
     yield from ((path, *rule) for path, rule in _OF_CATEGORY[category].items())

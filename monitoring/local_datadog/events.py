@@ -22,7 +22,7 @@ class Events(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         return [
             Route("/api/v1/events", self._create, methods=["POST"]),
             Route("/api/v1/events", self._list, methods=["GET"]),

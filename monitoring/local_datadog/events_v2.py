@@ -37,7 +37,7 @@ class EventsV2(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         return [
             Route("/api/v2/events", self._create, methods=["POST"]),
             Route("/api/v2/events", self._list, methods=["GET"]),

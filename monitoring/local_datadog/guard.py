@@ -26,7 +26,7 @@ class Access:
     hosts: frozenset[str] = LOOPBACK
 
     def refusal(self, path: str, headers: Headers, query: str) -> Response | None:
-        """The answer to somebody who may not ask, or None."""
+        """Return the response to a request that is not allowed, or None."""
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
             return Response("This server answers only to its own address.\n", 403, media_type="text/plain")
@@ -81,7 +81,7 @@ def _from_elsewhere(headers: Headers, host: str) -> bool:
 
 
 def _opens_page(headers: Headers, path: str) -> bool:
-    """A link to a page, followed in the browser's own window: the other site sees nothing of it."""
+    """Return whether a link to a page was followed: the other site sees nothing of the response."""
     asked = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     return asked == ("navigate", "document") and "origin" not in headers and not path.startswith(_API)
 

@@ -22,7 +22,7 @@ class Hosts(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         tags = "/api/v1/tags/hosts"
         table = [
             ("GET", "/api/v1/hosts", self._list),

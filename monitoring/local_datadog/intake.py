@@ -36,7 +36,7 @@ class Intake:
         self._reader = Reader(Sources(), historical)
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         post = {
             "/api/v1/series": self._series_v1,
             "/api/v2/series": self._series_v2,
@@ -147,7 +147,7 @@ def _logs_of(data: bytes, content_type: str) -> Iterable[dict[str, Any]]:
 
 
 def _clean_log(log: dict[str, Any]) -> dict[str, Any]:
-    """A log over 1 MB is cut, and accepted."""
+    """Return a log, cut to 1 MB, as Datadog accepts it."""
     message = log.get("message")
     if isinstance(message, str) and len(message) > _LONGEST_LOG // 4:
         encoded = message.encode("utf-8", "surrogatepass")

@@ -35,7 +35,7 @@ class MetricTags(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "/tags", self._create),
             ("GET", "/tags", self._get),
@@ -87,7 +87,7 @@ class MetricTags(Family):
         return self._context.find(KIND, name, f"{name} not found")
 
     async def _volumes(self, request: Request) -> Response:
-        """Custom metrics: one a combination of tags that reported, of all tags and of the configured ones."""
+        """Count custom metrics: one for each combination of tags, of all tags and of the configured ones."""
         name = request.path_params["name"]
         since = int(self._context.clock()) - number(request.query_params, "window[seconds]", 3600)
         with self._context.store.reading() as cursor:
@@ -101,7 +101,7 @@ class MetricTags(Family):
         return reply({"data": {"type": "metric_volumes", "id": name, "attributes": attributes}})
 
     async def _active(self, request: Request) -> Response:
-        """What dashboards, monitors and objectives ask of the metric."""
+        """Return the tags of the metric that dashboards, monitors and SLOs query."""
         name = request.path_params["name"]
         asked = [metric for metric in asked_metrics(self._documents) if metric.name == name]
         keys = {key for metric in asked for key in (*metric.by, *_keys(metric.scope))}
@@ -128,7 +128,7 @@ def asked_metrics(documents: Documents) -> Iterator[Metric]:
 
 
 def _keys(scope: Scope) -> Iterator[str]:
-    """The tag keys that a scope names."""
+    """Return the tag keys of a scope."""
     if isinstance(scope, And | Or):
         for term in scope.terms:
             yield from _keys(term)
@@ -143,7 +143,7 @@ Fit = Callable[[str, str], bool]
 
 
 def filters(given: Mapping[str, str], configured: Mapping[str, Body], documents: Documents) -> list[Fit]:
-    """The filters of a list of metrics that are in the query string.
+    """Return the filters of a list of metrics in the query string.
 
     Which queries were made is not recorded: a metric counts as queried that something stored asks for.
 
@@ -160,7 +160,7 @@ def filters(given: Mapping[str, str], configured: Mapping[str, Body], documents:
 
 
 def truth(text: str) -> bool:
-    """`true` or `false` of the query string. Raises ApiError 400."""
+    """Parse `true` or `false` of the query string. Raises ApiError 400."""
     if text.lower() not in {"true", "false"}:
         raise ApiError(400, f"{text!r} is neither true nor false")
     return text.lower() == "true"
@@ -207,7 +207,7 @@ def _in_time(metric: Metric) -> str:
 
 
 def _kept(tags: Iterable[str], rules: Body) -> Iterator[str]:
-    """The tags that stay with a configuration; all of them without one."""
+    """Return the tags that a configuration keeps; all of them without one."""
     excluding = bool(rules.get("exclude_tags_mode"))
     named = set(rules.get("tags") or ())
     return (tag for tag in tags if not rules or (tag.partition(":")[0] in named) is not excluding)

@@ -42,7 +42,7 @@ class MetricsMeta(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("GET", "/api/v1/metrics", self._active),
             ("GET", "/api/v1/search", self._search),
@@ -71,7 +71,7 @@ class MetricsMeta(Family):
         return reply({"results": results})
 
     async def _all(self, request: Request) -> Response:
-        """The metrics that fit the filters, in pages where a page is asked for."""
+        """Return the metrics that match the filters, in pages where a page is requested."""
         given = request.query_params
         test = _tag_test(given.get("filter[tags]", ""))
         since = int(self._context.clock()) - number(given, "window[seconds]", FOREVER)
@@ -131,7 +131,7 @@ class MetricsMeta(Family):
 
 
 def _tag_test(scope: str) -> Callable[[frozenset[str]], bool]:
-    """A test of a series' tags; `env:prod AND service:(…)` is written as in a query's braces."""
+    """Return a predicate over a series' tags; `env:prod AND service:(…)` is written as in a query."""
     if not scope.strip():
         return lambda tags: True
     try:

@@ -82,7 +82,7 @@ def _test(query: str) -> Callable[[Record], bool]:
 
 
 def _record(monitor: Body, now: float) -> Record:
-    """What a monitor can be found by: its name, its tags, and its fields as further tags."""
+    """Return the fields of a monitor that a search can match, as tags."""
     metrics, scopes = _metrics_and_scopes(monitor["query"])
     kind = monitor["type"]
     fields: dict[str, Iterable[object]] = {

@@ -29,7 +29,7 @@ class Monitors(Family):
         self._search = monitor_search.MonitorSearch(self.all, context.clock)
 
     def routes(self) -> list[Route]:
-        """What the application mounts; fixed paths come before those with an id."""
+        """Return the routes; fixed paths come before those with an id."""
         table = [
             ("POST", "", self._create),
             ("GET", "", self._list),

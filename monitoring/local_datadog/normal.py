@@ -10,7 +10,7 @@ _Key = tuple[object, ...]
 
 
 def tags(given: Iterable[str]) -> tuple[str, ...]:
-    """The set of tags, normalised and sorted."""
+    """Return the set of tags, normalized and sorted."""
     return tuple(sorted({clean for one in given if (clean := tag_text(one))}))
 
 
@@ -35,7 +35,7 @@ class Sources:
 def source(
     metric: str, host: str, given: Iterable[str], kind: str, interval: int | None
 ) -> SeriesIdentity | None:
-    """The source of a payload's series; None where the name cannot be one."""
+    """Return the source of a payload's series; None where the name is not valid."""
     try:
         name = metric_name(metric)
     except ValueError:

@@ -108,17 +108,17 @@ class Reader:
     historical: bool = False
 
     def v1(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """The body of /api/v1/series."""
+        """Read the body of /api/v1/series."""
         with _uncollected():
             return _batch(self._v1(_decoded(_DECODE_V1, body)), _of_pairs, now, self._oldest)
 
     def v2(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """The body of /api/v2/series."""
+        """Read the body of /api/v2/series."""
         with _uncollected():
             return _batch(self._v2(_decoded(_DECODE_V2, body)), _of_points, now, self._oldest)
 
     def distributions(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """The body of /api/v1/distribution_points."""
+        """Read the body of /api/v1/distribution_points."""
         with _uncollected():
             found = self._distributions(_decoded(_DECODE_DISTRIBUTIONS, body))
             return _batch(found, _of_pairs, now, OLDEST)
@@ -208,7 +208,7 @@ def _interval(given: float | None) -> int | None:
 
 
 def _decoded(decode: Callable[[bytes], _Decoded], body: bytes, where: str = "") -> _Decoded:
-    """What a body, or the part of one at `where`, holds."""
+    """Decode a body, or the part of one at `where`."""
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -226,7 +226,7 @@ def _batch(
     now: float,
     oldest: float,
 ) -> tuple[Batch, Dropped]:
-    """The points that Datadog keeps (at most 10 minutes ahead, an hour old), and how many it does not."""
+    """Return the points that Datadog keeps (10 minutes ahead to an hour old), and how many it drops."""
     sources: list[SeriesIdentity] = []
     lengths: list[int] = []
     points: list[_Points] = []

@@ -28,7 +28,7 @@ class Queries(Family):
         self._source = StoreSource(context.store)
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         return [
             Route("/api/v1/query", self._query, methods=["GET"]),
             Route("/api/v2/query/timeseries", self._timeseries, methods=["POST"]),
@@ -95,7 +95,7 @@ def _unreadable(error: QueryError) -> ApiError:
 
 
 def _lines_of(asked: Body, source: StoreSource) -> list[tuple[int, Answer]]:
-    """The answers with the index of their formula, or of their query where there are no formulas."""
+    """Return the answers with the index of their formula, or of their query without formulas."""
     named = {query["name"]: query["query"] for query in asked["queries"]}
     texts = [formula["formula"] for formula in asked["formulas"]] or list(named.values())
     return [
@@ -125,7 +125,7 @@ def _seconds(given: Mapping[str, str], name: str) -> int:
 
 
 def _attributes(sent: object, kind: str) -> Body:
-    """The request's attributes with times in seconds and every query named."""
+    """Return the request's attributes with times in seconds and a name for every query."""
     data = as_object(sent).get("data")
     if not isinstance(data, dict) or data.get("type") != kind:
         raise ApiError(400, f'API input validation failed: Invalid type. Expected "{kind}".')

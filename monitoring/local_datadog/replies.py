@@ -30,7 +30,7 @@ class ApiError(Exception):
         self.json_api = json_api
 
     def response(self) -> Response:
-        """The answer as it goes out."""
+        """Return the HTTP response."""
         if self.plain:
             return Response("\n".join(self.errors), self.status, media_type="text/plain")
         if self.json_api:
@@ -41,12 +41,12 @@ class ApiError(Exception):
 
 
 def reply(body: Mapping[str, Any] | Sequence[Any], status: int = 200, media_type: str = JSON) -> Response:
-    """A JSON answer."""
+    """Return a JSON response."""
     return Response(msgspec.json.encode(body), status, media_type=media_type)
 
 
 def forbidden() -> Response:
-    """The block that every route answers without a valid key."""
+    """Return the response of every route without a valid key."""
     return reply(_FORBIDDEN, 403)
 
 
@@ -56,5 +56,5 @@ def _json_api(status: int, text: str) -> dict[str, Any]:
 
 
 def not_found() -> Response:
-    """The block of a route whose object does not exist."""
+    """Return the response of a route whose object does not exist."""
     return reply(_FORBIDDEN | {"code": 404, "errors": ["Not found"]}, 404)

@@ -36,7 +36,7 @@ class SloCorrections(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "/correction", self._create),
             ("GET", "/correction", self._list),

@@ -26,7 +26,7 @@ _ZERO = {"error_message": "The denominator is zero valued", "error_type": "ZERO_
 
 
 def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool = True) -> SloHistory:
-    """The objective over the stored points, or the recorded states of its monitors.
+    """Evaluate the SLO over the stored points, or over the recorded states of its monitors.
 
     Raises:
         InputError: it cannot be evaluated.
@@ -37,7 +37,7 @@ def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool =
 
 
 def corrections_of(store: Store, slo: Slo) -> list[Body]:
-    """The attributes of the objective's corrections."""
+    """Return the attributes of the SLO's corrections."""
     found = [one["attributes"] for one in store.documents.all(CORRECTION)]
     return [one for one in found if one.get("slo_id") == slo.id]
 
@@ -57,7 +57,7 @@ def _history(store: Store, ident: int, start: int, end: int) -> History | None:
 
 
 def answer(store: Store, body: Body, history: SloHistory, target: float | None) -> Body:
-    """The `data` of /api/v1/slo/{id}/history.
+    """Return the `data` of /api/v1/slo/{id}/history.
 
     Args:
         store: where the names of monitors are.

@@ -37,7 +37,7 @@ def fits(body: Body, given: Mapping[str, str]) -> bool:
 
 
 def answer(store: Store, found: list[Body], request: Request, now: int) -> Body:
-    """The body of /api/v1/slo/search."""
+    """Return the body of /api/v1/slo/search."""
     size = max(1, min(_MOST, number(request.query_params, "page[size]", 10)))
     page = max(0, number(request.query_params, "page[number]", 0))
     last = max(0, (len(found) - 1) // size)

@@ -37,7 +37,7 @@ class Slos(Family):
     """The routes over one store."""
 
     def routes(self) -> list[Route]:
-        """What the application mounts."""
+        """Return the routes."""
         table = [
             ("POST", "", self._create),
             ("GET", "", self._list),
@@ -168,7 +168,7 @@ class Slos(Family):
         return reply(page)
 
     def _forget(self, ident: str) -> None:
-        """The objective and its corrections."""
+        """Delete the SLO and its corrections."""
         self._documents.delete(KIND, ident)
         for one in self._documents.all(slo_history.CORRECTION):
             if one["attributes"]["slo_id"] == ident:

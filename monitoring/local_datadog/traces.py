@@ -22,7 +22,7 @@ _NUMBERS = {7: "start", 8: "duration", 9: "error"}
 
 
 def read(body: bytes, content_type: str) -> list[Span]:
-    """The spans of a payload; ids as 16 hex digits.
+    """Read the spans of a payload; ids as 16 hex digits.
 
     Raises:
         ApiError: 400 where it is neither a trace payload nor `{"traces": [[span, …], …]}`.
@@ -102,13 +102,13 @@ def _span(data: int | bytes, common: dict[str, str]) -> Span:
 
 
 def _pair(data: int | bytes) -> tuple[str, int | bytes]:
-    """An entry of a map: key is field 1, value field 2; an absent one is empty."""
+    """Read a map entry: the key is field 1, the value field 2; a missing one is empty."""
     entry = dict(_fields(data))
     return _text(entry.get(1, b"")), entry.get(2, b"")
 
 
 def _fields(data: int | bytes) -> Iterator[_Field]:
-    """The fields of a message, in order: (number, value)."""
+    """Yield the fields of a message, in order: (number, value)."""
     if isinstance(data, int):
         raise TypeError("a number where a message belongs")
     at = 0

@@ -17,7 +17,7 @@ _SLUG_LENGTH = 80
 
 
 def errors(body: object) -> list[str]:
-    """The texts of Datadog's `errors` but for `READ_ONLY`; empty for a dashboard that it takes."""
+    """Return the texts of Datadog's `errors` but for `READ_ONLY`; empty for a valid dashboard."""
     if not isinstance(body, Mapping):
         return ["The request body must be a JSON object"]
     first = next(_errors(body), None)
@@ -67,7 +67,7 @@ def _preset_errors(presets: object) -> Iterator[str]:
 
 
 def stored(body: Mapping[str, Any], ident: str, moment: str, widget_ids: Iterator[int]) -> Body:
-    """The dashboard as Datadog answers with it: ids for it and its widgets, empty fields as null."""
+    """Return the dashboard as Datadog answers with it: ids added, empty fields as null."""
     kept = {key: value for key, value in body.items() if key != "is_read_only"}
     return {
         **kept,
@@ -95,6 +95,6 @@ def _numbered(widget: Mapping[str, Any], ids: Iterator[int]) -> Body:
 
 
 def slug(title: str) -> str:
-    """The title as the address of a dashboard carries it."""
+    """Return the title as in a dashboard's URL."""
     words = re.sub(r"[^a-z0-9\s-]", "", title.lower())
     return re.sub(r"\s+", "-", words.strip())[:_SLUG_LENGTH].rstrip("-")

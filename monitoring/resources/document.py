@@ -66,7 +66,7 @@ class Document:
     _children: dict[int, "_Children"] = field(default_factory=dict)
 
     def place(self, offset: int) -> Place:
-        """The line and column of an offset."""
+        """Return the line and column of an offset."""
         line = self.text.count("\n", 0, offset) + 1
         return Place(line, offset - self.text.rfind("\n", 0, offset), offset)
 
@@ -89,7 +89,7 @@ class Document:
         return child[0] if child else self.span(pointer)
 
     def inside(self, pointer: Pointer, index: int) -> int:
-        """The offset of the character `index` of the string at the pointer, behind any escapes."""
+        """Return the offset of character `index` of the string at the pointer, escapes counted."""
         span = self.span(pointer)
         at = span.start + 1
         raw = self.text[at : span.end - 1]
@@ -124,7 +124,7 @@ class _Children:
             self._known.update((key, (key_span, span)) for key, key_span, span in items)
 
     def get(self, step: str | int) -> _Spans | None:
-        """The places of one child."""
+        """Return the places of one child."""
         while step not in self._known:
             item = next(self._rest, None)
             if item is None:
@@ -134,7 +134,7 @@ class _Children:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, a byte order mark left out.
+    """Return the text of a UTF-8 file without its byte order mark.
 
     Raises:
         InputError: the file is absent, unreadable or not UTF-8.
@@ -149,7 +149,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_document(source: str, text: str) -> Document:
-    """The document of a JSON text.
+    """Parse a JSON text.
 
     Raises:
         JsonError: the text is not JSON; `offset` says where.
@@ -240,7 +240,7 @@ def _duplicates(text: str, start: int) -> Iterator[tuple[TextRange, str]]:
 
 
 def _raw_index(raw: str, index: int) -> int:
-    """The offset in the written string of the character `index` of the string it means."""
+    """Return the offset in the JSON text of character `index` of the decoded string."""
     at = decoded = 0
     for escape in _ESCAPE.finditer(raw):
         plain = escape.start() - at

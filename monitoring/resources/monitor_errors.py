@@ -45,7 +45,7 @@ _RANGES = {
 
 
 def errors(body: object, previous_type: str | None = None) -> list[str]:
-    """The texts of Datadog's `errors`; empty for a monitor that it takes.
+    """Return the texts of Datadog's `errors`; empty for a valid monitor.
 
     Args:
         body: what was sent; for a PUT, laid over what was stored.
@@ -126,7 +126,7 @@ def _options(body: Body, _previous: str | None) -> Iterator[str]:
 
 
 def _critical(body: Body, _previous: str | None) -> Iterator[str]:
-    """The critical threshold is the number in the query."""
+    """Check that the critical threshold is the number in the query."""
     parsed = _parsed(body)
     critical = _thresholds(body).get("critical")
     threshold = getattr(parsed, "threshold", None)

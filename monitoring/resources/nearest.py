@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.72) -> str | None:
-    """The word that was probably meant, or None. Underscores, dashes and case count for nothing."""
+    """Return the word that was probably meant, or None; underscores, dashes and case are ignored."""
     squashed: dict[str, str] = {}
     for candidate in words:
         squashed.setdefault(_squash(candidate), candidate)

@@ -36,7 +36,7 @@ _AGGREGATED = {"avg": "on average", "sum": "in total", "max": "at least once", "
 def monitor(
     body: Mapping[str, Any], ident: int, now: float, previous: Mapping[str, Any] | None = None
 ) -> Body:
-    """The monitor as Datadog answers with it.
+    """Return the monitor as Datadog answers with it.
 
     Args:
         body: what was sent; valid, as `monitor_errors.errors` says.
@@ -81,7 +81,7 @@ _KEPT = (
 
 
 def parsed_query(query: str) -> MonitorQuery | None:
-    """The query, or None where it cannot be read."""
+    """Return the parsed query, or None where it is not valid."""
     try:
         return parse_monitor(query)
     except InputError:
@@ -141,7 +141,7 @@ def _thresholds(given: Mapping[str, Any] | None, parsed: MonitorQuery | None) ->
 
 
 def _generated_name(query: str, parsed: MonitorQuery | None) -> str:
-    """The name of a monitor that was sent without one, in Datadog's words."""
+    """Return the name that Datadog gives to a monitor without one."""
     if isinstance(parsed, MetricMonitor):
         metric = next((node for node in walk(parsed.query) if isinstance(node, Metric)), None)
         if metric is not None:

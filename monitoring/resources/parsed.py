@@ -9,7 +9,7 @@ from monitoring.resources.resource import REFERENCE
 
 @lru_cache(maxsize=1024)
 def query(text: str) -> tuple[Query | None, QueryError | None]:
-    """The nodes of a query or formula, or its error; places are those in the text as given."""
+    """Parse a query or formula, or return its error; places are those in the given text."""
     try:
         return parse(_filled(text)), None
     except QueryError as error:
@@ -18,7 +18,7 @@ def query(text: str) -> tuple[Query | None, QueryError | None]:
 
 @lru_cache(maxsize=4096)
 def monitor(text: str) -> tuple[MonitorQuery | None, QueryError | None]:
-    """The same for the query of a monitor."""
+    """Parse the query of a monitor likewise."""
     try:
         return parse_monitor(_filled(text)), None
     except QueryError as error:
@@ -26,7 +26,7 @@ def monitor(text: str) -> tuple[MonitorQuery | None, QueryError | None]:
 
 
 def _filled(text: str) -> str:
-    """The text with its references filled in: a number for an id, a variable's default; as long as before."""
+    """Replace references by an id or a variable's default, keeping the length of the text."""
     if "${" not in text:
         return text
     ids: dict[str, str] = {}

@@ -58,7 +58,7 @@ class ResourceReference(NamedTuple):
 
 
 def kind_of(body: Mapping[str, Any], folder: str = "") -> str | None:
-    """The kind of a body: by the folder that it lies in, else by its keys; None where neither says."""
+    """Return the kind of a body: by its folder, else by its keys; None where neither tells."""
     if folder in FOLDERS:
         return FOLDERS[folder]
     if "widgets" in body or "layout_type" in body:

@@ -49,7 +49,7 @@ class Fault(NamedTuple):
 
 @cache
 def schema(kind: str) -> Schema:
-    """The JSON Schema of a kind of resource."""
+    """Return the JSON Schema of a kind of resource."""
     text = Path(__file__).with_name("schemas").joinpath(f"{kind}.json").read_text("utf-8")
     return cast(Schema, json.loads(text))
 
@@ -67,7 +67,7 @@ def is_valid(kind: str, body: Any) -> bool:
 
 
 def faults(kind: str, body: Any) -> Iterator[Fault]:
-    """What is wrong with a body, in the order of the file. Null for an optional key and `${…}` are fine."""
+    """Yield what is wrong with a body, in order. Null for an optional key and `${…}` are accepted."""
     if not is_valid(kind, body):
         root = schema(kind)
         yield from _Walk(root["$defs"]).check(body, root, ())
@@ -80,13 +80,13 @@ class _Walk:
         self.definitions = definitions
 
     def resolve(self, rule: Schema) -> Schema:
-        """The schema that a `$ref` names, or the schema itself."""
+        """Return the schema that a `$ref` names, or the schema itself."""
         while "$ref" in rule:
             rule = self.definitions[rule["$ref"].rpartition("/")[2]]
         return rule
 
     def check(self, value: Any, rule: Schema, at: Pointer) -> Iterator[Fault]:
-        """The faults of one value."""
+        """Yield the faults of one value."""
         rule = {**self.resolve(rule), **{key: item for key, item in rule.items() if key != "$ref"}}
         if isinstance(value, str) and REFERENCE.fullmatch(value):
             return
@@ -138,7 +138,7 @@ class _Walk:
         yield from min(results, key=lambda one: (_depth_of_type_fault(one[1], at), one[0], len(one[1])))[1]
 
     def _flat(self, rules: list[Schema]) -> Iterator[Schema]:
-        """The alternatives, those of an alternative among them."""
+        """Yield the alternatives, nested ones included."""
         for rule in map(self.resolve, rules):
             if "anyOf" in rule:
                 yield from self._flat(rule["anyOf"])
@@ -156,7 +156,7 @@ class _Walk:
         yield from min(results, key=len)
 
     def _discriminator(self, rules: list[Schema]) -> str | None:
-        """The key whose value says which of the schemas is meant."""
+        """Return the key whose value tells the schemas apart."""
         for key in _DISCRIMINATORS:
             if all(self._values(rule, key) for rule in rules):
                 return key
@@ -167,7 +167,7 @@ class _Walk:
         return list(found.get("enum", ()))
 
     def _about(self, rule: Schema, key: str) -> str:
-        """What may stand at a missing key."""
+        """Describe what is expected at a missing key."""
         rule = self.resolve(rule)
         if "enum" in rule:
             return f"Add {key}: {_listed(rule['enum'])}."
@@ -233,7 +233,7 @@ def _not_one_of(value: Any, allowed: list[Any], at: Pointer) -> Fault:
 
 
 def _name(at: Pointer) -> str:
-    """The words for a path: `widgets[2].definition.type`."""
+    """Format a path: `widgets[2].definition.type`."""
     text = ""
     for step in at:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"

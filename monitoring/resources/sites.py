@@ -94,7 +94,7 @@ def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
 
 
 def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterator[Site]:
-    """The metric queries and formulas of one request. Other data sources have languages of their own."""
+    """Yield the metric queries and formulas of one request; other data sources have other languages."""
     if isinstance(body.get("q"), str):
         yield Site((*at, "q"), body["q"], scalar=scalar)
     yield from _named(body, at, scalar, _formulas(body, at))
@@ -103,7 +103,7 @@ def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterat
 def _named(
     body: Mapping[str, Any], at: Pointer, scalar: bool, formulas: Iterable[tuple[Pointer, Any]]
 ) -> Iterator[Site]:
-    """Queries with names, and the formulas over them."""
+    """Yield named queries, and the formulas over them."""
     names: set[str | None] = set()
     for pointer, query in _queries(body, at):
         name = query.get("name")
@@ -141,7 +141,7 @@ def widget_sites(found: Iterable[Widget]) -> Iterator[Site]:
 
 
 def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
-    """The metric queries and formulas of a service level objective."""
+    """Yield the metric queries and formulas of a service level objective."""
     query = body.get("query")
     for name in ("numerator", "denominator"):
         if isinstance(query, dict) and isinstance(query.get(name), str):
@@ -161,7 +161,7 @@ def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
 
 
 def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:
-    """The metric queries among a monitor's `options.variables`."""
+    """Yield the metric queries in a monitor's `options.variables`."""
     options = body.get("options")
     variables = options.get("variables") if isinstance(options, dict) else None
     for index, query in enumerate(variables if isinstance(variables, list) else ()):

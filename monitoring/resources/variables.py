@@ -55,7 +55,7 @@ def _fill(value: Any, variables: Mapping[str, Any]) -> Any:
 
 
 def _typed(text: str) -> Any:
-    """A default that reads as a JSON number or boolean is one."""
+    """Return a default as the JSON number or boolean that it reads as, else as text."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError:

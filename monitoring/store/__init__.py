@@ -183,7 +183,7 @@ class Store(Answers):
         self._add_rows(schema.TRANSITIONS.name, new)
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
-        """The series of a metric, by their ids in the tables."""
+        """Return the series of a metric by their ids in the tables."""
         with self._append_lock:
             return self._catalog.sources(metric)
 
@@ -212,7 +212,7 @@ class Store(Answers):
 
     @contextlib.contextmanager
     def reading(self, series: Sequence[int] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor that sees everything appended before; of points, where given, only those of the series.
+        """Yield a cursor that sees everything appended before, at least for the given series.
 
         A question about series of which nothing waits need not wait either, whatever else comes in.
         """
@@ -335,7 +335,7 @@ def _merged(first: _Pending, second: _Pending) -> _Pending:
 
 
 def _known(connection: duckdb.DuckDBPyConnection) -> Catalog:
-    """The catalog of what the database holds."""
+    """Read the catalog of the database."""
     catalog = Catalog()
     query = "SELECT series_id, metric, host, tags, type, interval FROM series ORDER BY series_id"
     for ident, metric, host, tags, kind, interval in connection.execute(query).fetchall():

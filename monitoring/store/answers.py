@@ -44,7 +44,7 @@ class Answers:
     def reading(
         self, series: Sequence[int] | None = None
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A cursor of the database."""
+        """Yield a cursor of the database."""
         raise NotImplementedError
 
     def metrics(self) -> list[MetricSummary]:
@@ -59,7 +59,7 @@ class Answers:
         end: float | None = None,
         tags: Sequence[str] = (),
     ) -> list[Series]:
-        """The series of a metric (or of all) with every one of the tags, and their points in [start, end)."""
+        """Return the series of a metric (or of all) with all of the tags, and points in [start, end)."""
         given = {"metric": metric, "tags": [tag.lower() for tag in tags]}
         with self.reading() as cursor:
             known = cursor.execute(_SERIES, given).fetchall()
@@ -68,7 +68,7 @@ class Answers:
         return [one for row in known if (one := _series(row, found)) is not None]
 
     def transitions(self, monitor_id: int, end: float | None = None) -> list[tuple[int, str, str]]:
-        """The changes of a monitor's groups before `end`, in order: seconds, group, state ("": none)."""
+        """Return the state changes of a monitor's groups before `end`: seconds, group, state ("": none)."""
         query = (
             "SELECT time, group_name, state FROM transitions WHERE monitor_id = $monitor_id"
             " AND (time < $end OR $end IS NULL) ORDER BY time, group_name"
@@ -101,7 +101,7 @@ class Answers:
         start: float | None = None,
         end: float | None = None,
     ) -> list[dict[str, Any]]:
-        """Logs in [start, end) seconds that hold the text and every tag, in the order of their time."""
+        """Return the logs in [start, end) seconds that contain the text and every tag, in time order."""
         where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("service", "source"))
         query = (
             f"SELECT * FROM logs WHERE {_BOUNDS.format(column='time / 1000')}{where}"  # noqa: S608

@@ -39,7 +39,7 @@ class Batch:
 
     @classmethod
     def of(cls, series: Iterable[Series]) -> Self:
-        """The batch of whole `Series`."""
+        """Return the batch of whole `Series`."""
         given = list(series)
         return cls(
             [
@@ -52,7 +52,7 @@ class Batch:
         )
 
     def only(self, kept: NDArray[np.bool_]) -> Self:
-        """The batch without the points that are not kept."""
+        """Return the batch without the points that are not kept."""
         owners = np.repeat(np.arange(len(self.sources)), self.lengths)[kept]
         lengths = np.bincount(owners, minlength=len(self.sources))
         return replace(self, lengths=lengths, times=self.times[kept], values=self.values[kept])
@@ -71,7 +71,7 @@ _LENGTHS = struct.Struct("<II")
 
 
 def encode(columns: Columns) -> bytes:
-    """The bytes of a batch in the journal: new series as JSON, then the three columns as they lie in
+    """Encode a batch for the journal: new series as JSON, then the three columns as they lie in
     memory.
     """
     head = msgspec.json.encode([(ident, tuple(source)) for ident, source in columns.series])
@@ -80,7 +80,7 @@ def encode(columns: Columns) -> bytes:
 
 
 def decode(payload: bytes) -> Columns:
-    """What `encode` wrote."""
+    """Decode what `encode` wrote."""
     head, count = _LENGTHS.unpack_from(payload)
     at = _LENGTHS.size + head
     ids = np.frombuffer(payload, np.int32, count, at)

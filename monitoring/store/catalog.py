@@ -42,11 +42,11 @@ class Catalog:
             self._last = np.concatenate((self._last, np.full_like(self._last, np.iinfo(np.int64).min)))
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
-        """The series of a metric by their ids."""
+        """Return the series of a metric by their ids."""
         return dict(self._metrics.get(metric, {}))
 
     def columns(self, batch: Batch) -> Columns:
-        """The batch with series ids; times are rounded to the second, and what is not finite is left out.
+        """Return the batch with series ids; times are rounded to seconds, non-finite values left out.
 
         Raises:
             InputError: a time is not in seconds since the epoch.
@@ -66,7 +66,7 @@ class Catalog:
         return Columns(repeated, times.astype(np.int64), values, list(self._owed))
 
     def said(self) -> None:
-        """The columns given last are in the journal: their new series need not be said again."""
+        """Mark the last columns as written to the journal, so that their series are not written again."""
         self._owed.clear()
 
     def _enter(self, source: SeriesIdentity) -> int:
@@ -79,7 +79,7 @@ class Catalog:
         return ident
 
     def saw(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> None:
-        """These points are stored: remember the youngest second of each series."""
+        """Remember the youngest second of each series of these stored points."""
         np.maximum.at(self._last, ids, times)
 
     def maybe_stored(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ _BROKEN = re.compile(
 
 
 def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """A connection to the file (or to memory), with our tables in it.
+    """Connect to the file (or to memory) and create the tables.
 
     Raises:
         InputError: the file is no database, is not ours, is locked by another process, or cannot be reached.

@@ -22,12 +22,12 @@ class Documents:
             self._kinds.setdefault(kind, {})[ident] = msgspec.json.decode(body)
 
     def get(self, kind: str, ident: str) -> Document | None:
-        """A copy of the document, or None."""
+        """Return a copy of the document, or None."""
         found = self._kinds.get(kind, {}).get(ident)
         return None if found is None else msgspec.json.decode(msgspec.json.encode(found))
 
     def all(self, kind: str) -> list[Document]:
-        """Copies of every document of the kind, in the order in which they came."""
+        """Return copies of all documents of the kind, in insertion order."""
         with self._lock:
             text = msgspec.json.encode(list(self._kinds.get(kind, {}).values()))
         copies: list[Document] = msgspec.json.decode(text)

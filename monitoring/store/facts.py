@@ -26,7 +26,7 @@ _OF_RECORDS = frozenset({"log alert", "event-v2 alert", "composite"})
 
 
 def monitor_data(store: Store, kind: str, start: int) -> Data:
-    """What a monitor of that type is evaluated over, from `start` on."""
+    """Return the data that a monitor of that type is evaluated over, from `start` on."""
     records = logs if kind != "event-v2 alert" else events
     return Data(
         StoreSource(store),
@@ -36,7 +36,7 @@ def monitor_data(store: Store, kind: str, start: int) -> Data:
 
 
 def checks(store: Store, start: int, end: int = FOREVER) -> list[CheckSeries]:
-    """The results of every service check from `start` on, by source, in seconds."""
+    """Return the results of every service check from `start` on, by source, in epoch seconds."""
     found: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
     with store.reading() as cursor:
         for name, host, tags, moment, status in cursor.execute(
@@ -60,7 +60,7 @@ def logs(store: Store, start: int, end: int | None = None) -> list[Record]:
 def newest_logs(
     store: Store, start: int, end: int, test: Callable[[Record], bool], most: int
 ) -> list[Record]:
-    """The newest logs of `[start, end)` that fit, the newest first; no more is read than that takes."""
+    """Return the newest matching logs of `[start, end)`, newest first, reading no more than needed."""
     found: list[Record] = []
     given = {"start": start * 1000, "end": end * 1000, "most": PAGE}
     with store.reading() as cursor:
@@ -73,18 +73,18 @@ def newest_logs(
 
 
 def events(store: Store, start: int, end: int = FOREVER) -> list[Record]:
-    """The events from `start` on, in the order of their time."""
+    """Return the events from `start` on, in time order."""
     kept = [one for one in store.documents.all("event") if start <= one["date_happened"] < end]
     return sorted((event_record(one) for one in kept), key=lambda one: one.time)
 
 
 def spans(store: Store, start: int, end: int) -> list[Record]:
-    """The spans that started in the time, in that order."""
+    """Return the spans that started in the time range, in that order."""
     return [span_record(one) for one in store.spans(start=start, end=end)]
 
 
 def log_record(log: Mapping[str, Any]) -> Record:
-    """A log as what a search looks at; the reserved attributes have Datadog's names."""
+    """Return a log as a search record; reserved attributes have Datadog's names."""
     tags = tuple(tag for tag in str(log["ddtags"]).split(",") if tag)
     reserved = {"service": log["service"], "source": log["ddsource"], "host": log["hostname"]}
     attributes = {**log, **reserved, "status": log["status"]}
@@ -92,7 +92,7 @@ def log_record(log: Mapping[str, Any]) -> Record:
 
 
 def event_record(event: Mapping[str, Any]) -> Record:
-    """An event as what a search looks at: its title and text in one."""
+    """Return an event as a search record: its title and text joined."""
     text = f"{event['title']}\n{event['text']}"
     named = ("title", "host", "aggregation_key")
     attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
@@ -101,7 +101,7 @@ def event_record(event: Mapping[str, Any]) -> Record:
 
 
 def span_record(span: Mapping[str, Any]) -> Record:
-    """A span as what a search looks at: `@duration` in nanoseconds, its status, what it carries by name."""
+    """Return a span as a search record: `@duration` in nanoseconds, its status, its metadata by name."""
     meta, metrics = span.get("meta") or {}, span.get("metrics") or {}
     named = ("service", "resource", "type", "duration", "trace_id", "span_id", "parent_id")
     attributes = {**meta, **metrics, **{name: span.get(name) for name in named}}

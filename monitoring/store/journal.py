@@ -79,18 +79,18 @@ class Journal:
 
 
 def paths(database: Path) -> tuple[Path, Path]:
-    """The two files of a database's journal."""
+    """Return the two files of a database's journal."""
     return (database.with_name(database.name + ".journal"), database.with_name(database.name + ".journal2"))
 
 
 def replay(database: Path, after: int) -> Iterator[Record]:
-    """The records that were acknowledged but are not in the database yet, in order."""
+    """Yield the records that were acknowledged but are not in the database yet, in order."""
     records = [record for path in paths(database) if path.exists() for record in read(path.read_bytes())]
     yield from sorted(record for record in records if record.seq > after)
 
 
 def read(data: bytes) -> Iterator[Record]:
-    """The whole records of one file's bytes; a torn one ends it."""
+    """Yield the whole records of one file's bytes; a torn one ends it."""
     at = 0
     while at + _HEADER.size <= len(data):
         magic, kind, seq, length, checksum = _HEADER.unpack_from(data, at)

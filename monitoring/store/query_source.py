@@ -29,7 +29,7 @@ class StoreSource:
         self._origins: dict[tuple[int, SeriesIdentity], Origin] = {}
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """The sources of a metric that a scope means, sorted by their tags."""
+        """Return the sources of a metric that a scope selects, sorted by their tags."""
         test = matcher(scope, substring)
         found = [self._origin(ident, source) for ident, source in self._store.sources(metric).items()]
         return sorted((one for one in found if test(one.tags)), key=lambda origin: sorted(origin.tags))
@@ -37,7 +37,7 @@ class StoreSource:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """The points before `until`, aggregated by source and bucket."""
+        """Return the points before `until`, aggregated by source and bucket."""
         if not len(grid) or not origins:
             return Buckets(grid.starts[:0] if occupied else grid.starts, np.empty((len(origins), 0)))
         start, end = int(grid.edges[0]), min(until, float(grid.edges[-1]))
@@ -59,7 +59,7 @@ class StoreSource:
         return Buckets(starts, values)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """The very points in `[start, end)`, by source and time."""
+        """Return the raw points in `[start, end)`, by source and time."""
         if not origins:
             return Points(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
         query = "SELECT series_id, time, value {wanted} ORDER BY series_id, time"
@@ -76,7 +76,7 @@ class StoreSource:
         return self._origins[key]
 
     def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> _Columns:
-        """The answer as columns; distributions lie in a table of their own."""
+        """Return the result as columns; distributions are in a table of their own."""
         answers = []
         with self._store.reading([one.key for one in origins]) as cursor:
             for table in ("points", "samples"):
@@ -97,7 +97,7 @@ class StoreSource:
 
 
 def _within(ids: list[int], start: int, end: float) -> str:
-    """The condition of the scan: whole numbers only, so that DuckDB sees constants and nothing of the user's.
+    """Return the WHERE clause of the scan: whole numbers only, no text of the user's.
 
     Ids without holes are a range, which costs the scan nothing; a list of a thousand doubles its time.
     """

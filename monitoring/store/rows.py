@@ -12,7 +12,7 @@ _LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status",
 
 
 def of_span(span: Span) -> Sequence[Any]:
-    """The row of a span; ids are kept as they stand in the trace line, 16 hex digits."""
+    """Return the row of a span; ids stay as in the trace line, 16 hex digits."""
     start = int(span.get("start") or 0)
     return (
         _hex(span.get("trace_id")),
@@ -32,7 +32,7 @@ def of_span(span: Span) -> Sequence[Any]:
 
 
 def to_span(row: Sequence[Any]) -> Span:
-    """The span that `of_span` made a row of."""
+    """Return the span of a row."""
     names = (
         "trace_id",
         "span_id",
@@ -50,7 +50,7 @@ def to_span(row: Sequence[Any]) -> Span:
 
 
 def of_log(log: Mapping[str, Any]) -> Sequence[Any]:
-    """The row of a log; `time` is in milliseconds, and what has no column of its own is an attribute."""
+    """Return the row of a log; `time` is in milliseconds, and other keys become attributes."""
     message = log.get("message", "")
     attributes = {name: value for name, value in log.items() if name not in _LOG_FIELDS}
     return (
@@ -66,7 +66,7 @@ def of_log(log: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def to_log(row: Sequence[Any]) -> dict[str, Any]:
-    """The log as it was sent, with its time and tags in Datadog's names."""
+    """Return the log as it was sent, with its time and tags under Datadog's names."""
     moment, service, source, host, tags, status, message, attributes = row
     sent: dict[str, Any] = {
         "timestamp": moment,
@@ -82,7 +82,7 @@ def to_log(row: Sequence[Any]) -> dict[str, Any]:
 
 
 def of_check(check: Mapping[str, Any]) -> Sequence[Any]:
-    """The row of one result of a service check; `time` is in seconds."""
+    """Return the row of a service check's result; `time` is in seconds."""
     return (
         int(check.get("timestamp") or time.time()),
         str(check["check"]),

@@ -21,7 +21,7 @@ class Table:
     """Name and SQL type, in order."""
 
     def casts(self) -> str:
-        """The select list that reads a batch: lists and JSON documents travel as JSON text."""
+        """Return the select list that reads a batch: lists and JSON documents are stored as JSON text."""
         return ", ".join(_cast(name, kind) for name, kind in self.columns)
 
 
@@ -97,5 +97,5 @@ _DDL = (
 
 
 def statements() -> tuple[str, ...]:
-    """The statements that make an empty database ours; harmless on one that already is."""
+    """Return the statements that create the tables where they are missing."""
     return _DDL

@@ -18,7 +18,7 @@ _Change = tuple[int, str, str]
 
 
 def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | None:
-    """The recorded evaluations in `[start, end)`, from the first that there is on; None where there is none.
+    """Return the recorded evaluations in `[start, end)`, from the first on; None where there is none.
 
     They have states and no values.
     """
@@ -42,7 +42,7 @@ def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | 
 
 
 def _segments(changes: Sequence[_Change], times: Sequence[int]) -> tuple[Segment, ...]:
-    """The stretches of one group; the first is the state before the first time, where there was one."""
+    """Return the segments of one group; the first is the state before the first time, if known."""
     found: dict[int, Segment] = {0: Segment(0, None, Rule.NEVER)}
     for time, _, state in changes:
         index = max(0, -(-(time - times[0]) // EVERY))

@@ -10,7 +10,7 @@ RULE = Rule("count-with-avg", "warning", "A count is averaged instead of summed.
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Counts under avg, in time or in space; an error where a monitor compares the result with a number."""
+    """Find counts under avg, in time or space; an error where a monitor compares the result."""
     query = metric_query(subject)
     if query is not None and query.kind == "metric" and query.aggregation in {"avg", "min", "max"}:
         metric = query.query if isinstance(query.query, Metric) else None

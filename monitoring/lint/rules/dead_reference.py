@@ -15,7 +15,7 @@ _FIXED = frozenset({"from_ts", "to_ts", "live", "refresh_mode", "fullscreen_widg
 
 
 def check_all(project: Project) -> Iterator[ProjectProblem]:
-    """References over all files."""
+    """Check the references of all files."""
     for file in project.files:
         members = [each for each in file.references if each.in_query and each.kind == "monitor"]
         if len({each.key for each in members}) > _MOST_MEMBERS:

@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _read(value: Any, read: Callable[[str], object], at: Pointer) -> tuple[Any, list[Problem]]:
-    """What a text says, or why it says nothing; what a variable stands in is not known here."""
+    """Parse a text or return why it is not valid; a text with a variable is not checked."""
     if not isinstance(value, str) or "${" in value:
         return None, []
     try:

@@ -14,7 +14,7 @@ _POLLING = 15 * 60
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """A window shorter than a quarter of an hour over polled metrics, without an evaluation delay."""
+    """Find windows below 15 minutes over polled metrics without an evaluation delay."""
     query = metric_query(subject)
     if query is None or subject.options.get("evaluation_delay") or query.window.seconds > _POLLING:
         return

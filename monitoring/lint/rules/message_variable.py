@@ -54,6 +54,6 @@ def _names(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _given(name: str, groups: set[str]) -> bool:
-    """A grouping by host gives the host's tags too."""
+    """Return the tags that a grouping provides; by host, the host's tags too."""
     key = name.lower()
     return key in groups or f"{key}.name" in groups or ("host" in groups and key.startswith("host."))

@@ -60,7 +60,7 @@ def _most(name: str) -> float | None:
 
 
 def _silent(query: MetricMonitor, subject: Subject) -> str:
-    """A count compared downwards: where nothing happens AWS sends nothing, and that is not evaluated."""
+    """Find counts compared with `<`: without activity, AWS sends no points, and nothing is evaluated."""
     if query.operator not in BELOW or is_ratio(query.query):
         return ""
     counted = [node for node in metrics_in(query.query) if is_count(node)]

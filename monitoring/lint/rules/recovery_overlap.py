@@ -9,7 +9,7 @@ RULE = Rule("recovery-overlap", "error", "Alert and recovery hold at the same va
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """A recovery threshold beyond the threshold that it belongs to."""
+    """Find recovery thresholds on the wrong side of their threshold."""
     query = subject.monitor[0]
     operator = query.operator if query else None
     thresholds = dict(subject.thresholds)

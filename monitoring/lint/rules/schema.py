@@ -10,7 +10,7 @@ RULE = Rule(
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """What the schema refuses, each with its exact path."""
+    """Yield what the schema refuses, with its exact path."""
     for fault in subject.faults:
         if not fault.unverified:
             yield Problem(fault.pointer, f"{fault.message}. {fault.hint}".rstrip(". ").rstrip())

@@ -33,7 +33,7 @@ def _places(metric: Metric, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _lowered(written: str) -> str:
-    """The tag in lower case; the words NOT and IN, and template variables, as they are."""
+    """Return the tag in lower case; NOT, IN and template variables stay as they are."""
     if "$" in written:
         return written
     key, bracket, values = written.partition("(")

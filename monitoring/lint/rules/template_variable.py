@@ -8,7 +8,7 @@ RULE = Rule("template-variable", "error", "A template variable or tag that Datad
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """The conditions that the API puts on variables and tags beyond their shape."""
+    """Check the API's conditions on template variables and tags beyond their shape."""
     rows = subject.body.get("template_variables")
     seen: set[str] = set()
     for index, row in enumerate(rows if isinstance(rows, list) else ()):

@@ -13,7 +13,7 @@ RULE = Rule(
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """The two numbers that Datadog compares when it stores a monitor; `--fix` takes the query's."""
+    """Compare the two thresholds that Datadog compares on storing; `--fix` takes the query's."""
     query = subject.monitor[0]
     wanted = query.threshold if query else None
     if wanted is None:

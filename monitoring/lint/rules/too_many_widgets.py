@@ -15,7 +15,7 @@ _STILL = frozenset({"note", "free_text", "image", "iframe", "group"})
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """A dashboard over the limit."""
+    """Find dashboards over the limit."""
     asking = sum(widget.type not in _STILL for widget in subject.widgets)
     if asking > MOST:
         text = f"{asking} widgets ask for data, {MOST} are readable. Split the dashboard and link the parts"

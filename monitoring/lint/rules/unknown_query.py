@@ -32,7 +32,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 @lru_cache(maxsize=4096)
 def _used(formula: str) -> frozenset[str]:
-    """The names in a formula: most formulas are written again and again, and right."""
+    """Return the names in a formula, cached: most formulas are repeated, and right."""
     query, _ = parsed.query(formula)
     return frozenset(node.name for node in (walk(query) if query else ()) if isinstance(node, Reference))
 

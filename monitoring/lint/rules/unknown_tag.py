@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 @lru_cache(maxsize=4096)
 def _wrong(key: str, metric: str) -> str:
-    """What is wrong with a key of a metric, or nothing."""
+    """Return what is wrong with a key of a metric, or ""."""
     key, facts = key.lower(), metrics()[metric]
     if key in facts.tags or key in COMMON_TAGS:
         return ""

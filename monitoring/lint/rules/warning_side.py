@@ -9,7 +9,7 @@ RULE = Rule("warning-side", "error", "The warning threshold lies on the wrong si
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """A warning that cannot come before the alert."""
+    """Find warnings that cannot come before the alert."""
     query = subject.monitor[0]
     operator = query.operator if query else None
     warning = subject.thresholds.get("warning")
