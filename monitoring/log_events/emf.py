@@ -6,7 +6,6 @@ value is submitted once, and what CloudWatch keeps for a smaller set is a sum ov
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
 from monitoring.log_events.metric_json import epoch_seconds, is_number
@@ -22,25 +21,21 @@ class EmfMetric(NamedTuple):
 
     name: str
     type: str
-    timestamp: float
     tags: tuple[str, ...]
     values: list[tuple[float, int]]
 
 
-class _Declared(NamedTuple):
-    """How directives declare a metric."""
-
-    unit: Any
-    dimensions: tuple[str, ...]
+_Values = list[tuple[float, int]]
+_Declared = dict[tuple[str, str], tuple[str, tuple[str, ...]]]  # type and dimensions, by namespace and name
 
 
-def read_emf(record: dict[str, Any]) -> tuple[list[EmfMetric], str] | None:
-    """Return the metrics of a document and what was left out of it; None where no metric is declared."""
+def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], str] | None:
+    """Return the time, the metrics, and what was left out; None where the document declares no metric."""
     aws = record.get("_aws")
     directives = aws.get("CloudWatchMetrics") if isinstance(aws, dict) else None
     if not isinstance(aws, dict) or not isinstance(directives, list):
         return None
-    declared: dict[tuple[str, str], _Declared] = {}
+    declared: _Declared = {}
     wrong: list[str] = []  # a reason for each metric or directive that is left out
     for directive in directives:
         _declare(directive, declared, wrong)
@@ -48,12 +43,12 @@ def read_emf(record: dict[str, Any]) -> tuple[list[EmfMetric], str] | None:
         return None
     stamp = aws.get("Timestamp")
     if not is_number(stamp) or not 0 <= (seconds := epoch_seconds(stamp)) < 1e12:
-        return [], f"`_aws.Timestamp` is not a number of milliseconds since the epoch: {str(stamp)[:40]}"
-    metrics = list(_metrics(record, declared, seconds, wrong))
-    return metrics, _left_out(wrong, len(metrics))
+        return 0, [], f"`_aws.Timestamp` is not a number of milliseconds since the epoch: {str(stamp)[:40]}"
+    metrics = _metrics(record, declared, wrong)
+    return seconds, metrics, _left_out(wrong, len(metrics))
 
 
-def _declare(directive: Any, declared: dict[tuple[str, str], _Declared], wrong: list[str]) -> None:
+def _declare(directive: Any, declared: _Declared, wrong: list[str]) -> None:
     """Add the metrics of a directive; a metric that is declared again gets the further dimensions."""
     known = directive if isinstance(directive, dict) else {}
     namespace, metrics, sets = (known.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
@@ -68,65 +63,65 @@ def _declare(directive: Any, declared: dict[tuple[str, str], _Declared], wrong: 
             continue
         before = declared.get((namespace, name))
         if before is None:
-            declared[namespace, name] = _Declared(metric.get("Unit"), dimensions)
-        elif before.dimensions != dimensions:
-            merged = tuple(dict.fromkeys(before.dimensions + dimensions))[:_DIMENSIONS]
-            declared[namespace, name] = before._replace(dimensions=merged)
+            kind = "count" if metric.get("Unit") == "Count" else "distribution"
+            declared[namespace, name] = kind, dimensions
+        elif before[1] != dimensions:
+            merged = tuple(dict.fromkeys(before[1] + dimensions))[:_DIMENSIONS]
+            declared[namespace, name] = before[0], merged
 
 
 def _dimensions(sets: list[Any]) -> tuple[str, ...]:
     """Return the dimensions of all sets, each once; a single set may lack its own brackets."""
-    names = (name for item in sets for name in (item if isinstance(item, list) else [item]))
-    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))[:_DIMENSIONS]
+    names = dict.fromkeys(
+        name
+        for item in sets
+        for name in (item if isinstance(item, list) else (item,))
+        if isinstance(name, str)
+    )
+    return tuple(names)[:_DIMENSIONS]
 
 
-def _metrics(
-    record: dict[str, Any], declared: dict[tuple[str, str], _Declared], seconds: float, wrong: list[str]
-) -> Iterator[EmfMetric]:
-    """Yield the declared metrics; a member of the document is read once, however many metrics refer to it."""
+def _metrics(record: dict[str, Any], declared: _Declared, wrong: list[str]) -> list[EmfMetric]:
+    """Return the declared metrics; a member that several of them refer to is read once."""
     left = VALUES
-    targets: dict[str, _Measured | str] = {}
+    metrics: list[EmfMetric] = []
+    targets: dict[str, tuple[_Values, int] | str] = {}
     tags: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for (namespace, name), (unit, dimensions) in declared.items():
-        if name not in targets:
-            targets[name] = measured(record.get(name))
+    for (namespace, name), (kind, dimensions) in declared.items():
         if dimensions not in tags:
-            tags[dimensions] = tuple(f"{key}:{record[key]}" for key in dimensions if key in record)
-        target = targets[name]
+            tags[dimensions] = tuple([f"{key}:{record[key]}" for key in dimensions if key in record])
+        target = targets.get(name)
+        if target is None:
+            target = targets[name] = measured(record.get(name))
         if isinstance(target, str):
             wrong.append(f"{name[:60]!r} {target}")
-        elif target.total > left:
-            wrong.append(f"{name[:60]!r} has {target.total:,} values, where a document may have {VALUES:,}")
+        elif target[1] > left:
+            wrong.append(f"{name[:60]!r} has {target[1]:,} values, where a document may have {VALUES:,}")
         else:
-            left -= target.total
-            kind = "count" if unit == "Count" else "distribution"
-            yield EmfMetric(f"{namespace}.{name}", kind, seconds, tags[dimensions], target.values)
+            left -= target[1]
+            metrics.append(EmfMetric(f"{namespace}.{name}", kind, tags[dimensions], target[0]))
+    return metrics
 
 
-class _Measured(NamedTuple):
-    values: list[tuple[float, int]]
-    total: int
-
-
-def measured(value: Any) -> _Measured | str:
-    """Return the values of a metric, each with its count, or the reason why there are none.
+def measured(value: Any) -> tuple[_Values, int] | str:
+    """Return the values of a metric, each with its count, and their number; or why there are none.
 
     A statistic set becomes values of the same count, sum, minimum and maximum.
     """
-    values: list[tuple[float, int]] | str = "is not a number, an array of numbers or a statistic set"
     if is_number(value):
-        values = [(float(value), 1)]
-    elif isinstance(value, list):
+        return [(float(value), 1)], 1
+    values: _Values | str = "is not a number, an array of numbers or a statistic set"
+    if isinstance(value, list):
         if len(value) > VALUES:
             values = f"has {len(value):,} values, where a document may have {VALUES:,}"
         elif value and all(map(is_number, value)):
             values = [(float(number), 1) for number in value]
     elif isinstance(value, dict):
         values = _of_histogram(value) if "Values" in value else _of_statistics(value)
-    return values if isinstance(values, str) else _Measured(values, sum(times for _, times in values))
+    return values if isinstance(values, str) else (values, sum(times for _, times in values))
 
 
-def _of_histogram(record: dict[str, Any]) -> list[tuple[float, int]] | str:
+def _of_histogram(record: dict[str, Any]) -> _Values | str:
     """Return `Values`, each as often as `Counts` says."""
     values = record["Values"]
     counts = record.get("Counts", [1] * len(values) if isinstance(values, list) else None)
@@ -137,7 +132,7 @@ def _of_histogram(record: dict[str, Any]) -> list[tuple[float, int]] | str:
     return [(float(value), int(count)) for value, count in zip(values, counts, strict=True) if count]
 
 
-def _of_statistics(record: dict[str, Any]) -> list[tuple[float, int]] | str:
+def _of_statistics(record: dict[str, Any]) -> _Values | str:
     """Return the minimum, the maximum and, as often as it takes, the mean of the values between them."""
     count, total, least, greatest = (record.get(key) for key in ("Count", "Sum", "Min", "Max"))
     if not _is_count(count) or not is_number(total):
@@ -163,4 +158,4 @@ def _left_out(wrong: list[str], taken: int) -> str:
         return ""
     shown = ", ".join(dict.fromkeys(wrong[:_SHOWN]))
     more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
-    return f"EMF document: {len(wrong):,} left out, {taken:,} metrics taken; {shown}{more}"
+    return f"EMF metrics left out: {len(wrong):,} of {len(wrong) + taken:,}: {shown}{more}"

@@ -59,6 +59,19 @@ class Root(msgspec.Struct, gc=False):
             or self.record is not None
         )
 
+    def is_plain(self) -> bool:
+        """Whether the line is a log at first sight: no such key, and nothing within its message."""
+        return (
+            type(self.message) is str
+            and "{" not in self.message
+            and self.m is None
+            and self.aws is None
+            and self.traces is None
+            and self.execution_arn is None
+            and self.record is None
+            and "MONITORING|" not in self.message
+        )
+
     def is_envelope(self) -> bool:
         """Whether the line is one of Lambda's JSON log format or of a logger: it has a level."""
         return self.level is not None or self.pascal_level is not None or self.ecs_level is not None

@@ -5,8 +5,6 @@ from typing import Annotated, Any, TypeGuard
 
 import msgspec
 
-from monitoring.lines import Point
-
 METRIC_KEYS = frozenset("mvet")
 """The root keys of the line; nothing else is printed into it, in whatever order."""
 
@@ -39,8 +37,8 @@ def is_number(value: Any) -> TypeGuard[float]:
     return known and abs(value) <= sys.float_info.max
 
 
-def read_metric_json(record: dict[str, Any]) -> Point | str | None:
-    """Return the point of the line, or what is invalid in it.
+def read_metric_json(record: dict[str, Any]) -> MetricLine | str | None:
+    """Return the line's values, or what is invalid in it.
 
     None where the object is a log with short keys rather than a metric: two values are invalid, or one is and
     the object has further keys.
@@ -56,4 +54,4 @@ def read_metric_json(record: dict[str, Any]) -> Point | str | None:
     wrong = [reason for reason, valid in checks.items() if not valid]
     if wrong:
         return wrong[0] if len(wrong) == 1 and record.keys() <= METRIC_KEYS else None
-    return Point(name, float(value), epoch_seconds(stamp), "distribution", tuple(tags))  # type: ignore[arg-type]
+    return MetricLine(str(name), float(value), float(stamp), tuple(tags))  # type: ignore[arg-type]

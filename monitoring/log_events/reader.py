@@ -20,7 +20,7 @@ from monitoring.log_events.emf import read_emf
 from monitoring.log_events.json_lines import Root
 from monitoring.log_events.lambda_lines import Report
 from monitoring.log_events.memory import Memory
-from monitoring.log_events.metric_json import epoch_seconds, read_exact, read_metric_json
+from monitoring.log_events.metric_json import MetricLine, epoch_seconds, read_exact, read_metric_json
 from monitoring.log_events.source import Source
 from monitoring.log_events.step_events import StepEvent, is_step_event, read_step_event
 from monitoring.log_events.tags import normal_point
@@ -70,6 +70,7 @@ class Reader:
         self._heads: dict[str, Callable[[str, int], bool]] = {
             "MONITO": self._metric,
             '{"trac': self._traces,
+            '{"id":': self._step_line,
             "REPORT": self._report,
             "START ": self._start,
             "END Re": self._end,
@@ -103,8 +104,11 @@ class Reader:
             return
         self._line = line
         handler = self._heads.get(message[:6])
-        whole = "\n" not in message[:-1] or "\nXRAY TraceId: " in message  # a REPORT's second line
-        if handler is not None and whole and handler(message, timestamp):
+        if (
+            handler is not None
+            and ("\n" not in message[:-1] or "\nXRAY TraceId: " in message)  # a REPORT's second line
+            and handler(message, timestamp)
+        ):
             return
         if "{" in message and self._json(message, timestamp, line):
             return
@@ -137,8 +141,9 @@ class Reader:
 
     def _lines(self, message: str, timestamp: int) -> None:
         """Read an event line by line; the lines that are logs stay one entry."""
-        texts = json_lines.joined(message.split("\n"))
-        left = "\n".join(text for text in texts if not self._known(text, timestamp)).strip()
+        texts = list(json_lines.joined(message.split("\n")))
+        logs = [text for text in texts if not self._known(text, timestamp)]
+        left = "\n".join(logs).strip() if len(logs) < len(texts) else message
         if left:
             self._plain(left, timestamp)
 
@@ -160,7 +165,7 @@ class Reader:
             if self._prefixed(message, timestamp):
                 return True
         elif (root := json_lines.read_root(message)) is not None:
-            if not self._root(root, message, message, timestamp, self._objects):
+            if root.is_plain() or not self._root(root, message, message, timestamp, self._objects):
                 self._plain(message, timestamp)
             return True
         begins = json_lines.begins(message)
@@ -241,51 +246,64 @@ class Reader:
             exact = read_exact(message)
         except (msgspec.DecodeError, UnicodeError):
             return False
-        self.counts["metric_json"] += 1
         known = self._json_tails.get((exact.m, exact.t))
-        if known is not None and 0 <= exact.e < 1e11:
-            metric, tags = known
-            self.out.points.append(Point(metric, exact.v, exact.e, "distribution", tags))
-            return True
-        before = len(self.out.points)
-        self._add_or_refuse(Point(exact.m, exact.v, epoch_seconds(exact.e), "distribution", exact.t), message)
-        if len(self.out.points) > before and len(self._json_tails) < _TAILS:
-            point = self.out.points[-1]
-            self._json_tails[exact.m, exact.t] = (point.metric, point.tags)
+        if known is None or not 0 <= exact.e < 1e11:
+            self._add_metric(exact, message)
+        else:
+            self.counts["metric_json"] += 1
+            self.out.points.append(Point(known[0], exact.v, exact.e, "distribution", known[1]))
         return True
 
     def _metric_record(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         point = read_metric_json(record)
-        if point is None:
-            return False
-        self._count("metric_json")
-        self._add_or_refuse(point, message)
-        return True
+        if isinstance(point, MetricLine):
+            self._add_metric(point, message)
+        elif point is not None:
+            self.counts["metric_json"] += 1
+            self._refuse(point, message)
+        return point is not None
+
+    def _add_metric(self, line: MetricLine, message: str) -> None:
+        self.counts["metric_json"] += 1
+        known = self._json_tails.get((line.m, line.t)) or self._learn(line.m, line.t, message)
+        seconds = epoch_seconds(line.e)
+        if not 0 <= seconds < _LATEST:  # it would cost the whole batch
+            self._refuse("the time `e` is not a number of seconds since the epoch", message)
+        elif known is not None:
+            self.out.points.append(Point(known[0], line.v, seconds, "distribution", known[1]))
+
+    def _learn(self, name: str, tags: tuple[str, ...], message: str) -> tuple[str, tuple[str, ...]] | None:
+        """Return the name and tags by Datadog's rules, with the source's tags, and remember them."""
+        point = normal_point(Point(name, 0.0, 0, tags=tags))
+        if isinstance(point, str):
+            self._refuse(point, message)
+            return None
+        known = point.metric, self.source.add_tags(point.tags)
+        if len(self._json_tails) < _TAILS:
+            self._json_tails[name, tags] = known
+        return known
 
     def _emf(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         read = read_emf(record)
         if read is None:
             return False
         self._count("emf")
-        metrics, reason = read
-        for name, kind, seconds, tags, values in metrics:
-            point = normal_point(Point(name, 0.0, seconds, kind, tags))
-            if isinstance(point, str):
-                self._refuse(point, message)
+        seconds, metrics, reason = read
+        points = self.out.points
+        for name, kind, dimensions, values in metrics:
+            known = self._json_tails.get((name, dimensions)) or self._learn(name, dimensions, message)
+            if known is None:
                 continue
-            point = point._replace(tags=self.source.add_tags(point.tags))
+            metric, all_tags = known
             for value, times in values:
-                self.out.points += [point._replace(value=value)] * times
+                point = Point(metric, value, seconds, kind, all_tags)
+                if times == 1:
+                    points.append(point)
+                else:
+                    points += [point] * times
         if reason:
             self._refuse(reason, message)
         return True
-
-    def _add_or_refuse(self, point: Point | str, message: str) -> None:
-        normal = normal_point(point) if isinstance(point, Point) else point
-        if isinstance(normal, str):
-            self._refuse(normal, message)
-        else:
-            self._add(normal)
 
     def _add(self, point: Point) -> None:
         if not 0 <= point.timestamp < _LATEST:  # it would cost the whole batch
@@ -424,6 +442,10 @@ class Reader:
         self._count("runtime_error")
         self._log(message, timestamp)
         return True
+
+    def _step_line(self, message: str, timestamp: int) -> bool:
+        record = load_object(message)
+        return record is not None and "_aws" not in record and self._step(record, message, timestamp)
 
     def _step(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         if not is_step_event(record):

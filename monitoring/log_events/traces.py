@@ -22,10 +22,12 @@ def read_trace_line(text: str) -> list[SpanRecord] | None:
     """Return the spans of a line whose every value is as the intake takes it; None for any other line."""
     try:
         spans = [span for trace in _exact(text).traces for span in trace]
-        valid = all(len(bytes.fromhex(s.trace_id + s.span_id + s.parent_id)) == 24 for s in spans)
+        for span in spans:
+            if len(bytes.fromhex(span.trace_id + span.span_id + span.parent_id)) != 24:
+                return None  # a space in an id
     except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
         return None
-    return spans if valid and spans else None
+    return spans or None
 
 
 def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]] | None:
