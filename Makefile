@@ -52,6 +52,7 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	$(BIN)/python -m pip install $(LAMBDA) --target build/identify . aws-lambda-powertools numpy pillow
 	$(BIN)/python -m pip install $(LAMBDA) --target build/forwarder '.[forwarder]'
 	$(BIN)/python -m pip install $(LAMBDA) --target build/site . aws-lambda-powertools boto3
+	for step in steps identify site; do cp -R handlers build/$$step/; done
 	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
 
 clean:  ## remove what was made

@@ -183,7 +183,7 @@ def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[b
 def peak(url: str) -> float:
     """MB at peak of a fresh process that handles payloads, as Lambda counts them."""
     script = (
-        "import sys,json;from handlers.forwarder import handler;"
+        "import sys,json;from monitoring.forwarder import handler;"
         "e=json.load(sys.stdin)\nfor _ in range(3): handler(e,None)\n"
         "peak=next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
         "print(int(peak.split()[1])/1024,file=sys.stderr)"
@@ -245,9 +245,9 @@ def streamed(url: str, megabytes: int) -> tuple[float, float, int, float]:
 
 
 def cold_import(rounds: int = 9) -> tuple[float, float]:
-    """Milliseconds of `import handlers.forwarder` in fresh processes, the best: by the clock, and of CPU."""
+    """Milliseconds of importing the forwarder's handler in fresh processes, the best: by the clock, and of CPU."""
     script = (
-        "import time;a,c=time.perf_counter(),time.process_time();import handlers.forwarder;"
+        "import time;a,c=time.perf_counter(),time.process_time();import monitoring.forwarder.lambda_handler;"
         "print((time.perf_counter()-a)*1000,(time.process_time()-c)*1000)"
     )
     ran = [

@@ -120,7 +120,7 @@ def _a_payload() -> Iterator[Callable[[], Any]]:
     sys.path.insert(0, str(Path(__file__).parent / "forwarder"))
     from intake_server import Intake, running
 
-    from handlers.forwarder import handler
+    from monitoring.forwarder import handler
 
     now, request = int(time.time()), "79b5e81f-9cdd-4145-b1f6-7c50ef8a2a36"
     ids = {"trace_id": "0fa1b2c3d4e5f607", "span_id": "00000000000000aa", "parent_id": "0000000000000001"}

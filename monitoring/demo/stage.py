@@ -15,6 +15,7 @@ from typing import Any
 from monitoring.demo.figure import SlowFigure
 from monitoring.demo.scenarios import SCENARIOS, talks
 from monitoring.demo.template import FunctionSpec, Ref, Template, read_template, resolve
+from monitoring.deploy.start import shipped
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
@@ -104,7 +105,8 @@ def _build_project(aws: LocalAws, template: Template, names: dict[str, str]) -> 
     """Create the project with the template's own build commands; the code is on this machine already."""
     own = template.properties("BuildProject")
     variables = {each["Name"]: each["Value"] for each in own["Environment"]["EnvironmentVariables"]}
-    pairs = [{"name": key, "value": value} for key, value in resolve(variables, names).items()]
+    variables = {**resolve(variables, names), "PYTHONPATH": str(_example())}
+    pairs = [{"name": key, "value": value} for key, value in variables.items()]
     aws.client("codebuild").create_project(
         name=PROJECT,
         source={"type": "NO_SOURCE", "location": "none", "buildspec": own["Source"]["BuildSpec"]},
@@ -155,6 +157,7 @@ def _deploy_function(aws: LocalAws, datadog: LocalDatadog, spec: FunctionSpec, n
     aws.deploy_function(
         name,
         handler=spec.handler,
+        code=None if spec.name in _FORWARDERS else _example(),
         timeout=spec.timeout,
         memory=spec.memory,
         environment=variables,
@@ -165,10 +168,13 @@ def _deploy_function(aws: LocalAws, datadog: LocalDatadog, spec: FunctionSpec, n
         lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=spec.concurrency)
 
 
-def _definition() -> dict[str, Any]:
-    from importlib.resources import files
+def _example() -> Path:
+    """Return the folder that holds the example's package `handlers`, which is installed as data."""
+    return shipped("handlers").parent
 
-    text = files("handlers.slides").joinpath("state_machine.asl.json").read_text(encoding="utf-8")
+
+def _definition() -> dict[str, Any]:
+    text = (shipped("handlers") / "slides" / "state_machine.asl.json").read_text(encoding="utf-8")
     definition: dict[str, Any] = json.loads(text)
     return definition
 
@@ -196,13 +202,15 @@ def _seeding(aws: LocalAws, figure_url: str) -> Iterator[Callable[[], None]]:
     """Fill the account with the example's own command in a second process; call the result to wait."""
     orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
     command = [
-        *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of where somebody stands
+        *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of the working directory
         *("--table", _TABLES["SlideTable"], "--talk", json.dumps(talks(figure_url))),
         *("--model-bucket", _BUCKETS["ModelBucket"], "--photo-bucket", _BUCKETS["PhotoBucket"]),
         *(part for order in orders for part in ("--photo", order)),
     ]
+    path = [str(_example()), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_DEFAULT_REGION": aws.region,
         "AWS_ACCESS_KEY_ID": "local",

@@ -7,11 +7,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.errors import InputError
-
-_HERE = Path(__file__).resolve().parents[1]
-TEMPLATES = (_HERE.parent / "deploy" / "template.yaml", _HERE / "shipped" / "deploy" / "template.yaml")
-"""Where the template lies: in the project, or in the installed package."""
+from monitoring.deploy.start import shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +77,10 @@ def read_template(path: Path | None = None) -> Template:
     """Read the template of the example pipeline.
 
     Raises:
-        InputError: it is not there.
+        InputError: the installation has no template.
     """
-    places = (path,) if path else TEMPLATES
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise InputError(
-            "the pipeline's template is missing", where=str(places[0]), hint="install stepscope anew"
-        )
-    body = yaml.load(found.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two tags more
+    text = (path or shipped("deploy") / "template.yaml").read_text(encoding="utf-8")
+    body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two tags more
     return Template(body["Resources"], body["Globals"]["Function"])
 
 

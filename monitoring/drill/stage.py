@@ -43,7 +43,7 @@ class Stage:
         }
         self.aws.deploy_function(
             name,
-            handler="handlers.forwarder.handler",
+            handler="monitoring.forwarder.handler",
             timeout=30,
             memory=512,
             environment=variables,

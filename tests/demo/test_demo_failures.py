@@ -25,7 +25,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     with LocalDatadog() as datadog, LocalAws(tmp_path_factory.mktemp("aws"), speed=20) as aws:
         settings = {"DD_URL": datadog.url, "DD_API_KEY": "local", "MONITORING_LOG_PLATFORM": "true"}
         aws.deploy_function(
-            "forwarder", handler="handlers.forwarder.handler", timeout=30, memory=512, environment=settings
+            "forwarder", handler="monitoring.forwarder.handler", timeout=30, memory=512, environment=settings
         )
         arns = {}
         for way in WAYS:

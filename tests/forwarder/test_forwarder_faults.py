@@ -258,7 +258,7 @@ def test_with_little_time_left_it_spools_rather_than_dies(intake, subscription, 
 
 LIMITED = """
 import json, os, sys
-from handlers.forwarder import handler
+from monitoring.forwarder import handler
 class Context:
     def get_remaining_time_in_millis(self): return 3000
 print(json.dumps(handler(json.load(sys.stdin), Context())))

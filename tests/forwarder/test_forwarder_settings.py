@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from handlers import forwarder as entry
 from monitoring.cli import main
+from monitoring.forwarder import lambda_handler as entry
 from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import Settings
 from monitoring.log_events.names import METRICS
