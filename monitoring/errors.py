@@ -19,3 +19,36 @@ class InputError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
+
+
+EXTRAS = {
+    "forwarder": "aws_lambda_powertools backports boto3 botocore click isal msgspec",
+    "lint": "click datadog dateutil fontpkg_arimo fontpkg_roboto_mono jsonschema_rs msgspec numpy resvg_py "
+    "rich yaml",
+    "local": "PIL aws_lambda_powertools awslambdaric backports boto3 botocore click dateutil duckdb flask "
+    "flask_cors isal jsonata moto msgspec numpy rich starlette uvicorn yaml",
+}
+"""The extras of pyproject.toml, and the modules that the package imports of each."""
+
+
+def missing_module(error: ImportError, needed_by: str, extra: str) -> InputError | None:
+    """Return what to install where a module is missing, or None where the error is another one.
+
+    Args:
+        error: what an import raised.
+        needed_by: the command, fixture or file that cannot work without the module.
+        extra: the extra with all that it needs; another one is named if the module is not in it.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module == "monitoring":
+        return InputError(
+            f"the installation of stepscope is incomplete: {error}",
+            hint="Install it again: pip install --force-reinstall --no-deps stepscope",
+        )
+    extras = [name for name in (extra, *EXTRAS) if module in EXTRAS.get(name, module).split()]
+    if not extras:
+        return None
+    return InputError(
+        f"{needed_by} needs {module}, which is not installed",
+        hint=f'Install it: pip install "stepscope[{extras[0]}]"',
+    )

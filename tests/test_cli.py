@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from monitoring import cli
-from monitoring.cli import COMMANDS, main
+from monitoring.cli import COMMANDS, group, main
 
 
 def status(*argv: str) -> int:
@@ -28,7 +27,7 @@ def test_an_unknown_command_is_wrong_usage(capsys):
 
 
 def test_a_bug_is_said_as_one_with_status_3(capsys, monkeypatch):
-    monkeypatch.setattr(cli.root, "main", lambda **_: 1 / 0)
+    monkeypatch.setattr(group.root, "main", lambda **_: 1 / 0)
     assert status("--help") == 3
     assert "a bug: ZeroDivisionError" in capsys.readouterr().err
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from monitoring.cli import COMMANDS, root
+from monitoring.cli import COMMANDS
+from monitoring.cli.group import root
 from monitoring.lint.rules import modules
 
 pytestmark = pytest.mark.checkout

@@ -1,69 +1,41 @@
-"""The command `stepscope`: one module a subcommand, loaded when it is called."""
+"""The command `stepscope`: one module a subcommand, loaded when it is called.
+
+Nothing here needs more than the standard library: without an extra, it says which one to install.
+"""
 
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-import click
+from monitoring.errors import InputError, missing_module
 
-from monitoring.errors import InputError
-
-COMMANDS: dict[str, str] = {
-    "lines": "Check log lines: line, column, what is wrong, what to write",
-    "test": "Run the tests of monitors",
-    "backtest": "Show what a monitor would have done over stored history",
-    "lint": "Check dashboards and monitors, offline",
-    "preview": "Draw dashboards as pictures or pages, without an account",
-    "demo": "Run the example pipeline on this machine, end to end",
-    "drill": "Break the pipeline in every way, and see which monitor notices",
-    "init": "Put handlers, dashboards and monitors into a project",
-    "plan": "Show what an apply would create, update and delete",
-    "apply": "Make Datadog what the files say",
-    "pull": "Bring a dashboard or monitor from Datadog into a file",
-    "export": "Write the definitions for another tool (terraform)",
-    "destroy": "Delete what the project owns in Datadog",
-    "forward": "Forward log files to Datadog, or show what their lines are",
-    "serve": "Serve the embedded Datadog: intake, API, monitors, pages",
-    "trace": "Show one execution's timeline",
-    "query": "Evaluate a query over a data file or the database",
+COMMANDS = {
+    "lines": ("lint", "Check log lines: line, column, what is wrong, what to write"),
+    "test": ("lint", "Run the tests of monitors"),
+    "backtest": ("lint", "Show what a monitor would have done over stored history"),
+    "lint": ("lint", "Check dashboards and monitors, offline"),
+    "preview": ("lint", "Draw dashboards as pictures or pages, without an account"),
+    "demo": ("local", "Run the example pipeline on this machine, end to end"),
+    "drill": ("local", "Break the pipeline in every way, and see which monitor notices"),
+    "init": ("lint", "Put handlers, dashboards and monitors into a project"),
+    "plan": ("lint", "Show what an apply would create, update and delete"),
+    "apply": ("lint", "Make Datadog what the files say"),
+    "pull": ("lint", "Bring a dashboard or monitor from Datadog into a file"),
+    "export": ("lint", "Write the definitions for another tool (terraform)"),
+    "destroy": ("lint", "Delete what the project owns in Datadog"),
+    "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
+    "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
+    "trace": ("lint", "Show one execution's timeline"),
+    "query": ("lint", "Evaluate a query over a data file or the database"),
 }
-"""Subcommand -> its line in the overview. `monitoring.cli.NAME` (dashes as underscores) holds `command`."""
-
-
-class Commands(click.Group):
-    """The subcommands of `COMMANDS`, each imported only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the subcommand of that name, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"monitoring.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the overview without importing a single subcommand."""
-        if COMMANDS:
-            with formatter.section("Commands"):
-                formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="stepscope")
-def root() -> None:
-    """Observability of AWS Step Functions pipelines on Datadog."""
+"""Subcommand -> its extra, and its line in the overview; `monitoring.cli.NAME` holds `command`."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 fine, 1 found something, 2 wrong usage or input, 3 a bug."""
     _travel_light()
-    sys.exit(_run(argv))
+    sys.exit(_run(sys.argv[1:] if argv is None else argv))
 
 
 def _travel_light() -> None:
@@ -73,28 +45,38 @@ def _travel_light() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: Sequence[str]) -> int:
     try:
-        status = root.main(args=argv, prog_name="stepscope", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
+        from monitoring.cli.group import run
+
+        return run(argv)
     except InputError as error:
-        click.echo(f"stepscope: {error}", err=True)
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stepscope: interrupted", err=True)
-        return 130
+        return _fail(str(error), 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the last line of defence: said as the bug that it is
         if os.environ.get("MONITORING_DEBUG"):
             raise
-        click.echo(
-            f"stepscope: a bug: {type(error).__name__}: {error}\n"
+        missing = _missing(error, argv) if isinstance(error, ImportError) else None
+        if missing:
+            return _fail(str(missing), 2)
+        return _fail(
+            f"a bug: {type(error).__name__}: {error}\n"
             "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
-            err=True,
+            3,
         )
-        return 3
-    return status if isinstance(status, int) else 0
+
+
+def _missing(error: ImportError, argv: Sequence[str]) -> InputError | None:
+    """Return what to install for the command, where an import failed because an extra is not there."""
+    name = next((word for word in argv if word in COMMANDS), "")
+    needed_by = f"`stepscope {name}`" if name else "`stepscope`"
+    return missing_module(error, needed_by, COMMANDS[name][0] if name else "tools")
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"stepscope: {message}", file=sys.stderr)
+    return status

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from monitoring.cli import root
+from monitoring.cli.group import root
 from monitoring.query import FUNCTIONS, MODIFIERS, QueryError, Switches, format, parse, parse_monitor  # noqa: A004
 
 DOCS = Path(__file__).parents[2] / "docs"
