@@ -27,6 +27,17 @@ class Record:
         return [*_elements(value), *tags]
 
 
+def span_record(span: Mapping[str, Any]) -> Record:
+    """Return a span as a search record: `@duration` in nanoseconds, its status, its metadata by name."""
+    meta, metrics = span.get("meta") or {}, span.get("metrics") or {}
+    named = ("service", "resource", "type", "duration", "trace_id", "span_id", "parent_id")
+    attributes = {**meta, **metrics, **{name: span.get(name) for name in named}}
+    attributes |= {"operation_name": span.get("name"), "resource_name": span.get("resource")}
+    attributes |= {"status": "error" if span.get("error") else "ok", "start": span.get("start")}
+    tags = tuple(f"{key}:{value}" for key, value in meta.items() if key in {"env", "version"})
+    return Record(int(span["start"]) // 1_000_000_000, str(span.get("resource") or ""), tags, attributes)
+
+
 def _elements(value: Any) -> list[Any]:
     """Return the elements of an array; a scalar is one element, None is none."""
     return value if isinstance(value, list) else [] if value is None else [value]

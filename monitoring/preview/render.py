@@ -15,7 +15,6 @@ from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
 from monitoring.preview.sample import sample
 from monitoring.preview.sample_facts import sample_facts, sample_states
-from monitoring.preview.stored import Histories, facts_of
 from monitoring.preview.theme import DARK, LIGHT
 from monitoring.query.datafile import is_database
 from monitoring.query.datafile import load as load_series
@@ -23,8 +22,6 @@ from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import known_metrics
 from monitoring.resources.files import read_folder, read_resource
 from monitoring.resources.resource import Resource
-from monitoring.store import Store
-from monitoring.store.query_source import StoreSource
 
 FORMATS = ("png", "svg", "html")
 
@@ -203,7 +200,11 @@ def _world(order: Order, files: Files) -> Iterator[World]:
         source = SeriesSource(load_series(order.data).series)
         given = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
         yield lambda one: given
-    else:
+    else:  # only here is the database's library needed
+        from monitoring.preview.stored import Histories, facts_of
+        from monitoring.store import Store
+        from monitoring.store.query_source import StoreSource
+
         with Store.open(order.data, read_only=True) as store:
             histories = Histories(store, monitors.bodies)
             known = replace(monitors, groups=histories.states(order.window[1]))

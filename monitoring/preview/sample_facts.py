@@ -11,14 +11,13 @@ from monitoring.monitor.definition import Monitor
 from monitoring.monitor.evaluation import Data as MonitorData
 from monitoring.monitor.evaluation import evaluate_monitor
 from monitoring.monitor.history import History
-from monitoring.monitor.search import Record
+from monitoring.monitor.search import Record, span_record
 from monitoring.preview.data import definitions
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.sample import sample_queries
 from monitoring.preview.variables import as_search, variables_of
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import MetricFacts
-from monitoring.store.facts import span_record
 
 SERVICES = ("slides", "orders")
 STATES = ("identify", "compare", "create document", "build")

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitoring.monitor.checks import CheckSeries
 from monitoring.monitor.evaluation import Data
-from monitoring.monitor.search import Record
+from monitoring.monitor.search import Record, span_record
 from monitoring.store import Store, rows
 from monitoring.store.query_source import StoreSource
 
@@ -98,14 +98,3 @@ def event_record(event: Mapping[str, Any]) -> Record:
     attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
     attributes |= {name: event[name] for name in named if event.get(name)}
     return Record(int(event["date_happened"]), text, tuple(event["tags"]), attributes)
-
-
-def span_record(span: Mapping[str, Any]) -> Record:
-    """Return a span as a search record: `@duration` in nanoseconds, its status, its metadata by name."""
-    meta, metrics = span.get("meta") or {}, span.get("metrics") or {}
-    named = ("service", "resource", "type", "duration", "trace_id", "span_id", "parent_id")
-    attributes = {**meta, **metrics, **{name: span.get(name) for name in named}}
-    attributes |= {"operation_name": span.get("name"), "resource_name": span.get("resource")}
-    attributes |= {"status": "error" if span.get("error") else "ok", "start": span.get("start")}
-    tags = tuple(f"{key}:{value}" for key, value in meta.items() if key in {"env", "version"})
-    return Record(int(span["start"]) // 1_000_000_000, str(span.get("resource") or ""), tags, attributes)
