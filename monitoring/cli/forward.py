@@ -13,11 +13,13 @@ import click
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
-    from monitoring.forwarder.inputs import Inputs, Unit
+    from monitoring.forwarder.inputs import Inputs
+    from monitoring.forwarder.pieces import Piece, Unit
     from monitoring.forwarder.settings import Settings
     from monitoring.log_events.telemetry import Telemetry
 
 _FOREVER = 10**7  # seconds: a command has no time-out
+_NOTES = 20  # sentences about the files
 
 
 @click.command()
@@ -28,10 +30,9 @@ _FOREVER = 10**7  # seconds: a command has no time-out
 @click.option("--group", default="", metavar="NAME", help="The log group that plain lines come from.")
 @click.option("--redrive", is_flag=True, help="Send what the spool holds, before the files.")
 def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) -> int:
-    """Forward files: subscription payloads, events as AWS sends them, exported logs, plain lines; gz, zst
-    or plain.
+    """Forward files: AWS events, what `aws logs` prints, exports, plain lines; compressed or not.
 
-    Without a FILE, or for `-`, standard input is read. Where it goes is said by the environment: DD_URL or
+    Without a FILE, or for `-`, standard input is read. The environment says where it goes: DD_URL or
     DD_SITE, DD_API_KEY. Ends with 1 where something was refused or could not be delivered.
     """
     from monitoring.forwarder.settings import Settings
@@ -40,23 +41,50 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     if as_json and redrive:
         raise click.UsageError("--json sends nothing, and --redrive only sends")
     names = files or (() if redrive else ("-",))
-    return _print(settings, names, group) if as_json else _send(settings, names, group, redrive)
+    source = _Files(names, group)
+    status = _print(settings, source) if as_json else _send(settings, source, redrive)
+    for text in source.notes:
+        click.echo(f"stepscope: {text}", err=True)
+    return 2 if source.unreadable else status
 
 
-def _units(
-    names: tuple[str, ...], inputs: "Inputs", group: str, missing: list[InputError]
-) -> Iterator["Unit"]:
-    """Yield the units of the readable files; the others are reported at the end."""
-    from monitoring.forwarder.files import file_unit
+class _Files:
+    """The files of the command line, and the sentences about them that are printed at the end."""
 
-    for name in names:
-        try:
-            yield file_unit(name, inputs, group)
-        except InputError as error:
-            missing.append(error)
+    def __init__(self, names: tuple[str, ...], group: str) -> None:
+        self.names, self._group = names, group
+        self.notes: dict[str, None] = {}
+        self.unreadable = False
+
+    def units(self, inputs: "Inputs", advance: Callable[[int], None] = lambda _: None) -> Iterator["Unit"]:
+        """Yield the units of the files that can be opened; the others cost only themselves."""
+        from monitoring.forwarder.files import file_unit
+
+        for name in self.names:
+            try:
+                unit = file_unit(name, inputs, self._group, advance)
+            except InputError as error:
+                self.notes[str(error)] = None
+                self.unreadable = True
+            else:
+                yield unit._replace(pieces=self._noted(unit.pieces))
+
+    def size(self) -> int:
+        """Return the bytes of the files, or 0 if one of them is a pipe."""
+        names = [name for name in self.names if name == "-" or os.path.exists(name)]
+        return sum(map(os.path.getsize, names)) if all(map(os.path.isfile, names)) else 0
+
+    def _noted(self, pieces: Iterator["Piece"]) -> Iterator["Piece"]:
+        from monitoring.forwarder.pieces import Refusal, Skipped
+
+        for piece in pieces:
+            if isinstance(piece, (Refusal, Skipped)) and len(self.notes) < _NOTES:
+                self.notes[f"{piece.where}: {piece.reason}"] = None
+            self.unreadable |= isinstance(piece, Refusal) and piece.whole
+            yield piece
 
 
-def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
+def _print(settings: "Settings", files: _Files) -> int:
     from monitoring.forwarder import aws
     from monitoring.forwarder.inputs import Inputs
     from monitoring.forwarder.reading import PieceReader
@@ -67,13 +95,11 @@ def _print(settings: "Settings", names: tuple[str, ...], group: str) -> int:
         settings, os.environ.get("AWS_REGION", ""), ResourceTags(settings, aws.client), log_refusals=False
     )
     tally = Tally()
-    missing: list[InputError] = []
-    for unit in _units(names, Inputs(aws.client), group, missing):
+    for unit in files.units(Inputs(aws.client)):
         reader.begin_unit()
         for piece in unit.pieces:
             _print_telemetry(reader.read(piece, tally))
-    _complain(missing)
-    return 2 if missing else 1 if tally.refused else 0
+    return 1 if tally.refused else 0
 
 
 def _print_telemetry(found: "Telemetry") -> None:
@@ -90,20 +116,18 @@ def _print_telemetry(found: "Telemetry") -> None:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _send(settings: "Settings", names: tuple[str, ...], group: str, redrive: bool) -> int:
+def _send(settings: "Settings", files: _Files, redrive: bool) -> int:
     from monitoring.forwarder.forwarder import Forwarder, World
-    from monitoring.forwarder.inputs import Inputs, Redrive, Unit
+    from monitoring.forwarder.inputs import Inputs
+    from monitoring.forwarder.pieces import Redrive, Unit
 
-    missing: list[InputError] = []
     world = World()
 
     def units() -> Iterator[Unit]:
         if redrive:
             yield Unit("redrive", iter([Redrive()]))
-        with _progress(names) as advance:
-            for unit in _units(names, Inputs(world.clients), group, missing):
-                yield unit
-                advance()
+        with _progress(files.size()) as advance:
+            yield from files.units(Inputs(world.clients), advance)
 
     forwarder = Forwarder(settings, os.environ.get("AWS_REGION", ""), world)
     try:
@@ -111,22 +135,14 @@ def _send(settings: "Settings", names: tuple[str, ...], group: str, redrive: boo
     finally:
         forwarder.close()
     click.echo(json.dumps(outcome.tally.summary()))
-    _complain(missing)
-    if missing:
-        return 2
     return 0 if outcome.safe and not outcome.tally.refused else 1
 
 
 @contextlib.contextmanager
-def _progress(names: tuple[str, ...]) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal, nothing in a pipe."""
-    if len(names) < 2 or not sys.stderr.isatty():
-        yield lambda: None
+def _progress(size: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar of bytes on a terminal, nothing in a pipe."""
+    if not size or not sys.stderr.isatty():
+        yield lambda _: None
         return
-    with click.progressbar(length=len(names), label="forwarding", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
-
-
-def _complain(missing: list[InputError]) -> None:
-    for error in missing:
-        click.echo(f"stepscope: {error}", err=True)
+    with click.progressbar(length=size, label="forwarding", file=sys.stderr) as bar:
+        yield bar.update

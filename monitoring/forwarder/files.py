@@ -1,27 +1,25 @@
-"""Files and standard input as units: whole events as AWS sends them, exported logs, payloads, or lines."""
+"""Read files and standard input as units: whole events as AWS sends them, logs in every form, lines."""
 
 import os
 import stat
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import BinaryIO
 
 from monitoring.errors import InputError
-from monitoring.forwarder.inputs import Inputs, Piece, Unit
-from monitoring.forwarder.objects import CHUNK, UNREADABLE, Lines, Refusal, expand, pieces
-from monitoring.log_events.codec import decode
+from monitoring.forwarder.bodies import read_body
+from monitoring.forwarder.decoding import CHUNK
+from monitoring.forwarder.inputs import Inputs
+from monitoring.forwarder.pieces import Lines, Unit
 
-_WHOLE = 32 * 1024 * 1024  # bytes: an event is at most 6 MB; a larger file is read line by line
-_EVENT_KEYS = frozenset({"awslogs", "Records", "detail-type", "events", "stepscope"})
+Advance = Callable[[int], object]
+"""Takes the number of bytes that were read."""
 
 
-def file_unit(name: str, inputs: Inputs, group: str = "") -> Unit:
-    """The unit of one file, or of standard input as `-`.
+def file_unit(name: str, inputs: Inputs, group: str = "", advance: Advance = lambda _: None) -> Unit:
+    """Return the unit of one file, or of standard input as `-`.
 
     Args:
         group: the log group that plain lines are taken to come from.
@@ -31,20 +29,21 @@ def file_unit(name: str, inputs: Inputs, group: str = "") -> Unit:
     """
     base = Lines([], name, group=group)
     if name == "-":
-        return Unit(_stdin_identity(), _pieces(_chunks(sys.stdin.buffer), inputs, base))
+        return Unit(_stdin_identity(), read_body(_chunks(sys.stdin.buffer, -1, advance), base, inputs))
     try:
         file = Path(name).open("rb")  # noqa: SIM115 - closed when its last chunk is read
     except OSError as error:
-        raise InputError(
-            error.strerror or "cannot be read", where=name, hint="Name a file that can be read"
-        ) from None
-    identity = f"{Path(name).resolve()}:{_state(file.fileno())}"
-    return Unit(identity, _pieces(_chunks(file), inputs, base))
+        folder = isinstance(error, IsADirectoryError)
+        hint = "Name the files in it" if folder else "Name a file that can be read"
+        raise InputError(error.strerror or "cannot be read", where=name, hint=hint) from None
+    about = os.fstat(file.fileno())
+    size = about.st_size if stat.S_ISREG(about.st_mode) and about.st_size else -1
+    identity = f"{Path(name).resolve()}:{_state(about)}"
+    return Unit(identity, read_body(_chunks(file, size, advance), base, inputs))
 
 
-def _state(descriptor: int) -> str:
+def _state(about: os.stat_result) -> str:
     """Identify a file and its content."""
-    about = os.fstat(descriptor)
     return f"{about.st_dev}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}"
 
 
@@ -52,67 +51,22 @@ def _stdin_identity() -> str:
     """Identify standard input: the file and its offset, or, for a pipe, this run alone."""
     try:
         descriptor = sys.stdin.fileno()
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return f"stdin:{_state(descriptor)}:{os.lseek(descriptor, 0, os.SEEK_CUR)}"
+        about = os.fstat(descriptor)
+        if stat.S_ISREG(about.st_mode):
+            return f"stdin:{_state(about)}:{os.lseek(descriptor, 0, os.SEEK_CUR)}"
     except (OSError, ValueError):
         pass
     return f"stdin:{uuid.uuid4().hex}"
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
+    """Yield a file up to the size that it had when it was opened: one that grows has an end too."""
     try:
-        while chunk := file.read(CHUNK):
+        while size and (chunk := file.read(CHUNK if size < 0 else min(CHUNK, size))):
+            size -= len(chunk) if size > 0 else 0
+            advance(len(chunk))
             yield chunk
     except OSError as error:
         raise ValueError(f"the file cannot be read on: {error.strerror or error}") from None
     finally:
         file.close()
-
-
-def _pieces(chunks: Iterable[bytes], inputs: Inputs, base: Lines) -> Iterator[Piece]:
-    held: list[bytes] = []
-    size = 0
-    stream = expand(chunks)
-    try:
-        for chunk in stream:
-            held.append(chunk)
-            size += len(chunk)
-            if size > _WHOLE or not b"".join(held[:1]).lstrip().startswith((b"{", b"[")):
-                break
-        else:
-            events = _events(b"".join(held))
-            if events is not None:
-                for event in events:
-                    yield from _event(event, inputs, base)
-                return
-    except UNREADABLE as error:
-        yield from pieces(held, base)
-        yield Refusal(f"unreadable from here on: {error}", base.where)
-        return
-    yield from pieces(chain(held, stream), base)
-
-
-def _events(body: bytes) -> list[dict[str, Any]] | None:
-    """The events that the whole file is: one, or a JSON list of them; None for anything else."""
-    try:
-        found = decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    events = found if isinstance(found, list) else [found]
-    known = events and all(isinstance(event, dict) and _EVENT_KEYS & event.keys() for event in events)
-    return events if known else None
-
-
-def _event(event: dict[str, Any], inputs: Inputs, base: Lines) -> Iterator[Piece]:
-    """What an event brings; `events` is the answer of CloudWatch Logs' own commands."""
-    if not isinstance(event.get("events"), list):
-        yield from inputs.pieces(event, base.where)
-        return
-    for number, item in enumerate(event["events"], 1):
-        message, stamp = (item.get("message"), item.get("timestamp")) if isinstance(item, dict) else (None, 0)
-        if not isinstance(message, str):
-            yield Refusal("the event has no message", base.where, str(item)[:200], number)
-            continue
-        stream = str(item.get("logStreamName") or base.stream)
-        milliseconds = int(stamp) if isinstance(stamp, (int, float)) and 0 < stamp < 1e16 else 0
-        yield Lines([(message, milliseconds, number)], base.where, base.group, stream)

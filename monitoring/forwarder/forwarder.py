@@ -12,10 +12,10 @@ from monitoring.forwarder import aws
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
-from monitoring.forwarder.inputs import Inputs, Piece, Redrive, Rest, Spooled, Unit
+from monitoring.forwarder.inputs import Inputs, answer
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.keys import ApiKey
-from monitoring.forwarder.objects import Refusal
+from monitoring.forwarder.pieces import Piece, Redrive, Refusal, Rest, Spooled, Unit
 from monitoring.forwarder.positions import Delivery, Position
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.redrive import read_rest, read_spooled, redrive, rest_entry, settle
@@ -101,7 +101,7 @@ class Forwarder:
             return {"batchItemFailures": [{"itemIdentifier": name} for name in outcome.failed]}
         if not outcome.safe:
             raise UndeliveredError("; ".join(outcome.tally.errors) or "not everything could be delivered")
-        return {"batchItemFailures": []} if outcome.acked else outcome.tally.summary()
+        return {"batchItemFailures": []} if outcome.acked else answer(event) or outcome.tally.summary()
 
     def forward(self, units: Iterator[Unit], remaining: float) -> Outcome:
         """Read and send units; one that fails does not stop the others."""
@@ -173,6 +173,11 @@ class Forwarder:
             return self._again(read_spooled(self._spool, piece), sender)
         elif isinstance(piece, Rest):
             self._spool_rest(piece, tally)
+        elif isinstance(piece, Refusal) and piece.again:
+            tally.error(f"{piece.where}: {piece.reason}")
+            buffer.fail(tally)
+            buffer.take()
+            return False
         else:
             if isinstance(piece, Refusal) and piece.body:
                 piece = self._spool_event(piece, tally)

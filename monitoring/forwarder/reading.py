@@ -15,8 +15,7 @@ from monitoring.forwarder.enrich import (
     with_object,
 )
 from monitoring.forwarder.executions import Executions
-from monitoring.forwarder.inputs import Piece, StatusChange
-from monitoring.forwarder.objects import Lines, LogPayload, Refusal
+from monitoring.forwarder.pieces import Lines, LogPayload, Piece, Refusal, Skipped, StatusChange
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
 from monitoring.forwarder.settings import Settings
@@ -69,6 +68,7 @@ class PieceReader:
         elif isinstance(piece, StatusChange):
             out = self._status_change(piece, tally)
         elif not isinstance(piece, Refusal):
+            tally.counts["skipped"] += isinstance(piece, Skipped)
             return Telemetry()
         else:
             text = piece.text or piece.body
@@ -111,7 +111,7 @@ class PieceReader:
 
     def _lines(self, piece: Lines, tally: Tally) -> Telemetry:
         reader = self._reader(piece.owner, piece.group, piece.stream, piece)
-        now = round(self._clock() * 1000)
+        now = piece.milliseconds or round(self._clock() * 1000)
         for text, milliseconds, line in piece.lines:
             reader.read(text, milliseconds or now, line)
         return self._finish(reader, tally)

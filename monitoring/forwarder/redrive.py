@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from monitoring.forwarder.inputs import Rest, Spooled
+from monitoring.forwarder.pieces import Rest, Spooled
 from monitoring.forwarder.sender import Sender
 from monitoring.forwarder.spool import REST, Entry, Result, Spool, SqsSpool, read_entry
 

@@ -90,13 +90,18 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def load_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that the whole text is, or None; `NaN` and lone surrogates are accepted."""
+def load_json(text: str) -> Any:
+    """Return the JSON value that the whole text is, or None; `NaN` and lone surrogates are accepted."""
     try:
-        record = decode(text)
+        return decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         try:
-            record = json.loads(_utf8(json.dumps(json.loads(text), ensure_ascii=False)))
+            return json.loads(_utf8(json.dumps(json.loads(text), ensure_ascii=False)))
         except (ValueError, RecursionError):
             return None
+
+
+def load_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that the whole text is, or None."""
+    record = load_json(text)
     return record if isinstance(record, dict) else None

@@ -23,7 +23,7 @@ from intake_server import _decoded as decoded
 from roads import NOW, ROADS, Bucket, forwarder, stored
 
 from monitoring.cli import main
-from monitoring.forwarder import batches, objects
+from monitoring.forwarder import batches, bodies, rows
 from monitoring.forwarder import forwarder as invocation
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.sender import UndeliveredError
@@ -94,7 +94,8 @@ class Cut:
         places = {
             (invocation, "_FLUSH"): self.flush, (batches, "LOG_ENTRIES"): self.entries,
             (batches, "LOG_BYTES"): self.log_bytes, (batches, "METRIC_BYTES"): self.bytes,
-            (batches, "TRACE_BYTES"): self.bytes, (batches, "_VALUES"): self.samples, (objects, "LINES"): self.lines,
+            (batches, "TRACE_BYTES"): self.bytes, (batches, "_VALUES"): self.samples, (bodies, "LINES"): self.lines,
+            (rows, "LINES"): self.lines,
         }  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             for (module, name), value in places.items():

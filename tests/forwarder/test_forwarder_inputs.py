@@ -188,13 +188,18 @@ def test_an_object_that_is_gone_is_a_reason_and_costs_its_neighbours_nothing(int
     summary = forwarder(intake).handle(event, 30)
     assert intake.values("in.put") == [1]
     assert summary["refused"] == {"S3 answers NoSuchKey": 1}
+    assert "does not exist any more" in summary["errors"][0]
 
 
 def test_a_stream_brings_payloads_and_a_bad_record_costs_itself(intake):
-    event = kinesis(gzip.compress(payload(point(1))), b"no gzip", gzip.compress(payload(point(2))))
+    broken = gzip.compress(payload("lost"))[:60]
+    event = kinesis(gzip.compress(payload(point(1))), broken, gzip.compress(payload(point(2))), b"a line")
     summary = forwarder(intake).handle(event, 30)
     assert sorted(intake.values("in.put")) == [1, 2]
-    assert summary["refused"] == {"no subscription payload": 1}
+    assert summary["refused"] == {"unreadable from here on": 1}
+    kept = next(entry for entry in intake.logs() if "stepscope" in entry)
+    assert json.loads(kept["message"])["records"] == [{"data": base64.b64encode(broken).decode()}]
+    assert [entry["message"] for entry in intake.logs() if "stepscope" not in entry] == ["a line"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +212,7 @@ def test_a_stream_brings_payloads_and_a_bad_record_costs_itself(intake):
 def test_control_messages_and_the_validation_stream_are_skipped(intake, head):
     data = base64.b64encode(gzip.compress(payload("text", **head))).decode()
     summary = forwarder(intake).handle({"awslogs": {"data": data}}, 30)
-    assert (summary, intake.received) == ({}, [])
+    assert (summary, intake.received) == ({"skipped": 1}, [])
 
 
 def test_a_status_change_is_points_within_one_invocation(intake):

@@ -1,0 +1,117 @@
+"""What an event, a file or an object is read into: pieces, which the forwarder turns into telemetry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from monitoring.forwarder.positions import Delivery
+from monitoring.log_events.codec import Payload, Wrong
+
+Line = tuple[str, int, int]
+"""A line or log event: text, milliseconds (0 where none is known), place in its source from 1."""
+
+LINES = 2_000
+"""Lines of one piece at most: what is held in memory of a file at once."""
+
+SIZE = 4_000_000
+"""Characters of one piece from which on no line is added."""
+
+
+class LogPayload(NamedTuple):
+    """One subscription payload, and the single events of it that could not be read.
+
+    `where` is the file or object that holds it; empty for a payload that came by itself.
+    """
+
+    payload: Payload
+    wrong: list[Wrong]
+    where: str = ""
+
+
+class Lines(NamedTuple):
+    """Some lines of one source.
+
+    `fields` go into the log entries (`aws.s3`); `group`, `stream` and `owner` name the log stream, if known.
+    `milliseconds` is the time of what carries none itself.
+    """
+
+    lines: list[Line]
+    where: str
+    group: str = ""
+    stream: str = ""
+    owner: str = ""
+    kind: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    milliseconds: int = 0
+
+
+class StatusChange(NamedTuple):
+    """One `Step Functions Execution Status Change`."""
+
+    event: dict[str, Any]
+
+
+class Refusal(NamedTuple):
+    """What cannot be read, and why.
+
+    Args:
+        text: the content, or an excerpt of it, so that it can be kept as a log entry.
+        body: an event that holds all of it, where nobody else has it any more: it is spooled whole.
+        whole: nothing at all of the file or object can be read.
+        again: it may be readable later, so the unit has to come again.
+    """
+
+    reason: str
+    where: str
+    text: str = ""
+    line: int = 1
+    body: str = ""
+    whole: bool = False
+    again: bool = False
+
+
+class Skipped(NamedTuple):
+    """What holds no telemetry by its nature, such as the news of a deleted object."""
+
+    reason: str
+    where: str
+
+
+class Spooled(NamedTuple):
+    """One spooled batch that a queue brings back: the message's body, and how often it was received."""
+
+    body: str
+    receipt: str
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """The request to send what the spool holds."""
+
+
+class Rest(NamedTuple):
+    """What time did not suffice for: an object from its `skip`-th piece on.
+
+    `delivery` identifies the notification, `state` the version of the object that was read.
+    """
+
+    bucket: str
+    key: str
+    skip: int
+    delivery: str = ""
+    state: str = ""
+
+
+Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal | Skipped
+
+
+class Unit(NamedTuple):
+    """What is delivered, or delivered again, as one.
+
+    `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
+    """
+
+    identity: str
+    pieces: Iterator[Piece]
+    ack: str = ""
