@@ -96,7 +96,7 @@ def _print(settings: "Settings", files: _Files) -> int:
     )
     tally = Tally()
     for unit in files.units(Inputs(aws.client)):
-        reader.begin_unit()
+        reader.begin_unit(unit.identity)
         for piece in unit.pieces:
             _print_telemetry(reader.read(piece, tally))
     return 1 if tally.refused else 0

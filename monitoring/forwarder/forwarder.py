@@ -141,7 +141,7 @@ class Forwarder:
 
     def _unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
         """Read and send one unit; return whether every item was delivered, spooled, refused or excluded."""
-        self._reader.begin_unit()
+        self._reader.begin_unit(unit.identity)
         outer, self._buffer = self._buffer, _Buffer(Position(unit.identity, self._destination))
         before, safe = tally.gap(), True
         try:

@@ -55,9 +55,10 @@ class PieceReader:
         self._rules = Rules(log_filter(settings), settings.log_platform, settings.arch)
         self._readers: dict[tuple[str, ...], Reader] = {}
 
-    def begin_unit(self) -> None:
-        """What was open in another unit is of no use to the next."""
+    def begin_unit(self, identity: str = "") -> None:
+        """Begin a delivery; the same identity is the same one again."""
         self._readers.clear()
+        self._memory.unit = identity
 
     def read(self, piece: Piece, tally: Tally) -> Telemetry:
         """Read the piece into telemetry; a piece without log events gives none."""

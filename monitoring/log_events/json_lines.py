@@ -48,6 +48,11 @@ class Root(msgspec.Struct, gc=False):
     pascal_message: Any = msgspec.field(default=None, name="Message")
     pascal_level: Any = msgspec.field(default=None, name="Level")
     ecs_level: Any = msgspec.field(default=None, name="log.level")
+    log_level: Any = None
+    timestamp: Any = None
+    request_id: Any = msgspec.field(default=None, name="requestId")
+    java_request_id: Any = msgspec.field(default=None, name="AWSRequestId")
+    powertools_request_id: Any = msgspec.field(default=None, name="function_request_id")
 
     def marked(self) -> bool:
         """Whether there is a key by which a line other than a log can be recognised."""
@@ -75,6 +80,13 @@ class Root(msgspec.Struct, gc=False):
     def is_envelope(self) -> bool:
         """Whether the line is one of Lambda's JSON log format or of a logger: it has a level."""
         return self.level is not None or self.pascal_level is not None or self.ecs_level is not None
+
+    def request(self) -> str:
+        """Return the request id of an entry in Lambda's JSON log format or Powertools', else empty."""
+        if self.timestamp is None or (self.level is None and self.log_level is None):
+            return ""
+        found = self.request_id or self.java_request_id or self.powertools_request_id
+        return found if type(found) is str else ""
 
 
 _root = msgspec.json.Decoder(Root).decode

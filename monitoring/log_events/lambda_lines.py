@@ -1,4 +1,4 @@
-"""Lambda's platform lines, as text and as JSON, into one value each: `Report`, `Init` or `Restore`."""
+"""Read Lambda's platform lines, text and JSON alike, into one value each: a `Report` or a `PlatformLine`."""
 
 import math
 import re
@@ -25,16 +25,47 @@ _USUAL = re.compile(
     r"\tMax Memory Used: (\d+) MB(?:\tInit Duration: ([\d.]+) ms)?\s*(?:XRAY TraceId: .*)?"
 )
 _REQUEST_ID = re.compile(r"RequestId: (\S+)")
-OUT_OF_MEMORY_LINES = (
-    "Runtime exited with error: signal: killed",
-    "Runtime.OutOfMemory",
-    "JavaScript heap out of memory",
-    "java.lang.OutOfMemoryError",
-    "fatal error: runtime: out of memory",
-    "failed to allocate memory (NoMemoryError)",
+_RUNTIME_ERROR = re.compile(r"(?:^|\s)RequestId: (\S+) (?:Error: |Process exited )")
+_OUT_OF_MEMORY = re.compile(
+    r"Runtime exited with error: signal: killed"
+    r"|(?:^|Error: |Error Type: )Runtime\.OutOfMemory(?=\s*$|[\t:])"
+    r"|^\[ERROR\]\s+(?:\w*MemoryError|OSError: \[Errno 12\])(?=[:\s]|$)"  # Python, not caught
+    r"|(?:^|[\s.:])(?:java\.lang\.OutOfMemoryError|System\.OutOfMemoryException)(?=:|\s*$| thrown from)"
+    r"|insufficient memory for the Java Runtime Environment"
+    r"|(?:^|FATAL ERROR: .*|- )JavaScript heap out of memory|Fatal (?:JavaScript|process) out of memory: "
+    r"|(?:^|\s)fatal error: (?:runtime: )?(?:out of memory|cannot allocate memory)"  # Go
+    r"|failed to allocate memory \(NoMemoryError\)"  # Ruby
+    r"|^memory allocation of \d+ bytes failed"  # Rust
+    r"|^Out of memory\.\s*$",  # .NET
+    re.MULTILINE,
 )
-"""What a process that dies for want of memory leaves behind, by runtime."""
+_OUT_OF_MEMORY_TYPE = re.compile(r"(?:.*[.<])?\w*(?:OutOfMemory(?:Error|Exception)?|MemoryError)>?")
 TIMED_OUT = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\s+Task timed out after ([0-9.]+) seconds")
+_LOG_PREFIX = re.compile(r"(?:\[\w+\]\t)?\d{4}-\d\d-\d\dT[\d:.]+Z\t([0-9a-f-]{36})\t")
+_ERROR_LEVELS = frozenset({"ERROR", "FATAL", "CRITICAL"})
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether a process that dies for want of memory leaves such a text behind, by runtime.
+
+    A text that merely mentions it is not one: the words stand where the runtime writes them.
+    """
+    return _OUT_OF_MEMORY.search(text) is not None
+
+
+def is_out_of_memory_type(error: Any) -> bool:
+    """Whether an error type, of Lambda or of a runtime, says that memory was exhausted."""
+    return isinstance(error, str) and _OUT_OF_MEMORY_TYPE.fullmatch(error) is not None
+
+
+def tells_out_of_memory(record: dict[str, Any]) -> bool:
+    """Whether a JSON line is a runtime's report of an uncaught error for want of memory."""
+    content = record.get("message")
+    error = content if isinstance(content, dict) else record
+    if "errorMessage" in error and is_out_of_memory_type(error.get("errorType")):
+        return True
+    level = str(record.get("level") or record.get("log_level")).upper()
+    return level in _ERROR_LEVELS and isinstance(content, str) and is_out_of_memory(content)
 
 
 class Report(NamedTuple):
@@ -49,15 +80,39 @@ class Report(NamedTuple):
     status: str = ""
     error: str = ""
 
+    restore: float | None = None
+
     @property
     def timed_out(self) -> bool:
-        """The invocation was ended by its time-out."""
+        """Whether the invocation was ended by its time-out."""
         return self.status == "timeout"
 
     @property
+    def full(self) -> bool:
+        """Whether the invocation used all of its memory."""
+        return self.memory is not None and self.used is not None and self.used >= self.memory
+
+    @property
     def out_of_memory(self) -> bool:
-        """The invocation was ended for want of memory."""
-        return self.error == "Runtime.OutOfMemory"
+        """Whether the invocation was ended for want of memory."""
+        ended = self.timed_out or self.error == "Runtime.ExitError"
+        return is_out_of_memory_type(self.error) or (self.full and ended)
+
+
+class PlatformLine(NamedTuple):
+    """What Lambda says of anything but an invocation's figures, as text or as JSON.
+
+    `kind` is the type of the JSON line without `platform.`; `status` is empty where all went well; `name` is
+    an extension's, or the function's ARN; `number` milliseconds, or dropped records.
+    """
+
+    kind: str
+    request_id: str = ""
+    status: str = ""
+    error: str = ""
+    name: str = ""
+    phase: str = ""
+    number: float | None = None
 
 
 def read_fields(text: str) -> dict[str, str]:
@@ -68,6 +123,19 @@ def read_fields(text: str) -> dict[str, str]:
 def request_id(text: str) -> str:
     """The id after `RequestId: `, or an empty string."""
     found = _REQUEST_ID.search(text)
+    return found[1] if found else ""
+
+
+def request_of_error(text: str) -> str:
+    """Return the id of `RequestId: … Error: …`, which tells of a runtime's end; else an empty string."""
+    found = _RUNTIME_ERROR.search(text)
+    return found[1] if found else ""
+
+
+def request_of_prefix(text: str) -> str:
+    """Return the id that the runtimes of Python, Node.js and .NET print before a log's text; else an empty
+    string."""
+    found = _LOG_PREFIX.match(text)
     return found[1] if found else ""
 
 
@@ -93,9 +161,73 @@ def read_report(text: str) -> Report | None:
             _float(fields.get("Init Duration")),
             fields.get("Status", ""),
             fields.get("Error Type", ""),
+            _float(fields.get("Restore Duration")),
         )
     except ValueError:
         return None
+
+
+_TEXTS = {
+    "INIT_START ": "initStart",
+    "INIT_REPORT ": "initReport",
+    "RESTORE_START ": "restoreStart",
+    "RESTORE_REPORT ": "restoreReport",
+    "EXTENSION\tName: ": "extension",
+    "TELEMETRY\tName: ": "telemetrySubscription",
+    "LOGS\tName: ": "logsSubscription",
+    "IMAGE\tLaunch error: ": "imageError",
+}
+TEXT_HEADS = frozenset(head[:6] for head in _TEXTS)
+"""The first six characters of the lines that `read_platform_text` reads."""
+_DURATIONS = ("Init Duration", "Restore Duration")
+_IMAGE_ERROR = re.compile(r"Launch error: (.*?)(?:\tEntrypoint: |$)", re.MULTILINE)
+_EXTENSION = re.compile(r"Name: ([^\t\n]*)\tState: ([^\t\n]*)")
+
+
+def read_platform_text(text: str) -> PlatformLine | None:
+    """Return what a line of Lambda's says besides START, END and REPORT; None for any other text."""
+    kind = next((kind for head, kind in _TEXTS.items() if text.startswith(head)), "")
+    if not kind:
+        return None
+    fields = read_fields(text)
+    found = _EXTENSION.search(text)
+    name, state = found.groups() if found else ("", "")
+    image = _IMAGE_ERROR.match(text, text.index("\t") + 1) if kind == "imageError" else None
+    return PlatformLine(
+        kind,
+        status=_failed(fields.get("Status", "") or _extension_status(state, fields.get("Error Type", ""))),
+        error=image[1] if image else fields.get("Error Type", ""),
+        name=name,
+        phase=fields.get("Phase", ""),
+        number=next((_number(fields[each]) for each in _DURATIONS if each in fields), None),
+    )
+
+
+def read_platform_record(kind: str, record: dict[str, Any]) -> PlatformLine:
+    """Return what the record of a JSON line says, `kind` being its type without `platform.`."""
+    metrics, error = record.get("metrics"), str(record.get("errorType") or "")
+    number = metrics.get("durationMs") if isinstance(metrics, dict) else record.get("droppedRecords")
+    status = _status(record)
+    if kind == "extension":
+        status = _extension_status(str(record.get("state") or ""), error)
+    name = record.get("functionArn") if kind == "start" else record.get("name")
+    phase = str(record.get("phase") or "")
+    return PlatformLine(
+        kind, str(record.get("requestId") or ""), status, error, str(name or ""), phase, _number(number)
+    )
+
+
+def _status(record: dict[str, Any]) -> str:
+    return _failed(str(record.get("status") or ""))
+
+
+def _failed(status: str) -> str:
+    return "" if status == "success" else status
+
+
+def _extension_status(state: str, error: str) -> str:
+    """Return the state of an extension that failed; `Registered`, `Ready` and `Subscribed` are well."""
+    return state if error or state.endswith("Error") else ""
 
 
 def report_from_json(record: dict[str, Any]) -> Report | None:
@@ -110,8 +242,9 @@ def report_from_json(record: dict[str, Any]) -> Report | None:
             None if memory is None else int(memory),
             _float(metrics.get("maxMemoryUsedMB")),
             _float(metrics.get("initDurationMs")),
-            "" if record.get("status") == "success" else str(record.get("status") or ""),
+            _status(record),
             str(record.get("errorType") or ""),
+            _float(metrics.get("restoreDurationMs")),
         )
     except (AttributeError, TypeError, ValueError, OverflowError):
         return None
@@ -132,7 +265,7 @@ def report_points(report: Report, timestamp: int, tags: tuple[str, ...], arch: s
         tags: those of the function; memory and cold start are added here.
         arch: `x86_64` or `arm64`, for the price.
     """
-    _, duration, billed, memory, used, init, status, _ = report
+    _, duration, billed, memory, used, init, status, _, _ = report
     points = [_point((_INVOCATIONS, 1.0, timestamp, "distribution", tags))]
     if duration is not None:
         points.append(_point((_DURATION, duration / 1000, timestamp, "distribution", tags)))
@@ -152,9 +285,9 @@ def report_points(report: Report, timestamp: int, tags: tuple[str, ...], arch: s
     return points
 
 
-def seconds(milliseconds: object) -> float | None:
-    """Seconds from a count of milliseconds given as text or number, or None."""
+def _number(value: Any) -> float | None:
+    """Return the finite number that a text or a number is, or None."""
     try:
-        return None if milliseconds is None else _float(milliseconds) / 1000  # type: ignore[operator]
-    except (TypeError, ValueError):
+        return _float(value)
+    except (TypeError, ValueError, OverflowError):
         return None

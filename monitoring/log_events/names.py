@@ -76,6 +76,9 @@ METRICS: tuple[Metric, ...] = (
         "stepscope.lambda.restore_duration", "distribution", "second", _LINES, "Restore Duration of SnapStart"
     ),
     Metric("stepscope.lambda.restore_errors", "count", "error", _LINES, "RESTORE_REPORT with a status"),
+    Metric("stepscope.lambda.extension_errors", "count", "error", _LINES, "EXTENSION; extension, error_type"),
+    Metric("stepscope.lambda.image_errors", "count", "error", _LINES, "IMAGE Launch error"),
+    Metric("stepscope.lambda.logs_dropped", "count", "", _LINES, "lines that Lambda itself dropped"),
     Metric("aws.states.enhanced.execution.started", "count", "execution", _STATES, "ExecutionStarted"),
     Metric("aws.states.enhanced.execution.succeeded", "count", "execution", _STATES, "ExecutionSucceeded"),
     Metric(

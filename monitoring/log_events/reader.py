@@ -15,10 +15,10 @@ import msgspec
 
 from monitoring.lines import Point, read_line
 from monitoring.log_events import json_lines, lambda_lines
-from monitoring.log_events.codec import load_object
+from monitoring.log_events.codec import encode, load_object
 from monitoring.log_events.emf import read_emf
+from monitoring.log_events.invocations import Invocations
 from monitoring.log_events.json_lines import Root
-from monitoring.log_events.lambda_lines import Report
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.metric_json import MetricLine, epoch_seconds, read_exact, read_metric_json
 from monitoring.log_events.source import Source
@@ -28,10 +28,9 @@ from monitoring.log_events.telemetry import Log, LogContext, SetAside, SpanRecor
 from monitoring.log_events.traces import read_trace_line, read_traces
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
-_TAILS = (
-    10_000  # metric lines that differ only in time and value are read once; so many different ones are kept
-)
+_TAILS = 10_000  # metric lines that differ only in time and value are read once; so many others are kept
 _LATEST = 10**12  # seconds
+_LOGGED = frozenset({"extension", "imageError"})  # platform lines that say why: logs as well
 _MARKS = ("MONITORING|", '"m"', '"traces"', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
 _ENVELOPES = 5  # a message within a message within …
 _Parser = Callable[[dict[str, Any], str, int], bool]
@@ -61,11 +60,10 @@ class Reader:
         self.out = Telemetry()
         self.steps: list[StepEvent] = []
         self.counts: dict[str, int] = defaultdict(int)
-        self._context = LogContext(source.log_fields)
+        self._invocations = Invocations(source, memory, rules.arch)
         self._held: list[tuple[str, int, int]] = []  # the lines of a pretty-printed object so far
         self._tails: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self._json_tails: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
-        self._report_tags: dict[tuple[int | None, bool], tuple[str, ...]] = {}
         self._line = 0
         self._heads: dict[str, Callable[[str, int], bool]] = {
             "MONITO": self._metric,
@@ -74,11 +72,9 @@ class Reader:
             "REPORT": self._report,
             "START ": self._start,
             "END Re": self._end,
-            "INIT_S": self._init_start,
-            "INIT_R": self._init_report,
-            "RESTOR": self._restore,
             "Reques": self._runtime_error,
             **{f'{{"{key}":{c}': self._metric_json for key in "mvet" for c in '" [-0123456789'},
+            **dict.fromkeys(lambda_lines.TEXT_HEADS, self._platform_text),
         }
         # What a function prints, alone or within a log entry: its root keys, and the parser that may take it.
         self._printed: _Table = (
@@ -166,7 +162,7 @@ class Reader:
                 return True
         elif (root := json_lines.read_root(message)) is not None:
             if root.is_plain() or not self._root(root, message, message, timestamp, self._objects):
-                self._plain(message, timestamp)
+                self._entry(root, message, timestamp)
             return True
         begins = json_lines.begins(message)
         if begins:
@@ -231,7 +227,7 @@ class Reader:
         reading = read_line(message.rstrip("\r\n"))
         if not reading.points and not reading.refused:
             return False
-        self._count("metric")
+        self.counts["metric"] += 1
         for refused in reading.refused:
             self._refuse(refused.reason, message[refused.start : refused.end] or message, refused.start)
         for point in reading.points:
@@ -287,7 +283,7 @@ class Reader:
         read = read_emf(record)
         if read is None:
             return False
-        self._count("emf")
+        self.counts["emf"] += 1
         seconds, metrics, reason = read
         points = self.out.points
         for name, kind, dimensions, values in metrics:
@@ -331,7 +327,7 @@ class Reader:
         return True
 
     def _add_spans(self, spans: list[SpanRecord]) -> None:
-        self._count("trace")
+        self.counts["trace"] += 1
         if spans:
             meta = spans[0].meta
             for key, value in self.source.span_meta.items():
@@ -340,107 +336,65 @@ class Reader:
             self.out.spans.extend(spans)
 
     def _join_logs(self, root: SpanRecord) -> None:
-        meta = root.meta
-        if self._context.request_id and meta.get("request_id") in {None, self._context.request_id}:
-            high = meta.get("_dd.p.tid", "")
+        context = self._invocations.context
+        request = root.meta.get("request_id")
+        if request and request != context.request_id:
+            context = self._invocations.of(request)
+        if context.request_id:
+            high = root.meta.get("_dd.p.tid", "")
             low = root.trace_id
-            self._context.trace_id = high.rjust(16, "0") + low if high else str(int(low, 16))
+            context.trace_id = high.rjust(16, "0") + low if high else str(int(low, 16))
 
     # Lambda's platform lines
+
+    def _here(self) -> Invocations:
+        self._invocations.line = self._line
+        return self._invocations
 
     def _start(self, message: str, timestamp: int) -> bool:
         if not message.startswith("START RequestId: "):
             return False
-        self._context = LogContext(self.source.log_fields, message[17:].partition(" ")[0].strip())
+        self._invocations.start(message[17:].partition(" ")[0].strip(), timestamp)
         return self._platform("start", message, timestamp)
 
     def _end(self, message: str, timestamp: int) -> bool:
         if not message.startswith("END RequestId: "):
             return False
+        request = message[15:].strip()
+        if request != self._invocations.context.request_id:
+            self._invocations.hear(request)
         return self._platform("end", message, timestamp)
 
-    def _platform(self, kind: str, message: str, timestamp: int) -> bool:
+    def _platform(self, kind: str, message: str, timestamp: int, context: LogContext | None = None) -> bool:
         self.counts[kind] += 1
         if self.rules.log_platform:
-            self._log(message, timestamp)
+            self._log(message, timestamp, context)
         return True
 
     def _report(self, message: str, timestamp: int) -> bool:
         report = lambda_lines.read_report(message) if message.startswith("REPORT RequestId: ") else None
         if report is None:
             return False
-        self._add_report(report, timestamp)
+        self.out.points += self._here().report(report, timestamp)
         return self._platform("report", message, timestamp)
 
-    def _add_report(self, report: Report, timestamp: int) -> None:
-        key = (report.memory, report.init is not None)
-        tags = self._report_tags.get(key)
-        if tags is None:
-            own = (f"memorysize:{report.memory}",) if report.memory is not None else ()
-            cold = f"cold_start:{'true' if report.init is not None else 'false'}"
-            tags = self._report_tags[key] = self.source.add_tags((*own, cold))
-        points = lambda_lines.report_points(report, timestamp // 1000, tags, self.rules.arch)
-        self.out.points.extend(points)
-        if report.timed_out:
-            self._once("timeouts", report.request_id, timestamp)
-        if report.out_of_memory:
-            self._once("out_of_memory", report.request_id, timestamp)
-
-    def _once(self, name: str, request_id: str, timestamp: int) -> None:
-        """One time-out or out-of-memory an invocation, in however many lines Lambda says it."""
-        place = f"{timestamp}:{self._line}"
-        if self.memory.first((name, request_id, self.source.function), place):
-            tags = self.source.add_tags(())
-            self.out.points.append(
-                Point(f"aws.lambda.enhanced.{name}", 1.0, timestamp // 1000, "distribution", tags)
-            )
-
-    def _init_start(self, message: str, timestamp: int) -> bool:
-        return message.startswith("INIT_START ") and self._platform("init_start", message, timestamp)
-
-    def _init_report(self, message: str, timestamp: int) -> bool:
-        if not message.startswith("INIT_REPORT "):
+    def _platform_text(self, message: str, timestamp: int) -> bool:
+        line = lambda_lines.read_platform_text(message)
+        if line is None:
             return False
-        fields = lambda_lines.read_fields(message)
-        self._init_ended(
-            fields.get("Status", ""), fields.get("Phase", ""), fields.get("Error Type", ""), timestamp
-        )
-        return self._platform("init_report", message, timestamp)
-
-    def _init_ended(self, status: str, phase: str, error: str, timestamp: int) -> None:
-        if status and status != "success":
-            own = [f"status:{status}", f"phase:{phase}"] + ([f"error_type:{error.lower()}"] if error else [])
-            self._add(Point("stepscope.lambda.init_errors", 1.0, timestamp // 1000, "count", tuple(own)))
-
-    def _restore(self, message: str, timestamp: int) -> bool:
-        if message.startswith("RESTORE_START "):
-            return self._platform("restore_start", message, timestamp)
-        if not message.startswith("RESTORE_REPORT "):
-            return False
-        fields = lambda_lines.read_fields(message)
-        self._restored(
-            fields.get("Restore Duration"), fields.get("Status", ""), fields.get("Error Type", ""), timestamp
-        )
-        return self._platform("restore_report", message, timestamp)
-
-    def _restored(self, milliseconds: Any, status: str, error: str, timestamp: int) -> None:
-        seconds = lambda_lines.seconds(milliseconds)
-        if seconds is not None:
-            self._add(
-                Point("stepscope.lambda.restore_duration", seconds, timestamp // 1000, "distribution", ())
-            )
-        if status and status != "success":
-            own = [f"status:{status}"] + ([f"error_type:{error.lower()}"] if error else [])
-            self._add(Point("stepscope.lambda.restore_errors", 1.0, timestamp // 1000, "count", tuple(own)))
+        self.out.points += self._here().platform(line, timestamp)
+        self._platform(message.split(None, 1)[0].lower(), message, timestamp)
+        if (line.status or line.error) and line.kind in _LOGGED and not self.rules.log_platform:
+            self._log(message, timestamp)
+        return True
 
     def _runtime_error(self, message: str, timestamp: int) -> bool:
-        """`RequestId: X Error: Runtime exited …`: counted where it tells of memory, and always a log
-        entry."""
+        """Read `RequestId: X Error: Runtime exited …`: always a log, and a point where it tells of memory."""
         if not message.startswith("RequestId: "):
             return False
-        self._ended_badly(message, timestamp)
-        self._count("runtime_error")
-        self._log(message, timestamp)
+        request = self._ended_badly(message, timestamp, "")
+        self.counts["runtime_error"] += 1
+        self._log(message, timestamp, self._invocations.named(request) if request else None)
         return True
 
     def _step_line(self, message: str, timestamp: int) -> bool:
@@ -459,61 +413,90 @@ class Reader:
 
     def _platform_json(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         kind, body = record.get("type"), record.get("record")
-        if not isinstance(kind, str) or not kind.startswith("platform.") or not isinstance(body, dict):
+        if not isinstance(kind, str) or not isinstance(body, (dict, str)):
             return False
-        identity = str(body.get("requestId") or "")
-        if kind == "platform.start":
-            self._context = LogContext(self.source.log_fields, identity)
-        elif kind == "platform.report":
+        if kind in {"function", "extension"} and "time" in record:  # as the Telemetry API delivers a log
+            self.read(body if isinstance(body, str) else encode(body).decode(), timestamp, self._line)
+            return True
+        if not kind.startswith("platform."):
+            return False
+        if isinstance(body, str):  # platform.fault
+            self._log_entry(message, timestamp, self._ended_badly(body, timestamp, ""))
+            return True
+        line = lambda_lines.read_platform_record(kind[9:], body)
+        if line.kind == "report":
             report = lambda_lines.report_from_json(body)
             if report is None:
                 self._refuse("the metrics of platform.report are no numbers", message)
             else:
-                self._add_report(report, timestamp)
-        elif kind == "platform.initReport":
-            error = str(body.get("errorType") or "")
-            self._init_ended(str(body.get("status") or ""), str(body.get("phase") or ""), error, timestamp)
-        elif kind == "platform.restoreReport":
-            metrics = body.get("metrics")
-            taken = metrics.get("durationMs") if isinstance(metrics, dict) else None
-            self._restored(taken, str(body.get("status") or ""), str(body.get("errorType") or ""), timestamp)
-        elif kind == "platform.runtimeDone" and body.get("status") == "timeout":
-            self._once("timeouts", identity, timestamp)
-        return self._platform(kind, message, timestamp)
+                self.out.points += self._here().report(report, timestamp)
+        else:
+            self.out.points += self._here().platform(line, timestamp)
+        context = self._invocations.of(line.request_id) if line.request_id else None
+        return self._platform(kind, message, timestamp, context)
 
     def _plain(self, message: str, timestamp: int) -> None:
+        request = ""
+        context = self._invocations.context
+        if not context.request_id:
+            request = lambda_lines.request_of_prefix(message)
         if "Task timed out after " in message or "emory" in message or "signal: killed" in message:
-            self._ended_badly(message, timestamp)
+            request = self._ended_badly(message, timestamp, request)
+        if request or not context.request_id or self.rules.keep is not None:
+            self._log_entry(message, timestamp, request)
+            return
         self.counts["log"] += 1
-        if self.rules.keep is None:
-            self.out.logs.append(Log(message, timestamp, self._context))
+        self.out.logs.append(Log(message, timestamp, context))
+
+    def _entry(self, root: Root, message: str, timestamp: int) -> None:
+        """Forward a JSON object that is a log."""
+        request = root.request()
+        if "Task timed out after " in message or "emory" in message:
+            told = lambda_lines.tells_out_of_memory(load_object(message) or {})
+            self._ended_badly(message, timestamp, request, told and bool(request or self.source.function))
+        self._log_entry(message, timestamp, request)
+
+    def _log_entry(self, message: str, timestamp: int, request: str) -> None:
+        self.counts["log"] += 1
+        context = self._invocations.named(request) if request else None
+        if context is not None and self.rules.keep is None:
+            self.out.logs.append(Log(message, timestamp, context))
         else:
-            self._log(message, timestamp)
+            self._log(message, timestamp, context)
 
-    def _ended_badly(self, message: str, timestamp: int) -> None:
-        timed_out = lambda_lines.TIMED_OUT.search(message)
-        if timed_out:
-            self._once("timeouts", timed_out[1], timestamp)
-        ours = self.source.function or message.startswith(
-            "RequestId: "
-        )  # a word of somebody's log is no proof
-        if ours and any(mark in message for mark in lambda_lines.OUT_OF_MEMORY_LINES):
-            identity = lambda_lines.request_id(message) or self._context.request_id
-            self._once("out_of_memory", identity, timestamp)
+    def _ended_badly(
+        self, message: str, timestamp: int, request: str, out_of_memory: bool | None = None
+    ) -> str:
+        """Count what a log says of the end of an invocation; return the request id that it names.
 
-    def _log(self, message: str, timestamp: int) -> None:
+        Args:
+            out_of_memory: whether it tells of that; None where its text has to be looked at.
+        """
+        found = self._here()
+        request = lambda_lines.request_of_error(message) or request
+        if "Task timed out after " in message:
+            timed_out = lambda_lines.TIMED_OUT.search(message)
+            named = timed_out[1] if timed_out else request
+            self.out.points += found.timed_out(named, timestamp) if named else []
+        if out_of_memory is None:  # a word of somebody's log is no proof
+            known = self.source.function or found.context.request_id or message.startswith("RequestId: ")
+            out_of_memory = bool(known) and lambda_lines.is_out_of_memory(message)
+        if out_of_memory:
+            self.out.points += found.out_of_memory(request, timestamp)
+        return request
+
+    def _log(self, message: str, timestamp: int, context: LogContext | None = None) -> None:
         keep = self.rules.keep
         if keep is not None:
             kept = keep(message)
             if kept is None:
-                self._count("log_excluded")
+                self.counts["log_excluded"] += 1
                 return
             message = kept
-        self.out.logs.append(Log(message, timestamp, self._context))
-
-    def _count(self, kind: str) -> None:
-        self.counts[kind] += 1
+        if context is None:
+            context = self._invocations.running(timestamp)
+        self.out.logs.append(Log(message, timestamp, context))
 
     def _refuse(self, reason: str, text: str, start: int = 0, kind: str = "points") -> None:
-        self._count("refused")
+        self.counts["refused"] += 1
         self.out.refused.append(SetAside(reason, self.source.where, self._line, start + 1, text, kind))

@@ -1,0 +1,200 @@
+"""The invocations of one log stream: whose line it is, and what becomes of Lambda's own lines.
+
+Lambda states one fact in several lines, some without a request id, and delivers them in any number of
+payloads: time-outs and out-of-memory are counted once an invocation, by the first line that tells of it.
+"""
+
+from collections import OrderedDict
+
+from monitoring.lines import Point
+from monitoring.log_events.arn import qualifier_tags
+from monitoring.log_events.lambda_lines import PlatformLine, Report, is_out_of_memory_type, report_points
+from monitoring.log_events.memory import Memory
+from monitoring.log_events.source import Source
+from monitoring.log_events.telemetry import LogContext
+
+_CONTEXTS = 1_000  # invocations whose trace may still come: a file may hold a million
+_OURS = "stepscope.lambda."
+_COUNTS = {"extension": "extension_errors", "initReport": "init_errors", "restoreReport": "restore_errors"}
+
+
+class Invocations:
+    """Keeps the invocations of one source; each method returns the points that a line amounts to.
+
+    `context` is of the invocation that the lines without a request id belong to. `line` is the place of the
+    line that is being read.
+    """
+
+    def __init__(self, source: Source, memory: Memory, arch: str) -> None:
+        self._source, self._memory, self._arch = source, memory, arch
+        self._stream = memory.stream(source.where)
+        self._contexts: OrderedDict[str, LogContext] = OrderedDict()
+        self._aliases: dict[str, tuple[str, ...]] = {}
+        self._report_tags: dict[tuple[int | None, bool], tuple[str, ...]] = {}
+        self._open: dict[str, None] = {}
+        self._textual = False
+        self.context = LogContext(source.log_fields)
+        self.line = 0
+
+    def of(self, request: str) -> LogContext:
+        """Return the context of an invocation's log entries."""
+        found = self._contexts.get(request)
+        if found is None:
+            found = self._contexts[request] = LogContext(self._source.log_fields, request)
+            if len(self._contexts) > _CONTEXTS:
+                self._aliases.pop(self._contexts.popitem(last=False)[0], None)
+        return found
+
+    def start(self, request: str, time: int, textual: bool = True) -> None:
+        """Begin an invocation: the lines without a request id are its own from here on.
+
+        Args:
+            textual: whether the line is one of the text format, not of JSON.
+        """
+        self.context = self.of(request)
+        self._textual = textual
+        self._open = {} if textual else {request: None}
+        self._stream.started(request, time)
+        if self._stream.pending:
+            self._claim(request)
+
+    def running(self, time: int) -> LogContext:
+        """Return the context of a line without a request id: of the invocation that began last in this
+        payload, or that another payload of the stream began and that was running then."""
+        if self.context.request_id or self._open:
+            return self.context
+        request = self._stream.at(time)
+        return self.of(request) if request else self.context
+
+    def hear(self, request: str) -> LogContext:
+        """Return the context of the invocation that a line names."""
+        self._stream.heard(request)
+        if self._stream.pending:
+            self._claim(request)
+        return self.of(request)
+
+    def named(self, request: str) -> LogContext | None:
+        """Return the context of the invocation that a log names as its own; None where it is another's id.
+
+        In the text format START says whose a line is, and an id that it has not named is not of Lambda.
+        """
+        found = self._contexts.get(request)
+        return None if found is None and self._textual else found or self.hear(request)
+
+    def report(self, report: Report, time: int) -> list[Point]:
+        """Return the points of a REPORT: Datadog's enhanced metrics, and how the invocation ended."""
+        key = (report.memory, report.init is not None)
+        tags = self._report_tags.get(key)
+        if tags is None:
+            own = (f"memorysize:{report.memory}",) if report.memory is not None else ()
+            cold = f"cold_start:{'true' if report.init is not None else 'false'}"
+            tags = self._report_tags[key] = self._source.add_tags((*own, cold))
+        request = report.request_id
+        points = report_points(report, time // 1000, tags + self._aliases.get(request, ()), self._arch)
+        self._stream.ended(request, time)
+        if self._stream.pending:
+            self._claim(request)
+        if self._open:
+            self._open.pop(request, None)
+            if len(self._open) == 1:
+                self.context = self.of(next(iter(self._open)))
+        if report.restore is not None:
+            points += self._restored(report.restore, time)
+        full = report.full
+        if full:
+            self._memory.first(self._fact("full", request), self._place(time))
+        if report.timed_out:
+            points += self._once("timeouts", request, time)
+        told = full or report.error
+        if told and (report.out_of_memory or (full and self._memory.knows(self._fact("timeouts", request)))):
+            points += self.out_of_memory(request, time)
+        return points
+
+    def platform(self, line: PlatformLine, time: int) -> list[Point]:
+        """Return the points of another platform line."""
+        kind, request, status, error, name, phase, number = line
+        if kind == "start":
+            running = self._open
+            self.start(request, time, textual=False)
+            if running.keys() - {request}:  # a Managed Instance runs several at once
+                self._open |= running
+                self.context = LogContext(self._source.log_fields)
+            tags = qualifier_tags(self._source.function.lower(), *name.split(":")[7:8])
+            self._aliases[request] = tuple(tag for tag in tags if tag.startswith("resource:"))
+        elif request:
+            self.hear(request)
+        points: list[Point] = []
+        if kind in _COUNTS and status:
+            named = {"status": status, "phase": phase, "extension": name, "error_type": error.lower()}
+            points = self._count(_COUNTS[kind], 1.0, time, named)
+        elif kind == "imageError":
+            points = self._count("image_errors", 1.0, time, {})
+        elif kind == "logsDropped" and number:
+            points = self._count("logs_dropped", number, time, {})
+        elif kind == "runtimeDone":
+            points = self._once("timeouts", request, time) if status == "timeout" else []
+            full = points and self._memory.knows(self._fact("full", request))
+            if full or is_out_of_memory_type(error):
+                points += self.out_of_memory(request, time)
+        if kind == "restoreReport" and number is not None:
+            points = self._restored(number, time) + points
+        return points
+
+    def out_of_memory(self, request: str, time: int) -> list[Point]:
+        """Return the point of an invocation that ended for want of memory, if no line told of it before.
+
+        Args:
+            request: empty for a line without a request id: it tells of the invocation that was running, or of
+                the first one that is heard of afterwards.
+        """
+        place = self._place(time)
+        if request:
+            self.hear(request)
+        else:
+            request = self._stream.resolved.get(place) or self._stream.at(time)
+        if not request:
+            self._stream.pending.append(place)
+            return self._once("out_of_memory", f"{self._source.where}:{place}", time)
+        self._stream.resolved[place] = request
+        if len(self._stream.resolved) > 100:
+            del self._stream.resolved[next(iter(self._stream.resolved))]
+        return self._once("out_of_memory", request, time)
+
+    def timed_out(self, request: str, time: int) -> list[Point]:
+        """Return the point of a `Task timed out` line."""
+        self.hear(request)
+        points = self._once("timeouts", request, time)
+        if self._memory.knows(self._fact("full", request)):
+            points += self.out_of_memory(request, time)
+        return points
+
+    def _claim(self, request: str) -> None:
+        """Attribute what was counted without a request id to the first invocation that is heard of."""
+        for place in self._stream.pending:
+            self._memory.first(self._fact("out_of_memory", request), place)
+            self._stream.resolved[place] = request
+        self._stream.pending.clear()
+
+    def _restored(self, milliseconds: float, time: int) -> list[Point]:
+        """RESTORE_REPORT and the REPORT behind it state the same restore."""
+        fact = ("restore", self._source.where, milliseconds)
+        if not self._memory.first(fact, self._place(time)):
+            return []
+        tags = self._source.add_tags(())
+        return [Point(_OURS + "restore_duration", milliseconds / 1000, time // 1000, "distribution", tags)]
+
+    def _once(self, name: str, request: str, time: int) -> list[Point]:
+        if not self._memory.first(self._fact(name, request), self._place(time)):
+            return []
+        tags = self._source.add_tags(self._aliases.get(request, ()))
+        return [Point(f"aws.lambda.enhanced.{name}", 1.0, time // 1000, "distribution", tags)]
+
+    def _count(self, name: str, value: float, time: int, named: dict[str, str]) -> list[Point]:
+        own = tuple(f"{key}:{each}" for key, each in named.items() if each)
+        return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(own))]
+
+    def _fact(self, name: str, request: str) -> tuple[str, str, str]:
+        return name, request, self._source.function
+
+    def _place(self, time: int) -> str:
+        return f"{self._memory.unit}:{time}:{self.line}"
