@@ -29,7 +29,7 @@ def run(pytester, body, *options):
     pytester.syspathinsert()
     command_line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     if "stepscope" not in _entry_points():
-        command_line += ["-p", "monitoring.pytest_plugin"]
+        command_line += ["-p", "stepscope_pytest"]
     environ = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
         command_line, check=False, capture_output=True, text=True, cwd=pytester.path, env=environ, timeout=60

@@ -101,7 +101,7 @@ def test_several_processes_give_the_same(monitors, capsys):
 def test_pytest_collects_the_same_files(monitors):
     (monitors / "high.test.yaml").write_text(TEST.replace("0x20", "9x20"))
     installed = any(entry.name == "stepscope" for entry in entry_points(group="pytest11"))
-    plugin = [] if installed else ["-p", "monitoring.pytest_plugin"]
+    plugin = [] if installed else ["-p", "stepscope_pytest"]
     line = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugin, str(monitors)]
     run = subprocess.run(line, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
