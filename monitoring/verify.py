@@ -142,7 +142,7 @@ def page_contains(url: Given, text: Given, *, timeout: float = 10.0, limit: int 
 
         place, wanted = str(_given(url, event, result)), str(_given(text, event, result))
         if not place.startswith(("http://", "https://")):
-            raise Broken(f"{place} is no http or https address", "unreachable")
+            raise Broken(f"{place} is not an http or https address", "unreachable")
         try:
             request = Request(place, headers={"Cache-Control": "no-cache"})  # noqa: S310 - http(s), looked at above
             with urlopen(request, timeout=timeout) as answer:  # noqa: S310

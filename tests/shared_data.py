@@ -1,4 +1,4 @@
-"""Where recorded material lies that is no part of the package; tests skip, saying so, where it is absent."""
+"""Where recorded material lies that is not part of the package; tests skip, saying so, where it is absent."""
 
 import os
 from pathlib import Path

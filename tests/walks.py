@@ -33,7 +33,7 @@ class Walk:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch this thread and those that it starts. What runs while a module is imported is no part of a walk."""
+        """Watch this thread and those that it starts. What runs while a module is imported is not part of a walk."""
         threading.setprofile(self._see)
         sys.setprofile(self._see)
         try:
@@ -84,7 +84,7 @@ def walked(name: str) -> Walk:
 
 
 class Context:
-    """Lambda's context, which is no part of the package."""
+    """Lambda's context, which is not part of the package."""
 
     aws_request_id = "52fdfc07-2182-454f-963f-5f0f9a621d72"
     function_name = "slides"

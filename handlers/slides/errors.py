@@ -6,7 +6,7 @@ class NoPhotoError(Exception):
 
 
 class UnreadablePhotoError(Exception):
-    """The bytes are no photo that can be read."""
+    """The bytes are not a readable photo."""
 
 
 class UnknownSlideError(Exception):

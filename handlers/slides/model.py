@@ -101,7 +101,7 @@ def read_photo(data: bytes) -> Image.Image:
         photo.draft("RGB", (1600, 1200))
         return photo.convert("RGB")
     except UnidentifiedImageError as error:
-        raise UnreadablePhotoError(f"{len(data)} bytes that are no picture.") from error
+        raise UnreadablePhotoError(f"{len(data)} bytes that are not a picture.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadablePhotoError(f"{len(data)} bytes of a picture that cannot be read: {error}") from error
 

@@ -74,7 +74,7 @@ class Findings:
             yield (
                 at,
                 at + 1,
-                f"the trace line is no JSON: {error}",
+                f"the trace line is not JSON: {error}",
                 "Print one JSON object, alone on its line.",
             )
             return
@@ -87,7 +87,7 @@ class Findings:
             )
         traces = body.get("traces") if isinstance(body, dict) else None
         if not isinstance(traces, list) or not all(isinstance(trace, list) for trace in traces):
-            yield 0, len(line), "`traces` is no list of lists of spans", 'Write {"traces":[[{…}]]}'
+            yield 0, len(line), "`traces` is not a list of lists of spans", 'Write {"traces":[[{…}]]}'
             return
         for span in (span for trace in traces for span in trace):
             self.spans += 1
@@ -112,7 +112,7 @@ def _refuse_constant(name: str) -> float:
 def span_faults(span: Any) -> Iterator[tuple[str, str]]:
     """Yield what Datadog's reader would refuse of a span: the reason and what to write."""
     if not isinstance(span, dict):
-        yield "a span is no object", "Write {…} for each span."
+        yield "a span is not an object", "Write {…} for each span."
         return
     shown = f"span {str(span.get('name'))[:40]!r}"
     for key in ("trace_id", "span_id", "parent_id"):

@@ -52,7 +52,7 @@ def command(
     order = Order(None if sample else data, span, out, kind, dark, scale, older)
     console = Console(stderr=True)
     written = []
-    with console.status("drawing"):  # silent where standard error is no terminal
+    with console.status("drawing"):  # silent where standard error is not a terminal
         for path in carry_out(order, files):
             written.append(str(path))
             if not as_json:

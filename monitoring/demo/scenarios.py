@@ -14,8 +14,8 @@ class Scenario:
         name: the execution's name.
         what: the same in words.
         key: the photo's key; its folder is the talk.
-        photo: which slide it shows, as `handlers.slides.seed` takes it; a text where it is no photo; None for
-            a photo that is not there.
+        photo: which slide it shows, as `handlers.slides.seed` takes it; text if it is not one, None for a
+            missing one.
         ends: the last state.
         error: the error of an execution that fails.
     """

@@ -28,7 +28,7 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as a plan: {error}", where=str(path)) from None
     if not isinstance(content, dict) or content.get("stepscope_plan") != VERSION:
-        raise InputError("is no saved plan", where=str(path), hint="Make one: stepscope plan --out FILE")
+        raise InputError("is not a saved plan", where=str(path), hint="Make one: stepscope plan --out FILE")
     return content
 
 

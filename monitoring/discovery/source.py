@@ -47,7 +47,7 @@ def _file(content: dict[str, Any], path: Path) -> Found:
     if "service" in content:
         return read_serverless(content, path)
     raise InputError(
-        "is no CloudFormation or SAM template, serverless.yml, or state machine definition",
+        "is not a CloudFormation or SAM template, serverless.yml, or state machine definition",
         where=str(path),
         hint="Give template.yaml, serverless.yml, a cdk.out folder, or a file in Amazon States Language.",
     )

@@ -44,11 +44,11 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except json.JSONDecodeError as error:
-        raise InputError(f"is no JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}") from None
+        raise InputError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise InputError(f"is no YAML: {getattr(error, 'problem', error)}", where=place) from None
+        raise InputError(f"is not YAML: {getattr(error, 'problem', error)}", where=place) from None
     if not isinstance(found, dict):
         raise InputError("holds no template: its top level is not an object", where=str(path))
     return found

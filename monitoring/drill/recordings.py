@@ -75,7 +75,7 @@ def takes(
         last = at + 1 == len(lane.runs)
         end = int(lane.runs[at + 1].began) if not last else np.inf
         if run.status == "RUNNING":
-            end = run.until  # it is stopped then, which is no part of the fault
+            end = run.until  # it is stopped then, which is not part of the fault
         sent = (lane.events if last else {}, dropped)
         inside = [call for call in own if run.began <= call.began < end]
         found.append(_take(lane, run, end, inside, (mine, shared), sent))

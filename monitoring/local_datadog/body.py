@@ -42,13 +42,13 @@ async def read_json(request: Request, limit: Limit = OTHER) -> Any:
     """Return the body as JSON.
 
     Raises:
-        ApiError: 400 where it is no JSON, 413 where it is too large.
+        ApiError: 400 where it is not JSON, 413 where it is too large.
     """
     return parse_json(await read(request, limit))
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON of a management route; what is no JSON is a 400."""
+    """JSON of a management route; what is not JSON is a 400."""
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:

@@ -229,7 +229,7 @@ def _seconds(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ApiError(400, f"{text!r} is no ISO-8601 time") from error
+        raise ApiError(400, f"{text!r} is not an ISO-8601 time") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 

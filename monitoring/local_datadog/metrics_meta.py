@@ -139,5 +139,5 @@ def _tag_test(scope: str) -> Callable[[frozenset[str]], bool]:
     except InputError as error:
         raise ApiError(400, f"Invalid filter[tags]: {error.message}") from error
     if not isinstance(node, Metric):
-        raise ApiError(400, "Invalid filter[tags]: it is no filter")
+        raise ApiError(400, "Invalid filter[tags]: it is not a filter")
     return matcher(node.scope)

@@ -103,7 +103,7 @@ def read(texts: tuple[str, ...]) -> dict[str, Limit]:
         match = re.fullmatch(r"([a-z_]+)=(\d+)/(\d+)", text)
         if match is None or match[1] not in NAMES or not int(match[2]) or not int(match[3]):
             raise InputError(
-                f"{text!r} is no rate limit",
+                f"{text!r} is not a rate limit",
                 hint=f"Write datadog, or NAME=REQUESTS/SECONDS with one of {', '.join(NAMES)}.",
             )
         limits[match[1]] = Limit(match[1], int(match[2]), int(match[3]))

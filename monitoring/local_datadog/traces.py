@@ -31,7 +31,7 @@ def read(body: bytes, content_type: str) -> list[Span]:
         try:
             return list(_payload(body))
         except (IndexError, ValueError, TypeError, struct.error) as error:
-            raise ApiError(400, f"the body is no protobuf TracePayload: {error}") from error
+            raise ApiError(400, f"the body is not a protobuf TracePayload: {error}") from error
     try:
         traces = msgspec.json.decode(body)["traces"]
         spans = [span for trace in traces for span in trace]

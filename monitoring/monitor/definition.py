@@ -182,4 +182,4 @@ def _number(given: Mapping[str, Any], name: str, key: str) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {value!r}, which is no number", where=key) from error
+        raise InputError(f"{name} is {value!r}, which is not a number", where=key) from error

@@ -119,13 +119,13 @@ def _compute(node: ast.AST, variables: Variables) -> float | str:
             return _OPERATORS[type(op)](_number(operand, variables))
         case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
             return _FUNCTIONS[name](*[_number(arg, variables) for arg in args])
-    raise ValueError(f"{ast.unparse(node)!r} is no part of it")
+    raise ValueError(f"{ast.unparse(node)!r} is not part of it")
 
 
 def _number(node: ast.AST, variables: Variables) -> float:
     value = _compute(node, variables)
     if isinstance(value, str | complex):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return value
 
 

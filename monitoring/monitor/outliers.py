@@ -48,7 +48,7 @@ def _fill(matrix: Matrix) -> Matrix:
 
 
 def _scale(matrix: Matrix) -> Matrix:
-    """Each bucket relative to its median: what scales with the load is no oddity."""
+    """Each bucket relative to its median: what scales with the load is not an oddity."""
     medians = np.median(matrix, axis=0)
     return np.asarray(matrix / np.where(medians == 0, 1.0, np.abs(medians)))
 

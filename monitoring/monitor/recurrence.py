@@ -121,7 +121,7 @@ def duration(text: str) -> int:
     """
     match = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", str(text))
     if match is None:
-        raise InputError(f"{text!r} is no duration", hint="Write a number and one of m, h, d, w.")
+        raise InputError(f"{text!r} is not a duration", hint="Write a number and one of m, h, d, w.")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -149,7 +149,7 @@ def local_time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{text!r} is no ISO-8601 time") from error
+        raise InputError(f"{text!r} is not an ISO-8601 time") from error
     if found.tzinfo is not None:
         raise InputError(f"the start {text!r} has an offset", hint="Leave it out: the time zone counts.")
     return found

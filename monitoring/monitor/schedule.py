@@ -58,7 +58,7 @@ def _schedule(given: Mapping[str, Any]) -> Schedule:
     for name in _KEYS:
         if not isinstance(given.get(name), str | None):
             hint = f'write "{name}" as a text, or leave it out'
-            raise InputError(f"{name} of the custom schedule is {given[name]!r}, which is no text", hint=hint)
+            raise InputError(f"{name} of the custom schedule is {given[name]!r}, not text", hint=hint)
     rrule, start = given.get("rrule") or "", given.get("start")
     try:
         unsettled = check_rule(rrule)
@@ -126,12 +126,12 @@ def _split(text: str) -> dict[str, str]:
     for name, equals, value in parts(text):
         head = name.partition(":")[0]
         if head == "RRULE":
-            raise InputError("the name RRULE: is no part of the rule", hint="write FREQ=… without it")
+            raise InputError("the name RRULE: is not part of the rule", hint="write FREQ=… without it")
         if head in _NO_PARTS:
             hint = "remove it; the schedule's start stands in start, and its zone in timezone"
             raise InputError(f"{head} is not supported in a rule", hint=hint)
         if name not in _PARTS:
-            what = f"{name} is not supported" if equals else f"{name!r} is no NAME=VALUE"
+            what = f"{name} is not supported" if equals else f"{name!r} is not a NAME=VALUE"
             raise InputError(what, hint=f"a rule has {', '.join(_PARTS)}, with ; between")
         if name in found:
             raise InputError(f"{name} stands twice", hint="list its values with commas")

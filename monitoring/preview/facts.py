@@ -22,7 +22,7 @@ def _no_records(kind: str, start: int, end: int, test: Test, most: int) -> Seque
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Where a widget finds what is no point; times are seconds, windows end before their end.
+    """Where a widget finds what is not a point; times are seconds, windows end before their end.
 
     Attributes:
         newest: (one of `KINDS`, start, end, test, most) -> the newest records that pass, the newest first.

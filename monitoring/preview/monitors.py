@@ -51,7 +51,7 @@ class Monitors:
         """Return the monitor of an `alert_id`: an id, or `${monitor:KEY}`.
 
         Raises:
-            UndrawableError: it is not known here, or is no metric monitor.
+            UndrawableError: it is not known here, or is not a metric monitor.
         """
         key = mention.removeprefix("${monitor:").removesuffix("}")
         body = self.bodies.get(key)

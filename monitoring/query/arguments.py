@@ -36,7 +36,7 @@ def check_call(cursor: Cursor, call: Call) -> Call:
             raise cursor.error(message, keyword.start, keyword.end, function.keywords, guess and f"{guess}=…")
         choices = KEYWORD_CHOICES.get(keyword.name, ())
         if choices and str(keyword.value).lower() not in choices:
-            message = f"'{keyword.value}' is no {keyword.name}"
+            message = f"'{keyword.value}' is not a valid {keyword.name}"
             guess = nearest(str(keyword.value), choices)
             expected = tuple(f"'{choice}'" for choice in choices)
             raise cursor.error(message, keyword.start, keyword.end, expected, guess and f"'{guess}'")
@@ -73,7 +73,7 @@ def _checked(cursor: Cursor, function: Function, parameter: Parameter, argument:
     expected = _expected(parameter)
     written = cursor.text[argument.start : argument.end]
     guess = nearest(argument.value, parameter.choices) if isinstance(argument, String) else ""
-    message = f"{written} is no {parameter.name} for {function.name}"
+    message = f"{written} is not a valid {parameter.name} for {function.name}"
     raise cursor.error(message, argument.start, argument.end, expected, guess and f"'{guess}'")
 
 
@@ -157,7 +157,7 @@ def _rollup(arguments: list[str | float]) -> str:
         return (
             ""
             if rest[0] in CALENDAR
-            else f"'{rest[0]}' is no number of seconds, nor daily, weekly or monthly"
+            else f"'{rest[0]}' is not a number of seconds, nor daily, weekly or monthly"
         )
     if len(rest) > 1:
         return "a rollup takes an aggregator and seconds, no more"

@@ -217,7 +217,7 @@ def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
     found = _SHIFT.match(_word(call, 1))
     if found is None:
         raise frame.error(
-            f"'{_word(call, 1)}' is no calendar shift", call.arguments[1], "'-1d', '-1w' or '-1mo'"
+            f"'{_word(call, 1)}' is not a calendar shift", call.arguments[1], "'-1d', '-1w' or '-1mo'"
         )
     argument = call.arguments[2] if len(call.arguments) > 2 else None
     zone = frame.zone(argument.value if isinstance(argument, String) else "UTC", call)

@@ -135,14 +135,14 @@ def _documents(file: Path, gathered: _Gathered) -> None:
     except json.JSONDecodeError as error:
         if file.suffix == ".json" and "\n{" not in text.strip():
             place = f"{file}:{error.lineno}:{error.colno}"
-            raise InputError(f"this is no JSON: {error.msg}", where=place) from error
+            raise InputError(f"this is not JSON: {error.msg}", where=place) from error
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             document = json.loads(line)
         except json.JSONDecodeError as error:
-            gathered.problem(f":{number}:{error.colno}", f"this line is no JSON: {error.msg}")
+            gathered.problem(f":{number}:{error.colno}", f"this line is not JSON: {error.msg}")
             continue
         _document(document, f":{number}", gathered)
 
@@ -208,7 +208,7 @@ def _key(row: Mapping[str, Any], place: str, gathered: _Gathered) -> _Key | None
         gathered.problem(place, "the metric has no name")
         return None
     if kind not in TYPES:
-        gathered.problem(place, f"'{kind}' is no type of a metric: gauge, count, rate or distribution")
+        gathered.problem(place, f"'{kind}' is not a type of a metric: gauge, count, rate or distribution")
         return None
     interval = row.get("interval")
     seconds = int(interval) if isinstance(interval, int | float) and interval > 0 else None
@@ -229,9 +229,9 @@ def _point(key: _Key, time: Any, value: Any, place: str, gathered: _Gathered) ->
         gathered.points.setdefault(key, []).append((at, number))
         return
     if at is None:
-        gathered.problem(place, f"'{time}' is no time: seconds since the epoch, or ISO 8601")
+        gathered.problem(place, f"'{time}' is not a valid time: seconds since the epoch, or ISO 8601")
     else:
-        gathered.problem(place, f"'{value}' is no finite number")
+        gathered.problem(place, f"'{value}' is not a finite number")
 
 
 def _finite(value: Any) -> float | None:

@@ -34,7 +34,7 @@ def format_query(node: Any) -> str:
     """Format a node as text; `parse` returns an equal node.
 
     Raises:
-        TypeError: what was given is no node of a query.
+        TypeError: what was given is not a node of a query.
     """
     if type(node) not in _FORMATS:
         raise TypeError(f"not a node of a query: {type(node).__name__}")

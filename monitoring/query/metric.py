@@ -57,7 +57,7 @@ def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
     """Evaluate a metric query; `rate` is applied to each source before space aggregation.
 
     Raises:
-        QueryError: a percentile is asked of something that is no distribution.
+        QueryError: a percentile is asked of something that is not a distribution.
     """
     grid = frame.grid(node)
     origins = frame.source.select(node.name, node.scope, frame.switches.wildcards == "anywhere")

@@ -142,7 +142,7 @@ def _tag(cursor: Cursor) -> Tag | Variable | Everything:
         return variable
     key, colon, value = text.partition(":")
     if "$" in text and (_NAMELESS.search(text) or "$" in key):
-        raise cursor.error(f"'{text}' is no tag", start, end, _TERM, "$name, or key:$name.value")
+        raise cursor.error(f"'{text}' is not a tag", start, end, _TERM, "$name, or key:$name.value")
     tag = Tag(key, value, start=start, end=end) if colon else Tag(None, text, start=start, end=end)
     if "$" in text:
         cursor.variables.append(tag)

@@ -9,7 +9,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhdw])")
 _EPOCH = re.compile(r"\d+(?:\.\d+)?")
 _MILLISECONDS = 1e11
-"""A larger number is no date in seconds that anybody writes (it would be in the year 5138)."""
+"""A larger number is not a date in seconds that anybody writes (it would be in the year 5138)."""
 
 
 def moment(text: str, now: float, where: str = "") -> float:
@@ -29,7 +29,7 @@ def moment(text: str, now: float, where: str = "") -> float:
         found = datetime.fromisoformat(written)
     except ValueError:
         raise InputError(
-            f"{text!r} is no time",
+            f"{text!r} is not a valid time",
             where=where,
             hint="Write epoch seconds, ISO 8601 (2026-03-01T12:00:00Z), now, or -4h.",
         ) from None
@@ -40,7 +40,7 @@ def window(since: str, until: str, now: float) -> tuple[int, int]:
     """From and to, in whole seconds.
 
     Raises:
-        InputError: one is no time, or the window ends before it starts.
+        InputError: one is not a valid time, or the window ends before it starts.
     """
     start, end = int(moment(since, now)), int(moment(until, now))
     if end <= start:

@@ -34,7 +34,7 @@ def parse_window(cursor: Cursor) -> Window:
         if written is None:
             cursor.unexpected("the evaluation window", ("last_5m", "next_1w", "current_1d"))
         raise cursor.error(
-            f"'{written.group()}' is no evaluation window",
+            f"'{written.group()}' is not an evaluation window",
             *written.span(),
             ("last_5m", "last_4h", "last_1d", "last_1w", "last_1mo", "current_1d", "next_1w"),
             _guess(written.group()),
@@ -87,7 +87,7 @@ def length(cursor: Cursor, text: str, start: int) -> Window:
     found = _LENGTH.match(text.strip())
     if found is None or int(found.group(1)) < 1:
         end = start + len(text) + 2
-        raise cursor.error(f"'{text}' is no length of time", start, end, ('"5m"', '"1h"', '"1d"'))
+        raise cursor.error(f"'{text}' is not a length of time", start, end, ('"5m"', '"1h"', '"1d"'))
     window = Window(
         "last", int(found.group(1)), cast(_Unit, found.group(2)), start=start, end=start + len(text) + 2
     )

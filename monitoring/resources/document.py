@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F
 
 
 class JsonError(InputError):
-    """A text that is no JSON. `offset` is where reading stopped."""
+    """A text that is not JSON. `offset` is where reading stopped."""
 
     def __init__(self, message: str, offset: int, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)

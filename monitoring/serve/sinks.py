@@ -115,10 +115,10 @@ class Webhook:
         """Return the sink for a destination.
 
         Raises:
-            InputError: the address is no http or https URL.
+            InputError: the address is not an http or https URL.
         """
         if not url.startswith(("http://", "https://")):
-            raise InputError(f"{url!r} is no address of a webhook", hint="Give http://… or https://….")
+            raise InputError(f"{url!r} is not an address of a webhook", hint="Give http://… or https://….")
         return cls(url, say)
 
     def send(self, notification: Body) -> None:

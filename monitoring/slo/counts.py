@@ -92,7 +92,7 @@ def _lines(
 ) -> Lines:
     found = evaluate_lines(node, series, *window, MINUTE)
     if not any(isinstance(one, Metric) for one in walk(node)):
-        raise QueryError(text, "a number is no count of events", node.start, node.end)
+        raise QueryError(text, "a number is not a count of events", node.start, node.end)
     return found
 
 

@@ -114,7 +114,7 @@ def _numbered(given: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
 
 def _threshold(given: Any, key: str) -> Threshold:
     if not isinstance(given, Mapping):
-        raise InputError("a threshold of the SLO is no object", where=key)
+        raise InputError("a threshold of the SLO is not an object", where=key)
     target, warning = _number(given.get("target"), "target", key), given.get("warning")
     if not 0 < target < 100:
         raise InputError(f"the target {target:g} is not between 0 and 100", where=key)
@@ -182,4 +182,4 @@ def _number(value: Any, name: str, key: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"the {name} of the SLO is {value!r}, which is no number", where=key) from None
+        raise InputError(f"the {name} of the SLO is {value!r}, which is not a number", where=key) from None

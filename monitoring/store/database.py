@@ -19,7 +19,7 @@ def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Connect to the file (or to memory) and create the tables.
 
     Raises:
-        InputError: the file is no database, is not ours, is locked by another process, or cannot be reached.
+        InputError: the file is not a database of stepscope, is locked by another process, or is unreachable.
     """
     if path is None:
         connection = duckdb.connect(":memory:")

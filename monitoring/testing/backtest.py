@@ -183,7 +183,7 @@ def _number(name: str, value: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise InputError(f"{name}={value} is no number", where="--set") from error
+        raise InputError(f"{name}={value} is not a number", where="--set") from error
 
 
 def _plain(value: str) -> Any:

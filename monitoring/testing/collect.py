@@ -50,7 +50,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         elif path.is_file() and path.name.endswith(SUFFIX):
             found[path] = None
         elif path.is_file():
-            raise InputError(f"is no monitor test: its name does not end in {SUFFIX}", where=str(path))
+            raise InputError(f"is not a monitor test: its name does not end in {SUFFIX}", where=str(path))
         else:
             raise InputError("no such file or folder", where=str(path), hint="stepscope test [PATH…]")
     if not found:

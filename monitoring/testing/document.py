@@ -1,7 +1,7 @@
 """Reading a test file with the place of everything in it, so that each mistake is named by line and column.
 
-Values are taken as they are written (`0x10` is no hexadecimal number here, `on` no boolean, `12:30` no count
-of seconds): the schema, not YAML, decides what a text means.
+Values are taken as they are written: `0x10` is not a hexadecimal number, `on` not a boolean and `12:30` not a
+number of seconds. The schema, not YAML, decides what a text means.
 """
 
 import difflib
@@ -41,7 +41,7 @@ class DocumentReader:
         except yaml.MarkedYAMLError as error:
             raise DocumentError([_explain(error, text, self.file)]) from error
         except yaml.YAMLError as error:  # a character that YAML forbids
-            raise DocumentError([Problem(Place(self.file, 1), f"this is no YAML: {error}")]) from error
+            raise DocumentError([Problem(Place(self.file, 1), f"this is not YAML: {error}")]) from error
 
     def mapping(
         self, node: yaml.Node, what: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
@@ -105,7 +105,7 @@ class DocumentReader:
             return None
         if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
             return float(text)
-        self.wrong(node, f"{what} is {text!r}, which is no number")
+        self.wrong(node, f"{what} is {text!r}, which is not a number")
         return None
 
     def boolean(self, node: yaml.Node, what: str) -> bool | None:

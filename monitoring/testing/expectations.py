@@ -81,7 +81,7 @@ class _Item:
         text = self.reader.text(self.entries[name], name)
         seconds = parse_duration(text) if text is not None else None
         if text is not None and seconds is None:
-            self.reader.wrong(self.entries[name], f"{name} is {text!r}, which is no length of time", HINT)
+            self.reader.wrong(self.entries[name], f"{name} is {text!r}, which is not a length of time", HINT)
         return seconds
 
     def texts(self, name: str) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def read_offsets(reader: DocumentReader, node: yaml.Node) -> tuple[int, ...]:
         first, dots, last = text.partition("..")
         ends = [parse_duration(part.strip()) for part in ((first, last) if dots else (first,))]
         if None in ends or ends[-1] < ends[0]:  # type: ignore[operator]
-            reader.wrong(each, f"{text!r} is no moment of the case", f"{HINT} after the start, or 10m..20m")
+            reader.wrong(each, f"{text!r} is not a time of the case", f"{HINT} after the start, or 10m..20m")
         else:
             offsets.extend(range(ends[0], ends[-1] + 1, 60))  # type: ignore[arg-type, operator]
     return tuple(offsets)
@@ -148,7 +148,7 @@ def _length(reader: DocumentReader, entries: dict[str, yaml.Node], name: str, de
     text = reader.text(entries[name], name)
     seconds = parse_duration(text) if text is not None else None
     if text is not None and (seconds is None or (name in {"every", "interval"} and not seconds)):
-        reader.wrong(entries[name], f"{name} is {text!r}, which is no length of time", HINT)
+        reader.wrong(entries[name], f"{name} is {text!r}, which is not a length of time", HINT)
     return default if seconds is None else seconds
 
 
@@ -179,7 +179,7 @@ def _results(reader: DocumentReader, node: yaml.Node) -> tuple[Slot, ...] | None
         name, _, further = word.partition("x") if not word.startswith("_") else ("_", "", word[2:])
         if name not in {*RESULTS, "_"} or (further and not further.isdigit()):
             hint = f"write {', '.join(RESULTS)} or _, such as: ok x5 critical x3"
-            reader.wrong(node, f"{word!r} is no result of a check", hint)
+            reader.wrong(node, f"{word!r} is not a result of a check", hint)
             return None
         slot = None if name == "_" else (RESULTS[name],)
         slots += [slot] * (int(further or 0) + (0 if name == "_" and further else 1))

@@ -145,14 +145,14 @@ class _Case:
         text = self.reader.text(node, what)
         seconds = parse_duration(text) if text is not None else None
         if text is not None and not seconds:
-            self.reader.wrong(node, f"{what} is {text!r}, which is no length of time", HINT)
+            self.reader.wrong(node, f"{what} is {text!r}, which is not a length of time", HINT)
         return seconds
 
     def _start(self, node: yaml.Node) -> int | None:
         text = self.reader.text(node, "start")
         moment = parse_moment(text) if text is not None else None
         if text is not None and (moment is None or (text.isdigit() and moment < _EARLIEST)):
-            self.reader.wrong(node, f"start is {text!r}, which is no time", "write 2026-03-01T00:00:00Z")
+            self.reader.wrong(node, f"start is {text!r}, not a valid time", "write 2026-03-01T00:00:00Z")
         return moment
 
     def _list(self, node: yaml.Node, what: str, example: str, read: Callable[..., Any]) -> tuple[Any, ...]:

@@ -101,7 +101,7 @@ def _unreadable(text: str, at: int) -> NotationError:
     word = text[at:].split(None, 1)[0]
     hint = next((text for wrong, text in _HINTS if wrong(word)), "")
     usual = "write numbers, 0x10 (0 and ten further 0), 0+1x10 (0, 1 … 10), _ (missing) or _x5"
-    return NotationError(f"{word!r} is no value", at, at + len(word), hint=f"{hint}{usual}")
+    return NotationError(f"{word!r} is not a valid value", at, at + len(word), hint=f"{hint}{usual}")
 
 
 _HINTS: list[tuple[Callable[[str], bool], str]] = [

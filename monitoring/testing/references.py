@@ -41,7 +41,7 @@ def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[Problem, ..
 
 
 def _unused(case: "Case", nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
-    """Members of what is no composite, and stand-ins for functions that no query has."""
+    """Members of what is not a composite, and stand-ins for functions that no query has."""
     if case.members and not any(isinstance(node, CompositeMonitor) for node in nodes):
         yield Problem(case.place, "members is for composites, and this monitor is none", "remove members:")
     functions = {node.algorithm.name for node in nodes if isinstance(node, MetricMonitor) and node.algorithm}

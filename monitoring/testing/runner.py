@@ -103,7 +103,7 @@ def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:
     found = {identity: folder.monitor(key).monitor for identity, key in loaded.members.items()}
     for name, given in case.members.items():
         if not name.isdigit():
-            raise InputError(f"members: {name!r} is no id of the composite's query", where=str(case.place))
+            raise InputError(f"members: {name!r} is not in the composite's query", where=str(case.place))
         found[int(name)] = _monitor(given, folder).monitor
     return found
 

@@ -11,7 +11,7 @@ HINT = "write a length like 30s, 12m, 1h30m or 2d"
 
 
 def parse_duration(text: str) -> int | None:
-    """Whole seconds, or None where `text` is no length of time."""
+    """Whole seconds, or None where `text` is not a length of time."""
     if not _DURATION.fullmatch(text.strip()):
         return None
     seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))

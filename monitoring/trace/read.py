@@ -125,7 +125,7 @@ def _history(text: str, name: str) -> list[Execution]:
         arn = str(answer.get("executionArn") or name)
         return _of_events(history_events(arn, [_with_time(event) for event in events]))
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-        raise InputError(f"this is no history of an execution: {wrong!r}", where=name) from wrong
+        raise InputError(f"this is not a history of an execution: {wrong!r}", where=name) from wrong
 
 
 def _with_time(event: dict[str, Any]) -> dict[str, Any]:

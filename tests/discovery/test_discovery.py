@@ -121,10 +121,10 @@ def test_every_template_of_a_synthesised_app_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.yaml", "a: [", "a.yaml:1:5: is no YAML"),
-        ("a.json", '{"a": }', "a.json:1:7: is no JSON"),
+        ("a.yaml", "a: [", "a.yaml:1:5: is not YAML"),
+        ("a.json", '{"a": }', "a.json:1:7: is not JSON"),
         ("a.yaml", "- 1", "its top level is not an object"),
-        ("a.yaml", "a: 1", "is no CloudFormation or SAM template"),
+        ("a.yaml", "a: 1", "is not a CloudFormation or SAM template"),
         ("a.yaml", "Resources: {}", "describes no function"),
         ("a.yaml", "Resources: 3", "describes no function"),
         ("a.yaml", "Resources: {F: {Type: AWS::Lambda::Function, Properties: 3}, G: null}", None),

@@ -64,7 +64,7 @@ def test_every_shipped_monitor_that_tells_somebody_is_there_for_some_fault():
         (["--monitors", "nowhere"], "there is no monitor in nowhere"),
         (["--out", "drill.pdf"], "in no format that the drill writes"),
         (["--out", "no/such/folder/drill.svg"], "the folder does not exist"),
-        (["--tag", "team"], "is no KEY:VALUE"),
+        (["--tag", "team"], "is not a KEY:VALUE"),
     ],
 )
 def test_wrong_input_is_said_at_once(arguments: list[str], said: str, tmp_path: Path):

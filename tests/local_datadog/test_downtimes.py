@@ -152,7 +152,7 @@ def test_a_weekly_downtime_of_version_1_is_a_rule_in_version_2(call):
         ({"monitor_identifier": "${monitor:x}"}, "are objects"),
         ({"schedule": recurring(rrule="FREQ=NEVER")}, "cannot be read"),
         ({"schedule": recurring(rrule="FREQ=DAILY;DURATION=PT1H")}, "has no DURATION"),
-        ({"schedule": recurring(duration="1 hour")}, "is no duration"),
+        ({"schedule": recurring(duration="1 hour")}, "is not a duration"),
         ({"schedule": recurring(start="2026-01-01T00:00:00+01:00")}, "has an offset"),
         ({"schedule": recurring() | {"timezone": "Mars/Olympus"}}, "no time zone"),
         ({"schedule": {"recurrences": recurring()["recurrences"] * 6}}, "may have 5 at most"),

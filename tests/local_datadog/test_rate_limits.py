@@ -76,6 +76,6 @@ def test_a_client_behind_the_limit_gets_a_429_and_datadogs_own_client_waits_and_
 
 @pytest.mark.parametrize("text", ["nonsense", "post_monitors=0/10", "unknown=1/2"])
 def test_a_limit_that_is_none_names_those_that_are(text):
-    with pytest.raises(InputError, match="is no rate limit") as caught:
+    with pytest.raises(InputError, match="is not a rate limit") as caught:
         rate_limits.read((text,))
     assert "post_monitors" in caught.value.hint

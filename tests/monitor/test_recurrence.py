@@ -78,7 +78,7 @@ def test_a_rule_that_cannot_be_is_refused_with_the_reason(rule, says):
 def test_durations_are_a_number_and_a_unit(text, seconds):
     assert duration(text) == seconds
     for wrong in ("0h", "h", "1y", "1.5h", "", "-1h", "1H "):
-        with pytest.raises(InputError, match="no duration"):
+        with pytest.raises(InputError, match="not a duration"):
             duration(wrong)
 
 

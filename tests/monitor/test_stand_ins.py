@@ -65,7 +65,7 @@ def test_the_stand_in_has_to_be_asked_for_by_name():
         ),
         ({"trigger_window": "last_5m"}, "options.threshold_windows has no recovery_window"),
         (windows("last_5m", "last_2h"), "recovery_window last_2h is longer than the window of the query"),
-        (windows("last_5m", "soon"), "'soon' is no evaluation window"),
+        (windows("last_5m", "soon"), "'soon' is not an evaluation window"),
     ],
 )
 def test_threshold_windows_that_contradict_the_query_are_refused(given, says):

@@ -1,4 +1,4 @@
-"""Widgets over what is no metric: logs, events, spans, checks, objectives and monitors' states."""
+"""Widgets over what is not a metric: logs, events, spans, checks, objectives and monitors' states."""
 
 import re
 import xml.etree.ElementTree as ET

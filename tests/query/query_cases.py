@@ -11,7 +11,7 @@ START = 1_700_000_400
 
 
 def series(metric="m", tags="", values=(), every=60, start=START, **rest):
-    """Points of one source, `every` seconds apart; None is no point."""
+    """Points of one source, `every` seconds apart; None is not a point."""
     points = [(start + at * every, value) for at, value in enumerate(values) if value is not None]
     return Series(
         metric,
@@ -50,7 +50,7 @@ def line(query, data, seconds=300, interval=60, start=START, **rest):
 
 
 def row(values, every=60):
-    """Values as the points that they are: None is no point."""
+    """Values as the points that they are: None is not a point."""
     return {at * every: value for at, value in enumerate(values) if value is not None}
 
 

@@ -112,11 +112,11 @@ def test_an_open_point_can_be_decided(capsys, data):
 REFUSED = [
     (["avg:slides{*"], "the scope ends too early"),
     (["anomalies(sum:slides{*}, 'basic', 2)"], "anomalies cannot be evaluated offline"),
-    (["sum:slides{*}", "--from", "yesterday"], "'yesterday' is no time"),
+    (["sum:slides{*}", "--from", "yesterday"], "'yesterday' is not a valid time"),
     (["sum:slides{*}", "--from", "20", "--to", "10"], "the window ends before it starts"),
     (["sum:slides{*}", "--switch", "joins=equal"], "Did you mean join?"),
     (["sum:slides{*}", "--switch", "join=any"], "the switch join is equal or shared"),
-    (["sum:slides{*}", "--let", "a"], "'a' is no NAME=VALUE"),
+    (["sum:slides{*}", "--let", "a"], "'a' is not a NAME=VALUE"),
     (["sum:slides{$env}"], "--var env=*"),
     (["a"], "no query is named 'a'"),
 ]
@@ -142,8 +142,8 @@ def test_a_bad_line_costs_no_good_one_and_status_1(capsys, tmp_path):
     status, out, err = run(capsys, "avg:m{a:b}", "--data", str(file))
     assert status == 1
     assert out.splitlines()[1].split()[-1] == "2"
-    assert f"{file}:2:1: this line is no JSON" in err
-    assert f"{file}:4: 'x' is no time" in err
+    assert f"{file}:2:1: this line is not JSON" in err
+    assert f"{file}:4: 'x' is not a valid time" in err
 
 
 def write(folder, name, text):
@@ -210,12 +210,12 @@ def test_a_later_point_of_one_second_replaces_the_earlier(tmp_path):
 
 
 UNREADABLE = [
-    ("m.json", '{"series": [', "this is no JSON"),
-    ("m.json", "", "this is no JSON"),
+    ("m.json", '{"series": [', "this is not JSON"),
+    ("m.json", "", "this is not JSON"),
     ("m.json", "{}", "the metric has no name"),
     ("m.csv", "a,b\n1,2\n", "there is no column for metric and time and value (found: a, b)"),
     ("m.parquet", "not parquet", "the file cannot be read"),
-    ("m.json", '{"metric": "m", "type": "guage", "points": [[1, 2]]}', "'guage' is no type of a metric"),
+    ("m.json", '{"metric": "m", "type": "guage", "points": [[1, 2]]}', "'guage' is not a type of a metric"),
 ]
 
 

@@ -97,7 +97,7 @@ FAR = [
     ("rollup(avg:m{*}, 'sum', 0)", "rollup takes seconds, from 1 to ten years"),
     ("fill(avg:m{*}, 'last', -1)", "fill takes a limit in seconds"),
     ("moving_rollup(avg:m{*}, 300000000, 'sum')", "buckets of 1 s are too fine"),
-    ("calendar_shift(avg:m{*}, 'yesterday')", "'yesterday' is no calendar shift"),
+    ("calendar_shift(avg:m{*}, 'yesterday')", "'yesterday' is not a calendar shift"),
     ("sum(avg:m{*} by {host}, {env})", "the query inside is not grouped by env"),
 ]
 

@@ -109,8 +109,8 @@ def png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "0 bytes that are no picture"),
-        (b"Dear pipeline", "13 bytes that are no picture"),
+        (b"", "0 bytes that are not a picture"),
+        (b"Dear pipeline", "13 bytes that are not a picture"),
         (photograph(Image.new("RGB", PAGE), 1, ORDINARY)[:4000], "cannot be read"),
         (png(9000, 9000), "9000 x 9000 pixels"),
     ],

@@ -234,7 +234,7 @@ def test_a_monitor_that_is_not_known_is_said():
         ({"type": "metric"}, "needs two queries"),
         ({"type": "time_slice"}, "needs a condition"),
         ({"type": "metric", "query": {}, "thresholds": [{"target": 100}]}, "between 0 and 100"),
-        ({"type": "metric", "query": {}, "thresholds": [{"target": "x"}]}, "no number"),
+        ({"type": "metric", "query": {}, "thresholds": [{"target": "x"}]}, "not a number"),
     ],
 )
 def test_a_body_that_cannot_be_used_says_why(body, message):

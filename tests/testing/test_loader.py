@@ -77,7 +77,7 @@ MISTAKES = [
     ("tab", ("    type", "\ttype"), 5, "a tab", "spaces"),
     ("unknown key", ("metric:", "metrik:"), 4, "unknown key 'metrik'", "'metric'"),
     ("tag without value", ("env:prod", "env"), 6, "tag 'env' has no value", "env:prod"),
-    ("bad values", ("1+0x3", "1*3"), 7, "'1*3' is no value", "0x10"),
+    ("bad values", ("1+0x3", "1*3"), 7, "'1*3' is not a valid value", "0x10"),
     (
         "no metric",
         ("  - metric: aws.states.executions_failed\n    type", "  - type"),
@@ -87,7 +87,7 @@ MISTAKES = [
     ),
     ("unknown state", ("Alert", "Alarm"), 10, "state is 'Alarm'", "Alert"),
     ("handle without quotes", ('["@pagerduty-x"', "[@pagerduty-x"), 11, "cannot start", '"@pagerduty-x"'),
-    ("no unit", ("at: 12m", "at: 12"), 9, "no moment", "12m"),
+    ("no unit", ("at: 12m", "at: 12"), 9, "is not a time of the case", "12m"),
     ("unknown type", ("count", "counter"), 5, "type is 'counter'", "count"),
     ("no blank after the colon", ("metric: ", "metric:"), 4, "colon", "metric: aws"),
     ("nothing of within", ("    of: 10m\n", ""), 12, "moment it counts from", "of: 10m"),

@@ -48,7 +48,7 @@ def test_commas_give_a_distribution_several_values_at_one_time():
         ("1 )", 2, "closes nothing"),
         ("0x9999999999", 0, "more than"),
         ("(0x999)x99999", 6, "more than"),
-        ("1x2y", 0, "no value"),
+        ("1x2y", 0, "not a valid value"),
     ],
 )
 def test_an_unreadable_value_is_shown_where_it_stands(text, at, says):

@@ -217,8 +217,8 @@ BAD = [
     ("missing.jsonl", None, "there is no such file"),
     ("empty.jsonl", "", "no execution is in here"),
     ("text.jsonl", "START RequestId: 1\n", "no execution is in here"),
-    ("history.json", '{"events": [{"id": 1}]}', "this is no history of an execution"),
-    ("history.json", '{"events": [1]}', "this is no history of an execution"),
+    ("history.json", '{"events": [{"id": 1}]}', "this is not a history of an execution"),
+    ("history.json", '{"events": [1]}', "this is not a history of an execution"),
     ("datadog.duckdb", "not a database", "database"),
 ]
 

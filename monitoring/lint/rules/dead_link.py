@@ -19,7 +19,7 @@ _NOBODY = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|localhost)\Z")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each link without a target, with a placeholder for a host, or to a dashboard whose id is no id."""
+    """Each link without a target, with a placeholder for a host, or to a dashboard whose id is not an id."""
     if not any(mark in subject.document.text for mark in ("](", "http", '"link"', '"url"')):
         return
     for pointer, text in strings(subject.body):
@@ -54,7 +54,7 @@ def _check(subject: Subject, pointer: Pointer, target: str, start: int, end: int
     board = _BOARD.match(target)
     if board and "$" not in board.group("id") and not _ID.match(board.group("id")):
         identity = board.group("id")
-        text = f"{identity} is no id of a dashboard (abc-def-ghi). Write ${{dashboard:KEY}} for one of yours"
+        text = f"{identity} is not a dashboard id (abc-def-ghi). Write ${{dashboard:KEY}} for one of yours"
         yield Problem(pointer, text, start, end, severity="warning")
     if "${" in target:
         return

@@ -68,7 +68,7 @@ def _utc(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{text!r} is no ISO-8601 time", hint="Write 2026-12-24T18:00:00Z") from None
+        raise InputError(f"{text!r} is not an ISO-8601 time", hint="Write 2026-12-24T18:00:00Z") from None
     if found.utcoffset() is None or found.utcoffset() != UTC.utcoffset(None):
         raise InputError(f"{text} is not in UTC", hint="Datadog takes only that: end it with Z")
     return found

@@ -81,7 +81,7 @@ def _of_tag(word: str) -> str:
     if not colon:
         return f"{word} has no key, which downtimes do not read. Write a tag such as env:prod"
     if not _KEY.fullmatch(key):
-        return f"{key!r} is no key of a tag: letters, digits and _ - . / after a letter"
+        return f"{key!r} is not a key of a tag: letters, digits and _ - . / after a letter"
     return _of_value(value, word)
 
 

@@ -11,8 +11,8 @@ _BRACKETED = re.compile(rf"\s*\([^()]*{_VARIABLE}[^()]*\)")
 def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
     """Return (the tag keys that all names have in the same order, the names without those keys).
 
-    `state:build, error:a` is `build, a` under `state, error`. Names that differ in their keys, or are no tags
-    (a query, an alias), stay as they are, and the keys are "".
+    `state:build, error:a` is `build, a` under `state, error`. Names with other keys, or that are not tags (a
+    query, an alias), stay as they are, and the keys are "".
     """
     found = [[_TAG.fullmatch(part) for part in name.split(", ")] for name in names]
     keys = {tuple(tag[1] if tag else "" for tag in tags) for tags in found}

@@ -65,7 +65,7 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
     """`from` and `to` of the address.
 
     Raises:
-        InputError: one is no time.
+        InputError: one is not a valid time.
     """
     since = request.query_params.get("from") or usual
     until = request.query_params.get("to") or "now"

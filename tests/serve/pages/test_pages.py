@@ -52,7 +52,7 @@ def client(store, project):
         ("/dashboards/pipeline?from=-15m&tpl_var_statemachine=x", 200, "No data in this time"),
         ("/dashboards/broken", 200, "dashboards/broken.json:1:2: Expecting property name"),
         ("/dashboards/none", 404, "There is no such dashboard."),
-        ("/dashboards/pipeline?from=soon", 400, "&#x27;soon&#x27; is no time"),
+        ("/dashboards/pipeline?from=soon", 400, "&#x27;soon&#x27; is not a valid time"),
         ("/monitors", 200, "executions fail"),
         ("/monitors/failed", 200, "What it would have sent"),
         ("/monitors/none", 404, "There is no such monitor."),

@@ -144,7 +144,7 @@ def test_it_reads_on_a_phone_and_in_the_dark(site, browser):
 
 
 def test_letters_of_a_wide_graph_can_be_read_on_a_phone(site, browser):
-    """What is seen is no smaller than two thirds of what it was drawn as, whatever the widget's width."""
+    """What is seen is not smaller than two thirds of what it was drawn as, whatever the widget's width."""
     url, _ = site
     browser.viewport(390, 844)
     for path in ("/dashboards/pipeline", f"/metrics?q={FAILED}", "/monitors/failed"):
