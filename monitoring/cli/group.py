@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from monitoring.cli import COMMANDS
+from monitoring.cli.commands import COMMANDS
 
 
 class Commands(click.Group):

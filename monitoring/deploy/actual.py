@@ -1,8 +1,8 @@
 """Read what a project owns in Datadog: everything that carries its marker, whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError
 from monitoring.deploy.marker import Owner, read_marker
@@ -40,12 +40,6 @@ def owned(
         adopted = [one for one in desired if one.id and (one.kind, one.id) not in known]
         marked += pool.map(lambda resource: _adopt(client, resource), adopted)
         return marked, [Other(kind, owner, body) for kind, owner, _, body in rows if owner.env != env]
-
-
-def age(id_: str | None, body: Mapping[str, Any]) -> tuple[str, int, str]:
-    """Return what sorts resources of one key by age: the oldest is kept, whoever compares them."""
-    created = body.get("created") or body.get("created_at") or ""
-    return str(created), len(str(id_)), str(id_)
 
 
 def _adopt(client: Client, one: Resource) -> Resource:

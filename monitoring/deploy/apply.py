@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitoring.deploy.actual import age
 from monitoring.deploy.api import IN_PARALLEL, Body, Client, RejectedError, UnansweredError
 from monitoring.deploy.canonical import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit, fingerprint
-from monitoring.deploy.differ import Plan, PlanStep
+from monitoring.deploy.differ import Plan, PlanStep, age
 from monitoring.deploy.marker import Owner, read_marker, with_marker
 from monitoring.deploy.references import order, references, resolve
 from monitoring.errors import InputError

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from monitoring.deploy.actual import age
 from monitoring.deploy.canonical import fingerprint, left_to_datadog, normalise
 from monitoring.deploy.marker import read_marker, without_marker
 from monitoring.deploy.references import Ids, references, resolve
@@ -155,3 +154,9 @@ def _whole(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) ->
         yield Change(key, value, None)
     for key, value in (after or {}).items():
         yield Change(key, None, value)
+
+
+def age(id_: str | None, body: Mapping[str, Any]) -> tuple[str, int, str]:
+    """Return what sorts resources of one key by age: the oldest is kept, whoever compares them."""
+    created = body.get("created") or body.get("created_at") or ""
+    return str(created), len(str(id_)), str(id_)

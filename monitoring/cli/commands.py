@@ -1,0 +1,22 @@
+"""The subcommands: what each needs installed, and its line in the overview."""
+
+COMMANDS = {
+    "lines": ("lint", "Check log lines: line, column, what is wrong, what to write"),
+    "test": ("lint", "Run the tests of monitors"),
+    "backtest": ("lint", "Show what a monitor would have done over stored history"),
+    "lint": ("lint", "Check dashboards and monitors, offline"),
+    "preview": ("lint", "Draw dashboards as pictures or pages, without an account"),
+    "demo": ("local", "Run the example pipeline on this machine, end to end"),
+    "drill": ("local", "Break the pipeline in every way, and see which monitor notices"),
+    "init": ("lint", "Put handlers, dashboards and monitors into a project"),
+    "plan": ("lint", "Show what an apply would create, update and delete"),
+    "apply": ("lint", "Make Datadog what the files say"),
+    "pull": ("lint", "Bring a dashboard or monitor from Datadog into a file"),
+    "export": ("lint", "Write the definitions for another tool (terraform)"),
+    "destroy": ("lint", "Delete what the project owns in Datadog"),
+    "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
+    "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
+    "trace": ("lint", "Show one execution's timeline"),
+    "query": ("lint", "Evaluate a query over a data file or the database"),
+}
+"""Subcommand -> its extra, and its line in the overview; `monitoring.cli.NAME` holds `command`."""
