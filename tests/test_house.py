@@ -229,3 +229,11 @@ def test_what_the_old_paths_offer_costs_the_package_nothing():
     code = "import monitoring, sys; print([name for name in sys.modules if 'platform' in name or 'series' in name])"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.checkout
+def test_the_files_that_contributors_are_sent_to_are_there():
+    page = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`([a-z_]+/[\w./-]*|README\.md)`", page))
+    assert len(named) > 25
+    assert [name for name in sorted(named) if not (Path(__file__).parents[1] / name).exists()] == []
