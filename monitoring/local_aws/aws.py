@@ -17,7 +17,7 @@ from botocore.config import Config
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
-from monitoring.local_aws.checks import check_function, check_handler, definition_text
+from monitoring.local_aws.checks import check_function, check_handler, definition_text, refused
 from monitoring.local_aws.deliveries import Deliveries
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.functions import Functions
@@ -36,9 +36,6 @@ _CREDENTIALS = {
     "AWS_SESSION_TOKEN": "local",
 }
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
-_END_SECONDS = 5.0
-"""How long closing waits for executions that were told to stop."""
-
 _running = threading.Lock()
 """moto keeps its state for the whole process: one embedded AWS at a time."""
 
@@ -130,7 +127,6 @@ class LocalAws:
         server = Server(self._port)
         self._exit.callback(server.close)
         self._exit.callback(self._close_clients)
-        self._exit.callback(moto_backends.join_executions, _END_SECONDS)
         self._host.begin(server.url, self._worker_environment(server.url), self._max_workers, self.client)
         self._exit.callback(self._host.close)
 
@@ -253,11 +249,15 @@ class LocalAws:
             "includeExecutionData": include_execution_data,
             "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}],
         }
-        with moto_backends.refused(f"state machine {name}"):
-            machine = self.state_machine_arn(name)
-            return moto_backends.put_state_machine(
-                self.region, machine, definition=text, role=_ROLE, logging=logging, kind=type
-            )
+        settings = {"name": name, "definition": text, "roleArn": _ROLE, "type": type}
+        machine = self.state_machine_arn(name)
+        with refused(f"state machine {name}"):
+            if machine in self._host.states.state_machines:
+                change = {**settings, "stateMachineArn": machine, "loggingConfiguration": logging}
+                self._host.answer_states("UpdateStateMachine", change)
+            else:
+                self._host.answer_states("CreateStateMachine", {**settings, "loggingConfiguration": logging})
+        return machine
 
     def function_arn(self, name: str) -> str:
         """The ARN that a function of this name has."""
@@ -339,9 +339,13 @@ class LocalAws:
             InputError: there is no such state machine, or an execution of this name exists.
         """
         arn = state_machine if state_machine.startswith("arn:") else self.state_machine_arn(state_machine)
-        text = json.dumps({} if input is None else input)
-        with moto_backends.refused(f"execution of {state_machine}"):
-            return moto_backends.start_execution(self.region, arn, text, name)
+        parameters = {
+            "stateMachineArn": arn,
+            "input": json.dumps({} if input is None else input),
+            "name": name,
+        }
+        with refused(f"execution of {state_machine}"):
+            return str(self._host.answer_states("StartExecution", parameters)["executionArn"])
 
     def wait(self, execution: str, timeout: float = 60.0) -> dict[str, Any]:
         """Waits until an execution has ended and gives its description (DescribeExecution).
@@ -357,8 +361,11 @@ class LocalAws:
 
     def describe(self, execution: str) -> dict[str, Any]:
         """What DescribeExecution says."""
-        with moto_backends.refused(f"description of {execution}"):
-            return moto_backends.describe_execution(self.region, execution)
+        with refused(f"description of {execution}"):
+            described: dict[str, Any] = self._host.answer_states(
+                "DescribeExecution", {"executionArn": execution}
+            )
+            return described
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """All events of GetExecutionHistory."""

@@ -1,15 +1,16 @@
 """What is checked before something is deployed: that a handler is there, that a definition is ASL."""
 
 import ast
+import contextlib
 import importlib.machinery
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.local_aws.moto_backends import asl_problem
+from monitoring.local_aws.states.errors import ApiError
 
 
 def check_handler(handler: str, code: Path) -> None:
@@ -93,117 +94,28 @@ def definition_text(definition: Mapping[str, Any] | str, substitutions: Mapping[
     """The definition as JSON text with `${Name}` replaced, as CloudFormation's DefinitionSubstitutions does.
 
     Raises:
-        InputError: it is not JSON, or not valid Amazon States Language; says where.
+        InputError: it is not JSON.
     """
     text = definition if isinstance(definition, str) else json.dumps(definition)
     for name, value in substitutions.items():
         text = text.replace(f"${{{name}}}", value)
     try:
-        parsed = json.loads(text)
+        json.loads(text)
     except ValueError as failed:
         raise InputError(
             f"the definition is not JSON: {failed}", hint="give a dict, or its JSON text"
         ) from failed
-    _check_states(parsed, "$")
-    _check_grammar(text)
     return text
 
 
-_POSITION = re.compile(r"line (\d+):(\d+), at (\S+), (.*)", re.DOTALL)
-
-
-def _check_grammar(text: str) -> None:
-    problem = asl_problem(text)
-    if not problem:
-        return
-    found = _POSITION.fullmatch(problem)
-    if found is None:
-        raise InputError(f"the definition is not valid Amazon States Language: {problem}", where="$")
-    line, column = int(found[1]), int(found[2])
-    start = sum(len(each) + 1 for each in text.split("\n")[: line - 1]) + column
-    raise InputError(
-        f"{found[3]} is not Amazon States Language here",
-        where=f"{json_path(text, start)} (line {line}, column {column + 1})",
-        hint="see the fields that this type of state has",
-    )
-
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
-
-
-def json_path(text: str, position: int) -> str:
-    """Where a position in a JSON text is: `$.States.Wait.Seconds`, `$.Branches[1]`."""
-    path: list[str | int] = []
-    for token in _TOKEN.finditer(text):
-        if token.start() > position:
-            break
-        match token[0]:
-            case "{":
-                path.append("")
-            case "[":
-                path.append(0)
-            case "}" | "]":
-                path.pop()
-            case ",":
-                path[-1] = path[-1] + 1 if isinstance(path[-1], int) else ""
-            case ":":
-                pass
-            case name if path and path[-1] == "":
-                path[-1] = json.loads(name)
-            case _:
-                pass
-    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "")
-
-
-_KINDS = {"Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"}
-
-
-def _check_states(machine: Any, where: str) -> None:
-    """Finds what moto's parser accepts and only an execution would notice: states that are not there."""
-    states = machine.get("States") if isinstance(machine, dict) else None
-    if not isinstance(states, dict) or not states:
-        raise InputError(
-            "a state machine needs States, an object with at least one state", where=f"{where}.States"
-        )
-    if machine.get("StartAt") not in states:
-        raise InputError(
-            f"StartAt names {machine.get('StartAt')!r}, which is not one of its states",
-            where=f"{where}.StartAt",
-            hint=f"states: {', '.join(states)}",
-        )
-    for name, state in states.items():
-        _check_state(state, states, f"{where}.States.{name}")
-
-
-def _check_state(state: Any, states: dict[str, Any], where: str) -> None:
-    kind = state.get("Type") if isinstance(state, dict) else None
-    if kind not in _KINDS:
-        raise InputError(
-            f"Type {kind!r} is not a type of state", where=f"{where}.Type", hint=", ".join(sorted(_KINDS))
-        )
-    for place, target in _targets(state):
-        if target not in states:
-            raise InputError(
-                f"{place} names {target!r}, which is not one of the states beside it",
-                where=f"{where}.{place}",
-                hint=f"states: {', '.join(states)}",
-            )
-    if kind not in {"Choice", "Succeed", "Fail"} and "Next" not in state and not state.get("End"):
-        raise InputError("a state needs Next or End", where=where, hint='add "Next": "…" or "End": true')
-    for n, branch in enumerate(state.get("Branches", [])):
-        _check_states(branch, f"{where}.Branches[{n}]")
-    for key in ("Iterator", "ItemProcessor"):
-        if key in state:
-            _check_states(state[key], f"{where}.{key}")
-
-
-def _targets(state: dict[str, Any]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = [(key, state[key]) for key in ("Next", "Default") if key in state]
-    for key in ("Choices", "Catch"):
-        rules = enumerate(state.get(key, []))
-        found += [
-            (f"{key}[{n}].Next", rule["Next"])
-            for n, rule in rules
-            if isinstance(rule, dict) and "Next" in rule
-        ]
-    return found
+@contextlib.contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Raise what Step Functions refuses as InputError, with the place of the first fault in a definition."""
+    try:
+        yield
+    except ApiError as failed:
+        problems = failed.more.get("problems")
+        if not problems:
+            raise InputError(f"{what}: {failed.kind}: {failed.message}") from None
+        told = "; ".join(f"{problem.code}: {problem.message} at {problem.location}" for problem in problems)
+        raise InputError(told, where=f"{what}: {problems[0].where()}") from None

@@ -6,21 +6,20 @@ A `Wait` of one minute beside a handler that works for two seconds still ends af
 `TimeoutSeconds` of five does not cut short a handler that needs half a second, however large `speed` is.
 """
 
-import threading
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-POLL_SECONDS = 0.1
-"""How long a wait goes on without looking whether its execution was stopped."""
+T = TypeVar("T")
 
-
-class Interrupted(BaseException):
-    """The execution that waited has ended; no `Exception`, so that no Catch of a state takes it."""
+LONGEST_SECONDS = 86400.0
+"""The longest real time that one timer is set for; longer waits set it again."""
 
 
 class Clock:
-    """The state machine time of one execution, in seconds."""
+    """The state machine time of one execution, in seconds; used in the thread of its event loop alone."""
 
     def __init__(
         self, speed: float = 1.0, work_speed: float = 1.0, now: Callable[[], float] = time.monotonic
@@ -28,19 +27,17 @@ class Clock:
         self.speed = speed
         self.work_speed = work_speed
         self._now = now
-        self._lock = threading.Lock()
         self._working = 0
         self._elapsed = 0.0
         self._mark = now()
+        self._sleepers: set[asyncio.Future[None]] = set()
 
-    def _advance(self) -> None:
-        now = self._now()
-        self._elapsed += (now - self._mark) * (self.work_speed if self._working else self.speed)
-        self._mark = now
+    def _rate(self) -> float:
+        return self.work_speed if self._working else self.speed
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """While the block runs, a handler of this execution works."""
+        """Let time pass at `work_speed` while the block runs: a handler of this execution works."""
         self._change(1)
         try:
             yield
@@ -48,32 +45,54 @@ class Clock:
             self._change(-1)
 
     def _change(self, by: int) -> None:
-        with self._lock:
-            self._advance()
-            self._working += by
+        self.elapsed()
+        self._working += by
+        if not self._working:
+            for sleeper in self._sleepers:
+                _wake(sleeper)
 
     def elapsed(self) -> float:
-        """Seconds of state machine time since the clock was made."""
-        with self._lock:
-            self._advance()
-            return self._elapsed
+        """Return the seconds of state machine time since the clock was made."""
+        now = self._now()
+        self._elapsed += (now - self._mark) * self._rate()
+        self._mark = now
+        return self._elapsed
 
-    def wait(self, seconds: float, came: Callable[[float], bool], going: Callable[[], bool]) -> bool:
-        """Whether `came` was true before `seconds` of state machine time had passed.
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of state machine time."""
+        loop = asyncio.get_running_loop()
+        deadline = self.elapsed() + seconds
+        while (left := deadline - self.elapsed()) > 0:
+            sleeper: asyncio.Future[None] = loop.create_future()
+            self._sleepers.add(sleeper)
+            timer = loop.call_later(min(left / self._rate(), LONGEST_SECONDS) + 1e-4, _wake, sleeper)
+            try:
+                await sleeper
+            finally:
+                timer.cancel()
+                self._sleepers.discard(sleeper)
 
-        Args:
-            seconds: state machine time to wait at most.
-            came: waits for so many real seconds at most, and says whether what is waited for came.
-            going: whether the execution still runs.
+    async def limit(self, work: Coroutine[Any, Any, T], seconds: float | None) -> T:
+        """Return what `work` gives.
 
         Raises:
-            Interrupted: the execution stopped meanwhile.
+            TimeoutError: it took more than so many seconds of state machine time, and was cancelled.
         """
-        deadline = self.elapsed() + seconds
-        while going():
-            left = deadline - self.elapsed()
-            if left <= 0:
-                return came(0)
-            if came(max(0.001, min(left / max(self.speed, self.work_speed), POLL_SECONDS))):
-                return True
-        raise Interrupted
+        if seconds is None:
+            return await work
+        task, timer = asyncio.create_task(work), asyncio.create_task(self.sleep(seconds))
+        try:
+            await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise TimeoutError
+        finally:
+            timer.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+def _wake(sleeper: "asyncio.Future[None]") -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)

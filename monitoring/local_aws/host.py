@@ -14,8 +14,13 @@ from monitoring.local_aws.functions import Functions
 from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
+from monitoring.local_aws.states.api import answer
+from monitoring.local_aws.states.service import StatesService
 from monitoring.local_aws.vended import status_change_event
 from monitoring.log_events.telemetry import LogEvent
+
+END_SECONDS = 5.0
+"""How long closing waits for executions that were told to stop."""
 
 
 class MotoHost:
@@ -40,12 +45,14 @@ class MotoHost:
         self.functions = Functions(self.put_lines, environment, max_workers)
         self.deliveries = AsyncInvoker(self._invoke_asynchronously, self._activity, ACCOUNT, self.speed)
         self.builds = Builds(self.home / "builds", environment, client, self.put_lines, self.speed)
+        self.states = StatesService(self, ACCOUNT, self.region, client, max_workers)
 
     def close(self) -> None:
         """No new work, then the workers, so that whatever waits for one returns, then the rest."""
-        moto_backends.stop_executions()
+        self.states.close(END_SECONDS)
         self.builds.close()
         self.functions.close()
+        self.states.join(END_SECONDS)
         self.deliveries.close()
 
     # -- what the patches call
@@ -81,13 +88,34 @@ class MotoHost:
         """Queues log events for a subscriber."""
         self.deliveries.send_log_events(function_arn, filter_name, group, stream, events)
 
+    def find_function(self, name: str, qualifier: str) -> Any:
+        """Return a moto `LambdaFunction`, or None."""
+        return moto_backends.find_function(self.region, name, qualifier)
+
+    def find_connection(self, arn: str) -> dict[str, Any] | None:
+        """Return the parameters of an EventBridge connection, or None."""
+        return moto_backends.find_connection(self.region, arn)
+
+    def write_log(self, group: str, stream: str, milliseconds: int, message: str) -> None:
+        """Write a log event of Step Functions."""
+        moto_backends.write_log(self.region, group, stream, milliseconds, message)
+
+    def answer_states(self, operation: str, parameters: dict[str, Any]) -> Any:
+        """Return the response of an operation of Step Functions.
+
+        Raises:
+            ApiError: it is refused.
+        """
+        return self.states.ask(answer, self.states, operation, parameters)
+
     def status_changed(self, execution: Any, status: str) -> None:
         """An execution starts or has ended."""
-        if getattr(execution.state_machine, "type", "STANDARD") != "EXPRESS":
-            moto_backends.publish(self.region, status_change_event(execution, status))
+        if execution.kind != "EXPRESS":
+            moto_backends.publish(
+                self.region, status_change_event(execution.describe(), ACCOUNT, self.region)
+            )
         with self._changed:
-            moto_backends.forget_ended_threads()
-            self._statuses[execution.exec_arn] = status
+            self._statuses[execution.arn] = status
             self._changed.notify_all()
 
     def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:

@@ -3,9 +3,7 @@
 import base64
 import contextlib
 import io
-import json
 import logging
-import time
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -14,7 +12,6 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from monitoring.errors import InputError
-from monitoring.local_aws.moto_patches.imports import without_batch
 
 try:
     from moto.awslambda.exceptions import UnknownFunctionException
@@ -22,18 +19,9 @@ try:
     from moto.core.base_backend import BackendDict
     from moto.core.config import default_user_config
     from moto.core.exceptions import ServiceException
-    from moto.core.utils import utcnow
     from moto.events.models import events_backends
     from moto.iam.models import iam_backends
     from moto.logs.models import logs_backends
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
-    with without_batch():
-        from moto.stepfunctions.parser.asl.parse.asl_parser import (
-            AmazonStateLanguageParser,
-            ASLParserException,
-        )
-        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 except ImportError as missing:
     raise InputError(
         f"moto {version('moto')} is not one that the embedded AWS knows: {missing}",
@@ -43,26 +31,14 @@ except ImportError as missing:
 ACCOUNT = "123456789012"
 
 
-def asl_problem(definition: str) -> str:
-    """What moto's parser of Amazon States Language finds wrong with a definition, or nothing."""
-    try:
-        AmazonStateLanguageParser.parse(definition)
-    except ASLParserException as wrong:
-        return str(wrong.errors[0]) if wrong.errors else "it cannot be parsed"
-    except Exception as wrong:  # noqa: BLE001  the parser has no type for what its second pass refuses
-        return str(wrong)
-    return ""
-
-
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
-    """While the block runs, state machines are executed and functions are not echoed."""
+    """While the block runs, functions are not echoed."""
     log = logging.getLogger("moto")
-    before = {key: dict(default_user_config[key]) for key in ("lambda", "stepfunctions")}
+    before = {"lambda": dict(default_user_config["lambda"])}
     level = log.level
-    log.setLevel(logging.CRITICAL)  # an execution that fails is an error to moto, and nothing unusual here
+    log.setLevel(logging.CRITICAL)  # a request that is refused is an error to moto, and nothing unusual here
     default_user_config["lambda"] = {"use_docker": True}
-    default_user_config["stepfunctions"] = {"execute_state_machine": True}
     try:
         yield
     finally:
@@ -73,35 +49,6 @@ def settings() -> Iterator[None]:
 def reset() -> None:
     """Forgets everything that was deployed and stored."""
     BackendDict.reset()
-
-
-def stop_executions() -> None:
-    """Tells every execution that it is stopped."""
-    for execution in _executions():
-        worker = execution.exec_worker
-        if worker is not None and worker.env is not None:
-            execution.stop(stop_date=utcnow(), error=None, cause=None)
-            for endpoint in list(worker.env.callback_pool_manager._pool.values()):
-                endpoint.interrupt_all()
-
-
-def join_executions(seconds: float) -> None:
-    """Waits until the threads of executions have ended, so long at most."""
-    deadline = time.monotonic() + seconds
-    for thread in list(TMP_THREADS):
-        thread.join(max(0.0, deadline - time.monotonic()))
-    forget_ended_threads()
-
-
-def forget_ended_threads() -> None:
-    """moto keeps every thread it ever started."""
-    TMP_THREADS[:] = [thread for thread in list(TMP_THREADS) if thread.is_alive()]
-
-
-def _executions() -> Iterator[Any]:
-    for backend in list(stepfunctions_parser_backends[ACCOUNT].values()):
-        for machine in list(backend.state_machines):
-            yield from list(machine.executions)
 
 
 @contextlib.contextmanager
@@ -146,6 +93,32 @@ def function(region: str, name: str) -> Any:
     return lambda_backends[ACCOUNT][region].get_function(name)
 
 
+def find_function(region: str, name: str, qualifier: str) -> Any:
+    """Return a function, or one of its versions or what an alias names; None if there is none."""
+    with contextlib.suppress(UnknownFunctionException, ServiceException):
+        return lambda_backends[ACCOUNT][region].get_function(name, qualifier or None)
+    return None
+
+
+def find_connection(region: str, arn: str) -> dict[str, Any] | None:
+    """Return the parameters that an EventBridge connection authorizes requests with."""
+    for connection in events_backends[ACCOUNT][region].connections.values():
+        if connection.arn == arn:
+            parameters: dict[str, Any] = dict(connection.auth_parameters or {})
+            return parameters
+    return None
+
+
+def write_log(region: str, group: str, stream: str, milliseconds: int, message: str) -> None:
+    """Write one log event; nothing if the log group was deleted, as AWS does."""
+    found = logs_backends[ACCOUNT][region].groups.get(group)
+    if found is None:
+        return
+    if stream not in found.streams:
+        found.create_log_stream(stream)
+    found.put_log_events(stream, [{"timestamp": milliseconds, "message": message}])
+
+
 def create_log_group(region: str, name: str) -> bool:
     """Creates a log group unless it exists; whether it is new."""
     backend = logs_backends[ACCOUNT][region]
@@ -181,43 +154,3 @@ def publish(region: str, event: dict[str, Any]) -> None:
     bus = events_backends[ACCOUNT][region].describe_event_bus("default")
     for rule in list(bus.rules.values()):
         rule.send_to_targets(dict(event))
-
-
-def put_state_machine(
-    region: str, arn: str, *, definition: str, role: str, logging: dict[str, Any], kind: str
-) -> str:
-    """Creates a state machine, or updates the one that has this ARN."""
-    backend = stepfunctions_parser_backends[ACCOUNT][region]
-    if any(machine.arn == arn for machine in backend.state_machines):
-        backend.update_state_machine(arn, definition=definition, logging_configuration=logging)
-    else:
-        name = arn.rpartition(":")[2]
-        backend.create_state_machine(name, definition, role, loggingConfiguration=logging, sm_type=kind)
-    return arn
-
-
-def start_execution(region: str, state_machine: str, text: str, name: str | None) -> str:
-    """Starts an execution and gives its ARN."""
-    backend = stepfunctions_parser_backends[ACCOUNT][region]
-    return str(backend.start_execution(state_machine, name, text, None).exec_arn)
-
-
-def describe_execution(region: str, arn: str) -> dict[str, Any]:
-    """What boto3's describe_execution gives, less what HTTP adds."""
-    execution = stepfunctions_parser_backends[ACCOUNT][region].describe_execution(arn)
-    described = {
-        "executionArn": arn,
-        "stateMachineArn": execution.state_machine_arn,
-        "name": execution.name,
-        "status": str(execution.status),
-        "startDate": execution.start_date,
-        "stopDate": execution.stop_date,
-        "input": execution.execution_input,
-        "inputDetails": {"included": True},
-        "error": execution.error,
-        "cause": execution.cause,
-    }
-    if execution.status == "SUCCEEDED":
-        output = json.dumps(execution.output, separators=(",", ":"))
-        described |= {"output": output, "outputDetails": {"included": True}}
-    return {key: value for key, value in described.items() if value is not None}

@@ -1,6 +1,7 @@
 """What Step Functions tells the outside: its log events and its status change events, as AWS writes them."""
 
 import json
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -55,33 +56,41 @@ def _cut_payloads(details: dict[str, Any]) -> dict[str, Any]:
     return details
 
 
-def status_change_event(execution: Any, status: str) -> dict[str, Any]:
-    """The EventBridge event of a moto execution whose status is now `status` (RUNNING, SUCCEEDED, …)."""
-    ended = status != "RUNNING"
-    output = json.dumps(execution.output, separators=(",", ":")) if status == "SUCCEEDED" else None
+_FATAL = frozenset(("ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"))
+_ERROR = re.compile(r"\w+(?:Failed|TimedOut|Aborted)|FailStateEntered")
+
+
+def log_level_takes(level: str, kind: str) -> bool:
+    """Return whether events of a type are logged at a level."""
+    return level == "ALL" or kind in _FATAL or (level == "ERROR" and _ERROR.fullmatch(kind) is not None)
+
+
+def status_change_event(described: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    """Return the EventBridge event of an execution, as DescribeExecution describes it now."""
+    status, stopped, output = described["status"], described.get("stopDate"), described.get("output")
     detail = {
-        "executionArn": execution.exec_arn,
-        "stateMachineArn": execution.state_machine_arn,
-        "name": execution.name,
+        "executionArn": described["executionArn"],
+        "stateMachineArn": described["stateMachineArn"],
+        "name": described["name"],
         "status": status,
-        "startDate": _milliseconds(execution.start_date),
-        "stopDate": _milliseconds(execution.stop_date) if ended else None,
-        "input": json.dumps(execution.input_data, separators=(",", ":")),
+        "startDate": _milliseconds(described["startDate"]),
+        "stopDate": _milliseconds(stopped) if stopped else None,
+        "input": described["input"],
         "inputDetails": {"included": True},
         "output": output,
         "outputDetails": None if output is None else {"included": True},
     }
     if status in {"FAILED", "TIMED_OUT", "ABORTED"}:
-        detail |= {"error": execution.error, "cause": execution.cause}
+        detail |= {"error": described.get("error"), "cause": described.get("cause")}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": "Step Functions Execution Status Change",
         "source": "aws.states",
-        "account": execution.account_id,
+        "account": account,
         "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "region": execution.region_name,
-        "resources": [execution.exec_arn],
+        "region": region,
+        "resources": [described["executionArn"]],
         "detail": detail,
     }
 

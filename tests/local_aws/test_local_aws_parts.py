@@ -1,8 +1,10 @@
 """The parts of the embedded AWS that need none: output, platform lines, filter patterns, time, places in JSON."""
 
+import asyncio
 import json
 import re
 import socket
+import time
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,7 @@ from hypothesis import strategies as st
 from shared_data import shared_data
 
 from monitoring.errors import InputError
-from monitoring.local_aws.checks import json_path
-from monitoring.local_aws.clock import Clock, Interrupted
+from monitoring.local_aws.clock import Clock
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.output import EVENT_BYTES, Line, OutputReader
 from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
@@ -197,17 +198,13 @@ def test_a_pattern_outside_the_grammar_is_refused(pattern: str) -> None:
 
 
 class Wall:
-    """A wall clock that moves when one waits."""
+    """A wall clock that moves when told to."""
 
     def __init__(self) -> None:
         self.time = 100.0
 
     def __call__(self) -> float:
         return self.time
-
-    def came(self, seconds: float) -> bool:
-        self.time += seconds
-        return False
 
 
 @given(
@@ -231,23 +228,44 @@ def test_time_passes_at_the_speed_of_waiting_or_of_work(
     assert clock.elapsed() == pytest.approx(expected)
 
 
-def test_a_wait_of_ten_seconds_at_twenty_times_the_speed_takes_half_a_second() -> None:
-    wall = Wall()
-    assert not Clock(20, 1, wall).wait(10, wall.came, lambda: True)
-    assert wall.time - 100 == pytest.approx(0.5, abs=0.002)
+async def real_seconds(clock: Clock, seconds: float) -> float:
+    began = time.monotonic()
+    await clock.sleep(seconds)
+    return time.monotonic() - began
+
+
+def test_a_wait_of_ten_seconds_at_a_hundred_times_the_speed_takes_a_tenth_of_one() -> None:
+    assert asyncio.run(real_seconds(Clock(100), 10)) == pytest.approx(0.1, abs=0.05)
 
 
 def test_a_wait_beside_work_takes_as_long_as_the_work_leaves_it() -> None:
-    wall = Wall()
-    clock = Clock(20, 1, wall)
-    with clock.working():
-        assert not clock.wait(10, wall.came, lambda: True)
-    assert wall.time - 100 == pytest.approx(10, abs=0.2)
+    async def beside_work() -> float:
+        clock = Clock(100, 1)
+        with clock.working():
+            waiting = asyncio.create_task(real_seconds(clock, 10))
+            await asyncio.sleep(0.3)
+        return await waiting
+
+    assert asyncio.run(beside_work()) == pytest.approx(0.3 + 9.7 / 100, abs=0.1)
 
 
-def test_a_wait_ends_when_its_execution_does() -> None:
-    with pytest.raises(Interrupted):
-        Clock().wait(10, lambda _: False, lambda: False)
+def test_work_that_takes_too_long_is_cancelled_and_other_work_is_not() -> None:
+    ended: list[str] = []
+
+    async def work(seconds: float) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            ended.append("ended")
+        return "done"
+
+    async def both() -> str:
+        with pytest.raises(TimeoutError):
+            await Clock(100).limit(work(60), 1)
+        return await Clock(100).limit(work(0), 10)
+
+    assert asyncio.run(both()) == "done"
+    assert ended == ["ended", "ended"]
 
 
 # -- the runtime API
@@ -271,22 +289,3 @@ def test_a_request_is_read_in_one_piece_or_many(head: bytes, body: bytes) -> Non
             found, closed = connection.receive()
         assert not closed
         assert [(each.method, each.body, each.headers["x-y"]) for each in found] == [("POST", b"hello", "z")]
-
-
-# -- places
-
-DOCUMENT = '{"a": {"b,c": [1, {"d": "x}"}, [2]]}, "e": 3}'
-
-
-@pytest.mark.parametrize(
-    ("marker", "path"),
-    [
-        ('"d"', "$.a.b,c[1].d"),
-        ('"x}"', "$.a.b,c[1].d"),
-        ("2", "$.a.b,c[2][0]"),
-        ('"e"', "$.e"),
-        ("3", "$.e"),
-    ],
-)
-def test_a_position_in_json_has_a_path(marker: str, path: str) -> None:
-    assert json_path(DOCUMENT, DOCUMENT.index(marker)) == path

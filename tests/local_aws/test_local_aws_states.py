@@ -384,22 +384,31 @@ def test_waiting_says_where_an_execution_is(aws: LocalAws) -> None:
 
 WRONG = [
     ("{", "the definition is not JSON"),
-    ({"States": {}}, r"\$\.States: a state machine needs States"),
-    ({"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}, r"\$\.StartAt: StartAt names 'B'"),
-    (one_state({"Type": "Tsak", "End": True}), r"\$\.States\.Only\.Type: Type 'Tsak' is not a type of state"),
-    (one_state({"Type": "Pass", "Next": "Gone"}), r"\$\.States\.Only\.Next: Next names 'Gone'"),
-    (one_state({"Type": "Pass"}), r"\$\.States\.Only: a state needs Next or End"),
+    ({"States": {}}, r"\$\.States: SCHEMA_VALIDATION_FAILED: The field 'States' is required"),
+    (
+        {"StartAt": "B", "States": {"A": {"Type": "Succeed"}}},
+        r"\$\.StartAt: MISSING_TRANSITION_TARGET: Missing 'StartAt' target: B at /StartAt",
+    ),
+    (
+        one_state({"Type": "Tsak", "End": True}),
+        r"\$\.States\.Only\.Type: .*Value is not one of \[Choice, .*\]: Tsak",
+    ),
+    (one_state({"Type": "Pass", "Next": "Gone"}), r"\$\.States\.Only\.Next: .*Missing 'Next' target: Gone"),
+    (
+        one_state({"Type": "Pass"}),
+        r"\$\.States\.Only: .*Exactly one of these fields is required: \[Next, End\]",
+    ),
     (
         one_state({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "Gone"}]}),
-        r"\$\.States\.Only\.Choices\[0\]\.Next",
+        r"\$\.States\.Only\.Choices\[0\]\.Next: .*Missing 'Next' target: Gone",
     ),
     (
         one_state({"Type": "Parallel", "End": True, "Branches": [{"StartAt": "A", "States": {}}]}),
-        r"\$\.States\.Only\.Branches\[0\]\.States",
+        r"\$\.States\.Only\.Branches\[0\]\.States: ",
     ),
     (
-        one_state({"Type": "Wait", "Secnods": 1, "End": True}),
-        r'\$\.States\.Only\.Secnods \(line 1, column 57\): "Secnods" is not Amazon States',
+        one_state({"Type": "Wait", "Seconds": 1, "Secnods": 1, "End": True}),
+        r"\$\.States\.Only\.Secnods: SCHEMA_VALIDATION_FAILED: Field 'Secnods' is not supported at /States/Only",
     ),
 ]
 

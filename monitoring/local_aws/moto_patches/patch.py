@@ -36,8 +36,8 @@ class Host(Protocol):
     ) -> None:
         """Queues log events for a subscriber."""
 
-    def status_changed(self, execution: Any, status: str) -> None:
-        """An execution starts (RUNNING) or has ended."""
+    def answer_states(self, operation: str, parameters: dict[str, Any]) -> Any:
+        """Return the response of an operation of Step Functions."""
 
     def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
         """Runs a CodeBuild build; `build`, its description, is brought up to date as it goes on."""

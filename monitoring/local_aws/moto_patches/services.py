@@ -1,6 +1,7 @@
 """Patches of moto's server, and of its CodeBuild and CloudFront: what takes time on AWS takes time."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -63,12 +64,75 @@ def _invalidation_get(original: Any, host: Host) -> Any:
     return get
 
 
+def _put_events(original: Any, _: Host) -> Any:
+    def put_events(self: Any, events: list[dict[str, Any]]) -> Any:
+        return original(
+            self, [event if _is_object(event.get("Detail")) else {**event, "Detail": "?"} for event in events]
+        )
+
+    return put_events
+
+
+def _is_object(detail: Any) -> bool:
+    try:
+        return not detail or isinstance(json.loads(detail), dict)
+    except ValueError:
+        return False
+
+
+def _missing_parameter(original: Any, _: Host) -> Any:
+    def error(parameter: str) -> Exception:
+        from moto.sns.exceptions import SNSInvalidParameter
+
+        if parameter != "MessageGroupId":
+            return original(parameter)  # type: ignore[no-any-return]
+        refused: Exception = SNSInvalidParameter(
+            "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+        )
+        return refused
+
+    return error
+
+
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
+
+
+def _create_secret(original: Any, _: Host) -> Any:
+    def create_secret(self: Any, name: str, *rest: Any, **more: Any) -> Any:
+        from moto.secretsmanager.exceptions import ValidationException
+
+        if not _SECRET_NAME.fullmatch(name):
+            raise ValidationException(
+                "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
+                "following: -/_+=.@!"
+            )
+        return original(self, name, *rest, **more)
+
+    return create_secret
+
+
 def _modules(original: Any, _: Host) -> Any:
     names = tuple(original())
     return lambda: names
 
 
 PATCHES = (
+    Patch(
+        "moto.events.models:EventsBackend.put_events",
+        "moto takes an event whose detail is not a JSON object; AWS says that it is malformed",
+        _put_events,
+        ("self", "events"),
+    ),
+    Patch(
+        "moto.sns.models:MissingParameter",
+        "a message without a group for a FIFO topic is an InvalidParameter on AWS, no MissingParameter",
+        _missing_parameter,
+    ),
+    Patch(
+        "moto.secretsmanager.models:SecretsManagerBackend.create_secret",
+        "moto takes names of secrets that AWS refuses",
+        _create_secret,
+    ),
     Patch(
         "moto.backends:list_of_moto_modules",
         "moto lists its own folder, some 180 entries, at every request",
