@@ -1,6 +1,11 @@
 """The forwarder's speed and memory next to the floor of the same run. `python benchmarks/forwarder.py
 [--quick]`
 
+With another checkout, both forward the same file by `stepscope forward`, in turns and in fresh processes; the ratio is
+this checkout's log events a second of CPU to those of the other one.
+
+    python benchmarks/forwarder.py --against PATH [--megabytes 200] [--quick]
+
 The floor is what no forwarder can avoid: base64, gunzip, one JSON parse of the payload, and compression of
 what is sent. It is printed twice: with the standard library, and with the native libraries that the
 forwarder uses.
@@ -16,10 +21,12 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 EVENTS = 10_000
@@ -259,16 +266,72 @@ def cold_import(rounds: int = 9) -> tuple[float, float]:
     return min(float(wall) for wall, _ in ran), min(float(cpu) for _, cpu in ran)
 
 
+ROOT = Path(__file__).parents[1]
+_FORWARD = "import sys; from monitoring.cli import main; main(['forward', sys.argv[1]])"
+
+
+def write_log(path: Path, megabytes: int) -> int:
+    """Write a log file of that size; return the number of its lines."""
+    rng, now, lines = random.Random(1), int(time.time()), 0
+    with path.open("w") as file:
+        while file.tell() < megabytes * 1_000_000:
+            messages = invocation(lines, rng, now)
+            file.write("".join(messages))
+            lines += len(messages)
+    return lines
+
+
+def forwarded(checkout: Path, log: Path, url: str) -> tuple[float, float]:
+    """CPU seconds and MB at peak of `stepscope forward` of a checkout over the file."""
+    env = os.environ | {"DD_URL": url, "DD_API_KEY": "k", "PYTHONPATH": str(checkout)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", _FORWARD, str(log)], env=env, cwd=checkout, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{checkout}: stepscope forward ended with {child.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def compare(url: str, against: Path, megabytes: int, rounds: int) -> None:
+    """Print events a second of CPU and memory of both checkouts, in turns."""
+    checkouts = {"this checkout": ROOT, str(against): against}
+    with tempfile.TemporaryDirectory() as folder:
+        log, small = Path(folder, "function.log"), Path(folder, "small.log")
+        lines = write_log(log, megabytes)
+        write_log(small, max(1, megabytes // 10))
+        runs = {name: [forwarded(checkouts[name], log, url)] for name in checkouts}
+        for _ in range(rounds - 1):
+            for name, row in runs.items():
+                row.append(forwarded(checkouts[name], log, url))
+        first = {name: forwarded(path, small, url)[1] for name, path in checkouts.items()}
+    rates = {name: lines / statistics.median(cpu for cpu, _ in row) for name, row in runs.items()}
+    print(f"{lines:,} log events, {megabytes} MB, medians of {rounds}\n")
+    print(f"{'':40}{'events/CPU s':>14}{'peak MB':>9}{'a tenth: MB':>13}")
+    for name, row in runs.items():
+        print(f"{name[-40:]:40}{rates[name]:14,.0f}{max(mb for _, mb in row):9.0f}{first[name]:13.0f}")
+    ours, theirs = rates.values()
+    print(f"{'ratio':40}{ours / theirs:14.2f}")
+
+
 def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="3 rounds instead of 15")
-    rounds = 3 if options.parse_args().quick else 15
+    options.add_argument("--against", type=Path, metavar="PATH", help="another checkout of stepscope")
+    options.add_argument("--megabytes", type=int, default=200, help="size of the file to compare over")
+    chosen = options.parse_args()
+    rounds = 3 if chosen.quick else 15
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=_serve, args=(theirs,), daemon=True)
     server.start()
     url = f"http://127.0.0.1:{ours.recv()}"
+    if chosen.against is not None:
+        compare(url, chosen.against.resolve(), chosen.megabytes, 1 + rounds // 3)
+        server.terminate()
+        return
     data = event(payload())["awslogs"]["data"]
     print(f"{EVENTS:,} events, {len(data):,} bytes base64\n")
     print(
