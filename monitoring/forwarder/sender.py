@@ -168,7 +168,8 @@ class Sender:
         try:
             if self.spool is not None:
                 kept = (batch.kind, wire, encoding, batch.identity, reason)
-                self.spool.put(Entry(*kept, items=batch.items, whole=batch.whole))
+                entry = Entry(*kept, items=batch.items, whole=batch.whole)
+                self.spool.put(entry, divisible=len(batch.parts) > 1)
                 outcome = "spooled"
                 self.tally.add(self.tally.spooled, reason)
         except Exception as error:  # noqa: BLE001 - whatever the spool's trouble is, the invocation has to know

@@ -31,7 +31,8 @@ REST = "rest"
 Result = Literal["sent", "refused", "later"]
 """The outcome of an entry; `later` where it failed for a reason other than its content."""
 _KINDS = {*ITEMS, REST}
-_SQS_BYTES = 256_000
+_SQS_BYTES = 256_000  # every queue takes as much
+_SQS_MOST = 1_048_576  # most queues take as much, those that are older than August 2025 when told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,13 @@ def _entry(text: str, handle: str) -> Entry:
 
 
 class Spool(Protocol):
-    """What a redrive needs; `put` raises where the entry is not safe afterwards."""
+    """What a redrive needs; `put` raises where the entry is not safe afterwards.
 
-    def put(self, entry: Entry) -> None:
+    It raises `TooLargeError` where the entry does not fit; a divisible one is better divided than put into a
+    message of the largest size, which a queue may refuse.
+    """
+
+    def put(self, entry: Entry, divisible: bool = False) -> None:
         """Keep an entry."""
 
     def entries(self) -> Iterator[Entry]:
@@ -127,7 +132,7 @@ class FolderSpool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: Entry, divisible: bool = False) -> None:
         """Keep an entry; it is on the disk when this returns."""
         self._write(self._folder / _name(entry), entry)
 
@@ -182,7 +187,7 @@ class S3Spool:
         self._prefix = f"{prefix.strip('/') or 'stepscope-spool'}/"
         self._kms_key, self._clients = kms_key, clients
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: Entry, divisible: bool = False) -> None:
         """Keep an entry."""
         self.write(self._prefix + _name(entry), entry)
 
@@ -239,10 +244,10 @@ class SqsSpool:
     def __init__(self, queue: str, large: S3Spool | None, clients: Clients) -> None:
         self._queue, self._large, self._clients = queue, large, clients
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: Entry, divisible: bool = False) -> None:
         """Keep an entry."""
         text = entry.text()
-        if len(text) > _SQS_BYTES:
+        if len(text) > (_SQS_BYTES if self._large or divisible else _SQS_MOST):
             if self._large is None:
                 raise TooLargeError(
                     f"an entry of {len(text):,} bytes is too large for SQS",

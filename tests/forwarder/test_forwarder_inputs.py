@@ -369,11 +369,31 @@ def test_what_was_split_for_the_queue_is_not_sent_again_after_its_whole_was(inta
     assert len(intake.logs()) == 120
 
 
-def test_one_item_too_large_for_a_queue_without_a_bucket_fails_the_invocation(intake, cloud, subscription):
+LARGE = f"{random.Random(1).getrandbits(3_900_000):x}"  # almost a log entry's limit; 0.7 MB as a message
+
+
+def test_one_large_item_is_a_message_of_the_largest_size(intake, cloud, subscription):
     queue = cloud("sqs").create_queue(QueueName="spool")["QueueUrl"]
     job = forwarder(intake, **failing(intake), MONITORING_SPOOL_QUEUE=queue)
-    with pytest.raises(UndeliveredError, match="too large for SQS"):
-        job.handle(subscription([f"{random.Random(1).getrandbits(2_000_000):x}"]), 30)
+    assert job.handle(subscription([LARGE, *"abc"]), 30)["batches"] == {"spooled": 3}
+    intake.script = None
+    job.handle({"stepscope": "redrive"}, 30)
+    assert sorted(e["message"] for e in intake.logs()) == sorted([LARGE, *"abc"])
+
+
+def test_one_item_too_large_for_the_queue_fails_the_invocation_and_costs_its_neighbours_nothing(
+    intake, cloud, subscription
+):
+    queue = cloud("sqs").create_queue(QueueName="spool", Attributes={"MaximumMessageSize": "262144"})[
+        "QueueUrl"
+    ]
+    job = forwarder(intake, **failing(intake), MONITORING_SPOOL_QUEUE=queue)
+    event = subscription([LARGE, *"abc"])
+    with pytest.raises(UndeliveredError, match="the spool refused logs"):
+        job.handle(event, 30)
+    intake.script = None
+    job.handle({"stepscope": "redrive"}, 30)
+    assert sorted(e["message"] for e in intake.logs()) == ["a", "b", "c"]
 
 
 # Not twice, across processes
