@@ -29,11 +29,13 @@ _BINARY = (
     (b"ORC", "an ORC file"),
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
 )
+_CONTROL = bytes({*range(1, 32)} - {*b"\t\n\r\x1b"})
 _PAYLOAD_BYTES = 64 * 1024 * 1024
-_GROUPS = ("log_group", "logGroup", "log-group")
+_GROUPS = ("log_group", "logGroup", "log-group", "logGroupName", "logGroupIdentifier")
 _SPECIAL = frozenset("{[H0123456789")  # how a line begins that may be more than text
 _FIRST_KEY = re.compile(r'\{\s*"([^"\\]{1,40})"\s*:')
 _LIST = re.compile(r"\[\s*[\[{]")
+_TEXTS = re.compile(r'\[\s*"')  # as `--query events[].message` prints them; only where a body begins
 _NEXT = {"{": ('"', "}"), "[": ('"', "{", "[", "]")}  # how JSON goes on in the line behind
 _TAKEN: Iterator[Piece] = iter(())
 """What was kept to be yielded with its neighbours."""
@@ -45,6 +47,10 @@ class Shapes(Protocol):
 
     first_keys: frozenset[str]
     """The keys that a known document may begin with."""
+
+    @property
+    def log(self) -> "Shapes":
+        """What is known of those that are between the lines of a log."""
 
     def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
         """Return the pieces of a whole document, or None where it is not known."""
@@ -64,7 +70,7 @@ def read_body(chunks: Iterable[bytes], base: Lines, shapes: Shapes) -> Iterator[
         Exception: the chunks did, and it is not the content's fault.
     """
     head, stream = peek(expand(chunks))
-    binary = next((kind for magic, kind in _BINARY if head.startswith(magic)), "")
+    binary = next((kind for magic, kind in _BINARY if head.startswith(magic)), _is_binary(head))
     marker = _payload_marker(head)
     if binary:
         yield Refusal(f"{binary} cannot be read: export it as JSON, CSV or text", base.where, whole=True)
@@ -79,6 +85,12 @@ def read_body(chunks: Iterable[bytes], base: Lines, shapes: Shapes) -> Iterator[
             yield Refusal(f"unreadable from here on: {text.error}", base.where, text.held, text.line)
         elif text.error is not None:
             raise text.error
+
+
+def _is_binary(head: bytes) -> str:
+    """Return what a body is if every twentieth byte is none of a text; a truncated log may hold zeros."""
+    sample = head[:4096].replace(b"\0", b"")
+    return "a binary file" if len(sample.translate(None, _CONTROL)) < len(sample) * 0.95 else ""
 
 
 def payload_piece(payload: Payload, wrong: list[Wrong], where: str) -> LogPayload | Skipped:
@@ -163,7 +175,17 @@ def _texts(text: Text, head: str, base: Lines, shapes: Shapes) -> Iterator[Piece
     elif form := stamped_form(head):
         yield from read_stamped(text, form, base)
     else:
-        yield from _LineReader(text, base, shapes).read()
+        known = shapes if _is_documents(head, shapes.first_keys) else shapes.log
+        yield from _LineReader(text, base, known).read()
+
+
+def _is_documents(head: str, keys: frozenset[str]) -> bool:
+    """Return whether a body begins with documents alone: no text, and no application's own JSON."""
+    return not any(
+        line[0] not in ' \t\r{}[]",' or (line[0] == "{" and _is_own(line, keys))
+        for line in head.split("\n")
+        if line and not line.startswith("H4sI")
+    )
 
 
 def _physical(text: Text) -> Iterator[str]:
@@ -178,7 +200,7 @@ def _physical(text: Text) -> Iterator[str]:
 
 def _is_own(line: str, keys: frozenset[str]) -> bool:
     """Return whether a line is an application's own JSON, which is most of the JSON there is."""
-    if line[1:2] != '"' or line[-1] != "}":
+    if line[1:2] != '"' or line.rstrip()[-1] != "}":
         return False
     return line[2 : line.find('"', 2)] not in keys and '"log' not in line and '"detail-type"' not in line
 
@@ -196,7 +218,7 @@ class _LineReader:
         """Yield the pieces, in their order."""
         text = self._text
         self._pass_space()
-        attempt = plain = False
+        attempt, plain = _TEXTS.match(text.held) is not None, False
         while True:
             if attempt or (not plain and not text.continued and self._begins_document()):
                 document = self._document()

@@ -22,6 +22,7 @@ from monitoring.forwarder.settings import Settings
 from monitoring.forwarder.stats import Tally
 from monitoring.lines import Point
 from monitoring.log_events.arn import state_machine_of
+from monitoring.log_events.codec import Event
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 from monitoring.log_events.source import function_of
@@ -92,23 +93,36 @@ class PieceReader:
         known = Lines([], piece.where) if piece.where else None
         stream = (payload.owner, payload.logGroup, payload.logStream)
         reader, fields = self._reader(*stream, known), None
-        readers = {reader: None}
+        readers, reasons = {reader: None}, dict(piece.wrong)
         for line, event in enumerate(payload.logEvents, 1):
             if event.extractedFields != fields:
                 fields = event.extractedFields
                 reader = self._reader(*stream, known, fields)
                 readers[reader] = None
-            reader.read(event.message, event.timestamp, line)
+            if line - 1 in reasons:
+                self._wrong(reader, event, line, reasons[line - 1], tally)
+            else:
+                reader.read(event.message, event.timestamp, line)
         if payload.logEvents:
             tally.saw(min(event.timestamp for event in payload.logEvents) / 1000)
-        where = reader.source.where
-        reader.out.refused += [
-            SetAside(reason, where, position + 1, 1, text, "events") for position, reason, text in piece.wrong
-        ]
         out = Telemetry()
         for each in readers:
             out.extend(self._finish(each, tally))
         return out
+
+    def _wrong(self, reader: Reader, event: Event, line: int, reason: str, tally: Tally) -> None:
+        """Read an event that is not as CloudWatch Logs writes it; its log entry carries the reason."""
+        reader.flush()
+        before = len(reader.out.logs)
+        reader.read(event.message, event.timestamp or round(self._clock() * 1000), line)
+        reader.flush()
+        for index, entry in enumerate(reader.out.logs[before:], before):
+            known = entry.context
+            fields = LogFields({**known.fields.values, "status": "warn", "stepscope": {"refused": reason}})
+            reader.out.logs[index] = entry._replace(
+                context=LogContext(fields, known.request_id, known.trace_id)
+            )
+            tally.refused[reason] += 1
 
     def _lines(self, piece: Lines, tally: Tally) -> Telemetry:
         reader = self._reader(piece.owner, piece.group, piece.stream, piece)

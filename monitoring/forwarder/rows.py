@@ -2,19 +2,17 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from monitoring.forwarder.pieces import LINES, SIZE, Line, Lines
-from monitoring.log_events.codec import encode
+from monitoring.log_events.codec import encode, milliseconds
 
 _MESSAGE = ("message", "@message")
 _TIME = ("timestamp", "@timestamp")
 _STREAM = ("logStreamName", "logStream", "log_stream", "log-stream", "@logStream")
 _GROUP = ("logGroup", "log_group", "log-group", "logGroupName", "logGroupIdentifier", "@log")
 _CONSOLE = frozenset({"timestamp", "message", "ingestionTime", "logStreamName", "eventId"})
-_LATEST = 10**16  # milliseconds
 _FIELD = 64 * 1024 * 1024  # characters of one CSV field
 
 Row = tuple[str, str, str, str, int, int]
@@ -23,7 +21,7 @@ Row = tuple[str, str, str, str, int, int]
 
 def read_row(item: Any, place: int) -> Row:
     """Return the log event of a row; a row without a message is its own message, as JSON."""
-    fields = _fields(item)
+    fields = item = _fields(item)
     message = _first(fields, _MESSAGE)
     group = str(_first(fields, _GROUP) or "")
     owner, colon, name = group.rpartition(":")
@@ -48,7 +46,8 @@ def _fields(item: Any) -> Mapping[str, Any]:
     if isinstance(item, dict):
         return item
     if isinstance(item, list):
-        return {str(cell.get("field")): cell.get("value") for cell in item if isinstance(cell, dict)}
+        cells = [cell for cell in item if isinstance(cell, dict) and cell.get("field") != "@ptr"]
+        return {str(cell.get("field")): cell.get("value") for cell in cells}
     return {"message": item} if isinstance(item, str) else {}
 
 
@@ -74,27 +73,6 @@ def is_insights_row(item: Any) -> bool:
     )  # fmt: skip
 
 
-def milliseconds(value: Any) -> int:
-    """Return a timestamp in milliseconds since the epoch, from milliseconds or ISO 8601 (UTC); else 0."""
-    if isinstance(value, str):
-        if "-" in value:
-            return _iso(value)
-        try:
-            value = float(value)
-        except ValueError:
-            return 0
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _LATEST
-    return int(value) if known else 0
-
-
-def _iso(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return 0
-    return max(0, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
-
-
 def utc_milliseconds(text: str) -> int:
     """Return a time of UTC in ISO 8601 in milliseconds since the epoch; 0 where there is no such time."""
     second = _second(text[:19])
@@ -105,7 +83,7 @@ def utc_milliseconds(text: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _second(text: str) -> int:
-    return _iso(text)
+    return milliseconds(text)
 
 
 def pieces_of(rows: Iterable[Row], base: Lines) -> Iterator[Lines]:

@@ -1,7 +1,7 @@
 """What JSON documents and records of AWS hold: payloads, log events, records of streams, CloudTrail."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Set
 from itertools import chain
 from typing import Any
 
@@ -9,8 +9,8 @@ from monitoring.forwarder.bodies import payload_piece, read_body
 from monitoring.forwarder.decoding import UNREADABLE, decode_base64, inflate
 from monitoring.forwarder.documents import Read
 from monitoring.forwarder.pieces import Lines, Piece, Refusal, StatusChange
-from monitoring.forwarder.rows import is_insights_row, is_page_row, milliseconds, pieces_of, rows_of
-from monitoring.log_events.codec import decode_payload, encode
+from monitoring.forwarder.rows import Row, is_insights_row, is_page_row, pieces_of, read_row, rows_of
+from monitoring.log_events.codec import decode_payload, encode, milliseconds
 from monitoring.log_events.status_change import DETAIL_TYPES
 
 _BESIDE = {
@@ -59,53 +59,92 @@ _TIMES = ("approximateArrivalTimestamp", "ApproximateArrivalTimestamp", "arrival
 _SECONDS = 1e11  # a smaller number is a time in seconds
 
 
-class ContentShapes:
-    """Documents and records whose content is telemetry, so that nothing has to be fetched for it.
+class LogShapes:
+    """What may be between the lines of a log: payloads, and pages of log events.
 
-    An object or a record may hold nothing else: what a log says must not make the forwarder read or send
-    anything.
+    A function often prints the event that it was called with; that is a line of the log.
     """
 
     first_keys: frozenset[str] = frozenset(_FIRST_KEYS)
 
+    @property
+    def log(self) -> "LogShapes":
+        """Return what is known between the lines of a log."""
+        return LOG
+
     def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
         """Return the pieces of a document, or None where it is not known."""
-        for matches, read in _WHOLE:
-            if matches(record):
-                return read(record, base)
-        return self._lists(record, base) or self.record(record, base)
-
-    def _lists(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
-        """Return the pieces of a document that is known by a list in it."""
-        if isinstance(record.get("records"), dict):  # of Kafka, by topic and partition
-            topics = record["records"].values()
-            return self._each(chain.from_iterable(i if isinstance(i, list) else [i] for i in topics), base)
+        if isinstance(record.get("awslogs"), dict):
+            return subscription(record["awslogs"].get("data"), base.where)
+        if isinstance(record.get("logEvents"), list):
+            return _payload(record, base)
         head: dict[str, Any] = {}
         for key, value in record.items():
             if key in _BESIDE and isinstance(value, list):
-                if not value and record.keys() <= {key, *_BESIDE[key]}:
-                    return iter(())
-                read = self.choose(key, value[0], head, base) if value else None
-                if read is not None:
-                    return read(iter(value))
-                if any(isinstance(item, dict) and self.record(item, base) for item in value):
-                    return self._each(iter(value), base)
+                found = self._list(key, value, head, record.keys() - {key}, base)
+                if found is not None:
+                    return found
             head[key] = value
         return None
+
+    def _list(
+        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: Lines
+    ) -> Iterator[Piece] | None:
+        if not items:  # a page without events; without a key beside it, it may be anything
+            return iter(()) if beside and beside <= _BESIDE[key] else None
+        read = self.choose(key, items[0], head, base)
+        return read(iter(items)) if read is not None else None
 
     def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
         """Return what reads the list under a key, or None; by its first element and what precedes it."""
         if key and (key not in _BESIDE or head.keys() - _BESIDE[key]):
             return None
-        rows = (key in ("events", "") and is_page_row(first)) or (
-            key in ("results", "") and is_insights_row(first)
-        )
-        if rows or (not key and isinstance(first, str)):
+        page = key in ("events", "") and is_page_row(first)
+        insights = key in ("results", "") and is_insights_row(first)
+        if page or insights or (not key and isinstance(first, str)):
             return lambda items: pieces_of(rows_of(items), base)
-        if isinstance(first, dict) and key not in ("events", "results"):
-            known = self.record(first, base) or (None if key else self.event(first, base))
-            return None if known is None else lambda items: self._each(items, base)
         return None
+
+
+class ContentShapes(LogShapes):
+    """Documents and records whose content is telemetry, so that nothing has to be fetched for it.
+
+    An object or a record may hold nothing else: its content must not make the forwarder read or send
+    anything.
+    """
+
+    def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+        """Return the pieces of a document, or None where it is not known."""
+        if str(record.get("detail-type")) in DETAIL_TYPES:
+            return iter([StatusChange(record)])
+        if isinstance(record.get("logRecord"), dict):
+            return pieces_of(rows_of([record["logRecord"]]), base)
+        if isinstance(record.get("records"), dict):  # of Kafka, by topic and partition
+            topics = record["records"].values()
+            return self._each(chain.from_iterable(i if isinstance(i, list) else [i] for i in topics), base)
+        return super().event(record, base) or self.record(record, base)
+
+    def _list(
+        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: Lines
+    ) -> Iterator[Piece] | None:
+        if key == "Records" and not items and not beside:
+            return iter(())
+        found = super()._list(key, items, head, beside, base)
+        if found is None and any(isinstance(item, dict) and self.record(item, base) for item in items):
+            return self._each(iter(items), base)
+        return found
+
+    def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
+        """Return what reads the list under a key, or None; by its first element and what precedes it."""
+        read = super().choose(key, first, head, base)
+        if read is not None or not isinstance(first, dict) or key in ("events", "results"):
+            return read
+        if key and (key not in _BESIDE or head.keys() - _BESIDE[key]):
+            return None
+        if _trail(first, 1) is not None:
+            return lambda items: self._trails(items, base)
+        known = self.record(first, base) or (None if key else self.event(first, base))
+        return None if known is None else lambda items: self._each(items, base)
 
     def _each(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
         for item in items:
@@ -118,23 +157,23 @@ class ContentShapes:
             else:
                 yield from found
 
+    def _trails(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
+        rows = (_trail(item, place) or read_row(item, place) for place, item in enumerate(items, 1))
+        return pieces_of(rows, base._replace(kind="cloudtrail"))
+
     def record(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
         """Return the pieces of one record of a list, or None where it is not known."""
-        source = event_source(record)
         kinesis = record.get("kinesis")
-        if source == "aws:kinesis":
+        if event_source(record) == "aws:kinesis":
             inner = kinesis if isinstance(kinesis, dict) else record
             return _data(inner.get("data"), f"Kinesis record {record.get('eventID', '')}", _time(inner))
         for key, beside in _DATA:
             if key in record and (record.keys() & beside or len(record) == 1):
                 return _data(record[key], _place(record, base), _time(record))
-        if isinstance(record.get("CloudTrailEvent"), str):
-            return _trail(record["CloudTrailEvent"], record.get("EventTime"), base)
-        if "eventName" in record and "eventTime" in record and source and not source.startswith("aws:"):
-            return _trail(encode(record).decode(), record["eventTime"], base)
-        return None
+        return self._trails(iter([record]), base) if _trail(record, 1) is not None else None
 
 
+LOG = LogShapes()
 CONTENT = ContentShapes()
 
 
@@ -154,10 +193,6 @@ def subscription(data: Any, where: str) -> Iterator[Piece]:
         yield Refusal(f"not a subscription payload: {error}", where, body=body)
 
 
-def _direct(record: dict[str, Any], base: Lines) -> Iterator[Piece]:
-    return subscription(record["awslogs"].get("data"), base.where)
-
-
 def _payload(record: dict[str, Any], base: Lines) -> Iterator[Piece]:
     try:
         yield payload_piece(*decode_payload(json.dumps(record).encode()), base.where)
@@ -165,20 +200,10 @@ def _payload(record: dict[str, Any], base: Lines) -> Iterator[Piece]:
         yield Refusal(f"not a subscription payload: {error}", base.where, body=json.dumps(record))
 
 
-_WHOLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Lines], Iterator[Piece]]], ...] = (
-    (lambda e: isinstance(e.get("awslogs"), dict), _direct),
-    (lambda e: isinstance(e.get("logEvents"), list), _payload),
-    (lambda e: str(e.get("detail-type")) in DETAIL_TYPES, lambda e, _: iter([StatusChange(e)])),
-    (
-        lambda e: isinstance(e.get("logRecord"), dict),
-        lambda e, base: pieces_of(rows_of([e["logRecord"]]), base),
-    ),
-)
-"""How a document is told from the others, and what reads it; the first that matches counts."""
-
-
 def _data(data: Any, where: str, when: int) -> Iterator[Piece]:
     """Yield the content of a record, which is a payload, a document or lines of its own."""
+    if data is None:  # Kafka's tombstone
+        return
     if not isinstance(data, str):
         yield from pieces_of(rows_of([{"message": data, "timestamp": when}]), Lines([], where))
         return
@@ -199,11 +224,22 @@ def _place(record: dict[str, Any], base: Lines) -> str:
     return f"{base.where} record {record.get('recordId', '')}".strip()
 
 
-def _trail(message: str, when: Any, base: Lines) -> Iterator[Piece]:
-    yield Lines([(message, milliseconds(when), 1)], base.where, kind="cloudtrail", fields=base.fields)
+def _trail(record: Any, place: int) -> Row | None:
+    """Return the row of a CloudTrail record, as it is delivered or as `lookup-events` prints it."""
+    if not isinstance(record, dict):
+        return None
+    if isinstance(record.get("CloudTrailEvent"), str):
+        return "", "", "", record["CloudTrailEvent"], _moment(record.get("EventTime")), place
+    source = event_source(record)
+    if not source or source.startswith("aws:") or not {"eventName", "eventTime"} <= record.keys():
+        return None
+    return "", "", "", encode(record).decode(), _moment(record["eventTime"]), place
 
 
 def _time(record: dict[str, Any]) -> int:
-    value = next((record[name] for name in _TIMES if name in record), 0)
+    return _moment(next((record[name] for name in _TIMES if name in record), 0))
+
+
+def _moment(value: Any) -> int:
     seconds = isinstance(value, (int, float)) and value < _SECONDS
     return milliseconds(value * 1000 if seconds else value)

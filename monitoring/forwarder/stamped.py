@@ -1,4 +1,4 @@
-"""Lines that begin with the time of their event: `aws logs tail`, `sam logs`, log exports to S3."""
+"""Lines that begin with the time of their event: `aws logs tail`, `--output text`, `sam logs`, exports."""
 
 import re
 from collections.abc import Iterator
@@ -10,17 +10,23 @@ from monitoring.log_events.codec import encode, load_object
 
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _COLOR = r"(?:\x1b\[[\d;]*m)*"
+_TEXT = r"(?: (?P<message>.*))?$"
+_STREAM = r"(?P<stream>\S*\[(?:\$LATEST|\d+)\][^\s\x1b]*)"
 
 EXPORTED = re.compile(rf"(?P<time>{_ISO}(?:\.\d{{1,6}})?Z) (?P<message>.*)", re.DOTALL)
 """What CloudWatch Logs exports to S3."""
 
-_TEXT = r"(?: (?P<message>.*))?$"
 _TAIL = re.compile(
     rf"{_COLOR}(?P<time>{_ISO}(?:\.\d{{6}})?\+00:00){_COLOR} {_COLOR}(?P<stream>[^\s\x1b]+){_COLOR}{_TEXT}"
 )
 _TAIL_SHORT = re.compile(rf"{_COLOR}(?P<time>{_ISO}){_COLOR}{_TEXT}")
-_STREAM = r"(?P<stream>\S*\[(?:\$LATEST|\d+)\][^\s\x1b]*)"
 _SAM = re.compile(rf"{_COLOR}{_STREAM}{_COLOR} {_COLOR}(?P<time>{_ISO}\.\d{{6}}){_COLOR}{_TEXT}")
+_FILTERED = re.compile(r"EVENTS\t\d{20,}\t(?P<time>\d{13})\t(?P<stream>[^\t]+)\t(?P<message>.*)")
+_GOTTEN = re.compile(r"EVENTS\t(?P<time>\d{13})\t(?P<message>.*)")
+_PAIR = re.compile(r"(?P<time>\d{13})\t(?P<message>.*)")  # `--query 'events[].[timestamp,message]'`
+_OUTPUT = (_FILTERED, _GOTTEN)  # of `--output text`, with the time of ingestion before the message
+_LAST = re.compile(r"(?P<message>.*)\t(?P<time>\d{13})(?:\s.*)?", re.DOTALL)
+_TOKENS = re.compile(r"[bf]/\d{20,}(?:\t[bf]/\d{20,})*")
 _TELEMETRY = re.compile(r"MONITORING\||(?:START|END|REPORT) RequestId: |INIT_START |\{\"")
 
 
@@ -30,16 +36,20 @@ def stamped_form(head: str) -> re.Pattern[str] | None:
     The time alone proves nothing: an application may begin its own lines like `aws logs tail`. So the name
     of a log stream has to follow, or for `--format short` one of the lines has to be Lambda's or a metric.
     """
-    first = next((line for line in head.split("\n") if line.strip()), "")
-    if EXPORTED.match(first):
-        return EXPORTED
-    tail = _TAIL.match(first)
-    if tail and ("/" in tail["stream"] or "[" in tail["stream"] or "\x1b" in first):
-        return _TAIL
-    if _SAM.match(first):
-        return _SAM
+    lines = [line for line in head.split("\n", 200) if line.strip()][:200]
+    first = lines[0] if lines else ""
+    for form in (EXPORTED, _PAIR):
+        if form.match(first):
+            return form
+    for line in lines[:20]:
+        tail = _TAIL.match(line)
+        if tail and ("/" in tail["stream"] or "[" in tail["stream"] or "\x1b" in line):
+            return _TAIL
+        for form in (_SAM, *_OUTPUT):
+            if form.match(line):
+                return form
     if _TAIL_SHORT.match(first):
-        found = (_TAIL_SHORT.match(line) for line in head.split("\n"))
+        found = map(_TAIL_SHORT.match, lines)
         if any(line and line["message"] and _TELEMETRY.match(line["message"]) for line in found):
             return _TAIL_SHORT
     return None
@@ -60,9 +70,8 @@ def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
         for line in lines:
             found = form.match(line)
             if found is not None or size > LINE:
-                if parts:
-                    message = parts[0] if len(parts) == 1 else _joined(parts)
-                    yield "", "", stream, message, utc_milliseconds(stamp), place
+                if parts and not _TOKENS.fullmatch(parts[0]):
+                    yield _row(form, stream, stamp, parts, place)
                 size, place, parts = 0, number, [line]
                 if found is not None:
                     stamp, stream = found["time"], found["stream"] if named else ""
@@ -72,12 +81,14 @@ def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
             size += len(line)
             number += 1
     if parts:
-        yield "", "", stream, _joined(parts), utc_milliseconds(stamp), place
+        yield _row(form, stream, stamp, parts, place)
 
 
-def _joined(parts: list[str]) -> str:
-    message = "\n".join(parts)
-    if len(parts) == 1 or parts[0]:
-        return message
-    record = load_object(message)  # `--format json` prints what is JSON in lines of its own
-    return encode(record).decode() if record is not None else message.lstrip("\n")
+def _row(form: re.Pattern[str], stream: str, stamp: str, parts: list[str], place: int) -> Row:
+    message = parts[0] if len(parts) == 1 else "\n".join(parts)
+    if form in _OUTPUT and (last := _LAST.fullmatch(message)):
+        message, stamp = last["message"], last["time"]
+    elif len(parts) > 1 and not parts[0]:  # `--format json` prints what is JSON in lines of its own
+        record = load_object(message)
+        message = encode(record).decode() if record is not None else message.lstrip("\n")
+    return "", "", stream, message, utc_milliseconds(stamp) if "T" in stamp else int(stamp or 0), place

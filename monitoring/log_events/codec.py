@@ -1,6 +1,7 @@
 """JSON in and out of the forwarder: msgspec where speed decides, the standard library where it refuses."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -37,15 +38,15 @@ class Payload(msgspec.Struct):
 _payload = msgspec.json.Decoder(Payload).decode
 
 
-Wrong = tuple[int, str, str]
-"""A log event that could not be read: its position, the reason and the content."""
+Wrong = tuple[int, str]
+"""A log event that is not as CloudWatch Logs writes it: its position, and what is wrong."""
 
 
 def decode_payload(body: bytes) -> tuple[Payload, list[Wrong]]:
-    """The payload, and the single events of it that could not be read.
+    """Return the payload, and what is wrong with single events of it; no event is left out.
 
     Raises:
-        ValueError: the body is no JSON object with log events.
+        ValueError: the body is not a JSON object with log events.
     """
     try:
         return _payload(body), []
@@ -54,35 +55,56 @@ def decode_payload(body: bytes) -> tuple[Payload, list[Wrong]]:
 
 
 def _lenient(body: bytes) -> tuple[Payload, list[Wrong]]:
-    """As `decode_payload`, event by event: one bad event costs itself."""
     record = json.loads(body.decode("utf-8", "replace"))
     if not isinstance(record, dict) or not isinstance(record.get("logEvents", []), list):
-        raise ValueError("the payload is no object with a list of logEvents")
-    wrong: list[Wrong] = []
-    events: list[Event] = []
-    for position, item in enumerate(record.get("logEvents", [])):
-        event = _event(item)
-        if isinstance(event, Event):
-            events.append(event)
-        else:
-            wrong.append((position, *event))
+        raise ValueError("the payload is not an object with a list of logEvents")
+    events, reasons = [], []
+    for item in record.get("logEvents", []):
+        event, reason = _event(item)
+        events.append(event)
+        reasons.append(reason)
     head = {key: str(record.get(key) or "") for key in ("messageType", "owner", "logGroup", "logStream")}
-    return Payload(**head, logEvents=events), wrong
+    return Payload(**head, logEvents=events), [found for found in enumerate(reasons) if found[1]]
 
 
-def _event(item: Any) -> Event | tuple[str, str]:
-    """Return the event, or the reason why it cannot be read and its content."""
-    if not isinstance(item, dict) or "message" not in item:
-        reason = "the event has no message" if isinstance(item, dict) else "the event is not an object"
-        return reason, _utf8(json.dumps(item, ensure_ascii=False))
-    message, timestamp = item["message"], item.get("timestamp")
+def _event(item: Any) -> tuple[Event, str]:
+    """Return an event with the content of the item, and what is wrong with the item."""
+    if not isinstance(item, dict):
+        return Event(message=_json(item)), "the event is not an object"
+    message, timestamp, reason = item.get("message"), item.get("timestamp"), ""
     if not isinstance(message, str):
-        return "the event's message is not a text", _utf8(json.dumps(message, ensure_ascii=False))
+        reason = "the event has no message" if message is None else "the event's message is not a text"
+        message = _json(item if message is None else message)
     if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not 0 <= timestamp < _LATEST:
-        return "the event's timestamp is not a number of milliseconds", _utf8(message)
+        reason = reason or "the event's timestamp is not a number of milliseconds"
     fields = item.get("extractedFields")
     fields = fields if isinstance(fields, dict) else None
-    return Event(str(item.get("id") or ""), int(timestamp), _utf8(message), fields)
+    return Event(str(item.get("id") or ""), milliseconds(timestamp), _utf8(message), fields), reason
+
+
+def milliseconds(value: Any) -> int:
+    """Return a timestamp in milliseconds since the epoch, from milliseconds or ISO 8601 (UTC); else 0."""
+    if isinstance(value, str):
+        if "-" in value:
+            return _iso(value)
+        try:
+            value = float(value)
+        except ValueError:
+            return 0
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _LATEST
+    return int(value) if valid else 0
+
+
+def _iso(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return max(0, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _json(value: Any) -> str:
+    return _utf8(json.dumps(value, ensure_ascii=False))
 
 
 def _utf8(text: str) -> str:

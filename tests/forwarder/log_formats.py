@@ -128,6 +128,17 @@ FORMS = {
         {"nextForwardToken": "f/1", "events": [{"timestamp": t, "message": m} for t, m in e], "nextBackwardToken": "b/1"}
     ),
     "--query events": lambda e: json.dumps(json.loads(_page(e))["events"], indent=4),
+    "filter-log-events --output text": lambda e: "".join(
+        f"EVENTS\t{'3' * 56}\t{t + 9}\t{STREAM}\t{m}\n\t{t}\n" for t, m in e
+    ) + f"SEARCHEDLOGSTREAMS\tTrue\t{STREAM}\n",
+    "get-log-events --output text": lambda e: f"b/{'3' * 56}\tf/{'3' * 56}\n" + "".join(
+        f"EVENTS\t{t + 9}\t{m}\t{t}\n" for t, m in e
+    ),
+    "--query 'events[].[timestamp,message]' --output text": lambda e: "".join(f"{t}\t{m}\n" for t, m in e),
+    "start-live-tail, JSON": lambda e: "".join(
+        json.dumps({"logStreamName": STREAM, "logGroupIdentifier": f"{OWNER}:{GROUP}", "message": m, "timestamp": t}) + "\n"
+        for t, m in e
+    ),
     "get-query-results": lambda e: json.dumps(
         {
             "queryLanguage": "CWLI",
