@@ -37,8 +37,11 @@ check: lint test  ## everything that a change has to pass
 pictures: .venv/dev.ready  ## the pictures of the documentation, in docs/images/
 	$(BIN)/python tests/pictures.py
 
-wheel: .venv/dev.ready  ## the distribution, in dist/
-	rm -rf dist && $(BIN)/python -m build --outdir dist >/dev/null && ls -l dist
+wheel: .venv/dev.ready  ## both distributions, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist >/dev/null
+	$(BIN)/python -m build --wheel --outdir dist deploy/function >/dev/null
+	@ls -l dist
 
 layer:  ## the hot path alone, as a Lambda layer: dist/stepscope-layer.zip
 	$(PYTHON) deploy/layer.py
@@ -48,10 +51,10 @@ LAMBDA := --quiet --disable-pip-version-check --upgrade --python-version 3.12 --
 	--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
 bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	rm -rf build
-	$(BIN)/python -m pip install $(LAMBDA) --target build/steps . aws-lambda-powertools
-	$(BIN)/python -m pip install $(LAMBDA) --target build/identify . aws-lambda-powertools numpy pillow
+	$(BIN)/python -m pip install $(LAMBDA) --target build/steps ./deploy/function aws-lambda-powertools
+	$(BIN)/python -m pip install $(LAMBDA) --target build/identify ./deploy/function aws-lambda-powertools numpy pillow
 	$(BIN)/python -m pip install $(LAMBDA) --target build/forwarder '.[forwarder]'
-	$(BIN)/python -m pip install $(LAMBDA) --target build/site . aws-lambda-powertools boto3
+	$(BIN)/python -m pip install $(LAMBDA) --target build/site ./deploy/function aws-lambda-powertools boto3
 	for step in steps identify site; do cp -R handlers build/$$step/; done
 	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
 

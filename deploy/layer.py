@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -27,21 +28,36 @@ def modules() -> list[Path]:
 
 
 def build(target: Path) -> int:
-    """Write the zip, the same bytes for the same sources and Python; its size in bytes."""
+    """Write the layer, the same bytes for the same sources and Python; return its size in bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        python = Path(folder) / "python"
-        for name in modules():
-            (python / name).parent.mkdir(parents=True, exist_ok=True)
-            (python / name).write_text(bare((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
-        _compile(Path(folder))
-        for path in python.rglob("*.pyc"):
-            if path.name.split(".")[0] in RARE:
-                path.unlink()
-        with zipfile.ZipFile(target, "w") as archive:
-            for path in sorted(python.rglob("*.py*")):
-                _add(archive, str(path.relative_to(folder)), path.read_bytes())
+        write_modules(Path(folder) / "python", "/opt/python")
+        write_zip(target, Path(folder))
     return target.stat().st_size
+
+
+def write_modules(folder: Path, place: str, *options: str) -> None:
+    """Write the modules, bare and compiled.
+
+    Args:
+        folder: the folder that is to be on `sys.path`.
+        place: where it will lie, as tracebacks show it.
+        options: more options of compileall.
+    """
+    for name in modules():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(bare((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
+    _compile(folder, place, options)
+    for path in folder.rglob("*.pyc"):
+        if path.name.split(".")[0] in RARE:
+            path.unlink()
+
+
+def write_zip(target: Path, folder: Path) -> None:
+    """Write the modules of a folder as an archive."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*.py*")):
+            _add(archive, str(path.relative_to(folder)), path.read_bytes())
 
 
 def bare(source: str) -> str:
@@ -90,9 +106,9 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def _compile(folder: Path) -> None:
+def _compile(folder: Path, place: str, more: Sequence[str]) -> None:
     """Compile as Lambda will find the files; columns of tracebacks are left out, a third of the size."""
-    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/opt"]
+    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", place, *more]
     subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-X", "no_debug_ranges", "-m", "compileall", *options, str(folder)],
         check=True,
