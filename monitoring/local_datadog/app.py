@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from monitoring.errors import InputError
 from monitoring.local_datadog.context import Context, Family
 from monitoring.local_datadog.dashboard_lists import DashboardLists
 from monitoring.local_datadog.dashboards import Dashboards
@@ -91,6 +92,7 @@ def create_app(
         exception_handlers={
             HTTPException: _http_error,  # type: ignore[dict-item]
             ApiError: _api_error,  # type: ignore[dict-item]
+            InputError: _not_valid,  # type: ignore[dict-item]
             OSError: _not_written,  # type: ignore[dict-item]
             Exception: _bug,
         },
@@ -105,6 +107,10 @@ async def _http_error(_request: Request, error: HTTPException) -> Response:
 
 async def _api_error(_request: Request, error: ApiError) -> Response:
     return error.response()
+
+
+async def _not_valid(_request: Request, error: InputError) -> Response:
+    return reply({"errors": [str(error)]}, 400)
 
 
 async def _not_written(_request: Request, error: OSError) -> Response:

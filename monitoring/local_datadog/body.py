@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from monitoring.local_datadog.replies import ApiError
@@ -20,6 +21,14 @@ else:
 DRAIN = 256 << 20
 """A body over the limit is read to its end, and thrown away, up to here: a client that is still writing then
 sees the 413 instead of a broken connection."""
+
+
+DEEPEST = 100
+"""Levels of JSON that are taken: what is stored has to be read again, by readers that recurse."""
+IN_A_THREAD = 1 << 14
+"""Bytes from which on a body is decompressed in a thread: they may become a thousand times as many."""
+MOST_MEMBERS = 1000
+"""Members of one gzip body: each costs as much as some kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,30 @@ async def read_json(request: Request, limit: Limit = OTHER) -> Any:
     return parse_json(await read(request, limit))
 
 
-def parse_json(body: bytes) -> Any:
-    """JSON of a management route; what is not JSON is a 400."""
+def parse_json(body: bytes, *, json_api: bool = False) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ApiError: 400 where it is not JSON, or nested deeper than `DEEPEST`.
+    """
     try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise ApiError(400, f"Invalid JSON: {error}") from error
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, f"Invalid JSON: {error}", json_api=json_api) from error
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(value):
+        raise ApiError(400, f"Invalid JSON: nested deeper than {DEEPEST} levels", json_api=json_api)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether a value is nested deeper than `DEEPEST`, looking at one level after the other."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = [
+            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))
+        ]
+        level = [item for items in inner for item in items]
+    return any(isinstance(one, (dict, list)) for one in level)
 
 
 async def read(request: Request, limit: Limit) -> bytes:
@@ -69,7 +96,9 @@ async def read(request: Request, limit: Limit) -> bytes:
             raise ApiError(
                 415, f"Content-Encoding {encoding} is not supported: gzip, deflate, zstd, identity"
             )
-        body = _decoded(encoding, body, limit.decompressed)
+        arguments = (encoding, body, limit.decompressed)
+        in_a_thread = len(body) > IN_A_THREAD
+        body = await run_in_threadpool(_decoded, *arguments) if in_a_thread else _decoded(*arguments)
     if len(body) > limit.decompressed:
         raise _too_large(limit.decompressed)
     return body
@@ -113,6 +142,8 @@ def _gzip(body: bytes, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while body and size <= most:
+        if len(parts) == MOST_MEMBERS:
+            raise EOFError(f"more than {MOST_MEMBERS} gzip members")
         inflate = zlib.decompressobj(wbits=31)
         parts.append(_inflate(inflate, body, most + 1 - size))
         size += len(parts[-1])

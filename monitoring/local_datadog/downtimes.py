@@ -23,7 +23,7 @@ KEPT = 2 * 86_400
 """Seconds for which a cancelled downtime is still shown."""
 _TIMES = ("start", "end")
 """Seconds; dogshell writes them as texts."""
-_RECURRENCES = {"days", "weeks", "months", "years", "rrule"}
+_RECURRENCES = ("days", "weeks", "months", "years", "rrule")
 _MOST_TAGS = 32
 _WRITABLE = {
     "scope": ["*"],

@@ -32,7 +32,7 @@ def event_of(body: Body, now: int) -> Body:
         "text": given.get("message") or "",
         "date_happened": _seconds(given.get("timestamp"), now),
         "tags": given.get("tags") or [],
-        "alert_type": _ALERT_TYPES.get(custom.get("status"), "info"),
+        "alert_type": _ALERT_TYPES.get(str(custom.get("status")), "info"),
         "aggregation_key": given.get("aggregation_key"),
         "host": given.get("host"),
         "category": given["category"],

@@ -15,7 +15,7 @@ OLDEST = 18 * 3600
 _LONGEST_TEXT = 4000
 _LONGEST_KEY = 100
 _MOST = 1000
-_ALERT_TYPES = {"error", "warning", "info", "success", "user_update", "recommendation", "snapshot"}
+_ALERT_TYPES = ("error", "warning", "info", "success", "user_update", "recommendation", "snapshot")
 
 
 class Events(Family):
@@ -90,5 +90,5 @@ def _refuse(body: Body, now: int) -> None:
         raise ApiError(400, "'date_happened' is not a number of seconds")
     if happened < now - OLDEST:
         raise ApiError(400, "Event too far in the past")
-    if body.get("alert_type") not in {None, *_ALERT_TYPES}:
+    if body.get("alert_type") not in (None, *_ALERT_TYPES):
         raise ApiError(400, f"'alert_type' must be one of {', '.join(sorted(_ALERT_TYPES))}")

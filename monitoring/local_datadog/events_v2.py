@@ -76,7 +76,7 @@ class EventsV2(Family):
         return self._found(as_object(parts[0]), as_object(parts[1]), body.get("sort"))
 
     def _found(self, wanted: Mapping[str, Any], page: Mapping[str, Any], sort: Any) -> Response:
-        if sort not in {None, "timestamp", "-timestamp"}:
+        if sort not in (None, "timestamp", "-timestamp"):
             raise ApiError(400, "sort is timestamp or -timestamp", json_api=True)
         now = self._context.clock()
         try:

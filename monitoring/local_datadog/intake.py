@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -127,17 +126,14 @@ async def _run(job: Callable[[], None], size: int) -> None:
 def _validate_check(check: object) -> None:
     if not isinstance(check, dict) or not check.get("check"):
         raise ApiError(400, "Run missing fields: check")
-    if check.get("status") not in {0, 1, 2, 3}:
+    if check.get("status") not in (0, 1, 2, 3):
         raise ApiError(400, "Run has an invalid status: 0 OK, 1 Warning, 2 Critical, 3 Unknown")
 
 
 def _logs_of(data: bytes, content_type: str) -> Iterable[dict[str, Any]]:
     if content_type.startswith("text/plain"):
         return [{"message": line} for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    try:
-        given = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise ApiError(400, f"Invalid JSON: {error}", json_api=True) from error
+    given = body.parse_json(data, json_api=True)
     logs = given if isinstance(given, list) else [given]
     if len(logs) > _MOST_LOGS:
         raise ApiError(413, f"Too many logs in one payload: the limit is {_MOST_LOGS}", json_api=True)

@@ -17,6 +17,8 @@ import numpy as np
 from monitoring.local_datadog.normal import Sources, source
 from monitoring.local_datadog.replies import ApiError
 from monitoring.store import Batch, SeriesIdentity
+from monitoring.store.batch import valid_interval
+from monitoring.store.schema import MOST_INTERVAL
 
 NEWEST = 600
 OLDEST = 3600
@@ -164,7 +166,7 @@ def _v1_source(one: _V1Series, place: int) -> SeriesIdentity | None:
     if one.device:
         tags = (*tags, f"device:{one.device}")
     kind = one.type if one.type in _V1_TYPES else ""
-    return source(one.metric, one.host or "", tags, kind or "", _interval(one.interval))
+    return source(one.metric, one.host or "", tags, kind or "", _interval(one.interval, place))
 
 
 def _v2_source(one: _V2Series, place: int) -> SeriesIdentity | None:
@@ -176,7 +178,7 @@ def _v2_source(one: _V2Series, place: int) -> SeriesIdentity | None:
         else:
             tags = (*tags, f"{resource.type}:{resource.name}")
     kind = _V2_TYPES[one.type or 0] if 0 <= (one.type or 0) < len(_V2_TYPES) else ""
-    return source(one.metric, host, tags, kind, _interval(one.interval))
+    return source(one.metric, host, tags, kind, _interval(one.interval, place))
 
 
 def _tags(raw: msgspec.Raw, place: int) -> tuple[str, ...]:
@@ -203,8 +205,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _interval(given: float | None) -> int | None:
-    return int(given) or None if given else None
+def _interval(seconds: float | None, place: int) -> int | None:
+    if seconds and not 0 <= seconds <= MOST_INTERVAL:
+        text = f"interval is {seconds:g}: expected 0 to {MOST_INTERVAL} - at `$.series[{place}].interval`"
+        raise ApiError(400, f"Payload is not in the expected format: {text}", plain=True)
+    return valid_interval(seconds)
 
 
 def _decoded(decode: Callable[[bytes], _Decoded], body: bytes, where: str = "") -> _Decoded:

@@ -16,8 +16,8 @@ from monitoring.local_datadog.replies import ApiError, reply
 from monitoring.slo import Slo
 
 KIND = "slo"
-_KINDS = {"metric", "monitor", "time_slice"}
-_TIMEFRAMES = {"7d", "30d", "90d", "custom"}
+_KINDS = ("metric", "monitor", "time_slice")
+_TIMEFRAMES = ("7d", "30d", "90d", "custom")
 _CREATOR = {"name": "stepscope", "handle": "stepscope@localhost", "email": "stepscope@localhost"}
 _WRITABLE = (
     "name",

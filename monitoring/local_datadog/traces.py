@@ -8,8 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from monitoring.local_datadog.body import parse_json
 from monitoring.local_datadog.replies import ApiError
 from monitoring.log_events.telemetry import Span
 
@@ -33,9 +32,9 @@ def read(body: bytes, content_type: str) -> list[Span]:
         except (IndexError, ValueError, TypeError, struct.error) as error:
             raise ApiError(400, f"the body is not a protobuf TracePayload: {error}") from error
     try:
-        traces = msgspec.json.decode(body)["traces"]
+        traces = parse_json(body)["traces"]
         spans = [span for trace in traces for span in trace]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ApiError(
             400, 'the body is neither a protobuf TracePayload nor {"traces": [[span, …], …]}'
         ) from error

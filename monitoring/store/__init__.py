@@ -199,7 +199,7 @@ class Store(Answers):
                     taken.seq = self._journal.seq
                     self._journal.turn()
             try:
-                self._commit(taken)
+                self._commit_what_fits(taken)
             except BaseException:
                 with self._append_lock:
                     self._pending = _merged(taken, self._pending)
@@ -234,7 +234,7 @@ class Store(Answers):
                 self._replay(record.kind, record.payload)
                 self._pending.seq = record.seq
             if self._pending.size:
-                self._commit(self._pending)
+                self._commit_what_fits(self._pending)
                 applied, self._pending = self._pending.seq, _Pending()
             self._journal = Journal(self.path, sync=sync)
             self._journal.seq = applied
@@ -255,6 +255,8 @@ class Store(Answers):
     def _add_rows(self, table: str, new: list[Sequence[Any]]) -> None:
         if not new:
             return
+        for row in new:
+            schema.ROW_TABLES[table].check(row)
         payload = msgspec.json.encode((table, new)) if self._journal else b""
         with self._append_lock:
             self._take(_ROWS, (table, new), payload)
@@ -302,6 +304,33 @@ class Store(Answers):
                 self.counters["failed_flushes"] += 1
                 self.trouble = str(error).splitlines()[0]
                 self._wake.wait(1.0)
+
+    def _commit_what_fits(self, taken: _Pending) -> None:
+        """Commit; where the database refuses a row's values, set that row aside and commit the others."""
+        try:
+            self._commit(taken)
+        except duckdb.DataError as error:
+            self.trouble = f"a record cannot be stored and was set aside: {str(error).splitlines()[0]}"
+            rows, taken.rows = taken.rows, {}
+            for table, new in rows.items():
+                taken.rows[table] = [row for row in new if self._fits(table, row)]
+            self._commit(taken)
+
+    def _fits(self, table: str, row: Sequence[Any]) -> bool:
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN")
+        try:
+            writer.write_table(cursor, schema.ROW_TABLES[table], [row])
+        except duckdb.DataError:
+            self.counters["set_aside"] += 1
+            if self.path is not None:
+                with self.path.with_name(f"{self.path.name}.rejected").open("ab") as file:
+                    file.write(msgspec.json.encode((table, row)) + b"\n")
+            return False
+        finally:
+            cursor.execute("ROLLBACK")
+            cursor.close()
+        return True
 
     def _commit(self, taken: _Pending) -> None:
         with self._flush_lock:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query.series import Series
+from monitoring.store.schema import MOST_INTERVAL
 
 
 class SeriesIdentity(NamedTuple):
@@ -92,4 +93,9 @@ def decode(payload: bytes) -> Columns:
 
 def _source(row: list[Any]) -> SeriesIdentity:
     metric, host, tags, kind, interval = row
-    return SeriesIdentity(metric, host, tuple(tags), kind, interval)
+    return SeriesIdentity(metric, host, tuple(tags), kind, valid_interval(interval))
+
+
+def valid_interval(seconds: float | None) -> int | None:
+    """Return an interval in whole seconds; None where it is missing, or nothing that a database can hold."""
+    return int(seconds) if seconds and 1 <= seconds <= MOST_INTERVAL else None

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from monitoring.errors import InputError
 from monitoring.store.batch import Batch, Columns, SeriesIdentity
+from monitoring.store.schema import LATEST
 
 DISTRIBUTION: Final = "distribution"
-LATEST = 1 << 33
-"""Times fit 33 bits (the year 2242), so that series and time sort as one number."""
 _Key = tuple[str, str, tuple[str, ...], bool]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from monitoring.errors import InputError
 from monitoring.log_events.telemetry import Span
 
 _LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status", "timestamp"}
@@ -13,7 +14,7 @@ _LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status",
 
 def of_span(span: Span) -> Sequence[Any]:
     """Return the row of a span; ids stay as in the trace line, 16 hex digits."""
-    start = int(span.get("start") or 0)
+    start = _whole(span, "start")
     return (
         _hex(span.get("trace_id")),
         _hex(span.get("span_id")),
@@ -23,10 +24,10 @@ def of_span(span: Span) -> Sequence[Any]:
         str(span.get("resource") or ""),
         str(span.get("type") or ""),
         start,
-        int(span.get("duration") or 0),
-        int(span.get("error") or 0),
-        _json(span.get("meta") or {}),
-        _json(span.get("metrics") or {}),
+        _whole(span, "duration"),
+        _whole(span, "error"),
+        _json(_object(span, "meta")),
+        _json(_object(span, "metrics")),
         start // 1_000_000_000,
     )
 
@@ -54,7 +55,7 @@ def of_log(log: Mapping[str, Any]) -> Sequence[Any]:
     message = log.get("message", "")
     attributes = {name: value for name, value in log.items() if name not in _LOG_FIELDS}
     return (
-        _milliseconds(log.get("timestamp")),
+        _milliseconds(log),
         str(log.get("service") or ""),
         str(log.get("ddsource") or ""),
         str(log.get("hostname") or ""),
@@ -84,10 +85,10 @@ def to_log(row: Sequence[Any]) -> dict[str, Any]:
 def of_check(check: Mapping[str, Any]) -> Sequence[Any]:
     """Return the row of a service check's result; `time` is in seconds."""
     return (
-        int(check.get("timestamp") or time.time()),
+        _whole(check, "timestamp") or int(time.time()),
         str(check["check"]),
         str(check.get("host_name") or ""),
-        int(check.get("status") or 0),
+        _whole(check, "status"),
         _json(tags_of(check.get("tags"))),
         str(check.get("message") or ""),
     )
@@ -99,10 +100,29 @@ def tags_of(given: object) -> list[str]:
     return sorted({str(part).strip().lower() for part in parts if str(part).strip()})
 
 
-def _milliseconds(given: object) -> int:
-    if isinstance(given, (int, float)) and not isinstance(given, bool):
-        return int(given)
+def _milliseconds(log: Mapping[str, Any]) -> int:
+    if isinstance(log.get("timestamp"), (int, float)) and not isinstance(log["timestamp"], bool):
+        return _whole(log, "timestamp")
     return time.time_ns() // 1_000_000
+
+
+def _object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} is {value!r}: expected an object")
+    return value
+
+
+def _whole(record: Mapping[str, Any], name: str) -> int:
+    """Return a field as a whole number, 0 where it is missing.
+
+    Raises:
+        InputError: the field is not a number.
+    """
+    try:
+        return int(record.get(name) or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} is {record[name]!r}: expected a number") from None
 
 
 def _hex(given: object) -> str:

@@ -4,9 +4,17 @@ No row of `points` is ever superseded: a later write of the same source and seco
 when it is appended, so that readers need no deduplication.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitoring.errors import InputError
 
 VERSION = 1
+LATEST = 1 << 33
+"""Seconds since the epoch that no time reaches (the year 2242): series and time then sort as one number."""
+_WHOLE = {"BIGINT": (-(1 << 63), (1 << 63) - 1), "INTEGER": (-(1 << 31), (1 << 31) - 1)}
+MOST_INTERVAL = _WHOLE["INTEGER"][1]
 
 POINTS = "points"
 SAMPLES = "samples"
@@ -19,10 +27,35 @@ class Table:
     name: str
     columns: tuple[tuple[str, str], ...]
     """Name and SQL type, in order."""
+    latest: Mapping[str, int] = field(default_factory=dict)
+    """Columns of times, whose values run from 0 to this bound."""
+
+    def check(self, row: Sequence[Any]) -> None:
+        """Refuse a row that the table cannot hold.
+
+        Raises:
+            InputError: names the field, its value and the limit.
+        """
+        for (name, kind), value in zip(self.columns, row, strict=True):
+            if isinstance(value, str):
+                if not value.isascii() and not _is_unicode(value):
+                    raise InputError(f"{name} of {self.name} is not valid Unicode: {ascii(value)[:60]}")
+            elif value is not None and kind in _WHOLE:
+                least, most = (0, self.latest[name]) if name in self.latest else _WHOLE[kind]
+                if not least <= value <= most:
+                    raise InputError(f"{name} of {self.name} is {value}: expected {least} to {most}")
 
     def casts(self) -> str:
         """Return the select list that reads a batch: lists and JSON documents are stored as JSON text."""
         return ", ".join(_cast(name, kind) for name, kind in self.columns)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
 
 
 def _cast(name: str, kind: str) -> str:
@@ -48,6 +81,7 @@ SPANS = Table(
         ("metrics", "JSON"),
         ("time", "BIGINT"),
     ),
+    {"start": LATEST * 1_000_000_000},
 )
 LOGS = Table(
     "logs",
@@ -61,6 +95,7 @@ LOGS = Table(
         ("message", "VARCHAR"),
         ("attributes", "JSON"),
     ),
+    {"time": LATEST * 1000},
 )
 CHECKS = Table(
     "checks",
@@ -72,6 +107,7 @@ CHECKS = Table(
         ("tags", "VARCHAR[]"),
         ("message", "VARCHAR"),
     ),
+    {"time": LATEST},
 )
 TRANSITIONS = Table(
     "transitions",

@@ -158,7 +158,7 @@ def test_a_weekly_downtime_of_version_1_is_a_rule_in_version_2(call):
         ({"schedule": {"recurrences": recurring()["recurrences"] * 6}}, "may have 5 at most"),
         ({"schedule": {"recurrences": []}}, "needs at least 1"),
         ({"schedule": {"end": "2020-01-01T00:00:00+00:00"}}, "end must be after its start"),
-        ({"schedule": {"end": "tomorrow"}}, "no ISO-8601 time"),
+        ({"schedule": {"end": "tomorrow"}}, "not an ISO-8601 time"),
         ({"notify_end_states": ["bad"]}, "bad"),
         ({"display_timezone": "Nowhere"}, "no time zone"),
     ],
