@@ -114,8 +114,14 @@ def document_start(text: str) -> int:
 
 
 def document_of(text: str) -> tuple[Root, str] | None:
-    """Return the root and the text of the JSON object that is the whole text, save for a prefix; or None."""
-    start = document_start(text) if "{" in text else -1
+    """Return the root and the text of the JSON object that the whole text is, save for a prefix; or None.
+
+    An object without any of the keys that a parser or an envelope asks for is not looked for: most text with
+    braces in it is no JSON.
+    """
+    if not ('"_aws"' in text or '"m"' in text or '"traces"' in text or 'essage"' in text):
+        return None
+    start = document_start(text)
     document = text[start:] if start > 0 else text
     root = read_root(document) if start >= 0 else None
     return None if root is None else (root, document)
@@ -123,7 +129,7 @@ def document_of(text: str) -> tuple[Root, str] | None:
 
 def begins(line: str) -> bool:
     """Whether a pretty-printed object begins: with `{` alone, or behind a prefix."""
-    text = line.rstrip() if "{" in line else ""
+    text = line.rstrip()
     return text[-1:] == "{" and text[0] not in " \t" and document_start(text) == len(text) - 1
 
 

@@ -32,6 +32,7 @@ _TAILS = 10_000  # metric lines that differ only in time and value are read once
 _LATEST = 10**12  # seconds
 _LOGGED = frozenset({"extension", "imageError"})  # platform lines that say why: logs as well
 _MARKS = ("MONITORING|", '"m"', '"traces"', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
+_BRACES = ("}\n", "}", "{\n", "{", "}\r\n", "{\r\n", "} ", "}\n\n")  # how text ends that may hold an object
 _ENVELOPES = 5  # a message within a message within …
 _Parser = Callable[[dict[str, Any], str, int], bool]
 _Table = tuple[tuple[frozenset[str], _Parser], ...]
@@ -106,7 +107,11 @@ class Reader:
             and handler(message, timestamp)
         ):
             return
-        if "{" in message and self._json(message, timestamp, line):
+        if (
+            "{" in message
+            and (message[0] == "{" or message.endswith(_BRACES))
+            and self._json(message, timestamp, line)
+        ):
             return
         if "\n" in message[:-1] and any(mark in message for mark in _MARKS):
             self._lines(message, timestamp)
