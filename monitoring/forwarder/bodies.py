@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from monitoring.forwarder.decoding import UNREADABLE, Stream, decode_base64, expand, peek
 from monitoring.forwarder.documents import Elements, Read, read_document
-from monitoring.forwarder.pieces import LINES, SIZE, Line, Lines, LogPayload, Piece, Refusal, Skipped
+from monitoring.forwarder.pieces import INNER, LINES, SIZE, Line, Lines, LogPayload, Piece, Refusal, Skipped
 from monitoring.forwarder.rows import (
     Row,
     csv_dialect,
@@ -261,10 +261,11 @@ class _LineReader:
                     self._text.back(lines[index:])
                     return True
             if line and not line.isspace():
+                full = self._size > SIZE or len(held) >= 2 * LINES
+                if full or (len(held) >= LINES and line[0] not in INNER):
+                    yield from self._flush()
                 held.append((line, when, place + index))
                 self._size += len(line)
-                if len(held) >= LINES or self._size > SIZE:
-                    yield from self._flush()
         return False
 
     def _is_full(self) -> bool:

@@ -13,6 +13,9 @@ Line = tuple[str, int, int]
 LINES = 2_000
 """Lines of one piece at most: what is held in memory of a file at once."""
 
+INNER = frozenset(" \t}")
+"""How a line within a pretty-printed object begins: no piece ends before it, up to twice as many lines."""
+
 SIZE = 4_000_000
 """Characters of one piece from which on no line is added."""
 

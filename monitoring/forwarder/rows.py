@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from monitoring.forwarder.pieces import LINES, SIZE, Line, Lines
+from monitoring.forwarder.pieces import INNER, LINES, SIZE, Line, Lines
 from monitoring.log_events.codec import encode, milliseconds
 
 _MESSAGE = ("message", "@message")
@@ -100,12 +100,12 @@ def pieces_of(rows: Iterable[Row], base: Lines) -> Iterator[Lines]:
     broken: ValueError | None = None
     try:
         for owner, group, stream, message, stamp, place in rows:
+            if size > SIZE or (count >= LINES and (message[:1] not in INNER or count >= 2 * LINES)):
+                yield from _flush(held, base)
+                held, count, size = {}, 0, 0
             held.setdefault((owner, group, stream), []).append((message, stamp, place))
             count += 1
             size += len(message)
-            if count == LINES or size > SIZE:
-                yield from _flush(held, base)
-                held, count, size = {}, 0, 0
     except ValueError as error:
         broken = error
     yield from _flush(held, base)

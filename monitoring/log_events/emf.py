@@ -112,9 +112,7 @@ def measured(value: Any) -> tuple[_Values, int] | str:
         return [(float(value), 1)], 1
     values: _Values | str = "is not a number, an array of numbers or a statistic set"
     if isinstance(value, list):
-        if len(value) > VALUES:
-            values = f"has {len(value):,} values, where a document may have {VALUES:,}"
-        elif value and all(map(is_number, value)):
+        if value and all(map(is_number, value)):
             values = [(float(number), 1) for number in value]
     elif isinstance(value, dict):
         values = _of_histogram(value) if "Values" in value else _of_statistics(value)

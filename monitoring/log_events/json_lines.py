@@ -29,7 +29,6 @@ _TOKEN = (
 _SEPARATOR = r"[\s:|,-]*"
 _PREFIX = re.compile(rf"\s*+(?:{_FIRST}{_SEPARATOR}(?>{_TOKEN}{_SEPARATOR})*+)?")
 _LONGEST_PREFIX = 300
-_MOST_LINES = 20_000
 
 
 class Root(msgspec.Struct, gc=False):
@@ -133,20 +132,16 @@ def begins(line: str) -> bool:
     return text[-1:] == "{" and text[0] not in " \t" and document_start(text) == len(text) - 1
 
 
-def goes_on(line: str, before: int) -> bool:
-    """Whether the line is one between the first and the last: those are indented, whoever prints them.
-
-    Args:
-        before: how many lines the object has so far.
-    """
-    return line[:1] in {" ", "\t"} and before < _MOST_LINES
+def goes_on(line: str) -> bool:
+    """Whether the line is one between the first and the last: those are indented, whoever prints them."""
+    return line[:1] in {" ", "\t"}
 
 
 def joined(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines, and those of one pretty-printed object as one text."""
     held: list[str] = []
     for line in lines:
-        if held and goes_on(line, len(held)):
+        if held and goes_on(line):
             held.append(line)
             continue
         if held and line.rstrip() == "}":

@@ -2,38 +2,28 @@
 
 A message that is understood becomes points or spans; every other one is a log entry. A line of text is
 dispatched by its first characters, a JSON object by the keys of its root, in whatever order they are; what a
-parser does not take goes on to the next one. What follows the value of a metric line is remembered and parsed
-once.
+parser does not take goes on to the next one.
 """
 
-import re
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from monitoring.lines import Point, read_line
 from monitoring.log_events import json_lines, lambda_lines
 from monitoring.log_events.codec import encode, load_object
-from monitoring.log_events.emf import read_emf
 from monitoring.log_events.invocations import Invocations
 from monitoring.log_events.json_lines import Root
 from monitoring.log_events.memory import Memory
-from monitoring.log_events.metric_json import MetricLine, epoch_seconds, read_exact, read_metric_json
+from monitoring.log_events.metric_reader import MetricReader
 from monitoring.log_events.source import Source
 from monitoring.log_events.step_events import StepEvent, is_step_event, read_step_event
-from monitoring.log_events.tags import normal_point
-from monitoring.log_events.telemetry import Log, LogContext, SetAside, SpanRecord, Telemetry
+from monitoring.log_events.telemetry import Log, LogContext, SpanRecord
 from monitoring.log_events.traces import read_trace_line, read_traces
 
-_HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
-_TAILS = 10_000  # metric lines that differ only in time and value are read once; so many others are kept
-_LATEST = 10**12  # seconds
 _LOGGED = frozenset({"extension", "imageError"})  # platform lines that say why: logs as well
 _MARKS = ("MONITORING|", '"m"', '"traces"', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
 _BRACES = ("}\n", "}", "{\n", "{", "}\r\n", "{\r\n", "} ", "}\n\n")  # how text ends that may hold an object
-_ENVELOPES = 5  # a message within a message within …
 _Parser = Callable[[dict[str, Any], str, int], bool]
 _Table = tuple[tuple[frozenset[str], _Parser], ...]
 
@@ -51,21 +41,16 @@ class Rules(NamedTuple):
     arch: str = "x86_64"
 
 
-class Reader:
-    """Reads the events of one source, in their order; the result is in `out`."""
+class Reader(MetricReader):
+    """Read the events of one source, in their order; the result is in `out`."""
 
     def __init__(self, source: Source, memory: Memory, rules: Rules) -> None:
-        self.source = source
+        super().__init__(source)
         self.memory = memory
         self.rules = rules
-        self.out = Telemetry()
         self.steps: list[StepEvent] = []
-        self.counts: dict[str, int] = defaultdict(int)
         self._invocations = Invocations(source, memory, rules.arch)
         self._held: list[tuple[str, int, int]] = []  # the lines of a pretty-printed object so far
-        self._tails: dict[str, tuple[str, str, tuple[str, ...]]] = {}
-        self._json_tails: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
-        self._line = 0
         self._heads: dict[str, Callable[[str, int], bool]] = {
             "MONITO": self._metric,
             '{"trac': self._traces,
@@ -129,7 +114,7 @@ class Reader:
 
     def _joined(self, message: str, timestamp: int, line: int) -> bool:
         """Hold a further line of a pretty-printed object, or read the object with its last line."""
-        if json_lines.goes_on(message, len(self._held)):
+        if json_lines.goes_on(message):
             self._held.append((message, timestamp, line))
             return True
         text = "\n".join(event[0].rstrip("\n") for event in self._held) + "\n}"
@@ -189,7 +174,7 @@ class Reader:
             message: the whole event, for what is set aside.
             table: the parsers of the outermost object.
         """
-        for _ in range(_ENVELOPES):
+        while True:
             if root.marked():
                 record = load_object(source) if isinstance(source, str) else source
                 if record is not None and self._record(record, message, timestamp, table):
@@ -208,109 +193,10 @@ class Reader:
             else:
                 return "MONITORING|" in content and self._metric(content, timestamp)
             table = self._printed
-        return False
 
     def _record(self, record: dict[str, Any], message: str, timestamp: int, table: _Table) -> bool:
         keys = record.keys()
         return any(parse(record, message, timestamp) for marks, parse in table if marks <= keys)
-
-    # MONITORING and JSON metric lines
-
-    def _metric(self, message: str, timestamp: int) -> bool:
-        head = _HEAD.match(message)
-        if head:
-            tail = message[head.end() :]
-            known = self._tails.get(tail)
-            if known is not None:
-                kind, metric, tags = known
-                self.out.points.append(Point(metric, float(head[2]), int(head[1]), kind, tags))
-                self.counts["metric"] += 1
-                return True
-        return self._read_line(message, head)
-
-    def _read_line(self, message: str, head: re.Match[str] | None) -> bool:
-        reading = read_line(message.rstrip("\r\n"))
-        if not reading.points and not reading.refused:
-            return False
-        self.counts["metric"] += 1
-        for refused in reading.refused:
-            self._refuse(refused.reason, message[refused.start : refused.end] or message, refused.start)
-        for point in reading.points:
-            self._add(point)
-        if head and len(reading.points) == 1 and not reading.refused and len(self._tails) < _TAILS:
-            point = self.out.points[-1]
-            self._tails[message[head.end() :]] = (point.type, point.metric, point.tags)
-        return True
-
-    def _metric_json(self, message: str, timestamp: int) -> bool:
-        try:
-            exact = read_exact(message)
-        except (msgspec.DecodeError, UnicodeError):
-            return False
-        known = self._json_tails.get((exact.m, exact.t))
-        if known is None or not 0 <= exact.e < 1e11:
-            self._add_metric(exact, message)
-        else:
-            self.counts["metric_json"] += 1
-            self.out.points.append(Point(known[0], exact.v, exact.e, "distribution", known[1]))
-        return True
-
-    def _metric_record(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
-        point = read_metric_json(record)
-        if isinstance(point, MetricLine):
-            self._add_metric(point, message)
-        elif point is not None:
-            self.counts["metric_json"] += 1
-            self._refuse(point, message)
-        return point is not None
-
-    def _add_metric(self, line: MetricLine, message: str) -> None:
-        self.counts["metric_json"] += 1
-        known = self._json_tails.get((line.m, line.t)) or self._learn(line.m, line.t, message)
-        seconds = epoch_seconds(line.e)
-        if not 0 <= seconds < _LATEST:  # it would cost the whole batch
-            self._refuse("the time `e` is not a number of seconds since the epoch", message)
-        elif known is not None:
-            self.out.points.append(Point(known[0], line.v, seconds, "distribution", known[1]))
-
-    def _learn(self, name: str, tags: tuple[str, ...], message: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return the name and tags by Datadog's rules, with the source's tags, and remember them."""
-        point = normal_point(Point(name, 0.0, 0, tags=tags))
-        if isinstance(point, str):
-            self._refuse(point, message)
-            return None
-        known = point.metric, self.source.add_tags(point.tags)
-        if len(self._json_tails) < _TAILS:
-            self._json_tails[name, tags] = known
-        return known
-
-    def _emf(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
-        read = read_emf(record)
-        if read is None:
-            return False
-        self.counts["emf"] += 1
-        seconds, metrics, reason = read
-        points = self.out.points
-        for name, kind, dimensions, values in metrics:
-            known = self._json_tails.get((name, dimensions)) or self._learn(name, dimensions, message)
-            if known is None:
-                continue
-            metric, all_tags = known
-            for value, times in values:
-                point = Point(metric, value, seconds, kind, all_tags)
-                if times == 1:
-                    points.append(point)
-                else:
-                    points += [point] * times
-        if reason:
-            self._refuse(reason, message)
-        return True
-
-    def _add(self, point: Point) -> None:
-        if not 0 <= point.timestamp < _LATEST:  # it would cost the whole batch
-            self._refuse("the time is no time", str(point.timestamp))
-            return
-        self.out.points.append(point._replace(tags=self.source.add_tags(point.tags)))
 
     # traces
 
@@ -404,7 +290,9 @@ class Reader:
 
     def _step_line(self, message: str, timestamp: int) -> bool:
         record = load_object(message)
-        return record is not None and "_aws" not in record and self._step(record, message, timestamp)
+        if record is None or "_aws" in record or "traces" in record:
+            return False
+        return self._step(record, message, timestamp)
 
     def _step(self, record: dict[str, Any], message: str, timestamp: int) -> bool:
         if not is_step_event(record):
@@ -501,7 +389,3 @@ class Reader:
         if context is None:
             context = self._invocations.running(timestamp)
         self.out.logs.append(Log(message, timestamp, context))
-
-    def _refuse(self, reason: str, text: str, start: int = 0, kind: str = "points") -> None:
-        self.counts["refused"] += 1
-        self.out.refused.append(SetAside(reason, self.source.where, self._line, start + 1, text, kind))

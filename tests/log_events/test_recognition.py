@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.forwarder.enrich import describe
+from monitoring.forwarder.files import file_unit
+from monitoring.forwarder.inputs import Inputs
+from monitoring.forwarder.reading import PieceReader
+from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.stats import Tally
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 
@@ -219,6 +224,52 @@ def test_a_text_inside_of_a_value_decides_nothing(document, text):
     assert telling(json.dumps(changed)) == expected
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_further_keys_of_a_log_entry_or_an_execution_change_nothing(document):
+    expected = telling(json.dumps(DOCUMENTS[document]))
+    entry = {"level": "INFO", "message": "baked", "requestId": REQUEST}
+    assert telling(json.dumps({**entry, **DOCUMENTS[document]})) == expected
+    if document != "metric":
+        step = {"id": "1", "event_timestamp": "1", "type": "x", "execution_arn": "arn", "record": {}}
+        assert telling(json.dumps({**step, **DOCUMENTS[document], **entry})) == expected
+
+
+def test_platform_lines_and_executions_are_read_whatever_else_they_have():
+    report = {"type": "platform.report", "record": {"requestId": REQUEST, "metrics": {"durationMs": 3}}}
+    expected = telling(json.dumps(report))
+    assert [metric for metric, *_ in expected[0]] == [
+        "aws.lambda.enhanced.invocations",
+        "aws.lambda.enhanced.duration",
+    ]
+    assert telling(json.dumps({"level": "INFO", "message": "x", **report})) == expected
+    event = {
+        "type": "PassStateExited",
+        "id": "2",
+        "event_timestamp": "1763000000000",
+        "execution_arn": "arn:aws:states:a:1:execution:b:c",
+    }
+    for record in (event, {"level": "INFO", "message": "x", **event}, dict(reversed(event.items()))):
+        reader = Reader(describe(Settings(), "", "", "", ""), Memory(), Rules())
+        reader.read(json.dumps(record), NOW)
+        assert len(reader.steps) == 1
+        assert not reader.out.logs
+
+
+def test_an_object_that_breaks_off_within_an_event_takes_no_line_along():
+    for lines in (["{", "{", "  loose"], ["{", '  "a": 1,', "words", "{"], ["{", " x", "{"]):
+        found = read("\n".join([*lines, LINE]))
+        assert [entry.message for entry in found.logs] == ["\n".join(lines)]
+        assert len(found.points) == 1
+
+
+def test_lone_surrogates_and_numbers_that_json_lacks_cost_nothing_else():
+    text = json.dumps(emf(oven="\ud800", loaves=4, heat=float("nan"), note="NaN"))
+    assert [(p.metric, p.value, p.tags[0]) for p in read(text).points] == [("Bakery.loaves", 4, "oven:_")]
+    text = json.dumps({"traces": [[TRACE["traces"][0][0] | {"meta": {"note": "\udfff"}}]]})
+    (span,) = read(text).spans
+    assert span.meta["note"].encode()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
@@ -264,3 +315,19 @@ def test_whatever_is_wrapped_around_it_a_document_says_the_same(document, wrappi
     )
     expected = telling(document if isinstance(document, str) else json.dumps(document))
     assert telling(text) == expected
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_file_of_pretty_printed_documents_loses_none_where_one_piece_ends(listed, tmp_path):
+    """Pieces of a file end at 2,000 lines, or behind the object that is then open."""
+    documents = (emf(oven=str(number), loaves=number) for number in range(700))
+    text = "\n".join(PREFIXES["Python"] + json.dumps(document, indent=1) for document in documents)
+    if listed:
+        text = json.dumps({"events": [{"message": line, "timestamp": NOW} for line in text.split("\n")]})
+    file = tmp_path / "documents"
+    file.write_text(text)
+    reader, tally = PieceReader(Settings(), "", ResourceTags(Settings(), lambda _: None)), Tally()
+    found = [reader.read(piece, tally) for piece in file_unit(str(file), Inputs(lambda _: None)).pieces]
+    assert sorted(point.value for each in found for point in each.points) == list(range(700))
+    assert not any(each.logs or each.refused for each in found)
+    assert len([each for each in found if each.points]) > 3
