@@ -1,4 +1,4 @@
-"""`stepscope init`: handlers, dashboards and monitors for a project of one's own."""
+"""`stepscope init`: dashboards and monitors for a project of one's own."""
 
 from pathlib import Path
 
@@ -14,27 +14,33 @@ import click
     help="template.yaml, serverless.yml, a cdk.out folder or a state machine's definition",
 )
 @click.option("--downtimes", is_flag=True, help="Also a nightly maintenance window, in downtimes/")
-@click.option("--force", is_flag=True, help="Overwrite files of these names")
+@click.option("--handlers", is_flag=True, help="Also the example's handlers, in handlers/")
+@click.option("--force", is_flag=True, help="Write edited files of an earlier init anew")
 @click.option("--json", "as_json", is_flag=True, help="What was found and written, as data")
-def command(folder: Path, source: Path | None, downtimes: bool, force: bool, as_json: bool) -> int:
-    """Put handlers/, dashboards/, monitors/, slos/ and stepscope.toml into FOLDER.
+def command(
+    folder: Path, source: Path | None, downtimes: bool, handlers: bool, force: bool, as_json: bool
+) -> int:
+    """Put dashboards/, monitors/, slos/ and stepscope.toml into FOLDER.
 
     With --from, dashboard, monitors and SLO are made for exactly the functions and state machines that the
     template describes, and thresholds come from it: a function's duration against its own time-out.
+
+    Run again, it adds what is new and updates what is as it wrote it. A file that was edited stays, and one
+    that it did not write always does. .stepscope-init.json says what it wrote.
     """
     import json
     from dataclasses import asdict
 
-    from monitoring.deploy.start import for_found, whole, write
+    from monitoring.deploy.start import files_of, write
     from monitoring.discovery import discover
 
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)
     found = discover(source) if source else None
-    files = for_found(found, project, downtimes=downtimes) if found else whole(project, downtimes=downtimes)
-    written = write(files, folder, force=force)
+    extra = [name for name, asked in (("downtimes", downtimes), ("handlers", handlers)) if asked]
+    done = write(files_of(found, project, extra), folder, force=force)
     if as_json:
-        click.echo(json.dumps({"found": asdict(found) if found else None, "written": written}, indent=2))
+        click.echo(json.dumps({"found": asdict(found) if found else None, **done._asdict()}, indent=2))
         return 0
     if found:
         functions = _counted(len(found.functions), "function")
@@ -43,7 +49,11 @@ def command(folder: Path, source: Path | None, downtimes: bool, force: bool, as_
         if found.unnamed:
             names = ", ".join(found.unnamed)
             click.echo(f"Only the deployment knows what {names} are called: nothing watches them.", err=True)
-    click.echo(f"Wrote {_counted(len(written), 'file')} into {folder.resolve()}")
+    click.echo(f"Wrote {_counted(len(done.written), 'file')} into {folder.resolve()}")
+    if done.kept:
+        click.echo(f"Left as they are, edited, deleted or not written by init: {', '.join(done.kept)}")
+    if done.gone:
+        click.echo(f"No longer written, delete what you do not need: {', '.join(done.gone)}")
     click.echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
     return 0
 

@@ -1,7 +1,10 @@
 """Starting a project: what is shipped, or dashboards and monitors for what a template describes."""
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import monitoring
 from monitoring.discovery import Found
@@ -18,6 +21,9 @@ page = "@oncall-pipelines"
 [env.prod]
 """
 
+RECORD = ".stepscope-init.json"
+"""The file of a project that says what init wrote there; it belongs into version control."""
+
 
 def shipped(name: str) -> Path:
     """Return the folder `dashboards`, `monitors`, `handlers` and so on, of the wheel or of the checkout."""
@@ -30,47 +36,80 @@ def shipped(name: str) -> Path:
     return found[0]
 
 
-def whole(project: str, *, downtimes: bool = False) -> dict[str, str]:
-    """Path -> text: everything that is shipped; what silences monitors only where it is asked for."""
-    folders = ("dashboards", "monitors", "slos", "handlers", *_silence(downtimes))
-    made = {path: text for folder in folders for path, text in _texts(folder)}
-    return {"stepscope.toml": SETTINGS.format(project=project), **made}
+def files_of(found: Found | None, project: str, extra: Iterable[str] = ()) -> dict[str, str]:
+    """Return path -> text of what init writes.
 
-
-def for_found(found: Found, project: str, *, downtimes: bool = False) -> dict[str, str]:
-    """Path -> text: what fits exactly what was found, and the forwarder's handler."""
-    code = {path: text for folder in ("handlers", *_silence(downtimes)) for path, text in _texts(folder)}
-    return {"stepscope.toml": SETTINGS.format(project=project), **files_for(found), **code}
-
-
-def _silence(asked: bool) -> tuple[str, ...]:
-    return ("downtimes",) if asked else ()
+    Args:
+        found: what a template describes; without it, all that is shipped.
+        project: its name in stepscope.toml.
+        extra: shipped folders that are written only where they are asked for, `downtimes` and `handlers`.
+    """
+    folders = [*extra] if found else ["dashboards", "monitors", "slos", *extra]
+    made = files_for(found) if found else {}
+    copied = {path: text for folder in folders for path, text in _texts(folder)}
+    return {"stepscope.toml": SETTINGS.format(project=project), **made, **copied}
 
 
 def _texts(name: str) -> Iterator[tuple[str, str]]:
-    for path in sorted(shipped(name).glob("*.*")):
+    folder = shipped(name)
+    for path in sorted(folder.rglob("*.*")):
         if path.suffix in {".json", ".yaml", ".py"}:
-            yield f"{name}/{path.name}", path.read_text(encoding="utf-8")
+            yield f"{name}/{path.relative_to(folder).as_posix()}", path.read_text(encoding="utf-8")
 
 
-def write(files: dict[str, str], root: Path, *, force: bool) -> list[str]:
-    """Write them all, or none.
+class Written(NamedTuple):
+    """What init did: files that it wrote, that it left alone, and that only earlier runs wrote."""
+
+    written: list[str]
+    kept: list[str]
+    gone: list[str]
+
+
+def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
+    """Write what is new, and what is as an earlier run left it; keep what was edited or written by others.
+
+    `RECORD` in the project says what earlier runs wrote. A file that was deleted since counts as edited.
+
+    Args:
+        files: path -> text.
+        root: the project's folder.
+        force: write files of earlier runs that were edited, too; files of others never.
 
     Raises:
-        InputError: files of these names are there already, or the folder cannot be written to.
+        InputError: a file or folder cannot be read or written.
     """
-    there = [name for name in files if (root / name).exists()]
-    if there and not force:
-        raise InputError(
-            f"{len(there)} files are there already: {', '.join(there[:3])}{', …' if len(there) > 3 else ''}",
-            where=str(root),
-            hint="Choose another folder, or overwrite them: stepscope init --force",
-        )
     try:
+        record = _record(root / RECORD)
+        written, kept = [], []
         for name, text in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path, known = root / name, record.get(name)
+            now = _digest(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
+            if now == _digest(text):
+                record[name] = now
+            elif now == known or (force and known):  # None: new to this project
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                record[name] = _digest(text)
+                written.append(name)
+            else:
+                kept.append(name)
+        if written:
+            (root / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(error.filename or root)) from None
-    return list(files)
+    made = {name.split("/")[0] for name in files}
+    gone = [n for n in record if n not in files and n.split("/")[0] in made and (root / n).exists()]
+    return Written(written, kept, sorted(gone))
+
+
+def _record(path: Path) -> dict[str, str]:
+    """Return path -> digest of what earlier runs wrote; a record that cannot be read is none."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

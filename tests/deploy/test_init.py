@@ -66,7 +66,7 @@ def test_what_is_written_can_be_drawn(found):
 def test_without_a_template_all_that_is_shipped_is_there_and_tests_pass(tmp_path, monkeypatch):
     assert run("init", tmp_path / "mine") == 0
     root = tmp_path / "mine"
-    assert (root / "handlers" / "forwarder.py").is_file()
+    assert not (root / "handlers").exists()
     assert len(list((root / "dashboards").glob("*.json"))) >= 6
     assert len(list((root / "monitors").glob("*.test.yaml"))) == len(list((root / "monitors").glob("*.json")))
     assert 'project = "mine"' in (root / "stepscope.toml").read_text()
@@ -81,14 +81,108 @@ def test_what_silences_monitors_is_written_only_where_it_is_asked_for(tmp_path, 
     assert run("lint", "--strict", "downtimes", "slos") == 0, capsys.readouterr().out
 
 
-def test_what_is_there_is_not_overwritten_unasked(tmp_path, capsys):
-    assert run("init", tmp_path) == 0
-    assert f" files into {tmp_path}\n" in capsys.readouterr().out
-    (tmp_path / "stepscope.toml").write_text("mine")
-    assert run("init", tmp_path) == 2
-    assert "are there already" in capsys.readouterr().err
-    assert (tmp_path / "stepscope.toml").read_text() == "mine"
-    assert run("init", tmp_path, "--force") == 0
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+"""
+FUNCTION = "  {0}:\n    Type: AWS::Serverless::Function\n    Properties: {{FunctionName: shop-{0}, Handler: a.b, Timeout: {1}}}\n"
+
+
+def template(root, **timeouts):
+    (root / "template.yaml").write_text(
+        TEMPLATE + "".join(FUNCTION.format(*each) for each in timeouts.items())
+    )
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a package of its own that is called as a folder of the example."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "__init__.py").write_text("MINE = 1\n")
+    template(tmp_path, take=10)
+    assert run("init", "--from", "template.yaml") == 0
+    return tmp_path
+
+
+def contents(root):
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_projects_handlers_are_left_alone(project, capsys):
+    assert contents(project / "handlers") == {"__init__.py": "MINE = 1\n"}
+    assert run("init", "--from", "template.yaml", "--force") == 0
+    assert contents(project / "handlers") == {"__init__.py": "MINE = 1\n"}
+    assert run("init", "--from", "template.yaml", "--handlers", "--force") == 0
+    assert "not written by init: handlers/__init__.py" in capsys.readouterr().out
+    found = contents(project / "handlers")
+    assert found["__init__.py"] == "MINE = 1\n"
+    assert "monitoring.forwarder import handler" in found["forwarder.py"]
+    assert "slides/identify.py" in found
+
+
+def test_run_again_without_a_change_nothing_changes(project, capsys):
+    before = contents(project)
+    capsys.readouterr()
+    assert run("init", "--from", "template.yaml") == 0
+    said = capsys.readouterr().out
+    assert "Wrote 0 files" in said
+    assert "Left" not in said
+    assert contents(project) == before
+
+
+def test_run_again_it_adds_updates_and_keeps_what_was_edited(project, capsys):
+    edited = project / "monitors" / "shop-take-near-timeout.json"
+    edited.write_text(edited.read_text().replace("9000", "8000"))
+    kept = edited.read_text()
+    (project / "stepscope.toml").write_text("project = 'renamed'\n")
+    template(project, take=20, give=30)
+    capsys.readouterr()
+    assert run("init", "--from", "template.yaml") == 0
+    said = capsys.readouterr().out
+    assert edited.read_text() == kept
+    assert (project / "stepscope.toml").read_text() == "project = 'renamed'\n"
+    assert (project / "monitors" / "shop-give-near-timeout.json").is_file()
+    assert "shop-give" in (project / "monitors" / "functions-fail.json").read_text()
+    line = next(line for line in said.splitlines() if line.startswith("Left"))
+    assert {"stepscope.toml", "monitors/shop-take-near-timeout.json"} <= set(line.split(": ")[1].split(", "))
+    assert run("init", "--from", "template.yaml", "--force") == 0
+    assert "18000" in edited.read_text()
+
+
+def test_what_a_template_no_longer_describes_is_named_and_stays(project, capsys):
+    template(project, give=30)
+    capsys.readouterr()
+    assert run("init", "--from", "template.yaml", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "monitors/shop-take-near-timeout.json" in told["gone"]
+    assert (project / "monitors" / "shop-take-near-timeout.json").is_file()
+    assert "stepscope.toml" not in told["gone"]
+
+
+def test_a_file_that_was_deleted_stays_deleted(project, capsys):
+    gone = project / "monitors" / "shop-take-near-timeout.json"
+    gone.unlink()
+    assert run("init", "--from", "template.yaml") == 0
+    assert not gone.exists()
+    assert run("init", "--from", "template.yaml", "--force") == 0
+    assert gone.exists()
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{", '{"monitors/functions-fail.json": 7}'])
+def test_without_a_record_that_can_be_read_everything_is_somebody_elses(project, record):
+    (project / ".stepscope-init.json").write_text(record)
+    mine = project / "monitors" / "functions-fail.json"
+    mine.write_text("{}")
+    assert run("init", "--from", "template.yaml", *(["--force"] if not record.startswith('{"') else [])) == 0
+    assert mine.read_text() == "{}"
+
+
+def test_a_folder_in_a_files_place_is_said(project, capsys):
+    (project / "stepscope.toml").unlink()
+    (project / "stepscope.toml").mkdir()
+    assert run("init", "--from", "template.yaml") == 2
+    assert "stepscope.toml" in capsys.readouterr().err
 
 
 def test_a_template_without_anything_to_watch_is_said(tmp_path, capsys):
