@@ -45,7 +45,7 @@ def compile_expression(expression: str) -> Any:
     """
     jsonata = _library()
     try:
-        compiled = jsonata.Jsonata(expression, timeout=TIMEOUT_MILLISECONDS, stack=DEPTH)
+        compiled = jsonata.Jsonata(expression)
     except Exception as failed:  # noqa: BLE001  the library raises whatever its own code runs into
         raise ExpressionSyntaxError(_reason(failed)) from None
     if compiled.errors:
@@ -67,6 +67,7 @@ def evaluate_expression(expression: str, bindings: Mapping[str, Any], field: str
     prefix = f"The JSONata expression '{expression}' specified for the field '{field}'"
     try:
         compiled = compile_expression(expression)
+        compiled.environment.set_runtime_bounds(TIMEOUT_MILLISECONDS, DEPTH)  # counted from now on
         _library().Jsonata.CURRENT.jsonata = compiled
         result = compiled.evaluate(None, {name: _undefined(value) for name, value in bindings.items()})
     except ExpressionSyntaxError as failed:
