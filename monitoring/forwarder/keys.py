@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from monitoring.errors import InputError
 from monitoring.forwarder.settings import Settings
@@ -26,7 +27,7 @@ class ApiKey:
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
-        """The key; empty where none is set and everything goes to `DD_URL`.
+        """Return the key; if none is set, any for an embedded Datadog on loopback, none for another `DD_URL`.
 
         Raises:
             InputError: there is none, or it cannot be read.
@@ -72,7 +73,8 @@ class ApiKey:
         if settings.api_key_kms:
             return "DD_KMS_API_KEY", self._kms
         if settings.api_key or settings.url:
-            return "DD_API_KEY", lambda _: settings.api_key
+            embedded = urlsplit(settings.url).hostname in {"127.0.0.1", "localhost", "::1"}
+            return "DD_API_KEY", lambda _: settings.api_key or ("local" if embedded else "")
         raise InputError(
             "there is no API key",
             where="DD_API_KEY",

@@ -461,6 +461,11 @@ def test_without_a_key_the_error_names_the_settings(intake, subscription):
         job.handle(subscription([point(1)]), 30)
 
 
+def test_without_a_key_an_embedded_datadog_on_loopback_is_sent_any(intake, subscription):
+    forwarder(intake, DD_API_KEY="").handle(subscription([point(1)]), 30)
+    assert {r.headers["dd-api-key"] for r in intake.received} == {"local"}
+
+
 def test_a_key_is_never_shown(intake, cloud, subscription, capsys):
     arn = cloud("secretsmanager").create_secret(Name="dd-bad", SecretString="line one\nsecret-two")["ARN"]
     with pytest.raises(InputError) as told:

@@ -36,7 +36,7 @@ def _received(site: Site, request: Request) -> str:
         return f'<p class="muted">{words}, {points} points received.</p>'
     address = escape(str(request.base_url).rstrip("/"))
     lines = (
-        f"DD_URL={address} DD_API_KEY=any stepscope forward function.log",
+        f"DD_URL={address} stepscope forward function.log",
         f"DD_URL={address} stepscope apply",
         "stepscope serve --with-demo",
     )
