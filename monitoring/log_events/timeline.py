@@ -173,7 +173,17 @@ class Timeline:
         late = [r for r in self._continued.values() if r.redrive == redrive.redrive and r is not redrive]
         for run in late:
             run.start = redrive.start
-        return [run for run in late if run.status == "succeeded"]
+        known = [run for run in late if run.status == "succeeded"]
+        orphans = [o for found in self._orphans.values() for o in found if o.redrive == redrive.redrive]
+        entered = {run.name for run in self._open.values() if run.redrive == redrive.redrive}
+        for orphan in orphans:
+            if self._heard(redrive.event, orphan.event) and orphan.name not in entered:
+                self._orphans[orphan.name].remove(orphan)
+                before = next((r.entered for r in self._failed.get(orphan.name, ())), None)
+                orphan.start, orphan.entered, orphan.parent = redrive.start, before, redrive
+                redrive.children.append(orphan)
+                known.append(orphan)
+        return known
 
     def _recover(self, event: StepEvent, kind: str) -> Run | None:
         """Return the state that ends in a redrive without having been continued by an event of its own: one

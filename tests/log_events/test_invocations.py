@@ -18,6 +18,7 @@ from monitoring.log_events.telemetry import Telemetry
 
 NOW = 1_763_000_000_000
 A, B = "79b5e81f-9cdd-4145-b1f6-7c50ef8a2a36", "0c1d2e3f-0000-4000-8000-00000000000b"
+C = "0c1d2e3f-0000-4000-8000-00000000000c"
 Line = tuple[int, str]  # milliseconds after NOW, message
 
 
@@ -253,10 +254,12 @@ def test_platform_lines_that_are_logs_too_carry_their_own_request() -> None:
 def test_a_text_of_one_of_several_concurrent_invocations_names_none() -> None:
     lines = [
         (0, platform("start", requestId=A)), (1, "A alone"), (2, platform("start", requestId=B)),
-        (3, "A or B"), (4, report_json(A)), (5, "B alone"), (6, report_json(B)), (7, "B still"),
+        (3, "A or B"), (3, platform("start", requestId=C)), (3, "any"), (3, report_json(C)), (3, "A or B again"),
+        (4, report_json(A)), (5, "B alone"), (6, report_json(B)), (7, "B still"),
     ]  # fmt: skip
     found = {log.message: log.body()["lambda"].get("request_id") for log in read(lines).logs}
-    assert found == {"A alone": A, "A or B": None, "B alone": B, "B still": B}
+    none = {"A or B": None, "any": None, "A or B again": None}
+    assert found == {"A alone": A, "B alone": B, "B still": B} | none
 
 
 def test_a_trace_is_joined_to_the_logs_of_the_invocation_that_it_names() -> None:
@@ -427,6 +430,25 @@ def test_a_log_is_of_the_invocation_that_it_names(line: str, start: bool) -> Non
 def test_an_id_of_something_else_is_not_the_request_id_of_an_invocation(line: str) -> None:
     found = read([(0, f"START RequestId: {A} Version: 7\n"), (1, line), (2, report(A))])
     assert [log.body()["lambda"]["request_id"] for log in found.logs] == [A]
+
+
+def test_an_id_in_a_line_of_another_form_is_not_taken_for_the_request_id() -> None:
+    lines = [json.dumps({"requestId": B, "msg": "an API's"}), json.dumps({"level": "info", "requestId": B})]
+    found = read([(0, platform("start", requestId=A)), *((1, line) for line in lines)])
+    assert [log.body()["lambda"]["request_id"] for log in found.logs] == [A, A]
+
+
+def test_a_line_that_was_counted_before_its_invocation_was_heard_of_counts_again_when_it_comes_again() -> (
+    None
+):
+    memory = Memory()
+    heap = [(5, "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory")]
+    assert counts(read(heap, memory, "1"))["out_of_memory"] == 1
+    later = [*TOLD["text"][:1], TOLD["text"][-1], (5, f"START RequestId: {B} Version: 7\n")]
+    assert not counts(read(later, memory, "2"))["out_of_memory"]
+    assert counts(read(heap, memory, "1"))["out_of_memory"] == 1
+    told = [(9, report(B, "error", Error_Type="Runtime.OutOfMemory"))]
+    assert counts(read(told, memory, "3"))["out_of_memory"] == 1
 
 
 ENTRIES = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.forwarder.executions import Executions
+from monitoring.forwarder.executions import Executions, Trace
 from monitoring.lines import Point
 from monitoring.log_events.status_change import read_status_change
 from monitoring.log_events.step_events import StepEvent, history_events, read_step_event
-from monitoring.log_events.timeline import timeline
+from monitoring.log_events.timeline import Run, timeline
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:shop:order-1"
 START = 1_763_000_000_000
@@ -197,6 +197,35 @@ def test_a_history_tells_the_same_as_the_log(story: str) -> None:
     assert list(history_events(ARN, history[::-1])) == logged(STORIES[story])
     latest = timeline(history_events(ARN, history)).execution.latest
     assert latest.status == ("aborted" if "aborted" in story else "succeeded")
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_redrive_that_is_heard_of_last_still_dates_what_it_recovered(story: str) -> None:
+    events = logged(STORIES[story])
+    kept, points = Executions(), []
+    late = [event for event in events if event.type == "ExecutionRedriven"]
+    for event in [*(event for event in events if event not in late), *late]:
+        points += kept.take([event])[0]
+    ended = {"state.duration", "execution.execution_time"}
+    whole, found = told(Executions().take(events)[0]), told(points)
+    for key in whole:
+        if key[0] in ended and "succeeded" in key:
+            assert found[key] == whole[key], key
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_nothing_is_left_running_in_an_execution_that_has_ended(story: str) -> None:
+    left = [timeline(logged(STORIES[story])).execution]
+    while left:
+        run = left.pop()
+        assert (run.end is not None, run.status != "running") == (True, True), (run.kind, run.name)
+        left += run.children
+
+
+def test_a_recovered_state_has_the_id_that_its_function_names_as_parent() -> None:
+    spans = Executions().take(logged(STORIES["one task"]))[1]
+    state = next(s for s in spans if s.resource == "Pay" and s.name.endswith("state") and not s.error)
+    assert state.span_id == Trace(ARN).span_id(Run("state", "Pay", "Task", START + 4000, redrive=1))
 
 
 def test_the_number_of_a_redrive_is_read_from_either_place() -> None:
