@@ -76,8 +76,9 @@ def named(page):
     """The paths into the package that a page names: dotted, and with slashes."""
     for dotted in re.findall(r"\bmonitoring((?:\.\w+)+)", page):
         yield dotted[1:].split(".")
-    for path in re.findall(r"\bmonitoring/([a-z_/]+)", page):
-        yield path.strip("/").split("/")
+    for path, suffix in re.findall(r"\bmonitoring/([a-z_/]+)(\.[a-z]+)?", page):
+        if suffix in {"", ".py"}:
+            yield path.strip("/").split("/")
 
 
 def exists(parts, package=PACKAGE):
