@@ -61,7 +61,7 @@ def read_stamped(text: Text, form: re.Pattern[str], base: Lines) -> Iterator[Lin
 
 
 def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
-    named = "stream" in form.groupindex
+    named, simple = "stream" in form.groupindex, form not in _OUTPUT
     stamp = stream = ""
     parts: list[str] = []
     size = place = 0
@@ -70,8 +70,11 @@ def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
         for line in lines:
             found = form.match(line)
             if found is not None or size > LINE:
-                if parts and not _TOKENS.fullmatch(parts[0]):
-                    yield _row(form, stream, stamp, parts, place)
+                if parts and (simple or not _TOKENS.fullmatch(parts[0])):
+                    if simple and len(parts) == 1 and "T" in stamp:  # nearly all there are
+                        yield "", "", stream, parts[0], utc_milliseconds(stamp), place
+                    else:
+                        yield _row(form, stream, stamp, parts, place)
                 size, place, parts = 0, number, [line]
                 if found is not None:
                     stamp, stream = found["time"], found["stream"] if named else ""
