@@ -1,5 +1,8 @@
 """The errors that a user can mend: what is wrong, where, and what to do next."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class InputError(Exception):
     """Something the user gave cannot be used; the command ends with status 2.
@@ -19,6 +22,16 @@ class InputError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
+
+
+@contextlib.contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Report what prevents a file from being written, such as a missing folder, as wrong input."""
+    try:
+        yield
+    except OSError as error:
+        place = str(error.filename or path)
+        raise InputError(f"cannot be written: {error.strerror or error}", where=place) from None
 
 
 EXTRAS = {

@@ -79,3 +79,34 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(argv, needed, tmp
     loaded = set(json.loads(run.stdout.splitlines()[-1]))
     assert loaded & HEAVY == needed
     assert not {"numpy.ma", "numpy.random", "numpy.fft"} & loaded
+
+
+WRITES = {
+    "test --junit": ("test", "--junit"),
+    "export terraform --out": ("export", "terraform", "--out"),
+    "preview --out": ("preview", "--format", "svg", "--out"),
+    "init": ("init",),
+}
+
+
+@pytest.mark.parametrize("argv", WRITES.values(), ids=WRITES)
+def test_a_file_that_cannot_be_written_is_wrong_usage(argv, tmp_path, monkeypatch, capsys):
+    """A file lies where a folder has to be; a folder that is missing is as wrong, where none is made."""
+    for folder in ("monitors", "dashboards"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "monitors" / "m.json").write_text(MONITOR)
+    (tmp_path / "monitors" / "m.test.yaml").write_text(TEST)
+    (tmp_path / "dashboards" / "d.json").write_text('{"title": "d", "layout_type": "ordered", "widgets": []}')
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert status(*argv, "file/x.out") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("stepscope: ")
+    assert "file" in said
+    assert "a bug" not in said
+    if argv[0] in {"test", "export"}:
+        assert status(*argv, "missing/x.out") == 2
+        assert (
+            capsys.readouterr().err
+            == "stepscope: missing/x.out: cannot be written: No such file or directory\n"
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from monitoring.cli.deploying import DIRECTORY, ENVIRONMENT
+from monitoring.errors import writing
 
 
 @click.group()
@@ -26,7 +27,8 @@ def terraform(root: Path, env: str, out: Path | None) -> int:
     order({(one.kind, one.key): one.body for one in resources})
     text = as_terraform(resources)
     if out:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")
     else:
         click.echo(text, nl=False)
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from monitoring.cli.deploying import echo_json, environment, project_options
+from monitoring.errors import writing
 
 
 @click.command()
@@ -34,7 +35,8 @@ def command(
         return 0
     for one in pulled:
         path = root / one.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(one.text, encoding="utf-8")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(one.text, encoding="utf-8")
         click.echo(f"wrote {path}")
     return 0

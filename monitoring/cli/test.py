@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from monitoring.errors import InputError, writing
+
 if TYPE_CHECKING:
     from monitoring.testing.collect import Report
     from monitoring.testing.problems import Problem
@@ -51,13 +53,12 @@ def command(
             progress.file()
     report.seconds = time.perf_counter() - began
     if keyword and not report.results:
-        from monitoring.errors import InputError
-
         raise InputError(f"no case has {keyword!r} in its file or name", hint="leave out -k to see them all")
     if junit:
         from monitoring.testing.reports import as_junit
 
-        junit.write_text(as_junit(report), encoding="utf-8")
+        with writing(junit):
+            junit.write_text(as_junit(report), encoding="utf-8")
     if as_data:
         import json
 

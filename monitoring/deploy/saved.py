@@ -6,7 +6,7 @@ from typing import Any
 
 from monitoring.deploy.differ import Plan
 from monitoring.deploy.plan_report import as_data
-from monitoring.errors import InputError
+from monitoring.errors import InputError, writing
 
 VERSION = 1
 
@@ -14,7 +14,8 @@ VERSION = 1
 def save(plan: Plan, path: Path, project: str, env: str) -> None:
     """Write the plan for a later `stepscope apply FILE`."""
     content = {"stepscope_plan": VERSION, "project": project, "env": env, **as_data(plan)}
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:

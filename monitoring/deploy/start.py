@@ -9,7 +9,7 @@ from typing import NamedTuple
 import monitoring
 from monitoring.discovery import Found
 from monitoring.discovery.tailored import files_for
-from monitoring.errors import InputError
+from monitoring.errors import InputError, writing
 
 SETTINGS = """# What differs between environments: stepscope plan --env prod
 project = "{project}"
@@ -78,7 +78,7 @@ def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
     Raises:
         InputError: a file or folder cannot be read or written.
     """
-    try:
+    with writing(root):
         record = _record(root / RECORD)
         written, kept = [], []
         for name, text in files.items():
@@ -95,8 +95,6 @@ def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
                 kept.append(name)
         if written:
             (root / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(error.filename or root)) from None
     made = {name.split("/")[0] for name in files}
     gone = [n for n in record if n not in files and n.split("/")[0] in made and (root / n).exists()]
     return Written(written, kept, sorted(gone))

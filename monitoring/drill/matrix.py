@@ -4,7 +4,7 @@ from pathlib import Path
 
 from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.show import markdown
-from monitoring.errors import InputError
+from monitoring.errors import InputError, writing
 from monitoring.preview import svg
 from monitoring.preview.picture import as_png
 from monitoring.preview.theme import LIGHT, Theme
@@ -27,10 +27,8 @@ def write(result: DrillResult, path: Path) -> None:
         ".html": lambda: page(result).encode(),
         ".png": lambda: as_png(picture(result), 2.0),
     }[_ending(path)]()
-    try:
+    with writing(path):
         path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
 def _ending(path: Path) -> str:

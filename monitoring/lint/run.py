@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from monitoring.errors import InputError
+from monitoring.errors import InputError, writing
 from monitoring.lint.engine import FileReport, apply_edits, lint_file, lint_text, lint_together
 from monitoring.lint.model import Edit, Finding
 from monitoring.lint.rules import modules
@@ -140,7 +140,8 @@ def fix(files: Sequence[Path], codes: frozenset[str] | None = None) -> dict[Path
             continue
         text, count = fix_text(str(file), before, codes)
         if text != before:
-            file.write_bytes(text.encode("utf-8"))
+            with writing(file):
+                file.write_bytes(text.encode("utf-8"))
             changed[file] = count
     return changed
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monitoring.errors import InputError
+from monitoring.errors import InputError, writing
 from monitoring.preview.data import Data, definitions
 from monitoring.preview.drawing import identity
 from monitoring.preview.facts import NOTHING, Facts
@@ -108,14 +108,12 @@ def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> 
 
 def write(picture: str, path: Path, scale: float) -> None:
     """Write the picture in the format of the file's extension."""
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in {".svg", ".html"}:
             path.write_text(picture, encoding="utf-8")
         else:
             path.write_bytes(as_png(picture, scale))
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
 @dataclass(frozen=True, slots=True)
