@@ -172,27 +172,28 @@ _TEXTS = {
     "INIT_REPORT ": "initReport",
     "RESTORE_START ": "restoreStart",
     "RESTORE_REPORT ": "restoreReport",
-    "EXTENSION\tName: ": "extension",
-    "TELEMETRY\tName: ": "telemetrySubscription",
-    "LOGS\tName: ": "logsSubscription",
-    "IMAGE\tLaunch error: ": "imageError",
+    "EXTENSION Name: ": "extension",
+    "TELEMETRY Name: ": "telemetrySubscription",
+    "LOGS Name: ": "logsSubscription",
+    "IMAGE Launch error: ": "imageError",
 }
-TEXT_HEADS = frozenset(head[:6] for head in _TEXTS)
-"""The first six characters of the lines that `read_platform_text` reads."""
+TEXT_HEADS = frozenset(head[:6].replace(" ", tab) for head in _TEXTS for tab in " \t")
+"""The first six characters of the lines that `read_platform_text` reads; tabs may have become spaces."""
 _DURATIONS = ("Init Duration", "Restore Duration")
-_IMAGE_ERROR = re.compile(r"Launch error: (.*?)(?:\tEntrypoint: |$)", re.MULTILINE)
-_EXTENSION = re.compile(r"Name: ([^\t\n]*)\tState: ([^\t\n]*)")
+_IMAGE_ERROR = re.compile(r"IMAGE\sLaunch error: (.*?)(?:\sEntrypoint: |$)", re.MULTILINE)
+_EXTENSION = re.compile(r"Name: (.*?)\s+State: (\S+)")
 
 
 def read_platform_text(text: str) -> PlatformLine | None:
     """Return what a line of Lambda's says besides START, END and REPORT; None for any other text."""
-    kind = next((kind for head, kind in _TEXTS.items() if text.startswith(head)), "")
+    start = text[:40].replace("\t", " ")
+    kind = next((kind for head, kind in _TEXTS.items() if start.startswith(head)), "")
     if not kind:
         return None
     fields = read_fields(text)
     found = _EXTENSION.search(text)
     name, state = found.groups() if found else ("", "")
-    image = _IMAGE_ERROR.match(text, text.index("\t") + 1) if kind == "imageError" else None
+    image = _IMAGE_ERROR.match(text)
     return PlatformLine(
         kind,
         status=_failed(fields.get("Status", "") or _extension_status(state, fields.get("Error Type", ""))),
