@@ -100,3 +100,11 @@ def test_a_long_line_gives_the_same_pieces_however_it_is_cut():
     assert [(len(text), place) for text, _, place in lines] == [
         (1_000_000, 1), (1_000_000, 1), (500_009, 1), (4, 2), (1_000_000, 3), (1, 3),
     ]  # fmt: skip
+
+
+def test_the_rest_of_a_long_line_is_no_document_whatever_it_begins_with():
+    page = FORMS["filter-log-events, compact"](events())
+    body = f"{'y' * 1_000_000}{page}\n".encode()
+    assert read(body, 70_001) == read(body)
+    (piece,) = read(body)
+    assert [text for text, _, _ in piece.lines] == ["y" * 1_000_000, page]
