@@ -15,9 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 100_000  # bytes
-FUNCTION = ("__init__.py", "context.py", "lines.py", "point.py", "verify.py", "instrumentation/*.py")
+FUNCTION = ("__init__.py", "context.py", "lines.py", "verify.py", "instrumentation/*.py")
 """What runs in a function: the surface, and the room of all that it needs."""
-RARE = {"async_handlers", "context", "point", "timing", "verify", "xray"}
+RARE = {"async_handlers", "context", "lines", "verify", "xray"}
 """Modules that most functions never load: they come without a compiled file."""
 
 
@@ -79,8 +79,11 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """A named tuple is made of its annotations."""
-        return node if "NamedTuple" in map(ast.unparse, node.bases) else self.generic_visit(node)
+        """Keep the annotations that a named tuple is made of."""
+        if "NamedTuple" not in map(ast.unparse, node.bases):
+            return self.generic_visit(node)
+        node.body = [part if isinstance(part, ast.AnnAssign) else self.visit(part) for part in node.body]
+        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         """A value stays, under its name alone; a mere declaration goes."""

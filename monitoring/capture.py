@@ -219,14 +219,14 @@ def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
 
 
 def forget(*, cold: bool = False) -> None:
-    """Make the next call independent of those before: of the tags and failures that this process has seen."""
-    from monitoring.instrumentation import tag_guard
-    from monitoring.instrumentation.metrics import forget
+    """Make the next invocation independent of the tags and failures that this process has seen."""
+    from monitoring.instrumentation import metrics, output, settings
     from monitoring.instrumentation.runtime import process
 
     process.called = not cold
-    tag_guard.forget()
-    forget()
+    metrics.forget()
+    output.forget()
+    settings.forget()
 
 
 def _is_trace(line: str) -> bool:

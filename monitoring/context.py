@@ -1,4 +1,4 @@
-"""What this call is: its trigger, its place in a state machine, whether it is a cold start, its trace."""
+"""Tell what this invocation is: its trigger, its place in a state machine, a cold start or not, its trace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def current_trace() -> tuple[str, str] | None:
-    """The trace id (32 hex digits) and span id (16) of the running code; None outside a call."""
+    """Return trace id (32 hex digits) and span id (16) of the running code; None outside an invocation."""
     span: Any = spans.anywhere()
     if span is None or span.call is None:
         return None

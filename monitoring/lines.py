@@ -1,32 +1,34 @@
-"""The MONITORING line: one point written as one line of text, and the rules of names, tags and values.
-
-Reading lines back lives in `monitoring.reading`, the point in `monitoring.point`; their names are offered
-here too (`parse_line`, `read_line`, `Point`), loaded when first asked for: a function that only prints never
-pays for them.
+"""The MONITORING line as text: `format_point` writes one, `read_line` reads every form in which they are met.
 
 Grammar of the canonical line:
 
     line = "MONITORING|" seconds "|" value "|" type "|" metric "|" ["#" tag *("," tag)]
+
+What is read:
+
+    text    = *(anything record)                      ; a prefix before the word, two lines glued together
+    record  = "MONITORING|" time "|" value "|" type "|" metric ["|" [tags] *("|" blank)]
+    time    = number                                  ; s, ms, µs or ns: told apart by its size
+    tags    = ["#"] tag *("," ["#"] tag)
+    tag     = key (":" | "=") value | word
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as typing spells it, without importing typing: the Lambda runtime has not loaded it
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+import json
+import re
+from typing import Any, NamedTuple
 
-    from monitoring.point import Point
-    from monitoring.reading import Reading, Refused, parse_line, read_line
-
-TYPES = ("count", "gauge", "histogram", "distribution", "check", "timing")
-"""The types that a line may carry; `count`, `gauge` and `histogram` are the ones that we print."""
-
-MAX_LENGTH = 200  # of a metric name and of a tag, in characters: Datadog's limits
-SECONDS_BELOW = 100_000_000_000  # from here on a reader takes a time for milliseconds (5138 as a year)
-_TAG_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_NAME_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}{_TAG_LETTERS.upper()}0123456789_.")
-_TAG_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}0123456789_-:./")
+from monitoring.instrumentation.output import (
+    SECONDS_BELOW,
+    TYPES,
+    line_tail,
+    metric_name,
+    shown,
+    tag_list,
+    tag_text,
+    value_text,
+)
 
 __all__ = [
     "TYPES",
@@ -43,9 +45,66 @@ __all__ = [
     "value_text",
 ]
 
+_CANONICAL = re.compile(
+    r"MONITORING\|(\d{9,10})\|(-?\d{1,15}(\.\d+)?)\|(count|gauge|histogram|distribution)"
+    r"\|([A-Za-z][A-Za-z0-9_.]*)\|(?:#([^|#=,\s]+(?:,[^|#=,\s]+)*))?\n?",
+    re.ASCII,
+)
+_WORD = "MONITORING|"
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNITS_OF_TIME = ((SECONDS_BELOW, 1), (10**14, 10**3), (10**17, 10**6), (float("inf"), 10**9))
+_CLOUDWATCH_UNITS = frozenset(
+    f"{prefix}{unit}{suffix}"
+    for prefix in ("", "kilo", "mega", "giga", "tera")
+    for unit in ("bytes", "bits")
+    for suffix in ("", "/second")
+) | {"seconds", "milliseconds", "microseconds", "percent", "count", "count/second", "none"}
+
+
+class Point(NamedTuple):
+    """One value of one metric at one time.
+
+    `timestamp` is in seconds since the epoch, `type` one of `TYPES`, a tag `key:value` or a bare word.
+    """
+
+    metric: str
+    value: float
+    timestamp: float
+    type: str = "count"
+    tags: tuple[str, ...] = ()
+
+
+class Refused(NamedTuple):
+    """A record that is not a point: why, where (`start` to `end`), its text there, and what to write."""
+
+    reason: str
+    start: int
+    end: int
+    text: str
+    hint: str = ""
+
+
+class Reading(NamedTuple):
+    """The result of reading one text: its points, and the records that are not points."""
+
+    points: list[Point]
+    refused: list[Refused]
+
+
+class _Field(NamedTuple):
+    text: str
+    start: int
+
+    def stripped(self) -> _Field:
+        lead = len(self.text) - len(self.text.lstrip())
+        return _Field(self.text.strip(), self.start + lead)
+
+    def refuse(self, reason: str, hint: str) -> Refused:
+        return Refused(reason, self.start, self.start + len(self.text), self.text, hint)
+
 
 def format_point(point: Point) -> str:
-    """The canonical line of a point, without a newline.
+    """Return the canonical line of a point, without a newline.
 
     Names and tags are normalised by Datadog's rules; the time is cut to whole seconds.
 
@@ -59,78 +118,6 @@ def format_point(point: Point) -> str:
     return f"MONITORING|{_seconds_text(point.timestamp)}|{value_text(point.value)}|{tail}"
 
 
-def line_tail(kind: str, metric: object, tags: Iterable[str]) -> str:
-    """What follows the value: `type|metric|#tags`, with the name normalised and the tags as given."""
-    joined = ",".join(tags)
-    return f"{kind}|{metric_name(metric)}|#{joined}" if joined else f"{kind}|{metric_name(metric)}|"
-
-
-def metric_name(name: object) -> str:
-    """The name as Datadog keeps it: from its first letter on, ASCII, others `_`, at most 200 characters.
-
-    Raises:
-        ValueError: no letter in it.
-    """
-    text = name if isinstance(name, str) else str(name)
-    if text.isascii() and not text.translate(_NAME_DELETES) and text[:1].isalpha():
-        return text[:MAX_LENGTH]
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_.") else "_" for c in text.strip())
-    kept = kept.lstrip("0123456789_.")[:MAX_LENGTH]
-    if not kept:
-        raise ValueError(f"metric name {shown(text)} has no letter to start with")
-    return kept
-
-
-def tag_text(tag: object) -> str:
-    """The tag as Datadog keeps it: lower case, from its first letter on, others `_`, at most 200 characters.
-
-    The empty text where nothing is left.
-    """
-    text = (tag if isinstance(tag, str) else str(tag)).lower()
-    if text.isascii() and not text.translate(_TAG_DELETES) and text[:1].isalpha():
-        return text[:MAX_LENGTH]
-    text = text.strip()
-    start = next((i for i, c in enumerate(text) if c.isalpha()), len(text))
-    return "".join(c if c.isalpha() or c.isdecimal() or c in "_-:./" else "_" for c in text[start:])[
-        :MAX_LENGTH
-    ]
-
-
-def tag_list(tags: Any) -> list[str]:
-    """The normalised tags of a list, a mapping (`key: value`), one text or None, without those left empty."""
-    if tags is None:
-        return []
-    if isinstance(tags, str):
-        tags = (tags,)
-    elif isinstance(tags, dict):
-        tags = [f"{key}:{value}" for key, value in tags.items()]
-    elif not hasattr(tags, "__iter__"):
-        tags = (tags,)
-    return [kept for tag in tags if (kept := tag_text(tag))]
-
-
-def value_text(value: Any) -> str:
-    """The shortest decimal, without an exponent, that reads back as the same value.
-
-    Raises:
-        ValueError: NaN, an infinity, or nothing that is a number.
-    """
-    if type(value) is int and -(1 << 53) <= value <= 1 << 53:
-        return str(value)
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"value {shown(value)} is not a number that a line can carry") from error
-    if number - number != 0:  # NaN and the infinities
-        raise ValueError(f"value {number} is not finite")
-    if isinstance(value, int):
-        return str(int(value))
-    if number.is_integer() and abs(number) <= 1 << 53:
-        return str(int(number))
-    text = repr(number)
-    return _without_exponent(text) if "e" in text else text
-
-
 def _seconds_text(timestamp: Any) -> str:
     try:
         seconds = int(timestamp)
@@ -141,35 +128,154 @@ def _seconds_text(timestamp: Any) -> str:
     return str(seconds)
 
 
-def _without_exponent(text: str) -> str:
-    from decimal import Decimal
+def parse_line(text: str) -> list[Point]:
+    """Return the points of a log line; empty for any other text. `read_line` tells what was refused."""
+    match = _CANONICAL.fullmatch(text)
+    if match:
+        return [_canonical_point(match)]
+    return read_line(text).points if _WORD in text else []
 
-    plain = format(Decimal(text), "f")
-    return plain if "." in plain else plain + ".0"  # ".0" keeps it a float when it is read back
+
+def read_line(text: str) -> Reading:
+    """Return the points of a log line, and what looks like a point and is not, with its place in the text.
+
+    Takes any text and never raises. A text without the word is an empty reading. A JSON object is read only
+    where it is Lambda's log envelope, by its `message`: places then count from the start of that message.
+    """
+    match = _CANONICAL.fullmatch(text)
+    if match:
+        return Reading([_canonical_point(match)], [])
+    reading = Reading([], [])
+    if _WORD in text:
+        message = _message(text)
+        for record in _records(message):
+            _read_record(record, reading)
+    return reading
 
 
-def shown(value: object, limit: int = 60) -> str:
-    """A value for a message: its repr, cut to `limit` characters, whatever it is."""
+def _canonical_point(match: re.Match[str]) -> Point:
+    seconds, value, fraction, kind, metric, tags = match.groups()
+    number = float(value) if fraction else int(value)
+    return Point(metric, number, int(seconds), kind, tuple(tags.split(",")) if tags else ())
+
+
+def _message(text: str) -> str:
+    """Return the text itself; of a JSON object, only the message of Lambda's log envelope.
+
+    A trace line or a structured log may quote a metric line; quoting is not printing.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
     try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a message must not fail on a broken repr
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    message = body.get("message") if isinstance(body, dict) and "level" in body else None
+    return message if isinstance(message, str) else ""
 
 
-_ELSEWHERE = {
-    "Point": "point",
-    "Reading": "reading",
-    "Refused": "reading",
-    "parse_line": "reading",
-    "read_line": "reading",
-}
+def _records(text: str) -> list[_Field]:
+    """Split the text: from each word to the next one, or to the end of its line."""
+    starts = [match.start() for match in re.finditer(re.escape(_WORD), text)]
+    ends = [*starts[1:], len(text)]
+    return [_Field(text[start:end].splitlines()[0], start) for start, end in zip(starts, ends, strict=False)]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _ELSEWHERE:
-        raise AttributeError(f"module 'monitoring.lines' has no attribute {name!r}")
-    from importlib import import_module
+def _fields(record: _Field) -> list[_Field]:
+    """Return the fields after the word, each with its place."""
+    fields, place = [], record.start
+    for part in record.text.split("|"):
+        fields.append(_Field(part, place).stripped())
+        place += len(part) + 1
+    return fields[1:]
 
-    value = globals()[name] = getattr(import_module(f"monitoring.{_ELSEWHERE[name]}"), name)
-    return value
+
+def _read_record(record: _Field, reading: Reading) -> None:
+    outcome = _point(record, _fields(record))
+    if isinstance(outcome, Point):
+        reading.points.append(outcome)
+    else:
+        reading.refused.append(outcome)
+
+
+def _point(record: _Field, fields: list[_Field]) -> Point | Refused:
+    refused = _shape(record, fields)
+    if refused is not None:
+        return refused
+    time, value, kind, metric = fields[:4]
+    seconds, number = _seconds(time), _number(value, "the value")
+    for outcome in (seconds, number, _type(kind), _metric(metric)):
+        if isinstance(outcome, Refused):
+            return outcome
+    assert not isinstance(seconds, Refused)  # noqa: S101 - for the type checker
+    assert not isinstance(number, Refused)  # noqa: S101
+    return Point(
+        metric.text, number, seconds, kind.text.lower(), _tags(fields[4].text if len(fields) > 4 else "")
+    )
+
+
+_FORM = "MONITORING|<seconds>|<value>|<type>|<metric.name>|#<tag1:value,tag2>"
+
+
+def _shape(record: _Field, fields: list[_Field]) -> Refused | None:
+    """Refuse a wrong number of fields, or another format of the same word."""
+    if len(fields) > 2 and fields[1].text.lower() in _CLOUDWATCH_UNITS:
+        return record.refuse(
+            "the MONITORING format of early Powertools (value|unit|name|namespace), not Datadog's",
+            f"Print {_FORM}",
+        )
+    if len(fields) < 4:
+        return record.refuse(
+            f"{len(fields)} of the 4 fields after MONITORING that a point needs", f"Print {_FORM}"
+        )
+    extra = next((field for field in fields[5:] if field.text), None)
+    if extra is not None:
+        return extra.refuse("a field after the tags", "A name or tag holds no '|': write '_' instead.")
+    return None
+
+
+def _seconds(field: _Field) -> float | Refused:
+    number = _number(field, "the time")
+    if isinstance(number, Refused) or number < 0:
+        return field.refuse(
+            "the time is not a number of seconds since the epoch", "Write whole seconds: 1700000000"
+        )
+    unit = next(unit for limit, unit in _UNITS_OF_TIME if number < limit)
+    if isinstance(number, int) and number % unit == 0:
+        return number // unit
+    return int(number / unit) if float(number / unit).is_integer() else number / unit
+
+
+def _number(field: _Field, what: str) -> float | Refused:
+    if not _NUMBER.fullmatch(field.text):
+        return field.refuse(f"{what} is not a number", "Write a plain decimal, without a unit: 12 or 0.5")
+    if len(field.text) <= 300 and field.text.lstrip("+-").isdecimal():
+        return int(field.text)
+    number = float(field.text)
+    if number - number != 0:
+        return field.refuse(f"{what} is too large for a number", "Write a value below 1.8e308.")
+    return number
+
+
+def _type(field: _Field) -> Refused | None:
+    if field.text.lower() in TYPES:
+        return None
+    return field.refuse("the type is not one of Datadog's", f"Write one of {', '.join(TYPES)}")
+
+
+def _metric(field: _Field) -> Refused | None:
+    if field.text[:1].isalpha():
+        return None
+    return field.refuse(
+        "the metric name does not start with a letter", "Write a name such as slides.identified"
+    )
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag for part in text.split(",") if (tag := _tag(part)))
+
+
+def _tag(part: str) -> str:
+    """Return one tag without its `#`; `key=value` becomes `key:value`, as it was meant."""
+    tag = part.strip().lstrip("#").strip()
+    return tag.replace("=", ":", 1) if "=" in tag and ":" not in tag else tag

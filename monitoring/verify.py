@@ -1,4 +1,4 @@
-"""Ready-made checks for `@monitored(verify=…)`: they look at the world, not at what the handler claims.
+"""Ready-made checks for `@monitored(verify=…)`: they look at AWS, not at what the handler claims.
 
 A check is a function of (event, result). It raises `Broken` with what was found and what was wanted; False
 and any other exception mean the same. Where an argument is a function, it is called with (event, result): so

@@ -1,1 +1,1 @@
-"""All that runs in a Lambda function besides the surface: the layer is made of this package."""
+"""All that runs inside a function: what `monitoring` offers is made here, from the standard library alone."""

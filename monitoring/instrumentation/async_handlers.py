@@ -1,4 +1,4 @@
-"""Async handlers: begun when awaited, ended when done, and run to the end where Lambda itself calls them."""
+"""Monitor async handlers: begun when awaited, ended when done, run to the end where Lambda calls them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from monitoring.instrumentation import spans, timeouts
-from monitoring.instrumentation.decorator import begin, end, event_and_context
-from monitoring.instrumentation.metrics import failed
+from monitoring.instrumentation.lifecycle import begin, end, event_and_context
+from monitoring.instrumentation.output import failed
 from monitoring.instrumentation.spans import span
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from monitoring.instrumentation.decorator import Options
-    from monitoring.instrumentation.invocation import Call
+    from monitoring.instrumentation.invocation import Call, Options
     from monitoring.instrumentation.verification import Claim
 
 _runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
@@ -28,54 +27,54 @@ _BETWEEN = (
 )  # whose decorators pass on what they get
 
 
-def wrap_async(handler: Any, options: Options) -> Any:
-    """The handler, monitored: a coroutine for whoever can await it, its result for Lambda's runtime client.
+def wrap_async(handler: Any, options: Options, claim: Claim | None) -> Any:
+    """Return the handler, monitored: it gives a coroutine to await, or its result to Lambda's runtime client.
 
     The runtime client calls handlers and does not await them. Run in an event loop that lives as long as the
     process, so that connections opened in one call can be used in the next.
     """
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
-        coroutine = _awaited(handler, options, args, kwargs)
+        coroutine = _awaited(handler, options, claim, args, kwargs)
         return _run(coroutine) if _called_by_lambda() else coroutine
 
     return _marked(monitored_handler)
 
 
-def end_later(coroutine: Any, call: Call | None, options: Options, event: Any, context: Any) -> Any:
-    """For a plain function that gave a coroutine: the call, already begun, ends when that is done.
+def end_later(coroutine: Any, call: Call | None, claim: Claim | None, event: Any, context: Any) -> Any:
+    """End the invocation of a plain function that returned a coroutine when that is done.
 
     Until it is awaited, if it ever is, nothing runs that could be killed.
     """
     if call is not None:
         timeouts.unwatch(call)
         call.leave()
-    later = _resumed(coroutine, call, options, event, context)
+    later = _resumed(coroutine, call, claim, event, context)
     return _run(later) if _called_by_lambda() else later
 
 
-async def _resumed(coroutine: Any, call: Call | None, options: Options, event: Any, context: Any) -> Any:
-    if call is not None and not call.spoken:
+async def _resumed(coroutine: Any, call: Call | None, claim: Claim | None, event: Any, context: Any) -> Any:
+    if call is not None and not call.reported:
         try:
             timeouts.watch(call, context)
         except Exception as error:  # noqa: BLE001 - a context may be anything
             failed("monitored", error)
-    return await _finish(coroutine, call, options, event)
+    return await _finish(coroutine, call, claim, event)
 
 
-async def _awaited(handler: Any, options: Options, args: Any, kwargs: Any) -> Any:
+async def _awaited(handler: Any, options: Options, claim: Claim | None, args: Any, kwargs: Any) -> Any:
     event, context = event_and_context(args, kwargs)
     call = begin(options, event, context) if spans.here() is None else None
-    return await _finish(handler(*args, **kwargs), call, options, event)
+    return await _finish(handler(*args, **kwargs), call, claim, event)
 
 
-async def _finish(coroutine: Any, call: Call | None, options: Options, event: Any) -> Any:
+async def _finish(coroutine: Any, call: Call | None, claim: Claim | None, event: Any) -> Any:
     if call is not None and call.token is None:
         call.token = spans.enter(call)
     try:
         result = await coroutine
-        if options.claim is not None:
-            await _settle(options.claim, call, event, result)
+        if claim is not None:
+            await _settle(claim, call, event, result)
     except BaseException as error:
         if call is not None:
             end(call, None, error)
@@ -88,16 +87,16 @@ async def _finish(coroutine: Any, call: Call | None, options: Options, event: An
 async def _settle(claim: Claim, call: Call | None, event: Any, result: Any) -> None:
     with span("verify", claim.name) as made:
         try:
-            found = claim.check(event, result)
-            if hasattr(found, "__await__"):
-                found = await found
+            verdict = claim.check(event, result)
+            if hasattr(verdict, "__await__"):
+                verdict = await verdict
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the claim is not proven
-            found = error
-        claim.report(call, made, found)
+            verdict = error
+        claim.report(call, made, verdict)
 
 
 def _called_by_lambda() -> bool:
-    """Whether the runtime client called, with at most decorators of known libraries between.
+    """Return whether the runtime client called, with at most decorators of known libraries between.
 
     Any other caller may be about to await the coroutine, or to give it to `asyncio.run`.
     """
@@ -120,7 +119,7 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _marked(function: Any) -> Any:
-    """The function, seen as a coroutine function by asyncio and inspect."""
+    """Let asyncio and inspect see the function as a coroutine function."""
     import inspect
 
     mark = getattr(inspect, "markcoroutinefunction", None)

@@ -1,4 +1,4 @@
-"""`dd.trace_id` and `dd.span_id` on every log record, for standard logging and for Powertools Logger."""
+"""Put `dd.trace_id` and `dd.span_id` on every log record, for standard logging and for Powertools Logger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Let log records carry the ids of the running span, `0` outside a call; installed once.
+    """Let log records carry the ids of the running span, `0` outside an invocation; installed once.
 
     Names and forms are those of Datadog's own tracer: the trace id as 32 hex digits, the span id decimal.
     """
@@ -35,7 +35,7 @@ def install() -> None:
 
 
 def ids() -> tuple[str, str]:
-    """The trace id and the span id of the running code, as logs carry them."""
+    """Return the trace id and the span id of the running code, as logs carry them."""
     span: Any = spans.anywhere()
     if span is None or span.call is None:
         return "0", "0"

@@ -1,6 +1,6 @@
-"""One invocation: what it is, what it prints at its start and its end, and the spans in between.
+"""One invocation: its root span, and what it prints at its start and its end.
 
-What stands here may fail on a strange event or context; `monitoring.instrumentation.decorator` catches that.
+What stands here may fail on a strange event or context; `lifecycle` catches that.
 """
 
 from __future__ import annotations
@@ -9,146 +9,218 @@ import time
 from json.encoder import encode_basestring_ascii as quote
 
 from monitoring.instrumentation import correlation
-from monitoring.instrumentation.labels import labels_of, meta_json
-from monitoring.instrumentation.metrics import print_point, put
-from monitoring.instrumentation.payload import delivered_size, size_of
-from monitoring.instrumentation.runtime import process
+from monitoring.instrumentation.event import read_event
+from monitoring.instrumentation.output import failed, print_point, put, tag_list
+from monitoring.instrumentation.runtime import process, size_of
 from monitoring.instrumentation.settings import settings
-from monitoring.instrumentation.spans import NO_ID, Span, leave, new_ids, prepare, roots
-from monitoring.instrumentation.step_functions import identity_of
-from monitoring.instrumentation.triggers import UNKNOWN, describe
-from monitoring.lines import tag_list
+from monitoring.instrumentation.spans import NO_ID, RootSpan, leave, new_ids, prepare, roots
+from monitoring.instrumentation.triggers import DATADOG_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Token
     from typing import Any
 
-    from monitoring.instrumentation.decorator import Options
+    from monitoring.instrumentation.event import EventSummary
     from monitoring.instrumentation.settings import Settings
+    from monitoring.instrumentation.spans import Span
     from monitoring.instrumentation.step_functions import Identity
 
-MAX_SPANS = 5_000  # a call; what is beyond is counted, not kept
 _HTTP = frozenset({"api-gateway", "function-url", "alb"})
 _STREAMS = frozenset({"kinesis", "dynamodb", "kafka"})
 _SECOND = 1_000_000_000  # in nanoseconds
 _innermost = prepare()
 
 
-class Call(Span):
-    """One invocation of one handler, and its root span. `high` is the upper half of the trace id, or None."""
+class Options:
+    """The arguments of the decorator that every invocation needs, and the labels of the last one."""
+
+    __slots__ = ("function", "labels", "tags")
+
+    def __init__(self, handler: Any, tags: Any) -> None:
+        self.tags = _frozen(tags)
+        self.labels: Labels | None = None
+        self.function = str(getattr(handler, "__name__", type(handler).__name__))
+
+
+def _frozen(tags: Any) -> tuple[Any, ...]:
+    """Return the tags of the decorator as a tuple, in whatever form they were written."""
+    try:
+        if tags is None:
+            return ()
+        if isinstance(tags, dict):
+            return tuple(f"{key}:{value}" for key, value in tags.items())
+        return (tags,) if isinstance(tags, str) else tuple(tags)
+    except Exception as error:  # noqa: BLE001 - a wrong tag must not keep a function from loading
+        failed("tags", error)
+        return ()
+
+
+class Labels:
+    """The texts of all invocations that share a function, a trigger and a state, made once.
+
+    `scope`: the tags that every point of the invocation carries; `tags`: those of its own metrics. `head`
+    and `meta` are members of the root span's JSON, `child` the fixed meta of the other spans. The rest are
+    what follows the value in the lines of the metrics that every invocation prints.
+    """
+
+    __slots__ = (
+        "arn",
+        "child",
+        "duration",
+        "function",
+        "head",
+        "invocations",
+        "meta",
+        "request",
+        "response",
+        "scope",
+        "service",
+        "settings",
+        "tags",
+        "trigger",
+    )
+
+    def __init__(
+        self, chosen: Settings, options: Options, event: EventSummary, function: str, arn: Any
+    ) -> None:
+        trigger, step = event.trigger, event.step
+        self.settings, self.trigger, self.arn, self.function = chosen, trigger, arn, function
+        tags = [f"trigger:{trigger.name}"]
+        if trigger.resource:
+            tags.append(f"trigger_resource:{trigger.resource}")
+        if step is not None:
+            tags += [f"statemachine:{step.state_machine}", f"state:{step.state}"]
+        self.scope = ",".join(tag_list([*options.tags, *chosen.tags]))
+        self.tags = ",".join([*tag_list(tags), *([self.scope] if self.scope else [])])
+        self.invocations = f"count|stepscope.invocations|#{self.tags}"
+        self.duration = f"histogram|stepscope.duration|#{self.tags}"
+        self.request = f"histogram|stepscope.request.size|#{self.tags}"
+        self.response = f"histogram|stepscope.response.size|#{self.tags}"
+        self.service = chosen.service or function.lower() or "aws.lambda"
+        self.head = f'"service":{quote(self.service)},"resource":{quote(function)},"name":"aws.lambda",'
+        parts = arn.split(":") if isinstance(arn, str) else []
+        meta = {
+            "_dd.origin": "lambda",
+            "span.kind": "server",
+            "cold_start": "false",
+            "env": chosen.env,
+            "version": chosen.version,
+            "function_arn": ":".join(parts[:7]).lower(),
+            "function_version": parts[7] if len(parts) > 7 else "",
+            "functionname": function.lower(),
+            "trigger": trigger.name,
+            "trigger.resource": trigger.resource,
+            "function_trigger.event_source": DATADOG_NAMES.get(trigger.name, trigger.name),
+            "function_trigger.event_source_arn": trigger.arn,
+        }
+        self.meta = _members(meta)
+        self.child = _members({"_dd.origin": "lambda", "env": chosen.env})
+
+
+_known: dict[Any, Labels] = {}
+_MAX_LABELS = 256
+
+
+def _labels(chosen: Settings, options: Options, event: EventSummary, context: Any) -> Labels:
+    """Return the labels of an invocation; made once for each combination."""
+    arn, name = getattr(context, "invoked_function_arn", None), getattr(context, "function_name", None)
+    function = (name if isinstance(name, str) else "") or chosen.function_name or options.function
+    trigger, step = event.trigger, event.step
+    state = (step.state_machine, step.state) if step is not None else None
+    key = (chosen, options.tags, trigger.name, trigger.resource, trigger.arn, state, function, arn)
+    try:
+        labels = _known.get(key)
+    except TypeError:  # a tag or an ARN that cannot be hashed
+        return Labels(chosen, options, event, function, arn)
+    if labels is None:
+        if len(_known) >= _MAX_LABELS:
+            _known.clear()
+        labels = _known[key] = Labels(chosen, options, event, function, arn)
+    return labels
+
+
+def _members(meta: dict[str, str]) -> str:
+    """Return the members of a JSON object, without its braces; empty values are left out."""
+    return ",".join(f"{quote(key)}:{quote(value)}" for key, value in meta.items() if value)
+
+
+class Call(RootSpan):
+    """One invocation of one handler, and its root span."""
 
     name = "aws.lambda"
     type = "serverless"
-    priority = 1
-    open: dict[int, Span] | None = None
-    dropped = 0
 
     def __init__(self, event: Any, context: Any, options: Options) -> None:
-        # What every call asks for is its own, whatever its value: Python finds that faster than in the class.
+        # Set on the instance even where it equals the class default: 3.11 and 3.12 find it there faster.
         self.high: str | None = None
-        self.identity: Identity | None = None
         self.spans: list[Span] | None = None
         self.token: Token[Span | None] | None = None
         self.meta = self.metrics = self.links = None
         self.segment: Any = None  # of X-Ray, where we have opened one
         self.cold = self.failed = False
-        self.spoken = False  # whether the trace line has gone out, before the deadline
+        self.reported = False  # whether the trace line has gone out, before the deadline
         self.parent_id = NO_ID
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
         self.context = context
-        chosen = settings()
-        trigger = self.trigger = describe(event)
+        chosen = self.settings = settings()
+        event = self.event = read_event(event, context, sized=chosen.sizes_from is not None)
         self.trace_id, self.span_id = new_ids(self.start)
-        if trigger is not UNKNOWN:
-            self._join(event)
-        elif getattr(context, "client_context", None) is not None:
-            self._join(getattr(context.client_context, "custom", None))
+        parent = event.parent
+        if parent is not None:
+            self.trace_id, self.high, self.parent_id = parent.trace_id, parent.high, parent.span_id
+            self.priority, self.links = parent.priority, event.links or None
         if not process.called:
             self.cold = process.first_call()
             if chosen.log_ids:
                 correlation.install()
-        arn = getattr(context, "invoked_function_arn", None)
-        labels = options.labels  # of the call before: most calls are of one kind
+        labels = options.labels  # of the invocation before: most are of one kind
         if (
             labels is None
-            or labels.trigger is not trigger
+            or labels.trigger is not event.trigger
             or labels.settings is not chosen
-            or labels.arn != arn
+            or labels.arn != getattr(context, "invoked_function_arn", None)
         ):
-            labels = options.labels = labels_of(chosen, options, trigger, self.identity, context)
-        self.labels = labels
+            labels = options.labels = _labels(chosen, options, event, context)
+        self.labels, self.scope = labels, labels.scope
         self.call = self  # as every span has one; leave() breaks the cycle
 
-    def _join(self, event: Any) -> None:
-        """Take the trace from Step Functions, or from the event's headers or attributes, where it has any."""
-        if self.trigger.name == "step-functions":
-            step = self.identity = identity_of(event)
-            if step is not None:
-                self.trace_id, self.high, self.parent_id = step.trace_id, step.high, step.parent_id
-            return
-        from monitoring.instrumentation.propagation import contexts_of
-
-        found, links = contexts_of(event, self.trigger.name)
-        if found is not None:
-            self.trace_id, self.high, self.parent_id = found.trace_id, found.high, found.span_id
-            self.priority = found.priority
-        if links:
-            self.links = links
-
-    def opened(self, span: Span) -> None:
-        """A child span has begun."""
-        if self.open is None:
-            self.open, self.spans = {}, []
-        self.open[id(span)] = span
-
-    def closed(self, span: Span) -> None:
-        """A child span is over."""
-        if self.open is not None and self.spans is not None:
-            self.open.pop(id(span), None)
-            if len(self.spans) < MAX_SPANS:
-                self.spans.append(span)
-            else:
-                self.dropped += 1
-
     def point(self, kind: str, metric: str, value: str, *more: str) -> None:
-        """Print one of the call's own metrics, with its tags and `more` (already normalised)."""
-        labels = self.labels
-        tags = ",".join((*more, labels.tags)) if more else labels.tags
-        print_point(labels.settings, value, f"{kind}|{metric}|#{tags}")
+        """Print one of the invocation's own metrics, with its tags and `more` (already normalised)."""
+        tags = ",".join((*more, self.labels.tags)) if more else self.labels.tags
+        print_point(self.settings, int(time.time()), value, f"{kind}|{metric}|#{tags}")
 
-    def begin(self, event: Any) -> None:
-        """Print what is known at the start: a call that is killed has been counted."""
+    def begin(self) -> None:
+        """Print what is known at the start: an invocation that is killed has been counted."""
         self.token = _innermost.set(self)
         roots.add(self)
-        labels = self.labels
-        chosen = labels.settings
-        if chosen.plain:
-            put(f"MONITORING|{self.start // _SECOND}|1|{labels.invocations}\n")
-        else:
-            print_point(chosen, "1", labels.invocations)
-        if chosen.sizes_from is not None:
-            size = (delivered_size() if chosen.in_lambda else None) or size_of(event)
-            if size is not None and size >= chosen.sizes_from:
-                print_point(chosen, str(size), labels.request)
+        labels, event = self.labels, self.event
+        print_point(self.settings, self.start // _SECOND, "1", labels.invocations)
+        self._print_size(event.size, labels.request)
         if self.cold:
             self._cold_start()
-        if self.trigger.oldest is not None:
-            self._ages(time.time(), self.trigger.oldest)
+        if event.trigger.oldest is not None:
+            self._ages(time.time(), event.trigger.oldest)
+
+    def _print_size(self, size: int | None, tail: str) -> None:
+        smallest = self.settings.sizes_from
+        if size is not None and smallest is not None and size >= smallest:
+            print_point(self.settings, int(time.time()), str(size), tail)
 
     def _cold_start(self) -> None:
         self.point("count", "stepscope.cold_starts", "1", f"init:{process.init_type()}")
         if process.init_ms is not None:
-            self.point("histogram", "stepscope.init_duration", ms_text(process.init_ms))
+            self.point("histogram", "stepscope.init_duration", _ms_text(process.init_ms))
 
     def _ages(self, now: float, oldest: float) -> None:
-        self.point("histogram", "stepscope.event.age", ms_text(max(0.0, (now - oldest) * 1000)))
-        if self.trigger.name in _STREAMS and self.trigger.newest is not None:
-            age = max(0.0, (now - self.trigger.newest) * 1000)
-            self.point("histogram", "stepscope.iterator.age", ms_text(age))
+        self.point("histogram", "stepscope.event.age", _ms_text(max(0.0, (now - oldest) * 1000)))
+        trigger = self.event.trigger
+        if trigger.name in _STREAMS and trigger.newest is not None:
+            age = max(0.0, (now - trigger.newest) * 1000)
+            self.point("histogram", "stepscope.iterator.age", _ms_text(age))
 
     def leave(self) -> None:
-        """The code that runs is no longer part of the call."""
+        """Take the running code out of the invocation."""
         roots.discard(self)
         token = self.token
         if token is not None:
@@ -163,59 +235,46 @@ class Call(Span):
         """Print what is known at the end, and the trace line unless it has gone out before the deadline."""
         took = time.perf_counter_ns() - self.began
         self.duration = took = took if took > 0 else 0  # noqa: FURB136 - max() costs three times as much
-        labels = self.labels
-        chosen = labels.settings
         if error is not None:
             self.failed = True
-            if chosen.trace and not self.spoken:
+            if self.settings.trace and not self.reported:
                 from monitoring.instrumentation.trace_line import error_meta
 
                 self.error = error_meta(error)
             self.point("count", "stepscope.errors", "1", *tag_list([f"error_type:{type(error).__name__}"]))
         elif result is not None:
-            self._look_at(result, chosen)
-        text = _us_text(took // 1000)
-        if chosen.plain:
-            put(f"MONITORING|{(self.start + took) // _SECOND}|{text}|{labels.duration}\n")
-        else:
-            print_point(chosen, text, labels.duration)
-        if not self.spoken:
+            if type(result) is dict:
+                self._read_result(result)
+            if self.settings.sizes_from is not None:
+                self._print_size(size_of(result), self.labels.response)
+        now = (self.start + took) // _SECOND
+        print_point(self.settings, now, _us_text(took // 1000), self.labels.duration)
+        if not self.reported:
             self.print_trace()
 
-    def _look_at(self, result: Any, chosen: Settings) -> None:
-        """Print what the result tells."""
-        if type(result) is dict:
-            self._look_into(result)
-        if chosen.sizes_from is not None:
-            size = size_of(result)
-            if size is not None and size >= chosen.sizes_from:
-                print_point(chosen, str(size), self.labels.response)
-
-    def _look_into(self, result: dict[str, Any]) -> None:
-        failed = result.get("batchItemFailures")
-        if isinstance(failed, list):
-            self.point("count", "stepscope.batch.failures", str(len(failed)))
+    def _read_result(self, result: dict[str, Any]) -> None:
+        """Print the failed items of a batch; take the status of an HTTP response."""
+        failures = result.get("batchItemFailures")
+        if isinstance(failures, list):
+            self.point("count", "stepscope.batch.failures", str(len(failures)))
         status = result.get("statusCode")
-        if status is not None and self.trigger.name in _HTTP:
+        if status is not None and self.event.trigger.name in _HTTP:
             self.set("http.status_code", str(status))
             self.failed = str(status).startswith("5") and len(str(status)) == 3
 
-    def about_to_be_killed(self) -> None:
-        """Print what a killed call cannot: the metric, and the trace line with what is open."""
+    def report_timeout(self) -> None:
+        """Print what a killed invocation cannot: the metric, and the trace line with its open spans."""
+        self.reported = True
         self.point("count", "stepscope.timeouts", "1")
         self.failed = True
         message = "the call was still running shortly before its deadline"
         self.meta = {**(self.meta or {}), "error.type": "Timeout", "error.message": message}
         self.print_trace()
 
-    def upper_half(self) -> str:
-        """The upper half of the trace id; a trace of our own has the time there, as Datadog's tracers do."""
-        return f"{self.start // _SECOND:08x}00000000" if self.high is None else self.high
-
     def print_trace(self) -> None:
         """Write the trace line, or several where one would be too long."""
         labels = self.labels
-        if not labels.settings.trace:
+        if not self.settings.trace:
             return
         high, meta = self.high, labels.meta
         if high is None:
@@ -224,13 +283,13 @@ class Call(Span):
         request_id = quote(request_id if type(request_id) is str else str(request_id or ""))
         if self.cold:
             meta = meta.replace('"cold_start":"false"', '"cold_start":"true"', 1)
-        if self.identity is not None:
-            meta = f"{meta},{meta_json(_step_meta(self.identity))}"
+        if self.event.step is not None:
+            meta = f"{meta},{_members(_step_meta(self.event.step))}"
         if self.spans is not None or self.meta or self.metrics or self.links or self.failed or not high:
             tid = f'"_dd.p.tid":"{high}",' if high else ""
-            self._print_spans(f'{tid}{meta},"request_id":{request_id}', tid)
+            self._print_spans(f'{tid}{meta},"request_id":{request_id}', f"{tid}{labels.child}")
             return
-        # A call with nothing but its own span, as most are: the same JSON, without a detour.
+        # Most invocations have nothing but their own span: the same JSON, without a detour.
         put(
             f'{{"traces":[[{{"trace_id":"{self.trace_id}","parent_id":"{self.parent_id}",'
             f'"span_id":"{self.span_id}",{labels.head}"error":0,"start":{self.start},'
@@ -238,24 +297,22 @@ class Call(Span):
             f'"metrics":{{"_sampling_priority_v1":{self.priority}}},"type":"serverless"}}]]}}\n'
         )
 
-    def _print_spans(self, meta: str, tid: str) -> None:
-        from monitoring.instrumentation.trace_line import lines, span_json
+    def _print_spans(self, meta: str, child: str) -> None:
+        from monitoring.instrumentation.trace_line import trace_lines
 
         now, service = time.perf_counter_ns(), self.labels.service
         self.resource = self.labels.function
         self.metrics = {"_sampling_priority_v1": self.priority, **(self.metrics or {})}
         if self.dropped:
             self.metrics["spans_dropped"] = self.dropped
-        child = f"{tid}{self.labels.child}"
-        others = [*(self.spans or ()), *(self.open or {}).values()]
-        texts = [span_json(self, service, now, meta)]
-        texts += [span_json(span, service, now, child) for span in others]
-        for line in lines(texts):
-            put(line + "\n")
+        inside = [*(self.spans or ()), *(self.open or {}).values()]
+        texts = [self.to_json(service, now, meta), *(span.to_json(service, now, child) for span in inside)]
+        for line in trace_lines(texts):
+            put(line)
 
 
-def ms_text(milliseconds: float) -> str:
-    """Milliseconds to the microsecond, as a line writes them."""
+def _ms_text(milliseconds: float) -> str:
+    """Return milliseconds to the microsecond, as a line writes them."""
     return _us_text(round(milliseconds * 1000))
 
 
@@ -263,13 +320,13 @@ def _us_text(microseconds: int) -> str:
     return str(microseconds / 1000) if microseconds % 1000 else str(microseconds // 1000)
 
 
-def _step_meta(identity: Identity) -> dict[str, str]:
+def _step_meta(step: Identity) -> dict[str, str]:
     return {
-        "stepfunctions.execution_id": identity.execution_id,
-        "stepfunctions.execution_name": identity.execution,
-        "stepfunctions.state_machine": identity.state_machine,
-        "stepfunctions.state": identity.state,
-        "stepfunctions.retry_count": str(identity.retry_count),
-        "stepfunctions.redrive_count": str(identity.redrive_count),
-        "stepfunctions.map_index": "" if identity.map_index is None else str(identity.map_index),
+        "stepfunctions.execution_id": step.execution_id,
+        "stepfunctions.execution_name": step.execution,
+        "stepfunctions.state_machine": step.state_machine,
+        "stepfunctions.state": step.state,
+        "stepfunctions.retry_count": str(step.retry_count),
+        "stepfunctions.redrive_count": str(step.redrive_count),
+        "stepfunctions.map_index": "" if step.map_index is None else str(step.map_index),
     }

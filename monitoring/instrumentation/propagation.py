@@ -1,7 +1,7 @@
-"""Trace context from and into carriers: HTTP headers, queues, topics, streams, buses, state machines.
+"""Propagate the trace: from and into HTTP headers, queues, topics, streams, buses and state machines.
 
-Two formats are understood and written: Datadog's headers (`x-datadog-trace-id` and its kin) and W3C's
-`traceparent`. What comes in is read by `contexts_of`; what goes out is made by `inject_headers`,
+Two formats are read and written: Datadog's headers (`x-datadog-trace-id` and its companions) and W3C's
+`traceparent`. `contexts_of` reads what comes in; what goes out is made by `inject_headers`,
 `inject_attributes` (SQS, SNS) and `inject_payload` (Kinesis data, EventBridge detail, Step Functions input).
 """
 
@@ -11,7 +11,7 @@ import json
 from binascii import a2b_base64
 
 from monitoring.instrumentation import spans
-from monitoring.instrumentation.step_functions import context_object, identity_of
+from monitoring.instrumentation.step_functions import TraceContext, context_parts, step_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,48 +25,40 @@ _MOST_LINKS = 100
 _MOST_ATTRIBUTES = 10  # SQS takes ten attributes a message, the trace's one included
 
 
-class TraceContext:
-    """Whose span comes before: ids of 16 hex digits, `high` the trace id's upper half."""
-
-    __slots__ = ("high", "priority", "span_id", "trace_id")
-
-    def __init__(self, trace_id: str, high: str, span_id: str, priority: int = 1) -> None:
-        self.trace_id, self.high, self.span_id, self.priority = trace_id, high, span_id, priority
-
-
 def contexts_of(event: Any, source: str) -> tuple[TraceContext | None, list[dict[str, Any]]]:
-    """The context that a call joins (the first in its event), and links to the others. Never raises."""
+    """Return the context that an event carries (its first), and links to its others. Never raises."""
     parent: TraceContext | None = None
     links: list[dict[str, Any]] = []
     try:
         for carrier in _CARRIERS.get(source, _of_payload)(event):
-            found = extract(carrier)
-            if found is None:
+            context = extract(carrier)
+            if context is None:
                 continue
             if parent is None:
-                parent = found
-            elif (found.trace_id, found.span_id) != (parent.trace_id, parent.span_id):
-                trace_id = found.high.zfill(16) + found.trace_id
+                parent = context
+            elif (context.trace_id, context.span_id) != (parent.trace_id, parent.span_id):
+                trace_id = context.high.zfill(16) + context.trace_id
                 links.append(
-                    {"trace_id": trace_id, "span_id": found.span_id, "attributes": {"reason": "batch"}}
+                    {"trace_id": trace_id, "span_id": context.span_id, "attributes": {"reason": "batch"}}
                 )
                 if len(links) == _MOST_LINKS:
                     break
-    except Exception:  # noqa: BLE001, S110 - an event may be anything: what was found before stands
+    except Exception:  # noqa: BLE001, S110 - an event may be anything: what was read before counts
         pass
     return parent, links
 
 
 def extract(carrier: Any) -> TraceContext | None:
-    """The context in a mapping of headers, in any case; a Step Functions context object counts as one.
+    """Return the context in a mapping of headers, in any case; a Step Functions context object counts as one.
 
     Datadog's headers win over W3C's where both are there.
     """
     if not isinstance(carrier, dict):
         return None
-    if context_object(carrier) is not None:
-        step = identity_of(carrier)
-        return None if step is None else TraceContext(step.trace_id, step.high, step.parent_id)
+    parts = context_parts(carrier)
+    if parts is not None:
+        step = step_of(parts)
+        return None if step is None else step.trace_context()
     headers = {key.lower(): value for key, value in carrier.items() if isinstance(key, str)}
     return _of_datadog(headers) or _of_w3c(headers.get("traceparent"))
 
@@ -88,7 +80,7 @@ def _of_datadog(headers: dict[str, Any]) -> TraceContext | None:
 
 
 def _of_w3c(header: Any) -> TraceContext | None:
-    """traceparent = version "-" trace-id "-" parent-id "-" flags"""
+    """Parse traceparent = version "-" trace-id "-" parent-id "-" flags"""
     if not isinstance(header, str):
         return None
     parts = header.strip().lower().split("-")
@@ -125,11 +117,12 @@ def _of_sqs(event: Any) -> Iterable[Any]:
 
 
 def _of_body(body: Any) -> Any:
-    """The context of what SNS or EventBridge has put into a queue, or of our own payload."""
+    """Return the context of what SNS or EventBridge has put into a queue, or of our own payload."""
     if not isinstance(body, dict):
         return None
     return next(
-        (found for found in (_attribute(body.get("MessageAttributes")), *_of_payload(body)) if found), None
+        (headers for headers in (_attribute(body.get("MessageAttributes")), *_of_payload(body)) if headers),
+        None,
     )
 
 
@@ -155,7 +148,7 @@ def _of_kafka(event: Any) -> Iterable[Any]:
 
 
 def _kafka_text(value: Any) -> str:
-    """A header's bytes, which Lambda delivers as a list of (signed) numbers."""
+    """Decode a header's bytes, which Lambda delivers as a list of (signed) numbers."""
     return (
         bytes(number & 0xFF for number in value).decode("utf-8", "replace") if isinstance(value, list) else ""
     )
@@ -178,18 +171,18 @@ def _records(event: Any) -> Iterable[dict[str, Any]]:
 
 
 def _attribute(attributes: Any) -> Any:
-    """The headers in a message attribute: of SQS (`stringValue`, `binaryValue`) or SNS (`Type`, `Value`).
+    """Return the headers in an attribute of SQS (`stringValue`, `binaryValue`) or SNS (`Type`, `Value`).
 
-    A sender that speaks W3C only may have put `traceparent` there by itself.
+    A sender that writes W3C's format only may have put `traceparent` there by itself.
     """
     if not isinstance(attributes, dict):
         return None
-    found = attributes.get(KEY)
-    if isinstance(found, dict):
-        binary = found.get("binaryValue") or (found.get("Value") if found.get("Type") == "Binary" else None)
-        return _loads(_decoded(binary) if binary else found.get("stringValue") or found.get("Value"))
-    own = attributes.get("traceparent")
-    text = (own.get("stringValue") or own.get("Value")) if isinstance(own, dict) else None
+    field = attributes.get(KEY)
+    if isinstance(field, dict):
+        binary = field.get("binaryValue") or (field.get("Value") if field.get("Type") == "Binary" else None)
+        return _loads(_decoded(binary) if binary else field.get("stringValue") or field.get("Value"))
+    field = attributes.get("traceparent")
+    text = (field.get("stringValue") or field.get("Value")) if isinstance(field, dict) else None
     return {"traceparent": text} if text else None
 
 
@@ -208,40 +201,40 @@ def _loads(text: Any) -> Any:
 
 
 def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
-    """The headers, with the running span as the parent of who receives them; unchanged outside a call."""
-    found = dict(headers or {})
+    """Return the headers with the running span as the receiver's parent; unchanged outside an invocation."""
+    injected = dict(headers or {})
     span: Any = spans.anywhere()
     call = span.call if span is not None else None
     if call is None:
-        return found
+        return injected
     high = call.upper_half()
-    found["x-datadog-trace-id"] = str(int(call.trace_id, 16))
-    found["x-datadog-parent-id"] = str(int(span.span_id, 16))
-    found["x-datadog-sampling-priority"] = str(call.priority)
+    injected["x-datadog-trace-id"] = str(int(call.trace_id, 16))
+    injected["x-datadog-parent-id"] = str(int(span.span_id, 16))
+    injected["x-datadog-sampling-priority"] = str(call.priority)
     if high:
-        found["x-datadog-tags"] = f"_dd.p.tid={high}"
+        injected["x-datadog-tags"] = f"_dd.p.tid={high}"
     sampled = "01" if call.priority > 0 else "00"
-    found["traceparent"] = f"00-{high.zfill(16)}{call.trace_id}-{span.span_id}-{sampled}"
-    return found
+    injected["traceparent"] = f"00-{high.zfill(16)}{call.trace_id}-{span.span_id}-{sampled}"
+    return injected
 
 
 def inject_attributes(attributes: dict[str, Any] | None = None, *, binary: bool = False) -> dict[str, Any]:
-    """MessageAttributes for SQS, or with `binary=True` for SNS (a topic's filter policies want it so).
+    """Return MessageAttributes for SQS, or with `binary=True` for SNS, whose filter policies need it.
 
     A message that has its ten attributes already keeps them: the trace ends there.
     """
-    found, headers = dict(attributes or {}), inject_headers()
-    if headers and len(found) < _MOST_ATTRIBUTES:
+    injected, headers = dict(attributes or {}), inject_headers()
+    if headers and len(injected) < _MOST_ATTRIBUTES:
         text = json.dumps(headers)
-        found[KEY] = (
+        injected[KEY] = (
             {"DataType": "Binary", "BinaryValue": text.encode()}
             if binary
             else {"DataType": "String", "StringValue": text}
         )
-    return found
+    return injected
 
 
 def inject_payload(payload: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a JSON object with the context under `_datadog`: for Kinesis, EventBridge, Step Functions."""
+    """Copy a JSON object with the context under `_datadog`: for Kinesis, EventBridge, Step Functions."""
     headers = inject_headers()
     return {**payload, KEY: headers} if headers else dict(payload)

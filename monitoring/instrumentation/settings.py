@@ -1,10 +1,10 @@
-"""The hot path's settings, read from the environment when they are first needed, never at import."""
+"""The settings of the instrumentation, read from the environment when first needed, never at import."""
 
 from __future__ import annotations
 
 import os
 
-from monitoring.lines import tag_list
+from monitoring.instrumentation.runtime import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,23 @@ MASKED = (
 )
 """Values whose key contains one of these words are masked; MONITORING_MASK_KEYS replaces the list."""
 
+_FORMATS = ("monitoring", "datadog", "both")
+_ON, _OFF = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_ALLOWED = {
+    "MONITORING_FORMAT": "monitoring, datadog or both",
+    "MONITORING_TAG_LIMIT": "a whole number, 0 for no limit",
+    "MONITORING_DEADLINE_MARGIN_MS": "a whole number of milliseconds",
+    "MONITORING_PAYLOAD_SIZES": "a whole number of bytes, or off",
+    "MONITORING_TRACE": "true or false",
+    "DD_LOGS_INJECTION": "true or false",
+}
+
 
 class Settings:
-    """What the environment says; docs/settings of the hot path lists the names and their meaning."""
+    """The settings; docs/functions.md lists their names and meaning.
+
+    `problems` are sentences about values that are not allowed; their defaults are used.
+    """
 
     __slots__ = (
         "env",
@@ -56,44 +70,77 @@ class Settings:
         "margin_ms",
         "masked",
         "plain",
-        "scope",
+        "problems",
         "service",
         "sizes_from",
         "tag_limit",
         "tags",
         "trace",
         "version",
-    )  # fmt: skip
+    )
 
-    def __init__(self, given: Callable[[str], str]) -> None:
-        self.env, self.service, self.version = given("DD_ENV"), given("DD_SERVICE"), given("DD_VERSION")
+    def __init__(self, value: Callable[[str], str]) -> None:
+        self.problems: list[str] = []
+        self.env, self.service, self.version = value("DD_ENV"), value("DD_SERVICE"), value("DD_VERSION")
         unified = (("env", self.env), ("service", self.service), ("version", self.version))
         self.tags = (
-            *(f"{key}:{value}" for key, value in unified if value),
-            *given("DD_TAGS").replace(",", " ").split(),
+            *(f"{key}:{text}" for key, text in unified if text),
+            *value("DD_TAGS").replace(",", " ").split(),
         )
-        self.scope = ",".join(tag_list(self.tags))  # as the points outside a call carry them
-        self.format = given("MONITORING_FORMAT").strip().lower()
-        self.plain = self.format not in {"datadog", "both"}  # MONITORING lines and no others
-        self.tag_limit = _number(given("MONITORING_TAG_LIMIT"), 500)
-        words = given("MONITORING_MASK_KEYS")
+        self.format = self._format(value("MONITORING_FORMAT"))
+        self.plain = self.format == "monitoring"  # MONITORING lines and no others
+        self.tag_limit = self._number("MONITORING_TAG_LIMIT", value, 500)
+        words = value("MONITORING_MASK_KEYS")
         self.masked = tuple(filter(None, map(masking_key, words.split(",")))) if words else MASKED
-        self.margin_ms = _number(given("MONITORING_DEADLINE_MARGIN_MS"), 0)
-        sizes = given("MONITORING_PAYLOAD_SIZES")
-        self.sizes_from = _number(sizes, 512) if _on(sizes) or sizes.strip() == "0" else None
-        self.in_lambda = bool(given("AWS_LAMBDA_RUNTIME_API"))
-        self.trace = _on(given("MONITORING_TRACE"))
-        self.log_ids = _on(given("DD_LOGS_INJECTION"))
-        self.function_name = given("AWS_LAMBDA_FUNCTION_NAME")
+        self.margin_ms = self._number("MONITORING_DEADLINE_MARGIN_MS", value, 0, "the usual margin")
+        sizes = value("MONITORING_PAYLOAD_SIZES").strip().lower()
+        if sizes in _OFF and sizes != "0":
+            self.sizes_from: int | None = None
+        elif sizes in _ON and sizes != "1":
+            self.sizes_from = 512
+        else:
+            self.sizes_from = self._number("MONITORING_PAYLOAD_SIZES", value, 512)
+        self.in_lambda = bool(value("AWS_LAMBDA_RUNTIME_API"))
+        self.trace = self._switch("MONITORING_TRACE", value)
+        self.log_ids = self._switch("DD_LOGS_INJECTION", value)
+        self.function_name = value("AWS_LAMBDA_FUNCTION_NAME")
+
+    def _format(self, text: str) -> str:
+        word = text.strip().lower() or "monitoring"
+        if word in _FORMATS:
+            return word
+        self._refuse("MONITORING_FORMAT", text, "monitoring")
+        return "monitoring"
+
+    def _number(self, name: str, value: Callable[[str], str], default: int, used: str = "") -> int:
+        text = value(name).strip()
+        try:
+            number = int(text) if text else default
+        except ValueError:
+            self._refuse(name, text, used or str(default))
+            return default
+        if number < 0:
+            self._refuse(name, text, "0")
+        return max(0, number)
+
+    def _switch(self, name: str, value: Callable[[str], str]) -> bool:
+        word = value(name).strip().lower()
+        if word and word not in _ON and word not in _OFF:
+            self._refuse(name, word, "true")
+        return word not in _OFF
+
+    def _refuse(self, name: str, text: str, used: str) -> None:
+        text = text if len(text) <= 60 else text[:59] + "…"
+        self.problems.append(f"{name}={text} is not valid: write {_ALLOWED[name]}. Used instead: {used}")
 
 
 def masking_key(key: str) -> str:
-    """A key as it is compared with the masked words."""
+    """Return a key in the form that is compared with the masked words."""
     return key.strip().lower().replace("-", "_")
 
 
 def settings() -> Settings:
-    """The settings of this moment: cheap to ask, read anew only when one of the variables has changed."""
+    """Return the settings of this moment: they are read anew only when one of the variables has changed."""
     if _of_lambda is not None and _RUNTIME in _values:
         return _of_lambda  # in Lambda itself nobody changes the environment between calls
     return _looked_up()
@@ -109,24 +156,25 @@ def _looked_up() -> Settings:
     if _settings is None or seen != _seen:
         environ = os.environ
         _seen, _settings = seen, Settings(lambda name: environ.get(name, ""))
+        for problem in _settings.problems:
+            if problem not in _reported:
+                _reported.add(problem)
+                say(problem)
     _of_lambda = _settings if _settings.in_lambda and values is _values else None
     return _settings
 
 
-def _number(text: str, default: int) -> int:
-    try:
-        return max(0, int(text))
-    except ValueError:
-        return default
-
-
-def _on(text: str) -> bool:
-    return text.strip().lower() not in {"0", "false", "no", "off"}
+def forget() -> None:
+    """Report invalid values anew, as in a new process: for tests."""
+    global _settings, _of_lambda  # noqa: PLW0603
+    _settings = _of_lambda = None
+    _reported.clear()
 
 
 _seen: tuple[Any, ...] | None = None
 _settings: Settings | None = None
 _of_lambda: Settings | None = None
+_reported: set[str] = set()
 _values: Any = getattr(os.environ, "_data", os.environ)
 _RUNTIME: Any = getattr(os.environ, "encodekey", str)("AWS_LAMBDA_RUNTIME_API")
 _names: tuple[Any, ...] = tuple(map(getattr(os.environ, "encodekey", str), NAMES))

@@ -1,4 +1,4 @@
-"""Spans: ids, values, and which of them the running code belongs to: safe in async code and in threads."""
+"""Spans: their ids and values, and the one that the running code belongs to, in threads and tasks too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from functools import partial
 from itertools import count
 
+from monitoring.instrumentation.output import failed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,17 +16,19 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeVar
 
-    from monitoring.instrumentation.invocation import Call
+    from monitoring.instrumentation.settings import Settings
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 NO_ID = "0" * 16
+MAX_SPANS = 5_000  # an invocation; what is beyond is counted, not kept
+_SECOND = 1_000_000_000  # in nanoseconds
 _ASYNC = 0x80  # the code flag of `async def`
 
 variable: ContextVar[Span | None] | None = None
 """The innermost open span of this very context; `prepare` makes it."""
-roots: set[Span] = set()
-"""The root spans of the calls that run now."""
+roots: set[RootSpan] = set()
+"""The root spans of the invocations that run now."""
 
 
 class Span:
@@ -45,7 +49,7 @@ class Span:
     metrics: dict[str, float] | None = None
     links: list[dict[str, Any]] | None = None
 
-    def __init__(self, call: Call | None, name: str, resource: str, parent_id: str) -> None:
+    def __init__(self, call: RootSpan | None, name: str, resource: str, parent_id: str) -> None:
         self.call, self.name, self.resource = call, name, resource
         self.trace_id, self.span_id, self.parent_id = call.trace_id if call else NO_ID, new_id(), parent_id
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
@@ -72,9 +76,9 @@ class Span:
         """Point to a span of another trace: ids in hex digits, the trace's 16 or 32 of them. Never raises."""
         try:
             links = self.links if self.links is not None else []
-            given = {str(key): str(value) for key, value in (attributes or {}).items()}
+            texts = {str(key): str(value) for key, value in (attributes or {}).items()}
             trace, other = f"{int(trace_id, 16):032x}", f"{int(span_id, 16):016x}"
-            links.append({"trace_id": trace, "span_id": other, "attributes": given})
+            links.append({"trace_id": trace, "span_id": other, "attributes": texts})
             self.links = links
         except Exception as error:  # noqa: BLE001
             failed("span.link", error)
@@ -84,21 +88,78 @@ class Span:
         self.duration = max(0, time.perf_counter_ns() - self.began)
         if error is not None:
             self.failed = True
-            if (
-                self.call is not None
-            ):  # as text: the error itself would keep its frames, and all in them, alive
+            if self.call is not None:  # as text: the error would keep its frames alive
                 from monitoring.instrumentation.trace_line import error_meta
 
                 self.error = error_meta(error)
 
+    def to_json(self, service: str, now: int, fixed: str) -> str:
+        """Return the span's JSON. `fixed`: members of `meta` that are JSON already; `now` ends open spans."""
+        from monitoring.instrumentation.trace_line import MAX_VALUE, encode, span_json
+
+        meta = {**(self.error or {}), **(self.meta or {})}
+        if self.duration is None:
+            meta["unfinished"] = "true"
+        if self.links:
+            meta["_dd.span_links"] = encode(self.links)
+        fields = {
+            "trace_id": self.trace_id,
+            "parent_id": self.parent_id,
+            "span_id": self.span_id,
+            "service": self.service or service,
+            "resource": self.resource[:MAX_VALUE],
+            "name": self.name[:200],
+            "error": int(self.failed),
+            "start": self.start,
+            "duration": max(0, now - self.began) if self.duration is None else self.duration,
+            "metrics": self.metrics or {},
+            "type": self.type,
+        }
+        return span_json(fields, meta, fixed)
+
+
+class RootSpan(Span):
+    """The span of a whole invocation: it keeps the spans inside it, and what their points and ids share.
+
+    `high` is the upper half of the trace id, or None for a trace that begins here; `scope` are the tags of
+    its points.
+    """
+
+    high: str | None = None
+    priority = 1
+    scope: str
+    settings: Settings
+    spans: list[Span] | None = None
+    open: dict[int, Span] | None = None
+    dropped = 0
+
+    def opened(self, span: Span) -> None:
+        """Note that a span inside has begun."""
+        if self.open is None:
+            self.open, self.spans = {}, []
+        self.open[id(span)] = span
+
+    def closed(self, span: Span) -> None:
+        """Note that a span inside is over."""
+        if self.open is not None and self.spans is not None:
+            self.open.pop(id(span), None)
+            if len(self.spans) < MAX_SPANS:
+                self.spans.append(span)
+            else:
+                self.dropped += 1
+
+    def upper_half(self) -> str:
+        """Return the upper half of the trace id; a trace that begins here has the time there."""
+        return f"{self.start // _SECOND:08x}00000000" if self.high is None else self.high
+
 
 def new_id() -> str:
-    """A random id of 16 hex digits: never 0, and below 2**63, which every reader takes."""
+    """Return a random id of 16 hex digits: never 0, and below 2**63, which every reader takes."""
     return new_ids(time.time_ns())[0]
 
 
 def new_ids(now: int) -> tuple[str, str]:
-    """Two random ids, made at `now` (nanoseconds).
+    """Return two random ids, made at `now` (nanoseconds).
 
     The process's secret, the time and a counter, mixed: without asking the kernel each time. The time keeps
     processes apart that were restored from one snapshot, secret and counter included.
@@ -106,18 +167,18 @@ def new_ids(now: int) -> tuple[str, str]:
     global _secret  # noqa: PLW0603
     if not _secret:
         _secret = int.from_bytes(os.urandom(16), "big") | 1
-    digits = hex(hash((_secret, now, next(_counter))) * _secret & _KEPT | _LED_BY_1)
+    digits = hex(hash((_secret, now, next(_counter))) * _secret & _DIGITS | _LED_BY_1)
     return digits[2:18], digits[18:]
 
 
-_KEPT = (1 << 124) - (1 << 64) | (1 << 60) - 1  # 15 digits of each id, which a 1 leads
+_DIGITS = (1 << 124) - (1 << 64) | (1 << 60) - 1  # 15 digits of each id, after a leading 1
 _LED_BY_1 = 1 << 124 | 1 << 60
 _secret = 0
 _counter = count()
 
 
 def prepare() -> ContextVar[Span | None]:
-    """The variable that holds the innermost span, made when it is first needed.
+    """Return the variable that holds the innermost span, made when it is first needed.
 
     Not at import: the runtime client has not loaded that module.
     """
@@ -130,22 +191,22 @@ def prepare() -> ContextVar[Span | None]:
 
 
 def here() -> Span | None:
-    """The innermost open span of this very context; None outside a call."""
+    """Return the innermost open span of this very context; None outside an invocation."""
     return None if variable is None else variable.get()
 
 
 def anywhere() -> Span | None:
-    """Like `here`; in a thread that a handler started, the root span of that call, if only one is running.
+    """Return what `here` does; in a thread that a handler started, the root span, if only one is running.
 
-    Threads do not inherit context variables, and Lambda runs one call at a time.
+    Threads do not inherit context variables, and Lambda runs one invocation at a time.
     """
-    found = None if variable is None else variable.get()
-    if found is None and len(roots) == 1:
+    span = None if variable is None else variable.get()
+    if span is None and len(roots) == 1:
         try:
             return next(iter(roots))
-        except (StopIteration, RuntimeError):  # that call ended in the meantime
+        except (StopIteration, RuntimeError):  # that invocation ended in the meantime
             return None
-    return found
+    return span
 
 
 def enter(span: Span) -> Token[Span | None]:
@@ -162,13 +223,6 @@ def leave(token: Token[Span | None]) -> None:
         token.var.set(None if before is token.MISSING else before)
 
 
-def failed(where: str, error: BaseException) -> None:
-    """Count a failure of telemetry, as `monitoring.instrumentation.metrics.failed` does."""
-    from monitoring.instrumentation.metrics import failed as count_failure
-
-    count_failure(where, error)
-
-
 def span(
     name: str,
     resource: str | None = None,
@@ -177,15 +231,15 @@ def span(
     type: str = "custom",  # noqa: A002 - Datadog's word
     tags: dict[str, Any] | None = None,
 ) -> OpenSpan:
-    """A span around a block (`with span("dynamodb.get_item", resource="slides") as s:`), or a decorator.
+    """Open a span around a block (`with span("dynamodb.get_item", resource="slides") as s:`), or a function.
 
-    An exception marks it and goes its way. `type` is Datadog's span type: web, http, sql, cache, custom.
+    An exception marks it and is raised. `type` is Datadog's span type: web, http, sql, cache, custom.
     """
     return OpenSpan(name, resource, service, type, tags)
 
 
 class OpenSpan:
-    """What `span` gives: a context manager and a decorator."""
+    """The result of `span`: a context manager and a decorator."""
 
     __slots__ = ("_made", "_span", "_token")
 
@@ -228,8 +282,8 @@ class OpenSpan:
                 self._span.end(error)
                 if self._span.call is not None:
                     self._span.call.closed(self._span)
-        except Exception as trouble:  # noqa: BLE001
-            failed("span", trouble)
+        except Exception as second:  # noqa: BLE001
+            failed("span", second)
         finally:
             self._span = self._token = None
 
@@ -240,7 +294,7 @@ class OpenSpan:
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling it gives a coroutine: seen through partials, methods and callable objects."""
+    """Return whether calling it gives a coroutine: seen through partials, methods and callable objects."""
     while isinstance(function, partial):
         function = function.func
     called = function if hasattr(function, "__code__") else type(function).__call__
@@ -249,7 +303,7 @@ def is_async(function: Any) -> bool:
 
 
 def around(function: Any, manager: Callable[[], Any]) -> Any:
-    """The function with a fresh context manager around each call; one that is async stays async."""
+    """Wrap the function with a fresh context manager around each call; one that is async stays async."""
     from functools import wraps
 
     if is_async(function):

@@ -1,6 +1,6 @@
-"""Step Functions identity: the execution and state that a call belongs to, and the ids that join their trace.
+"""Step Functions identity: the execution and state of an invocation, and the ids that join their trace.
 
-The ids are computed as Datadog computes them, so that our spans hang in the trace of the state machine; the
+The ids are computed as Datadog computes them, so that our spans belong to the trace of the state machine; the
 context object is found in more places than Datadog's own layer looks.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
 
 _sha256: Any = None
 _LOW_63 = (1 << 63) - 1
@@ -31,11 +33,20 @@ _FLAT = {
 }
 
 
-class Identity:
-    """The place of a call in a state machine.
+class TraceContext:
+    """The span that comes before: ids of 16 hex digits, `high` the trace id's upper half."""
 
-    `trace_id` and `parent_id` as 16 hex digits, `high` the upper half as
-    Datadog writes it (`_dd.p.tid`). `map_index` is None outside a Map.
+    __slots__ = ("high", "priority", "span_id", "trace_id")
+
+    def __init__(self, trace_id: str, high: str, span_id: str, priority: int = 1) -> None:
+        self.trace_id, self.high, self.span_id, self.priority = trace_id, high, span_id, priority
+
+
+class Identity:
+    """The place of an invocation in a state machine.
+
+    `trace_id` and `parent_id` as 16 hex digits, `high` the upper half as Datadog writes it (`_dd.p.tid`).
+    `map_index` is None outside a Map.
     """
 
     __slots__ = (
@@ -51,21 +62,25 @@ class Identity:
         "trace_id",
     )
 
-    def __init__(self, found: Any) -> None:
-        execution, state = found["Execution"], found["State"]
+    def __init__(self, parts: Parts) -> None:
+        context, execution, _, state = parts
         self.execution_id = str(execution.get("Id") or "")
         arn = self.execution_id.split(":")
         self.execution = str(execution.get("Name") or (arn[7] if len(arn) > 7 else ""))
-        self.state_machine = machine_name(found)
+        self.state_machine = machine_of(parts)
         self.state = str(state.get("Name") or "")
         self.retry_count = state.get("RetryCount") or 0
         self.redrive_count = execution.get("RedriveCount") or 0
-        self.map_index = _map_index(found)
-        self.trace_id, self.high = _trace(found, execution, self.execution_id)
+        self.map_index = _map_index(context.get("Map"))
+        self.trace_id, self.high = _trace(context, execution, self.execution_id)
         self.parent_id = self._parent(state.get("EnteredTime"))
 
+    def trace_context(self) -> TraceContext:
+        """Return the span of the state, as the parent of the invocation's."""
+        return TraceContext(self.trace_id, self.high, self.parent_id)
+
     def _parent(self, entered: Any) -> str:
-        """The id of the state's span; 0 where the state machine did not pass the time it was entered."""
+        """Return the id of the state's span; 0 where the state machine did not pass when it was entered."""
         if entered is None:
             return "0" * 16
         counts = self.retry_count != 0 or self.redrive_count != 0
@@ -73,24 +88,32 @@ class Identity:
         return f"{_halves(f'{self.execution_id}#{self.state}#{entered}{suffix}')[0]:016x}"
 
 
-def machine_name(found: Any) -> str:
-    """The state machine's name: its own, or from its ARN, or from that of the execution."""
-    machine, arn = found["StateMachine"], str(found["Execution"].get("Id") or "").split(":")
-    named = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
-    return str(named).split(":")[-1]
+def machine_of(parts: Parts) -> str:
+    """Return the state machine's name: its own, or from its ARN, or from that of the execution."""
+    _, execution, machine, _ = parts
+    arn = str(execution.get("Id") or "").split(":")
+    name = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
+    return str(name).split(":")[-1]
 
 
 def identity_of(event: Any) -> Identity | None:
-    """The Step Functions identity that an event carries, or None. Never raises."""
+    """Return the Step Functions identity that an event carries, or None. Never raises."""
     try:
-        found = context_object(plain(event))
-        return None if found is None else Identity(found)
+        return step_of(context_parts(plain(event)))
     except Exception:  # noqa: BLE001 - an event may be anything
         return None
 
 
+def step_of(parts: Parts | None) -> Identity | None:
+    """Return the identity of a context object; None where there is none, or a malformed one. Never raises."""
+    try:
+        return None if parts is None else Identity(parts)
+    except Exception:  # noqa: BLE001 - a context object may hold anything
+        return None
+
+
 def plain(event: Any) -> Any:
-    """The event as Lambda delivered it: Powertools' data classes hold it as `raw_event`. Never raises."""
+    """Return the event as Lambda delivered it: Powertools' classes hold it as `raw_event`. Never raises."""
     if isinstance(event, (dict, list)):
         return event
     try:
@@ -100,52 +123,48 @@ def plain(event: Any) -> Any:
     return raw if isinstance(raw, dict) else event
 
 
-def context_object(event: Any) -> Any:
-    """The context object within an event, or None: `_datadog`, `Payload`, the event itself, or our own field.
+def context_parts(event: Any) -> Parts | None:
+    """Find the context object in an event: the object itself, its Execution, StateMachine and State; or None.
 
-    An event that is a list is searched in its first items.
+    It may be under `_datadog` or `Payload`, the event itself, or our own field; an event that is a list is
+    searched in its first items.
     """
     if isinstance(event, list):
-        found = (context_object(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
-        return next((one for one in found if one is not None), None)
+        items = (context_parts(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
+        return next((parts for parts in items if parts is not None), None)
     if not isinstance(event, dict):
         return None
-    payload = event.get("Payload")
-    for holder in (event, payload):
-        if isinstance(holder, dict):
-            for candidate in (holder.get("_datadog"), holder):
-                if _is_context(candidate):
-                    return candidate
-    return _flat(event.get(FIELD))
+    parts = _parts(event.get("_datadog")) or _parts(event)
+    if parts is None and isinstance(payload := event.get("Payload"), dict):
+        parts = _parts(payload.get("_datadog")) or _parts(payload)
+    return parts or _flat(event.get(FIELD))
 
 
-def _is_context(found: Any) -> bool:
+def _parts(candidate: Any) -> Parts | None:
+    if not isinstance(candidate, dict) or not isinstance(execution := candidate.get("Execution"), dict):
+        return None
+    machine, state = candidate.get("StateMachine"), candidate.get("State")
     return (
-        isinstance(found, dict)
-        and "Execution" in found
-        and isinstance(found["Execution"], dict)
-        and isinstance(found.get("StateMachine"), dict)
-        and isinstance(found.get("State"), dict)
+        (candidate, execution, machine, state)
+        if isinstance(machine, dict) and isinstance(state, dict)
+        else None
     )
 
 
-def _flat(given: Any) -> Any:
-    """A context object made of our own field, which may also hold the whole one."""
-    if not isinstance(given, dict):
+def _flat(field: Any) -> Parts | None:
+    """Return a context object made of our own field, which may also hold the whole one."""
+    if not isinstance(field, dict):
         return None
-    if _is_context(given):
-        return given
-    if not isinstance(given.get("Execution"), str):
-        return None
-    found: dict[str, dict[str, Any]] = {"Execution": {}, "StateMachine": {}, "State": {}, "Map": {}}
+    if (parts := _parts(field)) is not None or not isinstance(field.get("Execution"), str):
+        return parts
+    context: dict[str, dict[str, Any]] = {"Execution": {}, "StateMachine": {}, "State": {}, "Map": {}}
     for key, (group, name) in _FLAT.items():
-        if given.get(key) is not None:
-            found[group][name] = given[key]
-    return found
+        if field.get(key) is not None:
+            context[group][name] = field[key]
+    return _parts(context)
 
 
-def _map_index(found: Any) -> int | None:
-    mapped = found.get("Map")
+def _map_index(mapped: Any) -> int | None:
     if not isinstance(mapped, dict):
         return None
     item = mapped.get("Item")
@@ -153,23 +172,23 @@ def _map_index(found: Any) -> int | None:
     return index if isinstance(index, int) else None
 
 
-def _trace(found: Any, execution: Any, execution_id: str) -> tuple[str, str]:
-    """The trace id (16 hex digits) and its upper half: given, or hashed from the execution."""
-    if found.get("serverless-version") == "v1":
-        given = _given_trace(found)
-        root = found.get("RootExecutionId") or execution_id
+def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
+    """Return the trace id (16 hex digits) and its upper half: given, or hashed from the execution."""
+    if context.get("serverless-version") == "v1":
+        ids = _trace_of_headers(context)
+        root = context.get("RootExecutionId") or execution_id
     else:
         started_with = execution.get("Input")
-        given = _given_trace(started_with.get("_datadog")) if isinstance(started_with, dict) else None
+        ids = _trace_of_headers(started_with.get("_datadog")) if isinstance(started_with, dict) else None
         root = execution_id
-    if given is not None:
-        return given
+    if ids is not None:
+        return ids
     high, low = _halves(str(root))
     return f"{low:016x}", f"{high:x}"
 
 
-def _given_trace(headers: Any) -> tuple[str, str] | None:
-    """The trace id of Datadog's headers, decimal, and the upper half from their tags."""
+def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
+    """Return the trace id of Datadog's headers, which is decimal, and the upper half from their tags."""
     if not isinstance(headers, dict):
         return None
     try:
@@ -182,7 +201,7 @@ def _given_trace(headers: Any) -> tuple[str, str] | None:
 
 
 def _halves(text: str) -> tuple[int, int]:
-    """The two halves of the SHA-256 of a text, 63 bits each, never 0."""
+    """Return the two halves of the SHA-256 of a text, 63 bits each, never 0."""
     global _sha256  # noqa: PLW0603
     if _sha256 is None:  # the runtime client has not loaded it, and only state machines need it
         from hashlib import sha256

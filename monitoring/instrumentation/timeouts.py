@@ -1,10 +1,10 @@
-"""A call that will be killed still speaks: shortly before its deadline, once, and never in a later call.
+"""Emit the time-out metric and the trace shortly before the invocation's deadline, at most once.
 
-One daemon thread serves all calls. A call only leaves behind how much time it was given, and takes it away
-again; the thread sleeps until the earliest deadline it knows, and looks anew when it wakes. So a call costs
-two dictionary operations. A process that Lambda freezes between calls finds nothing to speak for when it is
-thawed, whatever its clocks did meanwhile: what was left is gone with the call, and the context of a running
-call is asked how much time there is.
+One daemon thread serves all invocations. An invocation only writes down how much time it was given, and
+removes that at its end; the thread sleeps until the earliest deadline, and looks again when it wakes. So an
+invocation costs two dictionary operations. A process that Lambda freezes between invocations has nothing to
+report when it is thawed, whatever its clocks did meanwhile: the entry went with its invocation, and the
+context of a running one is asked how much time is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import threading
 import time
 
-from monitoring.instrumentation.metrics import failed
+from monitoring.instrumentation.output import failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,33 +31,33 @@ _SLACK = 0.005  # seconds
 
 
 class _Watchdog:
-    """The calls that run now, and the thread that waits for the earliest deadline."""
+    """The invocations that run now, and the thread that waits for the earliest deadline."""
 
     def __init__(self) -> None:
-        self.watched: dict[Call, float] = {}  # with the milliseconds that each was given
+        self.watched: dict[Call, float] = {}  # and the milliseconds that each was given
         self.bell = threading.Event()
-        self.speaking = threading.Lock()  # held to speak for a call, and to say when to wake
+        self.reporting = threading.Lock()  # held to report, and to set when to wake
         self.thread: threading.Thread | None = None
         self.process = 0
         self.sleep_on()
 
     def sleep_on(self) -> None:
-        """Sleep until somebody rings."""
+        """Sleep until an invocation rings."""
         self.wakes, self.serves = _FOREVER, _FOREVER
 
     def wake(self, at: float, margin: float) -> bool:
-        """Wake at this time of the clock, unless that is planned, or nearly: whether the plan has changed.
+        """Wake at this time of the clock, unless that is planned, or nearly; return whether the plan changed.
 
         A deadline from `serves` on is served by it: a quarter of the margin is not worth another waking.
         """
-        with self.speaking:
+        with self.reporting:
             if at + margin / 4 >= self.wakes:
                 return False
             self.wakes, self.serves = at, at + margin * 3 / 4
             return True
 
     def ring(self, call: Call, given: float) -> None:
-        """A call has come whose deadline may be earlier than the thread wakes."""
+        """Wake for an invocation whose deadline may be earlier than the thread wakes."""
         if self.thread is None:
             self.start()
         margin = _margin(call, given)
@@ -73,31 +73,31 @@ class _Watchdog:
         self.thread.start()
 
     def forget(self) -> None:
-        """In a forked process: no thread, no calls, and locks that nobody holds."""
+        """Begin anew in a forked process: no thread, no invocations, and locks that nobody holds."""
         self.thread, self.watched = None, {}
-        self.bell, self.speaking = threading.Event(), threading.Lock()
+        self.bell, self.reporting = threading.Event(), threading.Lock()
         self.sleep_on()
 
     def run(self) -> None:
-        """Sleep until the earliest deadline, speak for the calls that have reached theirs, begin again.
+        """Sleep until the earliest deadline, report the invocations that have reached theirs, begin again.
 
-        A call that ends does not wake the thread, and the next one only if its deadline is earlier: so the
-        thread wakes about once in the time that a function may take, however many calls there are.
+        An invocation that ends does not wake the thread, and the next one only if its deadline is earlier: so
+        the thread wakes about once in the time that a function may take, however many invocations there are.
         """
         while True:
             try:
                 self.bell.wait(max(0.0, min(self.wakes - _CLOCK[0](), _LONGEST)))
-                if self.bell.is_set():  # a call has left an earlier deadline
+                if self.bell.is_set():  # an invocation has left an earlier deadline
                     self.bell.clear()
                     continue
-                self.sleep_on()  # first, so that a call that comes now rings
+                self.sleep_on()  # first, so that an invocation that begins now rings
                 self.look()
             except Exception as error:  # noqa: BLE001 - the thread must live on
                 failed("watchdog", error)
                 time.sleep(1)
 
     def look(self) -> None:
-        """Speak for each call that is close to its deadline by its own context; wake for the others."""
+        """Report each invocation that is close to its deadline by its own context; wake for the others."""
         for call in list(self.watched):
             given = self.watched.get(call)
             if given is None:  # it has ended in the meantime
@@ -109,23 +109,22 @@ class _Watchdog:
                 failed("watchdog", error)
 
     def look_at(self, call: Call, given: float) -> None:
-        """Speak for the call if it is close to its deadline, or wake for it."""
+        """Report the invocation if it is close to its deadline, or wake for it."""
         margin = _margin(call, given)
         left = call.context.get_remaining_time_in_millis() / 1000 - margin
         if left > _SLACK:  # it began later, or the process was frozen, or the clock was set
             self.wake(_CLOCK[0]() + left, margin)
             return
-        with self.speaking:
+        with self.reporting:
             if self.watched.pop(call, None) is not None:
-                call.spoken = True
-                call.about_to_be_killed()
+                call.report_timeout()
 
 
 _watchdog = _Watchdog()
 
 
 def watch(call: Call, context: Any) -> None:
-    """Speak for the call before the deadline that the context tells; a context without one is not watched."""
+    """Report the invocation before the deadline of its context; one without a deadline is not watched."""
     try:
         given = context.get_remaining_time_in_millis()
     except AttributeError:
@@ -139,12 +138,12 @@ def watch(call: Call, context: Any) -> None:
 
 
 def unwatch(call: Call) -> None:
-    """The call is over. If the thread is speaking for it at this moment, wait until it has."""
+    """Stop watching an invocation that is over. If it is being reported at this moment, wait for that."""
     if _watchdog.watched.pop(call, None) is None:
-        with _watchdog.speaking:
+        with _watchdog.reporting:
             pass
 
 
 def _margin(call: Call, given: float) -> float:
-    """How many seconds before its deadline a call speaks: a tenth of its time at most, unless it is set."""
-    return (call.labels.settings.margin_ms or min(_MARGIN_MS, given / 10)) / 1000
+    """Return how many seconds before its deadline to report: a tenth of its time at most, unless set."""
+    return (call.settings.margin_ms or min(_MARGIN_MS, given / 10)) / 1000

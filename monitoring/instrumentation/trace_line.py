@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from json import dumps
-from json.encoder import encode_basestring_ascii as quote
 
-from monitoring.instrumentation.payload import encoder
+from monitoring.instrumentation.runtime import encoder
 from monitoring.instrumentation.settings import masking_key, settings
 
 TYPE_CHECKING = False
@@ -13,16 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from monitoring.instrumentation.spans import Span
-
-_encode = encoder(ascii_only=True)
+encode = encoder(ascii_only=True)
 MASK = "[masked]"
 MAX_VALUE = 5_000  # characters of one value: a stack trace, a payload
 MAX_LINE = 250_000  # bytes: CloudWatch splits an event of 256 KiB, its own 26 bytes included
+_NAMELESS = frozenset(  # modules whose frames tell nothing about an error of the handler
+    {"monitoring.instrumentation.decorator", "monitoring.instrumentation.async_handlers"}
+)
 
 
 def meta_text(key: str, value: Any) -> str:
-    """A value as text: masked where a key looks secret; at most `MAX_VALUE` characters."""
+    """Return a value as text: masked where the key looks secret; at most `MAX_VALUE` characters."""
     words = settings().masked
     if secret(key, words):
         return MASK
@@ -38,13 +38,13 @@ def meta_text(key: str, value: Any) -> str:
 
 
 def secret(key: str, words: Iterable[str]) -> bool:
-    """Whether a value under this key is masked."""
+    """Return whether a value under this key is masked."""
     compared = masking_key(key)
     return any(word in compared for word in words)
 
 
 def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
-    """A copy of a JSON value with what stands under secret keys masked; deeper than `depth` is cut."""
+    """Copy a JSON value with the values of secret keys masked; deeper than `depth` is cut."""
     if depth == 0:
         return "…"
     if isinstance(value, dict):
@@ -57,26 +57,21 @@ def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
     return value
 
 
-_OURS = frozenset(
-    {"monitoring.instrumentation.decorator", "monitoring.instrumentation.async_handlers"}
-)  # frames that say nothing of the error
-
-
 def error_meta(error: BaseException) -> dict[str, str]:
-    """Type, message and stack of an error, by Datadog's keys."""
+    """Return type, message and stack of an error, by Datadog's keys."""
     from traceback import format_exception
 
     try:
-        found = error.__traceback__
-        while found is not None and found.tb_frame.f_globals.get("__name__", "") in _OURS:
-            found = found.tb_next
-        stack = "".join(format_exception(type(error), error, found))
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_globals.get("__name__", "") in _NAMELESS:
+            frames = frames.tb_next
+        stack = "".join(format_exception(type(error), error, frames))
     except Exception:  # noqa: BLE001 - an exception whose __str__ raises
         stack = ""
     try:
         message = str(error)
-    except Exception as trouble:  # noqa: BLE001
-        message = f"<the message cannot be read: {type(trouble).__name__}>"
+    except Exception as second:  # noqa: BLE001
+        message = f"<the message cannot be read: {type(second).__name__}>"
     # The end of a stack says where it broke; the beginning is the runtime's.
     return {
         "error.type": type(error).__name__,
@@ -85,53 +80,29 @@ def error_meta(error: BaseException) -> dict[str, str]:
     }
 
 
-def span_json(span: Span, service: str, now: int, fixed: str) -> str:
-    """One span. `fixed`: members of `meta` that are JSON already; `now` ends a span that is still open."""
-    extra = dict(span.meta) if span.meta else {}
-    if span.error is not None:
-        extra = {**span.error, **extra}
-    if span.duration is None:
-        extra["unfinished"] = "true"
-    if span.links:
-        extra["_dd.span_links"] = _encode(span.links)
-    text = _json(span, service, now, _joined(fixed, extra))
+def span_json(span: dict[str, Any], meta: dict[str, str], fixed: str) -> str:
+    """Encode one span: fields by Datadog's names, its `meta`, and members of `meta` that are JSON already."""
+    text = _json(span, meta, fixed)
     if len(text) < MAX_LINE:
         return text
     # A span whose values fill a line alone: its first keys, with the head of each value.
-    brief = {key[:100]: value[:200] for key, value in list(extra.items())[:100] if key != "_dd.span_links"}
-    span.metrics = None
-    return _json(span, service, now, _joined(fixed, brief))
+    brief = {key[:100]: value[:200] for key, value in list(meta.items())[:100] if key != "_dd.span_links"}
+    return _json({key: value for key, value in span.items() if key != "metrics"}, brief, fixed)
 
 
-def _joined(fixed: str, extra: dict[str, str]) -> str:
-    if not extra:
-        return fixed
-    own = _encode(extra)[1:-1]
-    return f"{fixed},{own}" if fixed else own
+def _json(span: dict[str, Any], meta: dict[str, str], fixed: str) -> str:
+    members = ",".join(filter(None, (fixed, encode(meta)[1:-1])))
+    return f'{encode(span)[:-1]},"meta":{{{members}}}}}'
 
 
-def _json(span: Span, service: str, now: int, meta: str) -> str:
-    duration = span.duration if span.duration is not None else max(0, now - span.began)
-    numbers = f',"metrics":{_encode(span.metrics)}' if span.metrics else ""
-    return (
-        f'{{"trace_id":"{span.trace_id}","parent_id":"{span.parent_id}","span_id":"{span.span_id}",'
-        f'"service":{quote(span.service or service)},"resource":{quote(span.resource[:MAX_VALUE])},'
-        f'"name":{quote(span.name[:200])},"error":{1 if span.failed else 0},"start":{span.start},'
-        f'"duration":{duration},"meta":{{{meta}}}{numbers},"type":{quote(span.type)}}}'
-    )
-
-
-def lines(spans: list[str]) -> list[str]:
-    """The trace lines of these spans (each below the limit itself), each below CloudWatch's limit."""
-    if sum(map(len, spans)) + len(spans) < MAX_LINE:
-        return [f'{{"traces":[[{",".join(spans)}]]}}']
-    done: list[str] = []
-    part: list[str] = []
+def trace_lines(spans: list[str]) -> list[str]:
+    """Return the trace lines of these spans (each below the limit itself), each below CloudWatch's limit."""
+    groups: list[list[str]] = [[]]
     size = 0
     for text in spans:
-        if part and size + len(text) + 1 >= MAX_LINE:
-            done.append(f'{{"traces":[[{",".join(part)}]]}}')
-            part, size = [], 0
-        part.append(text)
         size += len(text) + 1
-    return [*done, f'{{"traces":[[{",".join(part)}]]}}']
+        if groups[-1] and size >= MAX_LINE:
+            groups.append([])
+            size = len(text) + 1
+        groups[-1].append(text)
+    return [f'{{"traces":[[{",".join(group)}]]}}\n' for group in groups]

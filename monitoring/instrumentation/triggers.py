@@ -1,4 +1,4 @@
-"""What invoked the function: the source of an event, the resource behind it, and how old its records are.
+"""Tell what invoked the function: the source of an event, its resource, and how old its records are.
 
 One table a question: which field gives a source away (`_BY_FIELD`), which source a record names
 (`_BY_RECORD`), and how each source names its resource and its times (`_DETAILS`). The events are those of
@@ -7,12 +7,14 @@ AWS's documentation.
 
 from __future__ import annotations
 
-from monitoring.instrumentation.step_functions import CONTEXT_FIELDS, context_object, machine_name, plain
+from monitoring.instrumentation.step_functions import CONTEXT_FIELDS, context_parts, machine_of, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from monitoring.instrumentation.step_functions import Parts
 
     Details = tuple[str, str, Any, Any]
 
@@ -74,25 +76,30 @@ _CARRIERS = frozenset({"headers", "_datadog"})
 
 
 def trigger_of(event: Any) -> str:
-    """The name of what invoked the function, one of `NAMES`; `unknown` for any other event. Never raises."""
-    try:
-        return _source(plain(event))[0]
-    except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
-        return "unknown"
+    """Return the name of what invoked the function, one of `NAMES`; `unknown` for others. Never raises."""
+    return describe(event).name
 
 
 def describe(event: Any) -> Trigger:
-    """The source of an event with its resource and times. Never raises."""
+    """Return the source of an event with its resource and times. Never raises."""
     try:
-        if type(event) is dict and _FIELDS.isdisjoint(event):  # the common step: an object of one's own
-            return UNKNOWN
         event = plain(event)
-        name, records = _source(event)
+        return read_trigger(event, context_parts(event))
+    except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
+        return UNKNOWN
+
+
+def read_trigger(event: Any, parts: Parts | None) -> Trigger:
+    """Return the source of a plain event; `parts` are those of its context object, or None. Never raises."""
+    try:
+        name, records = ("step-functions", ()) if parts is not None else _source(event)
         if name == "unknown":
             return CARRYING if type(event) is dict and not _CARRIERS.isdisjoint(event) else UNKNOWN
     except Exception:  # noqa: BLE001
         return UNKNOWN
     try:
+        if parts is not None:
+            return Trigger(name, (machine_of(parts), "", None, None))
         first, last = (records[0], records[-1]) if records else (event, event)
         return Trigger(name, _details(name, event, first, last), len(records))
     except Exception:  # noqa: BLE001 - a field is missing: the name is still known
@@ -100,18 +107,14 @@ def describe(event: Any) -> Trigger:
 
 
 def _source(event: Any) -> tuple[str, Any]:
-    """The name and the records."""
+    """Return the name of an event's source, and its records."""
     if isinstance(event, dict):
-        if context_object(event) is not None:
-            return "step-functions", ()
         for field, decide in _BY_FIELD:
             if field in event:
                 name, records = decide(event)
                 if name:
                     return name, records
     elif isinstance(event, list):
-        if context_object(event) is not None:
-            return "step-functions", ()
         name, records = _by_records(event)
         if name:
             return name, records
@@ -146,7 +149,7 @@ def _records(event: Any) -> tuple[str, Any]:
 
 
 def _kafka(event: Any) -> tuple[str, Any]:
-    """Kafka groups its records by partition: the first of the first and the last of the last."""
+    """Return the records of Kafka, which groups them by partition."""
     if _BY_RECORD.get(event["eventSource"]) != "kafka":
         return "", ()
     parts = event.get("records")
@@ -154,7 +157,7 @@ def _kafka(event: Any) -> tuple[str, Any]:
 
 
 def _request_context(event: Any) -> tuple[str, Any]:
-    """HTTP in its four shapes; a function URL differs from an HTTP API by its domain only."""
+    """Tell HTTP's four shapes apart; a function URL differs from an HTTP API by its domain only."""
     context = event["requestContext"]
     if not isinstance(context, dict):
         return "", ()
@@ -173,14 +176,14 @@ def _bot(event: Any) -> tuple[str, Any]:
 
 
 def _request(event: Any) -> tuple[str, Any]:
-    """An Alexa skill: a typed request with a session or a device context."""
+    """Recognise an Alexa skill: a typed request with a session or a device context."""
     request = event["request"]
     skill = isinstance(request, dict) and "type" in request and ("session" in event or "context" in event)
     return ("alexa" if skill else ""), ()
 
 
 def _smart_home(event: Any) -> tuple[str, Any]:
-    """An Alexa smart home directive, payload version 3 (in `directive`) or 2."""
+    """Recognise an Alexa smart home directive, payload version 3 (in `directive`) or 2."""
     body = event.get("directive", event)
     header = body.get("header") if isinstance(body, dict) else None
     namespace = header.get("namespace") if isinstance(header, dict) else None
@@ -200,14 +203,14 @@ _IOT_EVENTS = (
 
 
 def _registry(event: Any) -> tuple[str, Any]:
-    """IoT's own events: of the registry, of jobs, and of connections (which carry a client id)."""
+    """Recognise IoT's own events: of the registry, of jobs, and of connections (which carry a client id)."""
     kind = event["eventType"]
     own = kind in _IOT_EVENTS or (kind in {"connected", "disconnected", "subscribed", "unsubscribed"})
     return ("iot" if own and (kind in _IOT_EVENTS or "clientId" in event) else ""), ()
 
 
 def _with(name: str, *fields: str) -> Callable[[Any], tuple[str, Any]]:
-    """The source `name` where the event has all of `fields` too."""
+    """Decide for the source `name` where the event has all of `fields` too."""
 
     def decide(event: Any) -> tuple[str, Any]:
         return (name if all(field in event for field in fields) else ""), ()
@@ -249,7 +252,8 @@ _BY_FIELD: tuple[tuple[str, Callable[[Any], tuple[str, Any]]], ...] = (
 )
 
 
-_FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS, *_CARRIERS})
+FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS, *_CARRIERS})
+"""An object that has none of these tells nothing of its source: it is a function's own."""
 
 
 def _details(name: str, event: Any, first: Any, last: Any) -> Details:
@@ -263,12 +267,12 @@ def _details(name: str, event: Any, first: Any, last: Any) -> Details:
 
 
 def _time(seconds: float | None) -> float | None:
-    """A time that can be one: after 1970, and before the year 5138, so neither NaN nor an infinity."""
+    """Return a time between 1970 and the year 5138, so neither NaN nor an infinity; None for any other."""
     return seconds if seconds is not None and 0 < seconds < 1e11 else None
 
 
 def _at(*path: str) -> Callable[[Any], Any]:
-    """What stands at a path of keys; None where there is nothing."""
+    """Return a function that gives the value at a path of keys; None where there is none."""
 
     def get(record: Any) -> Any:
         for key in path:
@@ -282,8 +286,8 @@ def _text(*path: str) -> Callable[[Any], str]:
     at = _at(*path)
 
     def get(record: Any) -> str:
-        found = at(record)
-        return found if isinstance(found, str) else ""
+        value = at(record)
+        return value if isinstance(value, str) else ""
 
     return get
 
@@ -294,18 +298,18 @@ def _iso(*path: str) -> Callable[[Any], float | None]:
 
 
 def _epoch(unit: int, *path: str) -> Callable[[Any], float | None]:
-    """A number, or its text, in seconds (1) or milliseconds (1000)."""
+    """Return a function that reads a number, or its text, in seconds (1) or milliseconds (1000)."""
     at = _at(*path)
 
     def get(record: Any) -> float | None:
-        found = at(record)
-        return None if found is None or isinstance(found, bool) else float(found) / unit
+        value = at(record)
+        return None if value is None or isinstance(value, bool) else float(value) / unit
 
     return get
 
 
 def _last(separator: str, index: int = -1) -> Callable[[Any, str], str]:
-    """A part of the ARN."""
+    """Return a function that gives a part of the ARN."""
 
     def name(_: Any, arn: str) -> str:
         parts = arn.split(separator)
@@ -342,14 +346,14 @@ def _api(event: Any, _: str) -> str:
 
 def _api_time(event: Any) -> float | None:
     context = event.get("requestContext")
-    found = (
-        (context.get("requestTimeEpoch") or context.get("timeEpoch")) if isinstance(context, dict) else None
-    )
-    return None if found is None else float(found) / 1000
+    if not isinstance(context, dict):
+        return None
+    milliseconds = context.get("requestTimeEpoch") or context.get("timeEpoch")
+    return None if milliseconds is None else float(milliseconds) / 1000
 
 
 def _log_group(event: Any, _: str) -> str:
-    """The group's name from the head of the compressed data: the rest is the handler's business."""
+    """Return the group's name from the head of the compressed data: the rest is the handler's business."""
     import zlib
     from binascii import a2b_base64
 
@@ -381,10 +385,6 @@ def _thing(event: Any, _: str) -> str:
     )
 
 
-def _machine(event: Any, _: str) -> str:
-    return machine_name(context_object(event))
-
-
 _DETAILS: dict[str, tuple[Callable[[Any, str], str], Any, Any]] = {
     # source: (name of the resource, from the record and its ARN; the ARN; the record's time)
     "s3": (_bucket, _text("s3", "bucket", "arn"), _iso("eventTime")),
@@ -412,12 +412,11 @@ _DETAILS: dict[str, tuple[Callable[[Any, str], str], Any, Any]] = {
     "function-url": (_of(_text("requestContext", "apiId")), None, _api_time),
     "kafka": (_of(_text("topic")), None, _epoch(1000, "timestamp")),
     "firehose": (_last("/", 1), _text("deliveryStreamArn"), _epoch(1000, "approximateArrivalTimestamp")),
-    "step-functions": (_machine, None, None),
 }
 
 
 def iso_seconds(text: str) -> float | None:
-    """`2026-11-23T10:00:00.123Z` in seconds since the epoch; None where the text is no such time.
+    """Parse `2026-11-23T10:00:00.123Z` into seconds since the epoch; None for any other text.
 
     By hand, because the runtime client has not loaded datetime. Offsets (`+0000`, `+01:00`) are honoured.
     """

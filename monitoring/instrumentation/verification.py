@@ -1,10 +1,11 @@
-"""Don't trust a claim: what a `verify=` check found, as a metric, a span, and by choice an error."""
+"""Run a `verify=` check and report its result as a metric, a span and, optionally, an exception."""
 
 from __future__ import annotations
 
-from monitoring.instrumentation import metrics
+from monitoring.instrumentation.metrics import count
+from monitoring.instrumentation.output import failed, tag_list
+from monitoring.instrumentation.runtime import say
 from monitoring.instrumentation.spans import span
-from monitoring.lines import tag_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Broken(Exception):  # noqa: N818 - it states a finding; ClaimBroken is the error
-    """What a check raises when the world does not show what was claimed.
+    """Raised by a check when the world does not show what was claimed.
 
     Args:
-        reason: a sentence with what was found and what was wanted.
+        reason: a sentence with the actual and the expected state.
         code: one word for the metric's tag `reason`.
     """
 
@@ -42,7 +43,7 @@ class Claim:
         self, check: Check, on_broken: str | type[Exception] = "report", name: str | None = None
     ) -> None:
         if not callable(check):
-            raise TypeError(f"verify={check!r} is no function of (event, result)")
+            raise TypeError(f"verify={check!r} is not a function of (event, result)")
         if isinstance(on_broken, str) and on_broken in {"report", "raise"}:
             self.error: type[Exception] | None = ClaimBroken if on_broken == "raise" else None
         elif isinstance(on_broken, type) and issubclass(on_broken, Exception):
@@ -57,18 +58,18 @@ class Claim:
         """Run the check and report; raises only what `on_broken` asks for."""
         with span("verify", self.name) as made:
             try:
-                found = self.check(event, result)
-                close = getattr(found, "close", None)
-                if close is not None and hasattr(found, "__await__"):
+                verdict = self.check(event, result)
+                close = getattr(verdict, "close", None)
+                if close is not None and hasattr(verdict, "__await__"):
                     close()
-                    found = Broken("the check is async, and the handler is not: make both async", "async")
+                    verdict = Broken("the check is async, and the handler is not: make both async", "async")
             except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing is proven by a check that fails
-                found = error
-            self.report(call, made, found)
+                verdict = error
+            self.report(call, made, verdict)
 
-    def report(self, call: Call | None, made: Any, found: Any) -> None:
-        """Print the outcome of a check: `found` is its result, or what it raised."""
-        broken = _reason(found)
+    def report(self, call: Call | None, made: Any, verdict: Any) -> None:
+        """Print the outcome of a check: `verdict` is its result, or what it raised; `made` is its span."""
+        broken = _reason(verdict)
         tags = tag_list([f"claim:{self.name}", *([f"reason:{broken[0]}"] if broken else [])])
         made.set("claim", self.name)
         try:
@@ -76,37 +77,37 @@ class Claim:
             if call is not None:
                 call.point("count", metric, "1", *tags)
             else:
-                metrics.count(metric, 1, tags)
+                count(metric, 1, tags)
             if broken:
                 made.set("claim.reason", broken[1])
                 made.failed = True
-                metrics.say(f"the claim {self.name} is broken: {broken[1]}")
+                say(f"the claim {self.name} is broken: {broken[1]}")
         except Exception as error:  # noqa: BLE001
-            metrics.failed("verify", error)
+            failed("verify", error)
         if broken and self.error is not None:
-            cause = found if isinstance(found, BaseException) else None
+            cause = verdict if isinstance(verdict, BaseException) else None
             raise self.error(f"{self.name}: {broken[1]}") from cause
 
 
-def _reason(found: Any) -> tuple[str, str] | None:
-    """The reason in a word and in a sentence; None for a claim that holds."""
-    if isinstance(found, BaseException):
+def _reason(verdict: Any) -> tuple[str, str] | None:
+    """Return the reason in a word and in a sentence; None for a claim that holds."""
+    if isinstance(verdict, BaseException):
         try:
-            text = " ".join(str(found).split())
+            text = " ".join(str(verdict).split())
         except Exception:  # noqa: BLE001
             text = ""
-        word = found.code if isinstance(found, Broken) else type(found).__name__
-        return word, text if isinstance(found, Broken) else f"{type(found).__name__}: {text}".rstrip(": ")
-    return ("false", "the check returned False") if denied(found) else None
+        word = verdict.code if isinstance(verdict, Broken) else type(verdict).__name__
+        return word, text if isinstance(verdict, Broken) else f"{type(verdict).__name__}: {text}".rstrip(": ")
+    return ("false", "the check returned False") if denied(verdict) else None
 
 
-def denied(found: Any) -> bool:
-    """Whether a check has said no: False, or NumPy's False."""
-    return found is False or (type(found).__name__ in {"bool", "bool_"} and not found)
+def denied(verdict: Any) -> bool:
+    """Return whether a check has said no: False, or NumPy's False."""
+    return verdict is False or (type(verdict).__name__ in {"bool", "bool_"} and not verdict)
 
 
 def _make(kind: type[Exception]) -> None:
-    """A broken claim raises the class with one text: say where it is written if that cannot be."""
+    """Refuse an exception class that cannot be raised with one text, at the decorator where it is written."""
     try:
         kind("")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""X-Ray: with the Powertools Tracer active, its segment says which Datadog trace it belongs to."""
+"""Annotate the X-Ray segment of an active Powertools Tracer with the Datadog trace that it belongs to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from monitoring.instrumentation.invocation import Call
-
-MODULE = "aws_lambda_powertools.tracing"
 
 
 def annotate(call: Call) -> Any:
@@ -30,12 +28,12 @@ def annotate(call: Call) -> Any:
     if entity is not None:
         entity.put_annotation("dd_trace_id", call.upper_half().zfill(16) + call.trace_id)
         entity.put_annotation("dd_span_id", str(int(call.span_id, 16)))
-        entity.put_annotation("trigger", call.trigger.name)
+        entity.put_annotation("trigger", call.event.trigger.name)
     return opened
 
 
 def _open_entity(recorder: Any) -> Any:
-    """The innermost open segment; outside Lambda asking for a missing one would be logged as an error."""
+    """Return the innermost open segment; outside Lambda the recorder would log a missing one as an error."""
     if "LAMBDA_TASK_ROOT" in os.environ:
         return recorder.get_trace_entity()
     entities = getattr(getattr(recorder.context, "_local", None), "entities", None)

@@ -259,10 +259,10 @@ def test_a_recursion_without_end_is_an_error_like_any_other():
 def test_a_process_that_is_forked_while_the_watchdog_speaks_is_not_blocked_by_it():
     with capture():
         monitored(lambda event, context: None)({}, CONTEXT)  # the watchdog runs
-        with timeouts._watchdog.speaking:
+        with timeouts._watchdog.reporting:
             child = os.fork()
             if not child:
-                os._exit(0 if timeouts._watchdog.speaking.acquire(timeout=5) else 1)
+                os._exit(0 if timeouts._watchdog.reporting.acquire(timeout=5) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

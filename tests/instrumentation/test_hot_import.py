@@ -41,7 +41,7 @@ def test_the_import_loads_modules_of_ours_only():
 @pytest.mark.parametrize(
     "imports",
     [
-        "import monitoring.lines, monitoring.context, monitoring.instrumentation.decorator, monitoring.instrumentation.spans, monitoring.instrumentation.verification"
+        "import monitoring.instrumentation.output, monitoring.context, monitoring.instrumentation.decorator, monitoring.instrumentation.spans, monitoring.instrumentation.verification"
     ],
 )
 def test_every_module_of_the_hot_path_loads_modules_of_ours_and_the_builtin_one_of_context_variables(imports):

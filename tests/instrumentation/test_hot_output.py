@@ -123,10 +123,10 @@ def test_what_a_pipe_takes_only_in_part_is_completed(monkeypatch):
         with open(write, "w", encoding="utf-8") as stream:
             monkeypatch.setattr(sys, "stdout", Unbuffered(stream))
             count("whole")
-            from monitoring.instrumentation import metrics
+            from monitoring.instrumentation import output
 
-            straight = metrics._straight
-            monkeypatch.setattr(metrics, "_straight", lambda data: straight(data[:7]))
+            straight = output._straight
+            monkeypatch.setattr(output, "_straight", lambda data: straight(data[:7]))
             count("divided", tags=["stadt:köln"])
         lines = reader.read().decode().splitlines()
     assert [line.split("|")[4:] for line in lines] == [["whole", ""], ["divided", "#stadt:köln"]]

@@ -191,9 +191,9 @@ def test_the_command_says_line_column_reason_and_what_to_write(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('{"traces":', "the trace line is no JSON"),
-        ('{"traces":[{}]}', "`traces` is no list of lists"),
-        ('{"traces":[[5]]}', "a span is no object"),
+        ('{"traces":', "the trace line is not JSON"),
+        ('{"traces":[{}]}', "`traces` is not a list of lists"),
+        ('{"traces":[[5]]}', "a span is not an object"),
         ('{"traces":[[{"trace_id":5}]]}', "trace_id is 5"),
         ('{"traces":[[{"error":true}]]}', "error is True"),
         ('{"traces":[[{"start":1.5}]]}', "start is 1.5"),

@@ -260,7 +260,7 @@ def test_a_span_that_would_fill_a_line_alone_is_shortened():
 
 
 def test_spans_beyond_the_limit_are_counted(monkeypatch):
-    monkeypatch.setattr("monitoring.instrumentation.invocation.MAX_SPANS", 10)
+    monkeypatch.setattr("monitoring.instrumentation.spans.MAX_SPANS", 10)
 
     @monitored
     def handler(event, context):
