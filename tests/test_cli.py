@@ -1,12 +1,16 @@
 """The command's exit statuses and overview."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import monitoring
 from monitoring.cli import COMMANDS, group, main
+from monitoring.errors import EXTRAS
 
 
 def status(*argv: str) -> int:
@@ -110,3 +114,19 @@ def test_a_file_that_cannot_be_written_is_wrong_usage(argv, tmp_path, monkeypatc
             capsys.readouterr().err
             == "stepscope: missing/x.out: cannot be written: No such file or directory\n"
         )
+
+
+def test_every_module_of_others_is_in_an_extra_that_a_message_can_name():
+    imported = set()
+    for path in Path(monitoring.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.split(".")[0] for name in names}
+    others = imported - set(sys.stdlib_module_names) - {"monitoring", "handlers", "stepscope_pytest"}
+    optional = {
+        "aws_xray_sdk",
+        "compression",
+        "pytest",
+    }  # used where they are there; 3.14's own; the test runner
+    assert others - optional <= set(" ".join(EXTRAS.values()).split())
