@@ -4,8 +4,6 @@ Lambda states one fact in several lines, some without a request id, and delivers
 payloads: time-outs and out-of-memory are counted once an invocation, by the first line that tells of it.
 """
 
-from collections import OrderedDict
-
 from monitoring.lines import Point
 from monitoring.log_events.arn import qualifier_tags
 from monitoring.log_events.lambda_lines import PlatformLine, Report, is_out_of_memory_type, report_points
@@ -28,7 +26,7 @@ class Invocations:
     def __init__(self, source: Source, memory: Memory, arch: str) -> None:
         self._source, self._memory, self._arch = source, memory, arch
         self._stream = memory.stream(source.where)
-        self._contexts: OrderedDict[str, LogContext] = OrderedDict()
+        self._contexts: dict[str, LogContext] = {}
         self._aliases: dict[str, tuple[str, ...]] = {}
         self._report_tags: dict[tuple[int | None, bool], tuple[str, ...]] = {}
         self._open: dict[str, None] = {}
@@ -41,8 +39,10 @@ class Invocations:
         found = self._contexts.get(request)
         if found is None:
             found = self._contexts[request] = LogContext(self._source.log_fields, request)
-            if len(self._contexts) > _CONTEXTS:
-                self._aliases.pop(self._contexts.popitem(last=False)[0], None)
+            if len(self._contexts) > 2 * _CONTEXTS:  # seldom: each START comes by here
+                for old in list(self._contexts)[:_CONTEXTS]:
+                    del self._contexts[old]
+                    self._aliases.pop(old, None)
         return found
 
     def start(self, request: str, time: int, textual: bool = True) -> None:
@@ -101,6 +101,8 @@ class Invocations:
         if report.restore is not None:
             points += self._restored(report.restore, time)
         full = report.full
+        if not full and not report.status and not report.error:
+            return points
         if full:
             self._memory.first(self._fact("full", request), self._place(time))
         if report.timed_out:

@@ -34,7 +34,7 @@ _LONGEST_PREFIX = 300
 class Root(msgspec.Struct, gc=False):
     """The root keys of a JSON line that decide what it is; every other key is skipped without being decoded.
 
-    None stands for a key that is absent. `message` and a level make the line an envelope.
+    None stands for a key that is absent.
     """
 
     m: Any = None
@@ -43,12 +43,7 @@ class Root(msgspec.Struct, gc=False):
     execution_arn: Any = None
     record: Any = None
     message: Any = None
-    level: Any = None
     pascal_message: Any = msgspec.field(default=None, name="Message")
-    pascal_level: Any = msgspec.field(default=None, name="Level")
-    ecs_level: Any = msgspec.field(default=None, name="log.level")
-    log_level: Any = None
-    timestamp: Any = None
     request_id: Any = msgspec.field(default=None, name="requestId")
     java_request_id: Any = msgspec.field(default=None, name="AWSRequestId")
     powertools_request_id: Any = msgspec.field(default=None, name="function_request_id")
@@ -76,16 +71,14 @@ class Root(msgspec.Struct, gc=False):
             and "MONITORING|" not in self.message
         )
 
-    def is_envelope(self) -> bool:
-        """Whether the line is one of Lambda's JSON log format or of a logger: it has a level."""
-        return self.level is not None or self.pascal_level is not None or self.ecs_level is not None
+    def request(self) -> Any:
+        """Return what stands where Lambda's JSON log format and Powertools have the request id."""
+        return self.request_id or self.java_request_id or self.powertools_request_id
 
-    def request(self) -> str:
-        """Return the request id of an entry in Lambda's JSON log format or Powertools', else empty."""
-        if self.timestamp is None or (self.level is None and self.log_level is None):
-            return ""
-        found = self.request_id or self.java_request_id or self.powertools_request_id
-        return found if type(found) is str else ""
+
+def is_entry(record: dict[str, Any]) -> bool:
+    """Whether an object is an entry of Lambda's JSON log format or of a logger: it has a level."""
+    return any(record.get(key) is not None for key in ("level", "log_level", "Level", "log.level"))
 
 
 _root = msgspec.json.Decoder(Root).decode

@@ -19,10 +19,12 @@ class Stream:
 
     def started(self, request: str, time: int) -> None:
         """Remember an invocation as the latest; time 0 where its start was not heard."""
-        end = self._invocations.pop(request, (0, 0))[1]
-        self._invocations[request] = (time, end)
-        if len(self._invocations) > _INVOCATIONS:
-            del self._invocations[next(iter(self._invocations))]
+        known = self._invocations
+        end = known.pop(request)[1] if request in known else 0
+        known[request] = (time, end)
+        if len(known) > 2 * _INVOCATIONS:
+            for old in list(known)[:_INVOCATIONS]:
+                del known[old]
 
     def heard(self, request: str) -> None:
         """Remember an invocation of which a line was heard that does not say when it began."""
@@ -31,8 +33,10 @@ class Stream:
 
     def ended(self, request: str, time: int) -> None:
         """Remember when an invocation ended."""
-        self.heard(request)
-        self._invocations[request] = (self._invocations[request][0], time)
+        known = self._invocations.get(request)
+        if known is None:
+            self.started(request, 0)
+        self._invocations[request] = (known[0] if known else 0, time)
 
     def at(self, time: int) -> str:
         """Return the invocation that ran at a time, the latest of several; empty for none."""

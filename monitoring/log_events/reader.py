@@ -175,14 +175,15 @@ class Reader(MetricReader):
             table: the parsers of the outermost object.
         """
         while True:
+            record = source if isinstance(source, dict) else None
             if root.marked():
-                record = load_object(source) if isinstance(source, str) else source
-                if record is not None and self._record(record, message, timestamp, table):
+                record = record or load_object(str(source)) or {}
+                if self._record(record, message, timestamp, table):
                     return True
             content = root.message if root.message is not None else root.pascal_message
             if type(content) is str and "{" not in content and "MONITORING|" not in content:
                 return False
-            if not root.is_envelope():
+            if not json_lines.is_entry(record or load_object(str(source)) or {}):
                 return False
             if isinstance(content, dict):
                 root, source = msgspec.convert(content, Root), content
@@ -329,25 +330,35 @@ class Reader(MetricReader):
         return self._platform(kind, message, timestamp, context)
 
     def _plain(self, message: str, timestamp: int) -> None:
-        request = ""
         context = self._invocations.context
-        if not context.request_id:
-            request = lambda_lines.request_of_prefix(message)
-        if "Task timed out after " in message or "emory" in message or "signal: killed" in message:
-            request = self._ended_badly(message, timestamp, request)
-        if request or not context.request_id or self.rules.keep is not None:
-            self._log_entry(message, timestamp, request)
+        ended = "Task timed out after " in message or "emory" in message or "signal: killed" in message
+        if context.request_id and not ended and self.rules.keep is None:
+            self.counts["log"] += 1
+            self.out.logs.append(Log(message, timestamp, context))
             return
-        self.counts["log"] += 1
-        self.out.logs.append(Log(message, timestamp, context))
+        request = "" if context.request_id else lambda_lines.request_of_prefix(message)
+        if ended:
+            request = self._ended_badly(message, timestamp, request)
+        self._log_entry(message, timestamp, request)
 
     def _entry(self, root: Root, message: str, timestamp: int) -> None:
         """Forward a JSON object that is a log."""
-        request = root.request()
-        if "Task timed out after " in message or "emory" in message:
-            told = lambda_lines.tells_out_of_memory(load_object(message) or {})
-            self._ended_badly(message, timestamp, request, told and bool(request or self.source.function))
-        self._log_entry(message, timestamp, request)
+        request, context = root.request(), self._invocations.context
+        ended = "Task timed out after " in message or "emory" in message
+        same = request is None or request == context.request_id
+        if same and context.request_id and not ended and self.rules.keep is None:
+            self.counts["log"] += 1
+            self.out.logs.append(Log(message, timestamp, context))
+            return
+        record = {} if same and not ended else load_object(message) or {}
+        if not same and not (json_lines.is_entry(record) and "timestamp" in record and type(request) is str):
+            request = ""
+        if ended:
+            told = lambda_lines.tells_out_of_memory(record)
+            self._ended_badly(
+                message, timestamp, request or "", told and bool(request or self.source.function)
+            )
+        self._log_entry(message, timestamp, request or "")
 
     def _log_entry(self, message: str, timestamp: int, request: str) -> None:
         self.counts["log"] += 1
