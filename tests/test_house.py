@@ -144,6 +144,42 @@ def test_no_room_imports_another_by_a_text_that_the_contract_cannot_see():
     }
 
 
+@pytest.mark.checkout
+def test_the_house_has_no_arrow_up_or_sideways_and_no_circle():
+    run = subprocess.run(
+        [sys.executable, house.__file__], check=False, capture_output=True, text=True, cwd=house.ROOT
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "\n0 arrows up or sideways\n0 circles of rooms\n0 circles of files\n" in run.stdout
+
+
+GENERAL = {
+    "Answer",
+    "Entry",
+    "Options",
+    "Outcome",
+    "Reader",
+    "Result",
+    "Settings",
+    "Source",
+    "Span",
+    "Step",
+    "Window",
+}
+
+
+def test_a_general_name_is_not_that_of_many_classes():
+    """Settings may be three: of a function, of the forwarder and of the embedded Datadog."""
+    where = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name in GENERAL:
+                where.setdefault(node.name, []).append(path.name)
+    assert {
+        name: files for name, files in where.items() if len(files) > (3 if name == "Settings" else 2)
+    } == {}
+
+
 def a_checkout(tmp_path, **files):
     package = tmp_path / "monitoring"
     for name, text in {"__init__": "", **files}.items():
