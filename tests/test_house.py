@@ -17,7 +17,7 @@ PACKAGE = Path(monitoring.__file__).parent
 
 WHERE = [
     ("Where are tags normalised?", "tags", "log_events.tags", "normal_point"),
-    ("Where is Lambda's REPORT line read?", "lambda", "log_events.lambda_lines", "read_report"),
+    ("Where is Lambda's REPORT line read?", "report", "log_events.report_lines", "read_report"),
     ("Where is it decided what no data means for a monitor?", "no_data", "monitor.no_data", "without_data"),
     ("Where is a MONITORING line read?", "line", "lines", "read_line"),
     ("Where is it found out what triggered a call?", "trigger", "instrumentation.triggers", "trigger_of"),

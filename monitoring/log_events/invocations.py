@@ -6,8 +6,8 @@ payloads: time-outs and out-of-memory are counted once an invocation, by the fir
 
 from monitoring.lines import Point
 from monitoring.log_events.arn import qualifier_tags
-from monitoring.log_events.lambda_lines import PlatformLine, Report, is_out_of_memory_type, report_points
 from monitoring.log_events.memory import Memory
+from monitoring.log_events.report_lines import PlatformLine, Report, is_out_of_memory_type, report_points
 from monitoring.log_events.source import Source
 from monitoring.log_events.telemetry import LogContext
 

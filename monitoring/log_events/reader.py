@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monitoring.log_events import json_lines, lambda_lines
+from monitoring.log_events import json_lines, report_lines
 from monitoring.log_events.codec import encode, load_object
 from monitoring.log_events.invocations import Invocations
 from monitoring.log_events.json_lines import Root
@@ -60,7 +60,7 @@ class Reader(MetricReader):
             "END Re": self._end,
             "Reques": self._runtime_error,
             **{f'{{"{key}":{c}': self._metric_json for key in "mvet" for c in '" [-0123456789'},
-            **dict.fromkeys(lambda_lines.TEXT_HEADS, self._platform_text),
+            **dict.fromkeys(report_lines.TEXT_HEADS, self._platform_text),
         }
         # What a function prints, alone or within a log entry: its root keys, and the parser that may take it.
         self._printed: _Table = (
@@ -264,14 +264,14 @@ class Reader(MetricReader):
         return True
 
     def _report(self, message: str, timestamp: int) -> bool:
-        report = lambda_lines.read_report(message) if message.startswith("REPORT RequestId: ") else None
+        report = report_lines.read_report(message) if message.startswith("REPORT RequestId: ") else None
         if report is None:
             return False
         self.out.points += self._here().report(report, timestamp)
         return self._platform("report", message, timestamp)
 
     def _platform_text(self, message: str, timestamp: int) -> bool:
-        line = lambda_lines.read_platform_text(message)
+        line = report_lines.read_platform_text(message)
         if line is None:
             return False
         self.out.points += self._here().platform(line, timestamp)
@@ -317,9 +317,9 @@ class Reader(MetricReader):
         if isinstance(body, str):  # platform.fault
             self._log_entry(message, timestamp, self._ended_badly(body, timestamp, ""))
             return True
-        line = lambda_lines.read_platform_record(kind[9:], body)
+        line = report_lines.read_platform_record(kind[9:], body)
         if line.kind == "report":
-            report = lambda_lines.report_from_json(body)
+            report = report_lines.report_from_json(body)
             if report is None:
                 self._refuse("the metrics of platform.report are no numbers", message)
             else:
@@ -336,7 +336,7 @@ class Reader(MetricReader):
             self.counts["log"] += 1
             self.out.logs.append(Log(message, timestamp, context))
             return
-        request = "" if context.request_id else lambda_lines.request_of_prefix(message)
+        request = "" if context.request_id else report_lines.request_of_prefix(message)
         if ended:
             request = self._ended_badly(message, timestamp, request)
         self._log_entry(message, timestamp, request)
@@ -354,7 +354,7 @@ class Reader(MetricReader):
         if not same and not (json_lines.is_entry(record) and "timestamp" in record and type(request) is str):
             request = ""
         if ended:
-            told = lambda_lines.tells_out_of_memory(record)
+            told = report_lines.tells_out_of_memory(record)
             self._ended_badly(
                 message, timestamp, request or "", told and bool(request or self.source.function)
             )
@@ -377,14 +377,14 @@ class Reader(MetricReader):
             out_of_memory: whether it tells of that; None where its text has to be looked at.
         """
         found = self._here()
-        request = lambda_lines.request_of_error(message) or request
+        request = report_lines.request_of_error(message) or request
         if "Task timed out after " in message:
-            timed_out = lambda_lines.TIMED_OUT.search(message)
+            timed_out = report_lines.TIMED_OUT.search(message)
             named = timed_out[1] if timed_out else request
             self.out.points += found.timed_out(named, timestamp) if named else []
         if out_of_memory is None:  # a word of somebody's log is no proof
             known = self.source.function or found.context.request_id or message.startswith("RequestId: ")
-            out_of_memory = bool(known) and lambda_lines.is_out_of_memory(message)
+            out_of_memory = bool(known) and report_lines.is_out_of_memory(message)
         if out_of_memory:
             self.out.points += found.out_of_memory(request, timestamp)
         return request
