@@ -140,9 +140,44 @@ def eventbridge(bucket, messages, parts):
     return head | {"detail": detail}
 
 
+def sqs_lines(bucket, messages, parts):
+    return _sqs(*(_text(run).decode() for run in chunked(messages, parts)))
+
+
+def kafka(bucket, messages, parts):
+    records = [
+        {
+            "topic": "logs",
+            "partition": 0,
+            "offset": next(_numbers),
+            "timestamp": NOW * 1000,
+            "value": packed(run),
+        }
+        for run in chunked(messages, parts)
+    ]
+    return {"eventSource": "aws:kafka", "records": {"logs-0": records}}
+
+
+def pipe(bucket, messages, parts):
+    return [
+        {"eventSource": "aws:kinesis", "eventID": f"shardId-0:{next(_numbers)}", "data": packed(run)}
+        for run in chunked(messages, parts)
+    ]
+
+
+def transformation(bucket, messages, parts):
+    head = {
+        "invocationId": f"i{next(_numbers)}",
+        "deliveryStreamArn": "arn:aws:firehose:eu-west-1:1:deliverystream/l",
+    }
+    records = [{"recordId": f"{next(_numbers)}", "data": packed(run)} for run in chunked(messages, parts)]
+    return head | {"region": "eu-west-1", "records": records}
+
+
 ROADS = {
     "direct": direct, "Kinesis": kinesis, "Firehose": firehose, "S3": s3, "SNS": sns, "EventBridge": eventbridge,
-    "SQS with objects": sqs_objects, "SQS with payloads": sqs_payloads,
+    "SQS with objects": sqs_objects, "SQS with payloads": sqs_payloads, "SQS with lines": sqs_lines,
+    "MSK": kafka, "EventBridge Pipes": pipe, "Firehose transformation": transformation,
 }  # fmt: skip
 
 
@@ -159,10 +194,12 @@ class Clock:
         return time.monotonic() + self.slept
 
 
-def forwarder(url, bucket=None, **environ):
+def forwarder(url, bucket=None, clients=None, **environ):
     base = {"DD_URL": url, "DD_API_KEY": "k", "MONITORING_OWN_METRICS": "false"}
     clock = Clock()
-    world = World(clients=lambda _: bucket, monotonic=clock, sleep=clock.sleep, chance=lambda: 0.0)
+    world = World(
+        clients=clients or (lambda _: bucket), monotonic=clock, sleep=clock.sleep, chance=lambda: 0.0
+    )
     return Forwarder(Settings.from_env(base | environ), "eu-west-1", world)
 
 

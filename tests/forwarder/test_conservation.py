@@ -167,11 +167,11 @@ class KilledError(BaseException):
 
 
 class Process:
-    """Lives for so many steps, and knows what the intake took from it, noted or not."""
+    """Lives for so many steps, and knows what the intake took from it, noted or not, and what it spooled."""
 
     def __init__(self, steps):
         self.steps, self.lock = steps, threading.Lock()
-        self.taken, self.noted, self._last = [], set(), threading.local()
+        self.taken, self.noted, self.spooled, self._last = [], set(), [], threading.local()
 
     def step(self):
         with self.lock:
@@ -185,14 +185,21 @@ class Process:
 
     def saw(self, name, given, result):
         if name == "send" and 200 <= result.status < 300:
-            self.taken.append(given[:3])
-            self._last.number = len(self.taken) - 1
+            with self.lock:
+                self.taken.append(given[:3])
+                self._last.number = len(self.taken) - 1
         elif name == "remember":
             self.noted.add(self._last.number)
+        elif name == "put":
+            self.spooled.append((given[0].kind, given[0].wire, given[0].encoding))
 
     def window(self, table):
-        """What the intake took from the dead process and nobody remembers."""
+        """What the intake took from the dead process and nobody remembers.
+
+        Without the table nobody will remember either that what it spooled was sent by the next process.
+        """
         forgotten = [b for n, b in enumerate(self.taken) if not (table and n in self.noted)]
+        forgotten += [] if table else [b for b in self.spooled if b[0] in ROUTES]
         asked = Intake()
         for kind, wire, encoding in forgotten:
             asked.received.append(Received(ROUTES[kind], {}, decoded(wire, encoding), 202))
@@ -441,6 +448,14 @@ def test_equal_status_changes_are_told_apart_by_their_ids(server):
         head = {"id": f"e{number}", "detail-type": "Step Functions Execution Status Change"}
         job.handle(head | {"source": "aws.states", "detail": detail}, 30)
     assert server.values("stepscope.execution.succeeded") == [1, 1, 1]
+
+
+def test_records_that_firehose_brings_again_are_known(server):
+    server.received, server.script = [], None
+    job, event = forwarder(server.url), ROADS["Firehose transformation"](None, [EQUAL] * 3, 2)
+    for number in (1, 2):
+        job.handle(event | {"invocationId": f"attempt {number}"}, 30)
+    assert stored(server) == {("points", "law.line", "zone:a"): 3}
 
 
 # The sums differ
