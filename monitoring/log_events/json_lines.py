@@ -2,7 +2,7 @@
 
 prefix = *blank [first separator *(token separator)]     ; what a runtime or a logger prints before a message
 first  = time | level | "[" text "]" | "<" text ">"
-token  = first | request id | number | source ":" line | logger name (before "-", "--" or ":")
+token  = first | request id | number | source ":" line | word before a tab | logger name before "-" or ":"
 """
 
 import re
@@ -24,7 +24,7 @@ _LEVEL = (
 _FIRST = rf"(?:{_TIME}|{_LEVEL}|\[[^\]\n{{]*\]|<[^>\n{{]*>)"
 _TOKEN = (
     rf"(?:{_FIRST}|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|undefined\b|\d+\b"
-    r"|[A-Za-z_$][\w.$/-]*:\d+|[A-Za-z_$][\w.$]*(?=\s*:|\s+-))"
+    r"|[^\s{\"]+(?=\t)|[A-Za-z_$][\w.$/-]*:\d+|[A-Za-z_$][\w.$]*(?=\s*:|\s+-))"
 )
 _SEPARATOR = r"[\s:|,-]*"
 _PREFIX = re.compile(rf"\s*+(?:{_FIRST}{_SEPARATOR}(?>{_TOKEN}{_SEPARATOR})*+)?")

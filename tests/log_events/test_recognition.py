@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitoring.forwarder.batches import log_batches, metric_batches, trace_batches
 from monitoring.forwarder.enrich import describe
 from monitoring.forwarder.files import file_unit
 from monitoring.forwarder.inputs import Inputs
@@ -77,6 +78,7 @@ PASCAL = {"Timestamp": "2026-11-23T10:00:00.123Z", "Level": "Information", "Serv
 PREFIXES = {
     "Node.js": f"2026-11-23T10:00:00.123Z\t{REQUEST}\tINFO\t",
     "Node.js before the first invocation": "2026-11-23T10:00:00.123Z\tundefined\tERROR\t",
+    "Node.js with a tenant": f"2026-11-23T10:00:00.123Z\t{REQUEST}\ttenant/7\tINFO\t",
     "Python": f"[INFO]\t2026-11-23T10:00:00.123Z\t{REQUEST}\t",
     "Python with a logger of its own": "INFO:bakery.metrics:",
     "Python, basicConfig with a time": "2026-11-23 10:00:00,123 - bakery - INFO - ",
@@ -331,3 +333,37 @@ def test_a_file_of_pretty_printed_documents_loses_none_where_one_piece_ends(list
     assert sorted(point.value for each in found for point in each.points) == list(range(700))
     assert not any(each.logs or each.refused for each in found)
     assert len([each for each in found if each.points]) > 3
+
+
+@st.composite
+def changed(draw):
+    """A document with one of its values replaced by any JSON, or left out."""
+    record = json.loads(json.dumps(draw(st.sampled_from(list(DOCUMENTS.values())))))
+    here = record
+    while True:
+        key = draw(st.sampled_from(list(here) if isinstance(here, dict) else list(range(len(here)))))
+        if isinstance(here[key], (dict, list)) and here[key] and draw(st.booleans()):
+            here = here[key]
+        elif draw(st.booleans()):
+            here[key] = draw(JSON)
+            return record
+        else:
+            del here[key]
+            return record
+
+
+@settings(max_examples=200, deadline=None)
+@given(changed(), st.sampled_from(["", PREFIXES["Node.js"], "entry", "pretty"]))
+def test_a_document_with_any_other_value_is_something_and_can_be_sent(record, wrapping):
+    text = json.dumps(record, indent=1 if wrapping == "pretty" else None)
+    if wrapping == "entry":
+        text = json.dumps({"level": "INFO", "message": record})
+    elif wrapping != "pretty":
+        text = wrapping + text
+    found = read(*text.split("\n"))
+    assert found.points or found.spans or found.logs or found.refused
+    assert len(found.refused) <= 1
+    for batch in (*log_batches(found.logs, "u"), *metric_batches(found.points, "u")):
+        assert json.loads(batch.body(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    for batch in trace_batches(found.spans, "u"):
+        assert batch.body()
