@@ -34,16 +34,18 @@ ACCOUNT = "123456789012"
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
     """While the block runs, functions are not echoed."""
-    log = logging.getLogger("moto")
+    logs = [logging.getLogger(name) for name in ("moto", "werkzeug")]
     before = {"lambda": dict(default_user_config["lambda"])}
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # a request that is refused is an error to moto, and nothing unusual here
+    levels = [log.level for log in logs]
+    for log in logs:  # a request that is refused is an error to moto, and nothing unusual here
+        log.setLevel(logging.CRITICAL)
     default_user_config["lambda"] = {"use_docker": True}
     try:
         yield
     finally:
         default_user_config.update(before)
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def reset() -> None:

@@ -24,14 +24,16 @@ async def _parallel(run: StateRun) -> Any:
 
 async def _branches(run: StateRun, value: Any) -> list[Any]:
     argument = argument_of(run, value)
-    started = run.frame.add("ParallelStateStarted")
-    frames = [run.frame.inner(started) for _ in run.state.branches]
+    started = run.frame.previous if run.redriven else run.frame.add("ParallelStateStarted")
+    left = [number for number in range(len(run.state.branches)) if number not in run.done]
+    frames = [run.frame.inner(started) for _ in left]
     run.frame.open[-1][1][:] = frames
-    work = [
-        run_machine(run.execution, branch, frame, argument)
-        for branch, frame in zip(run.state.branches, frames, strict=True)
-    ]
-    outputs = await _together(run.frame, frames, work)
+
+    async def branch(number: int, frame: Frame) -> None:
+        run.done[number] = await run_machine(run.execution, run.state.branches[number], frame, argument)
+
+    await _together(run.frame, frames, [branch(*pair) for pair in zip(left, frames, strict=True)])
+    outputs = [run.done[number] for number in range(len(run.state.branches))]
     run.frame.previous = max([started, *(frame.previous for frame in frames)])
     run.frame.add("ParallelStateSucceeded", aside=True)
     return outputs
@@ -47,11 +49,11 @@ def argument_of(run: StateRun, value: Any) -> Any:
     return value
 
 
-async def _together(parent: Frame, frames: list[Frame], work: list[Any]) -> list[Any]:
-    """Return what all of the work gives; when one fails, cut off the rest and add the events of that."""
+async def _together(parent: Frame, frames: list[Frame], work: list[Any]) -> None:
+    """Wait for all of the work; when one fails, cut off the rest and add the events of that."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
-        return list(await asyncio.gather(*tasks))
+        await asyncio.gather(*tasks)
     except StateFailedError:
         await cancel(tasks)
         failed = next(
@@ -126,13 +128,12 @@ def selected(run: StateRun, frame: Frame, item: Any, index: int, value: Any) -> 
 
 async def _iterations(run: StateRun, value: Any, concurrency: int) -> list[Any]:
     items = items_of(run, value)
-    started = run.frame.add("MapStateStarted", {"length": len(items)})
+    started = run.frame.previous if run.redriven else run.frame.add("MapStateStarted", {"length": len(items)})
     tolerance(run, value)  # an inline Map has none, but a wrong value fails
     machine: Any = run.state.processor
-    outputs: list[Any] = [None] * len(items)
     run.frame.open[-1][1].clear()
     slots = min(len(items), concurrency or INLINE_CONCURRENCY, INLINE_CONCURRENCY)
-    waiting = iter(range(len(items)))
+    waiting = iter([index for index in range(len(items)) if index not in run.done])
     running: dict[asyncio.Task[Any], tuple[int, Frame]] = {}
     finished = started
 
@@ -154,7 +155,7 @@ async def _iterations(run: StateRun, value: Any, concurrency: int) -> list[Any]:
                 index, frame = running.pop(task)
                 if isinstance(task.exception(), StateFailedError):
                     await _die(run, list(running), frame)
-                outputs[index] = task.result()
+                run.done[index] = task.result()
                 run.frame.open[-1][1].remove(frame)
                 finished = max(finished, frame.last)
                 following = next(waiting, None)
@@ -164,7 +165,7 @@ async def _iterations(run: StateRun, value: Any, concurrency: int) -> list[Any]:
         await cancel(list(running))
     run.frame.previous = finished
     run.frame.add("MapStateSucceeded", aside=True)
-    return outputs
+    return [run.done[index] for index in range(len(items))]
 
 
 async def _iteration(execution: Any, machine: Machine, frame: Frame, argument: Any) -> Any:

@@ -45,12 +45,22 @@ class MapRun:
         self.total_items = self.total_executions = 0
         self.written = 0
         self.children: list[Any] = []
+        self.redrive_count = 0
 
     def count(self, status: str, items: int) -> None:
         """Count a child execution that has ended, with its items."""
         name = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timedOut"}.get(status, "aborted")
         self.executions[name] += 1
         self.items[name] += items
+
+    def redrive(self) -> None:
+        """Begin again with what has not succeeded."""
+        self.redrive_count += 1
+        self.status, self.stopped = "RUNNING", None
+        for counted in (self.items, self.executions):
+            counted.update(failed=0, timedOut=0, aborted=0)
+        self.children = [child for child in self.children if child.status == "SUCCEEDED"]
+        self.total_executions = len(self.children)
 
     def exceeded(self) -> bool:
         """Return whether more has failed than is tolerated."""
@@ -82,7 +92,7 @@ class MapRun:
             "toleratedFailureCount": self.tolerated_count or 0,
             "itemCounts": self._counts(self.items, self.total_items),
             "executionCounts": self._counts(self.executions, self.total_executions),
-            "redriveCount": 0,
+            "redriveCount": self.redrive_count,
         }
 
     def _counts(self, counted: dict[str, int], total: int) -> dict[str, int]:
@@ -101,21 +111,21 @@ async def map_run(run: StateRun, value: Any, concurrency: int) -> Any:
     """Run a Distributed Map and return its result."""
     read = "ItemReader" in run.fields
     items = [] if read else items_of(run, value)
-    run.frame.add("MapStateStarted", {"length": len(items)})
-    this = MapRun(run, concurrency, tolerance(run, value))
-    run.execution.service.map_runs[this.arn] = this
-    run.frame.add("MapRunStarted", {"mapRunArn": this.arn})
+    this = _begun(run, value, concurrency, len(items))
     try:
         if read:
             items = await read_items(run, value)
-        outputs = await _children(run, this, items, value)
-        result = await write_results(run, this, outputs, value) if "ResultWriter" in run.fields else outputs
+        try:
+            await _children(run, this, items, value)
+        except StateFailedError:
+            if "ResultWriter" in run.fields:
+                await write_results(run, this, value)
+            raise
+        written = await write_results(run, this, value) if "ResultWriter" in run.fields else None
     except StateFailedError as failed:
         this.end("FAILED")
-        run.frame.add(
-            "MapRunFailed",
-            {key: part for key, part in (("error", failed.error), ("cause", failed.cause)) if part},
-        )
+        told = (("error", failed.error), ("cause", failed.cause))
+        run.frame.add("MapRunFailed", {key: part for key, part in told if part})
         raise
     finally:
         if this.status == "RUNNING":
@@ -123,20 +133,32 @@ async def map_run(run: StateRun, value: Any, concurrency: int) -> Any:
     this.end("SUCCEEDED")
     succeeded = run.frame.add("MapRunSucceeded", aside=True)
     run.frame.add("MapStateSucceeded", aside=True, previous=succeeded)
-    if run.execution.machine.start_at == run.state.name:  # as all 21 recordings have it, whatever the reason
+    if (
+        run.execution.machine.start_at == run.state.name
+    ):  # as all recordings but two have it, whatever the reason
         run.frame.previous = succeeded
-    return result
+    return [run.done[index] for index in sorted(run.done)] if written is None else written
 
 
-async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -> list[Any]:
-    """Run a child execution for each item or batch and return the outputs of those that succeeded."""
+def _begun(run: StateRun, value: Any, concurrency: int, length: int) -> MapRun:
+    """Return the Map Run of this attempt: a new one, or the one that is redriven."""
+    if run.redriven and run.map_run is not None:
+        this: MapRun = run.map_run
+        this.redrive()
+        run.frame.add("MapRunRedriven", {"mapRunArn": this.arn, "redriveCount": this.redrive_count})
+        return this
+    run.frame.add("MapStateStarted", {"length": length})
+    this = run.map_run = MapRun(run, concurrency, tolerance(run, value))
+    run.execution.service.map_runs[this.arn] = this
+    run.frame.add("MapRunStarted", {"mapRunArn": this.arn})
+    return this
+
+
+async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -> None:
+    """Run a child execution for each item or batch, and keep the outputs of those that succeed."""
     frame = run.frame.inner(run.frame.previous)
     arguments = _batches(run, value, _arguments(run, frame, items, value))
     this.total_items = len(items)
-    batched = "ItemBatcher" in run.fields
-    if batched:
-        arguments = iter(list(arguments))
-    outputs: dict[int, Any] = {}
     running: dict[asyncio.Task[Any], tuple[int, int, Any]] = {}
     most = min(this.max_concurrency or MAX_CHILDREN, MAX_CHILDREN)
     number = 0
@@ -144,6 +166,9 @@ async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -
         while True:
             while len(running) < most and (each := next(arguments, None)) is not None:
                 argument, count = each
+                if number in run.done:
+                    number += 1
+                    continue
                 child = run.execution.service.start_item(run, this, argument)
                 this.total_executions += 1
                 running[asyncio.create_task(child.wait())] = (number, count, child)
@@ -155,7 +180,7 @@ async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -
                 index, count, child = running.pop(task)
                 this.count(child.status, count)
                 if child.status == "SUCCEEDED":
-                    outputs[index] = child.output
+                    run.done[index] = child.output
             if this.exceeded():
                 raise StateFailedError(
                     "States.ExceedToleratedFailureThreshold",
@@ -167,7 +192,6 @@ async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -
             child.stop(None, None)
             this.count("ABORTED", count)
         await cancel(list(running))
-    return [outputs[index] for index in sorted(outputs)]
 
 
 def _arguments(run: StateRun, frame: Frame, items: list[Any], value: Any) -> Iterator[Any]:

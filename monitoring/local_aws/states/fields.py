@@ -143,7 +143,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "JitterStrategy": ("FULL", "NONE"),
     "Mode": ("INLINE", "DISTRIBUTED"),
     "ExecutionType": ("STANDARD", "EXPRESS"),
-    "InputType": ("CSV", "JSON", "JSONL", "MANIFEST"),
+    "InputType": ("CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"),
     "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
     "Transformation": ("NONE", "COMPACT", "FLATTEN", "LOAD_AND_FLATTEN"),
@@ -151,4 +151,6 @@ ENUMS: dict[str, tuple[str, ...]] = {
 }
 """The values of a field that takes one of a few."""
 
+UNSUPPORTED = {"InputType": "PARQUET", "Transformation": "LOAD_AND_FLATTEN"}
+"""Values that AWS takes and this AWS does not."""
 DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")

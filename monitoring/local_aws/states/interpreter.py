@@ -37,7 +37,9 @@ class StateRun:
         next: the name of the next state.
         assigned: the variables that it assigns, seen by the states after it.
         seen: what its fields gave, step by step, for TestState.
-        done: the outputs of the iterations or branches that have ended, for a redrive.
+        done: the outputs of the branches, iterations or items that have ended, which a redrive leaves out.
+        redriven: whether it does its work once more in a redrive.
+        map_run: the Map Run of a Distributed Map.
         standing: the event before the one that failed, from which a redrive goes on.
         caught: the failure that a Catch took.
     """
@@ -54,6 +56,8 @@ class StateRun:
         self.done: dict[int, Any] = {}
         self.standing = 0
         self.caught: StateFailedError | None = None
+        self.redriven = False
+        self.map_run: Any = None
         self.before = frame.previous
         details = {"name": state.name, "input": text.dumps(raw), "inputDetails": INCLUDED}
         self.entered = frame.add(f"{state.type}StateEntered", details)
@@ -177,6 +181,7 @@ async def resume_state(execution: Any, machine: Machine, failed: StateRun) -> An
     frame = failed.frame
     frame.previous = frame.last = failed.standing or failed.entered
     frame.open.clear()
+    failed.redriven = True
     value, name = await _carried_out(failed)
     return value if name is None else await run_machine(execution, machine, frame, value, name)
 
@@ -237,6 +242,8 @@ async def attempt(run: StateRun, work: Callable[[], Awaitable[Any]], failed_even
         if delay is None:
             return _caught(run, failed, failed_event)
         await run.execution.clock.sleep(delay)
+        run.done.clear()
+        run.redriven = False
         _count_retry(run, run.frame.context["State"]["RetryCount"] + 1)
 
 

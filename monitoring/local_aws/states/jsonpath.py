@@ -67,6 +67,8 @@ class Path:
         Raises:
             PathNotFoundError: it is definite and names nothing.
         """
+        if self.steps and self.steps[-1].kind == "function":
+            return _call(self.steps[-1].value, Path(self.text, self.steps[:-1]).find(document))
         found: list[Any] = []
         try:
             _walk(self.steps, 0, document, "$", True, document, found.append)
@@ -192,11 +194,12 @@ def _matches(step: _Step, value: Any) -> bool:
     return isinstance(value, list)
 
 
-def _function(step: _Step, value: Any, place: str, _: bool, __: bool, ___: Any, emit: Emit) -> None:
-    result = _FUNCTIONS[step.value](value)
+def _call(name: str, value: Any) -> Any:
+    """Return what a function at the end of a path gives."""
+    result = _FUNCTIONS[name](value)
     if result is None:
         raise PathNotFoundError("Aggregation function attempted to calculate value using empty array")
-    emit(result, place)
+    return result
 
 
 def _numbers(compute: Callable[[list[float]], float]) -> Callable[[Any], Any]:
@@ -235,7 +238,6 @@ _WALK: dict[str, Callable[[_Step, Any, str, bool, bool, Any, Emit], None]] = {
     "wildcard": _wildcard,
     "filter": _filter,
     "scan": _scan,
-    "function": _function,
 }
 
 
@@ -274,6 +276,7 @@ def compile_path(text: str) -> Path:
     Raises:
         PathSyntaxError: it is something else.
     """
+    text = text.strip()
     if not text.startswith("$"):
         raise PathSyntaxError(f"'{text}' does not start with $")
     steps, end = _steps(text, 1)
@@ -298,6 +301,7 @@ def _steps(text: str, at: int) -> tuple[list[_Step], int]:
 
 
 def _step(text: str, at: int) -> tuple[_Step | None, int]:
+    at += text.startswith(".[", at)  # a dot before a bracket says nothing
     if text.startswith("[?", at):
         return _filter_step(text, at)
     for kind in ("function", "star", "dotted", "quoted", "slice", "index"):
@@ -405,7 +409,8 @@ class _Filter:
             path = Path(symbol, tuple(steps))
             return lambda item, root: _value_or_missing(path, item if symbol == "@" else root)
         literal = self.take(
-            r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|\[[^\]]*\]"""
+            r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|(?:true|false|null)\b"""
+            r"""|\[[^\]]*\]|[A-Za-z_][\w.-]*"""
         )
         if literal is None:
             raise PathSyntaxError(f"'{self.text}' needs a value at character {self.at + 1}")
@@ -414,6 +419,8 @@ class _Filter:
 
 
 def _literal(text: str) -> Any:
+    if text[0].isalpha() and text not in {"true", "false", "null"}:
+        return text  # AWS's library takes a word without quotation marks for a text
     if text[0] in "'\"":
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return json.loads(re.sub(r"'((?:[^'\\]|\\.)*)'", lambda quoted: json.dumps(quoted[1]), text))

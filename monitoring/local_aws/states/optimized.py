@@ -18,7 +18,9 @@ from monitoring.local_aws.states.sdk import http_metadata, known_call, request_o
 
 async def _call(run: StateRun, resource: Resource, argument: Any) -> Any:
     call = known_call(resource)
-    return result_of(call, await run.execution.service.call(call, request_of(call, argument)))
+    request = request_of(call, argument)
+    with run.execution.clock.working():
+        return result_of(call, await run.execution.service.call(call, request))
 
 
 def _as_text(argument: Any, *names: str) -> Any:

@@ -11,7 +11,7 @@ from monitoring.local_aws.states.sdk import known_call, request_of
 _GROUPS = {"SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED", "TIMED_OUT": "FAILED"}
 
 
-async def write_results(run: StateRun, this: Any, outputs: list[Any], value: Any) -> Any:
+async def write_results(run: StateRun, this: Any, value: Any) -> Any:
     """Return the result of the Map: where its results lie in S3, or the transformed results.
 
     Raises:
@@ -20,7 +20,7 @@ async def write_results(run: StateRun, this: Any, outputs: list[Any], value: Any
     writer = run.fields["ResultWriter"]
     config = writer.get("WriterConfig") or {}
     if "Resource" not in writer:
-        return transformed(this.children, outputs, config)
+        return transformed([child for child in this.children if child.status == "SUCCEEDED"], config)
     if run.state.jsonata:
         target = run.query.evaluate(writer.get("Arguments", {}), "ResultWriter/Arguments")
     else:
@@ -32,12 +32,7 @@ async def write_results(run: StateRun, this: Any, outputs: list[Any], value: Any
         children = [child for child in this.children if _GROUPS.get(child.status) == group]
         if not children:
             continue
-        rows = (
-            transformed(children, [child.output for child in children], config)
-            if group == "SUCCEEDED"
-            else None
-        )
-        rows = [described(child) for child in children] if rows is None else rows
+        rows = transformed(children, config if group == "SUCCEEDED" else {})
         body = "\n".join(map(text.dumps, rows)) if lines else text.dumps(rows)
         key = f"{prefix}/{group}_0.{'jsonl' if lines else 'json'}"
         await _put(run, target, key, body)
@@ -51,11 +46,12 @@ async def write_results(run: StateRun, this: Any, outputs: list[Any], value: Any
     }
 
 
-def transformed(children: list[Any], outputs: list[Any], config: dict[str, Any]) -> list[Any]:
+def transformed(children: list[Any], config: dict[str, Any]) -> list[Any]:
     """Return results as WriterConfig's Transformation says: NONE, COMPACT or FLATTEN."""
     kind = config.get("Transformation", "NONE")
     if kind == "NONE":
         return [described(child) for child in children]
+    outputs = [child.output for child in children]
     if kind == "COMPACT":
         return outputs
     return [inner for output in outputs for inner in (output if isinstance(output, list) else [output])]

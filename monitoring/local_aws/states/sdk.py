@@ -109,7 +109,7 @@ def failure_of(call: Call, failed: Exception) -> Exception:
         response: dict[str, Any] = dict(failed.response)
         told, metadata = response.get("Error", {}), dict(response.get("ResponseMetadata", {}))
         status = int(metadata.get("HTTPStatusCode", 400))
-        if status == 501 or told.get("Code") in {"501", "NotImplemented"}:
+        if status >= 500 or told.get("Code") in {"501", "NotImplemented"}:  # moto raises NotImplementedError
             return FatalError(
                 f"The embedded AWS has no {call.service}:{call.model.name}: moto does not implement it"
             )

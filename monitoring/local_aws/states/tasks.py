@@ -169,7 +169,9 @@ async def _called(this: _Attempt, resource: Resource, argument: Any, pending: Pe
 
 async def _plain_call(run: StateRun, resource: Resource, argument: Any) -> Any:
     call = known_call(resource)
-    return result_of(call, await run.execution.service.call(call, request_of(call, argument)))
+    request = request_of(call, argument)
+    with run.execution.clock.working():
+        return result_of(call, await run.execution.service.call(call, request))
 
 
 _KINDS: dict[str, Callable[[StateRun, Resource, Any], Awaitable[Any]]] = {

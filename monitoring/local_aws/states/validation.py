@@ -345,6 +345,9 @@ def _supported(value: dict[str, Any], allowed: frozenset[str], place: Place) -> 
 
 
 def _enums(value: dict[str, Any], place: Place) -> Problems:
+    for name, unsupported in known.UNSUPPORTED.items():
+        if value.get(name) == unsupported:
+            yield _problem(f"The embedded AWS does not support {name} {unsupported}", (*place, name))
     for name, values in known.ENUMS.items():
         if name in value and value[name] not in values:
             yield _problem(f"Value is not one of [{', '.join(values)}]: {value[name]}", (*place, name))
