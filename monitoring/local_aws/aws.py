@@ -144,6 +144,7 @@ class LocalAws:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "NO_PROXY": "*",
         }
 
@@ -164,7 +165,9 @@ class LocalAws:
                     aws_session_token=_CREDENTIALS["AWS_SESSION_TOKEN"],
                     region_name=self.region,
                 )
-                settings = Config(proxies={}, read_timeout=900, retries={"total_max_attempts": 1})
+                settings = Config(
+                    proxies={}, read_timeout=900, retries={"total_max_attempts": 1}, inject_host_prefix=False
+                )
                 self._clients[service] = session.client(  # type: ignore[call-overload]
                     service, endpoint_url=self.endpoint_url, config=settings
                 )

@@ -106,6 +106,9 @@ async def wait_for_child(run: Any, arn: str, pending: Pending, *, parsed: bool) 
     ended = asyncio.create_task(child.wait())
     try:
         await asyncio.wait((ended, pending.answer), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        child.stop(None, None)
+        raise
     finally:
         ended.cancel()
     if pending.answer.done():
