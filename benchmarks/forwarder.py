@@ -57,7 +57,7 @@ def _serve(pipe: Any) -> None:
 
 
 def invocation(number: int, rng: random.Random, now: int) -> list[str]:
-    """What one invocation of an ordinary function prints: 12 events."""
+    """Return what one invocation of an ordinary function prints: 12 events."""
     request = f"{rng.getrandbits(32):08x}-0000-4000-8000-{number:012x}"
     span = {
         "trace_id": f"{rng.getrandbits(63):016x}",
@@ -110,7 +110,7 @@ def invocation(number: int, rng: random.Random, now: int) -> list[str]:
 
 
 def payload(events: int = EVENTS, seed: int = 1) -> dict[str, Any]:
-    """A subscription payload of that many events."""
+    """Return a subscription payload of that many events."""
     rng, now = random.Random(seed), int(time.time())
     messages: list[str] = []
     number = 0
@@ -136,7 +136,7 @@ def event(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def floors(data: str, sent: list[bytes]) -> dict[str, Callable[[], object]]:
-    """What cannot be avoided, with the standard library and with the native ones."""
+    """Measure what cannot be avoided, with the standard library and with the native ones."""
     import msgspec
     from isal import igzip, isal_zlib
 
@@ -152,7 +152,7 @@ def floors(data: str, sent: list[bytes]) -> dict[str, Callable[[], object]]:
 
 
 def measured(work: Callable[[int], object], rounds: int) -> tuple[float, float]:
-    """The median wall and CPU seconds of a round."""
+    """Return the median wall and CPU seconds of a round."""
     walls, cpus = [], []
     for number in range(rounds):
         wall, cpu = time.perf_counter(), time.process_time()

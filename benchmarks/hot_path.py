@@ -269,7 +269,7 @@ def taking_turns(other: Path, rounds: int, code: str, unit: str, event: object =
 
 
 def show_imports(found: dict[str, dict[str, object]]) -> None:
-    """The table of imports; the ratios of what decorates are against what decorates."""
+    """Print the table of imports; what decorates is compared with what decorates."""
     bare = found["bare runtime client"]
     print(
         f"{'import, after the runtime client':42} {'CPU ms':>8} {'ratio':>7} {'KiB more':>9} {'modules':>8}"
@@ -287,7 +287,7 @@ OWN = [name for name in IMPORTS if name.startswith("stepscope")]
 
 
 def show_calls(where: str, found: dict[str, dict[str, object]]) -> None:
-    """The table of calls."""
+    """Print the table of calls."""
     ours = float(next(iter(found.values()))["us"])  # type: ignore[arg-type]
     print(f"{'one call, printed to ' + where:46} {'CPU µs':>8} {'ratio':>7}")
     for name, row in found.items():

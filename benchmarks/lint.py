@@ -22,7 +22,7 @@ METRICS = (
 
 
 def widget(number: int, chance: random.Random) -> dict[str, object]:
-    """A widget as people make them: a graph or a number over one or two queries of its own."""
+    """Return a typical widget: a graph or a number over one or two queries of its own."""
     queries = [
         {
             "data_source": "metrics",
@@ -54,7 +54,7 @@ def widget(number: int, chance: random.Random) -> dict[str, object]:
 
 
 def write(folder: Path, boards: int, widgets: int) -> int:
-    """The dashboards as files; gives their size in bytes."""
+    """Write the dashboards, and return their size in bytes."""
     chance = random.Random(1)
     size = 0
     for board in range(boards):

@@ -78,7 +78,7 @@ def rate(work: Callable[[], Any], count: int) -> float:
 
 
 def ours(home: Path) -> dict[str, float]:
-    """Executions and invocations on the embedded AWS, with real handlers."""
+    """Measure executions and invocations on the local AWS, with real handlers."""
     from monitoring.local_aws import LocalAws
 
     code = home / "code"
@@ -97,7 +97,7 @@ def ours(home: Path) -> dict[str, float]:
 
 
 def stock() -> dict[str, float]:
-    """The same machine on moto as it comes: nothing runs, the input is echoed, nothing is logged."""
+    """Measure the same machine on unpatched moto: nothing runs, the input is echoed, nothing is logged."""
     import boto3
     from moto import mock_aws
 
@@ -123,7 +123,7 @@ def stock() -> dict[str, float]:
 
 
 def pipe() -> float:
-    """The floor of an invocation: a line to a Python process and back."""
+    """Measure the floor of an invocation: a line to a Python process and back."""
     with subprocess.Popen(
         [sys.executable, "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -26,7 +26,7 @@ STORED = 1_000_000
 
 
 def payloads(per_series: int, stamp: int, generation: int, live: bool = False) -> list[bytes]:
-    """A fifth of a second's points, gzipped as a client sends them: new seconds of the same series."""
+    """Return a fifth of a second's points, gzipped as a client sends them: new seconds of the same series."""
     metrics = ["stored.metric" if live else "load.metric_0", *(f"load.metric_{k}" for k in range(1, 20))]
     series = [
         {
@@ -100,7 +100,7 @@ def ask(url: str, seconds: float, window: tuple[int, int], results: Any) -> None
 
 
 def serve(path: str, url: Any, stop: Any) -> None:
-    """The server in a process of its own, with a million points stored."""
+    """Run the server in a process of its own, with a million points stored."""
     import numpy as np
 
     from monitoring.local_datadog import LocalDatadog

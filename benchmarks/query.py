@@ -38,7 +38,7 @@ class Tables:
         )
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
-        """The sources of the one metric."""
+        """Return the sources of the one metric."""
         return {
             at: SeriesIdentity(metric, f"host{at}", ("env:prod", f"az:{at % 10}"), "gauge", None)
             for at in range(SOURCES)

@@ -22,7 +22,7 @@ RARE = {"async_handlers", "context", "lines", "verify", "xray"}
 
 
 def modules() -> list[Path]:
-    """The files of the layer, below the repository."""
+    """Return the files of the layer, below the repository."""
     package = ROOT / "monitoring"
     return sorted(path.relative_to(ROOT) for pattern in FUNCTION for path in package.glob(pattern))
 
@@ -61,7 +61,7 @@ def write_zip(target: Path, folder: Path) -> None:
 
 
 def bare(source: str) -> str:
-    """The source without comments, docstrings and types: they are read where functions are written."""
+    """Return the source without comments, docstrings and types."""
     return ast.unparse(_Bare().visit(ast.parse(source))) + "\n"
 
 
@@ -86,7 +86,7 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        """A value stays, under its name alone; a mere declaration goes."""
+        """Keep a value under its name alone, and drop a mere declaration."""
         if node.value is None:
             return None
         return ast.copy_location(ast.Assign([node.target], node.value), node)

@@ -56,7 +56,7 @@ class LambdaContext:
         return LambdaContext(timeout_ms, **attributes)
 
     def get_remaining_time_in_millis(self) -> int:
-        """The time left, never below 0."""
+        """Return the time left, never below 0."""
         return max(0, int(self._deadline - time.time() * 1000))
 
 
@@ -76,7 +76,7 @@ class Emitted:
         return self._read()[self._from :]
 
     def run(self, handler: Callable[..., Any], event: Any, context: Any = None) -> Any:
-        """The result of the handler; an async one is awaited. Without a context it gets a fresh one."""
+        """Run the handler, awaited if async, and return its result; the default context is a new one."""
         result = handler(event, LambdaContext() if context is None else context)
         if hasattr(result, "__await__"):
             import asyncio
@@ -94,24 +94,24 @@ class Emitted:
         return [line for line in self.text.splitlines() if not _is_trace(line) and not read_line(line).points]
 
     def points(self, metric: str | None = None, tags: Any = None) -> list[Point]:
-        """The points, of one metric and with these tags (`{"talk": "baltimore"}` or `["talk:baltimore"]`)."""
+        """Return the points of a metric with these tags (`{"talk": "baltimore"}` or `["talk:baltimore"]`)."""
         return [point for point in self._points() if metric in {None, point.metric} and _has(point, tags)]
 
     def metrics(self) -> list[str]:
-        """The names of the metrics, each once."""
+        """Return the names of the metrics, once each."""
         return sorted({point.metric for point in self._points()})
 
     def spans(self, name: str | None = None) -> list[dict[str, Any]]:
-        """The spans of all trace lines, in the order printed: Datadog's field names."""
+        """Return the spans of all trace lines in the order printed, with Datadog's field names."""
         return [span for trace in self.traces() for span in trace if name in {None, span["name"]}]
 
     def traces(self) -> list[list[dict[str, Any]]]:
-        """The span lists, one a trace line."""
+        """Return the span lists, one for each trace line."""
         found = [json.loads(line)["traces"] for line in self.text.splitlines() if _is_trace(line)]
         return [trace for traces in found for trace in traces]
 
     def trace(self) -> list[dict[str, Any]]:
-        """The spans of the one call that was made.
+        """Return the spans of the single call that was made.
 
         Raises:
             AssertionError: there was none, or more than one.
@@ -122,12 +122,12 @@ class Emitted:
         return self.spans()
 
     def refused(self) -> list[tuple[int, str, Refused]]:
-        """The malformed lines: number (from 1), text, and what is wrong with it."""
+        """Return the malformed lines: number (from 1), text, and what is wrong."""
         numbered = enumerate(self.text.splitlines(), start=1)
         return [(number, line, refused) for number, line in numbered for refused in read_line(line).refused]
 
     def assert_count(self, metric: str, expected: float = 1, tags: Any = None) -> None:
-        """The metric's counts with these tags add up to `expected`; a failure shows the near misses."""
+        """Assert that the metric's counts with these tags sum up to `expected`, else list near misses."""
         found = [point for point in self.points(metric, tags) if point.type == "count"]
         total = sum(point.value for point in found)
         if total != expected or (not found and expected):
@@ -135,7 +135,7 @@ class Emitted:
             raise AssertionError(f"{_wanted(metric, tags)}: {shown}{self._near(metric)}")
 
     def assert_value(self, metric: str, expected: float, tags: Any = None) -> None:
-        """The metric's last value with these tags is `expected`: for gauges and single points."""
+        """Assert that the metric's last value with these tags is `expected`: for gauges and single points."""
         found = self.points(metric, tags)
         if not found or found[-1].value != expected:
             shown = f"{found[-1].value:g} is its last value" if found else "not printed"
@@ -166,7 +166,7 @@ class Emitted:
             yield from read_line(line).points
 
     def _near(self, metric: str) -> str:
-        """The points that were printed instead: of that metric, or of those with the most similar names."""
+        """Return the points that were printed instead: of that metric, or of those with similar names."""
         points = list(self._points())
         same = [point for point in points if point.metric == metric]
         if not same:

@@ -39,7 +39,7 @@ _clients: dict[str, Any] = {}
 def object_exists(
     bucket: Given, key: Given, *, min_bytes: Given = 1, etag: Given = None, client: Any = None
 ) -> Check:
-    """The S3 object is there with at least `min_bytes` bytes and, where given, this ETag.
+    """Check that the S3 object exists with at least `min_bytes` bytes and, where given, this ETag.
 
     Codes of a broken claim: `missing`, `too_small`, `etag_differs`.
     """
@@ -60,7 +60,7 @@ def object_exists(
 
 
 def item_has(table: Given, key: Given, values: Given = None, *, client: Any = None) -> Check:
-    """The DynamoDB item of this key is there and has these values, both in plain Python (`{"slide": 7}`).
+    """Check that the DynamoDB item of this key exists with these values, in plain Python (`{"slide": 7}`).
 
     Codes of a broken claim: `missing`, `value_differs`.
     """
@@ -93,7 +93,7 @@ def item_has(table: Given, key: Given, values: Given = None, *, client: Any = No
 
 
 def build_succeeded(build_id: Given, *, client: Any = None) -> Check:
-    """The CodeBuild build has the status SUCCEEDED.
+    """Check that the CodeBuild build has the status SUCCEEDED.
 
     Codes of a broken claim: `missing`, `in_progress`, `not_succeeded`.
     """
@@ -112,7 +112,7 @@ def build_succeeded(build_id: Given, *, client: Any = None) -> Check:
 
 
 def invalidation_completed(distribution: Given, invalidation: Given, *, client: Any = None) -> Check:
-    """The CloudFront invalidation has the status Completed.
+    """Check that the CloudFront invalidation has the status Completed.
 
     Codes of a broken claim: `missing`, `in_progress`.
     """
@@ -131,7 +131,7 @@ def invalidation_completed(distribution: Given, invalidation: Given, *, client: 
 
 
 def page_contains(url: Given, text: Given, *, timeout: float = 10.0, limit: int = 5_000_000) -> Check:
-    """The HTTP page answers with 200 and contains the text within its first `limit` bytes.
+    """Check that the HTTP page answers with 200 and contains the text within its first `limit` bytes.
 
     Codes of a broken claim: `unreachable`, `http_status`, `text_absent`.
     """
@@ -193,7 +193,7 @@ def eventually(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Check:
-    """The check holds within `deadline` seconds; it is tried again every `every` seconds, at least twice.
+    """Repeat the check every `every` seconds, at least twice, until it holds or `deadline` seconds are over.
 
     The handler waits for it, and Lambda bills the wait. What the last try found is the reason.
     """
@@ -239,7 +239,7 @@ _ABSENT = frozenset(
 def _call(
     client: Any, service: str, operation: str, absent: str, **arguments: Mapping[str, Any] | Any
 ) -> Any:
-    """The answer of AWS; what does not exist is a broken claim, any other error is its own reason."""
+    """Return AWS's response; what does not exist is a broken claim, any other error is its own reason."""
     if client is None:
         import boto3
 

@@ -10,7 +10,7 @@ Clients = Callable[[str], Any]
 
 @cache
 def client(service: str) -> Any:
-    """The client of a service, with limits that suit a function whose time is short."""
+    """Return the client of a service, with time-outs that suit a function with little time."""
     import boto3
     from botocore.config import Config
 

@@ -62,7 +62,7 @@ class Batch(NamedTuple):
         return hashlib.sha256(f"{self.kind}\n{self.position}\n{span}".encode("utf-8", "replace")).hexdigest()
 
     def body(self) -> bytes:
-        """The request's body before compression."""
+        """Return the request's body before compression."""
         if self.kind == "logs":
             return b"[" + b",".join(self.parts) + b"]"
         if self.kind == "traces":
@@ -70,7 +70,7 @@ class Batch(NamedTuple):
         return b'{"series":[' + b",".join(self.parts) + b"]}"
 
     def wire(self) -> tuple[bytes, str]:
-        """The compressed body, and its Content-Encoding."""
+        """Return the compressed body and its Content-Encoding."""
         if self.kind == "traces":
             return igzip.compress(self.body(), compresslevel=_COMPRESSION, mtime=0), "gzip"
         return isal_zlib.compress(self.body(), _COMPRESSION), "deflate"
@@ -86,7 +86,7 @@ class Batch(NamedTuple):
 
 
 def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:
-    """The entries in their order, as the logs intake takes them."""
+    """Yield the entries in order, in batches that the logs intake takes."""
     parts: list[bytes] = []
     size = start = 0
     last: LogContext | None = None
@@ -108,7 +108,7 @@ def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:
 
 
 def _cut_entry(message: str, tail: bytes) -> bytes:
-    """An entry over 1 MB, cut by us and said so, rather than by Datadog in silence."""
+    """Cut an entry over 1 MB and say so in it, because Datadog would cut it silently."""
     note = f"… [{len(message)} characters, cut at Datadog's limit of 1 MB]"
     room = LOG_ENTRY_BYTES - len(tail)
     while len(encode(message)) > room - 200:
@@ -139,7 +139,7 @@ def _sized(
 
 
 def metric_batches(points: Iterable[Point], position: str, native: bool = False) -> Iterator[Batch]:
-    """The points as distributions; with `native`, counts and gauges as series of their own type.
+    """Yield the points as distributions; with `native`, counts and gauges as series of their own type.
 
     Two `count` points of one second and one tag set overwrite each other at Datadog, whoever sends them;
     samples of a distribution add up. That is why distributions are the default.
@@ -206,7 +206,7 @@ def _chunks(times: dict[int, list[float]]) -> Iterator[tuple[list[tuple[int, Seq
 
 
 def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[float]]]) -> _Parts:
-    """Counts of one second summed, the last gauge of it kept: what the MONITORING line says of itself."""
+    """Sum the counts of one second and keep its last gauge, as the MONITORING line is defined."""
     for (kind, metric, tags), times in groups.items():
         points = [(second, sum(v) if kind == "count" else v[-1]) for second, v in times.items()]
         body = {"metric": metric, "points": points, "tags": tags, "type": kind}
@@ -214,7 +214,7 @@ def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[
 
 
 def trace_batches(spans: Collection[SpanRecord], position: str, env: str = "") -> Iterator[Batch]:
-    """The spans grouped by trace, in the order of their first span."""
+    """Yield the spans grouped by trace, in the order of their first span."""
     traces: dict[tuple[str, str], list[SpanRecord]] = {}
     for span in spans:
         traces.setdefault((span.trace_id, span.meta.get("_dd.p.tid", "")), []).append(span)

@@ -19,7 +19,7 @@ class InMemory:
         return digest in self._known
 
     def remember(self, digest: str) -> None:
-        """The batch has been accepted."""
+        """Remember that the batch was accepted."""
         with self._lock:
             self._known[digest] = None
             if len(self._known) > self._limit:
@@ -45,7 +45,7 @@ class InDynamoDb:
         return self._near.known(digest) or self._ask(digest)
 
     def remember(self, digest: str) -> None:
-        """The batch has been accepted."""
+        """Remember that the batch was accepted."""
         self._near.remember(digest)
         try:
             self._store().save_success(data={"digest": digest}, result={})

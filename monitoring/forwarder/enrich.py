@@ -14,7 +14,7 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 def common_tags(settings: Settings) -> tuple[str, ...]:
-    """The tags of the settings: unified service tags, then DD_TAGS."""
+    """Return the tags of the settings: unified service tags, then DD_TAGS."""
     unified = (("env", settings.env), ("version", settings.version))
     return (*(f"{key}:{value}" for key, value in unified if value), *settings.tags)
 
@@ -81,7 +81,7 @@ def centralised_from(fields: dict[str, Any]) -> tuple[str, str]:
 
 
 def group_arn(region: str, owner: str, group: str) -> str:
-    """The log group's ARN, empty where a part of it is not known."""
+    """Return the log group's ARN, or "" where a part of it is not known."""
     return (
         f"arn:{_partition(region)}:logs:{region}:{owner}:log-group:{group}"
         if region and owner and group
@@ -92,7 +92,7 @@ def group_arn(region: str, owner: str, group: str) -> str:
 def with_object(
     source: Source, where: str, kind: str, fields: tuple[tuple[str, str], ...], group: str
 ) -> Source:
-    """The source of lines that came in an object or a file rather than in a subscription."""
+    """Return the source of lines that came in an object or a file instead of a subscription."""
     values = dict(source.log_fields.values)
     if not group:  # nothing is known but the object
         del values["aws"]

@@ -33,7 +33,7 @@ class Executions:
     def take(
         self, events: Iterable[StepEvent], extra: tuple[str, ...] = (), service: str = "", env: str = ""
     ) -> tuple[list[Point], list[SpanRecord]]:
-        """The points and spans of the events, and of what they complete."""
+        """Return the points and spans of the events and of what they complete."""
         points: list[Point] = []
         spans: list[SpanRecord] = []
         for event in sorted(events, key=lambda e: (e.execution, e.id)):
@@ -69,7 +69,7 @@ class Executions:
 
 
 def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
-    """The points of a run that has ended; without a duration where its beginning is not known."""
+    """Yield the points of a run that has ended; no duration where its start is not known."""
     stamp = (run.end or 0) / 1000
     error = (f"error:{run.error.lower()}",) if run.error else ()
     if run.kind == "execution":
@@ -117,7 +117,7 @@ class Trace:
         self.parent = "0" * 16
 
     def begin(self, event: StepEvent) -> None:
-        """The trace that the execution's input carries, where it was logged: the caller's, or a parent
+        """Return the trace that the execution's input carries, where it was logged: the caller's, or a parent
         execution's."""
         try:
             given = json.loads(event.text("input") or "null")
@@ -136,7 +136,7 @@ class Trace:
             self.parent = f"{parent & (1 << 64) - 1:016x}"
 
     def span(self, run: Run, service: str = "", env: str = "") -> SpanRecord | None:
-        """The span of a run that has ended, or None: its beginning is unknown, or another span stands for
+        """Return the span of a run that has ended, or None: its start is unknown, or another span stands for
         it."""
         if run.start is None or run.end is None:
             return None
@@ -202,7 +202,7 @@ def entered_time(milliseconds: int) -> str:
 
 
 def halves(text: str) -> tuple[int, int]:
-    """The two halves of the SHA-256 of a text, 63 bits each, never 0."""
+    """Return the two halves of the SHA-256 of a text, 63 bits each, never 0."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     high, low = (int.from_bytes(digest[i : i + 8], "big") & _LOW_63 for i in (0, 8))
     return high or 1, low or 1

@@ -251,7 +251,7 @@ class Forwarder:
 
 
 def _own_tags(settings: Settings, function: str) -> tuple[str, ...]:
-    """The tags of our own points: which forwarder it is, then those of the settings."""
+    """Return the tags of the forwarder's own points: its identity, then those of the settings."""
     named = tuple(f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function)
     return (*named, *common_tags(settings))
 

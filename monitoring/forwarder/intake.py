@@ -46,7 +46,7 @@ class Intake:
 
 
 def check_url(url: str) -> str:
-    """The address as it was given, if requests can be sent there.
+    """Return the address, if requests can be sent there.
 
     Raises:
         InputError: it is no http or https address, or carries a key or a password.

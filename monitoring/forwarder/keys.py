@@ -99,7 +99,7 @@ class ApiKey:
 
 
 def _plain(text: str) -> str:
-    """The key itself, also where it was stored as `{"api_key": "…"}`, as the console's form does."""
+    """Return the key itself, also from `{"api_key": "…"}`, which the console's form stores."""
     if not text.lstrip().startswith("{"):
         return text
     values = [value for value in json.loads(text).values() if isinstance(value, str)]

@@ -132,7 +132,7 @@ class PieceReader:
         return self._finish(reader, tally)
 
     def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
-        """Takes what the reader has; the reader goes on with nothing."""
+        """Take what the reader has collected; the reader goes on empty."""
         reader.flush()
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
@@ -152,7 +152,7 @@ class PieceReader:
         return out
 
     def _log_refused(self, out: Telemetry, about: dict[str, Any], tally: Tally) -> None:
-        """A line that was set aside is still a line: it goes to the logs, with its reason."""
+        """Send a refused line to the logs, with the reason."""
         now = round(self._clock() * 1000)
         for refused in out.refused:
             text = self._rules.keep(refused.text) if self._rules.keep else refused.text

@@ -10,13 +10,13 @@ from monitoring.forwarder.spool import REST, Entry, Result, Spool, SqsSpool, rea
 
 
 def rest_entry(rest: Rest) -> Entry:
-    """The entry of what is left of an object."""
+    """Return the spool entry of what is left of an object."""
     text = json.dumps(rest).encode()
     return Entry(REST, text, "identity", hashlib.sha256(text).hexdigest(), "time is up")
 
 
 def read_rest(entry: Entry) -> Rest:
-    """What is left of an object, from its entry."""
+    """Read what is left of an object from its entry."""
     return Rest(*json.loads(entry.wire))
 
 
@@ -52,7 +52,7 @@ def settle(spool: Spool | None, sender: Sender, entry: Entry, attempts: int, res
 
 
 def read_spooled(spool: Spool | None, piece: Spooled) -> Entry:
-    """The entry of a message that Lambda's own poller brought.
+    """Return the entry of a message that Lambda's own poller brought.
 
     Raises:
         ValueError: the message is no entry.

@@ -27,7 +27,7 @@ class ResourceTags:
         self._lock = threading.Lock()
 
     def renew(self) -> None:
-        """A new invocation may ask again."""
+        """Allow a new invocation to ask again."""
         self._left = _CALLS
 
     def of_function(self, arn: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
 
 def decide(answer: Answer, attempt: int, chance: float, now: float) -> Step:
-    """The step after the `attempt`-th answer (from 0).
+    """Return the step after the `attempt`-th response (from 0).
 
     Args:
         chance: of the interval [0, 1): the jitter.

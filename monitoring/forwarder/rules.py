@@ -10,7 +10,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+")
 
 
 def log_filter(settings: Settings) -> Callable[[str], str | None] | None:
-    """Takes a message, gives it back scrubbed, or None where it stays behind; None itself where all go on
+    """Return a function that scrubs a message, or returns None to exclude it; None where there are no rules
     as they are.
 
     Filters look at what was printed, before it is scrubbed.

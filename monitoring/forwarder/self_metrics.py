@@ -12,7 +12,7 @@ _PREFIX = "stepscope.forwarder."
 
 
 def own_points(tally: Tally, now: float, tags: tuple[str, ...]) -> list[Point]:
-    """The tally as points; `docs/forwarder-metrics.md` lists them."""
+    """Return the statistics as points; `docs/forwarder-metrics.md` lists them."""
     points = [
         Point(f"{_PREFIX}{name}", float(value), now, "count", (*tags, *extra))
         for name, value, extra in _counted(tally)

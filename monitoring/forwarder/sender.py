@@ -22,7 +22,7 @@ class Delivered(Protocol):
         """Whether the batch was accepted before."""
 
     def remember(self, digest: str) -> None:
-        """The batch has been accepted."""
+        """Remember that the batch was accepted."""
 
 
 class UndeliveredError(Exception):

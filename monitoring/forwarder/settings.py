@@ -147,7 +147,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """The settings of an environment; what is not there has its default.
+        """Read the settings from an environment; missing ones have their defaults.
 
         Raises:
             InputError: a value cannot be used; it names the variable.

@@ -68,7 +68,7 @@ class TooLargeError(InputError):
 
 
 def read_entry(text: str, handle: str) -> Entry:
-    """An entry from what was stored.
+    """Parse a stored entry.
 
     Raises:
         ValueError: it is none.
@@ -117,13 +117,13 @@ class Spool(Protocol):
         """Keep an entry."""
 
     def entries(self) -> Iterator[Entry]:
-        """The entries, the oldest first, one at a time."""
+        """Yield the entries, the oldest first, one at a time."""
 
     def delete(self, entry: Entry) -> None:
-        """The entry has been delivered."""
+        """Delete an entry that has been delivered."""
 
     def failed(self, entry: Entry, dead: bool) -> None:
-        """The entry failed once more: count that, or move it to the dead letters."""
+        """Count another failure of the entry, or move it to the dead letters."""
 
 
 class FolderSpool:
@@ -260,7 +260,7 @@ class SqsSpool:
         self._clients("sqs").send_message(QueueUrl=self._queue, MessageBody=text)
 
     def entries(self) -> Iterator[Entry]:
-        """The messages, one at a time, until the queue gives none."""
+        """Yield the messages, one at a time, until the queue is empty."""
         while True:
             found = self._clients("sqs").receive_message(
                 QueueUrl=self._queue, MaxNumberOfMessages=1, AttributeNames=["ApproximateReceiveCount"]
@@ -271,13 +271,13 @@ class SqsSpool:
             yield self.message(messages[0])
 
     def message(self, message: dict[str, Any]) -> Entry:
-        """The entry of one message; a message counts its own attempts."""
+        """Return the entry of one message; a message counts its own attempts."""
         entry = self.parse(message["Body"], message["ReceiptHandle"])
         count = message.get("Attributes", {}).get("ApproximateReceiveCount", "1")
         return replace(entry, attempts=int(count) - 1)
 
     def parse(self, body: str, receipt: str) -> Entry:
-        """The entry of a message's body, fetched from S3 where it lies there."""
+        """Return the entry of a message's body, fetched from S3 where it is stored there."""
         key = (load_object(body) or {}).get("s3") if MARK in body[:40] else None
         if isinstance(key, str) and self._large is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -306,7 +306,7 @@ def _name(entry: Entry) -> str:
 
 
 def make_spool(settings: Settings, clients: Clients) -> FolderSpool | S3Spool | SqsSpool | None:
-    """The spool of the settings, or None."""
+    """Return the spool of the settings, or None."""
     bucket = settings.spool_bucket
     large = S3Spool(bucket, settings.spool_kms_key, clients) if bucket else None
     if settings.spool_queue:

@@ -42,7 +42,7 @@ class Tally:
             self.items[ITEMS[kind], outcome] += items
 
     def saw(self, seconds: float) -> None:
-        """An event of that time was read; the oldest is remembered."""
+        """Record the time of an event; the oldest is kept."""
         if seconds > 0 and (self.oldest == 0.0 or seconds < self.oldest):
             self.oldest = seconds
 

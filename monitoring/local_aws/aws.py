@@ -92,7 +92,7 @@ class LocalAws:
         self.close()
 
     def close(self) -> None:
-        """Ends every execution, worker, build, thread and socket; harmless when done twice."""
+        """End every execution, worker, build, thread and socket; calling it twice is harmless."""
         self._exit.close()
 
     @property
@@ -156,7 +156,7 @@ class LocalAws:
     # -- clients and deployment
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this AWS, the same one for a service every time."""
+        """Return a boto3 client of this AWS, the same one for a service every time."""
         with self._client_lock:
             if service not in self._clients:
                 session = boto3.Session(
@@ -263,11 +263,11 @@ class LocalAws:
         return machine
 
     def function_arn(self, name: str) -> str:
-        """The ARN that a function of this name has."""
+        """Return the ARN of a function with this name."""
         return f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{name}"
 
     def state_machine_arn(self, name: str) -> str:
-        """The ARN that a state machine of this name has."""
+        """Return the ARN of a state machine with this name."""
         return f"arn:aws:states:{self.region}:{ACCOUNT}:stateMachine:{name}"
 
     def state_machine_log_group(self, name: str) -> str:
@@ -275,11 +275,11 @@ class LocalAws:
         return f"/aws/vendedlogs/states/{name}-Logs"
 
     def create_log_group(self, name: str) -> bool:
-        """Creates a log group unless it exists; whether it is new."""
+        """Create a log group unless it exists; return whether it is new."""
         return moto_backends.create_log_group(self.region, name)
 
     def subscribe(self, log_group: str, function_name: str, pattern: str = "", *, own: bool = False) -> None:
-        """Sends the events of a log group that match a filter pattern to a function, from now on.
+        """Subscribe a function to the events of a log group that match a filter pattern.
 
         Raises:
             InputError: the pattern is not understood, there is no such function, or the function would get
@@ -299,7 +299,7 @@ class LocalAws:
             )
 
     def notify_status_changes(self, function_name: str, state_machine: str | None = None) -> None:
-        """Sends status change events of executions to a function, by an EventBridge rule.
+        """Send status change events of executions to a function, by an EventBridge rule.
 
         Args:
             function_name: the target.
@@ -317,7 +317,7 @@ class LocalAws:
     # -- running
 
     def invoke(self, function_name: str, event: Any) -> Any:
-        """Invokes a function and gives what it returned.
+        """Invoke a function and return its result.
 
         Raises:
             InvocationError: the function failed; `.payload` is what Lambda answered.
@@ -336,7 +336,7 @@ class LocalAws:
         return payload
 
     def start(self, state_machine: str, input: Any = None, *, name: str | None = None) -> str:  # noqa: A002
-        """Starts an execution of a state machine (name or ARN) and gives the execution's ARN.
+        """Start an execution of a state machine (name or ARN) and return the execution's ARN.
 
         Raises:
             InputError: there is no such state machine, or an execution of this name exists.
@@ -351,7 +351,7 @@ class LocalAws:
             return str(self._host.answer_states("StartExecution", parameters)["executionArn"])
 
     def wait(self, execution: str, timeout: float = 60.0) -> dict[str, Any]:
-        """Waits until an execution has ended and gives its description (DescribeExecution).
+        """Wait until an execution has ended and return its description (DescribeExecution).
 
         Raises:
             TimeoutError: it still runs after so many seconds of real time.
@@ -363,7 +363,7 @@ class LocalAws:
         return self.describe(execution)
 
     def describe(self, execution: str) -> dict[str, Any]:
-        """What DescribeExecution says."""
+        """Return an execution's description (DescribeExecution)."""
         with refused(f"description of {execution}"):
             described: dict[str, Any] = self._host.answer_states(
                 "DescribeExecution", {"executionArn": execution}
@@ -376,11 +376,11 @@ class LocalAws:
         return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
 
     def stop(self, execution: str, error: str = "", cause: str = "") -> None:
-        """Stops an execution: it ends as ABORTED."""
+        """Stop an execution, which ends as ABORTED."""
         self.client("stepfunctions").stop_execution(executionArn=execution, error=error, cause=cause)
 
     def drain(self, timeout: float = 30.0) -> Deliveries:
-        """Waits until no handler runs and every log event and every other event is delivered or given up.
+        """Wait until no handler runs and every log event and other event is delivered or given up.
 
         Returns:
             The counters; `pending` is above 0 if the time was not enough.
@@ -388,11 +388,11 @@ class LocalAws:
         return self._host.drain(timeout)
 
     def drain_function(self, name: str, timeout: float = 30.0) -> bool:
-        """Waits until a function has handled what was sent to it in turn; whether it had the time."""
+        """Wait until a function has handled its queue; return whether that took no longer than allowed."""
         return self._host.deliveries.wait_idle(self.function_arn(name), timeout)
 
     def deliveries(self) -> Deliveries:
-        """What was sent asynchronously until now."""
+        """Return the counts of asynchronous deliveries."""
         return self._host.deliveries.counters()
 
     def invocations(self) -> list[Invoked]:

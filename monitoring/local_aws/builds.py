@@ -60,7 +60,7 @@ class Builds:
         self._numbers: dict[str, int] = {}
 
     def start(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
-        """Runs a build in the background; `build` (as BatchGetBuilds gives it) follows what happens."""
+        """Run a build in the background; `build` (as in BatchGetBuilds) is updated while it runs."""
         name = build["projectName"]
         with self._lock:
             self._numbers[name] = self._numbers.get(name, 0) + 1
@@ -69,7 +69,7 @@ class Builds:
         running.thread.start()
 
     def stop(self, build_id: str) -> None:
-        """Ends a build: its status becomes STOPPED."""
+        """Stop a build: its status becomes STOPPED."""
         with self._lock:
             running = self._running.get(build_id)
         if running is not None:
@@ -77,7 +77,7 @@ class Builds:
             running.thread.join()
 
     def close(self) -> None:
-        """Ends all builds."""
+        """Stop all builds."""
         with self._lock:
             running = list(self._running.values())
         for build in running:
@@ -112,7 +112,7 @@ class _Build:
         self._begin(variables)
 
     def _begin(self, variables: list[dict[str, Any]]) -> None:
-        """What StartBuild answers: nothing is done yet."""
+        """Return the response of StartBuild: nothing has run yet."""
         self._build["source"] = self._source
         self._build["artifacts"] = self._artifacts
         self._build["environment"] = {**self._build["environment"], "environmentVariables": variables}
@@ -122,7 +122,7 @@ class _Build:
         self._build["currentPhase"] = "QUEUED"
 
     def stop(self) -> None:
-        """Ends its commands."""
+        """Stop the build's commands."""
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:  # its number may be another's by now
             with contextlib.suppress(ProcessLookupError):
@@ -163,7 +163,7 @@ class _Build:
         return good and not self._stopped.is_set()
 
     def _phase(self, kind: str, work: Callable[[], str]) -> bool:
-        """Does a phase and describes it; `work` gives what went wrong, or nothing."""
+        """Run a phase and describe it; `work` returns the error, or ""."""
         if self._stopped.is_set():
             return False
         self._build["currentPhase"] = kind

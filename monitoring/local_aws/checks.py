@@ -91,7 +91,7 @@ def _names(tree: ast.Module) -> set[str]:
 
 
 def definition_text(definition: Mapping[str, Any] | str, substitutions: Mapping[str, str]) -> str:
-    """The definition as JSON text with `${Name}` replaced, as CloudFormation's DefinitionSubstitutions does.
+    """Return the definition as JSON text with `${Name}` replaced, as DefinitionSubstitutions does.
 
     Raises:
         InputError: it is not JSON.

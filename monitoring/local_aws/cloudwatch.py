@@ -20,7 +20,7 @@ CRAWL = 600
 
 
 def published(samples: Columns, common: tuple[str, ...], wanted: Collection[str]) -> list[Series]:
-    """The series that Datadog has of the samples.
+    """Return the series that Datadog would have of the samples.
 
     Args:
         samples: what CloudWatch was given.
@@ -51,7 +51,7 @@ def _series(facts: MetricFacts, key: Key, common: tuple[str, ...], times: Floats
 
 
 def by_minute(times: Floats, values: Floats, statistic: str) -> tuple[NDArray[np.int64], Floats]:
-    """The minutes that have samples, and the statistic of each: Sum, Average, Maximum, Minimum, pNN."""
+    """Return the minutes that have samples, and the statistic of each: Sum, Average, Maximum, pNN, …."""
     minutes = np.floor(times / MINUTE).astype(np.int64) * MINUTE
     order = np.lexsort((values, minutes))
     minutes, values = minutes[order], values[order]
@@ -69,7 +69,7 @@ def by_minute(times: Floats, values: Floats, statistic: str) -> tuple[NDArray[np
 def settings_series(
     functions: Mapping[str, tuple[int, int]], common: tuple[str, ...], start: int, end: int
 ) -> Iterator[Series]:
-    """What the integration tells of a function's settings whenever it looks.
+    """Return what the integration reports of a function's settings at each poll.
 
     Args:
         functions: name -> time-out in seconds and memory in megabytes.
@@ -90,7 +90,7 @@ def is_polled(metric: str) -> bool:
 
 
 def columns(samples: Iterable[tuple[Key, float, float]]) -> dict[Key, tuple[Floats, Floats]]:
-    """Samples as arrays by their key."""
+    """Return the samples as arrays by their key."""
     found: dict[Key, tuple[list[float], list[float]]] = {}
     for key, at, value in samples:
         times, values = found.setdefault(key, ([], []))

@@ -79,7 +79,7 @@ class Activity:
         self.change(-1)
 
     def change(self, by: int) -> None:
-        """Counts up what begins, down what has ended together with all that it caused."""
+        """Count up what begins, and down what has ended together with all that it caused."""
         with self._condition:
             self._count += by
             self._condition.notify_all()
@@ -159,12 +159,12 @@ class AsyncInvoker:
             return self._changed.wait_for(idle, seconds)
 
     def counters(self) -> Deliveries:
-        """What was sent until now."""
+        """Return the counts of deliveries."""
         with self._changed:
             return Deliveries(**self._sum, undelivered=tuple(self._undelivered))
 
     def close(self) -> None:
-        """Ends the threads; what still waits is counted as undelivered."""
+        """Stop the threads; waiting deliveries count as undelivered."""
         with self._changed:
             self._closed = True
             waiting, self._queue = self._queue, []
@@ -219,7 +219,7 @@ class AsyncInvoker:
                 self._changed.notify_all()
 
     def _take(self) -> _Job | None:
-        """The next job that is due; None when closed."""
+        """Return the next job that is due; None when closed."""
         with self._changed:
             while not self._closed:
                 now, left = time.monotonic(), None

@@ -25,7 +25,7 @@ _NUMERIC = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operato
 
 
 def compile_pattern(pattern: str) -> Matcher:
-    """A function that says whether a message matches.
+    """Compile a filter pattern into a predicate over messages.
 
     Raises:
         InputError: the pattern is outside the grammar above.

@@ -32,7 +32,7 @@ class Functions:
         self._closed = False
 
     def invoke(self, settings: FunctionSettings, event: bytes) -> Invocation:
-        """Runs the handler on an event (JSON), in an idle worker or a new one."""
+        """Run the handler on an event (JSON), in an idle worker or a new one."""
         with self._acquired(settings) as environment:
             environment.lines.clear()
             return invoke(environment, event, self._open)
@@ -54,7 +54,7 @@ class Functions:
             self._discard(environment)
 
     def _open(self, environment: Environment) -> Sandbox:
-        """A new process for the environment."""
+        """Start a new process for the environment."""
         settings = environment.settings
         variables = {**self._environment, **_variables(settings, environment.log_stream)}
         with self._changed:
@@ -121,7 +121,7 @@ def _stream_name() -> str:
 
 
 def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:
-    """The environment variables that Lambda defines, and the function's own."""
+    """Return the environment variables that Lambda defines, and the function's own."""
     level = {"AWS_LAMBDA_LOG_LEVEL": "INFO"} if settings.log_format == "JSON" else {}
     return {
         "AWS_LAMBDA_FUNCTION_NAME": settings.name,

@@ -40,7 +40,7 @@ class MotoHost:
         self._activity = Activity()
 
     def begin(self, endpoint_url: str, environment: dict[str, str], max_workers: int, client: Any) -> None:
-        """Makes what runs functions and builds; their processes get `environment`."""
+        """Create what runs functions and builds; their processes get `environment`."""
         self.endpoint_url = endpoint_url
         self.functions = Functions(self.put_lines, environment, max_workers)
         self.deliveries = AsyncInvoker(self._invoke_asynchronously, self._activity, ACCOUNT, self.speed)
@@ -58,7 +58,7 @@ class MotoHost:
     # -- what the patches call
 
     def invoke_function(self, function: Any, payload: bytes) -> Invocation:
-        """Runs a moto `LambdaFunction` on an event.
+        """Run a moto `LambdaFunction` on an event.
 
         Raises:
             ThrottledError: its reserved concurrency is 0.
@@ -109,7 +109,7 @@ class MotoHost:
         return self.states.ask(answer, self.states, operation, parameters)
 
     def status_changed(self, execution: Any, status: str) -> None:
-        """An execution starts or has ended."""
+        """Handle an execution's start or end."""
         if execution.kind != "EXPRESS":
             moto_backends.publish(
                 self.region, status_change_event(execution.describe(), ACCOUNT, self.region)
@@ -119,11 +119,11 @@ class MotoHost:
             self._changed.notify_all()
 
     def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
-        """Runs a build."""
+        """Run a build."""
         self.builds.start(build, request, project)
 
     def stop_build(self, build_id: str) -> None:
-        """Ends a build."""
+        """Stop a build."""
         self.builds.stop(build_id)
 
     # -- what the embedded AWS asks
@@ -136,17 +136,17 @@ class MotoHost:
             )
 
     def drain(self, seconds: float) -> Deliveries:
-        """Waits until nothing is under way."""
+        """Wait until nothing is in progress."""
         self._activity.wait_idle(seconds)
         return self.deliveries.counters()
 
     def log_events(self) -> list[LogEvent]:
-        """What CloudWatch Logs received, in the order received."""
+        """Return what CloudWatch Logs received, in order."""
         with self._changed:
             return list(self._events)
 
     def invocations(self) -> list[Invoked]:
-        """The calls of functions that have ended, in the order of their ends."""
+        """Return the invocations that have ended, in the order of their ends."""
         with self._changed:
             return list(self._invoked)
 
@@ -155,7 +155,7 @@ class MotoHost:
             self._invoked.append(invoked)
 
     def put_lines(self, group: str, stream: str, lines: list[Line]) -> None:
-        """Writes to CloudWatch Logs, and creates the group and the stream."""
+        """Write to CloudWatch Logs, creating the group and the stream."""
         now = int(time.time() * 1000)
         events = [{"timestamp": line.timestamp or now, "message": line.message} for line in lines]
         moto_backends.put_log_events(self.region, group, stream, events)

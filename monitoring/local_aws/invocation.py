@@ -97,7 +97,7 @@ class Environment:
     lines: list[Line] = field(default_factory=list)
 
     def write(self, lines: list[Line]) -> None:
-        """Writes to the environment's log stream."""
+        """Write to the environment's log stream."""
         self.lines.extend(lines)
         self.put(self.settings.log_group, self.log_stream, lines)
 
@@ -115,7 +115,7 @@ class _Verdict:
 def invoke(
     environment: Environment, event: bytes, open_sandbox: Callable[[Environment], Sandbox]
 ) -> Invocation:
-    """Runs the handler once; `open_sandbox` starts a process for an environment that has none."""
+    """Run the handler once; `open_sandbox` starts a process for an environment that has none."""
     settings, request_id = environment.settings, str(uuid.uuid4())
     lines = PLATFORM_LINES[settings.log_format]
     init_ms, failed = (None, None) if environment.sandbox else _initialise(environment, open_sandbox)
@@ -166,7 +166,7 @@ def _initialise(
 def _run(
     sandbox: Sandbox, settings: FunctionSettings, request_id: str, event: bytes
 ) -> tuple[Outcome, float]:
-    """What the handler came to, and after how many milliseconds."""
+    """Return the handler's outcome, and its duration in milliseconds."""
     trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
     headers = {
         "Lambda-Runtime-Aws-Request-Id": request_id,

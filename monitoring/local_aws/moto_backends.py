@@ -55,7 +55,7 @@ def reset() -> None:
 
 @contextlib.contextmanager
 def refused(what: str) -> Iterator[None]:
-    """What AWS refuses, as InputError."""
+    """Convert AWS's refusals to InputError."""
     try:
         yield
     except (ServiceException, HTTPException) as failed:
@@ -72,7 +72,7 @@ def refused(what: str) -> Iterator[None]:
 
 
 def put_function(region: str, settings: dict[str, Any]) -> str:
-    """Creates a function, in place of one of its name; its code lies elsewhere."""
+    """Create a function, replacing one of its name; its code is stored elsewhere."""
     backend = lambda_backends[ACCOUNT][region]
     with contextlib.suppress(UnknownFunctionException):
         backend.delete_function(settings["FunctionName"])
@@ -122,7 +122,7 @@ def write_log(region: str, group: str, stream: str, milliseconds: int, message: 
 
 
 def create_log_group(region: str, name: str) -> bool:
-    """Creates a log group unless it exists; whether it is new."""
+    """Create a log group unless it exists; return whether it is new."""
     backend = logs_backends[ACCOUNT][region]
     new = name not in backend.groups
     if new:
@@ -131,7 +131,7 @@ def create_log_group(region: str, name: str) -> bool:
 
 
 def put_log_events(region: str, group: str, stream: str, events: list[dict[str, Any]]) -> None:
-    """Writes events, and creates the group and the stream."""
+    """Write events, creating the group and the stream."""
     create_log_group(region, group)
     streams = logs_backends[ACCOUNT][region].groups[group].streams
     if stream not in streams:
@@ -140,19 +140,19 @@ def put_log_events(region: str, group: str, stream: str, events: list[dict[str, 
 
 
 def put_subscription(region: str, group: str, name: str, pattern: str, destination: str) -> None:
-    """Subscribes a function to a log group."""
+    """Subscribe a function to a log group."""
     logs_backends[ACCOUNT][region].put_subscription_filter(group, name, pattern, destination, "")
 
 
 def put_rule(region: str, name: str, pattern: str, target: str) -> None:
-    """An EventBridge rule with one target."""
+    """Create an EventBridge rule with one target."""
     backend = events_backends[ACCOUNT][region]
     backend.put_rule(name, event_pattern=pattern)
     backend.put_targets(name, None, [{"Id": "1", "Arn": target}])
 
 
 def publish(region: str, event: dict[str, Any]) -> None:
-    """Sends an event of AWS itself to the default event bus."""
+    """Send an event of AWS itself to the default event bus."""
     bus = events_backends[ACCOUNT][region].describe_event_bus("default")
     for rule in list(bus.rules.values()):
         rule.send_to_targets(dict(event))

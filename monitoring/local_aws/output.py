@@ -30,7 +30,7 @@ class OutputReader:
         self._text = b""
 
     def feed(self, data: bytes) -> list[Line]:
-        """The lines that are complete with these bytes, in the order written; empty ones are left out."""
+        """Return the lines that are complete with these bytes, in order; empty ones are left out."""
         self._bytes += data
         lines: list[Line] = []
         while self._bytes:
@@ -42,7 +42,7 @@ class OutputReader:
         return lines
 
     def flush(self) -> list[Line]:
-        """The text of a line that was begun and not ended: the invocation has ended, or the process."""
+        """Return the text of an unfinished line: the invocation has ended, or the process."""
         text, self._text = self._text, b""
         if not self._bytes.startswith(FRAME_MARK):
             text, self._bytes = text + self._bytes, b""

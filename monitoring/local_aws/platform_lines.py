@@ -50,27 +50,27 @@ class TextLines:
     """Platform lines of a function whose log format is Text."""
 
     def init_start(self, *, region: str, function: str, stream: str) -> list[Line]:
-        """A new execution environment begins; only Text leaves `function` and `stream` out."""
+        """Report a new execution environment; only the text format leaves out `function` and `stream`."""
         del function, stream
         arn = RUNTIME_ARN.format(region=region)
         return [Line(f"INIT_START Runtime Version: {RUNTIME_VERSION}\tRuntime Version ARN: {arn}")]
 
     def init_report(self, phase: str, ms: float, status: str, error_type: str) -> list[Line]:
-        """The initialisation failed; `phase` is `init`, or `invoke` when it was tried again."""
+        """Report a failed initialization; `phase` is `init`, or `invoke` for the second attempt."""
         kind = f"\tError Type: {error_type}" if error_type else ""
         return [Line(f"INIT_REPORT Init Duration: {ms:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}")]
 
     def start(self, request_id: str, arn: str) -> list[Line]:
-        """An invocation begins."""
+        """Report the start of an invocation."""
         del arn
         return [Line(f"START RequestId: {request_id} Version: $LATEST")]
 
     def timed_out(self, request_id: str, seconds: float) -> list[Line]:
-        """The function's own timeout ended the invocation."""
+        """Report that the function's time-out ended the invocation."""
         return [Line(f"{iso_time()} {request_id} Task timed out after {seconds:.2f} seconds")]
 
     def exited(self, request_id: str, why: str) -> list[Line]:
-        """The process ended during the invocation."""
+        """Report that the process ended during the invocation."""
         return [Line(f"RequestId: {request_id} Error: {why} Runtime.ExitError")]
 
     def end(self, request_id: str, usage: Usage) -> list[Line]:
@@ -97,7 +97,7 @@ class JsonLines:
     """Platform events of a function whose log format is JSON."""
 
     def init_start(self, *, region: str, function: str, stream: str) -> list[Line]:
-        """A new execution environment begins."""
+        """Report a new execution environment."""
         record = {
             "initializationType": "on-demand",
             "phase": "init",
@@ -110,28 +110,28 @@ class JsonLines:
         return [_event("platform.initStart", record)]
 
     def init_report(self, phase: str, ms: float, status: str, error_type: str) -> list[Line]:
-        """The initialisation failed; `phase` is `init`, or `invoke` when it was tried again."""
+        """Report a failed initialization; `phase` is `init`, or `invoke` for the second attempt."""
         record: dict[str, Any] = {"initializationType": "on-demand", "phase": phase, "status": status}
         record |= {"errorType": error_type} if error_type else {}
         return [_event("platform.initReport", record | {"metrics": {"durationMs": round(ms, 3)}})]
 
     def start(self, request_id: str, arn: str) -> list[Line]:
-        """An invocation begins."""
+        """Report the start of an invocation."""
         return [_event("platform.start", {"requestId": request_id, "functionArn": arn, "version": "$LATEST"})]
 
     def timed_out(self, request_id: str, seconds: float) -> list[Line]:
-        """The function's own timeout ended the invocation."""
+        """Report that the function's time-out ended the invocation."""
         del seconds
         return [_event("platform.runtimeDone", {"requestId": request_id, "status": "timeout"})]
 
     def exited(self, request_id: str, why: str) -> list[Line]:
-        """The process ended during the invocation."""
+        """Report that the process ended during the invocation."""
         del why
         record = {"requestId": request_id, "status": "failure", "errorType": "Runtime.ExitError"}
         return [_event("platform.runtimeDone", record)]
 
     def end(self, request_id: str, usage: Usage) -> list[Line]:
-        """The report."""
+        """Write the report."""
         metrics: dict[str, Any] = {
             "durationMs": round(usage.duration_ms, 3),
             "billedDurationMs": usage.billed_ms,

@@ -31,7 +31,7 @@ class Connection:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def receive(self) -> tuple[list[Request], bool]:
-        """The requests that are complete now, and whether the peer has closed."""
+        """Return the requests that are complete now, and whether the peer has closed."""
         try:
             data = self.socket.recv(1 << 18)
         except OSError:
@@ -43,7 +43,7 @@ class Connection:
         return requests, not data
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        """Sends a response; a peer that is gone is seen by whoever waits for it."""
+        """Send a response; a peer that has gone is noticed by whoever waits for it."""
         lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         try:
@@ -52,7 +52,7 @@ class Connection:
             self.close()
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self.socket.close()
 
     def _next(self) -> Request | None:
@@ -75,7 +75,7 @@ class Connection:
 
 
 def _body(headers: dict[str, str], data: bytes) -> tuple[bytes, bytes] | None:
-    """The body and what follows it, or None while it is incomplete."""
+    """Return the body and what follows it, or None while it is incomplete."""
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return _chunks(data)
     size = int(headers.get("content-length") or 0)
@@ -97,7 +97,7 @@ def _chunks(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 def listen() -> socket.socket:
-    """A listening socket on loopback, at a port that is free."""
+    """Open a listening socket on loopback, at a free port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4)
     listener.setblocking(False)
     return listener

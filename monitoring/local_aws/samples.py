@@ -80,7 +80,7 @@ def _as_it_is(moment: float) -> float:
 
 
 def invocation_samples(calls: Sequence[Invoked], clock: Clock = _as_it_is) -> Iterator[Sample]:
-    """The samples of calls: Invocations, Errors, Throttles, Duration and ConcurrentExecutions."""
+    """Return the samples of calls: Invocations, Errors, Throttles, Duration and ConcurrentExecutions."""
     for call in calls:
         tags = (f"functionname:{call.function.lower()}", f"resource:{call.function.lower()}")
         at = clock(call.began)
@@ -109,7 +109,7 @@ def _at_once(call: Invoked, others: Iterable[Invoked]) -> float:
 
 
 def asynchronous_samples(function: str, received: int, dropped: int, at: float) -> Iterator[Sample]:
-    """The samples of events that were sent to a function to be handled later."""
+    """Return the samples of asynchronous events."""
     tags = (f"functionname:{function.lower()}", f"resource:{function.lower()}")
     yield Sample(Key("lambda", "AsyncEventsReceived", tags), at, float(received))
     if dropped:
@@ -122,7 +122,7 @@ def asynchronous_samples(function: str, received: int, dropped: int, at: float) 
 def execution_samples(
     state_machine: str, history: Sequence[Mapping[str, Any]], clock: Clock = _as_it_is
 ) -> Iterator[Sample]:
-    """The samples of one execution, whether it has ended or not.
+    """Return the samples of one execution, whether it has ended or not.
 
     Args:
         state_machine: its ARN.
@@ -182,7 +182,7 @@ def _task_times(
 def _attempt(
     event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]], family: _Family
 ) -> Iterator[Mapping[str, Any]]:
-    """The event and those before it, back to the one that scheduled the attempt."""
+    """Return the event and those before it, back to the one that scheduled the attempt."""
     while True:
         yield event
         if event["type"] == f"{family.events}Scheduled":
@@ -194,7 +194,7 @@ def _attempt(
 
 
 def _resource(scheduled: Mapping[str, Any]) -> str:
-    """What a task calls: an ARN."""
+    """Return the ARN that a task calls."""
     details = _details(scheduled)
     kind = details.get("resourceType")
     resource = str(details.get("resource", ""))

@@ -105,7 +105,7 @@ class Sandbox:
         return process
 
     def wait(self, seconds: float) -> Outcome:
-        """Waits until the worker comes to something, for so long at most."""
+        """Wait for the worker's next step, at most for this time."""
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
@@ -122,13 +122,13 @@ class Sandbox:
                 return Outcome("timeout")
 
     def send(self, event: bytes, headers: dict[str, str]) -> None:
-        """Gives the worker that asked for it the next event."""
+        """Send the next event to the worker that asked for it."""
         if self._waiting is not None:
             self._waiting.answer(200, event, {"Content-Type": "application/json", **headers})
             self._waiting = None
 
     def kill(self) -> None:
-        """Ends the worker and all that it started, and reads what it had written."""
+        """Kill the worker and all that it started, and read what it had written."""
         if not self._killed:  # afterwards its number may be another's
             self.signal_kill()
             self._killed = True
@@ -235,7 +235,7 @@ def memory_mb(pid: int) -> int:
 
 
 def _process_end(pid: int) -> int | None:
-    """A descriptor that becomes readable when the process ends, where the system has such a thing."""
+    """Return a descriptor that becomes readable when the process ends, where the system has such a thing."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:

@@ -14,7 +14,7 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types h
     disable_nagle_algorithm = True
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
-        """Writes nothing: what happens is in the embedded AWS's own logs."""
+        """Log nothing: what happens is in the local AWS's own logs."""
 
 
 class Server:
@@ -41,7 +41,7 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops listening; requests under way are answered."""
+        """Stop listening; requests in progress are answered."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -23,7 +23,7 @@ def stream_name(state_machine: str, when: datetime, part: str) -> str:
 
 
 def log_message(history_log: dict[str, Any], *, redrive_count: int = 0) -> tuple[int, str]:
-    """The time in milliseconds and the text of the log event of a history event.
+    """Return the time in milliseconds and the text of the log event of a history event.
 
     Args:
         history_log: `id`, `type`, `details` (the event's own `*EventDetails`, absent where it has none),

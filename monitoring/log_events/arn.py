@@ -2,7 +2,7 @@
 
 
 def state_machine_of(execution_arn: str) -> str:
-    """The state machine's ARN of an execution's; Express executions carry one more part, Map runs a label.
+    """Return the state machine's ARN of an execution's; Express ARNs have one more part, Map runs a label.
 
     `arn:aws:states:REGION:ACCOUNT:execution:NAME:EXECUTION`, `…:express:NAME:EXECUTION:ID`,
     `…:execution:NAME/LABEL:EXECUTION`.

@@ -108,7 +108,7 @@ def _json(value: Any) -> str:
 
 
 def _utf8(text: str) -> str:
-    """The text with lone surrogates replaced: they cannot be encoded again."""
+    """Replace lone surrogates in the text, which cannot be encoded again."""
     return text.encode("utf-8", "replace").decode()
 
 

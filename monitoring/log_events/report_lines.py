@@ -121,7 +121,7 @@ def read_fields(text: str) -> dict[str, str]:
 
 
 def request_id(text: str) -> str:
-    """The id after `RequestId: `, or an empty string."""
+    """Return the id after `RequestId: `, or ""."""
     found = _REQUEST_ID.search(text)
     return found[1] if found else ""
 
@@ -232,7 +232,7 @@ def _extension_status(state: str, error: str) -> str:
 
 
 def report_from_json(record: dict[str, Any]) -> Report | None:
-    """The record of a `platform.report`; None where its metrics are no numbers."""
+    """Return the record of a `platform.report`; None where its metrics are not numbers."""
     metrics = record.get("metrics") or {}
     try:
         memory = metrics.get("memorySizeMB")

@@ -43,7 +43,7 @@ class Source:
     span_meta: dict[str, str] = field(default_factory=dict)
 
     def add_tags(self, own: tuple[str, ...]) -> tuple[str, ...]:
-        """The point's own tags, then those of the source whose key it does not carry."""
+        """Return the point's own tags, then those of the source whose key it does not have."""
         keys = {tag.partition(":")[0] for tag in own}
         return own + tuple(tag for tag in self.tags if tag.partition(":")[0] not in keys)
 

@@ -33,7 +33,7 @@ class StepEvent(NamedTuple):
     redrive: int = 0
 
     def text(self, key: str) -> str:
-        """A detail as text, empty where it is not there."""
+        """Return a detail as text, "" where it is missing."""
         value = self.details.get(key)
         return value if isinstance(value, str) else ""
 
@@ -44,7 +44,7 @@ def is_step_event(record: dict[str, Any]) -> bool:
 
 
 def read_step_event(record: dict[str, Any]) -> StepEvent | str:
-    """The event of a vended log line, or what is wrong with it."""
+    """Return the event of a vended log line, or what is wrong with it."""
     arn, kind, details = record.get("execution_arn"), record.get("type"), record.get("details")
     if not isinstance(arn, str) or not isinstance(kind, str):
         return "execution_arn or type is no text"
@@ -86,12 +86,12 @@ def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iter
 
 
 def tags_of(execution_arn: str) -> tuple[str, ...]:
-    """The tags of the state machine that an execution belongs to."""
+    """Return the tags of the state machine that an execution belongs to."""
     return state_machine_tags(state_machine_of(execution_arn) or execution_arn)
 
 
 def count_points(event: StepEvent, tags: tuple[str, ...]) -> list[Point]:
-    """What the event alone says: executions and states counted."""
+    """Count executions and states from the event alone."""
     seconds = event.time / 1000
     if event.type in _EXECUTION:
         error = event.text("error")

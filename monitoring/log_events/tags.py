@@ -6,7 +6,7 @@ from monitoring.lines import Point, metric_name, tag_text
 
 
 def normal_point(point: Point) -> Point | str:
-    """The point with its name and tags by Datadog's rules, or what is wrong with it."""
+    """Return the point with its name and tags by Datadog's rules, or what is wrong with it."""
     try:
         return point._replace(metric=_name(point.metric), tags=_tags(point.tags))
     except ValueError as error:

@@ -68,7 +68,7 @@ class LogContext:
         self.trace_id = trace_id
 
     def body(self) -> dict[str, Any]:
-        """The attributes of Datadog's logs intake, without `message` and `timestamp`."""
+        """Return the attributes of Datadog's logs intake, without `message` and `timestamp`."""
         body = dict(self.fields.values)
         if self.request_id:
             body["lambda"] = {"request_id": self.request_id, **body.get("lambda", {})}
@@ -77,7 +77,7 @@ class LogContext:
         return body
 
     def suffix(self) -> bytes:
-        """The same as JSON, to stand after `{"message":…,"timestamp":…`, with the closing brace."""
+        """Return them as JSON to follow `{"message":…,"timestamp":…`, with the closing brace."""
         fields = self.fields
         body = fields.head
         if self.request_id:
@@ -97,7 +97,7 @@ class Log(NamedTuple):
     context: LogContext
 
     def body(self) -> dict[str, Any]:
-        """The whole entry as the intake takes it."""
+        """Return the whole entry as the intake takes it."""
         return {"message": self.message, "timestamp": self.timestamp, **self.context.body()}
 
 

@@ -67,7 +67,7 @@ class Run:
         return None if self.start is None or self.end is None else max(0, self.end - self.start)
 
     def up(self, kind: Kind, name: str = "") -> "Run | None":
-        """The run itself or the nearest around it of that kind, and of that name where one is given."""
+        """Return the run itself or the nearest around it of that kind, and of that name if given."""
         run: Run | None = self
         while run is not None and (run.kind != kind or (name and run.name != name)):
             run = run.parent
@@ -88,7 +88,7 @@ class Timeline:
         self._orphans: dict[str, list[Run]] = {}  # states that ended before they began
 
     def feed(self, event: StepEvent) -> list[Run]:
-        """The runs that the event completes; the same again for an event that was fed before."""
+        """Return the runs that the event completes; the same again for an event that was fed before."""
         known = self._done.get(event.id)
         if known is None:
             self.size += 1
@@ -339,7 +339,7 @@ class Timeline:
     # endings
 
     def _inner(self, around: Run, end: int) -> list[Run]:
-        """What is open inside a run that ends with an event; not what may have ended in a gap before."""
+        """Yield what is open inside a run that ends, except what may have ended in a gap before."""
         inner = [r for r in self._open.values() if r is not around and _inside(r, around)]
         return sorted((r for r in inner if self._heard(r.event, end)), key=lambda r: -r.event)
 
@@ -361,7 +361,7 @@ def _inside(run: Run, around: Run) -> bool:
 
 
 def timeline(events: Iterable[StepEvent]) -> Timeline:
-    """The timeline of one execution's events, in whatever order they are given.
+    """Build the timeline of one execution's events, in whatever order they are given.
 
     Raises:
         ValueError: there are no events.

@@ -34,7 +34,7 @@ def _invoke(_: Any, host: Host) -> Any:
 
 
 def _too_many(refused: ThrottledError) -> Exception:
-    """What the API answers to a throttled call: status 429."""
+    """Return the response to a throttled call: status 429."""
     from moto.awslambda.exceptions import LambdaClientError
 
     error: Exception = type("TooManyRequestsException", (LambdaClientError,), {"code": 429})(
@@ -62,7 +62,7 @@ def _send_to_targets(original: Any, host: Host) -> Any:
 
 
 def _as_delivered(event: Any) -> dict[str, Any]:
-    """The event as targets get it: moto's time is a number, and it adds keys of its own."""
+    """Return the event as targets get it: moto's time is a number, and it adds keys of its own."""
     keys = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
     delivered = {key: event[key] for key in keys if key in event}
     if isinstance(delivered.get("time"), int | float):

@@ -11,7 +11,7 @@ _lock = threading.RLock()
 
 
 def event_id(number: int) -> str:
-    """An event's id as CloudWatch Logs writes it: 56 digits."""
+    """Return an event's id as CloudWatch Logs writes it: 56 digits."""
     return f"{number:056d}"
 
 

@@ -23,7 +23,7 @@ class Host(Protocol):
     endpoint_url: str
 
     def invoke_function(self, function: Any, payload: bytes) -> "Invocation":
-        """Runs a moto `LambdaFunction` for real."""
+        """Run a moto `LambdaFunction` for real."""
 
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation; those in turn come one after another."""
@@ -40,10 +40,10 @@ class Host(Protocol):
         """Return the response of an operation of Step Functions."""
 
     def start_build(self, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]) -> None:
-        """Runs a CodeBuild build; `build`, its description, is brought up to date as it goes on."""
+        """Run a CodeBuild build; `build`, its description, is updated while it runs."""
 
     def stop_build(self, build_id: str) -> None:
-        """Ends a build that runs."""
+        """Stop a running build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Patch:
 
 
 def resolve(patch: Patch) -> tuple[Any, str, Any]:
-    """The owner of the target, the attribute's name and moto's own value.
+    """Return the owner of the target, the attribute's name and moto's own value.
 
     Raises:
         InputError: this moto does not have it, or it takes other parameters.
