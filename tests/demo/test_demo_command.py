@@ -50,7 +50,7 @@ def test_failures_say_why(demo):
     assert "which slide it shows is not sure" in causes["unsure-photo"]
     assert "exit status 1" in causes["broken-build"]
     assert "There is no photo nowhere/001.jpg" in causes["no-photo"]
-    assert "no picture" in causes["not-a-photo"]
+    assert "not a picture" in causes["not-a-photo"]
     assert "no slide s08" in causes["unknown-slide"]
     assert "CreateDocument" in causes["slow-figure"]
 

@@ -348,7 +348,7 @@ def test_the_command_serves_until_it_is_told_to_stop_and_leaves_one_whole_file(t
     [
         (["--host", "0.0.0.0"], "a key is needed"),
         (["--rate-limit", "nonsense"], "is not a rate limit"),
-        (["--notify-webhook", "ftp://x"], "no address of a webhook"),
+        (["--notify-webhook", "ftp://x"], "not an address of a webhook"),
         (["--database", "/proc/nowhere/x.duckdb"], "folder does not exist"),
     ],
 )
