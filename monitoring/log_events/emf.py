@@ -29,8 +29,8 @@ _Values = list[tuple[float, int]]
 _Declared = dict[tuple[str, str], tuple[str, tuple[str, ...]]]  # type and dimensions, by namespace and name
 
 
-def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], str] | None:
-    """Return the time, the metrics, and what was left out; None where the document declares no metric."""
+def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], list[str]] | None:
+    """Return the time, the metrics, and why others are left out; None where no metric is declared."""
     aws = record.get("_aws")
     directives = aws.get("CloudWatchMetrics") if isinstance(aws, dict) else None
     if not isinstance(aws, dict) or not isinstance(directives, list):
@@ -43,9 +43,8 @@ def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], str] | Non
         return None
     stamp = aws.get("Timestamp")
     if not is_number(stamp) or not 0 <= (seconds := epoch_seconds(stamp)) < 1e12:
-        return 0, [], f"`_aws.Timestamp` is not a number of milliseconds since the epoch: {str(stamp)[:40]}"
-    metrics = _metrics(record, declared, wrong)
-    return seconds, metrics, _left_out(wrong, len(metrics))
+        return 0, [], [f"`_aws.Timestamp` is not a number of milliseconds since the epoch: {str(stamp)[:40]}"]
+    return seconds, _metrics(record, declared, wrong), wrong
 
 
 def _declare(directive: Any, declared: _Declared, wrong: list[str]) -> None:
@@ -150,10 +149,8 @@ def _is_count(value: Any) -> TypeGuard[float]:
     return is_number(value) and value >= 0 and value == int(value)
 
 
-def _left_out(wrong: list[str], taken: int) -> str:
-    """Return one sentence for all that was left out, however much it is."""
-    if not wrong:
-        return ""
+def left_out(wrong: list[str]) -> str:
+    """Return one sentence for all that a document leaves out, however much it is."""
     shown = ", ".join(dict.fromkeys(wrong[:_SHOWN]))
     more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
-    return f"EMF metrics left out: {len(wrong):,} of {len(wrong) + taken:,}: {shown}{more}"
+    return f"EMF metrics left out: {len(wrong):,}: {shown}{more}"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from monitoring.lines import Point, read_line
-from monitoring.log_events.emf import read_emf
+from monitoring.log_events.emf import left_out, read_emf
 from monitoring.log_events.metric_json import MetricLine, epoch_seconds, read_exact, read_metric_json
 from monitoring.log_events.source import Source
 from monitoring.log_events.tags import normal_point
@@ -86,19 +86,20 @@ class MetricReader:
 
     def _add_metric(self, line: MetricLine, message: str) -> None:
         self.counts["metric_json"] += 1
-        known = self._json_tails.get((line.m, line.t)) or self._learn(line.m, line.t, message)
+        known = self._json_tails.get((line.m, line.t)) or self._learn(line.m, line.t)
         seconds = epoch_seconds(line.e)
         if not 0 <= seconds < _LATEST:  # it would cost the whole batch
             self._refuse("the time `e` is not a number of seconds since the epoch", message)
-        elif known is not None:
+        elif isinstance(known, str):
+            self._refuse(known, message)
+        else:
             self.out.points.append(Point(known[0], line.v, seconds, "distribution", known[1]))
 
-    def _learn(self, name: str, tags: tuple[str, ...], message: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return the name and tags by Datadog's rules, with the source's tags, and remember them."""
+    def _learn(self, name: str, tags: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | str:
+        """Return the name and tags by Datadog's rules, with the source's tags, or what is invalid in them."""
         point = normal_point(Point(name, 0.0, 0, tags=tags))
         if isinstance(point, str):
-            self._refuse(point, message)
-            return None
+            return point
         known = point.metric, self.source.add_tags(point.tags)
         if len(self._json_tails) < _TAILS:
             self._json_tails[name, tags] = known
@@ -109,11 +110,12 @@ class MetricReader:
         if read is None:
             return False
         self.counts["emf"] += 1
-        seconds, metrics, reason = read
+        seconds, metrics, wrong = read
         points = self.out.points
         for name, kind, dimensions, values in metrics:
-            known = self._json_tails.get((name, dimensions)) or self._learn(name, dimensions, message)
-            if known is None:
+            known = self._json_tails.get((name, dimensions)) or self._learn(name, dimensions)
+            if isinstance(known, str):
+                wrong.append(known)
                 continue
             metric, all_tags = known
             for value, times in values:
@@ -122,8 +124,8 @@ class MetricReader:
                     points.append(point)
                 else:
                     points += [point] * times
-        if reason:
-            self._refuse(reason, message)
+        if wrong:
+            self._refuse(left_out(wrong), message)
         return True
 
     def _add(self, point: Point) -> None:

@@ -226,6 +226,39 @@ def test_a_text_inside_of_a_value_decides_nothing(document, text):
     assert telling(json.dumps(changed)) == expected
 
 
+def test_a_second_line_of_a_metric_may_have_its_time_in_another_unit():
+    lines = [json.dumps(METRIC | {"e": stamp}) for stamp in (1_763_000_000, 1_763_000_001_500, -1, 1e30)]
+    found = read(*lines)
+    assert [point.timestamp for point in found.points] == [1_763_000_000, 1_763_000_001.5]
+    assert len(found.refused) == 2
+
+
+def test_a_json_log_belongs_to_the_invocation_that_it_names():
+    other = "0b9d7a52-3c1e-4f60-8a2d-5e4f3c2b1a09"
+    entry = {"level": "INFO", "message": "baked", "timestamp": "2026-11-23T10:00:00.123Z"}
+    lines = [
+        {**entry, "requestId": REQUEST},
+        {**entry, "requestId": other},
+        entry,
+        {"message": "x", "requestId": REQUEST},
+    ]
+    started = (f"START RequestId: {request} Version: 7\n" for request in (REQUEST, other))
+    found = read(*started, *map(json.dumps, lines))
+    assert [log.context.request_id for log in found.logs] == [REQUEST, other, other, other]
+
+
+def test_a_json_log_of_the_running_invocation_tells_of_its_end():
+    error = {
+        "level": "ERROR",
+        "errorType": "MemoryError",
+        "errorMessage": "",
+        "requestId": REQUEST,
+        "timestamp": "x",
+    }
+    found = read(f"START RequestId: {REQUEST} Version: 7\n", json.dumps(error))
+    assert [point.metric for point in found.points] == ["aws.lambda.enhanced.out_of_memory"]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_further_keys_of_a_log_entry_or_an_execution_change_nothing(document):
     expected = telling(json.dumps(DOCUMENTS[document]))
