@@ -9,6 +9,8 @@ _LIMIT = 20_000
 class InMemory:
     """Digests of accepted batches for as long as this process lives; the oldest go first."""
 
+    failures = 0  # nothing here can fail
+
     def __init__(self, limit: int = _LIMIT) -> None:
         self._known: dict[str, None] = {}
         self._limit = limit

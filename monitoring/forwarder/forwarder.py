@@ -124,12 +124,17 @@ class Forwarder:
         )
         # only where nothing is held: what goes on later is then cut into batches as if it had never stopped
         self._inputs.stop = lambda: not (sender.time_left() or self._buffer.items)
+        failures = self._delivered.failures
         for unit in units:
             safe = self._unit(unit, sender, outcome.tally)
             outcome.acked += bool(unit.ack)
             outcome.safe = outcome.safe and safe
             if unit.ack and not safe:
                 outcome.failed.append(unit.ack)
+        if failed := self._delivered.failures - failures:
+            outcome.tally.error(
+                f"{failed} calls to MONITORING_DIGESTS_TABLE failed: a batch may arrive twice"
+            )
         if self.settings.own_metrics:
             self._send_own(outcome.tally, sender)
         return outcome

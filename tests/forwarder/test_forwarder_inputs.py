@@ -417,8 +417,10 @@ def test_with_a_table_another_process_does_not_send_again(intake, cloud, subscri
 
 
 def test_a_table_that_is_not_there_holds_nothing_back(intake, cloud, subscription):
-    forwarder(intake, MONITORING_DIGESTS_TABLE="none").handle(subscription([point(1)]), 30)
+    job = forwarder(intake, MONITORING_DIGESTS_TABLE="none")
+    summary = job.handle(subscription([point(1)]), 30)
     assert intake.values("in.put") == [1]
+    assert summary["errors"] == ["2 calls to MONITORING_DIGESTS_TABLE failed: a batch may arrive twice"]
 
 
 # Secrets
