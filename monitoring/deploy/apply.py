@@ -6,6 +6,7 @@ the next plan finds by their markers the resources that were made.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,8 @@ class _Run:
             if own and own != ids[0]:
                 self._move(me, ids[0])
                 if own in ids:
-                    self.client.delete(me[0], own)
+                    with suppress(RejectedError):  # another apply still refers to it: `_finish` tries again
+                        self.client.delete(me[0], own)
 
     def _finish(self) -> None:
         """Leave one of each: point what refers to a copy to the oldest, then delete the copies."""
