@@ -17,7 +17,15 @@ __all__ = ["COMMANDS", "main"]
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 fine, 1 found something, 2 wrong usage or input, 3 a bug."""
     _travel_light()
-    sys.exit(_run(sys.argv[1:] if argv is None else argv))
+    status = _run(sys.argv[1:] if argv is None else argv)
+    if status == INTERRUPTED and argv is None:
+        # All that was started has ended. Native modules would report objects that the interruption left.
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+INTERRUPTED = 130
 
 
 def _travel_light() -> None:
