@@ -66,7 +66,7 @@ def test_monitors_are_made_changed_muted_and_deleted(datadog, dog):
         ("monitor", "show", "1001"),
         ("monitor", "update", "1001", "--query", QUERY.replace("5", "7"), "--name", "o"),
         ("monitor", "show_all"),
-        ("monitor", "mute", "1001", "--scope", "host:a", "--end", str(NOW + 60)),
+        ("monitor", "mute", "1001", "--scope", "host:a", "--end", str(NOW + 86_400)),
         ("monitor", "unmute", "1001", "--scope", "host:a"),
         ("monitor", "mute_all"),
         ("monitor", "unmute_all"),
@@ -76,14 +76,14 @@ def test_monitors_are_made_changed_muted_and_deleted(datadog, dog):
     )
     assert (made["id"], shown["name"], changed["name"]) == (1001, "n", "o")
     assert [one["name"] for one in listed] == ["o"]
-    assert (muted["options"]["silenced"], unmuted["options"]["silenced"]) == ({"host:a": NOW + 60}, {})
+    assert (muted["options"]["silenced"], unmuted["options"]["silenced"]) == ({"host:a": NOW + 86_400}, {})
     assert (nothing, deletable["data"], valid) == (None, {"ok": [1001]}, {})
     assert datadog.store.documents.all("monitor") == []
 
 
 def test_downtimes_are_made_changed_and_cancelled(dog):
     made, shown, changed, listed, cancelled, _, ended = dog(
-        ("downtime", "post", "env:p", str(NOW), "--end", str(NOW + 600), "--message", "m"),
+        ("downtime", "post", "env:p", str(NOW), "--end", str(NOW + 86_4000), "--message", "m"),
         ("downtime", "show", "1001"),
         ("downtime", "update", "1001", "--scope", "env:q", "--end", str(NOW + 900)),
         ("downtime", "show_all"),
@@ -91,7 +91,7 @@ def test_downtimes_are_made_changed_and_cancelled(dog):
         ("downtime", "post", "env:r", str(NOW)),
         ("downtime", "delete", "1002"),
     )
-    assert (made["start"], made["end"], made["scope"]) == (NOW, NOW + 600, ["env:p"])
+    assert (made["start"], made["end"], made["scope"]) == (NOW, NOW + 86_4000, ["env:p"])
     assert shown["message"] == "m"
     assert (changed["scope"], changed["end"]) == (["env:q"], NOW + 900)
     assert [one["id"] for one in listed] == [1001]
@@ -141,7 +141,7 @@ def test_events_tags_and_hosts_are_told(dog):
     event, shown, stream, _, tags, _, muted, _, hosts = dog(
         ("event", "post", "title", "text", "--tags", "a:b"),
         ("event", "show", "1001"),
-        ("event", "stream", str(NOW - 60), str(NOW + 600)),
+        ("event", "stream", str(NOW - 60), str(NOW + 86_4000)),
         ("tag", "add", "h1", "role:db"),
         ("tag", "show", "h1"),
         ("tag", "detach", "h1"),
