@@ -29,4 +29,4 @@ def current_trace() -> tuple[str, str] | None:
     span: Any = spans.anywhere()
     if span is None or span.call is None:
         return None
-    return span.call.upper_half().zfill(16) + span.trace_id, span.span_id
+    return span.call.high.zfill(16) + span.trace_id, span.span_id

@@ -39,4 +39,4 @@ def ids() -> tuple[str, str]:
     span: Any = spans.anywhere()
     if span is None or span.call is None:
         return "0", "0"
-    return span.call.upper_half().zfill(16) + span.trace_id, str(int(span.span_id, 16))
+    return span.call.high.zfill(16) + span.trace_id, str(int(span.span_id, 16))

@@ -54,7 +54,7 @@ def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
             tail = _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope]
         except (KeyError, TypeError):
             tail = _tail(kind, metric, tags, scope, chosen.tag_limit)
-        text = str(value) if type(value) is int and -_EXACT < value < _EXACT else value_text(value)
+        text = f"{value}" if type(value) is int and -_EXACT < value < _EXACT else value_text(value)
         print_point(chosen, int(time.time()), text, tail)
     except Exception as error:  # noqa: BLE001 - telemetry never changes what the caller does
         failed(kind, error)

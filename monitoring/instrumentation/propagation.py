@@ -207,7 +207,7 @@ def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
     call = span.call if span is not None else None
     if call is None:
         return injected
-    high = call.upper_half()
+    high = call.high
     injected["x-datadog-trace-id"] = str(int(call.trace_id, 16))
     injected["x-datadog-parent-id"] = str(int(span.span_id, 16))
     injected["x-datadog-sampling-priority"] = str(call.priority)

@@ -15,7 +15,7 @@ from json.encoder import (  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _PROACTIVE = 10  # seconds between init and the first invocation, from which on nobody waited for the init
@@ -72,23 +72,33 @@ def say(text: str) -> None:
         sys.stderr.write(f"monitoring: {text}\n")
 
 
-def encoder(*, ascii_only: bool) -> Callable[[Any], str]:
-    """Return a function that writes compact JSON, by an encoder made once: JSONEncoder makes one a value."""
-    plain = JSONEncoder(ensure_ascii=ascii_only, check_circular=False, separators=(",", ":"))
-    if c_make_encoder is None:
-        return plain.encode
-    quote = encode_basestring_ascii if ascii_only else encode_basestring
-    chunks = c_make_encoder(None, plain.default, quote, None, ":", ",", False, False, True)
-    return lambda value: "".join(chunks(value, 0))
+def encode(value: Any) -> str:
+    """Write a value as compact JSON in ASCII."""
+    return "".join(_ascii_chunks(value, False))
 
 
-_encode = encoder(ascii_only=False)
+def size_of(value: Any, smallest: int | None = 0) -> int | None:
+    """Return the bytes of a value as compact JSON; None for fewer than `smallest`, and for what is not JSON.
 
-
-def size_of(value: Any) -> int | None:
-    """Return the bytes of a value as compact JSON; None for what JSON cannot hold."""
+    A `smallest` of None means that no size is asked for.
+    """
+    if smallest is None:
+        return None
     try:
-        text = _encode(value)
+        text = "".join(_chunks(value, False))
     except (TypeError, ValueError, RecursionError):
         return None
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return size if size >= smallest else None
+
+
+def _encoder(quote: Any) -> Callable[[Any, bool], Iterable[str]]:
+    """Return the standard library's encoder in C, made once: JSONEncoder makes one for each value."""
+    ascii_only = quote is encode_basestring_ascii
+    plain = JSONEncoder(ensure_ascii=ascii_only, check_circular=False, separators=(",", ":"))
+    if c_make_encoder is None:
+        return plain.iterencode
+    return c_make_encoder(None, plain.default, quote, None, ":", ",", False, False, True)  # type: ignore[no-any-return]
+
+
+_ascii_chunks, _chunks = _encoder(encode_basestring_ascii), _encoder(encode_basestring)

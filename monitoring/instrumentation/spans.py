@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 NO_ID = "0" * 16
 MAX_SPANS = 5_000  # an invocation; what is beyond is counted, not kept
-_SECOND = 1_000_000_000  # in nanoseconds
 _ASYNC = 0x80  # the code flag of `async def`
 
 variable: ContextVar[Span | None] | None = None
@@ -95,7 +94,8 @@ class Span:
 
     def to_json(self, service: str, now: int, fixed: str) -> str:
         """Return the span's JSON. `fixed`: members of `meta` that are JSON already; `now` ends open spans."""
-        from monitoring.instrumentation.trace_line import MAX_VALUE, encode, span_json
+        from monitoring.instrumentation.runtime import encode
+        from monitoring.instrumentation.trace_line import MAX_VALUE, span_json
 
         meta = {**(self.error or {}), **(self.meta or {})}
         if self.duration is None:
@@ -121,12 +121,11 @@ class Span:
 class RootSpan(Span):
     """The span of a whole invocation: it keeps the spans inside it, and what their points and ids share.
 
-    `high` is the upper half of the trace id, or None for a trace that begins here; `scope` are the tags of
-    its points.
+    `high` is the upper half of the trace id; `scope` are the tags of its points.
     """
 
-    high: str | None = None
-    priority = 1
+    high: str
+    priority: int
     scope: str
     settings: Settings
     spans: list[Span] | None = None
@@ -147,10 +146,6 @@ class RootSpan(Span):
                 self.spans.append(span)
             else:
                 self.dropped += 1
-
-    def upper_half(self) -> str:
-        """Return the upper half of the trace id; a trace that begins here has the time there."""
-        return f"{self.start // _SECOND:08x}00000000" if self.high is None else self.high
 
 
 def new_id() -> str:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
 
 _sha256: Any = None
-_LOW_63 = (1 << 63) - 1
+_LOW_BITS = {digit: f"{int(digit, 16) & 7:x}" for digit in "0123456789abcdef"}  # without the highest of four
+_ZERO, _ONE = "0" * 16, "1".zfill(16)
 _ITEMS_SEARCHED = 10  # of an event that is a list
 
 FIELD = "_monitoring"
@@ -63,11 +64,13 @@ class Identity:
     )
 
     def __init__(self, parts: Parts) -> None:
-        context, execution, _, state = parts
+        context, execution, machine, state = parts
         self.execution_id = str(execution.get("Id") or "")
         arn = self.execution_id.split(":")
         self.execution = str(execution.get("Name") or (arn[7] if len(arn) > 7 else ""))
-        self.state_machine = machine_of(parts)
+        # The state machine's own name, or from its ARN, or from that of the execution.
+        name = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
+        self.state_machine = str(name).split(":")[-1]
         self.state = str(state.get("Name") or "")
         self.retry_count = state.get("RetryCount") or 0
         self.redrive_count = execution.get("RedriveCount") or 0
@@ -82,18 +85,10 @@ class Identity:
     def _parent(self, entered: Any) -> str:
         """Return the id of the state's span; 0 where the state machine did not pass when it was entered."""
         if entered is None:
-            return "0" * 16
+            return _ZERO
         counts = self.retry_count != 0 or self.redrive_count != 0
         suffix = f"#{self.retry_count}#{self.redrive_count}" if counts else ""
-        return f"{_halves(f'{self.execution_id}#{self.state}#{entered}{suffix}')[0]:016x}"
-
-
-def machine_of(parts: Parts) -> str:
-    """Return the state machine's name: its own, or from its ARN, or from that of the execution."""
-    _, execution, machine, _ = parts
-    arn = str(execution.get("Id") or "").split(":")
-    name = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
-    return str(name).split(":")[-1]
+        return _hashed(f"{self.execution_id}#{self.state}#{entered}{suffix}")[0]
 
 
 def identity_of(event: Any) -> Identity | None:
@@ -141,26 +136,36 @@ def context_parts(event: Any) -> Parts | None:
 
 
 def _parts(candidate: Any) -> Parts | None:
-    if not isinstance(candidate, dict) or not isinstance(execution := candidate.get("Execution"), dict):
+    return _whole(candidate, candidate.get("Execution")) if isinstance(candidate, dict) else None
+
+
+def _whole(candidate: dict[str, Any], execution: Any) -> Parts | None:
+    """Return a context object and its parts, if the candidate is one."""
+    if not isinstance(execution, dict):
         return None
     machine, state = candidate.get("StateMachine"), candidate.get("State")
-    return (
-        (candidate, execution, machine, state)
-        if isinstance(machine, dict) and isinstance(state, dict)
-        else None
-    )
+    if not isinstance(machine, dict) or not isinstance(state, dict):
+        return None
+    return candidate, execution, machine, state
 
 
 def _flat(field: Any) -> Parts | None:
     """Return a context object made of our own field, which may also hold the whole one."""
     if not isinstance(field, dict):
         return None
-    if (parts := _parts(field)) is not None or not isinstance(field.get("Execution"), str):
-        return parts
-    context: dict[str, dict[str, Any]] = {"Execution": {}, "StateMachine": {}, "State": {}, "Map": {}}
+    execution = field.get("Execution")
+    if not isinstance(execution, str):
+        return _whole(field, execution)
+    context: dict[str, dict[str, Any]] = {
+        "Execution": {"Id": execution},
+        "StateMachine": {},
+        "State": {},
+        "Map": {},
+    }
     for key, (group, name) in _FLAT.items():
-        if field.get(key) is not None:
-            context[group][name] = field[key]
+        value = None if key == "Execution" else field.get(key)
+        if value is not None:
+            context[group][name] = value
     return _parts(context)
 
 
@@ -183,8 +188,8 @@ def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
         root = execution_id
     if ids is not None:
         return ids
-    high, low = _halves(str(root))
-    return f"{low:016x}", f"{high:x}"
+    high, low = _hashed(str(root))
+    return low, high.lstrip("0")
 
 
 def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
@@ -200,14 +205,13 @@ def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
     return f"{low:016x}", high
 
 
-def _halves(text: str) -> tuple[int, int]:
-    """Return the two halves of the SHA-256 of a text, 63 bits each, never 0."""
+def _hashed(text: str) -> tuple[str, str]:
+    """Return the two halves of the SHA-256 of a text as ids: 63 bits of each, never 0."""
     global _sha256  # noqa: PLW0603
     if _sha256 is None:  # the runtime client has not loaded it, and only state machines need it
         from hashlib import sha256
 
         _sha256 = sha256
-    digest = _sha256(text.encode("utf-8", "surrogatepass")).digest()
-    high = int.from_bytes(digest[0:8], "big") & _LOW_63
-    low = int.from_bytes(digest[8:16], "big") & _LOW_63
-    return high or 1, low or 1
+    digits = _sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    high, low = _LOW_BITS[digits[0]] + digits[1:16], _LOW_BITS[digits[16]] + digits[17:32]
+    return (_ONE if high == _ZERO else high), (_ONE if low == _ZERO else low)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 
-from monitoring.instrumentation.runtime import encoder
+from monitoring.instrumentation.runtime import encode
 from monitoring.instrumentation.settings import masking_key, settings
 
 TYPE_CHECKING = False
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-encode = encoder(ascii_only=True)
 MASK = "[masked]"
 MAX_VALUE = 5_000  # characters of one value: a stack trace, a payload
 MAX_LINE = 250_000  # bytes: CloudWatch splits an event of 256 KiB, its own 26 bytes included

@@ -7,14 +7,14 @@ AWS's documentation.
 
 from __future__ import annotations
 
-from monitoring.instrumentation.step_functions import CONTEXT_FIELDS, context_parts, machine_of, plain
+from monitoring.instrumentation.step_functions import CONTEXT_FIELDS, context_parts, plain, step_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from monitoring.instrumentation.step_functions import Parts
+    from monitoring.instrumentation.step_functions import Identity
 
     Details = tuple[str, str, Any, Any]
 
@@ -84,22 +84,26 @@ def describe(event: Any) -> Trigger:
     """Return the source of an event with its resource and times. Never raises."""
     try:
         event = plain(event)
-        return read_trigger(event, context_parts(event))
+        parts = context_parts(event)
+        return read_trigger(event) if parts is None else of_state_machine(step_of(parts))
     except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
         return UNKNOWN
 
 
-def read_trigger(event: Any, parts: Parts | None) -> Trigger:
-    """Return the source of a plain event; `parts` are those of its context object, or None. Never raises."""
+def of_state_machine(step: Identity | None) -> Trigger:
+    """Return the trigger of an event with a context object; `step` is None where that is malformed."""
+    return Trigger("step-functions", ("" if step is None else step.state_machine, "", None, None))
+
+
+def read_trigger(event: Any) -> Trigger:
+    """Return the source of a plain event without a context object. Never raises."""
     try:
-        name, records = ("step-functions", ()) if parts is not None else _source(event)
+        name, records = _source(event)
         if name == "unknown":
             return CARRYING if type(event) is dict and not _CARRIERS.isdisjoint(event) else UNKNOWN
     except Exception:  # noqa: BLE001
         return UNKNOWN
     try:
-        if parts is not None:
-            return Trigger(name, (machine_of(parts), "", None, None))
         first, last = (records[0], records[-1]) if records else (event, event)
         return Trigger(name, _details(name, event, first, last), len(records))
     except Exception:  # noqa: BLE001 - a field is missing: the name is still known

@@ -26,7 +26,7 @@ def annotate(call: Call) -> Any:
     if isinstance(entity, FacadeSegment):
         entity = opened = recorder.begin_subsegment("monitoring")
     if entity is not None:
-        entity.put_annotation("dd_trace_id", call.upper_half().zfill(16) + call.trace_id)
+        entity.put_annotation("dd_trace_id", call.high.zfill(16) + call.trace_id)
         entity.put_annotation("dd_span_id", str(int(call.span_id, 16)))
         entity.put_annotation("trigger", call.event.trigger.name)
     return opened
