@@ -168,6 +168,7 @@ GENERAL = {
 }
 
 
+@pytest.mark.checkout
 def test_a_general_name_is_not_that_of_many_classes():
     """Settings may be three: of a function, of the forwarder and of the embedded Datadog."""
     where = {}
@@ -262,6 +263,7 @@ def test_a_path_that_the_docs_once_named_is_the_new_module_and_says_so(old, name
     assert getattr(found, name) is getattr(importlib.import_module(new), name)
 
 
+@pytest.mark.checkout
 def test_what_the_old_paths_offer_costs_the_package_nothing():
     code = "import monitoring, sys; print([name for name in sys.modules if 'platform' in name or 'series' in name])"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
