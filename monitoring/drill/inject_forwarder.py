@@ -46,9 +46,10 @@ def refused(path: str, status: int) -> Injection:
 
 
 def given_up(lane: Lane) -> None:
-    """Make the last retry of a spooled batch fail."""
+    """Spool a batch in an outage, and refuse it at its last retry: an outage alone gives nothing up."""
     lane.trouble.refusals["/api/v2/logs"] = 503
     lane.run()
+    lane.trouble.refusals["/api/v2/logs"] = 400
     schedule = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
     with contextlib.suppress(InvocationError):
         lane.stage.aws.invoke(lane.forwarder, schedule)

@@ -218,7 +218,7 @@ INJECTED: tuple[Fault, ...] = (
     ),
     Fault(
         "telemetry-given-up",
-        "What is spooled fails at its last attempt too, and becomes a dead letter.",
+        "What was spooled in an outage is refused at its last attempt, and becomes a dead letter.",
         {"forwarder-dead-letters": LOG},
         inject_forwarder.given_up,
         forwarder=True,
