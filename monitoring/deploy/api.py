@@ -289,7 +289,7 @@ class Client:
         try:
             self._submit("GET", "monitor/can_delete", params={"monitor_ids": ",".join(ids)})
         except RejectedError as error:
-            if error.status != 409:
+            if error.status not in {404, 409}:  # 404: another apply has deleted one of them
                 raise
             return error.reasons
         return {}

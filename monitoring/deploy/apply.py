@@ -43,9 +43,11 @@ def apply_plan(
     `progress` is called after every step that was done, from many threads.
     """
     bodies = {(one.kind, one.key): one.body for one in desired}
-    ids = {(one.kind, one.key): str(one.id) for one in actual}
+    youngest_first = sorted(actual, key=lambda one: age(one.id, one.body), reverse=True)
+    ids = {(one.kind, one.key): str(one.id) for one in youngest_first}  # of copies, the oldest stays
+    doomed = frozenset(str(step.id) for step in plan.delete)
     with ThreadPoolExecutor(IN_PARALLEL) as pool:
-        run = _Run(client, project, bodies, ids, progress, pool)
+        run = _Run(client, project, bodies, ids, doomed, progress, pool)
         run.create(plan.create)
         run.each(run.write, plan.update)
         run.delete(plan.delete)
@@ -58,6 +60,7 @@ class _Run:
     project: Project
     bodies: Mapping[Me, Mapping[str, Any]]
     ids: dict[Me, str]
+    doomed: frozenset[str]
     progress: Callable[[PlanStep], None]
     pool: ThreadPoolExecutor
     late: set[Me] = field(default_factory=set)
@@ -106,7 +109,7 @@ class _Run:
         moved = {me for me in self.bodies if self._refers_to(me, self.moved)}
         list(self.pool.map(self._complete, sorted((self.late | self.moved | moved) & self.ids.keys())))
         for (kind, key), ids in found.items():
-            for copy in ids[1:]:
+            for copy in (id_ for id_ in ids[1:] if id_ not in self.doomed):
                 try:
                     self.client.delete(kind, copy)
                 except RejectedError as error:

@@ -152,11 +152,14 @@ def test_what_killed_applies_leave_twice_the_next_apply_repairs(project):
             for process in processes:
                 process.kill()
                 process.communicate()
-            assert ended(started(url, "apply", "--yes"))[0] == 0
+            status, printed, said = ended(started(url, "apply", "--yes"))
+            assert status == 0, printed + said
             assert owned(url) == ONE_OF_EACH
+            assert ended(started(url, "plan", "--check"))[0] == 0
 
 
-def test_copies_are_deleted_by_the_next_apply_whatever_their_number(project):
+@pytest.mark.parametrize("missing", [(), ("dashboard",), ("dashboard", "slo", "downtime")])
+def test_copies_are_deleted_by_the_next_apply_whatever_else_it_does(project, missing):
     with LocalDatadog() as datadog:
         assert ended(started(datadog.url, "apply", "--yes"))[0] == 0
         client = Client(datadog.url, "k", "a")
@@ -165,6 +168,8 @@ def test_copies_are_deleted_by_the_next_apply_whatever_their_number(project):
                 copy = {key: body[key] for key in ("type", "name", "query", "message", "options")}
                 client.create("monitor", copy)
         assert owned(datadog.url)["monitor", "m3"] == 2
+        for kind in missing:
+            client.delete(kind, client.everything(kind)[0][0])
         status, printed, said = ended(started(datadog.url, "apply", "--yes"))
         assert status == 0, said
         assert "a copy: two applies ran at the same time" in printed
