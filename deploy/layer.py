@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LIMIT = 100_000  # bytes
 FUNCTION = ("__init__.py", "context.py", "lines.py", "verify.py", "instrumentation/*.py")
-"""What runs in a function: the surface, and the room of all that it needs."""
+"""List what runs in a function: the package's surface, and the room of all that it needs."""
 RARE = {"async_handlers", "context", "lines", "verify", "xray"}
 """Modules that most functions never load: they come without a compiled file."""
 

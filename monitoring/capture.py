@@ -1,4 +1,4 @@
-"""What a handler printed, as points and spans: a context manager for tests, with or without pytest.
+"""Capture what a handler prints as points and spans: a context manager for tests, with or without pytest.
 
 with capture() as emitted:
     handler({"photo": "a.jpg"}, LambdaContext())
@@ -61,7 +61,7 @@ class LambdaContext:
 
 
 class Emitted:
-    """What has been printed since the capture began; every question reads it anew.
+    """Hold what was printed since the capture began; every method reads it anew.
 
     `text` is all of it; `lines` are the lines that are neither points nor traces.
     """
@@ -234,7 +234,7 @@ def _is_trace(line: str) -> bool:
 
 
 def _has(point: Point, tags: Any) -> bool:
-    """Whether the point has all of these tags; values are compared as they are printed."""
+    """Return whether the point has all of these tags; values are compared as they are printed."""
     from monitoring.lines import tag_list
 
     return set(tag_list(tags)) <= set(point.tags)

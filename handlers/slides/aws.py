@@ -1,4 +1,4 @@
-"""What the handlers share of AWS: clients that are made once a container, and the names they work on."""
+"""Share boto3 clients, created once for each execution environment, and the names that handlers use."""
 
 import os
 from functools import cache

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def queued(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether CodeBuild knows the build."""
+    """Return whether CodeBuild knows the build."""
     return bool(client("codebuild").batch_get_builds(ids=[result["id"]])["builds"])
 
 

@@ -19,7 +19,7 @@ def explain(build: dict[str, Any]) -> str:
 
 
 def site_is_there(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether a build that succeeded has left a site: CodeBuild's word is a claim too."""
+    """Return whether a build that succeeded has left a site: CodeBuild's word is a claim too."""
     if result["status"] != "SUCCEEDED":
         return True
     return object_size(setting("SITE_BUCKET"), f"{event['talk']}/index.html") > 0

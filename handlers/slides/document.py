@@ -31,7 +31,7 @@ def live_figure(url: str) -> str:
 
 
 def written(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether the document is in the bucket and has bytes in it, whatever the step says."""
+    """Return whether the document is in the bucket and has bytes in it, whatever the step says."""
     return object_size(result["bucket"], result["key"]) > 0
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def accepted(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether CloudFront knows the invalidation."""
+    """Return whether CloudFront knows the invalidation."""
     found = client("cloudfront").get_invalidation(DistributionId=result["distribution"], Id=result["id"])
     return bool(found["Invalidation"]["Id"] == result["id"])
 

@@ -23,7 +23,7 @@ LARGEST = 40_000_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says to one photo.
+    """Hold the model's answer for one photo.
 
     Attributes:
         slide: the slide's id; None when the model is not sure.

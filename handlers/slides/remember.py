@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def remembered(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether the table now says so."""
+    """Return whether the table now says so."""
     return bool(last_slide(event["talk"]) == result["slide"])
 
 

@@ -1,4 +1,4 @@
-"""What the deploy commands share: options, the plan on the terminal, progress, the question before."""
+"""Share options, the printed plan, progress and the confirmation between the deploy commands."""
 
 import json
 import os

@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found in all lines."""
+    """Hold what was found in all lines."""
 
     canonical: bool = False
     found: list[Finding] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What the demo tells: executions from their history, steps, metrics and spans from what is in Datadog."""
+"""Find what the demo reports: executions from their history; steps, metrics and spans from Datadog."""
 
 import hashlib
 import json

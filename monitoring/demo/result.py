@@ -1,4 +1,4 @@
-"""What the demo found out, as values: executions, steps, metrics, the books, and one execution's spans."""
+"""Define the demo's result: executions, steps, metrics, accounts, and one execution's spans."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -90,7 +90,7 @@ class DemoResult:
 
     @property
     def fine(self) -> bool:
-        """Whether every execution ended as it had to and the books balance."""
+        """Return whether every execution ended as it had to and the books balance."""
         return not self.accounting.unexplained and all(each.as_expected for each in self.executions)
 
     def as_data(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Silent:
 
 @dataclass(slots=True)
 class _Show:
-    """What the lanes have come to; `trouble` is what ended one too early."""
+    """Hold what the copies have reached; `trouble` is what ended one too early."""
 
     arns: dict[str, str] = field(default_factory=dict)
     described: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the demo feeds the pipeline, and how each execution has to end."""
+"""List the demo's inputs, and how each execution has to end."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -34,14 +34,14 @@ _TABLES = {"SlideTable": "slides", "StateTable": "slides-state"}
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs, and what is called how: `functions` has a function's name for each state of the machine."""
+    """Hold what runs, and its names: `functions` has a function's name for each state of the machine."""
 
     aws: LocalAws
     datadog: LocalDatadog
     functions: dict[str, str]
 
     def unsubscribed(self, log_group: str) -> bool:
-        """Whether nobody forwards a log group: the forwarder's own would never end."""
+        """Return whether nobody forwards a log group: the forwarder's own would never end."""
         own = {f"/aws/lambda/{name}" for name in _FORWARDERS.values()}
         return log_group in own or log_group.startswith("/aws/codebuild/")
 

@@ -1,4 +1,4 @@
-"""What `deploy/template.yaml` says of the pipeline, so that the demo deploys the same as an account gets."""
+"""Read the pipeline from `deploy/template.yaml`, so that the demo deploys what an account gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

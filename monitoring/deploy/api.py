@@ -41,7 +41,7 @@ class Route(NamedTuple):
 
     @property
     def json_api(self) -> bool:
-        """Whether bodies are the attributes of JSON:API objects, and updates PATCH: so is version 2."""
+        """Return whether bodies are JSON:API attributes and updates are PATCH, as in version 2."""
         return self.version == "v2"
 
 
@@ -72,7 +72,7 @@ class RejectedError(Exception):
 
 
 class ApiResponse(NamedTuple):
-    """What the library wants of an HTTP response."""
+    """Present a response in the form that the library expects."""
 
     status_code: int
     content: bytes

@@ -24,7 +24,7 @@ Me = tuple[str, str]
 
 @dataclass(slots=True)
 class AppliedPlan:
-    """What was done, and what was not, with the reason."""
+    """List what was done, and what was not with the reason."""
 
     done: list[PlanStep] = field(default_factory=list)
     failed: list[tuple[PlanStep, str]] = field(default_factory=list)

@@ -24,7 +24,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """What happens to one resource.
+    """Describe what happens to one resource.
 
     Args:
         drift: what is in Datadog is not what was last applied.
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
     @property
     def steps(self) -> tuple[PlanStep, ...]:
-        """What would be done."""
+        """Return the steps to carry out."""
         return (*self.create, *self.update, *self.delete)
 
     def checksum(self) -> str:

@@ -1,4 +1,4 @@
-"""What every deploy command starts with: the project, the client, and the two sides of the plan."""
+"""Open a deploy session: the project, the client, and the two sides of the plan."""
 
 from collections.abc import Mapping
 from pathlib import Path

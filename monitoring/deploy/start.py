@@ -58,7 +58,7 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
 
 
 class Written(NamedTuple):
-    """What init did: files that it wrote, that it left alone, and that only earlier runs wrote."""
+    """List the files that init wrote, that it left alone, and that only earlier runs wrote."""
 
     written: list[str]
     kept: list[str]

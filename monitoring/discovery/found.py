@@ -1,4 +1,4 @@
-"""What a template describes, as far as monitoring cares, and the tags under which Datadog will know it."""
+"""Describe what a template deploys, and the tags under which Datadog knows it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -115,7 +115,7 @@ def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = F
 
 
 def _calls_directly(state: Mapping[str, Any]) -> bool:
-    """Whether a task's resource is the function itself, and not an integration that calls it."""
+    """Return whether a task's resource is the function itself, and not an integration that calls it."""
     resource = state.get("Resource")
     if isinstance(resource, Mapping):  # `!GetAtt Function.Arn`
         return True

@@ -1,4 +1,4 @@
-"""What a template's values amount to as text; what only the deployment knows becomes `*`."""
+"""Convert a template's values to text; what only the deployment knows becomes `*`."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What is as it should be: every fault noticed by the monitors that are for it, in time; no alarm in vain."""
+"""Judge a drill: every fault noticed in time by its monitors, and no alert without a fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ class FaultResult:
 
     @property
     def fine(self) -> bool:
-        """Whether everything is as it should be."""
+        """Return whether everything is as it should be."""
         return not self.wrong
 
     def as_data(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class DrillResult:
 
     @property
     def fine(self) -> bool:
-        """Whether every fault was noticed as it should be and nothing alerted in vain."""
+        """Return whether every fault was noticed as it should be and nothing alerted in vain."""
         return not self.wrong
 
     def as_data(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What was run for real: the takes of a lane, and its functions with their seconds and megabytes."""
+    """Hold what was really run: the recordings of a copy, and its functions' seconds and megabytes."""
 
     takes: list[Take] = field(default_factory=list)
     functions: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What all faults share: the monitors, and health as it was run for real."""
+    """Hold what all faults share: the monitors, and the recording of the healthy pipeline."""
 
     watchers: Sequence[Watcher]
     health: Played

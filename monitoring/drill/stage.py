@@ -20,7 +20,7 @@ _WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What lanes run on; `unified` are the variables that every function gets, `home` a folder."""
+    """Hold what all copies run on; `unified` are the variables of every function, `home` is a folder."""
 
     aws: LocalAws
     datadog: LocalDatadog

@@ -15,7 +15,7 @@ def check(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def stored(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether the order is in the bucket, whatever the step says."""
+    """Return whether the order is in the bucket, whatever the step says."""
     return has_object(result["bucket"], result["key"])
 
 

@@ -40,7 +40,7 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a monitor did in one drill; minutes from the onset, None where it did not.
+    """Describe what a monitor did in one drill; minutes from the onset, None where it did nothing.
 
     Attributes:
         alert: the first alert.

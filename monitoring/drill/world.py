@@ -31,7 +31,7 @@ def put_object(bucket: str, key: str, body: bytes) -> None:
 
 
 def has_object(bucket: str, key: str) -> bool:
-    """Whether S3 has the object."""
+    """Return whether S3 has the object."""
     try:
         request("s3", f"/{bucket}/{key}", method="HEAD")
     except urllib.error.HTTPError as refused:

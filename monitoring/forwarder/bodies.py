@@ -38,19 +38,19 @@ _LIST = re.compile(r"\[\s*[\[{]")
 _TEXTS = re.compile(r'\[\s*"')  # as `--query events[].message` prints them; only where a body begins
 _NEXT = {"{": ('"', "}"), "[": ('"', "{", "[", "]")}  # how JSON goes on in the line behind
 _TAKEN: Iterator[Piece] = iter(())
-"""What was kept to be yielded with its neighbours."""
+"""Hold pieces until they can be yielded with their neighbours."""
 _AHEAD = 300  # characters that are looked at before a text is taken for a document
 
 
 class Shapes(Protocol):
-    """What is known of JSON documents."""
+    """Read known JSON documents."""
 
     first_keys: frozenset[str]
     """The keys that a known document may begin with."""
 
     @property
     def log(self) -> "Shapes":
-        """What is known of those that are between the lines of a log."""
+        """Read known JSON documents between the lines of a log."""
 
     def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
         """Return the pieces of a whole document, or None where it is not known."""

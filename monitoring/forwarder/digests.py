@@ -17,7 +17,7 @@ class InMemory:
         self._lock = threading.Lock()
 
     def known(self, digest: str) -> bool:
-        """Whether the batch was accepted before."""
+        """Return whether the batch was accepted before."""
         return digest in self._known
 
     def remember(self, digest: str) -> None:
@@ -43,7 +43,7 @@ class InDynamoDb:
         self.failures = 0
 
     def known(self, digest: str) -> bool:
-        """Whether the batch was accepted before, by whichever process."""
+        """Return whether the batch was accepted before, by whichever process."""
         return self._near.known(digest) or self._ask(digest)
 
     def remember(self, digest: str) -> None:

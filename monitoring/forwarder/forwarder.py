@@ -35,7 +35,7 @@ _RESERVE = 2.0  # seconds of an invocation kept for the spool
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the forwarder does not do itself, so that tests can: boto3's clients, time, sleep and chance."""
+    """Hold what tests replace: boto3's clients, time, sleep and random numbers."""
 
     clients: aws.Clients = aws.client
     clock: Callable[[], float] = time.time
@@ -46,7 +46,7 @@ class World:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an event came to; `failed` are the message ids that SQS has to bring again."""
+    """Hold an event's outcome; `failed` are the message ids that SQS has to deliver again."""
 
     tally: Tally = field(default_factory=Tally)
     safe: bool = True

@@ -1,4 +1,4 @@
-"""What an event, a file or an object is read into: pieces, which the forwarder turns into telemetry."""
+"""Define the pieces of events, files and objects, which the forwarder turns into telemetry."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class StatusChange(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """What cannot be read, and why.
+    """Mark content that cannot be read, with the reason.
 
     Args:
         text: the content, or an excerpt of it, so that it can be kept as a log entry.
@@ -74,7 +74,7 @@ class Refusal(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """What holds no telemetry by its nature, such as the news of a deleted object."""
+    """Mark content without telemetry, such as the notification of a deleted object."""
 
     reason: str
     where: str
@@ -94,7 +94,7 @@ class Redrive:
 
 
 class Rest(NamedTuple):
-    """What time did not suffice for: an object from its `skip`-th piece on.
+    """Mark the rest of an object that the remaining time did not suffice for, from its `skip`-th piece on.
 
     `delivery` identifies the notification, `state` the version of the object that was read.
     """
@@ -110,7 +110,7 @@ Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest 
 
 
 class Unit(NamedTuple):
-    """What is delivered, or delivered again, as one.
+    """Group what is delivered, and delivered again, as one.
 
     `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
     """

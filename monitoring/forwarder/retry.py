@@ -1,4 +1,4 @@
-"""What an answer of an intake means: done, again after a while, in halves, with a new key, or never."""
+"""Decide what follows an intake's response: done, retry later, split, refresh the key, or give up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status, or 0 with the error that stood in the way; header names in lower case."""
+    """Hold a response: its status, or 0 with the error; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the forwarder says of itself: points of its own, and one summary line an invocation."""
+"""Report the forwarder's own work: its metrics, and one summary line for each invocation."""
 
 import json
 import sys

@@ -19,7 +19,7 @@ class Delivered(Protocol):
     """The memory of digests: what has been accepted already."""
 
     def known(self, digest: str) -> bool:
-        """Whether the batch was accepted before."""
+        """Return whether the batch was accepted before."""
 
     def remember(self, digest: str) -> None:
         """Remember that the batch was accepted."""
@@ -129,7 +129,7 @@ class Sender:
             self.intake.send(batch.kind, *batch.wire(), min(2.0, self.limits.end - self.clock()))
 
     def time_left(self) -> bool:
-        """Whether there is time for another request."""
+        """Return whether there is time for another request."""
         return self.clock() < self.limits.end
 
     def send(self, kind: str, wire: bytes, encoding: str) -> Answer:

@@ -1,4 +1,4 @@
-"""What JSON documents and records of AWS hold: payloads, log events, records of streams, CloudTrail."""
+"""Recognise AWS's JSON documents and records: payloads, log events, stream records, CloudTrail."""
 
 import json
 from collections.abc import Iterator, Set
@@ -60,7 +60,7 @@ _SECONDS = 1e11  # a smaller number is a time in seconds
 
 
 class LogShapes:
-    """What may be between the lines of a log: payloads, and pages of log events.
+    """Recognise what may be between the lines of a log: payloads, and pages of log events.
 
     A function often prints the event that it was called with; that is a line of the log.
     """

@@ -107,7 +107,7 @@ def _entry(text: str, handle: str) -> Entry:
 
 
 class Spool(Protocol):
-    """What a redrive needs; `put` raises where the entry is not safe afterwards.
+    """Store what a redrive needs; `put` raises where the entry is not safe afterwards.
 
     It raises `TooLargeError` where the entry does not fit; a divisible one is better divided than put into a
     message of the largest size, which a queue may refuse.

@@ -14,7 +14,7 @@ _TEXT = r"(?: (?P<message>.*))?$"
 _STREAM = r"(?P<stream>\S*\[(?:\$LATEST|\d+)\][^\s\x1b]*)"
 
 EXPORTED = re.compile(rf"(?P<time>{_ISO}(?:\.\d{{1,6}})?Z) (?P<message>.*)", re.DOTALL)
-"""What CloudWatch Logs exports to S3."""
+"""Describe what CloudWatch Logs exports to S3."""
 
 _TAIL = re.compile(
     rf"{_COLOR}(?P<time>{_ISO}(?:\.\d{{6}})?\+00:00){_COLOR} {_COLOR}(?P<stream>[^\s\x1b]+){_COLOR}{_TEXT}"

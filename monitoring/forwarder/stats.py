@@ -1,4 +1,4 @@
-"""What one invocation did, counted: for the summary line, the own metrics and the answer to the caller."""
+"""Count what one invocation did, for the summary line, the own metrics and the answer to the caller."""
 
 import threading
 from collections import Counter

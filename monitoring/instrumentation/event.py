@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EventSummary:
-    """What an invocation needs to know of its event.
+    """Hold what an invocation needs to know of its event.
 
     `step` is None outside a state machine. `parent` is the span that comes before the invocation's, or None;
     `links` are the other traces of a batch. `size` is in bytes of JSON, or None for one that is not printed.

@@ -1,4 +1,4 @@
-"""What several rules ask of a monitor: its comparison, its counts, what it does about missing data."""
+"""Answer what several rules ask of a monitor: its comparison, its counts, its handling of missing data."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,13 +26,13 @@ def facts(metric: Metric) -> MetricFacts | None:
 
 
 def is_count(metric: Metric) -> bool:
-    """Whether it counts things: AWS says so, or the query does."""
+    """Return whether it counts things: AWS says so, or the query does."""
     known = facts(metric)
     return (known is not None and known.type == "count") or metric.modifier("as_count") is not None
 
 
 def is_ratio(query: Query) -> bool:
-    """Whether something is divided."""
+    """Return whether something is divided."""
     return any(isinstance(node, Binary) and node.operator == "/" for node in walk(query))
 
 
@@ -42,5 +42,5 @@ def calls(query: Query, name: str) -> Iterator[Call]:
 
 
 def notifies_missing(options: Mapping[str, object]) -> bool:
-    """Whether missing data notifies somebody."""
+    """Return whether missing data notifies somebody."""
     return bool(options.get("notify_no_data")) or options.get("on_missing_data") == "show_and_notify_no_data"

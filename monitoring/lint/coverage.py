@@ -28,7 +28,7 @@ class Covered:
 
     @property
     def gap(self) -> str:
-        """What is missing, or an empty text."""
+        """Return what is missing, or ""."""
         if not self.dashboards and not self.facts.reason:
             return "on no dashboard"
         return "a failure without a monitor" if self.facts.failure and not self.monitors else ""

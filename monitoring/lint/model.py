@@ -1,4 +1,4 @@
-"""What a rule is, what it sees of a file, and what it finds."""
+"""Define rules, what they see of a file, and their findings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ class Subject:
 
     @cached_property
     def faults(self) -> list[Fault]:
-        """What the schema says."""
+        """Return what the schema refuses."""
         return list(faults(self.resource.kind, self.body))
 
     @property
@@ -147,7 +147,7 @@ class Subject:
 
     @property
     def metric_monitor(self) -> bool:
-        """Whether the query asks for metrics."""
+        """Return whether the query asks for metrics."""
         return self.body.get("type") in METRIC_MONITORS
 
     @property

@@ -1,4 +1,4 @@
-"""What rules ask of downtimes, and of monitors for their sake: who is meant by whom."""
+"""Find which monitors a downtime mutes, for the rules about downtimes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class Reach(NamedTuple):
 
 
 class Meant(NamedTuple):
-    """What a downtime means: monitors with all `tags`, or the one of `key`; groups with all `scope_keys`."""
+    """Describe what a downtime mutes: monitors by all `tags` or by `key`, and groups by `scope_keys`."""
 
     tags: frozenset[str]
     key: str

@@ -1,4 +1,4 @@
-"""What the rules over all files know of each: its name, its references and links, its template variables."""
+"""Collect what rules across files need of each: its name, references, links and template variables."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class Mention(NamedTuple):
 
 
 class FileFacts(NamedTuple):
-    """What the other files may need to know of one."""
+    """Hold what other files may need to know of one."""
 
     path: str
     kind: str
@@ -55,7 +55,7 @@ class FileFacts(NamedTuple):
 
 
 class ProjectProblem(NamedTuple):
-    """What a rule over all files found in one."""
+    """Describe a finding of a rule across files in one file."""
 
     path: str
     mark: Mark

@@ -21,7 +21,7 @@ _WORTH_A_PROCESS = 1_000_000
 
 
 class LintResult(NamedTuple):
-    """What a run found, by file and place; `files` is how many were read."""
+    """Hold a run's findings by file and place, and the number of `files` that were read."""
 
     findings: tuple[Finding, ...]
     files: int

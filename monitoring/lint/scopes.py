@@ -1,4 +1,4 @@
-"""What a query's braces and grouping name: tag keys, values and template variables, with their places."""
+"""Locate tag keys, values and template variables in a query's braces and grouping."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is checked before something is deployed: that a handler is there, that a definition is ASL."""
+"""Check before a deployment that the handler exists and that the definition is ASL."""
 
 import ast
 import contextlib

@@ -84,7 +84,7 @@ def settings_series(
 
 
 def is_polled(metric: str) -> bool:
-    """Whether a metric comes from CloudWatch, and so minutes late."""
+    """Return whether a metric comes from CloudWatch, and so minutes late."""
     facts = metrics().get(metric)
     return facts is not None and (facts.polled or metric in {"aws.lambda.timeout", "aws.lambda.memorysize"})
 

@@ -29,7 +29,7 @@ _THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """What a function never took: three attempts failed, or the embedded AWS closed before."""
+    """Describe a delivery that a function never took: three attempts failed, or the local AWS closed."""
 
     function: str
     source: str
@@ -85,7 +85,7 @@ class Activity:
             self._condition.notify_all()
 
     def wait_idle(self, seconds: float) -> bool:
-        """Whether nothing was under way at some moment before the time was up."""
+        """Return whether nothing was under way at some moment before the time was up."""
         with self._condition:
             return self._condition.wait_for(lambda: self._count == 0, seconds)
 
@@ -148,7 +148,7 @@ class AsyncInvoker:
             self._add(job, LINGER_SECONDS)
 
     def wait_idle(self, function: str, seconds: float) -> bool:
-        """Whether nothing that takes turns waited for a function (its ARN) or was under way in that time."""
+        """Return whether no ordered delivery to a function (its ARN) waited or ran in that time."""
 
         def idle() -> bool:
             return function not in self._serving and all(

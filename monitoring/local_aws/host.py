@@ -1,4 +1,4 @@
-"""What stands behind moto: the functions, deliveries and builds that its patches call, and the log events."""
+"""Run what moto's patches call: functions, deliveries and builds, and keep the log events."""
 
 import threading
 import time
@@ -129,7 +129,7 @@ class MotoHost:
     # -- what the embedded AWS asks
 
     def wait_ended(self, execution: str, seconds: float) -> bool:
-        """Whether an execution had ended before so many seconds of real time were over."""
+        """Return whether an execution had ended before so many seconds of real time were over."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._statuses.get(execution, "RUNNING") != "RUNNING", seconds

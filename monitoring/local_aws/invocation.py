@@ -25,7 +25,7 @@ PutLines = Callable[[str, str, list[Line]], None]
 
 @dataclass(frozen=True, slots=True)
 class FunctionSettings:
-    """What a function is deployed as; sandboxes of other settings are not used again."""
+    """Describe a deployed function; sandboxes with other settings are not reused."""
 
     name: str
     arn: str
@@ -46,7 +46,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What an invocation gave; `function_error` is `Unhandled`, as Lambda says, or empty.
+    """Hold an invocation's result; `function_error` is `Unhandled`, as Lambda says, or "".
 
     `began` in seconds since the epoch; `init_ms` where a new environment could be initialised for it.
     """

@@ -1,4 +1,4 @@
-"""What a worker process writes, as the lines that CloudWatch Logs gets.
+"""Split a worker process's output into the lines that CloudWatch Logs gets.
 
 The runtime client writes two things to one pipe: what the handler prints, a line of text each, and frames,
 one for a message of Python's `logging` or an error of the handler, so that a message of several lines stays

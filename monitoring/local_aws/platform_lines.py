@@ -21,7 +21,7 @@ RUNTIME_ARN = "arn:aws:lambda:{region}::runtime:" + "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an invocation used.
+    """Describe what an invocation used.
 
     `init_ms` only on a cold start; `status` where it did not simply return; `error_type` where the process or
     its initialisation failed (an exception of the handler is an error without one, which Text does not tell).

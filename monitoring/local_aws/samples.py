@@ -1,4 +1,4 @@
-"""What AWS did, as the samples that CloudWatch would count: calls of functions, executions, their tasks.
+"""Count samples as CloudWatch would: of function calls, executions, and their tasks.
 
 Rules (AWS's pages on monitoring Lambda and Step Functions): a sample of Lambda is stamped at the start of the
 call; a refused call is a throttle and no invocation. An execution has two samples of ExecutionsStarted, 1 at

@@ -27,7 +27,7 @@ _API = "/2018-06-01/runtime/"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the worker came to: it asks for the `next` event, answers, fails, or ends."""
+    """Describe a worker's step: it asks for the `next` event, answers, fails, or ends."""
 
     kind: Literal["next", "response", "error", "init_error", "exit", "memory", "timeout"]
     body: bytes = b""
@@ -141,7 +141,7 @@ class Sandbox:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def running(self) -> bool:
-        """Whether the worker can take another event."""
+        """Return whether the worker can take another event."""
         return self.alive and self._waiting is not None and self._process.poll() is None
 
     def close(self) -> None:
@@ -197,7 +197,7 @@ class Sandbox:
         return Outcome("exit", exit_code=self._process.returncode)
 
     def _read(self) -> bool:
-        """Whether there was anything to read."""
+        """Return whether there was anything to read."""
         try:
             data = os.read(self._output, 1 << 18)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What Step Functions tells the outside: its log events and its status change events, as AWS writes them."""
+"""Write Step Functions' log events and status change events as AWS does."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What every family of routes shares: the store, the clock, ids, and how documents are found."""
+"""Share the store, the clock, ids and the lookup of documents between the families of routes."""
 
 import secrets
 import threading

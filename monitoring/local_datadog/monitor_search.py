@@ -103,7 +103,7 @@ def _record(monitor: Body, now: float) -> Record:
 
 
 def _is_muted(monitor: Body, now: float) -> bool:
-    """Whether a scope is silenced, for ever or until a time that is still to come."""
+    """Return whether a scope is silenced, for ever or until a time that is still to come."""
     return any(until is None or until > now for until in monitor["options"]["silenced"].values())
 
 

@@ -15,7 +15,7 @@ def tags(given: Iterable[str]) -> tuple[str, ...]:
 
 
 class Sources:
-    """What a payload says of a series -> `SeriesIdentity`, kept: a sender repeats it with every payload.
+    """Cache a payload's description of a series -> `SeriesIdentity`: senders repeat it with every payload.
 
     The key is what was sent, tags as the very bytes: they need not be read to be found again.
     """

@@ -20,7 +20,7 @@ _OF_ONE_WINDOW = {"timeframe", "target", "status", "error"}
 
 
 def fits(body: Body, given: Mapping[str, str]) -> bool:
-    """Whether an objective is meant by the query: words of its name, `type:metric`, or a tag."""
+    """Return whether an objective is meant by the query: words of its name, `type:metric`, or a tag."""
     for negation, key, quoted, plain in _TERM.findall(given.get("query", "")):
         value = (quoted or plain).lower()
         if plain == "AND" and not key:

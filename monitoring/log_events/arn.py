@@ -1,4 +1,4 @@
-"""What an ARN says, as Datadog's tags."""
+"""Convert an ARN to Datadog's tags."""
 
 
 def state_machine_of(execution_arn: str) -> str:

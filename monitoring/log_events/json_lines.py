@@ -49,7 +49,7 @@ class Root(msgspec.Struct, gc=False):
     powertools_request_id: Any = msgspec.field(default=None, name="function_request_id")
 
     def marked(self) -> bool:
-        """Whether there is a key by which a line other than a log can be recognised."""
+        """Return whether there is a key by which a line other than a log can be recognised."""
         return (
             self.m is not None
             or self.aws is not None
@@ -59,7 +59,7 @@ class Root(msgspec.Struct, gc=False):
         )
 
     def is_plain(self) -> bool:
-        """Whether the line is a log at first sight: no such key, and nothing within its message."""
+        """Return whether the line is a log at first sight: no such key, and nothing within its message."""
         return (
             type(self.message) is str
             and "{" not in self.message
@@ -77,7 +77,7 @@ class Root(msgspec.Struct, gc=False):
 
 
 def is_entry(record: dict[str, Any]) -> bool:
-    """Whether an object is an entry of Lambda's JSON log format or of a logger: it has a level."""
+    """Return whether an object is an entry of Lambda's JSON log format or of a logger: it has a level."""
     return any(record.get(key) is not None for key in ("level", "log_level", "Level", "log.level"))
 
 
@@ -120,13 +120,13 @@ def document_of(text: str) -> tuple[Root, str] | None:
 
 
 def begins(line: str) -> bool:
-    """Whether a pretty-printed object begins: with `{` alone, or behind a prefix."""
+    """Return whether a pretty-printed object begins: with `{` alone, or behind a prefix."""
     text = line.rstrip()
     return text[-1:] == "{" and text[0] not in " \t" and document_start(text) == len(text) - 1
 
 
 def goes_on(line: str) -> bool:
-    """Whether the line is one between the first and the last: those are indented, whoever prints them."""
+    """Return whether the line is between the first and the last, which every printer indents."""
     return line[:1] in {" ", "\t"}
 
 

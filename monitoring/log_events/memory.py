@@ -1,4 +1,4 @@
-"""What is remembered from one payload to the next: facts that two lines state, and a stream's invocations."""
+"""Remember across payloads: facts that two lines state, and a stream's invocations."""
 
 from collections.abc import Hashable
 
@@ -61,14 +61,14 @@ class Memory:
         self.unit = ""
 
     def first(self, fact: Hashable, place: str) -> bool:
-        """Whether the fact is new, or was first seen at this very place."""
+        """Return whether the fact is new, or was first seen at this very place."""
         known = self._seen.setdefault(fact, place)
         if len(self._seen) > self._limit:
             del self._seen[next(iter(self._seen))]
         return known == place
 
     def knows(self, fact: Hashable) -> bool:
-        """Whether the fact was seen."""
+        """Return whether the fact was seen."""
         return fact in self._seen
 
     def stream(self, name: str) -> Stream:

@@ -32,7 +32,7 @@ read_exact = msgspec.json.Decoder(MetricLine).decode
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether the value is a number, and finite as a float."""
+    """Return whether the value is a number, and finite as a float."""
     known = isinstance(value, (int, float)) and not isinstance(value, bool)
     return known and abs(value) <= sys.float_info.max
 

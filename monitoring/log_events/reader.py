@@ -29,7 +29,7 @@ _Table = tuple[tuple[frozenset[str], _Parser], ...]
 
 
 class Rules(NamedTuple):
-    """What becomes of understood lines and of logs.
+    """Receive understood lines and logs.
 
     Args:
         keep: takes a log message, gives it back scrubbed, or None where it is not to be forwarded.

@@ -46,7 +46,7 @@ _ERROR_LEVELS = frozenset({"ERROR", "FATAL", "CRITICAL"})
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Whether a process that dies for want of memory leaves such a text behind, by runtime.
+    """Return whether a process that dies for want of memory leaves such a text behind, by runtime.
 
     A text that merely mentions it is not one: the words stand where the runtime writes them.
     """
@@ -54,12 +54,12 @@ def is_out_of_memory(text: str) -> bool:
 
 
 def is_out_of_memory_type(error: Any) -> bool:
-    """Whether an error type, of Lambda or of a runtime, says that memory was exhausted."""
+    """Return whether an error type, of Lambda or of a runtime, says that memory was exhausted."""
     return isinstance(error, str) and _OUT_OF_MEMORY_TYPE.fullmatch(error) is not None
 
 
 def tells_out_of_memory(record: dict[str, Any]) -> bool:
-    """Whether a JSON line is a runtime's report of an uncaught error for want of memory."""
+    """Return whether a JSON line is a runtime's report of an uncaught error for want of memory."""
     content = record.get("message")
     error = content if isinstance(content, dict) else record
     if "errorMessage" in error and is_out_of_memory_type(error.get("errorType")):
@@ -69,7 +69,7 @@ def tells_out_of_memory(record: dict[str, Any]) -> bool:
 
 
 class Report(NamedTuple):
-    """What Lambda says of one invocation: times in milliseconds, memory in MB, None where it says nothing."""
+    """Hold Lambda's report of one invocation: milliseconds and MB, None for what is missing."""
 
     request_id: str
     duration: float | None = None
@@ -84,23 +84,23 @@ class Report(NamedTuple):
 
     @property
     def timed_out(self) -> bool:
-        """Whether the invocation was ended by its time-out."""
+        """Return whether the invocation was ended by its time-out."""
         return self.status == "timeout"
 
     @property
     def full(self) -> bool:
-        """Whether the invocation used all of its memory."""
+        """Return whether the invocation used all of its memory."""
         return self.memory is not None and self.used is not None and self.used >= self.memory
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether the invocation was ended for want of memory."""
+        """Return whether the invocation was ended for want of memory."""
         ended = self.timed_out or self.error == "Runtime.ExitError"
         return is_out_of_memory_type(self.error) or (self.full and ended)
 
 
 class PlatformLine(NamedTuple):
-    """What Lambda says of anything but an invocation's figures, as text or as JSON.
+    """Read Lambda's other lines, as text or as JSON.
 
     `kind` is the type of the JSON line without `platform.`; `status` is empty where all went well; `name` is
     an extension's, or the function's ARN; `number` milliseconds, or dropped records.

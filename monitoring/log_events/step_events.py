@@ -39,7 +39,7 @@ class StepEvent(NamedTuple):
 
 
 def is_step_event(record: dict[str, Any]) -> bool:
-    """Whether a JSON object is a vended log line of Step Functions."""
+    """Return whether a JSON object is a vended log line of Step Functions."""
     return "execution_arn" in record and "event_timestamp" in record and "type" in record
 
 

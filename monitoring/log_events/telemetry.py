@@ -41,7 +41,7 @@ class LogEvent(NamedTuple):
 
 
 class LogFields:
-    """What all log entries of one source share, as values and as the JSON that is written again and again."""
+    """Hold what all log entries of one source share, as values and as JSON that is reused."""
 
     __slots__ = ("head", "tail", "values")
 
@@ -117,7 +117,7 @@ class SetAside(NamedTuple):
 
 @dataclass(slots=True)
 class Telemetry:
-    """What log events amount to."""
+    """Hold the telemetry of log events."""
 
     points: list[Point] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)

@@ -255,7 +255,7 @@ class Timeline:
         return closed
 
     def _heard(self, first: int, last: int) -> bool:
-        """Whether every event between two ids was fed."""
+        """Return whether every event between two ids was fed."""
         return all(between in self._done for between in range(first + 1, last))
 
     def _within_state(self, event: StepEvent) -> list[Run]:

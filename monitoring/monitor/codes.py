@@ -34,7 +34,7 @@ DAY = 86400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the evaluations of one group found; arrays are one value an evaluation.
+    """Hold the results of one group's evaluations, as arrays with one item for each.
 
     `values` is NaN where no value came out, `points` says whether the window held any, `last` is the time of
     the last point before the window's end, `full` (where it matters) whether the window was full. `recovery`

@@ -54,7 +54,7 @@ class MonitorOptions:
 
     @property
     def scheduled(self) -> bool:
-        """Whether it is evaluated by a custom schedule, each evaluation standing for itself."""
+        """Return whether it is evaluated by a custom schedule, each evaluation standing for itself."""
         return bool(self.scheduling.get("custom_schedule"))
 
 

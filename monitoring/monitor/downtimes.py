@@ -106,7 +106,7 @@ def status(downtime: Body, now: int) -> str:
 
 
 def is_about(downtime: Body, monitor: Body) -> bool:
-    """Whether the downtime names the monitor, or tags that it carries."""
+    """Return whether the downtime names the monitor, or tags that it carries."""
     if downtime["monitor_id"] is not None:
         return bool(downtime["monitor_id"] == monitor.get("id"))
     return set(downtime["monitor_tags"]) - {"*"} <= set(monitor.get("tags") or ())

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Data(NamedTuple):
-    """What was submitted: series (or a store of them), check results, logs and events."""
+    """Hold the submitted data: series (or a store of them), check results, logs and events."""
 
     series: "Sequence[Series] | Source" = ()
     checks: Sequence[CheckSeries] = ()
@@ -51,7 +51,7 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What else decides: switches, stand-ins by function name, mutes, and the members of a composite by id.
+    """Hold what else decides: switches, stand-ins by function name, mutes, and a composite's members by id.
 
     `known_groups`: every group had been seen before the start. `phase`: evaluations fall so many seconds
     past a multiple of the cadence. `texts`: notifications are written, which takes most of the time there.

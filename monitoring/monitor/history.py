@@ -1,4 +1,4 @@
-"""What a monitor did over time: states, values and evidence by group, and the notifications that went out."""
+"""Record a monitor's states, values and evidence by group, and the notifications that it sent."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """What goes out at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
+    """Describe what is sent at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
 
     `groups` are all groups that it speaks for (several with notify_by); `muted` names what held it back.
     """
@@ -109,7 +109,7 @@ class History:
 
     @property
     def grouped(self) -> bool:
-        """Whether the monitor has one state a group (a multi alert)."""
+        """Return whether the monitor has one state a group (a multi alert)."""
         return bool(self.keys)
 
     def index(self, time: int) -> int:

@@ -9,7 +9,7 @@ from monitoring.monitor.template import Context, handles, render
 
 
 class Moment(NamedTuple):
-    """What is known when a notification is written; times in seconds since the epoch."""
+    """Hold what is known when a notification is written; times in epoch seconds."""
 
     time: int
     kind: str
@@ -22,7 +22,7 @@ class Moment(NamedTuple):
 
 
 class Text(NamedTuple):
-    """What is sent: `empty` names the variables that had no value."""
+    """Hold the sent text; `empty` names the variables that had no value."""
 
     title: str
     message: str

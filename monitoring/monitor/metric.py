@@ -1,4 +1,4 @@
-"""What a metric monitor's evaluations find: its query over every window, reduced to one number by group.
+"""Evaluate a metric monitor: its query over every window, reduced to one number for each group.
 
 The query is evaluated once over the whole span where that gives what each evaluation alone would give: no
 value depends on its window, on its neighbours or on points that come later. Where windows end inside a
@@ -96,18 +96,18 @@ class Lookup:
 
 
 def has_arithmetic(query: Query) -> bool:
-    """Whether an operator joins two operands."""
+    """Return whether an operator joins two operands."""
     return any(isinstance(node, Binary | Negative) for node in walk(query))
 
 
 def reduces_operands(query: Query) -> bool:
-    """Whether the as_count path applies: arithmetic, and as_count somewhere (as-count guide)."""
+    """Return whether the as_count path applies: arithmetic, and as_count somewhere (as-count guide)."""
     metrics = [node for node in walk(query) if isinstance(node, Metric)]
     return has_arithmetic(query) and any(node.modifier("as_count") for node in metrics)
 
 
 def counts(node: MetricMonitor) -> bool:
-    """Whether on_missing_data "default" evaluates 0: sums and counts without default_zero (its guide)."""
+    """Return whether on_missing_data "default" evaluates 0: sums and counts without default_zero."""
     nodes = walk(node.query)
     if any(isinstance(each, Call) and each.name == "default_zero" for each in nodes):
         return False

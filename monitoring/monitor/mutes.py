@@ -1,4 +1,4 @@
-"""What holds notifications back: the groups a scope means, from when to when, and what is told at its end.
+"""Mute notifications: which groups, from when to when, and what is sent at the end.
 
 The rules are those of Datadog's page on downtimes (monitors/downtimes): a downtime changes no state; of what
 was told before it began, the first recovery goes out all the same; and when it expires, what is still wrong
@@ -45,11 +45,11 @@ class Mute(NamedTuple):
     told_at_end: frozenset[State] = TOLD_AT_END
 
     def means(self, tags: Iterable[str]) -> bool:
-        """Whether a group with these tags is in its scope."""
+        """Return whether a group with these tags is in its scope."""
         return scope_test(self.scope)(tags)
 
     def holds(self, time: int) -> bool:
-        """Whether it is on at `time`."""
+        """Return whether it is on at `time`."""
         return self.start <= time and (self.end is None or time < self.end)
 
 
@@ -79,7 +79,7 @@ class Quiet:
         return int(self._ends[place]) if place < len(self._ends) and self._ends[place] < end else None
 
     def tells(self, index: int, state: State) -> bool:
-        """Whether a state is told at `index`, where the mutes have just ended."""
+        """Return whether a state is told at `index`, where the mutes have just ended."""
         return any(state in mute.told_at_end for mute in self._at(index - 1))
 
     def _at(self, index: int) -> list[Mute]:
@@ -89,7 +89,7 @@ class Quiet:
 
 @lru_cache(maxsize=1024)
 def scope_test(scope: str) -> _Test:
-    """Whether a group's tags are meant by a downtime's scope.
+    """Return whether a group's tags are meant by a downtime's scope.
 
     Raises:
         InputError: a scope that cannot be read.

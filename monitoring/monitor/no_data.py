@@ -11,7 +11,7 @@ from monitoring.monitor.states import SILENT, Policy, Rule, State
 
 @dataclass(slots=True)
 class Memory:
-    """What a group's past decides: its state, whether it ever had a value, since when it has none."""
+    """Hold a group's past: its state, whether it ever had a value, and since when it has none."""
 
     state: State | None
     evaluated: bool = False

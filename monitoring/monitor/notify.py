@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Line:
-    """What a receiver has been told about one notification group."""
+    """Track what a receiver has been told about one notification group."""
 
     state: State | None = None
     told: State | None = None

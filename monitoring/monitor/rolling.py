@@ -74,7 +74,7 @@ def reduce_lines(lines: Lines, tail: Lines | None, windows: Windows, method: str
 
 
 def _presence(lines: Lines, low: Index, high: Index) -> tuple[Flags, Index]:
-    """Whether each window holds a point of each line, and the time of the last one before its end."""
+    """Return whether each window holds a point of each line, and the time of the last one before its end."""
     there = np.isfinite(lines.values)
     times = np.append(lines.times, NEVER)
     if there.all():
@@ -121,7 +121,7 @@ def _full_rows(lines: Lines, windows: Windows) -> Flags:
 
 
 def full(times: Index, windows: Windows, bucket: int, width: int = 1) -> Flags:
-    """Whether each window is full: its first bucket holds a point, and at most 3 of its buckets are empty.
+    """Return whether each window is full: a point in its first bucket, and at most 3 empty buckets.
 
     `width` is the length in seconds of a point; buckets are not finer than that. A window of one
     bucket is full if it holds a point at all, which the caller knows.

@@ -7,7 +7,7 @@ from monitoring.monitor.switches import DEFAULTS, Switches
 
 
 class State(StrEnum):
-    """What Datadog shows for a group, or for the whole monitor."""
+    """Enumerate the states that Datadog shows for a group or a monitor."""
 
     OK = "OK"
     WARN = "Warn"

@@ -35,7 +35,7 @@ CONDITIONALS = (*FLAGS, "is_match", "is_exact_match", "is_priority")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one notification knows: the flags that hold, and a value for each variable.
+    """Hold what one notification knows: the conditions that hold, and a value for each variable.
 
     `variables` maps the name as written in the braces, without brackets (`value`, `env.name`), to its text or
     number; a name that is absent renders as nothing, as it does at Datadog.

@@ -1,4 +1,4 @@
-"""What a widget's requests amount to: lines over time, or values by group, from whatever source of points."""
+"""Evaluate a widget's requests into time series or scalar values."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -208,7 +208,7 @@ METRICS = frozenset({"metrics", "cloud_cost"})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the formulas of a request stand on: queries, their unit and aggregators, where the points are."""
+    """Hold what a request's formulas are based on: queries, their unit and aggregators, the source."""
 
     queries: Mapping[str, str]
     unit: str

@@ -1,4 +1,4 @@
-"""What a widget gets to be drawn with, and what its definition says that all types share."""
+"""Define what a widget is drawn with, and read the definition keys that all types share."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a widget may use: its data, the monitors that are known, and which widgets are to be marked."""
+    """Hold what a widget may use: its data, the known monitors, and which widgets to mark."""
 
     data: Data
     monitors: Monitors = field(default_factory=Monitors)

@@ -1,4 +1,4 @@
-"""What dashboards show beside points: logs, events, spans, checks, objectives, histories of monitors."""
+"""Define what dashboards show beside points: logs, events, spans, checks, SLOs, monitor histories."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -18,7 +18,7 @@ from monitoring.slo.definition import OURS, REFERENCE
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a widget needs of a metric monitor."""
+    """Hold what a widget needs of a metric monitor."""
 
     name: str
     query: str

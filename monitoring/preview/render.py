@@ -118,7 +118,7 @@ def write(picture: str, path: Path, scale: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be drawn, as the command line says it."""
+    """Describe what to draw, as the command line says it."""
 
     data: Path | None
     window: tuple[int, int]
@@ -144,7 +144,7 @@ def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a dashboard is drawn over."""
+    """Hold what a dashboard is drawn over."""
 
     source: Source
     facts: Facts

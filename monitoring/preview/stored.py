@@ -1,4 +1,4 @@
-"""What dashboards show beside points, from a store: its logs, events, spans, checks and objectives."""
+"""Read what dashboards show beside points from a store: logs, events, spans, checks and SLOs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What each function of the query language does to the lines that it is given."""
+"""Implement the functions of the query language over lines."""
 
 import re
 from collections.abc import Callable

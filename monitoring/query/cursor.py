@@ -47,11 +47,11 @@ class Cursor:
 
     @property
     def done(self) -> bool:
-        """Whether everything has been read."""
+        """Return whether everything has been read."""
         return self.position >= len(self.text)
 
     def looking_at(self, text: str) -> bool:
-        """Whether exactly this comes next."""
+        """Return whether exactly this comes next."""
         return self.text.startswith(text, self.position)
 
     def take(self, text: str) -> bool:

@@ -52,7 +52,7 @@ _MILLISECONDS = 1e11
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file holds: `series` by metric, host and tags; `problems` are what was left out and why."""
+    """Hold a file's `series` by metric, host and tags, and the `problems` with what was left out."""
 
     series: list[Series]
     problems: list[InputError] = field(default_factory=list)
@@ -324,7 +324,7 @@ def _hashable(cell: Any) -> Any:
 
 
 def is_database(path: str | Path) -> bool:
-    """Whether the file is a DuckDB database, by its magic bytes."""
+    """Return whether the file is a DuckDB database, by its magic bytes."""
     file = Path(path)
     if not file.is_file():
         return False

@@ -138,7 +138,7 @@ def frame_of(
 
 
 def only_points(query: Query) -> bool:
-    """Whether nothing in the query makes values out of empty buckets."""
+    """Return whether nothing in the query makes values out of empty buckets."""
     return not any(
         (isinstance(node, Call) and node.name in {"default_zero", "fill", "clamp_min", "clamp_max"})
         or (isinstance(node, Metric) and node.modifier("fill"))
@@ -166,7 +166,7 @@ _EVERYWHERE = {
 
 
 def windowed(query: Query) -> bool:
-    """Whether the value of a bucket depends on the window it is looked at through (cumsum, top, diff, …).
+    """Return whether the value of a bucket depends on the window around it (cumsum, top, diff, …).
 
     Where it does not, a monitor's windows can be cut from one evaluation of a longer span.
     """

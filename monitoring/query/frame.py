@@ -19,7 +19,7 @@ FARTHEST = 10 * 366 * 86400
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What one evaluation of an expression needs to know.
+    """Hold what one evaluation of an expression needs to know.
 
     `until`: points at or after it are not there yet. `closed`: see `grid_between`. `limited`: intervals that
     make too many buckets are widened. `occupied`: only buckets with a point are wanted.

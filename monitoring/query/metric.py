@@ -17,7 +17,7 @@ from monitoring.query.switches import Switches
 from monitoring.query.timeseries import NOT_THERE, Group, Lines, aggregate_rows, empty
 
 Rate = Callable[[Floats, Times], Floats]
-"""What diff and its kin do to rows: values and times in, values out."""
+"""Implement diff() and similar functions over rows: (values, times) -> values."""
 
 MOST_VALUES = 400_000_000
 """The most values, sources times buckets, that are held at once."""
@@ -33,7 +33,7 @@ class Membership(NamedTuple):
 
     @property
     def crowded(self) -> bool:
-        """Whether some group has several sources."""
+        """Return whether some group has several sources."""
         return len(self.owner) > len(self.groups)
 
 

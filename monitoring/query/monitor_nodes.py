@@ -1,4 +1,4 @@
-"""What the query of a monitor says: one frozen value a family, with `kind`, `operator` and `threshold`."""
+"""Define the nodes of monitor queries: one frozen value a family, with `kind`, `operator`, `threshold`."""
 
 from dataclasses import dataclass
 from typing import Literal

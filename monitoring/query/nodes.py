@@ -1,4 +1,4 @@
-"""What queries are made of: frozen values with the place in the text that they came from.
+"""Define the nodes of queries: frozen values with their place in the text.
 
 Places take no part in equality: `parse(format(query)) == query`.
 """

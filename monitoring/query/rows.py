@@ -1,4 +1,4 @@
-"""What functions do to each line alone: changes, running sums, smoothing, trends."""
+"""Implement the functions of single lines: changes, running sums, smoothing, trends."""
 
 from collections.abc import Callable
 

@@ -160,7 +160,7 @@ def _unexpected(cursor: Cursor, expected: tuple[str, ...]) -> NoReturn:
 
 
 def _worded(scope: Scope) -> bool:
-    """Whether the term is written with AND, OR, NOT or IN."""
+    """Return whether the term is written with AND, OR, NOT or IN."""
     return isinstance(scope, Or | In) or (isinstance(scope, And | Not) and scope.style == "AND")
 
 

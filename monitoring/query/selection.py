@@ -55,7 +55,7 @@ def _has(text: str, substring: bool) -> Test:
 
 
 def _like(tag: str, first: str, middle: list[str], last: str) -> bool:
-    """Whether the parts occur in the tag in their order, the first at its start and the last at its end.
+    """Return whether the parts occur in order in the tag, the first at its start, the last at its end.
 
     Taking the first occurrence of each is enough, so that no pattern takes long.
     """

@@ -187,6 +187,6 @@ def _one(parts: list[Series]) -> Series:
 
 
 def _ascending(series: Series) -> bool:
-    """Whether the times are as a series should have them: a time twice for distributions only."""
+    """Return whether the times are as a series should have them: a time twice for distributions only."""
     steps = np.diff(series.times)
     return bool((steps >= 0).all() if series.type == "distribution" else (steps > 0).all())

@@ -1,4 +1,4 @@
-"""What an expression amounts to while it is evaluated: one row of values a group, over shared times."""
+"""Hold an expression's intermediate result: one row of values for each group, over shared times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

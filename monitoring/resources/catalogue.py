@@ -36,7 +36,7 @@ DIMENSIONS = frozenset(
 
 
 class MetricFacts(NamedTuple):
-    """What is known of one metric.
+    """Describe one metric.
 
     Args:
         name: Datadog's name; empty where there is none.
@@ -60,7 +60,7 @@ class MetricFacts(NamedTuple):
 
     @property
     def polled(self) -> bool:
-        """Whether it comes from CloudWatch, minutes late, and not from log lines."""
+        """Return whether it comes from CloudWatch, minutes late, and not from log lines."""
         return bool(self.cloudwatch_metric)
 
 
@@ -106,7 +106,7 @@ _TYPES: dict[str, MetricType] = {
 
 
 def is_known_family(metric: str) -> bool:
-    """Whether the catalogue has all there is under this name's prefix."""
+    """Return whether the catalogue has all there is under this name's prefix."""
     return metric.startswith(PREFIXES)
 
 

@@ -1,4 +1,4 @@
-"""What Datadog says to a monitor that it refuses, in its own words: the first rule broken is the answer."""
+"""Return Datadog's refusal of a monitor, in its own words: the first broken rule decides."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

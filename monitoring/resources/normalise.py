@@ -1,4 +1,4 @@
-"""What Datadog makes of a monitor when it stores it: defaults added, texts stripped, numbers made floats.
+"""Normalise a monitor as Datadog stores it: defaults added, texts stripped, numbers made floats.
 
 Every rule is read off recorded answers of the API.
 """

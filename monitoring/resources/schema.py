@@ -62,7 +62,7 @@ def _validator(kind: str) -> Any:
 
 
 def is_valid(kind: str, body: Any) -> bool:
-    """Whether the schema accepts the body, unknown keys not allowed."""
+    """Return whether the schema accepts the body, unknown keys not allowed."""
     return bool(_validator(kind).is_valid(body))
 
 
@@ -184,7 +184,7 @@ def _is(value: Any, types: str | list[str]) -> bool:
 
 
 def _reads_as(value: Any, rule: Schema) -> bool:
-    """Whether a string holds the number that was wanted: Datadog reads `"0"` as 0 in options."""
+    """Return whether a string holds the number that was wanted: Datadog reads `"0"` as 0 in options."""
     numbers = {"integer", "number"}.intersection(
         [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
     )

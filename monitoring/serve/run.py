@@ -26,7 +26,7 @@ _FILES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """What is served, and where.
+    """Describe what is served, and where.
 
     Attributes:
         database: the DuckDB file.

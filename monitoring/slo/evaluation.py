@@ -27,7 +27,7 @@ def _no_histories(ident: int, start: int, end: int) -> "History | None":
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an objective is evaluated over.
+    """Hold what an SLO is evaluated over.
 
     `series` are the points. `history` gives a monitor's evaluations between two times by its id, or None
     where it is not known. `scope` is a filter, as in the braces of a query, that is added to every query.

@@ -1,4 +1,4 @@
-"""What an objective amounts to over time: its SLI, its error budget, and the buckets behind them."""
+"""Evaluate an SLO over time: its SLI, its error budget, and the buckets behind them."""
 
 from dataclasses import dataclass
 from math import floor, log10

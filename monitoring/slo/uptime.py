@@ -156,6 +156,6 @@ def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
 
 
 def _missing_is_down(monitor: Monitor) -> bool:
-    """Whether missing data is downtime: where the monitor notifies of it (the page on SLOs of monitors)."""
+    """Return whether missing data is downtime: where the monitor notifies of it (page on monitor SLOs)."""
     options = monitor.options
     return options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"

@@ -276,7 +276,7 @@ class Store(Answers):
         self._pending.take(kind, entry)
 
     def _waiting(self, series: Sequence[int]) -> bool:
-        """Whether points of the series are not in the database yet."""
+        """Return whether points of the series are not in the database yet."""
         with self._append_lock:
             parts = [
                 columns.ids

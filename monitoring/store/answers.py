@@ -1,4 +1,4 @@
-"""What the store answers: metrics by name, series, spans and logs by what they carry and when they were."""
+"""Read the store: metrics by name; series, spans and logs by their tags and times."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What is appended at once: points of many sources as columns, and how a batch stands in the journal."""
+"""Define what is appended at once, points of many sources as columns, and its form in the journal."""
 
 import struct
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from monitoring.store.schema import MOST_INTERVAL
 
 
 class SeriesIdentity(NamedTuple):
-    """What a series is, without its points: one metric, host and full tag set.
+    """Identify a series: one metric, host and full tag set.
 
     `tags` are normalised, sorted, without the host. `type` is "" where the sender did not say.
     """

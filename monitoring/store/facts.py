@@ -1,4 +1,4 @@
-"""What a store holds beside points, as monitors and dashboards look at it: checks, logs, events and spans."""
+"""Read what a store holds beside points for monitors and dashboards: checks, logs, events, spans."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a span, a log or a check is as a row: Datadog's names turned into the columns of `schema`."""
+"""Convert spans, logs and checks to rows: Datadog's names become the columns of `schema`."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -49,7 +49,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What a variant did from `start` to `end`."""
+    """Describe what a variant did from `start` to `end`."""
 
     variant: str
     start: int

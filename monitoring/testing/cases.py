@@ -1,4 +1,4 @@
-"""What a monitor test says, as values: series, what happens besides, and what is expected."""
+"""Define monitor tests as values: series, other inputs, and expectations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

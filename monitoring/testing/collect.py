@@ -26,7 +26,7 @@ class Selection(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What a run came to. `untested` are monitors without a test file, as paths."""
+    """Hold a run's results; `untested` are the paths of monitors without a test file."""
 
     results: list[CaseResult] = field(default_factory=list)
     untested: list[Path] = field(default_factory=list)

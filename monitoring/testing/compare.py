@@ -72,7 +72,7 @@ def _extend(case: Case, history: History) -> str:
 
 
 def _evaluated(segment: Segment) -> bool:
-    """Whether the group was there and had data: a monitor that has not seen any has no state to speak of."""
+    """Return whether the group existed and had data: before that a monitor has no state for it."""
     return segment.state is not None and segment.rule is not Rule.NEVER
 
 

@@ -1,4 +1,4 @@
-"""What a case expects, read from its YAML nodes: one reader for each kind of expectation."""
+"""Read the expectations of a case from its YAML nodes, one reader for each kind."""
 
 from collections.abc import Callable
 from typing import Any

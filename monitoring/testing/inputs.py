@@ -1,4 +1,4 @@
-"""What a case submits: series, check results, events and downtimes, read from their YAML nodes."""
+"""Read what a case submits from its YAML nodes: series, check results, events and downtimes."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ _LETTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What is drawn: one column an evaluation; None and NaN are gaps. `mark` is a column."""
+    """Describe a plot: one column for each evaluation; None and NaN are gaps; `mark` is a column."""
 
     values: Sequence[float | None]
     states: Sequence[State | None]

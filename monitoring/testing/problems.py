@@ -1,4 +1,4 @@
-"""What is wrong in a test file, and where it stands."""
+"""Describe what is wrong in a test file, and where."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Whether what a case submits is what its monitor looks at, and in which steps of time it works."""
+"""Check that a case submits what its monitor evaluates, and find the time steps of both."""
 
 from collections.abc import Iterator, Sequence
 from math import lcm

@@ -27,7 +27,7 @@ from monitoring.testing.references import check_inputs, rollups
 
 
 class CaseResult(NamedTuple):
-    """What became of a case: `failures` are expectations that do not hold, `problems` make it unusable."""
+    """Hold a case's result: `failures` are failed expectations, `problems` make the case unusable."""
 
     case: Case
     failures: tuple[Failure, ...] = ()
@@ -37,7 +37,7 @@ class CaseResult(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether the case could be run and everything held."""
+        """Return whether the case could be run and everything held."""
         return not self.failures and not self.problems
 
     @property
@@ -199,7 +199,7 @@ def shift_of(form: Form) -> int:
 
 
 def _by_the_clock(monitor: Monitor) -> bool:
-    """Whether the clock of a time zone says when it is evaluated, or where its window begins."""
+    """Return whether the clock of a time zone says when it is evaluated, or where its window begins."""
     window = monitor.options.scheduling.get("evaluation_window") or {}
     return monitor.options.scheduled or str(window.get("timezone") or "UTC").upper() != "UTC"
 

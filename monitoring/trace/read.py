@@ -18,7 +18,7 @@ from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Kind, Run, timeline
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
-"""What is looked for in a folder, as `stepscope demo --keep` leaves it."""
+"""Name the files of a folder that `stepscope demo --keep` leaves."""
 
 _MILLISECOND = 1_000_000  # nanoseconds
 

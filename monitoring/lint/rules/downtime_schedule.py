@@ -90,7 +90,7 @@ def _recurrence(one: Mapping[str, Any], at: Pointer, timezone: str) -> Iterator[
 
 
 def _runs_on(rule: Recurrence) -> bool:
-    """Whether the first windows of the rule leave no time between them."""
+    """Return whether the first windows of the rule leave no time between them."""
     first = rule.next(int(rule.start.timestamp()) - 2 * 86_400)
     second = rule.next(first[0]) if first else None
     return bool(first and second and second[0] <= first[1])

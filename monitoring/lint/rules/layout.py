@@ -49,7 +49,7 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
 
 
 def _tidy(layouts: list[Mapping[str, int]]) -> bool:
-    """Whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
+    """Return whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
     taken: dict[int, int] = {}  # row -> its cells, a bit each
     for layout in layouts:
         x, y, width, height = map(layout.__getitem__, _KEYS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What the patches call back: the embedded AWS that moto is a part of."""
+    """Define what the patches call back: the local AWS that moto is a part of."""
 
     speed: float
     work_speed: float

@@ -14,7 +14,7 @@ Lookup = Callable[[str], Any]
 Test = Callable[[Any, Any], bool]
 
 ABSENT = object()
-"""What a lookup that may fail gives for a path that names nothing."""
+"""Mark the result of a lookup for a path that names nothing."""
 
 
 def _string(value: Any) -> Any:

@@ -22,7 +22,7 @@ _ABORTABLE = {"Task", "Wait", "Map", "Parallel"}
 
 
 class Execution(Protocol):
-    """What the interpreter asks of the execution that it runs."""
+    """Define what the interpreter needs of the execution that it runs."""
 
     clock: Clock
 

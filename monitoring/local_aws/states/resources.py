@@ -1,4 +1,4 @@
-"""What the Resource of a Task names, and what this AWS can do with it."""
+"""Parse the Resource of a Task, and find what this AWS can do with it."""
 
 import functools
 import re

@@ -32,7 +32,7 @@ CALLS = 32
 
 
 class Host(Protocol):
-    """What Step Functions needs of the embedded AWS around it."""
+    """Define what Step Functions needs of the local AWS around it."""
 
     speed: float
     work_speed: float

@@ -1,4 +1,4 @@
-"""What is wrong with a definition, in the words of AWS where they are known, with the place of each fault."""
+"""Validate a definition: each fault with its place, in AWS's words where they are known."""
 
 import json
 import re

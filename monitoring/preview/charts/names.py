@@ -1,4 +1,4 @@
-"""What groups and monitors are called where all that is beside them is called alike."""
+"""Shorten the names of groups and monitors by what they have in common."""
 
 import re
 from collections.abc import Sequence

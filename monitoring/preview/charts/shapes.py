@@ -1,4 +1,4 @@
-"""What drawings share: the values they take, and the plot area with its axes."""
+"""Share values and the plot area with its axes between the drawings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What the pages show: the store's points, spans and logs, and dashboards and monitors of files and store."""
+"""Provide the data of the pages: the store's points, spans and logs; dashboards and monitors of both."""
 
 import contextlib
 import time
