@@ -174,3 +174,27 @@ def test_copies_are_deleted_by_the_next_apply_whatever_else_it_does(project, mis
         assert status == 0, said
         assert "a copy: two applies ran at the same time" in printed
         assert owned(datadog.url) == ONE_OF_EACH
+
+
+def test_a_copy_is_deleted_once_beside_a_creation(project, monkeypatch):
+    deleted = []
+    delete = Client.delete
+    monkeypatch.setattr(Client, "delete", lambda *args: (deleted.append(args[1:]), delete(*args)))
+    with LocalDatadog() as datadog:
+        monkeypatch.setenv("DD_URL", datadog.url)
+        assert ended(started(datadog.url, "apply", "--yes"))[0] == 0
+        client = Client(datadog.url, "k", "a")
+        identifier, body = next(row for row in client.everything("monitor") if row[1]["name"] == "M 5")
+        copy = client.create("monitor", {key: body[key] for key in ("type", "name", "query", "message")})
+        board = client.everything("dashboard")[0][0]
+        client.delete("dashboard", board)
+        with pytest.raises(SystemExit) as finished:
+            main(["apply", "--yes"])
+        assert finished.value.code == 0
+        assert deleted == [("dashboard", board), ("monitor", copy)]
+        assert identifier in dict(client.everything("monitor"))
+
+
+def test_monitors_that_another_apply_has_deleted_do_not_keep_others_from_deletion(project):
+    with LocalDatadog() as datadog:
+        assert Client(datadog.url, "k", "a").undeletable(["424242"]) == {}

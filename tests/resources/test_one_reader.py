@@ -134,3 +134,13 @@ def test_how_a_file_is_written_does_not_change_what_it_says(project, capsys, kin
         status, printed = run(capsys, "test", "monitors")
         assert "1 passed" in printed, printed
     assert BODIES[kind].get("title", BODIES[kind].get("name")) in page(project, kind)
+
+
+def test_a_finding_in_a_wrapped_file_is_placed_in_its_definition(project, capsys):
+    wrong = {**MONITOR, "query": QUERY.replace("executions_failed", "executions_flailed")}
+    path = write(project, "monitor", text_of({"version": 2, "definition": wrong}))
+    _, printed = run(capsys, "lint", "monitors/watched.json", "--json")
+    finding = next(each for each in json.loads(printed) if each["rule"] == "unknown-metric")
+    line = path.read_text().splitlines()[finding["line"] - 1]
+    assert line[finding["column"] - 1 :].startswith("aws.states.executions_flailed")
+    assert finding["pointer"] == "/definition/query"
