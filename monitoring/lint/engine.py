@@ -29,7 +29,7 @@ def lint_file(path: str, codes: frozenset[str]) -> FileReport:
     try:
         text = read_text(Path(path))
     except InputError as error:
-        finding = Finding(json_syntax.RULE.code, "error", path, 1, 1, f"the file is {error.message}", 1, 1)
+        finding = Finding(json_syntax.RULE.code, "error", path, 1, 1, error.message, 1, 1)
         return FileReport((finding,), None)
     return lint_text(path, text, codes)
 

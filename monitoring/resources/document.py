@@ -143,9 +143,9 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         hint = "Save it as UTF-8."
-        raise InputError(f"not UTF-8: byte {error.start}", where=str(path), hint=hint) from None
+        raise InputError(f"the file is not UTF-8: byte {error.start}", where=str(path), hint=hint) from None
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
+        raise InputError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from None
 
 
 def parse_document(source: str, text: str) -> Document:

@@ -46,7 +46,7 @@ def read_document(path: Path, shown: str = "") -> Document:
     try:
         text = read_text(path)
     except InputError as error:
-        raise InputError(f"the file is {error.message}", where=f"{shown}:1:1", hint=error.hint) from None
+        raise InputError(error.message, where=f"{shown}:1:1", hint=error.hint) from None
     try:
         return parse_document(shown, text)
     except JsonError as error:

@@ -144,3 +144,15 @@ def test_a_finding_in_a_wrapped_file_is_placed_in_its_definition(project, capsys
     line = path.read_text().splitlines()[finding["line"] - 1]
     assert line[finding["column"] - 1 :].startswith("aws.states.executions_flailed")
     assert finding["pointer"] == "/definition/query"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"), [("mkdir", "the file cannot be read: Is a directory"), ("link", "No such file")]
+)
+def test_what_is_not_a_readable_file_is_one_sentence_everywhere(project, capsys, make, said):
+    (project / "dashboards").mkdir()
+    path = project / "dashboards" / "watched.json"
+    path.mkdir() if make == "mkdir" else path.symlink_to("nowhere")
+    for command in (("lint",), *commands("dashboard")):
+        status, printed = run(capsys, *command)
+        assert status in {1, 2} and said in printed and "is cannot" not in printed, (command, printed)
