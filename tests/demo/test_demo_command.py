@@ -18,7 +18,7 @@ import spec_reader
 from monitoring.demo.scenarios import SCENARIOS
 
 MASK = 2**63 - 1
-START = "import sys; from monitoring.cli import main; main(sys.argv[1:])"
+START = "from monitoring.cli import main; main()"
 
 
 def messages(demo) -> list[str]:

@@ -91,8 +91,13 @@ class StatesService:
 
         if threading.current_thread() is self._thread:
             return work(*arguments, **named)
-        found: T = asyncio.run_coroutine_threadsafe(call(), self._loop).result()
-        return found
+        coroutine = call()
+        try:
+            result: concurrent.futures.Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            raise
+        return result.result()
 
     def close(self, seconds: float) -> None:
         """Stop every execution and end the loop, within so many seconds."""
@@ -111,6 +116,7 @@ class StatesService:
         self._thread.join(seconds)
         self._pool.shutdown(wait=True, cancel_futures=True)
         if not self._thread.is_alive():
+            self._loop.run_until_complete(_cancel_tasks())  # what was asked for after the loop was stopped
             self._loop.close()
 
     async def _stop_all(self) -> None:
@@ -119,10 +125,7 @@ class StatesService:
             execution.stop(None, None)
         for execution in running:
             await execution.wait()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel_tasks()
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what `work` gives in a thread of its own.
@@ -359,3 +362,10 @@ def _loaded(payload: bytes) -> Any:
 
 def _read(value: Any) -> Any:
     return value.read() if hasattr(value, "read") else value
+
+
+async def _cancel_tasks() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

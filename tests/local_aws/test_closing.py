@@ -1,0 +1,44 @@
+"""The local Step Functions ends without a thread that waits, and without a warning of Python's."""
+
+import asyncio
+import concurrent.futures
+import gc
+import threading
+import time
+import warnings
+
+import pytest
+
+from monitoring.local_aws.states.service import StatesService
+
+
+def new_service() -> StatesService:
+    return StatesService(None, "123456789012", "eu-west-1", lambda name: None, 1)
+
+
+def test_what_is_asked_while_the_loop_ends_is_cancelled_and_nobody_waits():
+    service = new_service()
+    entered, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        go_on.wait(10)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        service._loop.call_soon_threadsafe(hold)
+        assert entered.wait(10)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            joined = pool.submit(service.join, 10)
+            time.sleep(0.2)  # the stop of the loop is queued, and comes before what follows
+            asked = [pool.submit(service.ask, asyncio.sleep, 30) for _ in range(5)]
+            time.sleep(0.2)
+            go_on.set()
+            joined.result(20)
+            for answer in asked:
+                with pytest.raises(concurrent.futures.CancelledError):
+                    answer.result(10)
+        with pytest.raises(RuntimeError, match="closed"):
+            service.ask(asyncio.sleep, 0)
+        gc.collect()
+    assert [str(each.message) for each in caught] == []
