@@ -15,7 +15,7 @@ from monitoring.forwarder.enrich import common_tags
 from monitoring.forwarder.inputs import Inputs, answer
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.keys import ApiKey
-from monitoring.forwarder.pieces import Piece, Redrive, Refusal, Rest, Spooled, Unit
+from monitoring.forwarder.pieces import Piece, Redrive, Refusal, Rest, Spooled, Unit, count_lines
 from monitoring.forwarder.positions import Delivery, Position
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.redrive import read_rest, read_spooled, redrive, rest_entry, settle
@@ -186,7 +186,7 @@ class Forwarder:
         else:
             if isinstance(piece, Refusal) and piece.body:
                 piece = self._spool_event(piece, tally)
-            buffer.position.add()
+            buffer.position.add(count_lines(piece))
             buffer.extend(self._reader.read(piece, tally))
             if buffer.items >= _FLUSH:
                 self._submit(sender)

@@ -13,7 +13,17 @@ from urllib.parse import unquote_plus
 from monitoring.forwarder.aws import Clients
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.decoding import CHUNK
-from monitoring.forwarder.pieces import Lines, Piece, Redrive, Refusal, Rest, Skipped, Spooled, Unit
+from monitoring.forwarder.pieces import (
+    Lines,
+    Piece,
+    Redrive,
+    Refusal,
+    Rest,
+    Skipped,
+    Spooled,
+    Unit,
+    count_lines,
+)
 from monitoring.forwarder.positions import Delivery
 from monitoring.forwarder.shapes import CONTENT, ContentShapes, event_source
 from monitoring.forwarder.spool import MARK
@@ -142,7 +152,7 @@ class Inputs(ContentShapes):
             yield Skipped(f"{kind} leaves nothing to read", f"s3://{bucket}/{key}")
 
     def read_object(self, rest: Rest) -> Iterator[Piece]:
-        """Yield the pieces of one object from a piece on, streamed.
+        """Yield the pieces of one object from a line on, streamed.
 
         What S3 does not give is a refusal, so that the objects behind it are read; unless the object is
         gone, the unit has to come again.
@@ -169,17 +179,24 @@ class Inputs(ContentShapes):
             [], where, stream=_export_stream(key), kind=kind, fields=(("bucket", bucket), ("key", key))
         )
         try:
-            for number, piece in enumerate(read_body(body.iter_chunks(CHUNK), base, CONTENT)):
-                if number < skip:
+            end = 0
+            for piece in read_body(body.iter_chunks(CHUNK), base, CONTENT):
+                start, end = end, end + count_lines(piece)
+                if end <= skip:
                     continue
-                if self.stop() and number > skip:
-                    yield rest._replace(skip=number, state=state)
+                if self.stop() and start > skip:
+                    yield rest._replace(skip=start, state=state)
                     return
-                yield piece
+                yield _without_lines(piece, skip - start)
         except Exception as error:  # noqa: BLE001 - as above
             yield _not_given(error, where)
         finally:
             body.close()
+
+
+def _without_lines(piece: Piece, count: int) -> Piece:
+    """Return the piece without its first lines, if it has lines and the count is positive."""
+    return piece._replace(lines=piece.lines[count:]) if count > 0 and isinstance(piece, Lines) else piece
 
 
 def _not_given(error: Exception, where: str) -> Refusal:

@@ -94,7 +94,7 @@ class Redrive:
 
 
 class Rest(NamedTuple):
-    """Mark the rest of an object that the remaining time did not suffice for, from its `skip`-th piece on.
+    """Mark the rest of an object that the remaining time did not suffice for, after its first `skip` lines.
 
     `delivery` identifies the notification, `state` the version of the object that was read.
     """
@@ -107,6 +107,15 @@ class Rest(NamedTuple):
 
 
 Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal | Skipped
+
+
+def count_lines(piece: Piece) -> int:
+    """Return the number of lines or log events of the piece; 1 for what has none."""
+    if isinstance(piece, Lines):
+        return len(piece.lines) or 1
+    if isinstance(piece, LogPayload):
+        return len(piece.payload.logEvents) + len(piece.wrong) or 1
+    return 1
 
 
 class Unit(NamedTuple):

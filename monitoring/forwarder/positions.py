@@ -1,15 +1,15 @@
-"""The position of a batch: which pieces of which deliveries it was read from, the same at every attempt."""
+"""The position of a batch: which lines of which deliveries it was read from, the same at every attempt."""
 
 import hashlib
 from typing import NamedTuple
 
 
 class Delivery(NamedTuple):
-    """The delivery that the pieces after it come from, such as an S3 object.
+    """The delivery that the lines after it come from, such as an S3 object.
 
     Args:
         identity: equal for all attempts to deliver it, different for every other delivery.
-        first: the ordinal of its first piece; not 0 where an earlier invocation has read a part of it.
+        first: the ordinal of its first line; not 0 where an earlier invocation has read a part of it.
         separate: no batch holds items of it and of another delivery, so that the batches of a delivery do not
             depend on what was read before it.
     """
@@ -20,11 +20,14 @@ class Delivery(NamedTuple):
 
 
 class Position:
-    """The pieces of a unit that were read since the last batches were made.
+    """The lines of a unit that were read since the last batches were made.
+
+    Lines are counted, not the pieces in which they are read: an attempt that reads larger pieces, for
+    instance by a newer version of the forwarder, must not take other lines for delivered ones.
 
     Args:
-        unit: the identity of the unit, for pieces that no `Delivery` precedes.
-        destination: where the batches go and which items they hold; the same pieces for another destination
+        unit: the identity of the unit, for lines that no `Delivery` precedes.
+        destination: where the batches go and which items they hold; the same lines for another destination
             are another position.
     """
 
@@ -34,22 +37,22 @@ class Position:
         self._ranges: list[tuple[str, int, int]] = []
 
     def begin(self, delivery: Delivery) -> None:
-        """Count the pieces that follow as pieces of this delivery, from where its count stands."""
+        """Count the lines that follow as lines of this delivery, from where its count stands."""
         self._delivery = delivery.identity
         self._next.setdefault(delivery.identity, delivery.first)
 
-    def add(self) -> None:
-        """Count one piece."""
-        ordinal = self._next.get(self._delivery, 0)
-        self._next[self._delivery] = ordinal + 1
+    def add(self, lines: int) -> None:
+        """Count the lines of one piece."""
+        start = self._next.get(self._delivery, 0)
+        self._next[self._delivery] = end = start + lines
         delivery, first, _ = self._ranges[-1] if self._ranges else ("", 0, 0)
         if delivery == self._delivery:
-            self._ranges[-1] = (delivery, first, ordinal + 1)
+            self._ranges[-1] = (delivery, first, end)
         else:
-            self._ranges.append((self._delivery, ordinal, ordinal + 1))
+            self._ranges.append((self._delivery, start, end))
 
     def take(self) -> str:
-        """Return a digest of the position, and continue with no pieces."""
+        """Return a digest of the position, and continue with no lines."""
         text = repr((self._destination, self._ranges))
         self._ranges = []
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from roads import NOW, Bucket, Clock, forwarder, payload
 
+from monitoring.forwarder import bodies
+from monitoring.forwarder import forwarder as invocation
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.positions import Delivery, Position
@@ -93,7 +95,7 @@ def test_a_position_is_the_pieces_of_each_delivery():
     def taken(*steps):
         position = Position("unit")
         for step in steps:
-            position.add() if step == "piece" else position.begin(step)
+            position.add(1) if step == "piece" else position.begin(step)
         return position.take()
 
     a, b = Delivery("a"), Delivery("b")
@@ -103,9 +105,9 @@ def test_a_position_is_the_pieces_of_each_delivery():
     assert taken(Delivery("a", first=1), "piece") != taken(a, "piece")
     position = Position("unit")
     position.begin(a)
-    position.add()
+    position.add(1)
     position.take()
-    position.add()
+    position.add(1)
     assert position.take() == taken(Delivery("a", first=1), "piece")
     assert Position("unit", "one site").take() != Position("unit", "another").take()
 
@@ -258,9 +260,46 @@ def test_a_file_of_the_spool_that_is_not_an_entry_is_kept_and_holds_up_nothing(
     assert base64.b64decode(json.loads(dead.read_text())["body"]).decode() == text
 
 
+@pytest.mark.parametrize("lines", [2_000, 700])
+def test_the_rest_of_an_object_begins_at_a_line_whatever_the_size_of_a_piece(
+    intake, tmp_path, monkeypatch, lines
+):
+    """A newer version of the forwarder may read larger or smaller pieces than the one that left the rest."""
+    later = rest_of_20_000_lines(intake, tmp_path)[1]
+    monkeypatch.setattr(bodies, "LINES", lines)
+    later.handle({"stepscope": "redrive"}, 600)
+    assert sorted(e["message"] for e in intake.logs()) == sorted(f"line {n}" for n in range(20_000))
+
+
+def test_smaller_pieces_at_the_next_attempt_lose_no_line(intake, monkeypatch):
+    """A batch of two lines at a position is not the batch of one line that was delivered from there."""
+    bucket = Bucket()
+    bucket.put("k", b"line 0\nline 1\n")
+    event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]}
+    forwarding = forwarder(intake.url, bucket)
+    intake.script = lambda number, path: (400, {}, b"") if b"line 1" in intake.current else None
+    monkeypatch.setattr(bodies, "LINES", 1)
+    monkeypatch.setattr(invocation, "_FLUSH", 1)
+    with pytest.raises(UndeliveredError):
+        forwarding.handle(event, 60)
+    intake.script = None
+    monkeypatch.setattr(bodies, "LINES", 5)
+    forwarding.handle(event, 60)
+    assert {e["message"] for e in intake.logs()} == {"line 0", "line 1"}
+
+
 @pytest.mark.parametrize("again", ["whole, rest", "rest, whole", "rest"])
 def test_the_rest_of_an_object_has_the_batches_that_the_whole_would_have_had(intake, tmp_path, again):
     """The event comes again after its rest was spooled, and the rest is redriven: nothing arrives twice."""
+    record, later = rest_of_20_000_lines(intake, tmp_path)
+    events = {"whole": {"Records": [record]}, "rest": {"stepscope": "redrive"}}
+    for name in again.split(", "):
+        later.handle(events[name], 600)
+    assert sorted(e["message"] for e in intake.logs()) == sorted(f"line {n}" for n in range(20_000))
+
+
+def rest_of_20_000_lines(intake, tmp_path):
+    """Forward a part of an object; return its record and a forwarder that knows what was delivered."""
     bucket = Bucket()
     bucket.put("k", "".join(f"line {n}\n" for n in range(20_000)).encode())
     record = {
@@ -275,10 +314,7 @@ def test_the_rest_of_an_object_has_the_batches_that_the_whole_would_have_had(int
     assert 0 < len(intake.logs()) < 20_000
     later = forwarder(intake.url, bucket, MONITORING_SPOOL_FOLDER=str(tmp_path))
     later._delivered = forwarding._delivered
-    events = {"whole": {"Records": [record]}, "rest": {"stepscope": "redrive"}}
-    for name in again.split(", "):
-        later.handle(events[name], 600)
-    assert sorted(e["message"] for e in intake.logs()) == sorted(f"line {n}" for n in range(20_000))
+    return record, later
 
 
 def test_the_rest_of_an_object_that_was_replaced_is_refused(intake, tmp_path):
