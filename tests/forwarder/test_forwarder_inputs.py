@@ -10,7 +10,6 @@ import time
 
 import boto3
 import pytest
-from conftest import subscription_event
 from moto import mock_aws
 
 from monitoring.errors import InputError
@@ -259,11 +258,11 @@ def test_a_queues_bad_message_comes_again_alone(intake, cloud):
     assert intake.values("from.b") == [1]
 
 
-def test_a_queue_whose_messages_all_fail_fails_the_invocation(intake):
+def test_a_queue_whose_messages_all_fail_fails_the_invocation(intake, subscription):
     intake.script = lambda *_: (503, {}, b"")
     job = forwarder(intake, MONITORING_RETRY_SECONDS="0")
     with pytest.raises(UndeliveredError):
-        job.handle(sqs(json.dumps(subscription_event([point(1)]))), 30)
+        job.handle(sqs(json.dumps(subscription([point(1)]))), 30)
 
 
 # The spool on AWS
