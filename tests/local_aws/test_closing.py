@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import warnings
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,17 @@ from monitoring.local_aws.states.service import StatesService
 
 def new_service() -> StatesService:
     return StatesService(None, "123456789012", "eu-west-1", lambda name: None, 1)
+
+
+def queued(service: StatesService) -> int:
+    return len(service._loop._ready)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_what_is_asked_while_the_loop_ends_is_cancelled_and_nobody_waits():
@@ -28,11 +40,14 @@ def test_what_is_asked_while_the_loop_ends_is_cancelled_and_nobody_waits():
         warnings.simplefilter("always")
         service._loop.call_soon_threadsafe(hold)
         assert entered.wait(10)
+        before = queued(service)
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             joined = pool.submit(service.join, 10)
-            time.sleep(0.2)  # the stop of the loop is queued, and comes before what follows
+            until(
+                lambda: queued(service) == before + 1
+            )  # the stop of the loop, which comes before what follows
             asked = [pool.submit(service.ask, asyncio.sleep, 30) for _ in range(5)]
-            time.sleep(0.2)
+            until(lambda: queued(service) == before + 6)
             go_on.set()
             joined.result(20)
             for answer in asked:
@@ -41,4 +56,4 @@ def test_what_is_asked_while_the_loop_ends_is_cancelled_and_nobody_waits():
         with pytest.raises(RuntimeError, match="closed"):
             service.ask(asyncio.sleep, 0)
         gc.collect()
-    assert [str(each.message) for each in caught] == []
+    assert [str(warning.message) for warning in caught if "never awaited" in str(warning.message)] == []
