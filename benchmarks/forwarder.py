@@ -166,10 +166,10 @@ def run(url: str, rounds: int, forward_logs: bool) -> tuple[float, float, list[b
     """Wall and CPU of one payload, and the bodies that were sent for it."""
     from monitoring.forwarder.batches import Batch
     from monitoring.forwarder.forwarder import Forwarder
-    from monitoring.forwarder.settings import Settings
+    from monitoring.forwarder.settings import ForwarderSettings
 
     environ = {"DD_URL": url, "DD_API_KEY": "k", "DD_FORWARD_LOG": str(forward_logs).lower()}
-    forwarder = Forwarder(Settings.from_env(environ), "eu-west-1")
+    forwarder = Forwarder(ForwarderSettings.from_env(environ), "eu-west-1")
     events = [event(payload(seed=seed)) for seed in range(rounds + 1)]
     stdout, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115
     bodies: list[bytes] = []
@@ -211,7 +211,8 @@ _STREAM = """
 import gzip, json, sys, time
 from benchmarks.forwarder import payload
 from monitoring.forwarder.forwarder import Forwarder, World
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder import settings
+Settings = getattr(settings, "ForwarderSettings", None) or settings.Settings  # its name before 0.2.0
 
 megabytes, url = int(sys.argv[1]), sys.argv[2]
 

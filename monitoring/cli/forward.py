@@ -15,7 +15,7 @@ from monitoring.errors import InputError
 if TYPE_CHECKING:
     from monitoring.forwarder.inputs import Inputs
     from monitoring.forwarder.pieces import Piece, Unit
-    from monitoring.forwarder.settings import Settings
+    from monitoring.forwarder.settings import ForwarderSettings
     from monitoring.log_events.telemetry import Telemetry
 
 _FOREVER = 10**7  # seconds: a command has no time-out
@@ -35,9 +35,9 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     Without a FILE, or for `-`, standard input is read. The environment says where it goes: DD_URL or
     DD_SITE, DD_API_KEY. Ends with 1 where something was refused or could not be delivered.
     """
-    from monitoring.forwarder.settings import Settings
+    from monitoring.forwarder.settings import ForwarderSettings
 
-    settings = Settings.from_env(os.environ)
+    settings = ForwarderSettings.from_env(os.environ)
     if as_json and redrive:
         raise click.UsageError("--json sends nothing, and --redrive only sends")
     names = files or (() if redrive else ("-",))
@@ -84,7 +84,7 @@ class _Files:
             yield piece
 
 
-def _print(settings: "Settings", files: _Files) -> int:
+def _print(settings: "ForwarderSettings", files: _Files) -> int:
     from monitoring.forwarder import aws
     from monitoring.forwarder.inputs import Inputs
     from monitoring.forwarder.reading import PieceReader
@@ -116,7 +116,7 @@ def _print_telemetry(found: "Telemetry") -> None:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _send(settings: "Settings", files: _Files, redrive: bool) -> int:
+def _send(settings: "ForwarderSettings", files: _Files, redrive: bool) -> int:
     from monitoring.forwarder.forwarder import Forwarder, World
     from monitoring.forwarder.inputs import Inputs
     from monitoring.forwarder.pieces import Redrive, Unit

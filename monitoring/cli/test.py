@@ -11,7 +11,7 @@ from monitoring.errors import InputError, writing
 
 if TYPE_CHECKING:
     from monitoring.testing.collect import Report
-    from monitoring.testing.problems import Problem
+    from monitoring.testing.problems import CaseProblem
     from monitoring.testing.runner import CaseResult
 
 
@@ -110,7 +110,7 @@ class _Progress:
             self.stream.flush()
 
 
-def _print(report: "Report", missing: "list[Problem]", require_tests: bool) -> None:
+def _print(report: "Report", missing: "list[CaseProblem]", require_tests: bool) -> None:
     for file, results in _by_file(report.results).items():
         counts = [
             (status, sum(r.status == status for r in results)) for status in ("passed", "failed", "error")

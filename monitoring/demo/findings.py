@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.demo.result import Execution, FunctionSummary, MetricTotal
+from monitoring.demo.result import DemoExecution, FunctionSummary, MetricTotal
 from monitoring.demo.scenarios import Scenario
 from monitoring.log_events.telemetry import LogEvent, Span
 from monitoring.store import Store
@@ -18,7 +18,9 @@ EXECUTION_SPAN = "aws.stepfunctions"
 """The name of the span of a whole execution."""
 
 
-def told(scenario: Scenario, described: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Execution:
+def told(
+    scenario: Scenario, described: Mapping[str, Any], history: Iterable[Mapping[str, Any]]
+) -> DemoExecution:
     """One execution, from DescribeExecution and GetExecutionHistory."""
     path = tuple(
         event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
@@ -27,7 +29,7 @@ def told(scenario: Scenario, described: Mapping[str, Any], history: Iterable[Map
     error = str(described.get("error") or "")
     status = str(described["status"])
     wanted = "FAILED" if scenario.error else "SUCCEEDED"
-    return Execution(
+    return DemoExecution(
         name=scenario.name,
         what=scenario.what,
         status=status,

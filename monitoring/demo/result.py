@@ -7,7 +7,7 @@ from monitoring.log_events.telemetry import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class DemoExecution:
     """One execution; `path` are the states it entered, in their order, `duration_ms` from start to stop."""
 
     name: str
@@ -80,7 +80,7 @@ class Accounting:
 class DemoResult:
     """Everything; `spans` are those of the execution `spans_of`."""
 
-    executions: tuple[Execution, ...]
+    executions: tuple[DemoExecution, ...]
     steps: tuple[FunctionSummary, ...]
     metrics: tuple[MetricTotal, ...]
     accounting: Accounting

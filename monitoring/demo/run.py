@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.demo.accounting import balance
 from monitoring.demo.findings import metrics, spans_of, state_entered, steps, told
 from monitoring.demo.integration import integrate
-from monitoring.demo.result import DemoResult, Execution
+from monitoring.demo.result import DemoExecution, DemoResult
 from monitoring.demo.scenarios import FIRST, LANES, SCENARIOS, Scenario
 from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
 from monitoring.errors import InputError
@@ -48,7 +48,7 @@ class Silent:
     def entered(self, name: str, state: str) -> None:
         """Report that the execution of that name has entered a state."""
 
-    def ended(self, execution: Execution) -> None:
+    def ended(self, execution: DemoExecution) -> None:
         """Report that an execution has ended."""
 
 
@@ -156,7 +156,7 @@ def _photo_event(scenario: Scenario) -> dict[str, Any]:
     return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
 
 
-def _execution(stage: Stage, scenario: Scenario, show: _Show) -> Execution:
+def _execution(stage: Stage, scenario: Scenario, show: _Show) -> DemoExecution:
     return told(scenario, show.described[scenario.name], stage.aws.history(show.arns[scenario.name]))
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitoring.demo.findings import tree
-from monitoring.demo.result import Accounting, DemoResult, Execution, FunctionSummary, MetricTotal
+from monitoring.demo.result import Accounting, DemoExecution, DemoResult, FunctionSummary, MetricTotal
 from monitoring.demo.run import Silent
 from monitoring.demo.scenarios import SCENARIOS, Scenario
 from monitoring.log_events.telemetry import Span
@@ -55,7 +55,7 @@ class Progress(Silent):
         """Report that an execution has entered a state."""
         self._set(name, Text(state, "cyan"), final=False)
 
-    def ended(self, execution: Execution) -> None:
+    def ended(self, execution: DemoExecution) -> None:
         """Report that an execution has ended."""
         self._set(execution.name, status_text(execution))
 
@@ -75,7 +75,7 @@ class Progress(Silent):
         return Group(self._spinner, rows)
 
 
-def status_text(execution: Execution) -> Text:
+def status_text(execution: DemoExecution) -> Text:
     """Return the status, coloured by whether it was expected."""
     return Text(
         execution.status, STATUS.get(execution.status, "red") if execution.as_expected else "bold red"
@@ -110,7 +110,7 @@ def _table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
     return table
 
 
-def _executions(executions: Iterable[Execution]) -> Table:
+def _executions(executions: Iterable[DemoExecution]) -> Table:
     table = _table("Executions", "name", "status", "time", "path", right={"time"})
     for each in executions:
         path = Text(" > ".join(each.path), overflow="fold")

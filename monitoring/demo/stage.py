@@ -14,7 +14,7 @@ from typing import Any
 
 from monitoring.demo.figure import SlowFigure
 from monitoring.demo.scenarios import SCENARIOS, talks
-from monitoring.demo.template import FunctionSpec, Ref, Template, read_template, resolve
+from monitoring.demo.template import ExampleTemplate, FunctionSpec, Ref, read_template, resolve
 from monitoring.deploy.start import shipped
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
@@ -69,7 +69,7 @@ def set_up(database: Path, speed: float, port: int, say: Callable[[str], None]) 
         yield Stage(aws, datadog, functions)
 
 
-def _resources(aws: LocalAws, template: Template) -> dict[str, str]:
+def _resources(aws: LocalAws, template: ExampleTemplate) -> dict[str, str]:
     """Buckets, tables, topic, distribution and project; logical name -> what it is called here."""
     for bucket in _BUCKETS.values():
         aws.client("s3").create_bucket(Bucket=bucket)
@@ -101,7 +101,7 @@ def _distribution(aws: LocalAws) -> str:
     return str(made["Distribution"]["Id"])
 
 
-def _build_project(aws: LocalAws, template: Template, names: dict[str, str]) -> None:
+def _build_project(aws: LocalAws, template: ExampleTemplate, names: dict[str, str]) -> None:
     """Create the project with the template's own build commands; the code is on this machine already."""
     own = template.properties("BuildProject")
     variables = {each["Name"]: each["Value"] for each in own["Environment"]["EnvironmentVariables"]}
@@ -126,7 +126,7 @@ def _function_name(spec: FunctionSpec) -> str:
 
 
 def _deploy(
-    aws: LocalAws, datadog: LocalDatadog, template: Template, names: dict[str, str]
+    aws: LocalAws, datadog: LocalDatadog, template: ExampleTemplate, names: dict[str, str]
 ) -> dict[str, str]:
     """Functions, state machine and subscriptions; state -> the name of its function."""
     specs = template.functions()

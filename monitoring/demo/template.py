@@ -30,7 +30,7 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class ExampleTemplate:
     """The resources by their logical names."""
 
     resources: Mapping[str, Mapping[str, Any]]
@@ -73,7 +73,7 @@ def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def read_template(path: Path | None = None) -> Template:
+def read_template(path: Path | None = None) -> ExampleTemplate:
     """Read the template of the example pipeline.
 
     Raises:
@@ -81,7 +81,7 @@ def read_template(path: Path | None = None) -> Template:
     """
     text = (path or shipped("deploy") / "template.yaml").read_text(encoding="utf-8")
     body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two tags more
-    return Template(body["Resources"], body["Globals"]["Function"])
+    return ExampleTemplate(body["Resources"], body["Globals"]["Function"])
 
 
 def resolve(variables: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:

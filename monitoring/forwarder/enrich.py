@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from monitoring.forwarder.settings import Settings
-from monitoring.log_events.source import Function, Source, function_of, source_kind
+from monitoring.forwarder.settings import ForwarderSettings
+from monitoring.log_events.source import Function, LogSource, function_of, source_kind
 from monitoring.log_events.telemetry import LogFields
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
-def common_tags(settings: Settings) -> tuple[str, ...]:
+def common_tags(settings: ForwarderSettings) -> tuple[str, ...]:
     """Return the tags of the settings: unified service tags, then DD_TAGS."""
     unified = (("env", settings.env), ("version", settings.version))
     return (*(f"{key}:{value}" for key, value in unified if value), *settings.tags)
@@ -21,14 +21,14 @@ def common_tags(settings: Settings) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def describe(
-    settings: Settings,
+    settings: ForwarderSettings,
     region: str,
     account: str,
     log_group: str,
     log_stream: str,
     extra: tuple[str, ...] = (),
     owner: str = "",
-) -> Source:
+) -> LogSource:
     """Return the source of a log stream.
 
     Args:
@@ -56,7 +56,7 @@ def describe(
     if arn:
         fields["lambda"] = {"arn": arn}
     meta = dict(tag.partition(":")[::2] for tag in place)
-    return Source(
+    return LogSource(
         f"{log_group}/{log_stream}",
         function.name,
         tuple(dict.fromkeys(tags)),
@@ -90,8 +90,8 @@ def group_arn(region: str, owner: str, group: str) -> str:
 
 
 def with_object(
-    source: Source, where: str, kind: str, fields: tuple[tuple[str, str], ...], group: str
-) -> Source:
+    source: LogSource, where: str, kind: str, fields: tuple[tuple[str, str], ...], group: str
+) -> LogSource:
     """Return the source of lines that came in an object or a file instead of a subscription."""
     values = dict(source.log_fields.values)
     if not group:  # nothing is known but the object

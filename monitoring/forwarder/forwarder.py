@@ -22,7 +22,7 @@ from monitoring.forwarder.redrive import read_rest, read_spooled, redrive, rest_
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.self_metrics import own_points, print_summary
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.spool import EVENT, REST, Entry, Result, TooLargeError, event_entry, make_spool
 from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
@@ -45,7 +45,7 @@ class World:
 
 
 @dataclass(slots=True)
-class Outcome:
+class EventOutcome:
     """Hold an event's outcome; `failed` are the message ids that SQS has to deliver again."""
 
     tally: Tally = field(default_factory=Tally)
@@ -59,7 +59,7 @@ class Forwarder:
     invocations."""
 
     def __init__(
-        self, settings: Settings, region: str, world: World | None = None, function: str = ""
+        self, settings: ForwarderSettings, region: str, world: World | None = None, function: str = ""
     ) -> None:
         self.settings = settings
         self._own_tags = _own_tags(settings, function)
@@ -103,11 +103,11 @@ class Forwarder:
             raise UndeliveredError("; ".join(outcome.tally.errors) or "not everything could be delivered")
         return {"batchItemFailures": []} if outcome.acked else answer(event) or outcome.tally.summary()
 
-    def forward(self, units: Iterator[Unit], remaining: float) -> Outcome:
+    def forward(self, units: Iterator[Unit], remaining: float) -> EventOutcome:
         """Read and send units; one that fails does not stop the others."""
         self._key()  # without one there is nothing to begin
         self._tags.renew()
-        outcome = Outcome()
+        outcome = EventOutcome()
         now = self._world.monotonic()
         end = now + remaining - min(_RESERVE, remaining * 0.4)
         sender = Sender(
@@ -255,13 +255,13 @@ class Forwarder:
             sender.send_once(batch)
 
 
-def _own_tags(settings: Settings, function: str) -> tuple[str, ...]:
+def _own_tags(settings: ForwarderSettings, function: str) -> tuple[str, ...]:
     """Return the tags of the forwarder's own points: its identity, then those of the settings."""
     named = tuple(f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function)
     return (*named, *common_tags(settings))
 
 
-def _destination(settings: Settings) -> str:
+def _destination(settings: ForwarderSettings) -> str:
     """Describe where batches go and which items they hold: with other settings it is another batch."""
     where = (settings.site, settings.url, settings.api_key_secret, settings.api_key_parameter)
     which = (settings.forward_logs, settings.log_platform, settings.include, settings.exclude)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from monitoring.errors import InputError
 from monitoring.forwarder.batches import Kind
-from monitoring.forwarder.retry import Answer
+from monitoring.forwarder.retry import IntakeResponse
 from monitoring.forwarder.transport import Transport
 
 _ROUTES: dict[Kind, tuple[str, str, str]] = {
@@ -32,7 +32,7 @@ class Intake:
     url: str
     key: Callable[[], str]
 
-    def send(self, kind: Kind, wire: bytes, encoding: str, timeout: float | None = None) -> Answer:
+    def send(self, kind: Kind, wire: bytes, encoding: str, timeout: float | None = None) -> IntakeResponse:
         """Send one compressed body."""
         host, path, content = _ROUTES[kind]
         headers = {

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitoring.errors import InputError
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
 _MAX_AGE = 300  # seconds that Powertools keeps a parameter; a 403 reads it anew at once
 
@@ -20,7 +20,7 @@ class ApiKey:
         client: makes a boto3 client of a service, for KMS.
     """
 
-    def __init__(self, settings: Settings, client: Callable[[str], Any]) -> None:
+    def __init__(self, settings: ForwarderSettings, client: Callable[[str], Any]) -> None:
         self._settings = settings
         self._client = client
         self._value: str | None = None

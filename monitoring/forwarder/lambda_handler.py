@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from monitoring.forwarder.forwarder import Forwarder
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
-_kept: dict[Settings, Forwarder] = {}  # one: connections, keys and memories outlive an invocation
+_kept: dict[ForwarderSettings, Forwarder] = {}  # one: connections, keys and memories outlive an invocation
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         UndeliveredError: something is neither with Datadog nor in the spool, so that Lambda tries again.
         InputError: a setting cannot be used.
     """
-    settings = Settings.from_env(os.environ)  # 50 µs: a change of the environment counts at once
+    settings = ForwarderSettings.from_env(os.environ)  # 50 µs: a change of the environment counts at once
     forwarder = _kept.get(settings)
     if forwarder is None:
         _kept.clear()

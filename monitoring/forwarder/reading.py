@@ -18,7 +18,7 @@ from monitoring.forwarder.executions import Executions
 from monitoring.forwarder.pieces import Lines, LogPayload, Piece, Refusal, Skipped, StatusChange
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import Tally
 from monitoring.lines import Point
 from monitoring.log_events.arn import state_machine_of
@@ -43,7 +43,7 @@ class PieceReader:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ForwarderSettings,
         region: str,
         tags: ResourceTags,
         clock: Callable[[], float] = time.time,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from monitoring.forwarder.aws import Clients
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.lines import tag_text
 
 _CALLS = 5  # an invocation: what is not known by then is asked for by the next one
@@ -19,7 +19,7 @@ class ResourceTags:
     """The tags of a resource, empty while they are not known. An error is no tags, for a minute."""
 
     def __init__(
-        self, settings: Settings, clients: Clients, clock: Callable[[], float] = time.monotonic
+        self, settings: ForwarderSettings, clients: Clients, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings, self._clients, self._clock = settings, clients, clock
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}

@@ -10,7 +10,7 @@ _AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IntakeResponse:
     """Hold a response: its status, or 0 with the error; header names are in lower case."""
 
     status: int
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     wait: float = 0.0
 
 
-def decide(answer: Answer, attempt: int, chance: float, now: float) -> Step:
+def decide(answer: IntakeResponse, attempt: int, chance: float, now: float) -> Step:
     """Return the step after the `attempt`-th response (from 0).
 
     Args:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable
 
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
 _IP = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")
 _EMAIL = re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+")
 
 
-def log_filter(settings: Settings) -> Callable[[str], str | None] | None:
+def log_filter(settings: ForwarderSettings) -> Callable[[str], str | None] | None:
     """Return a function that scrubs a message, or returns None to exclude it; None where there are no rules
     as they are.
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitoring.forwarder.batches import Batch
 from monitoring.forwarder.intake import Intake
-from monitoring.forwarder.retry import Answer, decide
+from monitoring.forwarder.retry import IntakeResponse, decide
 from monitoring.forwarder.spool import Entry, Result, Spool, TooLargeError
 from monitoring.forwarder.stats import ITEMS, Tally
 
@@ -132,9 +132,9 @@ class Sender:
         """Return whether there is time for another request."""
         return self.clock() < self.limits.end
 
-    def send(self, kind: str, wire: bytes, encoding: str) -> Answer:
+    def send(self, kind: str, wire: bytes, encoding: str) -> IntakeResponse:
         """Send until it is accepted, refused, or time is up; the last answer."""
-        answer = Answer(0, error=self.down.get(kind, "time is up"))
+        answer = IntakeResponse(0, error=self.down.get(kind, "time is up"))
         attempt, refreshed, failed_at = 0, False, 0.0
         while kind not in self.down and self.time_left():
             used = self.intake.key()
@@ -182,6 +182,6 @@ class Sender:
         return outcome == "spooled"
 
 
-def _refused(answer: Answer) -> bool:
+def _refused(answer: IntakeResponse) -> bool:
     """Return whether the answer is about the content of the batch, so that another attempt is in vain."""
     return decide(answer, 0, 0.0, 0.0).action in {"refuse", "split"}

@@ -72,8 +72,8 @@ def _setting(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The forwarder's settings; `Settings.from_env(os.environ)` reads them, and prints no key."""
+class ForwarderSettings:
+    """The forwarder's settings; `ForwarderSettings.from_env(os.environ)` reads them, and prints no key."""
 
     site: str = _setting("DD_SITE", "datadoghq.com", _site, "the Datadog site")
     url: str = _setting("DD_URL", "", _url, "one address for metrics, traces and logs instead of the site's")
@@ -146,7 +146,7 @@ class Settings:
     proxy: str = _setting("HTTPS_PROXY", "", str.strip, "proxy on the way to the site", secret=True)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str]) -> "ForwarderSettings":
         """Read the settings from an environment; missing ones have their defaults.
 
         Raises:
@@ -175,7 +175,7 @@ class Settings:
 
 def settings_table() -> list[tuple[str, str, str]]:
     """Name, default and meaning of every setting, in the order of the class."""
-    return [(f.metadata["name"], _shown(f.default), f.metadata["meaning"]) for f in fields(Settings)]
+    return [(f.metadata["name"], _shown(f.default), f.metadata["meaning"]) for f in fields(ForwarderSettings)]
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 
 from monitoring.errors import InputError
 from monitoring.forwarder.aws import Clients
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import ITEMS
 from monitoring.log_events.codec import load_object
 
@@ -305,7 +305,7 @@ def _name(entry: Entry) -> str:
     return f"{entry.kind}-{entry.digest[:40]}.json"
 
 
-def make_spool(settings: Settings, clients: Clients) -> FolderSpool | S3Spool | SqsSpool | None:
+def make_spool(settings: ForwarderSettings, clients: Clients) -> FolderSpool | S3Spool | SqsSpool | None:
     """Return the spool of the settings, or None."""
     bucket = settings.spool_bucket
     large = S3Spool(bucket, settings.spool_kms_key, clients) if bucket else None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from monitoring.forwarder.retry import Answer
+from monitoring.forwarder.retry import IntakeResponse
 
 _BODY = 65_536  # bytes of an answer that are read; a longer one costs the connection
 _DRAIN = 1.0  # seconds for the body of an answer whose status is known
@@ -39,7 +39,7 @@ class Transport:
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float | None = None
-    ) -> Answer:
+    ) -> IntakeResponse:
         """Send once; a connection that the server closed meanwhile is opened anew, once.
 
         Never raises for what the network does: the answer's status is then 0 and its error says what
@@ -79,7 +79,7 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes,
         limit: float,
-    ) -> Answer:
+    ) -> IntakeResponse:
         try:
             if connection is None:
                 connection = self._open(place, limit)
@@ -90,13 +90,13 @@ class Transport:
             response = connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._forget(connection)
-            return Answer(0, error=f"{type(error).__name__}: {error}")
+            return IntakeResponse(0, error=f"{type(error).__name__}: {error}")
         found = {name.lower(): value for name, value in response.getheaders()}
         if self._drain(connection, response):
             self._kept()[_key(place)] = connection
         else:
             self._forget(connection)
-        return Answer(response.status, found)
+        return IntakeResponse(response.status, found)
 
     def _drain(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> bool:
         """Read the body away; whether the connection can be used again."""

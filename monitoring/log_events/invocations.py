@@ -8,7 +8,7 @@ from monitoring.lines import Point
 from monitoring.log_events.arn import qualifier_tags
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.report_lines import PlatformLine, Report, is_out_of_memory_type, report_points
-from monitoring.log_events.source import Source
+from monitoring.log_events.source import LogSource
 from monitoring.log_events.telemetry import LogContext
 
 _CONTEXTS = 1_000  # invocations whose trace may still come: a file may hold a million
@@ -23,7 +23,7 @@ class Invocations:
     line that is being read.
     """
 
-    def __init__(self, source: Source, memory: Memory, arch: str) -> None:
+    def __init__(self, source: LogSource, memory: Memory, arch: str) -> None:
         self._source, self._memory, self._arch = source, memory, arch
         self._stream = memory.stream(source.where)
         self._contexts: dict[str, LogContext] = {}

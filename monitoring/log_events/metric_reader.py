@@ -13,7 +13,7 @@ import msgspec
 from monitoring.lines import Point, read_line
 from monitoring.log_events.emf import left_out, read_emf
 from monitoring.log_events.metric_json import MetricLine, epoch_seconds, read_exact, read_metric_json
-from monitoring.log_events.source import Source
+from monitoring.log_events.source import LogSource
 from monitoring.log_events.tags import normal_point
 from monitoring.log_events.telemetry import SetAside, Telemetry
 
@@ -28,7 +28,7 @@ class MetricReader:
     A method returns whether its parser takes the line or object.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: LogSource) -> None:
         self.source = source
         self.out = Telemetry()
         self.counts: dict[str, int] = defaultdict(int)

@@ -16,7 +16,7 @@ from monitoring.log_events.invocations import Invocations
 from monitoring.log_events.json_lines import Root
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.metric_reader import MetricReader
-from monitoring.log_events.source import Source
+from monitoring.log_events.source import LogSource
 from monitoring.log_events.step_events import StepEvent, is_step_event, read_step_event
 from monitoring.log_events.telemetry import Log, LogContext, SpanRecord
 from monitoring.log_events.traces import read_trace_line, read_traces
@@ -44,7 +44,7 @@ class Rules(NamedTuple):
 class Reader(MetricReader):
     """Read the events of one source, in their order; the result is in `out`."""
 
-    def __init__(self, source: Source, memory: Memory, rules: Rules) -> None:
+    def __init__(self, source: LogSource, memory: Memory, rules: Rules) -> None:
         super().__init__(source)
         self.memory = memory
         self.rules = rules

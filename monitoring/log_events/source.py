@@ -24,7 +24,7 @@ _BY_LOG_GROUP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LogSource:
     """One log stream, or one file: its tags are added to every point, its fields to every log entry.
 
     Args:

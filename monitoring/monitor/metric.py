@@ -23,7 +23,7 @@ from monitoring.monitor.windows import EvaluationWindow
 from monitoring.query import Binary, Call, Metric, MetricMonitor, Negative, Number, Query, walk
 from monitoring.query.calls import CALLS
 from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, only_points, windowed
-from monitoring.query.frame import Frame
+from monitoring.query.frame import EvaluationFrame
 from monitoring.query.grid import CALENDAR, default_interval
 from monitoring.query.metric import percentile_windows
 from monitoring.query.parser import PERCENTILE
@@ -279,7 +279,7 @@ class _Go:
             leaves = dict.fromkeys(node for node in walk(self.finder.query) if isinstance(node, Metric))
             self.operands += [self.reduced(leaf, 0, "count") for leaf in leaves]
 
-    def value(self, node: Any, frame: Frame) -> Lines | float:
+    def value(self, node: Any, frame: EvaluationFrame) -> Lines | float:
         """Evaluate with as_count: reduce each metric to one value for a window, then do the arithmetic."""
         if isinstance(node, Number):
             return node.value

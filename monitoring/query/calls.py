@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitoring.query import rows
 from monitoring.query.distribution import percentile
-from monitoring.query.frame import FARTHEST, Frame
+from monitoring.query.frame import FARTHEST, EvaluationFrame
 from monitoring.query.functions import FUNCTIONS
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import CALENDAR, calendar_grid, grid_between
@@ -23,8 +23,8 @@ from monitoring.query.sources import Floats, Times
 from monitoring.query.timeseries import NOT_THERE, Lines, aggregate_rows, joined
 
 Value = Lines | float
-Run = Callable[[Expression, Frame], Value]
-Implementation = Callable[[Call, Frame, Run], Value]
+Run = Callable[[Expression, EvaluationFrame], Value]
+Implementation = Callable[[Call, EvaluationFrame, Run], Value]
 
 
 def calculate(operator: str, left: Floats | np.float64, right: Floats | np.float64) -> Floats:
@@ -44,13 +44,13 @@ _OPERATORS: dict[str, Callable[..., Floats]] = {
 }
 
 
-def constant(value: float, frame: Frame) -> Lines:
+def constant(value: float, frame: EvaluationFrame) -> Lines:
     """Return a number as a line over all buckets."""
     grid = frame.grid()
     return Lines((), ((),), grid.starts, np.full((1, len(grid)), value), grid.step)
 
 
-def _lines(call: Call, frame: Frame, run: Run) -> Lines:
+def _lines(call: Call, frame: EvaluationFrame, run: Run) -> Lines:
     """Evaluate the first argument."""
     found = run(cast(Expression, call.arguments[0]), frame)
     return found if isinstance(found, Lines) else constant(found, frame)
@@ -70,7 +70,7 @@ def _word(call: Call, at: int, default: str = "") -> str:
 
 
 def _pointwise(function: Callable[[Floats, Call], Floats]) -> Implementation:
-    def implementation(call: Call, frame: Frame, run: Run) -> Value:
+    def implementation(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         lines = _lines(call, frame, run)
         with np.errstate(all="ignore"):
             values = function(lines.values, call)
@@ -111,21 +111,21 @@ _POINTWISE: dict[str, Callable[[Floats, Call], Floats]] = {
 
 
 def _row_wise(function: rows.RowFunction) -> Implementation:
-    def implementation(call: Call, frame: Frame, run: Run) -> Value:
+    def implementation(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         lines = _lines(call, frame, run)
         return lines.mapped(function(lines.values, lines.times))
 
     return implementation
 
 
-def _integral(call: Call, frame: Frame, run: Run) -> Value:
+def _integral(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     return _row_wise(rows.integral(frame.switches.integral_of))(call, frame, run)
 
 
 _PER = {"diff": None, "monotonic_diff": None, "per_minute": 60.0, "per_hour": 3600.0}
 
 
-def _change(call: Call, frame: Frame, run: Run) -> Value:
+def _change(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """diff and its kin: on each source before space aggregation where the argument is a metric query."""
     switches = frame.switches
     negative = switches.monotonic_reset if call.name == "monotonic_diff" else switches.negative_deltas
@@ -136,14 +136,14 @@ def _change(call: Call, frame: Frame, run: Run) -> Value:
     return _row_wise(change)(call, frame, run)
 
 
-def _dt(call: Call, frame: Frame, run: Run) -> Value:
+def _dt(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
     there = np.where(np.any(np.isfinite(lines.values), axis=0, keepdims=True), 0.0, np.nan)
     seconds = rows.steps(there, lines.times)[1] if there.size else there
     return replace(lines, keys=(), groups=((),), values=seconds)
 
 
-def _throughput(call: Call, frame: Frame, run: Run) -> Value:
+def _throughput(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
     return lines.mapped(lines.values / lines.step)
 
@@ -157,19 +157,19 @@ def _spans(
 # --- empty buckets
 
 
-def _default_zero(call: Call, frame: Frame, run: Run) -> Value:
+def _default_zero(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Empty buckets of lines that have a point in the window: interpolated for gauges, else 0."""
     return _filled(call, frame, run, "linear", LIMIT, zero=True)
 
 
-def _fill(call: Call, frame: Frame, run: Run) -> Value:
+def _fill(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     limit = _number(call, 2, LIMIT)
     if not 0 <= limit <= FARTHEST:
         raise frame.error("fill takes a limit in seconds, from 0 to ten years", call.arguments[2])
     return _filled(call, frame, run, _word(call, 1), limit, zero=False)
 
 
-def _filled(call: Call, frame: Frame, run: Run, method: str, limit: float, zero: bool) -> Value:
+def _filled(call: Call, frame: EvaluationFrame, run: Run, method: str, limit: float, zero: bool) -> Value:
     inner = _lines(call, frame, run)
     if not inner.values.size:
         return inner
@@ -193,7 +193,7 @@ def _rows_like(lines: Lines, like: Lines) -> Lines:
 # --- other windows
 
 
-def _shifted(seconds: int, call: Call, frame: Frame, run: Run) -> Value:
+def _shifted(seconds: int, call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Return the value that many seconds earlier, rounded up to whole buckets."""
     lines = _lines(call, frame.shifted(seconds, call), run)
     times = lines.times + -(-seconds // lines.step) * lines.step
@@ -205,14 +205,14 @@ def _before(seconds: int) -> Implementation:
     return lambda call, frame, run: _shifted(seconds, call, frame, run)
 
 
-def _timeshift(call: Call, frame: Frame, run: Run) -> Value:
+def _timeshift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     return _shifted(int(abs(_number(call, 1))), call, frame, run)
 
 
 _SHIFT = re.compile(r"-?(\d{1,4})(mo|[hdw])\Z")
 
 
-def _calendar_shift(call: Call, frame: Frame, run: Run) -> Value:
+def _calendar_shift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Each bucket takes the value of the one that the calendar puts that much earlier in the time zone."""
     found = _SHIFT.match(_word(call, 1))
     if found is None:
@@ -251,14 +251,14 @@ def _earlier(time: int, count: int, unit: str, zone: tzinfo) -> int:
     return int(moved.timestamp()) - (count * 3600 if unit == "h" else 0)
 
 
-def _seconds(call: Call, at: int, frame: Frame) -> int:
+def _seconds(call: Call, at: int, frame: EvaluationFrame) -> int:
     seconds = _number(call, at)
     if not 1 <= seconds <= FARTHEST:
         raise frame.error(f"{call.name} takes seconds, from 1 to ten years", call.arguments[at])
     return int(seconds)
 
 
-def _moving_rollup(call: Call, frame: Frame, run: Run) -> Value:
+def _moving_rollup(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     seconds = _seconds(call, 1, frame)
     lines = _lines(call, frame.between(frame.start - seconds, frame.end), run)
     inside = lines.times >= frame.start
@@ -268,7 +268,7 @@ def _moving_rollup(call: Call, frame: Frame, run: Run) -> Value:
     return replace(lines, times=times, values=reduce_ranges(lines.values, first, last, _word(call, 2)))
 
 
-def _rollup(call: Call, frame: Frame, run: Run) -> Value:
+def _rollup(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Aggregate once more over time, into buckets aligned to the epoch or to the calendar."""
     unit = _word(call, 2)
     if unit in CALENDAR:
@@ -289,7 +289,7 @@ def _rollup(call: Call, frame: Frame, run: Run) -> Value:
     return replace(lines, times=wide.starts, values=values, step=wide.step)
 
 
-def _reduce(call: Call, frame: Frame, run: Run) -> Value:
+def _reduce(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
     found = np.array([[reduce_line(line, _word(call, 1), lines.step)] for line in lines.values]).reshape(
         -1, 1
@@ -300,7 +300,7 @@ def _reduce(call: Call, frame: Frame, run: Run) -> Value:
 # --- groups
 
 
-def _exclude_null(call: Call, frame: Frame, run: Run) -> Value:
+def _exclude_null(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
     return lines.picked([row for row, group in enumerate(lines.groups) if NOT_THERE not in group])
 
@@ -308,7 +308,7 @@ def _exclude_null(call: Call, frame: Frame, run: Run) -> Value:
 def _counted(nonzero: bool) -> Implementation:
     """In each bucket, the number of groups that have a value (other than 0)."""
 
-    def implementation(call: Call, frame: Frame, run: Run) -> Value:
+    def implementation(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         lines = _lines(call, frame, run)
         there = np.isfinite(lines.values)
         chosen = there & (lines.values != 0) if nonzero else there
@@ -321,7 +321,7 @@ def _counted(nonzero: bool) -> Implementation:
 _RANKED = re.compile(r"(top|bottom)(\d+)_?(\w*)\Z")
 
 
-def _ranked(call: Call, frame: Frame, run: Run) -> Value:
+def _ranked(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Return the groups that rank first over the whole window; ties in the order of their names."""
     lines = _lines(call, frame, run).present()
     if short := _RANKED.match(call.name):
@@ -335,7 +335,7 @@ def _ranked(call: Call, frame: Frame, run: Run) -> Value:
     return lines.picked(order[: max(0, count)])
 
 
-def _regrouped(call: Call, frame: Frame, run: Run) -> Value:
+def _regrouped(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Aggregate once more over space, or return the smaller (larger) of two."""
     groups = call.arguments[-1]
     if not isinstance(groups, Groups) and call.name != "percentile":
@@ -370,7 +370,7 @@ def _percentiles(values: Floats, owner: Times, groups: int, share: float) -> Flo
     return result
 
 
-def _extreme(call: Call, frame: Frame, run: Run) -> Value:
+def _extreme(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     left, right = (run(cast(Expression, argument), frame) for argument in call.arguments)
     if isinstance(left, Lines) and isinstance(right, Lines):
         pair = joined(left, right, frame.switches.join == "shared")

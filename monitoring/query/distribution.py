@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.query.frame import Frame
+from monitoring.query.frame import EvaluationFrame
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
 from monitoring.query.series import distinct
@@ -26,7 +26,7 @@ _GAMMA = 1 + 1 / 64
 
 def pooled(
     node: Metric,
-    frame: Frame,
+    frame: EvaluationFrame,
     grid: Grid,
     origins: Sequence[Origin],
     origin: Times,
@@ -54,7 +54,7 @@ def pooled(
 
 def _summed(
     aggregator: str,
-    frame: Frame,
+    frame: EvaluationFrame,
     grid: Grid,
     origins: Sequence[Origin],
     origin: Times,

@@ -10,7 +10,7 @@ from monitoring.query.answers import Answer, answers_of
 from monitoring.query.calls import CALLS, Value, calculate, constant
 from monitoring.query.errors import QueryError
 from monitoring.query.formatter import format_query
-from monitoring.query.frame import Frame
+from monitoring.query.frame import EvaluationFrame
 from monitoring.query.grid import default_interval
 from monitoring.query.metric import operand_lines
 from monitoring.query.names import resolve
@@ -121,7 +121,7 @@ def frame_of(
     end: float,
     interval: int | None,
     switches: Switches,
-) -> Frame:
+) -> EvaluationFrame:
     """Return the frame of an evaluation.
 
     Raises:
@@ -134,7 +134,7 @@ def frame_of(
     if interval is not None and interval < 1:
         raise QueryError(text, "an interval is at least 1 second", 0, 0)
     step = int(interval or default_interval(end - start, switches.default_points))
-    return Frame(as_source(series), start, end, step, switches, text)
+    return EvaluationFrame(as_source(series), start, end, step, switches, text)
 
 
 def only_points(query: Query) -> bool:
@@ -173,7 +173,7 @@ def windowed(query: Query) -> bool:
     return any(isinstance(node, Call) and node.name not in _EVERYWHERE for node in walk(query))
 
 
-def run(node: Expression, frame: Frame) -> Value:
+def run(node: Expression, frame: EvaluationFrame) -> Value:
     """Evaluate a node to a number or to lines."""
     if isinstance(node, Number):
         return node.value
@@ -189,13 +189,13 @@ def run(node: Expression, frame: Frame) -> Value:
     return CALLS[node.name](node, frame, run) if node.name in CALLS else _refused(node, frame)
 
 
-def _lines(node: Expression, frame: Frame) -> Lines:
+def _lines(node: Expression, frame: EvaluationFrame) -> Lines:
     with np.errstate(all="ignore"):
         found = run(node, frame)
     return found if isinstance(found, Lines) else constant(found, frame)
 
 
-def _refused(node: Call, frame: Frame) -> Lines:
+def _refused(node: Call, frame: EvaluationFrame) -> Lines:
     raise frame.error(
         f"{node.name} cannot be evaluated offline: Datadog does not publish its formula",
         node,
@@ -203,11 +203,11 @@ def _refused(node: Call, frame: Frame) -> Lines:
     )
 
 
-def _binary(node: Binary, frame: Frame) -> Value:
+def _binary(node: Binary, frame: EvaluationFrame) -> Value:
     return arithmetic(node, run(node.left, frame), run(node.right, frame), frame)
 
 
-def arithmetic(node: Binary, left: Value, right: Value, frame: Frame) -> Value:
+def arithmetic(node: Binary, left: Value, right: Value, frame: EvaluationFrame) -> Value:
     """Combine the two evaluated sides of an operator."""
     if isinstance(left, Lines) and isinstance(right, Lines):
         pair = joined(left, right, frame.switches.join == "shared")

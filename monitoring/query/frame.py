@@ -18,7 +18,7 @@ FARTHEST = 10 * 366 * 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class EvaluationFrame:
     """Hold what one evaluation of an expression needs to know.
 
     `until`: points at or after it are not there yet. `closed`: see `grid_between`. `limited`: intervals that
@@ -37,11 +37,11 @@ class Frame:
     occupied: bool = False
     memo: dict[Any, Lines] = field(default_factory=dict)
 
-    def between(self, start: float, end: float) -> "Frame":
+    def between(self, start: float, end: float) -> "EvaluationFrame":
         """Return the frame over another window, in buckets of the same size."""
         return replace(self, start=start, end=end, occupied=False)
 
-    def shifted(self, seconds: int, node: Placed) -> "Frame":
+    def shifted(self, seconds: int, node: Placed) -> "EvaluationFrame":
         """Return the frame moved back in time.
 
         Raises:

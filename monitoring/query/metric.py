@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query.distribution import in_bins, percentile, pooled
-from monitoring.query.frame import Frame
+from monitoring.query.frame import EvaluationFrame
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
@@ -45,7 +45,7 @@ class Gaps(NamedTuple):
     asked: bool
 
 
-def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
+def operand_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None) -> Lines:
     """Return the lines of a metric query as an operand, evaluated once however often it occurs."""
     key = (node, rate, frame.start, frame.end)
     if key not in frame.memo:
@@ -53,7 +53,7 @@ def operand_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines
     return frame.memo[key]
 
 
-def metric_lines(node: Metric, frame: Frame, rate: Rate | None = None) -> Lines:
+def metric_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None) -> Lines:
     """Evaluate a metric query; `rate` is applied to each source before space aggregation.
 
     Raises:
@@ -147,7 +147,7 @@ def gaps_of(node: Metric, smooth: bool, switches: Switches) -> Gaps:
 
 def _source_lines(
     node: Metric,
-    frame: Frame,
+    frame: EvaluationFrame,
     grid: Grid,
     origins: Sequence[Origin],
     members: Membership,
@@ -217,7 +217,7 @@ def _time_aggregator(node: Metric, counting: str, kind: str, switches: Switches)
 
 
 def _scaled(
-    values: Floats, node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], counting: str
+    values: Floats, node: Metric, frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin], counting: str
 ) -> Floats:
     """Scale sums to rates, rates to counts, and weight sums by the time that a source existed."""
     kind = origins[0].type
@@ -232,7 +232,7 @@ def _scaled(
     return values
 
 
-def _intervals(frame: Frame, grid: Grid, origins: Sequence[Origin]) -> Floats:
+def _intervals(frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin]) -> Floats:
     """Seconds between the points of each source: as it says, else its smallest gap, else the bucket."""
     intervals = np.array([float(origin.interval or 0) for origin in origins])
     unknown = np.flatnonzero(intervals == 0)
@@ -247,7 +247,7 @@ def _intervals(frame: Frame, grid: Grid, origins: Sequence[Origin]) -> Floats:
 
 
 def _pooled_lines(
-    node: Metric, frame: Frame, grid: Grid, origins: Sequence[Origin], members: Membership
+    node: Metric, frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin], members: Membership
 ) -> Lines:
     """Evaluate a distribution: the values of all sources are pooled, whatever the rollup's aggregator."""
     countable = node.aggregator in {"count", "sum"}

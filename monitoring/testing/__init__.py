@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from monitoring.testing.compare import Failure
     from monitoring.testing.explanation import explain
     from monitoring.testing.loader import load, loads
-    from monitoring.testing.problems import DocumentError, Place, Problem
+    from monitoring.testing.problems import CaseProblem, DocumentError, Place
     from monitoring.testing.project import Folder
     from monitoring.testing.runner import CaseResult, run_case
 
@@ -23,7 +23,7 @@ _LATER = {
     "Failure": "compare",
     "DocumentError": "problems",
     "Place": "problems",
-    "Problem": "problems",
+    "CaseProblem": "problems",
     "explain": "explanation",
     "load": "loader",
     "loads": "loader",
@@ -42,12 +42,12 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Case",
+    "CaseProblem",
     "CaseResult",
     "DocumentError",
     "Failure",
     "Folder",
     "Place",
-    "Problem",
     "Report",
     "Selection",
     "explain",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from monitoring.errors import InputError
 from monitoring.testing.cases import Case
 from monitoring.testing.loader import SUFFIX, load
-from monitoring.testing.problems import DocumentError, Place, Problem
+from monitoring.testing.problems import CaseProblem, DocumentError, Place
 from monitoring.testing.project import Folder
 from monitoring.testing.runner import CaseResult, run_case
 
@@ -94,7 +94,7 @@ def run_files(files: Sequence[Path], selection: Selection) -> Iterator[list[Case
         yield from pool.map(partial(run_file, selection=selection), files, chunksize=chunk)
 
 
-def missing_test(path: Path) -> Problem:
+def missing_test(path: Path) -> CaseProblem:
     """Return the problem that --require-tests reports for a monitor without a test file."""
     name = f"{path.stem}{SUFFIX}"
-    return Problem(Place(str(path), 1), "this monitor has no test", f"write {path.with_name(name)}")
+    return CaseProblem(Place(str(path), 1), "this monitor has no test", f"write {path.with_name(name)}")

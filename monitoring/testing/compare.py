@@ -13,7 +13,7 @@ from monitoring.monitor.states import Rule, State
 from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Case, Expectation, Notifies, Recovers, Throughout, Within
 from monitoring.testing.expectations import ABSENT
-from monitoring.testing.problems import Place, Problem
+from monitoring.testing.problems import CaseProblem, Place
 from monitoring.testing.times import show_duration, show_moment
 
 
@@ -28,24 +28,24 @@ class Failure(NamedTuple):
 
 
 class _UnjudgedError(Exception):
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: CaseProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
-def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[Problem, ...]]:
+def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[CaseProblem, ...]]:
     """Return the failed expectations, and those that name a group that never exists."""
     failures: list[Failure] = []
-    problems: list[Problem] = []
+    problems: list[CaseProblem] = []
     if not len(history.times):
         return (), (
-            Problem(case.place, "the monitor is not evaluated once in this case", _extend(case, history)),
+            CaseProblem(case.place, "the monitor is not evaluated once in this case", _extend(case, history)),
         )
     if not any(_evaluated(segment) for group in history.groups.values() for segment in group.segments):
         hint = (
             f"series whose tags give a group by {', '.join(history.keys)}" if history.keys else "add a series"
         )
-        problem = Problem(
+        problem = CaseProblem(
             case.place, "no group is ever evaluated, so nothing would be tested", f"submit {hint}"
         )
         return (), (problem,)
@@ -92,7 +92,7 @@ class _View:
             return names[0]
         hint = "add group: one of " + "; ".join(sorted(names)[:8])
         message = f"the case has {len(names)} groups: which one is meant?"
-        raise _UnjudgedError(Problem(expectation.place, message, hint))
+        raise _UnjudgedError(CaseProblem(expectation.place, message, hint))
 
     def groups(self, expectation: Any) -> list[str]:
         """Return the groups that an expectation is about: the named one, or all."""
@@ -107,7 +107,7 @@ class _View:
         near = nearest(name, known)
         listed = "; ".join(sorted(known)[:8]) or "none"
         hint = f"did you mean {near}?" if near else f"there are: {listed}"
-        raise _UnjudgedError(Problem(expectation.place, f"the group {name!r} never exists", hint))
+        raise _UnjudgedError(CaseProblem(expectation.place, f"the group {name!r} never exists", hint))
 
     def index(self, offset: int, expectation: Any) -> int:
         """Return the evaluation at that time, or the last one before it."""
@@ -116,7 +116,7 @@ class _View:
         if index < 0:
             first = show_duration(self.offset(0))
             message = f"the monitor is first evaluated at {first}, after {show_duration(offset)}"
-            raise _UnjudgedError(Problem(expectation.place, message, f"expect something from {first} on"))
+            raise _UnjudgedError(CaseProblem(expectation.place, message, f"expect something from {first} on"))
         return index
 
     def check_inside(self, offset: int, expectation: Any) -> None:
@@ -125,7 +125,7 @@ class _View:
             end, moment = show_duration(self.case.length), show_duration(offset)
             hint = f"write until: {moment}" + (", or leave until out" if self.case.until is not None else "")
             message = f"the case ends at {end}, before {moment}"
-            raise _UnjudgedError(Problem(expectation.place, message, hint))
+            raise _UnjudgedError(CaseProblem(expectation.place, message, hint))
 
     def offset(self, index: int) -> int:
         """Return the offset of an evaluation."""
@@ -143,7 +143,9 @@ class _View:
             message = (
                 f"nothing is evaluated from {show_duration(start)} to {until}, so nothing would be tested"
             )
-            raise _UnjudgedError(Problem(expectation.place, message, "choose other moments for from and to"))
+            raise _UnjudgedError(
+                CaseProblem(expectation.place, message, "choose other moments for from and to")
+            )
         return found
 
     def _told(self, group: str, span: range, never: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.testing.problems import DocumentError, Place, Problem
+from monitoring.testing.problems import CaseProblem, DocumentError, Place
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -22,7 +22,7 @@ class DocumentReader:
     """Turns YAML nodes into values, and collects what is wrong instead of stopping at it."""
 
     file: str
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[CaseProblem] = field(default_factory=list)
 
     def place(self, node: yaml.Node, offset: int = 0) -> Place:
         """Return the place of a node; `offset` counts characters into a one-line text."""
@@ -32,7 +32,7 @@ class DocumentReader:
 
     def wrong(self, node: yaml.Node, message: str, hint: str = "", offset: int = 0) -> None:
         """Note a mistake at a node."""
-        self.problems.append(Problem(self.place(node, offset), message, hint))
+        self.problems.append(CaseProblem(self.place(node, offset), message, hint))
 
     def parse(self, text: str) -> yaml.Node | None:
         """Parse the root node; a syntax error of YAML is fatal."""
@@ -41,7 +41,7 @@ class DocumentReader:
         except yaml.MarkedYAMLError as error:
             raise DocumentError([_explain(error, text, self.file)]) from error
         except yaml.YAMLError as error:  # a character that YAML forbids
-            raise DocumentError([Problem(Place(self.file, 1), f"this is not YAML: {error}")]) from error
+            raise DocumentError([CaseProblem(Place(self.file, 1), f"this is not YAML: {error}")]) from error
 
     def mapping(
         self, node: yaml.Node, what: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
@@ -145,7 +145,7 @@ def _plain(node: yaml.Node) -> Any:
         loader.dispose()
 
 
-def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> CaseProblem:
     """Explain a syntax error of YAML to its author."""
     problem = str(error.problem or "")
     mark = error.problem_mark or error.context_mark
@@ -154,16 +154,18 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     here, before = lines[min(line, len(lines)) - 1], lines[max(line - 2, 0)]
     place = Place(file, line, column)
     if "\t" in here[: len(here) - len(here.lstrip())]:
-        return Problem(place, "a tab stands in the indentation", "indent with spaces")
+        return CaseProblem(place, "a tab stands in the indentation", "indent with spaces")
     if "cannot start any token" in problem:
-        return Problem(place, "this character cannot start a value", _quote(here))
+        return CaseProblem(place, "this character cannot start a value", _quote(here))
     if squeezed := re.match(r"(\s*(?:- )?[a-z_]+:)([^\s].*)", before):
         hint = f"write {squeezed[1].strip(' -')} {squeezed[2]}"
-        return Problem(Place(file, line - 1, squeezed.end(1)), "a blank is missing after the colon", hint)
+        return CaseProblem(Place(file, line - 1, squeezed.end(1)), "a blank is missing after the colon", hint)
     if "mapping values" in problem and (nested := re.match(r"\s*(?:- )?(\w+): ([^\"'\[{]*: .*)", here)):
-        return Problem(place, "a value with a colon and a blank in it", f'write {nested[1]}: "{nested[2]}"')
-    found = (Problem(place, said, hint) for part, said, hint in _YAML_MISTAKES if part in problem)
-    return next(found, Problem(place, problem))
+        return CaseProblem(
+            place, "a value with a colon and a blank in it", f'write {nested[1]}: "{nested[2]}"'
+        )
+    found = (CaseProblem(place, said, hint) for part, said, hint in _YAML_MISTAKES if part in problem)
+    return next(found, CaseProblem(place, problem))
 
 
 def _quote(line: str) -> str:

@@ -13,7 +13,7 @@ from monitoring.testing.cases import Case
 from monitoring.testing.document import DocumentReader
 from monitoring.testing.expectations import read_expectation
 from monitoring.testing.inputs import read_check, read_downtime, read_event, read_series
-from monitoring.testing.problems import DocumentError, Place, Problem
+from monitoring.testing.problems import CaseProblem, DocumentError, Place
 from monitoring.testing.times import HINT, parse_duration, parse_moment
 
 SUFFIX = ".test.yaml"
@@ -55,7 +55,7 @@ def load(path: Path, shown: str | None = None) -> list[Case]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(Place(file, 1), f"cannot be read: {error}")
+        problem = CaseProblem(Place(file, 1), f"cannot be read: {error}")
         raise DocumentError([problem]) from error
     return loads(text, file, path.name.removesuffix(SUFFIX))
 
@@ -66,7 +66,7 @@ def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case
     root = reader.parse(text)
     cases = _file(reader, root, key) if root is not None else []
     if root is None:
-        reader.problems.append(Problem(Place(file, 1), "the file is empty", "write series: and expect:"))
+        reader.problems.append(CaseProblem(Place(file, 1), "the file is empty", "write series: and expect:"))
     if reader.problems:
         raise DocumentError(reader.problems)
     return cases

@@ -16,7 +16,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Problem(NamedTuple):
+class CaseProblem(NamedTuple):
     """One mistake: where, what is wrong, and what to write."""
 
     place: Place
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
 class DocumentError(InputError):
     """A test file that cannot be used; `problems` are all of its mistakes."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[CaseProblem]) -> None:
         self.problems = problems
         first = problems[0]
         rest = "".join(f"\n{problem}" for problem in problems[1:])

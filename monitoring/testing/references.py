@@ -19,13 +19,13 @@ from monitoring.query import (
 )
 from monitoring.query.errors import nearest
 from monitoring.query.monitor_nodes import MonitorQuery
-from monitoring.testing.problems import Problem
+from monitoring.testing.problems import CaseProblem
 
 if TYPE_CHECKING:
     from monitoring.testing.cases import Case
 
 
-def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[Problem, ...]:
+def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[CaseProblem, ...]:
     """Every series, check and event that no monitor looks at, and a case that submits nothing to look at."""
     nodes = [parsed(monitor.query) for monitor in monitors]
     metrics = sorted({name for monitor in monitors for name in metrics_of(monitor)})
@@ -35,24 +35,26 @@ def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[Problem, ..
     found = list(_unknown(case, metrics, checks))
     if case.events and not any(isinstance(node, SearchMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"
-        found.append(Problem(case.events[0].place, message, _looks_at(metrics, checks)))
+        found.append(CaseProblem(case.events[0].place, message, _looks_at(metrics, checks)))
     found += _unused(case, nodes)
     return tuple(found)
 
 
-def _unused(case: "Case", nodes: Sequence[MonitorQuery]) -> Iterator[Problem]:
+def _unused(case: "Case", nodes: Sequence[MonitorQuery]) -> Iterator[CaseProblem]:
     """Members of what is not a composite, and stand-ins for functions that no query has."""
     if case.members and not any(isinstance(node, CompositeMonitor) for node in nodes):
-        yield Problem(case.place, "members is for composites, and this monitor is none", "remove members:")
+        yield CaseProblem(
+            case.place, "members is for composites, and this monitor is none", "remove members:"
+        )
     functions = {node.algorithm.name for node in nodes if isinstance(node, MetricMonitor) and node.algorithm}
     for name in case.stand_in:
         if name not in functions:
             near = nearest(name, functions)
             hint = f"did you mean {near}?" if near else "remove it from stand_in:"
-            yield Problem(case.place, f"the monitor's query has no {name}()", hint)
+            yield CaseProblem(case.place, f"the monitor's query has no {name}()", hint)
 
 
-def _unknown(case: "Case", metrics: list[str], checks: list[str]) -> Iterator[Problem]:
+def _unknown(case: "Case", metrics: list[str], checks: list[str]) -> Iterator[CaseProblem]:
     for spec in case.series:
         if spec.metric not in metrics:
             yield _never(spec.place, "metric", spec.metric, metrics, _looks_at(metrics, checks))
@@ -61,10 +63,10 @@ def _unknown(case: "Case", metrics: list[str], checks: list[str]) -> Iterator[Pr
             yield _never(check.place, "check", check.check, checks, _looks_at(metrics, checks))
 
 
-def _never(place: object, what: str, name: str, known: list[str], hint: str) -> Problem:
+def _never(place: object, what: str, name: str, known: list[str], hint: str) -> CaseProblem:
     near = nearest(name, known)
     message = f"the monitor never looks at the {what} {name!r}"
-    return Problem(place, message, f"did you mean {near}?" if near else hint)  # type: ignore[arg-type]
+    return CaseProblem(place, message, f"did you mean {near}?" if near else hint)  # type: ignore[arg-type]
 
 
 def _looks_at(metrics: list[str], checks: list[str]) -> str:

@@ -21,7 +21,7 @@ from monitoring.monitor.switches import switches_of
 from monitoring.query.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
-from monitoring.testing.problems import Problem
+from monitoring.testing.problems import CaseProblem
 from monitoring.testing.project import Folder, Loaded, load_body
 from monitoring.testing.references import check_inputs, rollups
 
@@ -31,7 +31,7 @@ class CaseResult(NamedTuple):
 
     case: Case
     failures: tuple[Failure, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[CaseProblem, ...] = ()
     seconds: float = 0.0
     history: History | None = None
 
@@ -59,15 +59,15 @@ def run_case(case: Case, folder: Folder | Path) -> CaseResult:
     return CaseResult(case, failures, problems, time.perf_counter() - began, history)
 
 
-def _problem(case: Case, error: InputError) -> Problem:
+def _problem(case: Case, error: InputError) -> CaseProblem:
     """Return an error of the monitor as a problem at its place in the test file."""
     where = f"{error.where}: " if error.where else ""
     caret = getattr(error, "caret", None)
     shown = f"\n{caret()}" if caret else ""
-    return Problem(case.monitor_place or case.place, f"{where}{error.message}{shown}", error.hint)
+    return CaseProblem(case.monitor_place or case.place, f"{where}{error.message}{shown}", error.hint)
 
 
-def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...], tuple[Problem, ...]]:
+def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...], tuple[CaseProblem, ...]]:
     loaded = _monitor(case.monitor, folder)
     members = _members(case, folder, loaded)
     _check_thresholds([loaded.monitor, *members.values()])

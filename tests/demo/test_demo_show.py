@@ -7,7 +7,7 @@ from rich.console import Console
 
 from monitoring.demo.accounting import balance, kind_of
 from monitoring.demo.findings import tree
-from monitoring.demo.result import Accounting, DemoResult, Execution, FunctionSummary, MetricTotal
+from monitoring.demo.result import Accounting, DemoExecution, DemoResult, FunctionSummary, MetricTotal
 from monitoring.demo.scenarios import FIRST
 from monitoring.demo.show import Progress, print_result
 from monitoring.log_events.telemetry import LogEvent
@@ -51,7 +51,7 @@ BOOKS = Accounting(
     kinds={"log": 2, "metric line": 2, "platform": 4, "trace line": 1},
     unexplained=0,
 )
-EXECUTION = Execution(
+EXECUTION = DemoExecution(
     "new-slide", "a new slide", "FAILED", ("A", "B"), 1234, "Wrong", "[because] of it", True, "arn"
 )
 RESULT = DemoResult(

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 
 from monitoring.forwarder.forwarder import Forwarder, World
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
 NOW = int(time.time())
 _numbers = itertools.count(1)  # of deliveries: AWS never gives the same twice
@@ -200,7 +200,7 @@ def forwarder(url, bucket=None, clients=None, **environ):
     world = World(
         clients=clients or (lambda _: bucket), monotonic=clock, sleep=clock.sleep, chance=lambda: 0.0
     )
-    return Forwarder(Settings.from_env(base | environ), "eu-west-1", world)
+    return Forwarder(ForwarderSettings.from_env(base | environ), "eu-west-1", world)
 
 
 def stored(intake):

@@ -16,9 +16,9 @@ from monitoring.forwarder import forwarder as invocation
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.positions import Delivery, Position
-from monitoring.forwarder.retry import BASE, CEILING, Answer, decide
+from monitoring.forwarder.retry import BASE, CEILING, IntakeResponse, decide
 from monitoring.forwarder.sender import UndeliveredError
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.lines import Point
 from monitoring.log_events.telemetry import Log, LogContext, LogFields, SpanRecord
 
@@ -117,10 +117,10 @@ def test_a_position_is_the_pieces_of_each_delivery():
 
 @given(st.integers(0, 40), st.floats(0, 1, exclude_max=True))
 def test_the_wait_doubles_up_to_its_ceiling_with_half_of_it_as_jitter(attempt, chance):
-    wait = decide(Answer(503), attempt, chance, 0.0).wait
+    wait = decide(IntakeResponse(503), attempt, chance, 0.0).wait
     full = min(CEILING, BASE * 2**attempt)
     assert full / 2 <= wait <= full
-    assert decide(Answer(503), attempt + 1, chance, 0.0).wait == pytest.approx(
+    assert decide(IntakeResponse(503), attempt + 1, chance, 0.0).wait == pytest.approx(
         min(2 * wait, wait / full * CEILING)
     )
 
@@ -129,7 +129,7 @@ def job(intake, clock=None, **environ):
     base = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_OWN_METRICS": "false"}
     clock = clock or Clock()
     world = World(monotonic=clock, sleep=clock.sleep, chance=lambda: 0.0)
-    return Forwarder(Settings.from_env(base | environ), "eu-west-1", world)
+    return Forwarder(ForwarderSettings.from_env(base | environ), "eu-west-1", world)
 
 
 def test_a_batch_is_tried_for_as_long_as_the_setting_says(intake, subscription):

@@ -12,7 +12,7 @@ from monitoring.forwarder.inputs import Inputs
 from monitoring.forwarder.pieces import Lines
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import Tally
 
 INPUTS = Inputs(lambda _: None)
@@ -20,7 +20,7 @@ INPUTS = Inputs(lambda _: None)
 
 def telemetry(pieces):
     """What the pieces amount to, without what a form does not say: the stream, the account, the line's end."""
-    chosen = Settings()
+    chosen = ForwarderSettings()
     reader, tally = PieceReader(chosen, "eu-west-1", ResourceTags(chosen, lambda _: None)), Tally()
     found = [reader.read(piece, tally) for piece in pieces]
     assert not tally.refused, tally.errors

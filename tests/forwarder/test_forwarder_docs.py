@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.errors import InputError
-from monitoring.forwarder.settings import Settings, settings_table
+from monitoring.forwarder.settings import ForwarderSettings, settings_table
 from monitoring.log_events.names import METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -47,13 +47,15 @@ def test_every_fault_of_the_page_has_its_test_and_every_test_its_row():
 )
 def test_a_setting_that_cannot_be_used_is_named(name, text):
     with pytest.raises(InputError) as told:
-        Settings.from_env({name: text})
+        ForwarderSettings.from_env({name: text})
     assert told.value.where == name
     assert told.value.hint
 
 
 def test_settings_come_from_the_environment_that_is_given_and_show_no_key():
-    found = Settings.from_env({"DD_SITE": " DATADOGHQ.EU ", "DD_TAGS": "a:b, c:d", "DD_API_KEY": "hush"})
+    found = ForwarderSettings.from_env(
+        {"DD_SITE": " DATADOGHQ.EU ", "DD_TAGS": "a:b, c:d", "DD_API_KEY": "hush"}
+    )
     assert (found.site, found.tags, found.timeout) == ("datadoghq.eu", ("a:b", "c:d"), 10.0)
     assert "hush" not in repr(found)
 

@@ -20,7 +20,7 @@ import pytest
 
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.sender import UndeliveredError
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
 METRICS, TRACES, LOGS = "/api/v1/distribution_points", "/api/v0.2/traces", "/api/v2/logs"
 
@@ -45,7 +45,7 @@ def forwarder(intake, tmp_path=None, clock=None, **environ):
         base["MONITORING_SPOOL_FOLDER"] = str(tmp_path / "spool")
     clock = clock or Clock()
     world = World(monotonic=clock, sleep=clock.sleep, chance=lambda: 0.0)
-    return Forwarder(Settings.from_env(base | environ), "eu-west-1", world)
+    return Forwarder(ForwarderSettings.from_env(base | environ), "eu-west-1", world)
 
 
 def event(subscription, name="a"):
@@ -304,8 +304,8 @@ def test_a_fault_of_one_kind_does_not_hold_up_the_others(intake, subscription, t
 WORKER = """
 import json, os, sys
 from monitoring.forwarder.forwarder import Forwarder
-from monitoring.forwarder.settings import Settings
-job = Forwarder(Settings.from_env(os.environ), "eu-west-1")
+from monitoring.forwarder.settings import ForwarderSettings
+job = Forwarder(ForwarderSettings.from_env(os.environ), "eu-west-1")
 job._delivered.known("warm")  # the imports behind it are none of the moments that are meant
 print("ready", flush=True)
 job.handle(json.load(sys.stdin), 30)

@@ -15,7 +15,7 @@ from monitoring.forwarder.inputs import Inputs
 from monitoring.forwarder.pieces import Lines, Redrive, Rest, Spooled
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.shapes import CONTENT
 from monitoring.forwarder.stats import Tally
 
@@ -87,7 +87,7 @@ def changed_json(draw):
 
 
 def reader():
-    chosen = Settings()
+    chosen = ForwarderSettings()
     return PieceReader(chosen, "eu-west-1", ResourceTags(chosen, lambda _: None))
 
 

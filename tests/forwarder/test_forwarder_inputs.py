@@ -15,7 +15,7 @@ from moto import mock_aws
 from monitoring.errors import InputError
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.sender import UndeliveredError
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.local_datadog.body import zstd
 
 NOW = int(time.time())
@@ -37,7 +37,7 @@ def cloud(monkeypatch):
 def forwarder(intake, clients=client, **environ):
     base = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_OWN_METRICS": "false"}
     world = World(clients=clients, sleep=lambda _: None)
-    return Forwarder(Settings.from_env(base | environ), "eu-west-1", world)
+    return Forwarder(ForwarderSettings.from_env(base | environ), "eu-west-1", world)
 
 
 def point(value, name="in.put"):
@@ -318,7 +318,9 @@ def test_an_object_too_large_for_the_time_that_is_left_goes_on_at_the_redrive(in
     ticks = itertools.count(step=0.05)
     base = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_SPOOL_BUCKET": "kept/spool"}
     world = World(clients=client, monotonic=lambda: next(ticks))
-    job = Forwarder(Settings.from_env(base | {"MONITORING_OWN_METRICS": "false"}), "eu-west-1", world)
+    job = Forwarder(
+        ForwarderSettings.from_env(base | {"MONITORING_OWN_METRICS": "false"}), "eu-west-1", world
+    )
     assert job.handle(s3_event("x"), 0.5)["spooled"]["time is up"] >= 1
     before = len(intake.values("rest"))
     assert before < 9000

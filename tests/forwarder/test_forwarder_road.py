@@ -6,7 +6,7 @@ import time
 import pytest
 
 from monitoring.forwarder.forwarder import Forwarder
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 
 REQUEST = "79b5e81f-9cdd-4145-b1f6-7c50ef8a2a36"
 REPORT = (
@@ -17,7 +17,7 @@ REPORT = (
 
 def forwarder(intake, **environ):
     environ = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_OWN_METRICS": "false", **environ}
-    return Forwarder(Settings.from_env(environ), "eu-west-1")
+    return Forwarder(ForwarderSettings.from_env(environ), "eu-west-1")
 
 
 def span(trace="0fa1b2c3d4e5f607", number="00000000000000aa", **more):

@@ -10,7 +10,7 @@ import pytest
 from monitoring.cli import main
 from monitoring.forwarder import lambda_handler as entry
 from monitoring.forwarder.forwarder import Forwarder
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.log_events.names import METRICS
 
 NOW = int(time.time())
@@ -18,7 +18,7 @@ NOW = int(time.time())
 
 def run(intake, event, **environ):
     base = {"DD_URL": intake.url, "DD_API_KEY": "k", "MONITORING_OWN_METRICS": "false"}
-    return Forwarder(Settings.from_env(base | environ), "eu-west-1").handle(event, 30)
+    return Forwarder(ForwarderSettings.from_env(base | environ), "eu-west-1").handle(event, 30)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.forwarder.enrich import describe
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 
@@ -28,7 +28,7 @@ def directive(dimensions=(("oven",),), metrics=("loaves",), namespace="Bakery", 
 
 def read(record):
     text = record if isinstance(record, str) else json.dumps(record)
-    reader = Reader(describe(Settings(), "", "", "", ""), Memory(), Rules())
+    reader = Reader(describe(ForwarderSettings(), "", "", "", ""), Memory(), Rules())
     reader.read(text, NOW, 1)
     return reader.out
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from monitoring.forwarder.enrich import describe
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 
@@ -168,7 +168,7 @@ FORMATS = {
 
 
 def read(text):
-    reader = Reader(describe(Settings(), "", "", "", ""), Memory(), Rules())
+    reader = Reader(describe(ForwarderSettings(), "", "", "", ""), Memory(), Rules())
     reader.read(text, STAMP, 1)
     reader.flush()
     return reader.out

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.forwarder.enrich import describe
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 from monitoring.log_events.telemetry import Telemetry
@@ -26,7 +26,9 @@ def read(lines: list[Line], memory: Memory | None = None, unit: str = "", **rule
     """What one payload of one log stream amounts to."""
     memory = memory or Memory()
     memory.unit = unit
-    source = describe(Settings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab")
+    source = describe(
+        ForwarderSettings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab"
+    )
     reader = Reader(source, memory, Rules(**rules))
     for number, (time, message) in enumerate(lines, 1):
         reader.read(message, NOW + time, number)

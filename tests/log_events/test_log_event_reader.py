@@ -6,7 +6,7 @@ import pytest
 from shared_data import shared_data
 
 from monitoring.forwarder.enrich import describe
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 
@@ -19,7 +19,9 @@ REPORT = (
 
 
 def read(*messages, rules=None, memory=None):
-    source = describe(Settings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab")
+    source = describe(
+        ForwarderSettings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab"
+    )
     reader = Reader(source, memory or Memory(), rules or Rules())
     for line, message in enumerate(messages, 1):
         reader.read(message, NOW, line)

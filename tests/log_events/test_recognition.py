@@ -13,7 +13,7 @@ from monitoring.forwarder.files import file_unit
 from monitoring.forwarder.inputs import Inputs
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import Tally
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
@@ -24,7 +24,9 @@ BOUNDED = settings(max_examples=60, deadline=None)
 
 
 def read(*messages):
-    source = describe(Settings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab")
+    source = describe(
+        ForwarderSettings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "2026/11/23/[7]ab"
+    )
     reader = Reader(source, Memory(), Rules())
     for line, message in enumerate(messages, 1):
         reader.read(message, NOW, line)
@@ -284,7 +286,7 @@ def test_platform_lines_and_executions_are_read_whatever_else_they_have():
         "execution_arn": "arn:aws:states:a:1:execution:b:c",
     }
     for record in (event, {"level": "INFO", "message": "x", **event}, dict(reversed(event.items()))):
-        reader = Reader(describe(Settings(), "", "", "", ""), Memory(), Rules())
+        reader = Reader(describe(ForwarderSettings(), "", "", "", ""), Memory(), Rules())
         reader.read(json.dumps(record), NOW)
         assert len(reader.steps) == 1
         assert not reader.out.logs
@@ -361,7 +363,10 @@ def test_a_file_of_pretty_printed_documents_loses_none_where_one_piece_ends(list
         text = json.dumps({"events": [{"message": line, "timestamp": NOW} for line in text.split("\n")]})
     file = tmp_path / "documents"
     file.write_text(text)
-    reader, tally = PieceReader(Settings(), "", ResourceTags(Settings(), lambda _: None)), Tally()
+    reader, tally = (
+        PieceReader(ForwarderSettings(), "", ResourceTags(ForwarderSettings(), lambda _: None)),
+        Tally(),
+    )
     found = [reader.read(piece, tally) for piece in file_unit(str(file), Inputs(lambda _: None)).pieces]
     assert sorted(point.value for each in found for point in each.points) == list(range(700))
     assert not any(each.logs or each.refused for each in found)

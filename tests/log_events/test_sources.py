@@ -11,7 +11,7 @@ from monitoring.forwarder.enrich import describe
 from monitoring.forwarder.inputs import Inputs
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
-from monitoring.forwarder.settings import Settings
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import Tally
 from monitoring.log_events.source import function_of, source_kind
 from monitoring.log_events.telemetry import Telemetry
@@ -52,7 +52,7 @@ def test_the_stream_names_the_function_and_else_the_log_group(
 
 def test_a_function_of_lambda_at_edge_lives_in_its_own_region_and_logs_in_another() -> None:
     source = describe(
-        Settings(), "eu-west-1", "123456789012", "/aws/lambda/us-east-1.Edge", "2026/11/23/[3]ab"
+        ForwarderSettings(), "eu-west-1", "123456789012", "/aws/lambda/us-east-1.Edge", "2026/11/23/[3]ab"
     )
     assert {"functionname:edge", "executedversion:3", "region:eu-west-1"} <= set(source.tags)
     values = source.log_fields.values
@@ -67,7 +67,10 @@ def read(*events: dict[str, Any], **head: str) -> Telemetry:
     payload |= {"logStream": f"2026/11/23/[7]{HASH}", **head, "logEvents": told}
     data = base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
     reader = PieceReader(
-        Settings(), "us-east-1", ResourceTags(Settings(), lambda service: service), lambda: 1_763_000_000.0
+        ForwarderSettings(),
+        "us-east-1",
+        ResourceTags(ForwarderSettings(), lambda service: service),
+        lambda: 1_763_000_000.0,
     )
     out = Telemetry()
     for unit in Inputs(lambda service: service).units({"awslogs": {"data": data}}):
