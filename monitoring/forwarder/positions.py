@@ -22,8 +22,9 @@ class Delivery(NamedTuple):
 class Position:
     """The lines of a unit that were read since the last batches were made.
 
-    Lines are counted, not the pieces in which they are read: an attempt that reads larger pieces, for
-    instance by a newer version of the forwarder, must not take other lines for delivered ones.
+    The lines are named with the pieces in which they are read. An attempt that reads larger pieces, as a
+    newer version of the forwarder may, must not take other lines for delivered ones; nor are the items of the
+    same lines in the same order then: the logs of refused lines follow the other logs of their piece.
 
     Args:
         unit: the identity of the unit, for lines that no `Delivery` precedes.
@@ -34,7 +35,7 @@ class Position:
     def __init__(self, unit: str, destination: str = "") -> None:
         self._destination, self._delivery = destination, unit
         self._next: dict[str, int] = {}
-        self._ranges: list[tuple[str, int, int]] = []
+        self._ranges: list[tuple[str, int, list[int]]] = []
 
     def begin(self, delivery: Delivery) -> None:
         """Count the lines that follow as lines of this delivery, from where its count stands."""
@@ -44,12 +45,11 @@ class Position:
     def add(self, lines: int) -> None:
         """Count the lines of one piece."""
         start = self._next.get(self._delivery, 0)
-        self._next[self._delivery] = end = start + lines
-        delivery, first, _ = self._ranges[-1] if self._ranges else ("", 0, 0)
-        if delivery == self._delivery:
-            self._ranges[-1] = (delivery, first, end)
+        self._next[self._delivery] = start + lines
+        if self._ranges and self._ranges[-1][0] == self._delivery:
+            self._ranges[-1][2].append(lines)
         else:
-            self._ranges.append((self._delivery, start, end))
+            self._ranges.append((self._delivery, start, [lines]))
 
     def take(self) -> str:
         """Return a digest of the position, and continue with no lines."""

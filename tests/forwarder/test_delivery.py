@@ -288,6 +288,17 @@ def test_smaller_pieces_at_the_next_attempt_lose_no_line(intake, monkeypatch):
     assert {e["message"] for e in intake.logs()} == {"line 0", "line 1"}
 
 
+def test_the_same_lines_in_other_pieces_are_another_position():
+    """The order of their items may differ: the logs of refused lines follow the other logs of a piece."""
+    digests = []
+    for sizes in ([4], [2, 2], [1, 3], [3, 1]):
+        position = Position("unit")
+        for lines in sizes:
+            position.add(lines)
+        digests.append(position.take())
+    assert len(set(digests)) == 4
+
+
 @pytest.mark.parametrize("again", ["whole, rest", "rest, whole", "rest"])
 def test_the_rest_of_an_object_has_the_batches_that_the_whole_would_have_had(intake, tmp_path, again):
     """The event comes again after its rest was spooled, and the rest is redriven: nothing arrives twice."""
