@@ -13,7 +13,7 @@ import click
     type=click.Path(path_type=Path),
     default=Path(),
     metavar="PATH",
-    help="Log events as JSON lines, a GetExecutionHistory answer, datadog.duckdb, or a folder with one.",
+    help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or a folder with one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As data.")
 def command(execution: str | None, data: Path, as_json: bool) -> int:
@@ -26,16 +26,19 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     stepscope trace --data run
     stepscope trace unsure --data run
     """
-    from monitoring.trace import as_data, as_text, choose, read_executions, summary
+    from monitoring.trace import as_data, as_text, choose, more_pages, read_executions, summary
 
     found = read_executions(data)
     if execution is None:
-        rows = [summary(each) for each in found]
+        rows = [summary(execution) | {"incomplete": more_pages(execution)} for execution in found]
         if as_json:
             click.echo(json.dumps({"executions": rows}, indent=2, ensure_ascii=False))
         for row in () if as_json else rows:
             seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
-            click.echo(f"{row['name']}  {row['status']}  {seconds} s  {' → '.join(row['states'])}")
+            redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
+            path = " → ".join(row["states"])
+            columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, row["incomplete"])
+            click.echo("  ".join(filter(None, columns)))
         return 0
     chosen = choose(found, execution)
     click.echo(json.dumps(as_data(chosen), indent=2, ensure_ascii=False) if as_json else as_text(chosen))

@@ -1,10 +1,12 @@
 """Executions out of what people have: log events in lines, a history of the API, or the embedded database.
 
 Lines may be Step Functions' own log events, or events of CloudWatch Logs that hold one as `message`; what is
-neither is passed over. An event that comes twice counts once, and their order does not matter.
+neither is passed over. A history is one or several pages of GetExecutionHistory, one after the other or in a
+list, or the bare list of its events. An event that comes twice counts once, and their order does not matter.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +30,8 @@ class Execution:
     """One execution: its tree of runs, and what is known to be missing from it.
 
     `events` is None where it was made of spans; `gaps` are ids of events that are not there; `truncated` is
-    how many inputs and outputs were cut.
+    how many inputs and outputs were cut. `pages` is the number of pages of GetExecutionHistory, and
+    `more_pages` whether each of them has a `nextToken`, so that there are more.
     """
 
     arn: str
@@ -36,6 +39,8 @@ class Execution:
     events: int | None = None
     gaps: list[int] = field(default_factory=list)
     truncated: int = 0
+    pages: int = 0
+    more_pages: bool = False
 
     @property
     def name(self) -> str:
@@ -61,7 +66,7 @@ def read_executions(path: Path) -> list[Execution]:
         raise InputError(
             "no execution is in here",
             where=str(path),
-            hint="give Step Functions' log events, a GetExecutionHistory answer, or datadog.duckdb",
+            hint="give Step Functions' log events, pages of GetExecutionHistory, or datadog.duckdb",
         )
     return sorted(
         found, key=lambda execution: (execution.root.start or execution.root.end or 0, execution.arn)
@@ -108,24 +113,74 @@ def _of_file(path: Path) -> list[Execution]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as failed:
         raise InputError(f"it cannot be read: {failed.strerror}", where=str(path)) from failed
-    history = _history(text, path.stem)
-    return history or _of_events(event for line in text.splitlines() for event in _events_of_line(line))
+    if pages := _pages(text, path):
+        return _of_pages(pages, path)
+    return _of_events(event for line in text.splitlines() for event in _events_of_line(line))
 
 
-def _history(text: str, name: str) -> list[Execution]:
-    """Read a file that is one GetExecutionHistory response, as the AWS CLI prints it."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
+_Page = dict[str, Any]
+_BLANK = re.compile(r"[\s,]*")
+_BEGIN = re.compile(r'\[\s*\{|\{\s*"(?:events|nextToken|executionArn)"\s*:')
+_decoder = json.JSONDecoder()
+
+
+def _pages(text: str, path: Path) -> list[_Page]:
+    """Return the pages of GetExecutionHistory that the text holds; none where it is something else.
+
+    Raises:
+        InputError: what begins as a history is not valid JSON to its end.
+    """
+    pages: list[_Page] = []
+    at = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    while at < len(text):
+        try:
+            document, end = _decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            if not pages and not _BEGIN.match(text, at):
+                return []
+            line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+            if isinstance(error, json.JSONDecodeError):
+                line, column = error.lineno, error.colno
+            raise InputError(
+                "this history is not valid JSON from here on: is the file cut off?",
+                where=f"{path}:{line}:{column}",
+                hint="export it again: aws stepfunctions get-execution-history --execution-arn …",
+            ) from None
+        more = _pages_of(document)
+        if not more:
+            return []
+        pages += more
+        at = _BLANK.match(text, end).end()  # type: ignore[union-attr]  # it matches the empty text
+    return pages
+
+
+def _pages_of(document: Any) -> list[_Page]:
+    """Return the pages of one document: a page, a list of pages, or a list of events."""
+    if isinstance(document, dict):
+        return [document] if isinstance(document.get("events"), list) else []
+    if not isinstance(document, list) or not all(isinstance(item, dict) for item in document):
         return []
-    events = answer.get("events") if isinstance(answer, dict) else None
-    if not isinstance(events, list) or not events:
-        return []
+    if document and all(isinstance(page.get("events"), list) for page in document):
+        return document
+    is_history = document and all("timestamp" in event and "type" in event for event in document)
+    return [{"events": document}] if is_history else []
+
+
+def _of_pages(pages: list[_Page], path: Path) -> list[Execution]:
+    """Read the pages of one execution's history; they may be in any order, and the same one twice."""
+    distinct = {json.dumps(page["events"], sort_keys=True): page for page in pages}
+    arn = next((str(page["executionArn"]) for page in pages if page.get("executionArn")), path.stem)
+    events = [event for page in pages for event in page["events"]]
+    if all(isinstance(event, dict) and "message" in event for event in events):  # aws logs filter-log-events
+        return _of_events(step for event in events for step in _steps_of(event))
     try:
-        arn = str(answer.get("executionArn") or name)
-        return _of_events(history_events(arn, [_with_time(event) for event in events]))
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-        raise InputError(f"this is not a history of an execution: {wrong!r}", where=name) from wrong
+        executions = _of_events(history_events(arn, [_with_time(event) for event in events]))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
+        raise InputError(f"this is not a history of an execution: {wrong!r}", where=path.stem) from wrong
+    for execution in executions:
+        execution.pages = len(distinct)
+        execution.more_pages = all(page.get("nextToken") for page in distinct.values())
+    return executions
 
 
 def _with_time(event: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +191,14 @@ def _with_time(event: dict[str, Any]) -> dict[str, Any]:
 
 def _events_of_line(line: str) -> Iterator[StepEvent]:
     try:
-        record = json.loads(line)
+        yield from _steps_of(json.loads(line))
+    except (ValueError, RecursionError):
+        return
+
+
+def _steps_of(record: Any) -> Iterator[StepEvent]:
+    """Yield the event of a state machine that a record is, or holds as its message."""
+    try:
         if isinstance(record, dict) and isinstance(record.get("message"), str) and not is_step_event(record):
             record = json.loads(record["message"])
     except (ValueError, RecursionError):

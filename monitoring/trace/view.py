@@ -37,6 +37,8 @@ def as_data(execution: Execution) -> dict[str, Any]:
         "cause": root.latest.cause,
         "events": execution.events,
         "missing_events": execution.gaps,
+        "pages": execution.pages,
+        "more_pages": execution.more_pages,
         "truncated_payloads": execution.truncated,
         "steps": [_step(run, depth, root.start) for run, depth in _walk(root)],
     }
@@ -52,12 +54,34 @@ def as_text(execution: Execution) -> str:
     steps = list(_walk(root))
     width = max((2 * depth + len(_label(run)) for run, depth in steps), default=0)
     lines += [_line(run, depth, width, root) for run, depth in steps]
+    if more := more_pages(execution):
+        lines.append(f"{more}: steps and times may be missing")
     if execution.gaps:
-        missing = ", ".join(map(str, execution.gaps[:10])) + (", …" if len(execution.gaps) > 10 else "")
-        lines.append(f"{len(execution.gaps)} events are not here ({missing}): steps and times may be missing")
+        lines.append(f"{_missing(execution.gaps)} missing: steps and times may be missing")
     if execution.truncated:
         lines.append(f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)")
     return "\n".join(lines)
+
+
+def more_pages(execution: Execution) -> str:
+    """Return that later pages of the history are not there, or nothing."""
+    count = execution.pages
+    number = "page 1" if count == 1 else f"pages 1 to {count}"
+    return f"{number} of more (nextToken is set)" if execution.more_pages else ""
+
+
+def _missing(ids: list[int]) -> str:
+    """Return the ids of missing events as ranges, with a verb: `events 3, 41 to 57 are`."""
+    ranges: list[list[int]] = []
+    for number in ids:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    listed = ", ".join(" to ".join(map(str, ends)) for ends in ranges[:10])
+    return (
+        f"event{'s' * (len(ids) > 1)} {listed}{', …' * (len(ranges) > 10)} {'are' if len(ids) > 1 else 'is'}"
+    )
 
 
 def whole(root: Run) -> Run:

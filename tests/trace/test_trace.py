@@ -132,7 +132,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     data = as_data(execution)
     assert data["missing_events"] == [3, 11]
     assert [step["name"] for step in data["steps"] if step["kind"] == "state"] == ["Identify", "Settle"]
-    assert "2 events are not here (3, 11): steps and times may be missing" in as_text(execution)
+    assert "events 3, 11 are missing: steps and times may be missing" in as_text(execution)
 
 
 def test_an_execution_that_runs_is_shown_as_running(tmp_path: Path) -> None:
