@@ -99,7 +99,7 @@ def judge(
     if fault.control:
         wrong += [f"{each.key} alerts in vain after {_minutes(each.alert)}" for each in noticed]
     elif any_monitor:
-        wrong += _by_any(fault, noticed)
+        wrong += _by_any(fault, known, noticed)
     else:
         wrong += _by_each(fault, known, telling)
     wrong += [f"{key} alerts, and should not" for key in fault.quiet if key in {each.key for each in noticed}]
@@ -119,16 +119,30 @@ def _by_each(fault: Fault, known: Mapping[str, Seen], telling: set[str]) -> list
         if key not in telling:
             found.append(f"there is no monitor {key}, which has to notice")
         elif seen is None or seen.alert is None:
-            found.append(f"{key} does not notice")
+            found.append(f"{key} does not notice" if seen is None else _unnoticed(seen))
         elif seen.alert > within:
             found.append(f"{key} notices after {_minutes(seen.alert)}, and has to within {within}")
     return found
 
 
-def _by_any(fault: Fault, noticed: Sequence[Seen]) -> list[str]:
+def _unnoticed(seen: Seen) -> str:
+    if seen.untold is None and seen.held_back:
+        return f"{seen.key} does not notice: it evaluates a new group only after new_group_delay"
+    if seen.untold is None:
+        return f"{seen.key} does not notice"
+    minutes = _minutes(seen.untold)
+    return (
+        f"{seen.key} alerts after {minutes}, and nobody is notified: its message has no @handle for an alert"
+    )
+
+
+def _by_any(fault: Fault, known: Mapping[str, Seen], noticed: Sequence[Seen]) -> list[str]:
     within = max(fault.must.values())
     if not noticed:
-        return ["no monitor notices"]
+        return [
+            "no monitor notices",
+            *(_unnoticed(seen) for seen in known.values() if seen.untold is not None),
+        ]
     first = noticed[0]
     late = first.alert is not None and first.alert > within
     return [f"{first.key} is the first to notice, after {_minutes(first.alert)}"] if late else []

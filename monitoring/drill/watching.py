@@ -8,7 +8,8 @@ from monitoring.local_aws.cloudwatch import is_polled
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
-from monitoring.monitor.states import State
+from monitoring.monitor.notify import preview
+from monitoring.monitor.states import Rule, State
 from monitoring.query import CompositeMonitor, MetricMonitor, parse_monitor
 from monitoring.query.monitors import format_monitor
 from monitoring.query.sources import SeriesSource
@@ -43,7 +44,9 @@ class Seen:
     """Describe what a monitor did in one drill; minutes from the onset, None where it did nothing.
 
     Attributes:
-        alert: the first alert.
+        alert: the first alert that notifies somebody.
+        held_back: whether a group was new, so that new_group_delay put its evaluation off.
+        untold: the first alert if its notification has no handle, so that nobody is notified.
         warn: the first warning.
         recovered: when no group alerts any more.
         alerts: how many times a group went into alert.
@@ -56,6 +59,8 @@ class Seen:
     recovered: float | None = None
     alerts: int = 0
     before: bool = False
+    untold: float | None = None
+    held_back: bool = False
 
 
 def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
@@ -129,7 +134,7 @@ def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:
     Raises:
         InputError: the monitor cannot be evaluated.
     """
-    setting = Setting(members=watcher.members, known_groups=True, texts=False)
+    setting = Setting(members=watcher.members, known_groups=True, new_groups_after=onset, texts=False)
     start = onset - 60 * LEAD_MINUTES
     history = evaluate_monitor(watcher.monitor, Data(source), start, end, setting)
     return seen(watcher.key, history, onset)
@@ -143,24 +148,31 @@ def seen(key: str, history: History, onset: int) -> Seen:
     bad = {State.ALERT, State.NO_DATA} if silent else {State.ALERT}
     alerts = sorted(_spans(history, bad))
     warns = sorted(_spans(history, {State.WARN}))
-    after = [span for span in alerts if span[0] >= onset]
-    last = max((end for _, end in after), default=None)
+    every = [span for span in alerts if span[0] >= onset]
+    after = [span for span in every if preview(history, span[2], history.index(span[0])).handles]
+    last = max((end for _, end, _ in after), default=None)
     ended = last is not None and last <= int(history.times[-1])
     return Seen(
         key,
         alert=(after[0][0] - onset) / 60 if after else None,
-        warn=next(((begin - onset) / 60 for begin, _ in warns if begin >= onset), None),
+        warn=next(((begin - onset) / 60 for begin, _, _ in warns if begin >= onset), None),
         recovered=(last - onset) / 60 if last is not None and ended else None,
         alerts=len(after),
-        before=any(begin < onset for begin, _ in alerts),
+        before=any(begin < onset for begin, _, _ in alerts),
+        untold=(every[0][0] - onset) / 60 if every and not after else None,
+        held_back=any(
+            segment.rule is Rule.SKIPPED_NEW
+            for group in history.groups.values()
+            for segment in group.segments
+        ),
     )
 
 
-def _spans(history: History, states: set[State]) -> Iterator[tuple[int, int]]:
-    """Begin and end of every stretch of a group in one of the states; one that goes on ends past the last."""
+def _spans(history: History, states: set[State]) -> Iterator[tuple[int, int, str]]:
+    """Yield begin, end and group of each stretch in one of the states; an open one ends after all times."""
     times = history.times
-    for group in history.groups.values():
+    for name, group in history.groups.items():
         for first, last, state in group.spans():
             if state in states:
                 end = int(times[last]) if last < len(times) else int(times[-1]) + 60
-                yield int(times[first]), end
+                yield int(times[first]), end, name

@@ -51,6 +51,7 @@ class Found:
 class Limits(NamedTuple):
     """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data counts as 0.
 
+    `known_until`: a group that first appeared by this second is not new.
     `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.
     """
 
@@ -59,7 +60,7 @@ class Limits(NamedTuple):
     as_zero: bool | Flags = False
     timeframe: int | None = None
     new_group_delay: int = 0
-    known: bool = False
+    known_until: int = 0
     shares: bool = False
 
 
@@ -100,8 +101,8 @@ def codes(
         code |= np.where(known & ~found.full, PARTIAL, 0).astype(np.int16)
     if limits.timeframe is not None:
         code |= _silent(found.last, empty, ends - limits.timeframe, switches)
-    if limits.new_group_delay and not limits.known:
-        code |= _new(found.points | known, times, limits.new_group_delay)
+    if limits.new_group_delay:
+        code |= _new(found.points | known, times, limits)
     return code, values
 
 
@@ -136,16 +137,16 @@ def _silent(last: Index, empty: Flags, since: Index, switches: Switches) -> Code
     return np.where(silent & (last > NEVER), SILENT, 0).astype(np.int16)
 
 
-def _new(seen: Flags, times: Index, delay: int) -> Codes:
-    """Return which evaluations are within `delay` of a group's first appearance in a day."""
+def _new(seen: Flags, times: Index, limits: Limits) -> Codes:
+    """Return which evaluations are within the delay of a new group's first appearance in a day."""
     code = np.zeros(len(seen), dtype=np.int16)
     at = np.flatnonzero(seen)
     if not len(at):
         return code
     when = times[at]
     first = at[np.concatenate(([True], np.diff(when) >= DAY))]
-    for index in first.tolist():
-        code[index : int(times.searchsorted(times[index] + delay))] |= NEW_GROUP
+    for index in first[times[first] > limits.known_until].tolist():
+        code[index : int(times.searchsorted(times[index] + limits.new_group_delay))] |= NEW_GROUP
     return code
 
 

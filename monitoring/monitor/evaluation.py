@@ -49,11 +49,16 @@ class Data(NamedTuple):
     records: Sequence[Record] = ()
 
 
+EVER = 2**62
+"""A second after every other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """Hold what else decides: switches, stand-ins by function name, mutes, and a composite's members by id.
 
-    `known_groups`: every group had been seen before the start. `phase`: evaluations fall so many seconds
+    `known_groups`: every group had been seen before the start; with `new_groups_after`, those alone that
+    appear by that second. `phase`: evaluations fall so many seconds
     past a multiple of the cadence. `texts`: notifications are written, which takes most of the time there.
     """
 
@@ -62,6 +67,7 @@ class Setting:
     mutes: Sequence[Mute] = ()
     members: Mapping[int, Monitor] = field(default_factory=dict)
     known_groups: bool = False
+    new_groups_after: int = EVER
     phase: int = 0
     texts: bool = True
 
@@ -178,7 +184,7 @@ def _limits(
         as_zero,
         timeframe,
         _new_group_delay(monitor, keys, setting),
-        setting.known_groups,
+        setting.new_groups_after if setting.known_groups else 0,
         getattr(node, "kind", "") == "anomaly",
     )
 

@@ -74,6 +74,37 @@ def test_a_wrong_metric_is_named(drilled, folder: Path):
     )
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "nobody is named here",
+        "{{#is_recovery}}@slack-pipelines{{/is_recovery}} broken",
+        "{{#is_warning}}@slack-pipelines{{/is_warning}}",
+        '{{#is_match "claim.name" "another"}}@slack-pipelines{{/is_match}}',
+        "write to pipelines at example.com",
+    ],
+)
+def test_an_alert_that_nobody_is_notified_of_is_not_noticed(drilled, folder: Path, message: str):
+    change(folder, "claims-broken", message=message)
+    (sentence,) = outcome(drilled, scene(drilled, folder), "claim-broken").wrong
+    assert sentence.startswith("claims-broken alerts after ")
+    assert sentence.endswith("and nobody is notified: its message has no @handle for an alert")
+
+
+def test_a_handle_for_an_alert_alone_is_enough(drilled, folder: Path):
+    change(folder, "claims-broken", message="{{#is_alert}}broken @oncall-pipelines{{/is_alert}}")
+    assert outcome(drilled, scene(drilled, folder), "claim-broken").wrong == ()
+
+
+def test_a_new_group_is_held_back_for_new_group_delay_and_a_known_one_is_not(drilled, folder: Path):
+    """The name of an error is a group that nobody has seen; the state machine ran for hours before."""
+    change(folder, "execution-errors", options={"new_group_delay": 86_400})
+    change(folder, "executions-failed", options={"new_group_delay": 86_400})
+    assert outcome(drilled, scene(drilled, folder), "table-gone").wrong == (
+        "execution-errors does not notice: it evaluates a new group only after new_group_delay",
+    )
+
+
 def test_a_monitor_that_is_not_there_is_named(drilled, folder: Path):
     (folder / "executions-stuck.json").unlink()
     (sentence,) = outcome(drilled, scene(drilled, folder), "stuck-executions").wrong
