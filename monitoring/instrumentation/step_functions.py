@@ -20,7 +20,7 @@ _ITEMS_SEARCHED = 10  # of an event that is a list
 FIELD = "_monitoring"
 """The field that a state machine passes where it does not pass its whole context object; keys: `_FLAT`."""
 
-CONTEXT_FIELDS = ("Execution", "_datadog", "Payload", FIELD)
+CONTEXT_FIELDS = ("Execution", "_datadog", "Payload", "BatchInput", "Items", FIELD)
 """An event that has none of these has no context object."""
 
 _FLAT = {
@@ -121,18 +121,20 @@ def plain(event: Any) -> Any:
 def context_parts(event: Any) -> Parts | None:
     """Find the context object in an event: the object itself, its Execution, StateMachine and State; or None.
 
-    It may be under `_datadog` or `Payload`, the event itself, or our own field; an event that is a list is
-    searched in its first items.
+    It may be under `_datadog`, the event itself, or our own field, and any of these within `Payload` or the
+    `BatchInput` of a Distributed Map; a list, as the `Items` of a batch, is searched in its first items.
     """
     if isinstance(event, list):
         items = (context_parts(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
         return next((parts for parts in items if parts is not None), None)
     if not isinstance(event, dict):
         return None
-    parts = _parts(event.get("_datadog")) or _parts(event)
-    if parts is None and isinstance(payload := event.get("Payload"), dict):
-        parts = _parts(payload.get("_datadog")) or _parts(payload)
-    return parts or _flat(event.get(FIELD))
+    parts = _parts(event.get("_datadog")) or _parts(event) or _flat(event.get(FIELD))
+    for field in () if parts else ("Payload", "BatchInput", "Items"):
+        inner = event.get(field)
+        if isinstance(inner, list if field == "Items" else dict):
+            parts = parts or context_parts(inner)
+    return parts
 
 
 def _parts(candidate: Any) -> Parts | None:

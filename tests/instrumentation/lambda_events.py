@@ -534,6 +534,12 @@ EVENTS: list[tuple[str, str, str, Any]] = [
     ),
     ("step functions", "step-functions", "slides", CONTEXT_OBJECT),
     ("step functions, Payload", "step-functions", "slides", {"Payload": CONTEXT_OBJECT}),
+    (
+        "step functions, a batch of a Distributed Map",
+        "step-functions",
+        "slides",
+        {"Items": [{"Records": 1}], "BatchInput": {"_datadog": CONTEXT_OBJECT}},
+    ),
     ("step functions, _datadog", "step-functions", "slides", {"photo": "a.jpg", "_datadog": CONTEXT_OBJECT}),
     (
         "step functions with Records",
