@@ -3,9 +3,7 @@
 import contextlib
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from monitoring.local_aws.invocation import Environment, FunctionSettings, Invocation, PutLines, invoke
 from monitoring.local_aws.sandbox import Sandbox
@@ -82,7 +80,7 @@ class Functions:
                 self._changed.wait()
             while idle and not _usable(idle[-1], settings):
                 stale.append(idle.pop())
-            environment = idle.pop() if idle else Environment(settings, _stream_name(), self._put)
+            environment = idle.pop() if idle else Environment(settings, settings.new_log_stream(), self._put)
             busy.append(environment)
         for old in stale:
             self._discard(old)
@@ -114,10 +112,6 @@ class Functions:
 def _usable(environment: Environment, settings: FunctionSettings) -> bool:
     sandbox = environment.sandbox
     return environment.settings == settings and sandbox is not None and sandbox.running()
-
-
-def _stream_name() -> str:
-    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
 
 
 def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:

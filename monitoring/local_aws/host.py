@@ -168,7 +168,9 @@ class MotoHost:
         return done.payload.decode("utf-8", "replace")[:1000] if done.function_error else ""
 
     def _settings(self, function: Any) -> FunctionSettings:
-        folder, log_format = self.code.get(function.function_name) or (self._unpacked(function), "Text")
+        logging = function.logging_config
+        log_format = logging.get("LogFormat", "Text")
+        folder, log_format = self.code.get(function.function_name) or (self._unpacked(function), log_format)
         return FunctionSettings(
             name=function.function_name,
             arn=function.function_arn,
@@ -178,6 +180,7 @@ class MotoHost:
             memory_mb=int(function.memory_size),
             environment=tuple(sorted(function.environment_vars.items())),
             log_format=log_format,
+            custom_log_group=logging.get("LogGroup", ""),
             region=self.region,
             concurrency=function.reserved_concurrency,
         )

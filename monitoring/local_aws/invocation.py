@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -37,11 +38,17 @@ class FunctionSettings:
     log_format: str = "Text"
     region: str = "us-east-1"
     concurrency: int | None = None  # reserved: at most so many at once
+    custom_log_group: str = ""
 
     @property
     def log_group(self) -> str:
-        """Where Lambda writes the function's lines."""
-        return f"/aws/lambda/{self.name}"
+        """The log group that Lambda writes the function's lines to."""
+        return self.custom_log_group or f"/aws/lambda/{self.name}"
+
+    def new_log_stream(self) -> str:
+        """Return the name of a new log stream; with a custom group it names the function."""
+        shared = self.name if self.custom_log_group not in {"", f"/aws/lambda/{self.name}"} else ""
+        return f"{datetime.now(UTC):%Y/%m/%d}/{shared}[$LATEST]{uuid.uuid4().hex}"
 
 
 @dataclass(frozen=True, slots=True)

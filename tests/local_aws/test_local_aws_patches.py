@@ -73,6 +73,24 @@ def a_handler_does_not_run_without_a_container_engine(stock: Stock) -> None:
     assert b"ran" not in answer["Payload"].read()
 
 
+@shows(
+    *(
+        f"moto.awslambda.models:LambdaFunction.{name}"
+        for name in (
+            "__init__",
+            "create_from_cloudformation_json",
+            "update_configuration",
+            "get_configuration",
+        )
+    )
+)
+def a_function_has_no_logging_configuration(stock: Stock) -> None:
+    create_function(stock)
+    client = stock.client("lambda")
+    client.update_function_configuration(FunctionName="f", LoggingConfig={"LogGroup": "/app/one"})
+    assert "LoggingConfig" not in client.get_function_configuration(FunctionName="f")
+
+
 @shows("moto.events.models:Rule.send_to_targets")
 def a_rule_cannot_invoke_a_function(stock: Stock) -> None:
     events = stock.client("events")

@@ -1,6 +1,10 @@
-"""CodeBuild and CloudFront on the embedded AWS: what takes time on AWS takes time."""
+"""CodeBuild, CloudFront, and where functions log, on the embedded AWS."""
 
+import io
+import json
+import re
 import time
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -161,3 +165,67 @@ def test_other_services_answer(aws: LocalAws) -> None:
     assert table.get_item(TableName="slides", Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
     topic = aws.client("sns").create_topic(Name="done")["TopicArn"]
     assert aws.client("sns").publish(TopicArn=topic, Message="built")["MessageId"]
+
+
+LOGS_ITS_GROUP = "def handler(event, context):\n    print('in', context.log_group_name)\n    return 1\n"
+
+
+def zipped(source: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", source)
+    return packed.getvalue()
+
+
+def by_request(aws: LocalAws, name: str, logging: dict[str, str]) -> None:
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Role=f"arn:aws:iam::123456789012:role/{name}",
+        Handler="index.handler",
+        Runtime="python3.12",
+        Code={"ZipFile": zipped(LOGS_ITS_GROUP)},
+        LoggingConfig=logging,
+    )
+
+
+def by_update(aws: LocalAws, name: str, logging: dict[str, str]) -> None:
+    by_request(aws, name, {"LogGroup": "/never"})
+    aws.client("lambda").update_function_configuration(FunctionName=name, LoggingConfig=logging)
+    aws.client("lambda").update_function_configuration(FunctionName=name, MemorySize=256)
+
+
+def by_stack(aws: LocalAws, name: str, logging: dict[str, str]) -> None:
+    function = {
+        "FunctionName": name,
+        "Role": f"arn:aws:iam::123456789012:role/{name}",
+        "Handler": "index.handler",
+        "Runtime": "python3.12",
+        "Code": {"ZipFile": LOGS_ITS_GROUP},
+        "LoggingConfig": {**logging, "LogGroup": {"Ref": "Logs"}},
+    }
+    logs = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": logging["LogGroup"]}}
+    resources = {"Logs": logs, "F": {"Type": "AWS::Lambda::Function", "Properties": function}}
+    template = json.dumps({"Resources": resources})
+    aws.client("cloudformation").create_stack(StackName=f"stack-{name}", TemplateBody=template)
+
+
+@pytest.mark.parametrize("deployed", [by_request, by_update, by_stack])
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_a_function_logs_to_the_group_and_in_the_format_of_its_logging_config(
+    aws: LocalAws, deployed: Callable[..., None], log_format: str
+) -> None:
+    """Lambda names the streams of a custom group DATE/FUNCTION[VERSION]ID, so that functions can share it."""
+    name, group = (
+        f"{deployed.__name__}-{log_format}".replace("_", "-"),
+        f"/app/{deployed.__name__}{log_format}",
+    )
+    aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    deployed(aws, name, {"LogGroup": group, "LogFormat": log_format})
+    assert aws.client("lambda").invoke(FunctionName=name)["Payload"].read() == b"1"
+    events = [event for event in aws.log_events() if name in (event.log_stream + event.log_group)]
+    assert {event.log_group for event in events} == {group}
+    assert all(re.fullmatch(rf"[\d/]+/{name}\[\$LATEST\]\w{{32}}", event.log_stream) for event in events)
+    assert f"in {group}" in [event.message.rstrip() for event in events]
+    assert any(event.message.startswith("REPORT") for event in events) == (log_format == "Text")
+    logging = aws.client("lambda").get_function_configuration(FunctionName=name)["LoggingConfig"]
+    assert logging == {"LogGroup": group, "LogFormat": log_format}

@@ -43,6 +43,44 @@ def _too_many(refused: ThrottledError) -> Exception:
     return error
 
 
+def _init(original: Any, _: Host) -> Any:
+    def init(self: Any, account_id: str, spec: dict[str, Any], region: str, version: Any = 1) -> None:
+        original(self, account_id, spec, region, version)
+        self.logging_config = spec.get("LoggingConfig") or {}
+
+    return init
+
+
+def _create_from_cloudformation(original: Any, _: Host) -> Any:
+    def create(cls: Any, /, resource_name: str, cloudformation_json: Any, *where: str, **more: Any) -> Any:
+        function = original.__func__(cls, resource_name, cloudformation_json, *where, **more)
+        function.logging_config = cloudformation_json["Properties"].get("LoggingConfig") or {}
+        return function
+
+    return classmethod(create)
+
+
+def _update_configuration(original: Any, _: Host) -> Any:
+    def update(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+        self.logging_config = config_updates.get("LoggingConfig") or self.logging_config
+        configuration: dict[str, Any] = original(self, config_updates)
+        return configuration
+
+    return update
+
+
+def _get_configuration(original: Any, _: Host) -> Any:
+    def get(self: Any, on_create: bool = False) -> dict[str, Any]:
+        logging = {
+            "LogFormat": "Text",
+            "LogGroup": f"/aws/lambda/{self.function_name}",
+            **self.logging_config,
+        }
+        return {**original(self, on_create), "LoggingConfig": logging}
+
+    return get
+
+
 def _send_to_targets(original: Any, host: Host) -> Any:
     def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
         functions = [target for target in self.targets if ":lambda:" in target["Arn"]]
@@ -70,6 +108,9 @@ def _as_delivered(event: Any) -> dict[str, Any]:
     return delivered
 
 
+_INIT = ("self", "account_id", "spec", "region", "version")
+_NO_LOGGING = "moto drops a function's LoggingConfig, which names its log group and format"
+
 PATCHES = (
     Patch(
         "moto.awslambda.models:LambdaFunction.invoke",
@@ -77,6 +118,25 @@ PATCHES = (
         "exception of the handler Handled where Lambda says Unhandled",
         _invoke,
         ("self", "body", "request_headers", "response_headers"),
+    ),
+    Patch("moto.awslambda.models:LambdaFunction.__init__", _NO_LOGGING, _init, _INIT),
+    Patch(
+        "moto.awslambda.models:LambdaFunction.create_from_cloudformation_json",
+        _NO_LOGGING,
+        _create_from_cloudformation,
+        ("resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
+    Patch(
+        "moto.awslambda.models:LambdaFunction.update_configuration",
+        _NO_LOGGING,
+        _update_configuration,
+        ("self", "config_updates"),
+    ),
+    Patch(
+        "moto.awslambda.models:LambdaFunction.get_configuration",
+        _NO_LOGGING,
+        _get_configuration,
+        ("self", "on_create"),
     ),
     Patch(
         "moto.events.models:Rule.send_to_targets",
