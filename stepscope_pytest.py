@@ -38,18 +38,16 @@ def lambda_context(request: pytest.FixtureRequest) -> Any:
 def emitted(request: pytest.FixtureRequest) -> Iterator[Emitted]:
     """Yield what the test prints, as points and spans; a malformed line fails the test unasked."""
     _fail_without("the fixture emitted")
-    from monitoring.capture import Emitted, Tee, forget
+    from monitoring.capture import Emitted, forget, keep_output
 
     mark = request.node.get_closest_marker("cold_start")
     forget(cold=mark is not None)
     kept = io.StringIO()
-    before = sys.stdout
-    sys.stdout = Tee(before, kept)
+    restore = keep_output(kept)
     found = Emitted(kept.getvalue)
     request.node.stash[_KEPT] = kept
     yield found
-    if isinstance(sys.stdout, Tee):
-        sys.stdout = sys.stdout.before
+    restore()
     found.assert_well_formed()
 
 

@@ -194,6 +194,38 @@ class Tee:
         return getattr(self.before, name)
 
 
+def keep_output(kept: io.StringIO) -> Callable[[], None]:
+    """Keep what is written to standard output from now on; return the function that ends it.
+
+    A logger's handler holds the standard output of the time when it was made, so each of those is kept too.
+    """
+    before = sys.stdout
+    handlers = [(handler, handler.stream) for handler in _stream_handlers(before)]
+    for handler, stream in handlers:
+        handler.stream = Tee(stream, kept)
+    sys.stdout = Tee(before, kept)
+
+    def restore() -> None:
+        if isinstance(sys.stdout, Tee):
+            sys.stdout = sys.stdout.before
+        for handler, stream in handlers:
+            if isinstance(handler.stream, Tee):
+                handler.stream = stream
+
+    return restore
+
+
+def _stream_handlers(stdout: Any) -> list[Any]:
+    """Return the handlers of all loggers that write to standard output."""
+    import logging
+
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    handlers = {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
+    streams = ((handler, getattr(handler, "stream", None)) for handler in handlers)
+    outputs = {id(stdout), id(sys.__stdout__)}
+    return [handler for handler, stream in streams if id(stream) in outputs or isinstance(stream, Tee)]
+
+
 @contextlib.contextmanager
 def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
     """Keep what is printed within the block; it is printed all the same.
@@ -207,13 +239,12 @@ def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
     """
     forget(cold=cold)
     kept = io.StringIO()
-    before = sys.stdout
-    sys.stdout = Tee(before, kept)
+    restore = keep_output(kept)
     emitted = Emitted(kept.getvalue)
     try:
         yield emitted
     finally:
-        sys.stdout = before
+        restore()
     if strict:
         emitted.assert_well_formed()
 
