@@ -249,15 +249,15 @@ def disabled_trigger(lane: Lane) -> None:
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": [lane.bucket]}))
     target = {"Id": "1", "Arn": aws.function_arn(lane.function("trigger"))}
     events.put_targets(Rule=rule, Targets=[target])
-    before = _send_and_count(lane)
+    before = _send_and_count(lane, 60.0)
     events.disable_rule(Name=rule)
-    after = _send_and_count(lane)
+    after = _send_and_count(lane, 2.0)
     if (before, after) != (1, 0):
         raise RuntimeError(f"the rule started {before} executions, and {after} when disabled")
 
 
-def _send_and_count(lane: Lane) -> int:
-    """How many executions an event of the lane's own source starts."""
+def _send_and_count(lane: Lane, seconds: float) -> int:
+    """Return how many executions an event of the lane's own source starts within so many seconds."""
     aws = lane.stage.aws
     states, machine = aws.client("stepfunctions"), aws.state_machine_arn(lane.machine)
 
@@ -267,7 +267,7 @@ def _send_and_count(lane: Lane) -> int:
     known = count()
     entry = {"Source": lane.bucket, "DetailType": "order", "Detail": "{}"}
     aws.client("events").put_events(Entries=[entry])
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + seconds
     while count() == known and time.monotonic() < deadline:
         time.sleep(0.1)
     return count() - known

@@ -88,7 +88,7 @@ def test_a_child_that_fails_is_a_task_that_failed(
 def test_an_execution_that_is_stopped_stops_what_it_waits_for(aws: LocalAws, child: str) -> None:
     aws.deploy_state_machine("stopping", one_state(started(child, ".sync")))
     execution = aws.start("stopping", {"n": -1})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (submitted := [e for e in aws.history(execution) if e["type"] == "TaskSubmitted"]):
         assert time.monotonic() < deadline
         time.sleep(0.02)
