@@ -47,13 +47,17 @@ def requests_of(definition: Definition) -> list[Request]:
     return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
+_MILLISECONDS = 10**11
+"""Above it a timestamp is in milliseconds: in seconds it would be after the year 5000."""
+
+
 def own_time(definition: Definition, drawing: Drawing) -> Drawing:
     """Return the drawing over the widget's own time range, where it has one (`time` in any of its forms)."""
     given = definition.get("time")
     time = given if isinstance(given, Mapping) else {}
     end = drawing.data.end
     if time.get("type") == "fixed" and _is_number(time.get("from")) and _is_number(time.get("to")):
-        start, end = int(time["from"]), int(time["to"])
+        start, end = _epoch_seconds(time["from"]), _epoch_seconds(time["to"])
         return drawing.within(start, end) if start < end else drawing
     if time.get("type") == "live" and time.get("unit") in UNITS and _is_number(time.get("value")):
         return drawing.within(end - int(time["value"]) * UNITS[time["unit"]], end)
@@ -65,6 +69,11 @@ def own_time(definition: Definition, drawing: Drawing) -> Drawing:
     if number.isdigit() and int(number) and unit in LIVE:
         return drawing.within(end - int(number) * LIVE[unit], end)
     return drawing
+
+
+def _epoch_seconds(value: float) -> int:
+    """Return seconds; Datadog's model of the API says seconds in one place and milliseconds in another."""
+    return int(value / 1000 if value > _MILLISECONDS else value)
 
 
 def time_label(definition: Definition, drawing: Drawing) -> str:

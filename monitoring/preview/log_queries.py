@@ -151,7 +151,7 @@ def _series(
     for one in records:
         values = [1.0] if aggregation == "count" else _numbers(one, metric)
         group = _group(one, keys)
-        if group is not None:
+        if group is not None and values:  # a record without the measure is in no group
             found[group] += [(one.time, value) for value in values]
     kept = _limited(found, keys)
     summed = aggregation in {"count", "sum"}

@@ -122,6 +122,23 @@ def logs(query, columns=("timestamp", "service", "content"), **more):
     return {"type": "list_stream", "requests": [request]}
 
 
+@pytest.mark.parametrize(
+    "aggregation", ["sum", "avg", "min", "max", "pc95", "median", "cardinality", "count"]
+)
+@pytest.mark.parametrize("group_by", [[], [{"facet": "service", "limit": 10}]])
+def test_a_measure_that_no_log_has_is_no_data_and_not_an_error(drawing, aggregation, group_by):
+    query = {
+        "data_source": "logs",
+        "name": "q",
+        "search": {"query": "*"},
+        "compute": {"aggregation": aggregation, "metric": "@network.bytes"},
+        "group_by": group_by,
+    }
+    for kind in ("query_value", "toplist"):
+        request = {"response_format": "scalar", "queries": [query], "formulas": [{"formula": "q"}]}
+        assert texts(drawn(drawing, type=kind, title="bytes", requests=[request]))
+
+
 def test_a_log_list_shows_its_columns_of_the_logs_that_fit_the_newest_first(drawing):
     found = texts(drawn(drawing, **logs("status:error $service")))
     assert [one for one in found if one.startswith("line")] == [
@@ -334,6 +351,7 @@ def test_our_own_series_stand_beside_those_of_the_source():
         ({"live_span": "1mo"}, 2_592_000, "30 d"),
         ({"type": "live", "value": 2, "unit": "hour"}, 7200, "2 h"),
         ({"type": "fixed", "from": START, "to": START + 600}, 600, "10 min"),
+        ({"type": "fixed", "from": START * 1000, "to": START * 1000 + 600_000}, 600, "10 min"),
         ({"live_span": "soon"}, 3600, ""),
         ({"live_span": "1h"}, 3600, ""),
         ({}, 3600, ""),
