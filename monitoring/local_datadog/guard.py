@@ -5,6 +5,9 @@ answers. So a request whose `Host` is not ours, or which a browser says comes fr
 before anything else happens.
 """
 
+import base64
+import binascii
+import hmac
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -20,7 +23,11 @@ _API = ("/api/", "/v1/input")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask. Without a key of its own the server takes any; empty `hosts` are those of loopback."""
+    """Define who may ask.
+
+    Without a key of its own the server takes any for the API, and none for the pages. With one, every route
+    needs it: in the header or query of Datadog's clients, or as the password of a browser (RFC 7617).
+    """
 
     api_key: str | None = None
     hosts: frozenset[str] = LOOPBACK
@@ -32,15 +39,15 @@ class Access:
             return Response("This server answers only to its own address.\n", 403, media_type="text/plain")
         if _from_elsewhere(headers, host) and not _opens_page(headers, path):
             return Response("Requests from another site's pages are refused.\n", 403, media_type="text/plain")
-        return self._key_refusal(path, headers, query) if path.startswith(_API) else None
-
-    def _key_refusal(self, path: str, headers: Headers, query: str) -> Response | None:
-        key = headers.get("dd-api-key") or _key_in(query, path)
+        key = headers.get("dd-api-key") or _key_in(query, path) or _password(headers)
+        if not path.startswith(_API):
+            return None if self.api_key is None or self._is_own(key) else _ask_for_password()
         if not key and path == "/api/v1/validate":
             return ApiError(403, "API key required").response()
-        if not key or (self.api_key is not None and key != self.api_key):
-            return forbidden()
-        return None
+        return None if key and (self.api_key is None or self._is_own(key)) else forbidden()
+
+    def _is_own(self, key: str) -> bool:
+        return hmac.compare_digest(key.encode("utf-8", "replace"), (self.api_key or "").encode())
 
 
 class Guard:
@@ -65,6 +72,24 @@ class Guard:
             await self._app(scope, receive, send)
         except ApiError as error:
             await error.response()(scope, receive, send)
+
+
+def _ask_for_password() -> Response:
+    """Return the response that makes a browser ask: any user name, and the key as the password."""
+    asked = {"WWW-Authenticate": 'Basic realm="stepscope: the API key is the password", charset="UTF-8"'}
+    text = "The API key is needed: as the password, with any user name, or as the header DD-API-KEY.\n"
+    return Response(text, 401, headers=asked, media_type="text/plain")
+
+
+def _password(headers: Headers) -> str:
+    """Return the password of HTTP Basic authentication, or nothing."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _name(host: str) -> str:
