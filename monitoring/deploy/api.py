@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from monitoring.errors import InputError
+from monitoring.errors import InputError, without_password
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]
@@ -123,7 +123,7 @@ class Transport:
             limit = self.patience if answer is None else self.deadline
             if self.clock() + wait > start + limit:
                 raise InputError(
-                    f"no answer to {method} {url} within {limit:g} s: {problem}",
+                    f"no answer to {method} {without_password(url)} within {limit:g} s: {problem}",
                     hint="Check the address (DD_SITE, DD_URL) and the network, and run it again.",
                 )
             self.sleep(wait)
@@ -218,7 +218,7 @@ class Client:
             raise _rejection(error.args[0]) from None
         except ValueError as error:
             raise InputError(
-                f"{self.url} does not answer like Datadog: {str(error)[:120]}",
+                f"{without_password(self.url)} does not answer like Datadog: {str(error)[:120]}",
                 hint="Check DD_SITE or DD_URL.",
             ) from None
 

@@ -1,5 +1,6 @@
 """Open a deploy session: the project, the client, and the two sides of the plan."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from monitoring.deploy.api import Client
 from monitoring.deploy.differ import Plan, make_plan
 from monitoring.deploy.references import order
 from monitoring.deploy.twins import Twin, find_twins
-from monitoring.errors import InputError
+from monitoring.errors import InputError, without_password
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
 
@@ -46,11 +47,14 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
     return Session(project, client, desired, actual, plan, find_twins(desired, others))
 
 
+_SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
+
+
 def connect(environ: Mapping[str, str]) -> Client:
     """Return a client of `DD_URL` (an embedded Datadog) or of `DD_SITE`.
 
     Raises:
-        InputError: a key is missing.
+        InputError: a key is missing, or `DD_SITE` is an address.
     """
     url = environ.get("DD_URL", "")
     missing = [name for name in ("DD_API_KEY", "DD_APP_KEY") if not environ.get(name)]
@@ -60,6 +64,11 @@ def connect(environ: Mapping[str, str]) -> Client:
             hint="Or name an embedded Datadog: DD_URL=http://127.0.0.1:8126 (see stepscope serve).",
         )
     site = environ.get("DD_SITE") or "datadoghq.com"
+    if not url and not _SITE.fullmatch(site):
+        raise InputError(
+            f"DD_SITE is not a site: {without_password(site)!r}",
+            hint="Write a name such as datadoghq.com or datadoghq.eu; an address is for DD_URL.",
+        )
     api_key, app_key = environ.get("DD_API_KEY") or "local", environ.get("DD_APP_KEY") or "local"
     return Client(url or f"https://api.{site}", api_key, app_key)
 

@@ -49,6 +49,10 @@ def load(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise InputError(f"is not YAML: {getattr(error, 'problem', error)}", where=place) from None
+    except RecursionError:
+        raise InputError(
+            "is nested too deeply", where=str(path), hint="CloudFormation takes a few levels, not hundreds."
+        ) from None
     if not isinstance(found, dict):
         raise InputError("holds no template: its top level is not an object", where=str(path))
     return found
@@ -68,7 +72,7 @@ def definition_of(value: Any, values: Values | None = None, substitutions: Any =
     text = _UNKNOWN_NUMBER.sub(r"\g<1>0", text)
     try:
         found = yaml.load(text, _Loader) if _is_yaml(text) else json.loads(text)  # noqa: S506
-    except (json.JSONDecodeError, yaml.YAMLError):
+    except (json.JSONDecodeError, yaml.YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

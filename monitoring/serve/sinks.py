@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitoring.errors import InputError
+from monitoring.errors import InputError, without_password
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
 
@@ -118,7 +118,10 @@ class Webhook:
             InputError: the address is not an http or https URL.
         """
         if not url.startswith(("http://", "https://")):
-            raise InputError(f"{url!r} is not an address of a webhook", hint="Give http://… or https://….")
+            raise InputError(
+                f"{without_password(url)!r} is not an address of a webhook",
+                hint="Give http://… or https://….",
+            )
         return cls(url, say)
 
     def send(self, notification: Body) -> None:

@@ -123,12 +123,15 @@ def test_every_template_of_a_synthesised_app_is_read(tmp_path):
     [
         ("a.yaml", "a: [", "a.yaml:1:5: is not YAML"),
         ("a.json", '{"a": }', "a.json:1:7: is not JSON"),
+        ("a.yaml", "a: " + "[" * 20_000, "a.yaml: is nested too deeply"),
+        ("a.json", '{"a": ' + "[" * 200_000, "a.json: is nested too deeply"),
         ("a.yaml", "- 1", "its top level is not an object"),
         ("a.yaml", "a: 1", "is not a CloudFormation or SAM template"),
         ("a.yaml", "Resources: {}", "describes no function"),
         ("a.yaml", "Resources: 3", "describes no function"),
         ("a.yaml", "Resources: {F: {Type: AWS::Lambda::Function, Properties: 3}, G: null}", None),
     ],
+    ids=range(9),
 )
 def test_what_is_no_source_is_said_with_its_place(tmp_path, name, text, said):
     path = tmp_path / name
