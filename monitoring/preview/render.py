@@ -69,12 +69,28 @@ def read_dashboard(path: Path) -> Resource:
     """Read a dashboard.
 
     Raises:
-        InputError: the file cannot be used, or its `widgets` is missing or not a list.
+        InputError: the file cannot be used, its `widgets` is missing or not a list, or nested too deeply.
     """
     dashboard = read_resource(path, "dashboard")
     if not isinstance(dashboard.body.get("widgets"), list):
         raise InputError("not a dashboard: `widgets` is missing or is not a list", where=str(path))
+    if _is_deeper(dashboard.body["widgets"], _LEVELS):
+        hint = "Datadog takes no group within a group."
+        raise InputError(f"groups are nested more than {_LEVELS} deep", where=str(path), hint=hint)
     return dashboard
+
+
+_LEVELS = 20
+
+
+def _is_deeper(widgets: Any, levels: int) -> bool:
+    """Return whether groups are nested more than so many levels deep."""
+    level: list[Any] = [widgets]
+    for _ in range(levels + 1):
+        inside = [widget.get("definition") for found in level for widget in found if isinstance(widget, dict)]
+        groups = [group.get("widgets") for group in inside if isinstance(group, dict)]
+        level = [group for group in groups if isinstance(group, list)]
+    return any(level)
 
 
 def sampled(

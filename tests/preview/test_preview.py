@@ -11,11 +11,12 @@ from PIL import Image
 from shared_data import shared_data
 
 from monitoring.cli import main
+from monitoring.errors import InputError
 from monitoring.preview import svg
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
 from monitoring.preview.picture import as_png, prepared
-from monitoring.preview.render import data_of, draw, sampled
+from monitoring.preview.render import data_of, draw, read_dashboard, sampled
 from monitoring.preview.sample import sample
 from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
 from monitoring.query.sources import SeriesSource
@@ -276,3 +277,24 @@ def test_a_value_that_is_not_there_has_no_unit():
     empty = draw(Resource("dashboard", "t", body), SeriesSource(()), WINDOW, Monitors())
     assert "– %" not in empty
     assert "–" in empty
+
+
+def nested(levels: int) -> dict:
+    inner: list = [{"definition": {"type": "note", "content": "the innermost"}}]
+    for _ in range(levels):
+        inner = [{"definition": {"type": "group", "layout_type": "ordered", "widgets": inner}}]
+    return {"title": "t", "layout_type": "ordered", "widgets": inner}
+
+
+@pytest.mark.parametrize("levels", [21, 300])
+def test_groups_that_are_nested_too_deeply_are_refused_in_a_sentence(tmp_path, levels):
+    path = tmp_path / "deep.json"
+    path.write_text(json.dumps(nested(levels)))
+    with pytest.raises(InputError, match="groups are nested more than 20 deep"):
+        read_dashboard(path)
+
+
+def test_a_group_within_groups_is_drawn(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text(json.dumps(nested(20)))
+    assert read_dashboard(path).body["title"] == "t"
