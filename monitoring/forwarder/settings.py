@@ -182,3 +182,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value) if value not in ((), None) else ""
+
+
+Settings = ForwarderSettings
+"""The name before 0.2.0, for code that makes a forwarder of its own."""
