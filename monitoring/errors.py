@@ -24,14 +24,6 @@ class InputError(Exception):
         return f"{place}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
 
 
-def without_password(url: str) -> str:
-    """Return an address as it may be printed: with `***` for its user name and password."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
-    return f"{scheme}{separator}***@{host}{slash}{path}" if at and user else url
-
-
 @contextlib.contextmanager
 def writing(path: object) -> Iterator[None]:
     """Report what prevents a file from being written, such as a missing folder, as wrong input."""

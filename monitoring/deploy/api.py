@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from monitoring.errors import InputError, without_password
+from monitoring.errors import InputError
+from monitoring.forwarder.addresses import without_password
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]

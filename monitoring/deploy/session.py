@@ -1,6 +1,5 @@
 """Open a deploy session: the project, the client, and the two sides of the plan."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,8 @@ from monitoring.deploy.api import Client
 from monitoring.deploy.differ import Plan, make_plan
 from monitoring.deploy.references import order
 from monitoring.deploy.twins import Twin, find_twins
-from monitoring.errors import InputError, without_password
+from monitoring.errors import InputError
+from monitoring.forwarder.addresses import read_site, without_password
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
 
@@ -47,9 +47,6 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
     return Session(project, client, desired, actual, plan, find_twins(desired, others))
 
 
-_SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
-
-
 def connect(environ: Mapping[str, str]) -> Client:
     """Return a client of `DD_URL` (an embedded Datadog) or of `DD_SITE`.
 
@@ -63,14 +60,18 @@ def connect(environ: Mapping[str, str]) -> Client:
             f"{' and '.join(missing)} must be set in the environment",
             hint="Or name an embedded Datadog: DD_URL=http://127.0.0.1:8126 (see stepscope serve).",
         )
-    site = environ.get("DD_SITE") or "datadoghq.com"
-    if not url and not _SITE.fullmatch(site):
+    api_key, app_key = environ.get("DD_API_KEY") or "local", environ.get("DD_APP_KEY") or "local"
+    return Client(url or _address_of(environ.get("DD_SITE") or "datadoghq.com"), api_key, app_key)
+
+
+def _address_of(site: str) -> str:
+    try:
+        return f"https://api.{read_site(site)}"
+    except ValueError as error:
         raise InputError(
             f"DD_SITE is not a site: {without_password(site)!r}",
-            hint="Write a name such as datadoghq.com or datadoghq.eu; an address is for DD_URL.",
-        )
-    api_key, app_key = environ.get("DD_API_KEY") or "local", environ.get("DD_APP_KEY") or "local"
-    return Client(url or f"https://api.{site}", api_key, app_key)
+            hint=f"{str(error).capitalize()}; an address is for DD_URL.",
+        ) from None
 
 
 def _on_loopback(url: str) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.forwarder.addresses import read_site
 from monitoring.forwarder.intake import check_url
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
-_SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
 
 
 def _flag(text: str) -> bool:
@@ -27,13 +27,6 @@ def _positive(text: str) -> float:
     if not 0 <= value < 1e9:
         raise ValueError("write a number from 0 on")
     return value
-
-
-def _site(text: str) -> str:
-    site = text.strip().lower()
-    if not _SITE.fullmatch(site):
-        raise ValueError("write a site such as datadoghq.com or datadoghq.eu")
-    return site
 
 
 def _tags(text: str) -> tuple[str, ...]:
@@ -75,7 +68,7 @@ def _setting(
 class ForwarderSettings:
     """The forwarder's settings; `ForwarderSettings.from_env(os.environ)` reads them, and prints no key."""
 
-    site: str = _setting("DD_SITE", "datadoghq.com", _site, "the Datadog site")
+    site: str = _setting("DD_SITE", "datadoghq.com", read_site, "the Datadog site")
     url: str = _setting("DD_URL", "", _url, "one address for metrics, traces and logs instead of the site's")
     api_key: str = _setting("DD_API_KEY", "", str.strip, "the API key itself", secret=True)
     api_key_secret: str = _setting(

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitoring.errors import InputError, without_password
+from monitoring.errors import InputError
+from monitoring.forwarder.addresses import without_password
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
 

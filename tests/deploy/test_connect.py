@@ -4,7 +4,9 @@ import pytest
 
 from monitoring.deploy.api import Client, Transport
 from monitoring.deploy.session import connect
-from monitoring.errors import InputError, without_password
+from monitoring.errors import InputError
+from monitoring.forwarder.addresses import without_password
+from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.serve.sinks import Webhook
 
 KEYS = {"DD_API_KEY": "k", "DD_APP_KEY": "a"}
@@ -21,9 +23,18 @@ def test_an_address_is_not_a_site(site: str) -> None:
     assert "p4ss" not in str(caught.value)
 
 
-@pytest.mark.parametrize("site", ["", "datadoghq.com", "us5.datadoghq.com", "ddog-gov.com", "localhost:8126"])
-def test_a_site_is_taken(site: str) -> None:
-    assert connect({**KEYS, "DD_SITE": site}).url == f"https://api.{site or 'datadoghq.com'}"
+@pytest.mark.parametrize(
+    "site",
+    ["datadoghq.com", "us5.datadoghq.com", "ddog-gov.com", "localhost:8126", "DATADOGHQ.EU", " ap1.x "],
+)
+def test_a_site_is_taken_as_the_forwarder_takes_it(site: str) -> None:
+    expected = site.strip().lower()
+    assert connect({**KEYS, "DD_SITE": site}).url == f"https://api.{expected}"
+    assert ForwarderSettings.from_env({"DD_SITE": site}).site == expected
+
+
+def test_an_empty_site_is_the_default() -> None:
+    assert connect({**KEYS, "DD_SITE": ""}).url == "https://api.datadoghq.com"
 
 
 @pytest.mark.parametrize(
