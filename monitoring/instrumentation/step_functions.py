@@ -125,16 +125,28 @@ def context_parts(event: Any) -> Parts | None:
     `BatchInput` of a Distributed Map; a list, as the `Items` of a batch, is searched in its first items.
     """
     if isinstance(event, list):
-        items = (context_parts(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
+        items = (_within(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
         return next((parts for parts in items if parts is not None), None)
     if not isinstance(event, dict):
         return None
-    parts = _parts(event.get("_datadog")) or _parts(event) or _flat(event.get(FIELD))
-    for field in () if parts else ("Payload", "BatchInput", "Items"):
-        inner = event.get(field)
-        if isinstance(inner, list if field == "Items" else dict):
-            parts = parts or context_parts(inner)
+    parts = _within(event)
+    if parts is None and isinstance(batch := event.get("Items"), list):
+        return context_parts(batch)
     return parts
+
+
+def _within(event: dict[str, Any]) -> Parts | None:
+    """Return the parts of the context object of an event, its payload or its batch input."""
+    parts = _here(event)
+    for field in () if parts else ("Payload", "BatchInput"):
+        inner = event.get(field)
+        if parts is None and isinstance(inner, dict):
+            parts = _here(inner)
+    return parts
+
+
+def _here(level: dict[str, Any]) -> Parts | None:
+    return _parts(level.get("_datadog")) or _parts(level) or _flat(level.get(FIELD))
 
 
 def _parts(candidate: Any) -> Parts | None:

@@ -126,3 +126,10 @@ def test_the_summary_of_an_event():
 )
 def test_a_size_is_kept_from_the_smallest_that_is_printed(smallest, size):
     assert read_event({"photo": "a.jpg"}, None, smallest).size == size
+
+
+def test_items_within_items_are_not_searched():
+    """A tree of the user's own may have the key Items too; ten to the power of its depth would be searched."""
+    tree: dict = {"Items": [{"_datadog": CONTEXT_OBJECT}]}
+    assert read_event({"Items": [tree]}, None, None).step is None
+    assert read_event(tree, None, None).step is not None
