@@ -174,9 +174,18 @@ def _of_pages(pages: list[_Page], path: Path) -> list[Execution]:
     if all(isinstance(event, dict) and "message" in event for event in events):  # aws logs filter-log-events
         return _of_events(step for event in events for step in _steps_of(event))
     try:
-        executions = _of_events(history_events(arn, [_with_time(event) for event in events]))
+        steps = list(history_events(arn, [_with_time(event) for event in events]))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
-        raise InputError(f"this is not a history of an execution: {wrong!r}", where=path.stem) from wrong
+        raise InputError(f"this is not a history of an execution: {wrong!r}", where=str(path)) from wrong
+    kinds: dict[int, tuple[str, int]] = {}
+    for step in steps:
+        if kinds.setdefault(step.id, (step.type, step.time)) != (step.type, step.time):
+            raise InputError(
+                f"these are histories of several executions: event {step.id} is here twice, and differs",
+                where=str(path),
+                hint="Give each execution's history in a file of its own.",
+            )
+    executions = _of_events(steps)
     for execution in executions:
         execution.pages = len(distinct)
         execution.more_pages = all(page.get("nextToken") for page in distinct.values())

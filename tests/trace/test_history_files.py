@@ -103,6 +103,14 @@ def test_a_history_that_breaks_off_is_refused_with_the_place(
     assert f"{path}:1:" in str(caught.value)
 
 
+def test_histories_of_two_executions_are_not_mixed(tmp_path: Path) -> None:
+    """An answer of GetExecutionHistory does not say whose it is, and event ids begin at 1 in each."""
+    other = [event | {"timestamp": event["timestamp"] + 3600} for event in EVENTS]
+    (tmp_path / "h.json").write_text(json.dumps({"events": EVENTS}) + json.dumps({"events": other}))
+    with pytest.raises(InputError, match="several executions: event 1 is here twice, and differs"):
+        read_executions(tmp_path / "h.json")
+
+
 def test_a_whole_page_does_not_hide_that_the_next_one_breaks_off(tmp_path: Path) -> None:
     first, second = pages(4)
     (tmp_path / "h.json").write_text(json.dumps(first) + "\n" + json.dumps(second)[:-20])
