@@ -239,12 +239,13 @@ def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
     """
     forget(cold=cold)
     kept = io.StringIO()
-    restore = keep_output(kept)
+    before, restore = sys.stdout, keep_output(kept)
     emitted = Emitted(kept.getvalue)
     try:
         yield emitted
     finally:
         restore()
+        sys.stdout = before  # whatever the block has put there
     if strict:
         emitted.assert_well_formed()
 

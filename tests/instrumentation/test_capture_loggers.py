@@ -1,4 +1,4 @@
-"""What loggers write to standard output is captured, and their handlers are as before afterwards."""
+"""Capture what loggers write to standard output, and leave their handlers unchanged."""
 
 import io
 import logging
@@ -53,3 +53,10 @@ def test_a_capture_within_a_capture_gets_its_own_part(standard: logging.Logger) 
             standard.info("second")
         standard.info("third")
     assert (outer.lines, inner.lines) == (["first", "second", "third"], ["second"])
+
+
+def test_standard_output_is_as_before_whatever_the_block_puts_there() -> None:
+    before = sys.stdout
+    with capture():
+        sys.stdout = io.StringIO()
+    assert sys.stdout is before
