@@ -114,7 +114,7 @@ def count_lines(piece: Piece) -> int:
     if isinstance(piece, Lines):
         return len(piece.lines) or 1
     if isinstance(piece, LogPayload):
-        return len(piece.payload.logEvents) + len(piece.wrong) or 1
+        return len(piece.payload.logEvents) or 1
     return 1
 
 
