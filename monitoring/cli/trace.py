@@ -26,18 +26,18 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     stepscope trace --data run
     stepscope trace unsure --data run
     """
-    from monitoring.trace import as_data, as_text, choose, more_pages, read_executions, summary
+    from monitoring.trace import as_data, as_text, choose, incomplete, read_executions, summary
 
     found = read_executions(data)
     if execution is None:
-        rows = [summary(execution) | {"incomplete": more_pages(execution)} for execution in found]
+        rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in found]
         if as_json:
             click.echo(json.dumps({"executions": rows}, indent=2, ensure_ascii=False))
         for row in () if as_json else rows:
             seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
             redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
             path = " → ".join(row["states"])
-            columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, row["incomplete"])
+            columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, *row["incomplete"])
             click.echo("  ".join(filter(None, columns)))
         return 0
     chosen = choose(found, execution)

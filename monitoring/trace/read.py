@@ -176,7 +176,11 @@ def _of_pages(pages: list[_Page], path: Path) -> list[Execution]:
     try:
         steps = list(history_events(arn, [_with_time(event) for event in events]))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
-        raise InputError(f"this is not a history of an execution: {wrong!r}", where=str(path)) from wrong
+        raise InputError(
+            "this is not a history of an execution: an event lacks id, type, timestamp or previousEventId, "
+            "or one of them is not as GetExecutionHistory writes it",
+            where=str(path),
+        ) from wrong
     kinds: dict[int, tuple[str, int]] = {}
     for step in steps:
         if kinds.setdefault(step.id, (step.type, step.time)) != (step.type, step.time):

@@ -54,20 +54,17 @@ def as_text(execution: Execution) -> str:
     steps = list(_walk(root))
     width = max((2 * depth + len(_label(run)) for run, depth in steps), default=0)
     lines += [_line(run, depth, width, root) for run, depth in steps]
-    if more := more_pages(execution):
-        lines.append(f"{more}: steps and times may be missing")
-    if execution.gaps:
-        lines.append(f"{_missing(execution.gaps)} missing: steps and times may be missing")
+    lines += [f"{what}: steps and times may be missing" for what in incomplete(execution)]
     if execution.truncated:
         lines.append(f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)")
     return "\n".join(lines)
 
 
-def more_pages(execution: Execution) -> str:
-    """Return that later pages of the history are not there, or nothing."""
-    count = execution.pages
-    number = "page 1" if count == 1 else f"pages 1 to {count}"
-    return f"{number} of more (nextToken is set)" if execution.more_pages else ""
+def incomplete(execution: Execution) -> list[str]:
+    """Return what of a history is not there: later pages, and events by their ids."""
+    number = "page 1" if execution.pages == 1 else f"pages 1 to {execution.pages}"
+    pages = [f"{number} of more (nextToken is set)"] if execution.more_pages else []
+    return pages + ([f"{_missing(execution.gaps)} missing"] if execution.gaps else [])
 
 
 def _missing(ids: list[int]) -> str:

@@ -77,6 +77,8 @@ def test_a_history_is_the_same_in_every_shape_and_order(
 def test_pages_that_are_missing_are_said(tmp_path: Path, kept: list[int], expected: list[str]) -> None:
     found = pages(2)
     data = read(tmp_path / "h.json", "".join(json.dumps(found[at]) for at in kept))
+    listed = CliRunner().invoke(command, ["--data", str(tmp_path / "h.json")], catch_exceptions=False).output
+    assert all(line.partition(":")[0] in listed for line in expected)
     assert [line for line in data["text"].splitlines() if "missing" in line] == expected
 
 
@@ -101,6 +103,28 @@ def test_a_history_that_breaks_off_is_refused_with_the_place(
     with pytest.raises(InputError, match="not valid JSON from here on: is the file cut off") as caught:
         read_executions(path)
     assert f"{path}:1:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"events": [1]}',
+        '{"events": [{"id": 1}]}',
+        '{"events": [{"id": "x", "type": 1, "timestamp": "soon"}]}',
+    ],
+)
+def test_events_of_another_shape_are_refused_without_the_words_of_python(tmp_path: Path, text: str) -> None:
+    (tmp_path / "h.json").write_text(text)
+    with pytest.raises(InputError, match="an event lacks id, type, timestamp or previousEventId") as caught:
+        read_executions(tmp_path / "h.json")
+    assert "Error(" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"events": []}', "[1, 2]", "[", "[[[[", '{"ev'])
+def test_what_holds_no_event_is_said_to_hold_no_execution(tmp_path: Path, text: str) -> None:
+    (tmp_path / "h.json").write_text(text)
+    with pytest.raises(InputError, match="no execution is in here"):
+        read_executions(tmp_path / "h.json")
 
 
 def test_histories_of_two_executions_are_not_mixed(tmp_path: Path) -> None:
