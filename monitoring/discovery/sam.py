@@ -1,0 +1,147 @@
+"""SAM templates as plain CloudFormation, by AWS's own translator; code that lies on this disk stays known.
+
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html
+"""
+
+import contextlib
+import copy
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitoring.discovery.templates import expanded, load
+from monitoring.errors import InputError
+
+TRANSFORM = "AWS::Serverless-2016-10-31"
+LOCAL_BUCKET = "stepscope-local"
+"""The bucket that stands for this disk while the translator works; the key is the path's number."""
+
+_CODE_KEYS = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+}
+_DOCUMENTS = {
+    "AWS::Serverless::StateMachine": ("DefinitionUri", "Definition"),
+    "AWS::Serverless::Api": ("DefinitionUri", "DefinitionBody"),
+    "AWS::Serverless::HttpApi": ("DefinitionUri", "DefinitionBody"),
+}
+"""Type -> the property that names a file, and the one that takes its content."""
+
+
+def is_sam(template: Mapping[str, Any]) -> bool:
+    """Return whether a template has resources that only SAM knows."""
+    resources = template.get("Resources")
+    bodies = resources.values() if isinstance(resources, Mapping) else ()
+    return any(str(body.get("Type")).startswith("AWS::Serverless::") for body in bodies if _is_object(body))
+
+
+def translated(template: Mapping[str, Any], path: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a SAM template as CloudFormation; code on this disk has `LOCAL_BUCKET` and its path as key.
+
+    Args:
+        template: the template, its short tags in their long form.
+        path: its file; local code and definitions are looked for beside it.
+        parameters: values of its parameters.
+
+    Raises:
+        InputError: the translator refuses it, in its own words, or a definition's file is missing.
+    """
+    local = copy.deepcopy(dict(template))
+    local["Resources"] = expanded(local["Resources"])
+    _inherit_code(local)
+    for logical_id, resource in local["Resources"].items():
+        _localise(logical_id, resource, path)
+    return _translate(local, path, parameters)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _inherit_code(template: dict[str, Any]) -> None:
+    """Write `Globals.Function.CodeUri` into each function, whose path is relative to the template, too."""
+    section = template.get("Globals")
+    function = section.get("Function") if isinstance(section, dict) else None
+    shared = function if isinstance(function, dict) else {}
+    uri = shared.pop("CodeUri", None)
+    for resource in template["Resources"].values():
+        own = resource.get("Properties") or {}
+        if resource.get("Type") == "AWS::Serverless::Function" and "InlineCode" not in own:
+            kind = own.get("PackageType") or shared.get("PackageType")
+            if kind != "Image":
+                resource["Properties"] = {"CodeUri": uri or ".", **own}
+
+
+def _localise(logical_id: str, resource: dict[str, Any], path: Path) -> None:
+    """Replace what names a file beside the template by what the translator takes."""
+    properties = resource.get("Properties")
+    if not isinstance(properties, dict):
+        return
+    kind = str(resource.get("Type"))
+    key = _CODE_KEYS.get(kind)
+    if key and isinstance(uri := properties.get(key), str) and not uri.startswith("s3://"):
+        properties[key] = {"Bucket": LOCAL_BUCKET, "Key": str(path.parent / uri)}
+    if kind == "AWS::Serverless::Function" and properties.get("PackageType") == "Image":
+        properties.setdefault("ImageUri", f"{LOCAL_BUCKET}.example/{logical_id.lower()}:latest")
+    if kind == "AWS::Serverless::Application":
+        _as_stack(resource, properties)
+    if kind in _DOCUMENTS:
+        source, target = _DOCUMENTS[kind]
+        if isinstance(uri := properties.get(source), str) and not uri.startswith("s3://"):
+            properties[target] = load(path.parent / properties.pop(source))
+
+
+def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:
+    location = properties.get("Location")
+    if isinstance(location, str):
+        resource["Type"] = "AWS::CloudFormation::Stack"
+        resource["Properties"] = {"TemplateURL": location, "Parameters": properties.get("Parameters", {})}
+
+
+class _ManagedPolicies:
+    """The policies that AWS manages, by name: the translator has the common ones itself."""
+
+    def load(self) -> dict[str, str]:
+        """Return no further ones: asking AWS for its list needs an account."""
+        return {}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    log = logging.getLogger("samtranslator")
+    level, log.level = log.level, logging.CRITICAL
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _translate(template: dict[str, Any], path: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        import boto3
+        from samtranslator.model.exceptions import InvalidDocumentException
+        from samtranslator.parser.parser import Parser
+        from samtranslator.translator.translator import Translator
+    except ImportError as missing:
+        raise InputError(
+            f"a SAM template needs {missing.name}", where=str(path), hint='pip install "stepscope[local]"'
+        ) from None
+    with _quiet():
+        try:
+            text = {
+                name: value if isinstance(value, str) else ",".join(map(str, value))
+                for name, value in parameters.items()
+            }
+            translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
+            result: dict[str, Any] = json.loads(json.dumps(translator.translate(template, text), default=str))
+        except InvalidDocumentException as refused:
+            reasons = "; ".join(_plain(cause.message) for cause in refused.causes)
+            raise InputError(reasons, where=str(path)) from None
+    return result
+
+
+def _plain(message: str) -> str:
+    return re.sub(r"\s+", " ", message).strip()

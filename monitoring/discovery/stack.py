@@ -1,0 +1,103 @@
+"""A stack: the resources of one application in CloudFormation's terms, whatever file they were written in."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import InputError
+
+_IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[^}]*)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class StackResource:
+    """A resource of a stack; its properties may hold intrinsic functions."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    depends_on: tuple[str, ...] = ()
+    condition: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def references(self) -> set[str]:
+        """Return the logical ids that the properties name, and those that it has to wait for."""
+        return {*self.depends_on, *referenced(self.properties)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The resources of one application, before any of them exists.
+
+    Attributes:
+        name: the stack's name.
+        source: the file or folder that describes it.
+        resources: by logical id.
+        parameters: the value of each parameter: text, or a list for the list types.
+        mappings: the template's `Mappings`.
+        conditions: the template's `Conditions`.
+        outputs: the template's `Outputs`, unresolved values by name.
+        code: logical id of a function or layer -> the folder, file or archive of its code.
+        notes: what was assumed and what could not be read, in sentences.
+    """
+
+    name: str
+    source: Path
+    resources: Mapping[str, StackResource]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, Path] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def of_type(self, *types: str) -> list[StackResource]:
+        """Return the resources of these types, in the order of the template."""
+        return [resource for resource in self.resources.values() if resource.type in types]
+
+    def in_order(self, left_out: Iterable[str] = ()) -> list[StackResource]:
+        """Return the resources so that each comes after those that it refers to.
+
+        Args:
+            left_out: logical ids of resources whose condition is false.
+
+        Raises:
+            InputError: resources refer to one another in a circle.
+        """
+        absent = set(left_out)
+        names = [name for name in self.resources if name not in absent]
+        graph = {
+            name: [other for other in names if other != name and other in self.resources[name].references()]
+            for name in names
+        }
+        try:
+            return [self.resources[name] for name in TopologicalSorter(graph).static_order()]
+        except CycleError as error:
+            raise InputError(
+                f"resources depend on each other in a circle: {' -> '.join(error.args[1])}",
+                where=str(self.source),
+                hint="CloudFormation refuses this as a circular dependency, too",
+            ) from None
+
+
+def referenced(value: Any) -> Iterator[str]:
+    """Yield the logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name in a value."""
+    if isinstance(value, list):
+        for item in value:
+            yield from referenced(item)
+    if not isinstance(value, Mapping):
+        return
+    for key, item in value.items():
+        if key == "Ref" and isinstance(item, str):
+            yield item
+        elif key == "Fn::GetAtt":
+            yield str(item[0] if isinstance(item, list) and item else item).partition(".")[0]
+        elif key == "Fn::Sub":
+            text = item[0] if isinstance(item, list) and item else item
+            yield from _IN_TEXT.findall(str(text))
+            yield from referenced(item[1:] if isinstance(item, list) else ())
+        else:
+            yield from referenced(item)

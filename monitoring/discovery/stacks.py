@@ -1,0 +1,248 @@
+"""Read the stacks of an application: SAM and CloudFormation templates, `cdk.out`, state machines' files."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitoring.discovery import sam
+from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.templates import expanded, load
+from monitoring.errors import InputError
+
+TEMPLATES = ("template.yaml", "template.yml", "template.json", "serverless.yml", "serverless.yaml", "cdk.out")
+"""What a project's folder is looked through for, in this order."""
+
+_LISTS = re.compile(
+    r"CommaDelimitedList|List<.*>|AWS::SSM::Parameter::Value<(?:CommaDelimitedList|List<.*>)>"
+)
+
+
+def read_stacks(
+    path: Path, *, parameters: Mapping[str, str] | None = None, name: str = ""
+) -> tuple[Stack, ...]:
+    """Read what an application deploys.
+
+    Args:
+        path: a SAM or CloudFormation template, a folder that holds one, a `cdk.out` folder, a file in Amazon
+            States Language, or a folder of them.
+        parameters: values of the template's parameters; others have their defaults.
+        name: the stack's name; else the one that samconfig.toml or the CDK manifest has, or the folder's.
+
+    Raises:
+        InputError: it is none of these, or cannot be read.
+    """
+    given = dict(parameters or {})
+    if path.is_dir():
+        return _folder(path, given, name)
+    return (_file(path, given, name),)
+
+
+def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]:
+    if any(folder.glob("*.template.json")):
+        return tuple(_cdk(folder, given))
+    for candidate in TEMPLATES:
+        if (folder / candidate).exists():
+            return read_stacks(folder / candidate, parameters=given, name=name)
+    definitions = sorted(
+        {*folder.rglob("*.asl.json"), *folder.rglob("*.asl.yaml"), *folder.rglob("*.asl.yml")}
+    )
+    if definitions:
+        return (_of_definitions(folder, definitions, name),)
+    raise InputError(
+        "holds no template",
+        where=str(folder),
+        hint=f"Give the file; looked for here: {', '.join(TEMPLATES)}, *.asl.json.",
+    )
+
+
+def _file(path: Path, given: dict[str, str], name: str) -> Stack:
+    content = load(path)
+    if "StartAt" in content and "States" in content:
+        return _of_definitions(path, [path], name)
+    if isinstance(content.get("Resources"), Mapping):
+        return read_template(content, path, given=given, name=name or stack_name(path))
+    raise InputError(
+        "is not a SAM or CloudFormation template or a state machine's definition",
+        where=str(path),
+        hint="Give template.yaml, a cdk.out folder, or a file in Amazon States Language.",
+    )
+
+
+def stack_name(path: Path) -> str:
+    """Return the stack's name in the samconfig.toml beside a template, or the name of its folder."""
+    config = path.parent / "samconfig.toml"
+    try:
+        content = tomllib.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        content = {}
+    for command in ("deploy", "global"):
+        value = content.get("default", {}).get(command, {}).get("parameters", {}).get("stack_name")
+        if isinstance(value, str) and value:
+            return value
+    return re.sub(r"[^A-Za-z0-9-]+", "-", path.absolute().parent.name).strip("-") or "stack"
+
+
+def read_template(
+    content: Mapping[str, Any], path: Path, *, given: Mapping[str, Any] | None = None, name: str
+) -> Stack:
+    """Return a template as a stack; SAM's resources are translated first.
+
+    Raises:
+        InputError: the translator refuses it, a value is given to a parameter that it has not, or a resource
+            is not an object with a type.
+    """
+    notes: list[str] = []
+    parameters = _parameters(content, dict(given or {}), path, notes)
+    if sam.is_sam(content):
+        content = sam.translated(content, path, parameters)
+    resources = {
+        logical_id: _resource(logical_id, body, path)
+        for logical_id, body in expanded(content["Resources"]).items()
+    }
+    return Stack(
+        name=name,
+        source=path,
+        resources=resources,
+        parameters=parameters,
+        mappings=_section(content, "Mappings"),
+        conditions=_section(content, "Conditions"),
+        outputs={
+            key: output.get("Value")
+            for key, output in _section(content, "Outputs").items()
+            if isinstance(output, Mapping)
+        },
+        code=dict(_code(resources, path)),
+        notes=tuple(notes),
+    )
+
+
+def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = content.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _resource(logical_id: str, body: Mapping[str, Any], path: Path) -> StackResource:
+    kind, properties = body.get("Type"), body.get("Properties") or {}
+    if not isinstance(kind, str) or not isinstance(properties, Mapping):
+        raise InputError(
+            f"resource {logical_id} has no Type, or Properties that are not an object", where=str(path)
+        )
+    waits = body.get("DependsOn") or []
+    metadata = body.get("Metadata")
+    return StackResource(
+        logical_id,
+        kind,
+        properties,
+        tuple([waits] if isinstance(waits, str) else map(str, waits)),
+        str(body.get("Condition") or ""),
+        metadata if isinstance(metadata, Mapping) else {},
+    )
+
+
+def _parameters(
+    content: Mapping[str, Any], given: dict[str, Any], path: Path, notes: list[str]
+) -> dict[str, Any]:
+    declared = _section(content, "Parameters")
+    unknown = [key for key in given if key not in declared]
+    if unknown:
+        raise InputError(
+            f"the template has no parameter {unknown[0]}",
+            where=str(path),
+            hint=f"Its parameters: {', '.join(declared) or 'none'}.",
+        )
+    return {
+        key: _parameter(key, body if isinstance(body, Mapping) else {}, given, notes)
+        for key, body in declared.items()
+    }
+
+
+def _parameter(name: str, declared: Mapping[str, Any], given: Mapping[str, Any], notes: list[str]) -> Any:
+    value = given.get(name, declared.get("Default"))
+    if value is None:
+        allowed = declared.get("AllowedValues")
+        value = allowed[0] if isinstance(allowed, list) and allowed else _placeholder(name, declared)
+        notes.append(f"parameter {name} has no default: {value!r} stands in (give --parameter {name}=VALUE)")
+    if _LISTS.fullmatch(str(declared.get("Type"))):
+        return value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _placeholder(name: str, declared: Mapping[str, Any]) -> str:
+    if declared.get("Type") == "Number":
+        return str(declared.get("MinValue", 1))
+    return "local-" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _code(resources: Mapping[str, StackResource], path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the logical id of each function or layer whose code lies on this disk, and where."""
+    for logical_id, resource in resources.items():
+        if resource.type == "AWS::Lambda::Function":
+            code = _function_code(resource, path)
+        elif resource.type == "AWS::Lambda::LayerVersion":
+            code = _archive(resource.properties.get("Content"), resource, path)
+        else:
+            continue
+        if code is not None:
+            yield logical_id, code
+
+
+def _function_code(resource: StackResource, path: Path) -> Path | None:
+    context = resource.metadata.get("DockerContext")
+    if resource.properties.get("PackageType") == "Image" and isinstance(context, str):
+        return path.parent / context
+    return _archive(resource.properties.get("Code"), resource, path)
+
+
+def _archive(code: Any, resource: StackResource, path: Path) -> Path | None:
+    asset = resource.metadata.get("aws:asset:path")
+    if isinstance(asset, str):
+        return path.parent / asset
+    if isinstance(code, str):
+        return None if code.startswith("s3://") else path.parent / code
+    if not isinstance(code, Mapping):
+        return None
+    key = code.get("S3Key")
+    if code.get("S3Bucket") == sam.LOCAL_BUCKET and isinstance(key, str):
+        return Path(key)
+    if isinstance(key, str):  # an asset of a synthesised CDK app
+        places = [path.parent / f"asset.{key.removesuffix('.zip')}", path.parent / f"asset.{key}"]
+        return next((place for place in places if place.exists()), None)
+    return None
+
+
+def _cdk(folder: Path, given: Mapping[str, str]) -> Iterator[Stack]:
+    """Yield the stacks of a synthesised CDK app; those that another one nests come with it."""
+    manifest = folder / "manifest.json"
+    artifacts = load(manifest).get("artifacts") if manifest.is_file() else None
+    names: dict[str, str] = {}
+    for key, artifact in artifacts.items() if isinstance(artifacts, Mapping) else ():
+        properties = artifact.get("properties") if isinstance(artifact, Mapping) else None
+        if isinstance(properties, Mapping) and "templateFile" in properties:
+            names[str(properties["templateFile"])] = str(properties.get("stackName") or key)
+    for path in sorted(folder.glob("*.template.json")):
+        if names and path.name not in names:
+            continue  # nested
+        content = load(path)
+        declared = _section(content, "Parameters")
+        own = {key: value for key, value in given.items() if key in declared}
+        yield read_template(
+            content, path, given=own, name=names.get(path.name, path.name.removesuffix(".template.json"))
+        )
+
+
+def _of_definitions(source: Path, files: list[Path], name: str) -> Stack:
+    """Return state machines without anything around them; the functions that they call are stand-ins."""
+    resources = {}
+    for file in files:
+        logical_id = re.sub(r"[^A-Za-z0-9]+", " ", file.name.partition(".")[0]).title().replace(" ", "")
+        if logical_id in resources:
+            logical_id += hashlib.sha256(str(file).encode()).hexdigest()[:6].upper()
+        resources[logical_id] = StackResource(
+            logical_id,
+            "AWS::StepFunctions::StateMachine",
+            {"StateMachineName": file.name.partition(".")[0], "DefinitionString": load(file)},
+        )
+    return Stack(name or stack_name(source / "x" if source.is_dir() else source), source, resources)
