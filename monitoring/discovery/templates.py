@@ -58,6 +58,21 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
+def parse_definition(text: str, where: str) -> dict[str, Any]:
+    """Parse a state machine's definition in YAML.
+
+    Raises:
+        InputError: it is not YAML, or not an object.
+    """
+    try:
+        definition = yaml.load(text, _Loader)  # noqa: S506
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"the definition is neither JSON nor YAML: {error}", where=where) from None
+    if not isinstance(definition, dict):
+        raise InputError("the definition is not an object", where=where)
+    return definition
+
+
 def definition_of(value: Any, values: Values | None = None, substitutions: Any = None) -> dict[str, Any]:
     """Return a state machine's definition from an object or text; {} where it cannot be parsed.
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from monitoring.discovery.stack import Stack
+from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
@@ -27,6 +29,7 @@ from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.server import Server
+from monitoring.local_aws.stack import Deployment, deploy_stacks
 from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
 from monitoring.log_events.telemetry import LogEvent
 
@@ -261,6 +264,44 @@ class LocalAws:
             else:
                 self._host.answer_states("CreateStateMachine", {**settings, "loggingConfiguration": logging})
         return machine
+
+    def deploy(
+        self,
+        source: str | Path | Iterable[Stack],
+        *,
+        parameters: Mapping[str, str] | None = None,
+        stack: str = "",
+        environment: Mapping[str, Mapping[str, str]] | None = None,
+        answers: Mapping[str, Any] | None = None,
+    ) -> Deployment:
+        """Deploy an application: functions, state machines, tables, queues, rules, … as its template says.
+
+        Args:
+            source: a template or folder (see `discovery.stacks.read_stacks`), or stacks that were read.
+            parameters: values of the template's parameters.
+            stack: the stack's name.
+            environment: variables of functions by logical id, `*` for all of them.
+            answers: what takes the place of a function or a task answers, by the function's logical id or
+                `STATE_MACHINE.State`.
+
+        Raises:
+            InputError: the template cannot be read, or a resource cannot be created; says which and why.
+        """
+        if isinstance(source, str | Path):
+            path = Path(source)
+            if not path.exists():
+                raise InputError("there is no such file or folder", where=str(path))
+            source = read_stacks(path, parameters=parameters, name=stack)
+        return deploy_stacks(self, source, ACCOUNT, environment=environment, answers=answers)
+
+    def start_schedules(self) -> None:
+        """Invoke the targets of scheduled rules from now on, in state machine time."""
+        self._host.start_schedules()
+
+    @property
+    def host(self) -> MotoHost:
+        """Return what moto's patches call."""
+        return self._host
 
     def function_arn(self, name: str) -> str:
         """Return the ARN of a function with this name."""

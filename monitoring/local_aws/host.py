@@ -1,5 +1,6 @@
 """Run what moto's patches call: functions, deliveries and builds, and keep the log events."""
 
+import contextlib
 import threading
 import time
 import zipfile
@@ -14,7 +15,11 @@ from monitoring.local_aws.functions import Functions
 from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
+from monitoring.local_aws.permissions import Permissions
+from monitoring.local_aws.rule_targets import target_payload
+from monitoring.local_aws.schedules import Schedules
 from monitoring.local_aws.states.api import answer
+from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_aws.states.service import StatesService
 from monitoring.local_aws.vended import status_change_event
 from monitoring.log_events.telemetry import LogEvent
@@ -33,6 +38,8 @@ class MotoHost:
         self.work_speed = work_speed
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
+        self.permissions = Permissions()
+        self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []
         self._invoked: list[Invoked] = []
         self._changed = threading.Condition()
@@ -47,8 +54,21 @@ class MotoHost:
         self.builds = Builds(self.home / "builds", environment, client, self.put_lines, self.speed)
         self.states = StatesService(self, ACCOUNT, self.region, client, max_workers)
 
+    def start_schedules(self) -> None:
+        """Invoke the targets of scheduled rules from now on."""
+        if self.schedules is None:
+            self.schedules = Schedules(
+                lambda: moto_backends.rules(self.region),
+                self.send_to_target,
+                region=self.region,
+                account=ACCOUNT,
+                speed=self.speed,
+            )
+
     def close(self) -> None:
         """No new work, then the workers, so that whatever waits for one returns, then the rest."""
+        if self.schedules is not None:
+            self.schedules.close()
         self.states.close(END_SECONDS)
         self.builds.close()
         self.functions.close()
@@ -76,6 +96,18 @@ class MotoHost:
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation."""
         self.deliveries.send(function_arn, payload, source, in_turn=in_turn)
+
+    def send_to_target(self, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> bool:
+        """Hand a rule's event to a function or a state machine; return whether the target is one."""
+        arn, payload = str(target["Arn"]), target_payload(target, event)
+        if ":lambda:" in arn:
+            self.invoke_later(arn, payload.encode(), f"EventBridge rule {rule.name}", in_turn=True)
+        elif ":stateMachine:" in arn:
+            with self._activity, contextlib.suppress(ApiError):  # as on AWS, nobody hears of its refusal
+                self.answer_states("StartExecution", {"stateMachineArn": arn, "input": payload})
+        else:
+            return False
+        return True
 
     def received(self, events: list[LogEvent]) -> None:
         """CloudWatch Logs received these."""

@@ -76,7 +76,7 @@ def put_function(region: str, settings: dict[str, Any]) -> str:
     backend = lambda_backends[ACCOUNT][region]
     with contextlib.suppress(UnknownFunctionException):
         backend.delete_function(settings["FunctionName"])
-    _create_role(settings["Role"])
+    create_role(settings["Role"])
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("README", "the code of this function is a folder on this machine\n")
@@ -84,10 +84,29 @@ def put_function(region: str, settings: dict[str, Any]) -> str:
     return str(backend.create_function({**settings, "Code": code}).function_arn)
 
 
-def _create_role(arn: str) -> None:
+def create_role(arn: str) -> None:
+    """Create a role unless it exists."""
     backend, name = iam_backends[ACCOUNT]["aws"], arn.rpartition("/")[2]
     if all(role.name != name for role in backend.roles.values()):
         backend.create_role(name, "{}", "/", None, "", [], "3600")
+
+
+def reserve_concurrency(region: str, name: str, limit: Any) -> None:
+    """Set a function's reserved concurrency; None has no limit."""
+    if limit is not None:
+        lambda_backends[ACCOUNT][region].put_function_concurrency(name, str(int(limit)))
+
+
+def publish_version(region: str, name: str) -> tuple[str, str]:
+    """Return the ARN and the number of a function's new version."""
+    version = lambda_backends[ACCOUNT][region].publish_version(name)
+    return str(version.function_arn), str(version.version)
+
+
+def create_alias(region: str, function_name: str, name: str, version: str) -> str:
+    """Create an alias of a version, and return its ARN."""
+    made = lambda_backends[ACCOUNT][region].create_alias(name, function_name, version, "", "")
+    return str(made.arn)
 
 
 def function(region: str, name: str) -> Any:
@@ -144,11 +163,40 @@ def put_subscription(region: str, group: str, name: str, pattern: str, destinati
     logs_backends[ACCOUNT][region].put_subscription_filter(group, name, pattern, destination, "")
 
 
+def create_rule(
+    region: str,
+    name: str,
+    bus: str,
+    *,
+    pattern: str | None = None,
+    schedule: str | None = None,
+    state: str = "ENABLED",
+    targets: list[dict[str, Any]],
+) -> str:
+    """Create an EventBridge rule, and return its ARN."""
+    backend = events_backends[ACCOUNT][region]
+    made = backend.put_rule(
+        name, event_pattern=pattern, scheduled_expression=schedule, state=state, event_bus_arn=bus
+    )
+    if targets:
+        backend.put_targets(name, bus, targets)
+    return str(made.arn)
+
+
 def put_rule(region: str, name: str, pattern: str, target: str) -> None:
     """Create an EventBridge rule with one target."""
     backend = events_backends[ACCOUNT][region]
     backend.put_rule(name, event_pattern=pattern)
     backend.put_targets(name, None, [{"Id": "1", "Arn": target}])
+
+
+def rules(region: str) -> list[Any]:
+    """Return the rules of every event bus."""
+    return [
+        rule
+        for bus in list(events_backends[ACCOUNT][region].event_buses.values())
+        for rule in list(bus.rules.values())
+    ]
 
 
 def publish(region: str, event: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Patches of moto's Lambda and EventBridge: functions run, and are invoked by rules."""
 
 import base64
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 from monitoring.local_aws.invocation import ThrottledError
@@ -83,13 +81,9 @@ def _get_configuration(original: Any, _: Host) -> Any:
 
 def _send_to_targets(original: Any, host: Host) -> Any:
     def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
-        functions = [target for target in self.targets if ":lambda:" in target["Arn"]]
-        others = [target for target in self.targets if ":lambda:" not in target["Arn"]]
-        if self.state == "ENABLED" and self.event_pattern.matches_event(original_event):
-            for target in functions:
-                payload = target.get("Input") or json.dumps(_as_delivered(original_event))
-                source = f"EventBridge rule {self.name}"
-                host.invoke_later(target["Arn"], payload.encode(), source, in_turn=True)
+        if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
+            return
+        others = [target for target in self.targets if not host.send_to_target(self, target, original_event)]
         everything, self.targets = self.targets, others
         try:
             original(self, original_event, transform_input)
@@ -97,15 +91,6 @@ def _send_to_targets(original: Any, host: Host) -> Any:
             self.targets = everything
 
     return send_to_targets
-
-
-def _as_delivered(event: Any) -> dict[str, Any]:
-    """Return the event as targets get it: moto's time is a number, and it adds keys of its own."""
-    keys = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
-    delivered = {key: event[key] for key in keys if key in event}
-    if isinstance(delivered.get("time"), int | float):
-        delivered["time"] = f"{datetime.fromtimestamp(delivered['time'], UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return delivered
 
 
 _INIT = ("self", "account_id", "spec", "region", "version")
@@ -140,7 +125,7 @@ PATCHES = (
     ),
     Patch(
         "moto.events.models:Rule.send_to_targets",
-        "moto raises NotImplementedError for a rule whose target is a function",
+        "moto raises NotImplementedError for a rule whose target is a function or a state machine",
         _send_to_targets,
         ("self", "original_event", "transform_input"),
     ),

@@ -28,6 +28,9 @@ class Host(Protocol):
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation; those in turn come one after another."""
 
+    def send_to_target(self, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> bool:
+        """Hand a rule's event to a function or a state machine; return whether the target is one."""
+
     def received(self, events: "list[LogEvent]") -> None:
         """CloudWatch Logs received these events."""
 

@@ -294,6 +294,12 @@ def _unrecognized(arn: Any, place: Place) -> Problem:
     )
 
 
+def unavailable(arn: str) -> str:
+    """Return why this AWS cannot run what a Task names although AWS does; "" if it can, or AWS cannot."""
+    resource = parse_resource(arn)
+    return (_missing(resource) or "") if resource is not None and resource.kind in {"sdk", "service"} else ""
+
+
 def _missing(resource: Resource) -> str | None:
     """Return why this AWS cannot run an integration, "" if it can, None if AWS has no such integration."""
     if resource.kind == "sdk":

@@ -1,0 +1,62 @@
+"""Resources that moto makes from CloudFormation's properties itself: one table of its modules."""
+
+import importlib
+from typing import Any
+
+from monitoring.discovery.stack import StackResource
+from monitoring.errors import InputError
+from monitoring.local_aws.stack.resource import Deployed, Site
+
+MODULES = {
+    "AWS::DynamoDB::Table": "moto.dynamodb.models.table:Table",
+    "AWS::ECR::Repository": "moto.ecr.models:Repository",
+    "AWS::Events::EventBus": "moto.events.models:EventBus",
+    "AWS::Kinesis::Stream": "moto.kinesis.models:Stream",
+    "AWS::KMS::Alias": "moto.kms.models:Alias",
+    "AWS::KMS::Key": "moto.kms.models:Key",
+    "AWS::Lambda::EventSourceMapping": "moto.awslambda.models:EventSourceMapping",
+    "AWS::S3::Bucket": "moto.s3.models:FakeBucket",
+    "AWS::SNS::Topic": "moto.sns.models:Topic",
+    "AWS::SQS::Queue": "moto.sqs.models:Queue",
+    "AWS::SSM::Parameter": "moto.ssm.models:Parameter",
+}
+"""Type -> moto's class. Only the modules of a stack's own types are imported: all of them take seconds."""
+
+
+def make(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
+    """Create a resource by moto's own reading of its properties.
+
+    Raises:
+        InputError: moto refuses them.
+    """
+    module, _, name = MODULES[resource.type].partition(":")
+    model = getattr(importlib.import_module(module), name)
+    key = model.cloudformation_name_type()
+    physical = site.physical_name(resource, properties.get(key) if key else None)
+    if key:
+        properties = {**properties, key: physical}
+    if resource.type == "AWS::SQS::Queue" and properties.get("FifoQueue") and not physical.endswith(".fifo"):
+        physical += ".fifo"
+        properties["QueueName"] = physical
+    body = {"Type": resource.type, "Properties": properties}
+    try:
+        created = model.create_from_cloudformation_json(
+            physical,
+            body,
+            site.account,
+            site.aws.region,
+            LogicalId=resource.logical_id,
+            StackId=site.stack.name,
+            ResourceType=resource.type,
+        )
+    except Exception as refused:  # moto's refusals have no common ancestor
+        message = getattr(refused, "message", None) or f"{type(refused).__name__}: {refused}"
+        raise InputError(f"{resource.logical_id} ({resource.type}): {message}") from refused
+    return Deployed(created.physical_resource_id, lambda attribute: _attribute(created, attribute))
+
+
+def _attribute(created: Any, name: str) -> Any:
+    try:
+        return created.get_cfn_attribute(name)
+    except Exception as unknown:  # moto raises what its CloudFormation alone can read
+        raise KeyError(name) from unknown
