@@ -167,6 +167,19 @@ class MotoHost:
                 lambda: self._statuses.get(execution, "RUNNING") != "RUNNING", seconds
             )
 
+    def execution(self, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return an execution's description and its events, an Express one's too.
+
+        Raises:
+            KeyError: there is no such execution.
+        """
+
+        def told() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            execution = self.states.executions[arn]
+            return execution.describe(), execution.events()
+
+        return self.states.ask(told)
+
     def drain(self, seconds: float) -> Deliveries:
         """Wait until nothing is in progress."""
         self._activity.wait_idle(seconds)
