@@ -37,13 +37,15 @@ def command(
     """Draw DASHBOARDS (files or folders), or all of dashboards/, as pictures or pages.
 
     Over --data, a database of `stepscope serve` or a file of series; without it, over synthetic series.
-    With --diff, the older version is drawn beside each.
+    With --diff, the older version is drawn beside each. A widget that cannot be drawn because of a bug says
+    so in its place, and the exit status is 1.
     """
     import json
     import time
 
     from rich.console import Console
 
+    from monitoring.preview.failures import REPORT
     from monitoring.preview.render import Order, carry_out, load
     from monitoring.query.times import window
 
@@ -51,14 +53,18 @@ def command(
     files = load(dashboards, root)
     order = Order(None if sample else data, span, out, kind, dark, scale, older)
     console = Console(stderr=True)
-    written = []
+    written: list[str] = []
+    failed = False
     with console.status("drawing"):  # silent where standard error is not a terminal
-        for path in carry_out(order, files):
-            written.append(str(path))
-            if not as_json:
-                click.echo(f"wrote {path}")
+        for file in carry_out(order, files):
+            written += [str(file.path)] * file.done
+            if file.done and not as_json:
+                click.echo(f"wrote {file.path}")
+            for failure in file.failures:
+                click.echo(f"stepscope: {file.path.name}: {failure}\n  {REPORT}", err=True)
+            failed = failed or bool(file.failures)
     if as_json:
         click.echo(json.dumps(written))
     for problem in files.problems:
         click.echo(f"stepscope: {problem}", err=True)
-    return 2 if files.problems else 0
+    return 2 if files.problems else int(failed)

@@ -8,6 +8,7 @@ from typing import Any
 from monitoring.preview.calendar import calendar_start
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.data import Data, Request
+from monitoring.preview.failures import Failure
 from monitoring.preview.monitors import Monitors
 
 Definition = Mapping[str, Any]
@@ -20,11 +21,15 @@ CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Hold what a widget may use: its data, the known monitors, and which widgets to mark."""
+    """Hold what a widget may use: its data, the known monitors, and which widgets to mark.
+
+    `failures` collects the widgets whose drawing raised an exception.
+    """
 
     data: Data
     monitors: Monitors = field(default_factory=Monitors)
     marked: frozenset[str] = frozenset()
+    failures: list[Failure] = field(default_factory=list)
 
     def within(self, start: int, end: int) -> "Drawing":
         """Return the same drawing over another time range."""

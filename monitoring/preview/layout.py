@@ -1,5 +1,6 @@
 """Where each widget goes: twelve columns for an ordered dashboard, free coordinates for a free one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,8 @@ ROW = 84.0
 GAP = 10.0
 GROUP_HEAD = 34.0
 FREE_UNIT = 9.0
+FARTHEST = 1000
+"""The largest coordinate: a picture with a widget beyond it would need gigabytes."""
 DEFAULT_SIZE = {"note": (4, 2), "free_text": (4, 1), "query_value": (2, 2), "group": (12, 1)}
 USUAL_SIZE = (4, 2)
 
@@ -62,8 +65,12 @@ def _definition(widget: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _number(layout: Mapping[str, Any], key: str, otherwise: float) -> float:
+    """Return a coordinate or size, at most `FARTHEST`; `otherwise` for what is not a number."""
     value = layout.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return otherwise
+    number = float(max(min(value, FARTHEST), -FARTHEST))  # an integer may be too large for a float
+    return otherwise if math.isnan(number) else number
 
 
 def _free(widgets: Sequence[Mapping[str, Any]]) -> list[Box]:

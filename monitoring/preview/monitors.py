@@ -78,7 +78,7 @@ class Monitors:
         found = []
         for definition in definitions(dashboard.get("widgets")):
             if "alert_id" in definition:
-                with suppress(UndrawableError):
+                with suppress(Exception):  # the widget itself shows what is wrong with it
                     found.append(self.find(str(definition["alert_id"])))
         return found
 

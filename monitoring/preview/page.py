@@ -11,6 +11,7 @@ from monitoring.preview.charts import lists
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing, own_time, time_label
 from monitoring.preview.errors import UndrawableError
+from monitoring.preview.failures import record
 from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
 from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, SAMPLED, TITLE, title_of
 from monitoring.preview.theme import BADGES, PAGE, style_sheet
@@ -23,12 +24,16 @@ STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
     """Return a complete HTML page that loads nothing from elsewhere."""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{style_sheet()}{STYLE}</style>{head}</head>"
-        f"<body>{body}{f'<script>{script}</script>' if script else ''}</body></html>"
-    )
+        (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+            f"<title>{escape(title)}</title><style>{style_sheet()}{STYLE}</style>{head}</head>"
+            f"<body>{body}{f'<script>{script}</script>' if script else ''}</body></html>"
+        )
+        .encode(errors="replace")
+        .decode()
+    )  # JSON can hold half of a surrogate pair, which UTF-8 cannot
 
 
 def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
@@ -75,6 +80,14 @@ def widget(box: Box, drawing: Drawing, place: str) -> str:
     definition = box.widget.get("definition")
     if not isinstance(definition, Mapping):
         return ""
+    try:
+        return _widget(box, definition, drawing, place)
+    except Exception as error:  # noqa: BLE001 - whatever it holds, its neighbours have to be drawn
+        words = escape(record(drawing.failures, definition, error))
+        return f'<section class="widget" style="{place}"><p class="empty">{words}</p></section>'
+
+
+def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: str) -> str:
     kind = str(definition.get("type"))
     if box.inside:
         return _group(box, definition, drawing, place)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from monitoring.preview import svg
-from monitoring.preview.charts.shapes import Frame, rect
+from monitoring.preview.charts.shapes import Frame, notice, rect
 from monitoring.preview.data import Data
 from monitoring.preview.drawing import Drawing, identity, time_label
+from monitoring.preview.failures import record
 from monitoring.preview.layout import GAP, GROUP_HEAD, Box, Layout, arrange
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.theme import LIGHT, Theme
@@ -52,14 +53,19 @@ def as_svg(
     theme: Theme = LIGHT,
     monitors: Monitors | None = None,
     progress: Callable[[], None] = lambda: None,
-    marked: frozenset[str] = frozenset(),
+) -> str:
+    """Return the whole dashboard over these data as an SVG file; `progress` is called after each widget."""
+    return picture_of(dashboard, prepared(dashboard, data, monitors), theme, progress)
+
+
+def picture_of(
+    dashboard: Mapping[str, Any], drawing: Drawing, theme: Theme, progress: Callable[[], None] = lambda: None
 ) -> str:
     """Return the whole dashboard as an SVG file; `progress` is called after each widget.
 
-    The widgets whose `identity` is in `marked` get a frame of their own.
+    The widgets whose `identity` is in `drawing.marked` get a frame of their own.
     """
     layout = arrange(dashboard)
-    drawing = replace(prepared(dashboard, data, monitors), marked=marked)
     parts = [_header(dashboard, drawing, layout, theme)]
     for box in layout.boxes:
         parts.append(svg.group([panel(box, drawing, theme)], box.x, box.y + HEAD))
@@ -98,6 +104,15 @@ def prepared(
 def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
     """One widget with its frame and title, at the origin."""
     definition = _definition(box)
+    try:
+        return _panel(box, definition, drawing, theme)
+    except Exception as error:  # noqa: BLE001 - whatever it holds, its neighbours have to be drawn
+        words = record(drawing.failures, definition, error)
+        back = rect(0, 0, box.width, box.height, theme.panel, stroke=theme.edge, rx=4)
+        return back + notice(Frame(box.width, box.height, theme), words)
+
+
+def _panel(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: Theme) -> str:
     inside = _group if box.inside else _widget
     mark = identity(definition) in drawing.marked
     size = (1.5, 1.5, box.width - 3, box.height - 3)

@@ -8,11 +8,12 @@ from typing import Any
 
 from monitoring.errors import InputError, writing
 from monitoring.preview.data import Data, definitions
-from monitoring.preview.drawing import identity
+from monitoring.preview.drawing import Drawing, identity
 from monitoring.preview.facts import NOTHING, Facts
+from monitoring.preview.failures import Failure, failure_of
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.page import dashboard_page
-from monitoring.preview.picture import as_png, as_svg, prepared, side_by_side
+from monitoring.preview.picture import as_png, as_svg, picture_of, prepared, side_by_side
 from monitoring.preview.sample import sample
 from monitoring.preview.sample_facts import sample_facts, sample_states
 from monitoring.preview.theme import DARK, LIGHT
@@ -145,8 +146,20 @@ class Order:
     older: Path | None = None
 
 
-def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Describe a file that was written, or not, and the widgets in it that could not be drawn."""
+
+    path: Path
+    failures: Sequence[Failure]
+    done: bool = True
+
+
+def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda: None) -> Iterator[Written]:
     """Draw and write every dashboard, and yield each file once it is written.
+
+    An exception ends neither the run nor the drawing of the other widgets; an older version that cannot be
+    read is added to the problems of `files`, and its dashboard is not drawn.
 
     Raises:
         InputError: data that cannot be used, or a file that cannot be written.
@@ -154,8 +167,21 @@ def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda:
     with _world(order, files) as world:
         for dashboard in files.dashboards:
             path = order.out / f"{dashboard.key}.{order.kind}"
-            write(_rendered(order, dashboard, world, progress), path, order.scale)
-            yield path
+            try:
+                older = _older(order, dashboard)
+            except InputError as error:
+                files.problems.append(error)
+                continue
+            failures: list[Failure] = []
+            try:
+                write(_rendered(order, (dashboard, older), world, progress, failures), path, order.scale)
+            except InputError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the other dashboards still have to be drawn
+                whole = {"type": "dashboard", "title": dashboard.body.get("title")}
+                yield Written(path, [*failures, failure_of(whole, error)], done=False)
+            else:
+                yield Written(path, failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +197,29 @@ World = Callable[[Resource], Given]
 """What a dashboard is drawn over: the same for each, or made up for each."""
 
 
-def _rendered(order: Order, dashboard: Resource, world: World, progress: Callable[[], None]) -> str:
+def _rendered(
+    order: Order,
+    versions: tuple[Resource, Resource | None],
+    world: World,
+    progress: Callable[[], None],
+    failures: list[Failure],
+) -> str:
+    """Return the picture or page of a dashboard, beside its older version where there is one to compare."""
     theme = DARK if order.dark else LIGHT
 
-    def drawn(one: Resource, marked: frozenset[str] = frozenset()) -> str:
-        given = world(one)
+    def drawing_of(version: Resource) -> Drawing:
+        given = world(version)
         data = data_of(given.source, order.window, given.facts)
-        return as_svg(one.body, data, theme, given.monitors, progress, marked)
+        return replace(prepared(version.body, data, given.monitors), failures=failures)
 
+    def drawn(version: Resource, marked: frozenset[str] = frozenset()) -> str:
+        return picture_of(version.body, replace(drawing_of(version), marked=marked), theme, progress)
+
+    dashboard, before = versions
     if order.kind == "html":
-        given = world(dashboard)
-        data = data_of(given.source, order.window, given.facts)
-        return dashboard_page(dashboard.body, prepared(dashboard.body, data, given.monitors))
+        return dashboard_page(dashboard.body, drawing_of(dashboard))
     if order.older is None:
         return drawn(dashboard)
-    before = _older(order, dashboard)
     if before is None:
         return side_by_side(None, drawn(dashboard), theme)
     old, new = _said(before), _said(dashboard)

@@ -6,7 +6,7 @@ The same query gives the same picture every time: all that looks like chance com
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,12 +105,19 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
     variables = variables_of(dashboard, {})
     for widget in definitions(dashboard.get("widgets")):
         for request in requests_of(widget):
-            named = [one.get("query") for one in request.get("queries") or [] if isinstance(one, Mapping)]
+            queries = request.get("queries")
+            named = (
+                [one.get("query") for one in queries if isinstance(one, Mapping)] if _is_list(queries) else []
+            )
             query = request.get("query")
             inner = query.get("query") if isinstance(query, Mapping) else None
             for text in (request.get("q"), inner, *named):
                 if isinstance(text, str):
                     yield put_in(text.replace("histogram:", "avg:", 1), variables)
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _metrics(query: str) -> list[Metric]:

@@ -22,7 +22,7 @@ def tag(name: str, *children: str, **attributes: object) -> str:
 def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
-    return escape(str(value), quote=True)
+    return escape(clean(str(value)), quote=True)
 
 
 def text(content: str, x: float, y: float, **attributes: object) -> str:

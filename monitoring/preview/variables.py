@@ -21,16 +21,20 @@ class Variable:
 def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> dict[str, Variable]:
     """Return the dashboard's template variables, at their defaults or as chosen."""
     found = {}
-    for one in dashboard.get("template_variables") or []:
+    for one in _listed(dashboard.get("template_variables")):
         if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
             continue
         name = one["name"]
-        defaults = one.get("defaults") or ([one["default"]] if one.get("default") else ["*"])
-        values = chosen.get(name) or defaults
-        offered = one.get("available_values") or []
+        values = chosen.get(name) or _listed(one.get("defaults")) or _listed(one.get("default")) or ["*"]
+        offered = _listed(one.get("available_values"))
         prefix = str(one.get("prefix") or "")
         found[name] = Variable(name, prefix, tuple(map(str, values)), tuple(map(str, offered)))
     return found
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """Return a list as it is, another value as the only one of a list, and nothing as an empty list."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def put_in(query: str, variables: Mapping[str, Variable]) -> str:

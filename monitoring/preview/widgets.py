@@ -17,6 +17,7 @@ from monitoring.preview.conditions import bounds, formats_of, markers, painter
 from monitoring.preview.data import Data, Request
 from monitoring.preview.drawing import Definition, Draw, Drawing, own_time, requests_of
 from monitoring.preview.errors import UndrawableError
+from monitoring.preview.failures import record
 from monitoring.query import QueryError
 
 __all__ = ["LISTINGS", "PLACEHOLDERS", "WIDGETS", "Drawing", "attempt", "draw", "requests_of"]
@@ -24,18 +25,21 @@ __all__ = ["LISTINGS", "PLACEHOLDERS", "WIDGETS", "Drawing", "attempt", "draw", 
 
 def draw(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """Draw the widget, or the reason why it cannot be drawn."""
-    return attempt(frame, definition, lambda: _drawn(frame, definition, own_time(definition, drawing)))
+    try:
+        return attempt(frame, definition, drawing)
+    except Exception as error:  # noqa: BLE001 - whatever it holds, its neighbours have to be drawn
+        return notice(frame, record(drawing.failures, definition, error))
 
 
-def attempt(frame: Frame, definition: Definition, drawn: Callable[[], str]) -> str:
-    """Call `drawn`; return a notice for a type that only Datadog can show, and for an error."""
+def attempt(frame: Frame, definition: Definition, drawing: Drawing) -> str:
+    """Draw the widget; return a notice for a type that only Datadog can show, and for an error of input."""
     kind = str(definition.get("type"))
     if kind in PLACEHOLDERS:
         return notice(frame, PLACEHOLDERS[kind])
     if kind not in WIDGETS and kind not in LISTINGS:
         return notice(frame, f"There is no widget type {kind!r}.")
     try:
-        return drawn()
+        return _drawn(frame, definition, own_time(definition, drawing))
     except QueryError as error:
         return broken_query(frame, error)
     except UndrawableError as error:

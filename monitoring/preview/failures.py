@@ -1,0 +1,43 @@
+"""Keep an exception in one widget from affecting the rest: a notice in its place, and a record to report."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPORT = "This is a bug of stepscope: report it with the JSON of the widget."
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Describe a widget that raised an exception: its type, title, the exception and where it was raised."""
+
+    type: str
+    title: str
+    error: str
+
+    def __str__(self) -> str:
+        named = f"{self.type} '{self.title}'" if self.title else self.type
+        return f"{named} cannot be drawn: {self.error}"
+
+
+def failure_of(definition: Any, error: Exception) -> Failure:
+    """Return the record of an exception that drawing this definition raised."""
+    body = definition if isinstance(definition, Mapping) else {}
+    return Failure(str(body.get("type") or "widget"), str(body.get("title") or ""), described(error))
+
+
+def described(error: Exception) -> str:
+    """Return the exception's type, message, and the file and line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    place = f" ({Path(frames[0].filename).name}:{frames[0].lineno})" if frames else ""
+    return f"{type(error).__name__}: {str(error)[:300]}{place}"
+
+
+def record(failures: list[Failure], definition: Any, error: Exception) -> str:
+    """Add the failure once (a page draws a wide widget twice), and return a sentence to show in its place."""
+    failure = failure_of(definition, error)
+    if failure not in failures:
+        failures.append(failure)
+    return f"{failure}. {REPORT}"
