@@ -8,6 +8,7 @@ import pytest
 from drill_cases import MONITORS, PLAYED
 
 from monitoring.drill import watching
+from monitoring.drill.faults import chosen
 from monitoring.drill.lane import Run
 from monitoring.drill.recordings import clock_of
 from monitoring.drill.run import Scene, judged
@@ -173,6 +174,58 @@ def test_a_monitor_that_does_not_wait_for_cloudwatch_never_sees_a_short_window(d
         "lambda-throttles does not notice",
     )
     assert outcome(drilled, scene(drilled, folder, delay=180), "throttled").wrong == ()
+
+
+def test_a_window_that_ends_before_any_point_has_arrived_counts_none(drilled, folder: Path):
+    """Too few of something alerts at once there: the group is known, and its window is always empty."""
+    change(
+        folder,
+        "nothing-started",
+        query="sum(last_10m):sum:aws.states.executions_started{expected:hourly} by {statemachinearn}.as_count() < 1",
+        options={"evaluation_delay": 0},
+    )
+    wrong = outcome(drilled, scene(drilled, folder), "busy-hour").wrong
+    assert "nothing-started alerts before anything is broken" in wrong
+    assert outcome(drilled, scene(drilled, folder, delay=180), "busy-hour").wrong == ()
+
+
+QUIET = "avg(last_15m):avg:aws.states.execution_time.maximum{statemachinearn:*} by {statemachinearn} > 1e9"
+
+
+def silent(folder: Path, message: str, choice: str, query: str = QUIET) -> None:
+    """Turn a monitor into one that only No Data sets off."""
+    options = {"on_missing_data": choice, "thresholds": {"critical": 1e9}, "evaluation_delay": 900}
+    body = {"type": "query alert", "name": "silent", "query": query, "message": message, "options": options}
+    (folder / "nothing-started.json").write_text(json.dumps(body))
+
+
+def test_no_data_that_notifies_somebody_notices_a_fault(drilled, folder: Path):
+    silent(folder, "@slack-pipelines", "show_and_notify_no_data")
+    assert outcome(drilled, scene(drilled, folder), "trigger-disabled").wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "choice"),
+    [
+        ("@slack-pipelines", "show_no_data"),
+        ("@slack-pipelines", "resolve"),
+        ("{{#is_alert}}@slack-pipelines{{/is_alert}}", "show_and_notify_no_data"),
+        ("{{^is_no_data}}@slack-pipelines{{/is_no_data}}", "show_and_notify_no_data"),
+    ],
+)
+def test_no_data_that_notifies_nobody_notices_nothing(drilled, folder: Path, message: str, choice: str):
+    silent(folder, message, choice)
+    (sentence,) = outcome(drilled, scene(drilled, folder), "trigger-disabled").wrong
+    assert sentence.startswith(("nothing-started does not notice", "nothing-started alerts after"))
+
+
+def test_no_data_on_a_quiet_night_is_an_alert_in_vain(drilled, folder: Path):
+    """Two executions an hour leave a window of a quarter of an hour empty."""
+    (night,) = chosen(("quiet-night",))
+    assert judged(scene(drilled, folder), night, drilled.health).wrong == ()
+    silent(folder, "@slack-pipelines", "show_and_notify_no_data")
+    (sentence,) = judged(scene(drilled, folder), night, drilled.health).wrong
+    assert sentence.startswith("nothing-started alerts in vain after ")
 
 
 def test_a_longer_window_is_cut_by_what_has_not_arrived():
