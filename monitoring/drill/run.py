@@ -13,7 +13,7 @@ from monitoring.drill.judge import DrillResult, FaultResult, judge
 from monitoring.drill.lane import Lane
 from monitoring.drill.recordings import Take, takes
 from monitoring.drill.stage import Stage, set_up
-from monitoring.drill.watching import Watcher
+from monitoring.drill.watching import Seen, Watcher
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
 
@@ -159,13 +159,31 @@ def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Hold what Datadog knows of one fault: its points, the names of its metrics, and the last second."""
+
+    source: SeriesSource
+    metrics: frozenset[str]
+    end: int
+
+
 def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
     """Lays a fault out on the simulated clock, and lets every monitor look at it."""
+    laid = laid_out(scene, fault, played, scene.wanted)
+    return judge(fault, played.takes, seen_by(scene.watchers, laid), scene.watchers, scene.any_monitor)
+
+
+def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str]) -> Laid:
+    """Lay a fault out on the simulated clock, with the metrics that are `wanted`."""
     placed = layout.slots(scene.health.takes, played.takes, fault)
     functions = {**scene.health.functions, **played.functions}
-    series = layout.series(placed, fault, scene.common, scene.wanted, functions)
-    source, there = SeriesSource(series), {each.metric for each in series}
+    series = layout.series(placed, fault, scene.common, wanted, functions)
     end = layout.ONSET + 60 * (fault.minutes + fault.watch)
-    looked = [each for each in scene.watchers if each.metrics & there]
-    seen = [watching.watch(each, source, layout.ONSET, end) for each in looked]
-    return judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)
+    return Laid(SeriesSource(series), frozenset(each.metric for each in series), end)
+
+
+def seen_by(watchers: Sequence[Watcher], laid: Laid) -> list[Seen]:
+    """Return what each monitor did that looks at a metric which has points."""
+    looking = [watcher for watcher in watchers if watcher.metrics & laid.metrics]
+    return [watching.watch(watcher, laid.source, layout.ONSET, laid.end) for watcher in looking]
