@@ -6,6 +6,7 @@ COMMANDS = {
     "backtest": ("lint", "Show what a monitor would have done over stored history"),
     "lint": ("lint", "Check dashboards and monitors, offline"),
     "preview": ("lint", "Draw dashboards as pictures or pages, without an account"),
+    "up": ("local", "Run your own template on this machine, with pages, until told to stop"),
     "run": ("local", "Run a state machine of your own template on this machine, once"),
     "demo": ("local", "Run the example pipeline on this machine, end to end"),
     "drill": ("local", "Break the pipeline in every way, and see which monitor notices"),

@@ -1,17 +1,23 @@
 """`stepscope run`: one execution of a state machine of the user's own template, on this machine."""
 
+import json
 import sys
-from collections.abc import Callable
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
 from monitoring.cli.application import answers_of, deployment_options, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
+from monitoring.errors import InputError
 
 if TYPE_CHECKING:
-    from monitoring.local_pipeline import ExecutionResult, Pipeline
+    from monitoring.local_pipeline import Pipeline
 
 
 @click.command("run")
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     metavar="TEMPLATE",
     help="The template, or the folder that holds it.  [default: this folder]",
 )
+@click.option("--url", default="", metavar="ADDRESS", help="Where `stepscope up` runs, instead of --from.")
 @click.option(
     "--input",
     "input_file",
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
 def command(
     machine: str,
     source: Path,
+    url: str,
     input_file: Path | None,
     name: str | None,
     timeout: float,
@@ -59,30 +67,32 @@ def command(
     runs to its end, and its states, metrics, spans and logs are shown. Ends with status 1 where the execution
     does not succeed.
     """
-    from monitoring.local_pipeline import PipelineOptions, run_execution, start_pipeline
-
     value = read_json_file(input_file) if input_file else {}
-    options = PipelineOptions(
-        source, pairs(parameters, "--parameter"), stack, answers_of(answers), speed=speed
-    )
     say = _said if sys.stderr.isatty() else lambda _: None
-    with ended_by_signals(), start_pipeline(options, say) as pipeline:
-        tell_stand_ins(pipeline, lambda text: click.echo(text, err=True))
-        result = run_execution(
-            pipeline,
-            machine,
-            value,
-            name=name,
-            timeout=timeout,
-            entered=lambda state: say(f"state {state}"),
-        )
-    if as_json:
-        import json
+    if url:
+        result = _remote(url, machine, value, name, timeout)
+    else:
+        from monitoring.local_pipeline import PipelineOptions, run_execution, start_pipeline
 
-        click.echo(json.dumps(result.as_data(), indent=1, default=str))
+        options = PipelineOptions(
+            source, pairs(parameters, "--parameter"), stack, answers_of(answers), speed=speed
+        )
+        with ended_by_signals(), start_pipeline(options, say) as pipeline:
+            tell_stand_ins(pipeline, lambda text: click.echo(text, err=True))
+            told = run_execution(
+                pipeline,
+                machine,
+                value,
+                name=name,
+                timeout=timeout,
+                entered=lambda state: say(f"state {state}"),
+            )
+        result = told.as_data()
+    if as_json:
+        click.echo(json.dumps(result, indent=1, default=str))
     else:
         _print(result)
-    return 0 if result.status == "SUCCEEDED" else 1
+    return 0 if result["status"] == "SUCCEEDED" else 1
 
 
 def _said(text: str) -> None:
@@ -102,21 +112,55 @@ def tell_stand_ins(pipeline: "Pipeline", say: Callable[[str], None]) -> None:
         say(f"without effect here: {len(quiet)} resources ({kinds})")
 
 
-def _print(result: "ExecutionResult") -> None:
+def _remote(url: str, machine: str, value: Any, name: str | None, timeout: float) -> dict[str, Any]:
+    """Run the execution where `stepscope up` runs, and return its result as data.
+
+    Raises:
+        InputError: nothing answers there, or it refuses the execution.
+    """
+    base = url.rstrip("/")
+    order = {"machine": machine, "input": value, "name": name}
+    arn = str(_asked(f"{base}/run/executions", order)["execution"])
+    deadline = time.monotonic() + timeout
+    while True:
+        result = _asked(f"{base}/run/executions?execution={quote(arn)}")
+        if result["status"] != "RUNNING" or time.monotonic() > deadline:
+            return result
+        time.sleep(0.2)
+
+
+def _asked(address: str, body: Any = None) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    where = address.partition("/run")[0]
+    try:
+        request = urllib.request.Request(address, data, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as refused:
+        raise InputError(_refusal(refused), where=where) from None
+    except (OSError, ValueError) as error:
+        hint = "Is `stepscope up` running there?"
+        raise InputError(f"nothing answers: {error}", where=where, hint=hint) from None
+
+
+def _refusal(refused: urllib.error.HTTPError) -> str:
+    try:
+        return "; ".join(json.load(refused)["errors"])
+    except (ValueError, KeyError, TypeError):
+        return f"answers {refused.code}"
+
+
+def _print(result: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 120)
-    color = "green" if result.status == "SUCCEEDED" else "red"
-    console.print(
-        f"[{color}]{result.status}[/] after {result.duration_ms / 1000:.1f} s: {' → '.join(result.path)}"
-    )
-    if result.error is not None:
-        console.print(f"error   {result.error}: {result.cause or ''}", markup=False)
-    if result.output is not None:
-        import json
-
-        console.print(f"output  {json.dumps(result.output)[:2000]}", markup=False)
-    console.print(
-        f"{len(result.metrics)} series, {len(result.spans)} spans, {len(result.logs)} log entries; "
-        "--json shows them"
-    )
+    color = "green" if result["status"] == "SUCCEEDED" else "red"
+    path = " → ".join(result["path"])
+    console.print(f"[{color}]{result['status']}[/] after {result['duration_ms'] / 1000:.1f} s: {path}")
+    if result["error"] is not None:
+        console.print(f"error   {result['error']}: {result['cause'] or ''}", markup=False)
+    if result["output"] is not None:
+        console.print(f"output  {json.dumps(result['output'])[:2000]}", markup=False)
+    counts = [len(result[key]) for key in ("metrics", "spans", "logs")]
+    console.print(f"{counts[0]} series, {counts[1]} spans, {counts[2]} log entries; --json shows them")

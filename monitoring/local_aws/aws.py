@@ -273,6 +273,7 @@ class LocalAws:
         stack: str = "",
         environment: Mapping[str, Mapping[str, str]] | None = None,
         answers: Mapping[str, Any] | None = None,
+        previous: Deployment | None = None,
     ) -> Deployment:
         """Deploy an application: functions, state machines, tables, queues, rules, … as its template says.
 
@@ -283,6 +284,7 @@ class LocalAws:
             environment: variables of functions by logical id, `*` for all of them.
             answers: what takes the place of a function or a task answers, by the function's logical id or
                 `STATE_MACHINE.State`.
+            previous: what is deployed already: only its functions and state machines are deployed anew.
 
         Raises:
             InputError: the template cannot be read, or a resource cannot be created; says which and why.
@@ -292,7 +294,13 @@ class LocalAws:
             if not path.exists():
                 raise InputError("there is no such file or folder", where=str(path))
             source = read_stacks(path, parameters=parameters, name=stack)
-        return deploy_stacks(self, source, ACCOUNT, environment=environment, answers=answers)
+        return deploy_stacks(
+            self, source, ACCOUNT, environment=environment, answers=answers, previous=previous
+        )
+
+    def reload_code(self) -> None:
+        """Let every function start anew at its next invocation, with the code that its folder has then."""
+        self._host.revision += 1
 
     def start_schedules(self) -> None:
         """Invoke the targets of scheduled rules from now on, in state machine time."""

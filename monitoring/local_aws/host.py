@@ -39,6 +39,7 @@ class MotoHost:
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
         self.permissions = Permissions()
+        self.revision = 0
         self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []
         self._invoked: list[Invoked] = []
@@ -180,6 +181,18 @@ class MotoHost:
 
         return self.states.ask(told)
 
+    def executions_since(self, moment: float) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Return the executions that run, or ended after a moment: their descriptions and events."""
+
+        def told() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+            return [
+                (execution.describe(), execution.events())
+                for execution in list(self.states.executions.values())
+                if execution.stopped is None or execution.stopped.timestamp() >= moment
+            ]
+
+        return self.states.ask(told)
+
     def drain(self, seconds: float) -> Deliveries:
         """Wait until nothing is in progress."""
         self._activity.wait_idle(seconds)
@@ -228,6 +241,7 @@ class MotoHost:
             custom_log_group=logging.get("LogGroup", ""),
             region=self.region,
             concurrency=function.reserved_concurrency,
+            revision=self.revision,
         )
 
     def _unpacked(self, function: Any) -> Path:

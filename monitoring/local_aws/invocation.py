@@ -39,6 +39,8 @@ class FunctionSettings:
     region: str = "us-east-1"
     concurrency: int | None = None  # reserved: at most so many at once
     custom_log_group: str = ""
+    revision: int = 0
+    """Changes with the code in the folder, so that no worker with older code is reused."""
 
     @property
     def log_group(self) -> str:

@@ -1,6 +1,7 @@
 """One execution of a state machine that runs here, and all the telemetry that it left."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What an execution came to, and what of it is in Datadog.
+    """What an execution came to, and what has reached Datadog since its start.
 
     Attributes:
         execution: its ARN.
@@ -82,14 +83,14 @@ def execution_result(pipeline: Pipeline, arn: str) -> ExecutionResult:
         KeyError: there is no such execution.
     """
     described, events = pipeline.aws.host.execution(arn)
-    return _result(described, _path(events), pipeline.datadog.store)
+    return _result(described, path_of(events), pipeline.datadog.store)
 
 
 def _follow(pipeline: Pipeline, arn: str, timeout: float, entered: Callable[[str], None]) -> None:
     told = 0
     for _ in range(max(1, int(timeout / LOOK_SECONDS))):
         ended = pipeline.aws.host.wait_ended(arn, LOOK_SECONDS)
-        path = _path(pipeline.aws.host.execution(arn)[1])
+        path = path_of(pipeline.aws.host.execution(arn)[1])
         for state in path[told:]:
             entered(state)
         told = len(path)
@@ -97,14 +98,15 @@ def _follow(pipeline: Pipeline, arn: str, timeout: float, entered: Callable[[str
             break
 
 
-def _path(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def path_of(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the states entered in a history, in order."""
     return tuple(
         event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event
     )
 
 
 def _result(described: Mapping[str, Any], path: tuple[str, ...], store: Store) -> ExecutionResult:
-    ended = described.get("stopDate")
+    ended, start = described.get("stopDate"), math.floor(described["startDate"].timestamp())
     taken = (ended - described["startDate"]).total_seconds() if ended else 0.0
     output = described.get("output")
     return ExecutionResult(
@@ -123,7 +125,7 @@ def _result(described: Mapping[str, Any], path: tuple[str, ...], store: Store) -
                 "points": len(series.values),
                 "sum": float(sum(series.values)),
             }
-            for series in sorted(store.series(), key=lambda series: (series.metric, series.tags))
+            for series in sorted(store.series(start=start), key=lambda series: (series.metric, series.tags))
         ),
         spans=tuple(
             {
@@ -135,10 +137,10 @@ def _result(described: Mapping[str, Any], path: tuple[str, ...], store: Store) -
                 "duration_ms": round(span["duration"] / 1e6, 3),
                 "error": bool(span["error"]),
             }
-            for span in store.spans()
+            for span in store.spans(start=start)
         ),
         logs=tuple(
             {"timestamp": log["timestamp"], "service": log.get("service", ""), "message": log["message"]}
-            for log in store.logs()
+            for log in store.logs(start=start)
         ),
     )

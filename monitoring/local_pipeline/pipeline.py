@@ -103,16 +103,23 @@ def _deployed(
 ) -> Pipeline:
     say(f"deploying {', '.join(stack.name for stack in stacks)}")
     forwarders = own_forwarders(stacks)
-    environment = {
-        "*": options.environment,
-        **{name: forwarder_environment(datadog.url) for name in forwarders},
-    }
+    environment = environment_of(options, stacks, datadog.url)
     deployment = aws.deploy(stacks, environment=environment, answers=options.answers)
     if not forwarders:
         add_forwarder(aws, deployment, datadog.url, dict(options.environment))
     return Pipeline(
         aws, datadog, stacks, deployment, tuple(forwarders), tuple(_notes(aws, stacks, deployment))
     )
+
+
+def environment_of(
+    options: PipelineOptions, stacks: Sequence[Stack], url: str
+) -> dict[str, Mapping[str, str]]:
+    """Return the variables that functions get, by logical id; `*` for all of them."""
+    return {
+        "*": options.environment,
+        **{name: forwarder_environment(url) for name in own_forwarders(stacks)},
+    }
 
 
 def _notes(aws: LocalAws, stacks: Sequence[Stack], deployment: Deployment) -> Iterator[str]:

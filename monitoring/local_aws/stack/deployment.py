@@ -1,7 +1,7 @@
 """Deploy stacks: every resource after what it refers to, each by the row of its type."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.discovery.intrinsics import Intrinsics
@@ -68,6 +68,7 @@ class Deployment:
         outputs: the template's outputs.
         stand_ins: what is not here what it is on AWS.
         notes: what was assumed when the template was read.
+        kept: name of each stack -> its resources, for the next deployment of it.
     """
 
     names: Mapping[str, Any]
@@ -77,6 +78,7 @@ class Deployment:
     outputs: Mapping[str, Any]
     stand_ins: tuple[StandIn, ...]
     notes: tuple[str, ...]
+    kept: Mapping[str, Mapping[str, Deployed]] = field(default_factory=dict, repr=False)
 
     def state_machine(self, name: str) -> str:
         """Return the ARN of a state machine by its logical id, name or ARN.
@@ -103,6 +105,7 @@ def deploy_stacks(
     *,
     environment: Mapping[str, Mapping[str, str]] | None = None,
     answers: Mapping[str, Any] | None = None,
+    previous: "Deployment | None" = None,
 ) -> Deployment:
     """Deploy stacks, one after another; a later one may import what an earlier one exports.
 
@@ -112,6 +115,7 @@ def deploy_stacks(
         account: the account's number.
         environment: variables of functions by logical id, `*` for all of them.
         answers: what a stand-in answers, by the function's logical id or `STATE_MACHINE.State`.
+        previous: what is deployed already; of it, only functions and state machines are deployed anew.
 
     Raises:
         InputError: a resource cannot be created; says which and why.
@@ -119,6 +123,8 @@ def deploy_stacks(
     sites = []
     for stack in stacks:
         site = Site(aws, stack, account, environment or {}, answers or {})
+        site.kept_stacks.update(previous.kept if previous else {})
+        site.kept.update(previous.kept.get(stack.name, {}) if previous else {})
         sites.append((site, _deploy(site)))
     _check_answers(answers or {}, [site for site, _ in sites])
     return _together(sites)
@@ -156,6 +162,7 @@ def _together(sites: list[tuple[Site, dict[str, Any]]]) -> Deployment:
         {key: value for _, outputs in sites for key, value in outputs.items()},
         tuple(stand_in for site, _ in sites for stand_in in site.stand_ins),
         tuple(note for site in every for note in site.stack.notes),
+        {site.stack.name: dict(site.deployed) for site in every},
     )
 
 
@@ -184,7 +191,13 @@ def _deploy(site: Site) -> dict[str, Any]:
     return outputs
 
 
+RELOADED = {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine", "AWS::CloudFormation::Stack"}
+"""What a deployment over an earlier one makes anew; the rest stays, with what it holds."""
+
+
 def _create(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
+    if resource.logical_id in site.kept and resource.type not in RELOADED:
+        return site.kept[resource.logical_id]
     if resource.type == "AWS::CloudFormation::Stack":
         return _nested(site, resource, properties)
     make = TYPES.get(resource.type)
@@ -239,6 +252,8 @@ def _nested(site: Site, resource: StackResource, properties: dict[str, Any]) -> 
         name=f"{site.stack.name}-{resource.logical_id}",
     )
     inner = Site(site.aws, stack, site.account, site.environment, site.answers, site.stand_ins)
+    inner.kept.update(site.kept_stacks.get(stack.name, {}))
+    inner.kept_stacks.update(site.kept_stacks)
     outputs = _deploy(inner)
     site.nested.append(inner)
     return Deployed(

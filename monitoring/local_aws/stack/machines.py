@@ -34,8 +34,12 @@ def state_machine(site: Site, resource: StackResource, properties: dict[str, Any
         "type": str(properties.get("StateMachineType") or "STANDARD"),
         "loggingConfiguration": _logging(site, properties.get("LoggingConfiguration") or {}),
     }
+    arn = site.arn("states", f"stateMachine:{name}")
     with refused(f"state machine {resource.logical_id}"):
-        arn = str(host.answer_states("CreateStateMachine", settings)["stateMachineArn"])
+        if resource.logical_id in site.kept and arn in host.states.state_machines:
+            host.answer_states("UpdateStateMachine", {**settings, "stateMachineArn": arn})
+        else:
+            host.answer_states("CreateStateMachine", settings)
     attributes = {"Arn": arn, "Name": name, "StateMachineRevisionId": "1"}
     return Deployed(arn, lambda attribute: attributes[attribute])
 

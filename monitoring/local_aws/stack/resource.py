@@ -83,6 +83,8 @@ class Site:
         deployed: the resources that exist, by logical id.
         log_groups: name of each function -> its log group.
         nested: the stacks that this one nests.
+        kept: the resources that an earlier deployment of this stack made.
+        kept_stacks: the same of every stack, by its name.
     """
 
     aws: Aws
@@ -94,6 +96,8 @@ class Site:
     deployed: dict[str, Deployed] = field(default_factory=dict)
     log_groups: dict[str, str] = field(default_factory=dict)
     nested: "list[Site]" = field(default_factory=list)
+    kept: dict[str, Deployed] = field(default_factory=dict)
+    kept_stacks: dict[str, Mapping[str, Deployed]] = field(default_factory=dict)
 
     def with_nested(self) -> "list[Site]":
         """Return this stack and those that it nests."""

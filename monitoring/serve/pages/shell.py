@@ -26,7 +26,9 @@ NAVIGATION = (
     ("/monitors", "Monitors"),
     ("/executions", "Executions"),
     ("/metrics", "Metrics"),
+    ("/run", "Run"),
 )
+"""Pages in the order of the navigation; those that a server does not have are left out of it."""
 RANGES = (("-15m", "15 minutes"), ("-1h", "1 hour"), ("-4h", "4 hours"), ("-1d", "1 day"), ("-1w", "1 week"))
 
 SCRIPT = Path(__file__).with_name("pages.js").read_text(encoding="utf-8")
@@ -75,9 +77,11 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
 def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
     """Return a complete page, which runs no script or style but its own."""
     here = request.url.path
+    there = {getattr(route, "path", "") for route in request.app.routes}
     links = "".join(
         f'<a href="{href}"{" aria-current=page" if _is_here(href, here) else ""}>{name}</a>'
         for href, name in NAVIGATION
+        if href in there
     )
     nav = f"<nav><b>stepscope</b>{links}</nav>"
     head = f"<style>{STYLE}{STATES}</style>"

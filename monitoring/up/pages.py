@@ -1,0 +1,147 @@
+"""The page that starts executions, and the same as an API for `stepscope run --url`."""
+
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from monitoring.errors import InputError
+from monitoring.local_pipeline import Pipeline
+from monitoring.local_pipeline.execution import ExecutionResult, execution_result, path_of
+from monitoring.serve.pages.shell import link, page, problem_page, select, state_badge, table
+
+EXECUTION = "aws.stepfunctions"
+_MOST = 50
+DRAIN_SECONDS = 10.0
+"""How long an answer waits for the last lines of an execution that has ended."""
+_STATES = {"SUCCEEDED": "OK", "RUNNING": "Warn"}
+Running = Callable[[], Pipeline]
+
+
+def run_routes(running: Running) -> list[Route]:
+    """Return the routes `/run` (a page and its form) and `/run/executions` (JSON)."""
+
+    async def show(request: Request) -> Response:
+        return await run_in_threadpool(_page, running(), request)
+
+    async def start(request: Request) -> Response:
+        if not _same_origin(request):
+            return problem_page(InputError("an execution is started from this server's own page"), request)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        machine, text = form.get("machine", ""), form.get("input", "")
+        try:
+            arn = await run_in_threadpool(_start, running(), machine, text)
+        except InputError as error:
+            return problem_page(error, request)
+        return RedirectResponse(f"/run?{urlencode({'started': arn})}", 303)
+
+    async def start_json(request: Request) -> Response:
+        if not _same_origin(request):
+            return JSONResponse({"errors": ["another origin"]}, 403)
+        try:
+            order = json.loads(await request.body())
+            arn = await run_in_threadpool(
+                _start, running(), str(order["machine"]), json.dumps(order.get("input")), order.get("name")
+            )
+        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return JSONResponse({"errors": [str(error)]}, 400)
+        return JSONResponse({"execution": arn}, 202)
+
+    async def result(request: Request) -> Response:
+        arn = request.query_params.get("execution", "")
+        try:
+            told = await run_in_threadpool(_told, running(), arn)
+        except KeyError:
+            return JSONResponse({"errors": [f"there is no execution {arn}"]}, 404)
+        return JSONResponse(json.loads(json.dumps(told.as_data(), default=str)))
+
+    return [
+        Route("/run", show, methods=["GET"]),
+        Route("/run", start, methods=["POST"]),
+        Route("/run/executions", start_json, methods=["POST"]),
+        Route("/run/executions", result, methods=["GET"]),
+    ]
+
+
+def _same_origin(request: Request) -> bool:
+    """Return whether no other site's page sends this: browsers name the origin of every POST."""
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _told(pipeline: Pipeline, arn: str) -> ExecutionResult:
+    """Return what an execution has come to; once it has ended, with all that it printed."""
+    result = execution_result(pipeline, arn)
+    if result.status == "RUNNING":
+        return result
+    pipeline.aws.drain(DRAIN_SECONDS)
+    return execution_result(pipeline, arn)
+
+
+def _start(pipeline: Pipeline, machine: str, text: str, name: str | None = None) -> str:
+    try:
+        value: Any = json.loads(text or "{}")
+    except ValueError as error:
+        raise InputError(f"the input is not JSON: {error}") from None
+    return pipeline.aws.start(pipeline.deployment.state_machine(machine), value, name=name)
+
+
+def _page(pipeline: Pipeline, request: Request) -> Response:
+    state_machines = pipeline.deployment.state_machines
+    names = [(name, f"{name} ({arn.rpartition(':')[2]})") for name, arn in state_machines.items()]
+    chosen = request.query_params.get("machine", names[0][0] if names else "")
+    form = (
+        '<form class="panel" method="post" action="/run">'
+        f"{select('machine', names, [chosen], 'State machine')}"
+        "<p><label>Input, as JSON<br>"
+        '<textarea name="input" rows="8" cols="80" spellcheck="false">{}</textarea></label></p>'
+        "<p><button>Start an execution</button></p></form>"
+    )
+    if not names:
+        form = '<div class="panel muted">The template has no state machine.</div>'
+    return page(request, "Run", form + _executions(pipeline) + _stand_ins(pipeline))
+
+
+def _executions(pipeline: Pipeline) -> str:
+    newest = sorted(
+        pipeline.aws.host.executions_since(0), key=lambda told: told[0]["startDate"], reverse=True
+    )
+    traces = {
+        str((span.get("meta") or {}).get("executionarn")): span["trace_id"]
+        for span in pipeline.datadog.store.spans(name=EXECUTION)
+    }
+    rows = [_row(described, history, traces) for described, history in newest[:_MOST]]
+    return "<h2>Executions</h2>" + table(
+        ("Started", "Execution", "Status", "State"), rows, "No execution has been started."
+    )
+
+
+def _row(
+    described: dict[str, Any], history: list[dict[str, Any]], traces: Mapping[str, str]
+) -> tuple[str, str, str, str]:
+    arn, status = str(described["executionArn"]), str(described["status"])
+    entered = path_of(history)
+    words = " · ".join(arn.split(":")[-2:])
+    told = str(described.get("error") or (entered[-1] if entered else ""))
+    return (
+        f"{described['startDate']:%H:%M:%S}",
+        link(f"/executions/{traces[arn]}", words) if arn in traces else escape(words),
+        state_badge(_STATES.get(status, "Alert"), words=status),
+        escape(told),
+    )
+
+
+def _stand_ins(pipeline: Pipeline) -> str:
+    rows = [
+        (escape(stand_in.logical_id), escape(stand_in.type), escape(stand_in.what))
+        for stand_in in pipeline.deployment.stand_ins
+        if not stand_in.quiet
+    ]
+    listed = table(("Resource", "Type", "In its place"), rows, "Everything runs.")
+    return f"<h2>Not run here</h2>{listed}" if rows else ""
