@@ -10,16 +10,17 @@ import monitoring
 from monitoring.discovery import Found
 from monitoring.discovery.tailored import files_for
 from monitoring.errors import InputError, writing
+from monitoring.resources.variables import VARIABLE
 
 SETTINGS = """# What differs between environments: stepscope plan --env prod
 project = "{project}"
 
 [defaults]
-notify = "@slack-pipelines"
-page = "@oncall-pipelines"
-
+{values}
 [env.prod]
 """
+_VALUES = {"notify": "@slack-pipelines", "page": "@oncall-pipelines"}
+"""The values that shipped files ask for; only those that the written ones use are set."""
 
 RECORD = ".stepscope-init.json"
 """The file of a project that says what init wrote there; it belongs into version control."""
@@ -47,7 +48,10 @@ def files_of(found: Found | None, project: str, extra: Iterable[str] = ()) -> di
     folders = [*extra] if found else ["dashboards", "monitors", "slos", *extra]
     made = files_for(found) if found else {}
     copied = {path: text for folder in folders for path, text in _texts(folder)}
-    return {"stepscope.toml": SETTINGS.format(project=project), **made, **copied}
+    texts = {**made, **copied}
+    used = {match["name"] for text in texts.values() for match in VARIABLE.finditer(text)}
+    values = "".join(f'{name} = "{value}"\n' for name, value in _VALUES.items() if name in used)
+    return {"stepscope.toml": SETTINGS.format(project=project, values=values), **texts}
 
 
 def _texts(name: str) -> Iterator[tuple[str, str]]:

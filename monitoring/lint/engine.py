@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
-from monitoring.lint.project import FileFacts, Mark, Project, facts_of
-from monitoring.lint.rules import duplicate_key, json_syntax, modules, unknown_kind
+from monitoring.lint.project import FileFacts, Mark, Project, facts_of, values_of
+from monitoring.lint.rules import duplicate_key, json_syntax, modules, project_settings, unknown_kind
 from monitoring.resources.document import Document, JsonError, TextRange, parse_document, read_text
 from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
+from monitoring.resources.project import FILE, key_place, parse_settings
 from monitoring.resources.resource import FOLDERS, Resource, kind_of
 
 _AROUND = re.compile(r"\s*,?\s*")
@@ -42,6 +43,8 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
         text: what stands in it.
         codes: the rules to apply.
     """
+    if Path(path).name == FILE:
+        return lint_settings(path, text, codes)
     try:
         document = parse_document(path, text)
     except JsonError as error:
@@ -54,6 +57,23 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
         return FileReport(tuple(_unusable(document)) if unknown_kind.RULE.code in codes else (), None)
     findings = sorted(_findings(subject, codes), key=lambda finding: (finding.line, finding.column))
     return FileReport(tuple(findings), facts_of(subject, path))
+
+
+def lint_settings(path: str, text: str, codes: frozenset[str]) -> FileReport:
+    """Lint the text of a stepscope.toml; its values are the facts."""
+    rule = project_settings.RULE
+    findings = []
+    for fault in project_settings.check_settings(text):
+        line, column = fault.place
+        message = ". ".join(filter(None, (fault.message, fault.hint)))
+        findings.append(_together(path, (line, column, line, column + len(fault.word)), rule, message))
+    values = [] if findings else [*values_of(parse_settings(text)[0])]
+    marked = []
+    for name, keys in values:
+        line, column = key_place(text, keys)
+        marked.append((name, (line, column, line, column + len(name))))
+    facts = FileFacts(path, "", "", "", "", (1, 1, 1, 1), (), (), frozenset(), values=tuple(marked))
+    return FileReport(tuple(findings) if rule.code in codes else (), facts)
 
 
 def subject_of(document: Document) -> Subject | None:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from monitoring.errors import InputError
 from monitoring.lint.model import Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
-from monitoring.resources.document import Document, Pointer
+from monitoring.resources.document import Document, Pointer, read_text
+from monitoring.resources.project import FILE, read_settings
 from monitoring.resources.resource import FOLDERS, references, strings
+from monitoring.resources.variables import VARIABLE
 
 Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""
@@ -52,6 +54,8 @@ class FileFacts(NamedTuple):
     """Of a monitor: how downtimes can get at it."""
     meant: Meant | None = None
     """Of a downtime: whom it means. Its `title_mark` is its scope's."""
+    values: tuple[tuple[str, Mark], ...] = ()
+    """Of `stepscope.toml`: the names of its values."""
 
 
 class ProjectProblem(NamedTuple):
@@ -87,9 +91,17 @@ class Project:
         found = self._by_key.get(("dashboard", key))
         return found.variables if found else None
 
-    def variables(self, path: str) -> frozenset[str]:
-        """Return the variables that the nearest stepscope.toml above a file sets, for any environment."""
+    def variables(self, path: str) -> frozenset[str] | None:
+        """Return the variables that the nearest stepscope.toml above a file sets, for any environment.
+
+        None where that file cannot be used.
+        """
         return _settings(Path(path).resolve().parent)
+
+    def used_variables(self, settings: str) -> frozenset[str]:
+        """Return the names of `${var:…}` in this run's files, and in all files beside a stepscope.toml."""
+        here = {mention.key for file in self.files for mention in file.references if mention.kind == "var"}
+        return _used_beside(Path(settings).resolve().parent) | here
 
 
 @lru_cache
@@ -98,25 +110,41 @@ def _keys_in(folder: Path) -> frozenset[str]:
 
 
 @lru_cache
-def _settings(folder: Path) -> frozenset[str]:
-    for place in (folder, *folder.parents):
-        file = place / "stepscope.toml"
-        if file.is_file():
-            from monitoring.resources.project import read_settings
-
-            try:
-                return frozenset({"env", *_leaves(read_settings(file))})
-            except InputError:
-                return frozenset()
-    return frozenset({"env"})
+def _settings(folder: Path) -> frozenset[str] | None:
+    file = settings_file(folder)
+    if file is None:
+        return frozenset({"env"})
+    try:
+        return frozenset({"env", *(name for name, _ in values_of(read_settings(file)))})
+    except InputError:
+        return None  # project-settings says why
 
 
-def _leaves(table: dict[str, Any]) -> Iterator[str]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _leaves(value)
-        else:
-            yield key
+@lru_cache
+def _used_beside(root: Path) -> frozenset[str]:
+    files = (file for folder in FOLDERS for file in (root / folder).glob("*.json"))
+    return frozenset(found["name"] for file in files for found in VARIABLE.finditer(_text(file)))
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_text(file)
+    except InputError:
+        return ""
+
+
+def settings_file(folder: Path) -> Path | None:
+    """Return the nearest stepscope.toml in a folder or above it."""
+    return next((file for place in (folder, *folder.parents) if (file := place / FILE).is_file()), None)
+
+
+def values_of(settings: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the name of each value of a stepscope.toml, and the keys that lead to it."""
+    for name in settings.get("defaults", {}):
+        yield name, ("defaults", name)
+    for env, values in settings.get("env", {}).items():
+        for name in values:
+            yield name, ("env", env, name)
 
 
 def mark(document: Document, start: int, end: int) -> Mark:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from monitoring.errors import InputError, writing
 from monitoring.lint.engine import FileReport, apply_edits, lint_file, lint_text, lint_together
 from monitoring.lint.model import Edit, Finding
+from monitoring.lint.project import settings_file
 from monitoring.lint.rules import modules
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import FOLDERS
@@ -86,13 +87,22 @@ def _visible(file: Path, folder: Path) -> bool:
 def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int | None = None) -> LintResult:
     """Check files, each on its own and then all together."""
     codes = selected() if codes is None else codes
-    reports = _reports([str(file) for file in files], codes, jobs)
+    settings = [file for file in settings_files(files) if file not in files]
+    reports = _reports([str(file) for file in (*files, *settings)], codes, jobs)
     findings = [finding for report in reports for finding in report.findings]
     facts = [report.facts for report in reports if report.facts is not None]
     findings += lint_together(facts, codes)
-    place = {str(file): index for index, file in enumerate(files)}
+    place = {str(file): index for index, file in enumerate((*files, *settings))}
     findings.sort(key=lambda finding: (place[finding.path], finding.line, finding.column, finding.rule))
     return LintResult(tuple(findings), len(files))
+
+
+def settings_files(files: Iterable[Path]) -> list[Path]:
+    """Return the stepscope.toml of each file's project, once, as a person in the working folder writes it."""
+    here = Path.cwd()
+    folders = dict.fromkeys(file.resolve().parent for file in files)
+    found = dict.fromkeys(file for folder in folders if (file := settings_file(folder)))
+    return [file.relative_to(here) if file.is_relative_to(here) else file for file in found]
 
 
 def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:

@@ -1,21 +1,25 @@
 """Load a project: `stepscope.toml`, and the resources of its files with the values of one environment."""
 
+import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.resources.document import read_text
 from monitoring.resources.files import read_folder
+from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import KINDS, Resource
 from monitoring.resources.variables import fill_in
 
 FILE = "stepscope.toml"
 NO_ENV = "default"
+KEYS = ("project", "defaults", "env")
 _NAME = re.compile(r"[\w.-]+")
+_VARIABLE = re.compile(r"[A-Za-z_][\w-]*")
 _SECRET = re.compile(r"api_?key|app_?key|secret|token|password", re.IGNORECASE)
 
 
@@ -43,13 +47,9 @@ def load_project(root: Path, env: str = "") -> Project:
         known = ", ".join(sorted(environments))
         raise InputError(f"no environment {env!r}", where=str(file), hint=f"There are: {known}.")
     variables = {**settings.get("defaults", {}), **environments.get(env, {})}
-    _refuse_secrets(variables, file)
     name = str(settings.get("project", "stepscope"))
-    for text, what in ((name, "project"), (env or NO_ENV, "--env")):
-        if not _NAME.fullmatch(text):
-            raise InputError(
-                f"{what} {text!r} is not a valid name", hint="Use letters, digits, dots and dashes."
-            )
+    if env and not _NAME.fullmatch(env):
+        raise InputError(f"--env {env!r} is not a valid name", hint="Use letters, digits, dots and dashes.")
     return Project(root, name, env or NO_ENV, {"env": env or NO_ENV, **variables})
 
 
@@ -57,29 +57,136 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read `stepscope.toml`; an absent file is an empty one.
 
     Raises:
-        InputError: the file is not TOML or has unknown keys.
+        InputError: the file is not TOML, has unknown keys, or values that cannot be used; the first is named.
     """
     if not path.is_file():
         return {}
-    try:
-        settings = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not valid TOML: {error}", where=str(path)) from None
-    unknown = sorted(set(settings) - {"project", "defaults", "env"})
-    if unknown:
-        hint = "The keys are project, [defaults] and [env.NAME]."
-        raise InputError(f"unknown key {unknown[0]!r}", where=str(path), hint=hint)
+    text = read_text(path)
+    settings, faults = parse_settings(text)
+    for fault in faults:
+        line, column = fault.place
+        raise InputError(fault.message, where=f"{path}:{line}:{column}", hint=fault.hint)
     return settings
 
 
-def _refuse_secrets(variables: Mapping[str, Any], path: Path) -> None:
-    for name in variables:
-        if _SECRET.search(name):
-            raise InputError(
-                f"the variable {name!r} looks like a secret, and what is deployed is readable by everybody",
-                where=str(path),
-                hint="Take it out; keys are read from DD_API_KEY and DD_APP_KEY only.",
+class SettingFault(NamedTuple):
+    """Something wrong in `stepscope.toml`: `place` is line and column, from 1; `word` what stands there."""
+
+    place: tuple[int, int]
+    word: str
+    message: str
+    hint: str = ""
+
+
+def parse_settings(text: str) -> tuple[dict[str, Any], list[SettingFault]]:
+    """Return the settings of a text, and everything that is wrong with them, in the order of the keys."""
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return {}, [_not_toml(text, str(error))]
+    except RecursionError:
+        return {}, [SettingFault((1, 1), "", "not valid TOML: tables or lists are nested too deeply")]
+    return settings, [
+        SettingFault(key_place(text, keys), keys[-1], message, hint)
+        for keys, message, hint in _faults(settings)
+    ]
+
+
+def _not_toml(text: str, said: str) -> SettingFault:
+    place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
+    message = f"not valid TOML: {said[: place.start()] if place else said}"
+    if place is None or place[1] is None:
+        lines = text.splitlines() or [""]
+        return SettingFault((len(lines), len(lines[-1]) + 1), "", message)
+    return SettingFault((int(place[1]), int(place[2])), "", message)
+
+
+_Fault = tuple[tuple[str, ...], str, str]
+"""The keys down to what is wrong, the sentence, and what to do."""
+
+
+def _faults(settings: Mapping[str, Any]) -> Iterator[_Fault]:
+    for key, value in settings.items():
+        if key not in KEYS:
+            yield (key,), f"unknown key {key!r}", _meant(key, value)
+    name = settings.get("project", "stepscope")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield ("project",), f"project {name!r} is not a valid name", "Use letters, digits, dots and dashes."
+    yield from _values(("defaults",), settings.get("defaults", {}))
+    environments = settings.get("env", {})
+    if not isinstance(environments, Mapping):
+        yield ("env",), "env is not a table", "Write a table for each environment: [env.prod]"
+        return
+    for env, values in environments.items():
+        if not isinstance(values, Mapping):
+            yield (
+                ("env", env),
+                f"{env!r} is not an environment",
+                f"Write it under [env.NAME], not [env]: {env} = …",
             )
+        elif not _NAME.fullmatch(env):
+            yield ("env", env), f"env {env!r} is not a valid name", "Use letters, digits, dots and dashes."
+        else:
+            yield from _values(("env", env), values)
+
+
+def _meant(key: str, value: object) -> str:
+    near = nearest(key, KEYS)
+    if near:
+        return f"Did you mean {near if near == 'project' else f'[{near}]'}?"
+    if isinstance(value, Mapping):
+        return f"Did you mean [env.{key}]? The keys are project, [defaults] and [env.NAME]."
+    return f"Write it under [defaults], for ${{var:{key}}}. The keys are project, [defaults] and [env.NAME]."
+
+
+def _values(keys: tuple[str, ...], values: object) -> Iterator[_Fault]:
+    table = ".".join(keys)
+    if not isinstance(values, Mapping):
+        yield keys, f"{table} is not a table", f"Write [{table}] and the values under it"
+        return
+    for name, value in values.items():
+        place = (*keys, name)
+        if _SECRET.search(name):
+            text = f"the variable {name!r} looks like a secret, and what is deployed is readable by everybody"
+            yield place, text, "Take it out; keys are read from DD_API_KEY and DD_APP_KEY only."
+        elif not _VARIABLE.fullmatch(name):
+            yield (
+                place,
+                f"no ${{var:…}} can be called {name!r}",
+                "Use letters, digits, _ and -, a letter first.",
+            )
+        elif not _in_json(value):
+            yield place, f"{name} is {value}, which JSON cannot hold", f'Write it as text: {name} = "{value}"'
+
+
+def _in_json(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_in_json, value.values()))
+    if isinstance(value, list):
+        return all(map(_in_json, value))
+    return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
+
+
+_TABLE = re.compile(r"\s*\[\[?(?P<keys>[^\]]*)\]")
+_ENTRY = re.compile(r"\s*(?P<keys>[^=#\[\]]+?)\s*=")
+
+
+def key_place(text: str, keys: tuple[str, ...]) -> tuple[int, int]:
+    """Return line and column of a key, or of the innermost table around it; an inline table counts as one."""
+    table: tuple[str, ...] = ()
+    best, place = 0, (1, 1)
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _TABLE.match(line) or _ENTRY.match(line)
+        if match is None:
+            continue
+        own = tuple(part.strip().strip("\"'") for part in match["keys"].split("."))
+        if match.re is _TABLE:
+            table = own
+        path = own if match.re is _TABLE else (*table, *own)
+        shared = min(len(path), len(keys))
+        if path[:shared] == keys[:shared] and shared > best:
+            best, place = shared, (number, match.start("keys") + 1)
+    return place
 
 
 def load_resources(project: Project) -> list[Resource]:

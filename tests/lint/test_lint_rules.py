@@ -16,7 +16,7 @@ from monitoring.monitor.mutes import scope_test
 
 DOCS = Path(__file__).parents[2] / "docs"
 CODES = sorted(modules())
-_FILE = re.compile(r"^`(?P<path>[\w/.-]+)`\n\n```json\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^`(?P<path>[\w/.-]+)`\n\n```(?:json|toml)\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
 _SNAPSHOT = re.compile(r"^```text\n(?P<text>.*?)\n```", re.MULTILINE | re.DOTALL)
 
 

@@ -34,6 +34,8 @@ MODULES = (
     "message_variable",
     "dead_link",
     "dead_reference",
+    "project_settings",
+    "unused_value",
     "duplicate_name",
     "downtime_scope",
     "downtime_schedule",

@@ -31,15 +31,16 @@ def check_all(project: Project) -> Iterator[ProjectProblem]:
 
 def _wrong(project: Project, mention: Mention, member: bool) -> str:
     if mention.kind == "var":
-        if mention.has_default or mention.key in project.variables(mention.path):
+        known = project.variables(mention.path)
+        if mention.has_default or known is None or mention.key in known:
             return ""
         name = f"var:{mention.key}"
         return f"nothing sets ${{{name}}}. Add it to stepscope.toml, or write ${{{name}|DEFAULT}}"
     if mention.kind not in KINDS:
         return f"no kind of resource is called {mention.kind}. Write one of {', '.join(KINDS)} or var"
-    known = project.keys(mention.kind, mention.path)
-    if mention.key not in known:
-        near = nearest(mention.key, known)
+    keys = project.keys(mention.kind, mention.path)
+    if mention.key not in keys:
+        near = nearest(mention.key, keys)
         hint = f"Did you mean {near}?" if near else f"Its file would be {mention.kind}s/{mention.key}.json"
         return f"there is no {mention.kind} {mention.key}. {hint}"
     if member and project.type_of("monitor", mention.key) == "composite":
