@@ -173,4 +173,4 @@ def _grouped(text: str, keys: tuple[str, ...], scope: Sequence[str]) -> str:
     metric = next((one for one in walk(node) if isinstance(one, Metric)), None)
     if metric is None:
         raise UndrawableError("Host map without a metric to colour its hosts by.")
-    return format_query(narrowed(replace(metric, by=tuple(dict.fromkeys(keys))), ",".join(scope)))
+    return format_query(narrowed(replace(metric, by=tuple(dict.fromkeys(keys))), *scope))

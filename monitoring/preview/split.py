@@ -34,7 +34,7 @@ def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definitio
         raise UndrawableError(f"Nothing has the tag {', '.join(keys) or 'that it is split by'} in this time.")
     limit = split.get("limit")
     chosen = chosen[: limit if isinstance(limit, int) else 24]
-    return [(", ".join(tags), _narrowed(source, ",".join(tags))) for tags in chosen]
+    return [(", ".join(tags), _narrowed(source, tags)) for tags in chosen]
 
 
 def _static(given: Any) -> list[tuple[str, ...]]:
@@ -71,7 +71,7 @@ def _tags(tags: Any, keys: list[str]) -> tuple[str, ...]:
     return tuple(found) if all(found) else ()
 
 
-def _narrowed(source: Definition, scope: str) -> Definition:
+def _narrowed(source: Definition, scope: tuple[str, ...]) -> Definition:
     requests = [
         {
             **request,
@@ -86,10 +86,10 @@ def _narrowed(source: Definition, scope: str) -> Definition:
     return {**source, "requests": requests}
 
 
-def _query(text: str, scope: str) -> str:
+def _query(text: str, scope: tuple[str, ...]) -> str:
     try:
         node = parse(text)
     except QueryError:
         return text  # the widget itself says so
     one: list[Expression] = list(node.queries) if isinstance(node, Several) else [node]
-    return ", ".join(format_query(narrowed(part, scope)) for part in one)
+    return ", ".join(format_query(narrowed(part, *scope)) for part in one)

@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<name>[A-Za-z_][\w-]*)(?P<value>\.value|\.key)?")
+_USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<word>[A-Za-z_][\w.-]*)")
+_ENDS = re.compile(r"[.-]|\Z")
+"""What may stand behind the name of a variable."""
+_BRACES = re.compile(r"\{[^{}]*\}")
+_COMMA = re.compile(r",\s*(?![^(]*\))")
+"""A comma that is in no parentheses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +43,62 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def put_in(query: str, variables: Mapping[str, Variable]) -> str:
-    """Replace the known template variables in a query; the parser reports unknown ones."""
+    """Replace the known template variables in a query; the parser reports unknown ones.
+
+    A variable with several values becomes `key IN (a, b)`, and a scope with it is written in words.
+    """
+    if "$" not in query:
+        return query
 
     def use(match: re.Match[str]) -> str:
-        variable = variables.get(match["name"])
-        return (
-            match[0] if variable is None else _as_filter(match["key"] or "", variable, match["value"] or "")
-        )
+        variable, part, rest = _used(match["word"], variables)
+        return match[0] if variable is None else _as_filter(match["key"] or "", variable, part) + rest
 
-    return _USE.sub(use, query)
+    filled = _USE.sub(use, query)
+    return _BRACES.sub(_in_words, filled) if " IN (" in filled else filled
+
+
+def _in_words(braces: re.Match[str]) -> str:
+    """Return a scope with AND and NOT where it has IN, which cannot be mixed with commas and `!`."""
+    if " IN (" not in braces[0]:
+        return braces[0]
+    terms = (term.strip() for term in _COMMA.split(braces[0][1:-1]))
+    return f"{{{' AND '.join(f'NOT {term[1:]}' if term.startswith('!') else term for term in terms)}}}"
+
+
+def _used(word: str, variables: Mapping[str, Variable]) -> tuple[Variable | None, str, str]:
+    """Return the variable of the longest defined name that the word starts with, its part, and the rest.
+
+    The part is `.value` or `.key`; a name may have dots and dashes itself.
+    """
+    for end in range(len(word), 0, -1):
+        variable = variables.get(word[:end])
+        if variable is not None and _ENDS.match(word, end):
+            part = next((one for one in (".value", ".key") if word.startswith(one, end)), "")
+            return variable, part, word[end + len(part) :]
+    return None, "", ""
 
 
 def as_search(text: str, variables: Mapping[str, Variable]) -> str:
     """Replace them in a search of logs, events or monitors, where several values are in parentheses."""
 
     def use(match: re.Match[str]) -> str:
-        variable = variables.get(match["name"])
+        variable, part, rest = _used(match["word"], variables)
         if variable is None:
             return match[0]
-        key = match["key"] or ("" if match["value"] or not variable.prefix else f"{variable.prefix}:")
+        key = match["key"] or ("" if part or not variable.prefix else f"{variable.prefix}:")
         if "*" in variable.chosen or not variable.chosen:
-            return f"{match['key']}*" if match["key"] else "*"
+            return f"{match['key'] or ''}*{rest}"
         values = [f'"{one}"' if re.search(r"[\s:()]", one) else one for one in variable.chosen]
-        return f"{key}{values[0]}" if len(values) == 1 else f"{key}({' OR '.join(values)})"
+        return (f"{key}{values[0]}" if len(values) == 1 else f"{key}({' OR '.join(values)})") + rest
 
     return _USE.sub(use, text)
 
 
 def _as_filter(key: str, variable: Variable, part: str) -> str:
     everything = "*" in variable.chosen or not variable.chosen
+    if key and len(variable.chosen) > 1 and not everything:
+        return f"{key[:-1]} IN ({', '.join(variable.chosen)})"
     if key or part == ".value":  # `host:$host.value`: only the value stands here
         return f"{key}*" if everything else f"{key}{variable.chosen[0]}"
     if everything:

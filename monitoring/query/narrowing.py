@@ -2,23 +2,48 @@
 
 from dataclasses import replace
 
-from monitoring.query.nodes import And, Binary, Call, Everything, Expression, Metric, Negative, Scope
+from monitoring.query.nodes import (
+    And,
+    Binary,
+    Call,
+    Everything,
+    Expression,
+    Metric,
+    Negative,
+    Not,
+    Or,
+    Scope,
+)
 from monitoring.query.parser import parse
 
 
-def narrowed(node: Expression, scope: str) -> Expression:
-    """Add the filter, written as in braces, to every scope of the expression; "" adds nothing.
+def narrowed(node: Expression, *filters: str) -> Expression:
+    """Add the filters, each written as in braces, to every scope of the expression; "" and * add nothing.
+
+    They are joined as trees, and written with words: a filter with `IN` fits a scope with commas.
 
     Raises:
-        QueryError: the filter cannot be read.
+        QueryError: a filter cannot be read.
     """
-    added = parse(f"avg:a{{{scope}}}").scope if scope.strip() else Everything()  # type: ignore[union-attr]
-    return node if isinstance(added, Everything) else _filtered(node, added)
+    for text in filters:
+        added = parse(f"avg:a{{{text}}}").scope if text.strip() else Everything()  # type: ignore[union-attr]
+        node = node if isinstance(added, Everything) else _filtered(node, added)
+    return node
+
+
+def in_words(scope: Scope) -> Scope:
+    """Return the same scope with AND and NOT instead of the comma and the exclamation mark."""
+    if isinstance(scope, Not):
+        return replace(scope, term=in_words(scope.term), style="AND")
+    if isinstance(scope, And):
+        return replace(scope, terms=tuple(map(in_words, scope.terms)), style="AND")
+    return replace(scope, terms=tuple(map(in_words, scope.terms))) if isinstance(scope, Or) else scope
 
 
 def _filtered(node: Expression, added: Scope) -> Expression:
     if isinstance(node, Metric):
-        scope = added if isinstance(node.scope, Everything) else And((node.scope, added), style="AND")
+        both = And((in_words(node.scope), in_words(added)), style="AND")
+        scope = added if isinstance(node.scope, Everything) else both
         return replace(node, scope=scope)
     if isinstance(node, Binary):
         return replace(node, left=_filtered(node.left, added), right=_filtered(node.right, added))

@@ -209,6 +209,9 @@ def _ring(
     middle: tuple[float, float], radius: float, angle: float, turn: float, shade: str, name: str
 ) -> str:
     x, y = middle
+    if turn > math.pi * 1.999:  # an arc that ends where it starts is not drawn
+        halves = (angle, angle + turn / 2)
+        return "".join(_ring(middle, radius, start, turn / 2, shade, name) for start in halves)
 
     def at(distance: float, turned: float) -> str:
         return f"{x + distance * math.cos(turned):.1f} {y + distance * math.sin(turned):.1f}"
