@@ -159,6 +159,7 @@ def _at(
         last.column,
         pointer,
         fix,
+        problem.case if problem else "",
     )
 
 

@@ -60,6 +60,7 @@ class Problem(NamedTuple):
         on_key: the place is the key and not its value.
         fix: the value to put there instead, where that is safe; of a place in a string, the text.
         severity: where it is not the rule's own.
+        case: a monitor test, as YAML, that shows what the message says.
     """
 
     pointer: Pointer
@@ -69,6 +70,7 @@ class Problem(NamedTuple):
     on_key: bool = False
     fix: Any = None
     severity: Severity | None = None
+    case: str = ""
 
 
 class Finding(NamedTuple):
@@ -84,6 +86,7 @@ class Finding(NamedTuple):
     end_column: int
     pointer: str = ""
     fix: Edit | None = None
+    case: str = ""
 
 
 REMOVE = object()

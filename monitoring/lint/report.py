@@ -43,7 +43,10 @@ def _many(number: int, word: str) -> str:
 
 
 def as_json(result: LintResult) -> str:
-    """Return a list of rule, severity, path, line, column, message; end, JSON pointer, and `fixable`."""
+    """Return a list of rule, severity, path, line, column, message; end, JSON pointer, and `fixable`.
+
+    A finding about what a monitor does has a `case` too: a monitor test for `stepscope test`.
+    """
     return json.dumps([_row(finding) for finding in result.findings], indent=2, ensure_ascii=False)
 
 
@@ -59,6 +62,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "end_column": finding.end_column,
         "pointer": finding.pointer,
         "fixable": finding.fix is not None,
+        **({"case": finding.case} if finding.case else {}),
     }
 
 

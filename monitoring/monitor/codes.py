@@ -49,7 +49,9 @@ class Found:
 
 
 class Limits(NamedTuple):
-    """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data counts as 0.
+    """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data is evaluated.
+
+    `missing`: the value that it is evaluated as: 0, but for arithmetic around default_zero.
 
     `known_until`: a group that first appeared by this second is not new.
     `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.
@@ -62,6 +64,7 @@ class Limits(NamedTuple):
     new_group_delay: int = 0
     known_until: int = 0
     shares: bool = False
+    missing: float = 0.0
 
 
 _MEETS: dict[str, Callable[[Any, Any], Any]] = {
@@ -93,7 +96,7 @@ def codes(
     if switches.null_window == "missing":
         empty = ~known
     zero = empty & limits.as_zero
-    values = np.where(zero, 0.0, values)
+    values = np.where(zero, limits.missing, values)
     code = _levels(values, values if found.recovery is None else found.recovery, limits, switches)
     code |= np.where(zero, AS_ZERO, np.where(empty, EMPTY, 0)).astype(np.int16)
     code |= np.where(~known & ~empty, NO_VALUE, 0).astype(np.int16)

@@ -16,7 +16,7 @@ from monitoring.monitor.events import count_records
 from monitoring.monitor.families import look_up
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
 from monitoring.monitor.machine import Segment, run
-from monitoring.monitor.metric import Lookup, counts
+from monitoring.monitor.metric import Lookup, counts, value_when_empty
 from monitoring.monitor.mutes import Mute
 from monitoring.monitor.notify import notifications
 from monitoring.monitor.rolling import NEVER
@@ -107,8 +107,10 @@ def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     lookup = _lookup(window, monitor, start, end, setting)
     found = look_up(node, data.series, lookup)
     keys = grouped_by(node)
-    as_zero = _as_zero(monitor, counts(node))
+    missing = value_when_empty(node.query) if setting.switches.default_zero_empty == "zero" else np.nan
+    as_zero = _as_zero(monitor, counts(node)) or bool(node.kind == "metric" and not np.isnan(missing))
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
+    limits = limits._replace(missing=0.0 if np.isnan(missing) else missing)
     return _history(monitor, found, lookup, keys, limits, setting)
 
 

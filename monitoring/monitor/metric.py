@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import lcm
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,26 @@ def counts(node: MetricMonitor) -> bool:
         each.modifier("as_count") or each.aggregator == "count" for each in metrics
     )
     return node.kind == "metric" and (node.aggregation == "sum" or counted)
+
+
+def value_when_empty(node: Query) -> float:
+    """Return an expression's value where no metric in it has a point: 0 for default_zero, NaN for none."""
+    if isinstance(node, Number):
+        return node.value
+    if isinstance(node, Negative):
+        return -value_when_empty(node.operand)
+    if isinstance(node, Call) and node.name == "default_zero":
+        inner = value_when_empty(cast("Query", node.arguments[0]))
+        return 0.0 if np.isnan(inner) else inner
+    if not isinstance(node, Binary):
+        return float("nan")
+    left, right = value_when_empty(node.left), value_when_empty(node.right)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(_OPERATORS[node.operator](np.float64(left), np.float64(right)))
+    return value if np.isfinite(value) else float("nan")
+
+
+_OPERATORS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 
 
 def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found]:

@@ -15,6 +15,9 @@ class Switches(query.Switches):
     A monitor test sets one by name: `switches: {null_window: missing}`.
     """
 
+    default_zero_empty: Literal["zero", "skip"] = "zero"
+    """A window without a point under default_zero: evaluated as zero, as the page on the configuration of
+    monitors has it since 2026-08-17, or without data, as the page on interpolation has it."""
     window_end: Literal["open", "closed"] = "open"
     """Whether a point stamped exactly at the end of the window belongs to it ("closed")."""
     no_data_timeframe: Literal["points", "empty"] = "points"

@@ -17,6 +17,7 @@ from monitoring.query.monitor_nodes import (
     ProcessMonitor,
     SearchMonitor,
     SloMonitor,
+    SyntheticsMonitor,
     Window,
 )
 from monitoring.query.monitors import format_monitor, grouped_by, parse_monitor
@@ -114,6 +115,7 @@ __all__ = [
     "Source",
     "String",
     "Switches",
+    "SyntheticsMonitor",
     "Window",
     "body",
     "children",

@@ -177,7 +177,8 @@ def _filled(call: Call, frame: EvaluationFrame, run: Run, method: str, limit: fl
     values = inner.values
     if not zero or inner.smooth:
         early = _lines(call, frame.between(frame.start - limit, frame.end), run)
-        wide = filled(early.values, early.times, method, limit)
+        long_gaps = not zero or frame.switches.long_gaps == "limit"
+        wide = filled(early.values, early.times, method, limit, long_gaps=long_gaps)
         values = _rows_like(replace(early, values=wide), inner).values
     if zero:
         values = np.where(np.isnan(values) & there[:, None], 0.0, values)

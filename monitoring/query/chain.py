@@ -62,8 +62,14 @@ class _Chain:
     head: list[tuple[str | float, int]]
     steps: dict[str, _Step]
 
-    def window(self, name: str = "last") -> Window:
-        """Return the length of `.last("5m")`."""
+    def evaluated(self) -> Window:
+        """Return the evaluation window: `.last("5m")`, or `.current("1d")` since the period began."""
+        if "current" in self.steps and (last := self.steps.get("last")):
+            raise self.cursor.error(".last and .current exclude each other", last.start, last.end)
+        return self.window("current" if "current" in self.steps else "last")
+
+    def window(self, name: str) -> Window:
+        """Return the length of `.NAME("5m")`."""
         step = self.steps.get(name)
         if step is None:
             self.cursor.unexpected("the query of the monitor", (f'.{name}("5m")',))
@@ -74,7 +80,7 @@ class _Chain:
         text, at = step.arguments[0]
         if not isinstance(text, str):
             raise self.cursor.error(f".{name} takes a quoted length of time", at, step.end, ('"5m"', '"1h"'))
-        return length(self.cursor, text, at)
+        return length(self.cursor, text, at, "current" if name == "current" else "last")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the texts of a method, or none."""
@@ -146,14 +152,17 @@ def _arguments(
 
 
 def _search(cursor: Cursor) -> MonitorQuery:
-    """search = source "(" text ")" [".index(…)"] [".rollup(…)"] [".by(…)"] ".last(…)" comparison"""
+    """search = source "(" text ")" [".index(…)"] [".rollup(…)"] [".by(…)"] window comparison
+
+    window = ".last(…)" | ".current(…)"
+    """
     found = _SOURCE.match(cursor.text, cursor.position)
     if found and (meant := _MISWRITTEN.get(found.group())):
         raise cursor.error(f"unknown source '{found.group()}'", *found.span(), SOURCES, f'{meant}("…")')
     if cursor.text.startswith("logs('", cursor.position):
         at = cursor.position + len("logs(")
         raise cursor.error("the search of logs stands in double quotes", at, at + 1, (), 'logs("…")')
-    chain = _chain(cursor, ("index", "rollup", "by", "last", *_OTHERS))
+    chain = _chain(cursor, ("index", "rollup", "by", "last", "current", *_OTHERS))
     operator, threshold = comparison(cursor)
     rollup = chain.texts("rollup")
     if rollup and not _METHODS.match(rollup[0]):
@@ -169,7 +178,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
         chain.texts("index"),
         rollup,
         chain.listed("by"),
-        chain.window(),
+        chain.evaluated(),
         operator,
         threshold,
         tuple((name, step.texts(cursor)) for name, step in chain.steps.items() if name in _OTHERS),
@@ -180,7 +189,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
 
 def _formula(cursor: Cursor) -> MonitorQuery:
     """Parse formula = "formula(" text ")" [".rollup(…)"] [".by(…)"] ".last(…)" [".anomaly(…)"] comparison"""
-    chain = _chain(cursor, ("rollup", "by", "last", "anomaly"))
+    chain = _chain(cursor, ("rollup", "by", "last", "current", "anomaly"))
     operator, threshold = comparison(cursor)
     text, at = chain.head[0]
     anomaly = chain.steps.get("anomaly")
@@ -188,7 +197,7 @@ def _formula(cursor: Cursor) -> MonitorQuery:
         _inner(cursor, cast(str, text), at + 1),
         chain.texts("rollup"),
         chain.listed("by"),
-        chain.window(),
+        chain.evaluated(),
         operator,
         threshold,
         tuple(anomaly.keywords) if anomaly else None,
@@ -255,7 +264,7 @@ def _process(cursor: Cursor) -> MonitorQuery:
         chain.texts("over"),
         chain.listed("by"),
         chain.texts("rollup"),
-        chain.window(),
+        chain.window("last"),
         operator,
         threshold,
         start=chain.start,
@@ -343,13 +352,13 @@ _PARTS: dict[type, Callable[[Any], tuple[str, ...]]] = {
         _method("index", *m.index),
         _method("rollup", *m.rollup),
         _listed("by", m.by),
-        _method("last", *_length(m.window)),
+        _method(m.window.tense, *_length(m.window)),
     ),
     FormulaMonitor: lambda m: (
         f"formula({_quoted(format_query(m.formula))})",
         _method("rollup", *m.rollup),
         _listed("by", m.by),
-        _method("last", *_length(m.window)),
+        _method(m.window.tense, *_length(m.window)),
         _format_anomaly(m.anomaly),
     ),
     CheckMonitor: lambda m: (

@@ -81,7 +81,7 @@ _INTERPOLATION = [
         "default_zero",
         (Q,),
         "empty buckets become the interpolated value where interpolation is on, else 0; "
-        "no effect on a window without any point",
+        "no effect on a window without any point, which a monitor evaluates as 0",
         "documented",
         "dashboards/functions/interpolation",
     ),

@@ -8,8 +8,10 @@ LIMIT = 300
 """Seconds after a real point for which it is interpolated, unless fill says otherwise."""
 
 
-def filled(values: Floats, times: Times, method: str, limit: float) -> Floats:
+def filled(values: Floats, times: Times, method: str, limit: float, *, long_gaps: bool = True) -> Floats:
     """Rows with their empty buckets filled, at most `limit` seconds after the point before.
+
+    Without `long_gaps`, a gap between two points that are further apart than that is left empty.
 
     "linear" goes straight to the next point, and stays level where there is none. Buckets before the first
     point stay empty. "null" fills nothing.
@@ -22,6 +24,10 @@ def filled(values: Floats, times: Times, method: str, limit: float) -> Floats:
     rows, columns = np.nonzero(~there & (before >= 0))
     last = before[rows, columns]
     near = times[columns] - times[last] <= limit
+    if not long_gaps:
+        after = _following(there)[rows, columns]
+        closed = after < values.shape[1]
+        near &= ~closed | (times[np.where(closed, after, 0)] - times[last] <= limit)
     rows, columns, last = rows[near], columns[near], last[near]
     result = values.copy()
     result[rows, columns] = _values(values, times, there, method, rows, columns, last)
@@ -36,11 +42,16 @@ def _values(
     start = values[rows, last]
     if method == "last":
         return start
-    width = values.shape[1]
-    place = np.where(there, np.arange(width), width)
-    after = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1][rows, columns]
-    known = after < width
+    after = _following(there)[rows, columns]
+    known = after < values.shape[1]
     following = np.where(known, after, last)
     span = np.where(known, times[following] - times[last], 1)
     share = np.where(known, (times[columns] - times[last]) / span, 0.0)
     return start + (values[rows, following] - start) * share
+
+
+def _following(there: np.ndarray) -> Times:
+    """Return the column of each place's next point, itself included; the number of columns where none is."""
+    width = there.shape[1]
+    place = np.where(there, np.arange(width), width)
+    return np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]

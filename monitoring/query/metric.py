@@ -173,7 +173,8 @@ def _source_lines(
     times = rows.starts
     there = np.isfinite(values)
     if gaps.asked or mixes:
-        values = filled(values, times, gaps.method, gaps.limit)
+        long_gaps = gaps.asked or switches.long_gaps == "limit"
+        values = filled(values, times, gaps.method, gaps.limit, long_gaps=long_gaps)
     guessed = not gaps.asked and bool(np.isfinite(values).sum() > there.sum())
     if pads:
         inside = (times >= grid.edges[0]) & (times < grid.edges[-1])

@@ -197,6 +197,15 @@ class CompositeMonitor(Placed):
         return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class SyntheticsMonitor(Placed):
+    """`no_query`, which stands for the query of a synthetic test's monitor."""
+
+    kind: Literal["synthetics"] = "synthetics"
+    operator: Operator | None = None
+    threshold: float | None = None
+
+
 MonitorQuery = (
     MetricMonitor
     | SearchMonitor
@@ -205,4 +214,5 @@ MonitorQuery = (
     | ProcessMonitor
     | SloMonitor
     | CompositeMonitor
+    | SyntheticsMonitor
 )

@@ -18,6 +18,7 @@ from monitoring.query.monitor_nodes import (
     MetricMonitor,
     MonitorQuery,
     Opposite,
+    SyntheticsMonitor,
     Window,
 )
 from monitoring.query.nodes import Call, Expression, Metric, Number, String
@@ -34,6 +35,7 @@ _KINDS: dict[str, Literal["anomaly", "outlier", "forecast"]] = {
 }
 _COMPOSITE = re.compile(r"[\s(!]*\d+\s*(?:&&|\|\||\)|\Z)")
 _CHAIN = re.compile(r"""([a-z][a-z0-9_-]*)\s*\(\s*['"]|['"]""")
+_NO_QUERY = re.compile(r"no_query(?!\w)")
 _CHANGE = re.compile(r"(change|pct_change)\s*\(")
 _AGGREGATION = re.compile(r"([A-Za-z][A-Za-z0-9_.]*)\s*\(")
 _FORMS = ("avg(last_5m):query > 1", 'logs("…").rollup("count").last("5m") > 1', '"check".over("*")', "1 && 2")
@@ -46,8 +48,11 @@ def parse_monitor(text: str) -> MonitorQuery:
         QueryError: never anything else, whatever the text.
     """
     cursor = Cursor(text)
-    if _COMPOSITE.match(text):
-        monitor: MonitorQuery = _composite(cursor)
+    monitor: MonitorQuery
+    if found := cursor.match(_NO_QUERY):
+        monitor = SyntheticsMonitor(start=found.start(), end=found.end())
+    elif _COMPOSITE.match(text):
+        monitor = _composite(cursor)
     elif (chain := _CHAIN.match(text, cursor.position)) and (chain.group(1) or "check") != "change":
         monitor = CHAINED.get(chain.group(1) or "check", CHAINED["search"])(cursor)
     else:
@@ -222,6 +227,8 @@ def format_monitor(monitor: MonitorQuery) -> str:
     """Format a monitor's query as text; `parse_monitor` returns an equal value."""
     if isinstance(monitor, MetricMonitor):
         return _format_metric(monitor)
+    if isinstance(monitor, SyntheticsMonitor):
+        return "no_query"
     if isinstance(monitor, CompositeMonitor):
         return _format_composition(monitor.expression)
     return format_chained(monitor)

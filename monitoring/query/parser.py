@@ -99,8 +99,13 @@ def parse_expression(cursor: Cursor, binding: int = 1) -> Expression:
 
 
 def _signed(cursor: Cursor) -> Expression:
-    """signed = "-" signed | term"""
+    """signed = ("-" | "+") signed | term ; a plus in front of a term changes nothing, and is not kept"""
     start = cursor.position
+    if cursor.take("+"):
+        cursor.enter()
+        operand = _signed(cursor)
+        cursor.leave()
+        return operand
     if not cursor.take("-"):
         return _term(cursor)
     cursor.enter()

@@ -16,7 +16,7 @@ KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
 _MEMBERSHIP = re.compile(rf"({KEY.pattern})\s+((?:NOT|not)\s+)?(?:IN|in)(?![\w.\-/:*$@])")
 
 _TERM = ("a tag (key:value)", "*", "a template variable ($env)", "(")
-_MIXED = "the symbols ! and , cannot be mixed with the words AND, OR, NOT and IN in one scope"
+MIXED = "the symbols ! and , cannot be mixed with the words AND, OR, NOT and IN in one scope"
 _HINTS = {
     "&&": "AND between the tags",
     "||": "OR between the tags",
@@ -48,7 +48,7 @@ def parse_scope(cursor: Cursor) -> Scope:
         return terms[0]
     scope = And(tuple(terms), start=terms[0].start, end=terms[-1].end)
     if any(_worded(term) for term in terms):
-        raise cursor.error(_MIXED, comma, comma + 1, (), "AND instead of the comma, and NOT instead of !")
+        raise cursor.error(MIXED, comma, comma + 1, (), "AND instead of the comma, and NOT instead of !")
     return scope
 
 
@@ -96,7 +96,7 @@ def _bracketed(cursor: Cursor) -> Scope:
     cursor.take("(")
     inside = _any(cursor)
     if cursor.looking_at(","):
-        raise cursor.error(_MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
+        raise cursor.error(MIXED, cursor.position, cursor.position + 1, ("AND", "OR", "')'"))
     if not cursor.take(")"):
         _unexpected(cursor, ("AND", "OR", "')'"))
     cursor.leave()
@@ -167,4 +167,4 @@ def _worded(scope: Scope) -> bool:
 def _only_words(cursor: Cursor, terms: list[Scope]) -> None:
     for term in terms:
         if isinstance(term, Not) and term.style == ",":
-            raise cursor.error(_MIXED, term.start, term.start + 1, (), "NOT instead of !")
+            raise cursor.error(MIXED, term.start, term.start + 1, (), "NOT instead of !")

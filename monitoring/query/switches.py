@@ -25,6 +25,9 @@ class Switches:
     """Whether COUNT and RATE without as_count or as_rate are interpolated between sources, as gauges are."""
     align_groups: bool = False
     """Whether the lines of a grouped query are interpolated where another group has a point."""
+    long_gaps: Literal["empty", "limit"] = "empty"
+    """A gap between two points that is longer than the limit of interpolation (300 seconds): left empty, or
+    interpolated up to the limit, as the page on interpolation can be read ("up to 5 minutes after")."""
     longest_fill: int | None = None
     """The longest limit of fill, in seconds; a page says 600, another uses 900."""
     count_rollup: Literal["avg", "sum"] = "avg"

@@ -82,15 +82,17 @@ def _guess(written: str) -> str:
     return f"last_{count}{_NAMES.get(unit, unit if unit in UNIT_SECONDS else 'm')}"
 
 
-def length(cursor: Cursor, text: str, start: int) -> Window:
-    """Parse a quoted window length: "5m"."""
+def length(cursor: Cursor, text: str, start: int, tense: _Tense = "last") -> Window:
+    """Parse a quoted window length: "5m", or one of the current hour, day or month: "1d"."""
     found = _LENGTH.match(text.strip())
     if found is None or int(found.group(1)) < 1:
         end = start + len(text) + 2
         raise cursor.error(f"'{text}' is not a length of time", start, end, ('"5m"', '"1h"', '"1d"'))
     window = Window(
-        "last", int(found.group(1)), cast(_Unit, found.group(2)), start=start, end=start + len(text) + 2
+        tense, int(found.group(1)), cast(_Unit, found.group(2)), start=start, end=start + len(text) + 2
     )
+    if tense == "current":
+        _check_length(cursor, window)
     if window.seconds > 90 * 86400:
         raise cursor.error("the window is longer than 90 days", window.start, window.end)
     return window

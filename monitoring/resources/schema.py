@@ -37,7 +37,8 @@ class Fault(NamedTuple):
     Args:
         pointer: the value that is wrong; of an unknown key, the key's.
         message: what is wrong and what was expected.
-        unverified: the word is not in the API's description, but Datadog may know it all the same.
+        unverified: the key or word is not in the API's description, but Datadog may know it all the same; or
+            a key inside a widget's request is missing, which Datadog was never recorded to refuse.
         hint: the nearest right word, if there is one.
     """
 
@@ -111,7 +112,8 @@ class _Walk:
         required = rule.get("required", ())
         for key in required:
             if key not in value:
-                yield Fault(at, f"{_name(at)} has no {key}", hint=self._about(known.get(key, {}), key))
+                hint = self._about(known.get(key, {}), key)
+                yield Fault(at, f"{_name(at)} has no {key}", _is_inner(at), hint)
         others = rule.get("additionalProperties", True)
         for key, item in value.items():
             if key in known:
@@ -191,6 +193,12 @@ def _reads_as(value: Any, rule: Schema) -> bool:
     return bool(numbers) and isinstance(value, str) and value.strip().isdecimal()
 
 
+def _is_inner(at: Pointer) -> bool:
+    """Return whether a place is inside a widget's definition, where Datadog stores newer shapes."""
+    steps = at[len(at) - 1 - at[::-1].index("definition") :] if "definition" in at else at[:1]
+    return len(steps) > 1
+
+
 def _whole(value: Any) -> bool:
     return isinstance(value, float) and value.is_integer()
 
@@ -228,7 +236,7 @@ def _not_one_of(value: Any, allowed: list[Any], at: Pointer) -> Fault:
         else None
     )
     hint = f"Did you mean {near}?" if near else ""
-    newer = at[-1] in {"data_source", "palette"} and not near and isinstance(value, str)
+    newer = isinstance(value, str) and (at[-1] == "palette" or not near) and len(at) > 1
     return Fault(at, f"{_name(at)} is {_said(value)}, not {_listed(allowed)}", unverified=newer, hint=hint)
 
 

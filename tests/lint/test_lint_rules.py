@@ -262,10 +262,6 @@ WRONG = {
         monitor("max(last_1h):max:aws.lambda.duration.maximum{*} > 1000000"),
         {"never-fires"},
     ),
-    "default_zero keeps a silent count silent": (
-        monitor(f"sum(last_1h):default_zero({ERRORS}) < 1", on_missing_data="default"),
-        {"never-fires"},
-    ),
     "more anomalies than all": (
         monitor("avg(last_4h):anomalies(avg:system.load.1{*}, 'basic', 2) > 1"),
         {"never-fires"},

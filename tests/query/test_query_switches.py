@@ -8,6 +8,7 @@ from query_cases import (
     HOSTS,
     SPREAD,
     ask,
+    line,
     row,
     series,
     wanted,
@@ -94,3 +95,30 @@ def test_sides_of_different_groupings_join_only_when_they_are_told_to():
         ask(query, TWO_SIDED)
     found = ask(query, TWO_SIDED, switches=Switches(join="shared"))
     assert found == {"host:x az:1": row([0.1, 0.2]), "host:y az:1": row([0.3, 0.4])}
+
+
+FLAT = [10] * 12
+CARRIED = [16] * 6
+"""A last point of 6 beside 10: itself, and five minutes of it."""
+
+
+@pytest.mark.parametrize(
+    ("values", "default", "limit"),
+    [
+        ([1, _, _, _, _, 6], [11, 12, 13, 14, 15, *CARRIED], [11, 12, 13, 14, 15, *CARRIED]),  # 300 s apart
+        ([0, *[_] * 5, 6], [*FLAT[:6], *CARRIED], [10, 11, 12, 13, 14, 15, *CARRIED]),  # 360 s apart
+        ([0, _, 2, *[_] * 8, 11], [10, 11, 12, *FLAT[:8], 21], [*range(10, 18), *FLAT[:3], 21]),
+        ([6], CARRIED, CARRIED),  # no later point: carried for 300 s in both
+    ],
+)
+def test_a_gap_longer_than_the_limit_is_left_empty_unless_the_switch_says_otherwise(values, default, limit):
+    pair = [series(tags="host:a", values=values), series(tags="host:b", values=FLAT)]
+    flat = row(FLAT)
+    for chosen, expected in (("empty", default), ("limit", limit)):
+        found = line("sum:m{*}", pair, 720, switches=Switches(long_gaps=chosen))
+        assert found == {**flat, **{time: value for time, value in row(expected).items() if time < 720}}
+
+
+def test_a_fill_that_is_asked_for_goes_up_to_its_limit_in_a_long_gap():
+    found = line("sum:m{*}.fill(linear, 120)", [series(values=[0, _, _, _, 4])])
+    assert found == row([0, 1, 2, _, 4])

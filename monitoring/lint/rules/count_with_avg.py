@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from monitoring.lint.alerting import facts, is_count, is_ratio, metric_query
-from monitoring.lint.model import Problem, Rule, Severity, Subject
+from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import Metric
 
 RULE = Rule("count-with-avg", "warning", "A count is averaged instead of summed.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Find counts under avg, in time or space; an error where a monitor compares the result."""
+    """Find counts under avg, in time or space."""
     query = metric_query(subject)
     if query is not None and query.kind == "metric" and query.aggregation in {"avg", "min", "max"}:
         metric = query.query if isinstance(query.query, Metric) else None
@@ -19,13 +19,11 @@ def check(subject: Subject) -> Iterator[Problem]:
                 f"{query.aggregation}({query.window.tense}_…) of the count {metric.name} compares one bucket "
                 f"with the threshold, not the window. Write sum(…)"
             )
-            known = facts(metric) is not None
-            yield Problem(("query",), text, query.start, metric.start, severity="error" if known else None)
+            yield Problem(("query",), text, query.start, metric.start)
     for pointer, _, counted in subject.aws_metrics:
         text = _in_space(counted)
         if text:
-            severity: Severity | None = "error" if query is not None else None
-            yield Problem(pointer, text, counted.start, counted.end, severity=severity)
+            yield Problem(pointer, text, counted.start, counted.end)
 
 
 def _summed(metric: Metric) -> bool:

@@ -8,7 +8,7 @@ from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.resources.document import Pointer
 from monitoring.resources.resource import strings
 
-RULE = Rule("dead-link", "error", "A link that leads nowhere.")
+RULE = Rule("dead-link", "warning", "A link that leads nowhere.")
 
 _MARKDOWN = re.compile(r"\[[^\]\n]*\]\((?P<target>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 _BARE = re.compile(r"(?<![\w(\[\"'])https?://[^\s)>\]\"'|]*")

@@ -6,7 +6,7 @@ from monitoring.lint.alerting import is_count, metric_query, metrics_in
 from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import Binary, Call, walk
 
-RULE = Rule("default-zero-ratio", "error", "default_zero inside a ratio of counts.", ("monitor",))
+RULE = Rule("default-zero-ratio", "warning", "default_zero inside a ratio of counts.", ("monitor",))
 
 
 def check(subject: Subject) -> Iterator[Problem]:

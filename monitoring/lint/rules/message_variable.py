@@ -7,7 +7,10 @@ from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import grouped_by
 
 RULE = Rule(
-    "message-variable", "error", "The message uses a variable that the grouping does not give.", ("monitor",)
+    "message-variable",
+    "warning",
+    "The message uses a variable that the grouping does not give.",
+    ("monitor",),
 )
 
 _BRACES = re.compile(r"\{\{\{?\s*(?P<inside>[^{}]+?)\s*\}?\}\}")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from monitoring.lint import proof
 from monitoring.lint.alerting import (
     BELOW,
-    calls,
     facts,
     is_count,
     is_ratio,
@@ -14,6 +14,7 @@ from monitoring.lint.alerting import (
 )
 from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import Metric, MetricMonitor
+from monitoring.resources.catalogue import metrics
 
 RULE = Rule("never-fires", "error", "A monitor that can never alert.", ("monitor",))
 
@@ -22,26 +23,55 @@ _LONGEST = {"aws.lambda.duration": 900_000, "aws.lambda.timeout": 900, "aws.lamb
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Thresholds outside what the value can be, and counts that fall silent instead of falling to zero."""
+    """Find thresholds outside what the value can be, and counts that fall silent instead of falling to zero.
+
+    An error is proved: the evaluator finds no alert over series of few, many, no and extreme values. A count
+    that alerts while it is low, but not once it is silent, is a warning.
+    """
     query = metric_query(subject)
     if query is None or query.threshold is None or query.kind == "change":
         return
-    text = _impossible(query) or _silent(query, subject)
-    if text:
-        yield Problem(("query",), text)
+    text, patterns = _impossible(query)
+    if text and not proof.alerts(subject.body, query, patterns):
+        yield _problem(subject, query, text, patterns[-1])
+    elif name := _silent(query, subject):
+        yield from _of_silence(subject, query, name)
 
 
-def _impossible(query: MetricMonitor) -> str:
+def _problem(subject: Subject, query: MetricMonitor, text: str, pattern: proof.Pattern) -> Problem:
+    return Problem(("query",), text, case=proof.case(subject.body, query, pattern))
+
+
+def _of_silence(subject: Subject, query: MetricMonitor, name: str) -> Iterator[Problem]:
+    limit = query.threshold or 0.0
+    patterns = proof.counts(limit, zero=name not in metrics())
+    silence = next(pattern for pattern in patterns if pattern.after is None)
+    if proof.alerts(subject.body, query, [silence]):
+        return
+    how = "resolved" if subject.options.get("on_missing_data") == "resolve" else "not evaluated"
+    text = f"{name} sends nothing when nothing happens, and a window without data is {how}, so this"
+    advice = "Set on_missing_data: default, which counts it as 0"
+    if proof.alerts(subject.body, query, patterns):
+        found = f"{text} alerts while it is low, but not once it is silent. {advice}"
+        yield _problem(subject, query, found, silence)._replace(severity="warning")
+    else:
+        yield _problem(subject, query, f"{text} never alerts. {advice}", silence)
+
+
+def _impossible(query: MetricMonitor) -> tuple[str, list[proof.Pattern]]:
+    """Return why no value reaches the threshold, and patterns of the values that there can be."""
     operator, limit = query.operator, query.threshold or 0.0
     if query.kind == "anomaly" and ((operator == ">" and limit >= 1) or (operator == ">=" and limit > 1)):
-        return f"anomalies gives a share between 0 and 1, which is never {operator} {limit:g}"
+        text = f"anomalies gives a share between 0 and 1, which is never {operator} {limit:g}"
+        return text, proof.values((0.0, 1000.0))
     if query.kind != "metric" or not isinstance(query.query, Metric):
-        return ""
+        return "", []
     known = facts(query.query)
     if known is None:
-        return ""
+        return "", []
     if (operator == "<" and limit <= 0) or (operator == "<=" and limit < 0):
-        return f"{known.name} is never negative, so it is never {operator} {limit:g}"
+        text = f"{known.name} is never negative, so it is never {operator} {limit:g}"
+        return text, proof.values((1.0, 0.0))
     most = 100.0 if known.unit == "percent" else _most(known.name)
     summed = query.aggregation == "sum" or query.query.aggregator == "sum"
     if (
@@ -49,8 +79,9 @@ def _impossible(query: MetricMonitor) -> str:
         and not summed
         and ((operator == ">" and limit >= most) or (operator == ">=" and limit > most))
     ):
-        return f"{known.name} is {most:,.0f} at most, so it is never {operator} {limit:g}"
-    return ""
+        text = f"{known.name} is {most:,.0f} at most, so it is never {operator} {limit:g}"
+        return text, proof.values((0.0, most))
+    return "", []
 
 
 def _most(name: str) -> float | None:
@@ -60,23 +91,7 @@ def _most(name: str) -> float | None:
 
 
 def _silent(query: MetricMonitor, subject: Subject) -> str:
-    """Find counts compared with `<`: without activity, AWS sends no points, and nothing is evaluated."""
-    if query.operator not in BELOW or is_ratio(query.query):
+    """Return a count that is compared with `<`: without activity, AWS sends no points of it."""
+    if query.operator not in BELOW or is_ratio(query.query) or notifies_missing(subject.options):
         return ""
-    counted = [node for node in metrics_in(query.query) if is_count(node)]
-    if not counted or notifies_missing(subject.options):
-        return ""
-    name = counted[0].name
-    choice = subject.options.get("on_missing_data")
-    if any(calls(query.query, "default_zero")):
-        return (
-            "default_zero fills no window that is empty altogether, and on_missing_data then counts nothing "
-            f"as 0, so this never alerts when {name} falls silent. Remove it and set on_missing_data: default"
-        )
-    if choice != "default":
-        return (
-            f"{name} sends nothing when nothing happens, and a window without data is "
-            f"{'resolved' if choice == 'resolve' else 'not evaluated'}, so this never alerts. "
-            "Set on_missing_data: default, which counts it as 0"
-        )
-    return ""
+    return next((node.name for node in metrics_in(query.query) if is_count(node)), "")

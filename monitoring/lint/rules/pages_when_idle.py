@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from monitoring.lint.alerting import facts, metric_query, metrics_in, notifies_missing
 from monitoring.lint.model import Problem, Rule, Subject
 
-RULE = Rule("pages-when-idle", "error", "A monitor that pages when nothing happens.", ("monitor",))
+RULE = Rule("pages-when-idle", "warning", "A monitor that pages when nothing happens.", ("monitor",))
 
 
 def check(subject: Subject) -> Iterator[Problem]:

@@ -4,16 +4,22 @@ from collections.abc import Iterator
 
 from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import Metric, MetricMonitor, QueryError, Reference, walk
+from monitoring.query.scope import MIXED
 from monitoring.resources.document import Pointer
 
 RULE = Rule("query-syntax", "error", "A query or formula that cannot be read.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Every query that does not parse, at the place where reading stopped."""
+    """Every query that does not parse, at the place where reading stopped.
+
+    Dashboards that mix the two notations of a scope are stored by Datadog: there it is a warning.
+    """
     for read in subject.queries:
         if read.error is not None:
-            yield _problem(read.site.pointer, read.error)
+            problem = _problem(read.site.pointer, read.error)
+            stored = subject.resource.kind == "dashboard" and read.error.message == MIXED
+            yield problem._replace(severity="warning") if stored else problem
         elif not read.site.formula and read.query is not None and not isinstance(read.query, Metric):
             yield from _bare_names(read.site.pointer, read.query)
     query, error = subject.monitor

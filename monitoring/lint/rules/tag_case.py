@@ -47,4 +47,4 @@ def _problem(pointer: Pointer, metric: Metric, start: int, end: int, lowered: st
     known = is_known_family(metric.name)
     what = "matches nothing" if known else "may match nothing"
     text = f"tags are stored in lower case: this {what}. Write {lowered}"
-    return Problem(pointer, text, start, end, fix=lowered, severity="error" if known else None)
+    return Problem(pointer, text, start, end, fix=lowered)

@@ -9,7 +9,7 @@ from monitoring.query.nodes import In, Tag, Variable
 from monitoring.resources.nearest import nearest
 
 RULE = Rule(
-    "undefined-variable", "error", "A query uses a template variable that is not defined.", ("dashboard",)
+    "undefined-variable", "warning", "A query uses a template variable that is not defined.", ("dashboard",)
 )
 
 _NAME = re.compile(r"\$(\w+)")

@@ -11,5 +11,5 @@ def check(subject: Subject) -> Iterator[Problem]:
     """Each such key."""
     for fault in subject.faults:
         if fault.unverified:
-            known = fault.pointer[-1] in {"data_source", "palette"}
-            yield Problem(fault.pointer, f"{fault.message}. {fault.hint}".rstrip(". "), on_key=not known)
+            on_key = "has no key " in fault.message
+            yield Problem(fault.pointer, f"{fault.message}. {fault.hint}".rstrip(". "), on_key=on_key)

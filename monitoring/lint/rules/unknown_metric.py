@@ -7,7 +7,7 @@ from monitoring.query import Metric
 from monitoring.resources.catalogue import names
 from monitoring.resources.nearest import nearest
 
-RULE = Rule("unknown-metric", "error", "A metric of aws.lambda or aws.states that does not exist.")
+RULE = Rule("unknown-metric", "warning", "A metric of aws.lambda or aws.states that does not exist.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from monitoring.lint.scopes import grouped, keys, prefixes
 from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, metrics
 from monitoring.resources.nearest import nearest
 
-RULE = Rule("unknown-tag", "error", "A tag key that a metric of aws.lambda or aws.states does not carry.")
+RULE = Rule("unknown-tag", "warning", "A tag key that a metric of aws.lambda or aws.states does not carry.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:

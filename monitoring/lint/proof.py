@@ -1,0 +1,131 @@
+"""Prove what a rule says of a monitor: evaluate it over small made-up series, and write a case as a test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from monitoring.errors import InputError
+from monitoring.lint.alerting import metrics_in
+from monitoring.lint.scopes import terms
+from monitoring.query import Metric, MetricMonitor
+from monitoring.query.nodes import In, Tag
+
+if TYPE_CHECKING:
+    from monitoring.query.series import Series
+
+START = 1_772_323_200
+"""2026-03-01T00:00:00Z, where the cases begin."""
+STEPS = 20
+"""Points in an evaluation window, where it is longer than 20 minutes; else one a minute."""
+MOST_SECONDS = 86_400
+"""A longer window is not evaluated here: it would take seconds for each monitor."""
+
+FEW_SECONDS = 1200
+"""The time at the end over which anomalies are evaluated, each of whose evaluations takes long."""
+
+
+class Pattern(NamedTuple):
+    """Values of every metric, over two windows and then over two more; None is no point."""
+
+    before: float | None
+    after: float | None
+    once: bool = False
+    """Only one point in each of the later windows."""
+
+
+def counts(limit: float, zero: bool) -> list[Pattern]:
+    """Return patterns of something that is counted: many, few, one a window, none; with zeros or without."""
+    many = max(2.0 * abs(limit) + 2, 3.0)
+    falling = [Pattern(many, after) for after in (1.0, None, many, *((0.0,) if zero else ()))]
+    return [*falling, Pattern(many, 1.0, once=True), Pattern(1.0, many), Pattern(1.0, None)]
+
+
+def values(extremes: Sequence[float]) -> list[Pattern]:
+    """Return patterns of a value that stays between these."""
+    return [Pattern(before, after) for before in extremes for after in (*extremes, None)]
+
+
+def alerts(body: Mapping[str, Any], query: MetricMonitor, patterns: Sequence[Pattern]) -> bool:
+    """Return whether the monitor alerts over any of the patterns, or cannot be evaluated at all."""
+    from monitoring.monitor.definition import Monitor
+    from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+    from monitoring.monitor.states import State
+
+    if query.window.seconds > MOST_SECONDS:
+        return True
+    half = 2 * query.window.seconds
+    end = START + 2 * half
+    begin = START + half // 2 if query.kind == "metric" else end - FEW_SECONDS
+    setting = Setting(known_groups=True, texts=False, stand_in={"anomalies": "median-band"})
+    try:
+        monitor = Monitor.from_body(body, "case")
+        for pattern, sources in product(patterns, ("a", "ab")):
+            data = Data(list(_series(query, pattern, sources)))
+            history = evaluate_monitor(monitor, data, begin, end, setting)
+            spans = (state for group in history.groups.values() for _, _, state in group.spans())
+            if any(state is State.ALERT for state in spans):
+                return True
+    except InputError:
+        return True
+    return False
+
+
+def _step(query: MetricMonitor) -> int:
+    return max(query.window.seconds // STEPS // 60 * 60, 60)
+
+
+def _series(query: MetricMonitor, pattern: Pattern, sources: str) -> "Iterator[Series]":
+    """Yield so many sources of each metric, which the query's scope and grouping match."""
+    import numpy as np
+
+    from monitoring.query.series import Series
+
+    step, half = _step(query), 2 * query.window.seconds
+    times = np.arange(START, START + 2 * half, step, dtype=np.int64)
+    later = times >= START + half
+    kept = ~later | (((times - START) % query.window.seconds < step) | (not pattern.once))
+    levels = [np.nan if level is None else level for level in (pattern.before, pattern.after)]
+    points = np.where(later, levels[1], levels[0])
+    there = kept & np.isfinite(points)
+    for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
+        kind: Any = "count" if node.modifier("as_count") or node.modifier("as_rate") else "gauge"
+        for source in sources:
+            tags = tuple(sorted({*_tags(node), f"case_source:{source}"}))
+            interval = step if kind == "count" else None
+            yield Series(name, tags, times[there], points[there], kind, interval)
+
+
+def _tags(metric: Metric) -> Iterator[str]:
+    """Yield tags that the scope asks for, and one for each key of the grouping."""
+    asked: dict[str, str] = {}
+    for term, excluded in terms(metric.scope):
+        if not excluded and isinstance(term, Tag | In):
+            value = term.value if isinstance(term, Tag) else term.values[0]
+            asked[term.key or ""] = value.replace("*", "x").lower()
+    for key in metric.by:
+        asked.setdefault(key.lower(), "x")
+    yield from (f"{key}:{value}" if key else value for key, value in asked.items())
+
+
+def case(body: Mapping[str, Any], query: MetricMonitor, pattern: Pattern) -> str:
+    """Return a test of the monitor over the pattern, as YAML: it passes where the monitor never alerts."""
+    import json
+
+    step, half = _step(query), 2 * query.window.seconds
+    many = half // step
+    after = "_" if pattern.after is None else f"{pattern.after:g}"
+    lines = ["name: the monitor does not alert here", f"monitor: {json.dumps(_shown(body))}", "series:"]
+    for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
+        counted = node.modifier("as_count") or node.modifier("as_rate")
+        lines += [
+            f"- metric: {name}",
+            f"  type: {'count' if counted else 'gauge'}",
+            f"  tags: {json.dumps(sorted(_tags(node)))}",
+            f"  every: {step}s",
+            f"  values: {pattern.before:g}x{many} {after}x{many}",
+        ]
+    return "\n".join([*lines, "known_groups: true", "expect:", "- never: Alert"]) + "\n"
+
+
+def _shown(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: body[key] for key in ("name", "type", "query", "message", "options") if key in body}
