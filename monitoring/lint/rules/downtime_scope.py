@@ -50,8 +50,14 @@ def faults(scope: str) -> Iterator[Fault]:
             inside.pop()
         elif text := _fault(word, inside):
             yield start, end, text
-    if inside:
+    yield from _unclosed(scope, bool(inside))
+
+
+def _unclosed(scope: str, bracket: bool) -> Iterator[Fault]:
+    if bracket:
         yield scope.rindex("("), len(scope), "this bracket is never closed"
+    if scope.count('"') % 2:
+        yield scope.rindex('"'), len(scope), "this quotation mark is never closed"
 
 
 def _kind_of_bracket(before: str) -> str:
