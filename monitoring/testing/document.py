@@ -15,6 +15,7 @@ import yaml
 from monitoring.testing.problems import CaseProblem, DocumentError, Place
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_LEVELS = 100
 
 
 @dataclass(slots=True)
@@ -35,13 +36,28 @@ class DocumentReader:
         self.problems.append(CaseProblem(self.place(node, offset), message, hint))
 
     def parse(self, text: str) -> yaml.Node | None:
-        """Parse the root node; a syntax error of YAML is fatal."""
+        """Parse the root node; a syntax error of YAML or too deep nesting is fatal."""
         try:
+            self._check_depth(text)
             return yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             raise DocumentError([_explain(error, text, self.file)]) from error
         except yaml.YAMLError as error:  # a character that YAML forbids
             raise DocumentError([CaseProblem(Place(self.file, 1), f"this is not YAML: {error}")]) from error
+
+    def _check_depth(self, text: str) -> None:
+        """Refuse what is nested deeper than any test: libyaml's composer overflows the stack on it."""
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _MOST_LEVELS:
+                mark = event.start_mark
+                place = Place(self.file, mark.line + 1, mark.column + 1)
+                hint = f"a test has a few levels; {_MOST_LEVELS} are the most that are read"
+                raise DocumentError([CaseProblem(place, "this is nested too deeply", hint)])
 
     def mapping(
         self, node: yaml.Node, what: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None

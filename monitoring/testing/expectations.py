@@ -10,7 +10,7 @@ from monitoring.query.errors import nearest
 from monitoring.testing.cases import At, Expectation, Notifies, Recovers, Throughout, Within
 from monitoring.testing.document import DocumentReader
 from monitoring.testing.inputs import read_offsets
-from monitoring.testing.times import HINT, parse_duration
+from monitoring.testing.times import hint_for, parse_duration
 
 STATES = [state.value for state in State]
 ABSENT = "absent"
@@ -81,7 +81,8 @@ class _Item:
         text = self.reader.text(self.entries[name], name)
         seconds = parse_duration(text) if text is not None else None
         if text is not None and seconds is None:
-            self.reader.wrong(self.entries[name], f"{name} is {text!r}, which is not a length of time", HINT)
+            what = f"{name} is {text!r}, which is not a length of time"
+            self.reader.wrong(self.entries[name], what, hint_for(text))
         return seconds
 
     def texts(self, name: str) -> tuple[str, ...]:

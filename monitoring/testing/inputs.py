@@ -8,12 +8,14 @@ from monitoring.errors import InputError
 from monitoring.monitor.mutes import scope_test
 from monitoring.testing.cases import CheckSpec, Downtime, EventSpec, SeriesSpec
 from monitoring.testing.document import DocumentReader
-from monitoring.testing.notation import NotationError, Slot, parse_values
-from monitoring.testing.times import HINT, parse_duration
+from monitoring.testing.notation import MOST_POINTS, NotationError, Slot, parse_values
+from monitoring.testing.times import HINT, hint_for, parse_duration
 
 TYPES = ("gauge", "count", "rate", "distribution")
 _SERIES = ("metric", "type", "tags", "host", "interval", "every", "from", "values")
 _CHECK = ("check", "tags", "every", "from", "results")
+_MOST_MOMENTS = 10_000
+"""Minutes of a range: a week. Each is compared by itself, and each that does not hold is explained."""
 _EVENT = ("at", "every", "times", "message", "tags", "attributes", "service", "status", "source", "host")
 _DOWNTIME = ("scope", "from", "to")
 _CASE = "the case, further left"
@@ -64,6 +66,9 @@ def read_event(reader: DocumentReader, node: yaml.Node, every: int) -> EventSpec
     offsets = read_offsets(reader, entries["at"])
     step = _length(reader, entries, "every", every)
     times = int(reader.number(entries["times"], "times") or 1) if "times" in entries else 1
+    if times * len(offsets) > MOST_POINTS:
+        reader.wrong(entries["times"], f"{times:,} events are more than {MOST_POINTS:,}", "write fewer")
+        return None
     tags, host = read_tags(reader, entries.get("tags"))
     attributes: dict[str, Any] = reader.plain(entries["attributes"]) if "attributes" in entries else {}
     for name in ("service", "status", "source", "host"):
@@ -95,9 +100,16 @@ def read_offsets(reader: DocumentReader, node: yaml.Node) -> tuple[int, ...]:
         first, dots, last = text.partition("..")
         ends = [parse_duration(part.strip()) for part in ((first, last) if dots else (first,))]
         if None in ends or ends[-1] < ends[0]:  # type: ignore[operator]
-            reader.wrong(each, f"{text!r} is not a time of the case", f"{HINT} after the start, or 10m..20m")
+            hint = hint_for(text)
+            after = " after the start, or 10m..20m" if hint == HINT else ""
+            reader.wrong(each, f"{text!r} is not a time of the case", hint + after)
+            continue
+        moments = range(ends[0], ends[-1] + 1, 60)  # type: ignore[arg-type, operator]
+        if len(moments) > _MOST_MOMENTS:
+            what = f"{text} is more than {_MOST_MOMENTS:,} moments"
+            reader.wrong(each, what, "write always: or never: with from: and to:")
         else:
-            offsets.extend(range(ends[0], ends[-1] + 1, 60))  # type: ignore[arg-type, operator]
+            offsets.extend(moments)
     return tuple(offsets)
 
 
@@ -148,7 +160,7 @@ def _length(reader: DocumentReader, entries: dict[str, yaml.Node], name: str, de
     text = reader.text(entries[name], name)
     seconds = parse_duration(text) if text is not None else None
     if text is not None and (seconds is None or (name in {"every", "interval"} and not seconds)):
-        reader.wrong(entries[name], f"{name} is {text!r}, which is not a length of time", HINT)
+        reader.wrong(entries[name], f"{name} is {text!r}, which is not a length of time", hint_for(text))
     return default if seconds is None else seconds
 
 

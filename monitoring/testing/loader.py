@@ -14,7 +14,7 @@ from monitoring.testing.document import DocumentReader
 from monitoring.testing.expectations import read_expectation
 from monitoring.testing.inputs import read_check, read_downtime, read_event, read_series
 from monitoring.testing.problems import CaseProblem, DocumentError, Place
-from monitoring.testing.times import HINT, parse_duration, parse_moment
+from monitoring.testing.times import hint_for, parse_duration, parse_moment
 
 SUFFIX = ".test.yaml"
 _EARLIEST = 10**8
@@ -145,7 +145,7 @@ class _Case:
         text = self.reader.text(node, what)
         seconds = parse_duration(text) if text is not None else None
         if text is not None and not seconds:
-            self.reader.wrong(node, f"{what} is {text!r}, which is not a length of time", HINT)
+            self.reader.wrong(node, f"{what} is {text!r}, which is not a length of time", hint_for(text))
         return seconds
 
     def _start(self, node: yaml.Node) -> int | None:

@@ -20,6 +20,7 @@ from monitoring.query import (
 from monitoring.query.errors import nearest
 from monitoring.query.monitor_nodes import MonitorQuery
 from monitoring.testing.problems import CaseProblem
+from monitoring.testing.times import LONGEST_DAYS, show_duration
 
 if TYPE_CHECKING:
     from monitoring.testing.cases import Case
@@ -32,6 +33,9 @@ def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[CaseProblem
     checks = sorted({node.check for node in nodes if isinstance(node, CheckMonitor)})
     if any(isinstance(node, ProcessMonitor | SloMonitor) for node in nodes):
         return ()  # the evaluation says that it cannot be
+    if case.length > LONGEST_DAYS * 86_400:
+        message = f"the case lasts {show_duration(case.length)}, and {LONGEST_DAYS}d is the most"
+        return (CaseProblem(case.place, message, "shorten it: until:, interval: and every: add up"),)
     found = list(_unknown(case, metrics, checks))
     if case.events and not any(isinstance(node, SearchMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"

@@ -8,11 +8,25 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+|0")
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 HINT = "write a length like 30s, 12m, 1h30m or 2d"
+LONGEST_DAYS = 400
+"""Days that a case may last: a monitor is evaluated 576,000 times then, which takes seconds to minutes."""
+
+
+def hint_for(text: str) -> str:
+    """Return what to write instead of a length that `parse_duration` refuses."""
+    lengths = [part.strip() for part in text.split("..")]
+    if all(_DURATION.fullmatch(length) for length in lengths) and not all(map(_is_short, lengths)):
+        return f"a case lasts {LONGEST_DAYS}d at most"
+    return HINT
+
+
+def _is_short(text: str) -> bool:
+    return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text)) <= LONGEST_DAYS * 86_400
 
 
 def parse_duration(text: str) -> int | None:
-    """Whole seconds, or None where `text` is not a length of time."""
-    if not _DURATION.fullmatch(text.strip()):
+    """Whole seconds, or None where `text` is not a length of time, or one longer than `LONGEST_DAYS`."""
+    if not _DURATION.fullmatch(text.strip()) or not _is_short(text):
         return None
     seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
     return int(seconds) if seconds == int(seconds) else None
