@@ -6,6 +6,7 @@ from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.show import markdown
 from monitoring.errors import InputError, writing
 from monitoring.preview import svg
+from monitoring.preview.page import META
 from monitoring.preview.picture import as_png
 from monitoring.preview.theme import LIGHT, Theme
 
@@ -49,7 +50,7 @@ def check(path: Path) -> None:
 def page(result: DrillResult) -> str:
     """Return a self-contained page with the picture."""
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>stepscope drill</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{META}<title>stepscope drill</title>'
         f"<body style='margin:0'>{picture(result)}</body></html>\n"
     )
 

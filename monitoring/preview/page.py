@@ -18,14 +18,27 @@ from monitoring.preview.theme import BADGES, PAGE, style_sheet
 from monitoring.preview.widgets import LISTINGS, broken_query, draw
 from monitoring.query import QueryError
 
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "data:",
+    "form-action": "'none'",
+    "base-uri": "'none'",
+}
+"""The content policy of a page in a file: it runs no script, sends nothing, loads nothing from elsewhere."""
+META = (
+    '<meta http-equiv="Content-Security-Policy" content="'
+    + "; ".join(f"{name} {value}" for name, value in POLICY.items())
+    + '"><meta name="referrer" content="no-referrer">'
+)
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
-def document(title: str, body: str, *, head: str = "", script: str = "") -> str:
-    """Return a complete HTML page that loads nothing from elsewhere."""
+def document(title: str, body: str, *, head: str = "", script: str = "", policy: str = "") -> str:
+    """Return a complete HTML page that loads nothing from elsewhere; `policy` is its first tag."""
     return (
         (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8">{policy}'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
             '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
             f"<title>{escape(title)}</title><style>{style_sheet()}{STYLE}</style>{head}</head>"
@@ -43,7 +56,7 @@ def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
     values += [SAMPLED] if drawing.data.facts.sampled else []
     chosen = f'<span class="values">{escape("   ".join(values))}</span>'
     head = f'<header class="top"><h1>{escape(title)}</h1>{chosen}</header>'
-    return document(title, f"{head}<main>{dashboard_grid(dashboard, drawing)}</main>")
+    return document(title, f"{head}<main>{dashboard_grid(dashboard, drawing)}</main>", policy=META)
 
 
 def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:

@@ -55,7 +55,7 @@ class DocumentReader:
                 depth -= 1
             if depth > _MOST_LEVELS:
                 mark = event.start_mark
-                place = Place(self.file, mark.line + 1, mark.column + 1)
+                place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1)
                 hint = f"a test has a few levels; {_MOST_LEVELS} are the most that are read"
                 raise DocumentError([CaseProblem(place, "this is nested too deeply", hint)])
 

@@ -8,6 +8,7 @@ from query_cases import START
 
 from monitoring.cli import main
 from monitoring.errors import InputError
+from monitoring.query import datafile
 from monitoring.query.datafile import load
 from monitoring.query.times import moment
 
@@ -207,6 +208,52 @@ def test_a_later_point_of_one_second_replaces_the_earlier(tmp_path):
     file = tmp_path / "m.csv"
     file.write_text(f"metric,time,value\nm,{START},1\nm,{START + 60},5\nm,{START},2\n")
     assert load(file).series[0].values.tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
+def test_a_file_of_more_rows_than_memory_holds_is_refused_before_they_are_read(tmp_path, monkeypatch, form):
+    import duckdb
+
+    monkeypatch.setattr(datafile, "MOST_ROWS", 100_000)
+    monkeypatch.setattr(datafile, "seconds", lambda time: pytest.fail("a row beyond the limit is read"))
+    rows = "SELECT 'm' AS metric, range AS time, 1 AS value FROM range(100001)"
+    file = tmp_path / f"m.{form}"
+    how = {"parquet": "FORMAT parquet", "csv": "HEADER", "tsv": "HEADER, DELIMITER '\t'"}[form]
+    duckdb.connect().execute(f"COPY ({rows}) TO '{file}' ({how})")
+    if form != "parquet":  # which does not say how many rows it has
+        monkeypatch.setattr(datafile, "seconds", lambda time: None)
+    with pytest.raises(InputError) as refused:
+        load(file)
+    assert refused.value.message == "more than 100,000 rows, which are the most that are read into memory"
+    assert refused.value.where == str(file)
+    assert f"COPY (FROM 'm.{form}'" in refused.value.hint
+
+
+def test_as_many_rows_as_memory_holds_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(datafile, "MOST_ROWS", 2)
+    file = tmp_path / "m.csv"
+    file.write_text(f"metric,time,value\nm,{START},1\nm,{START + 60},5\n")
+    assert load(file).series[0].values.tolist() == [1, 5]
+
+
+def test_json_of_more_bytes_than_memory_holds_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "m.json"
+    file.write_text(f'{{"metric": "m", "points": [[{START}, 2]]}}')
+    monkeypatch.setattr(datafile, "MOST_BYTES", file.stat().st_size)
+    assert len(load(file).series) == 1
+    monkeypatch.setattr(datafile, "MOST_BYTES", file.stat().st_size - 1)
+    with pytest.raises(InputError, match="bytes of JSON, which are the most"):
+        load(file)
+
+
+def test_problems_are_listed_up_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(datafile, "MOST_PROBLEMS", 3)
+    file = tmp_path / "m.csv"
+    file.write_text(f"metric,time,value\nm,{START},1\n" + "m,never,1\n" * 9)
+    problems = [each.message for each in load(file).problems]
+    assert problems == ["'never' is not a valid time: seconds since the epoch, or ISO 8601"] * 3 + [
+        "what else cannot be used is not listed"
+    ]
 
 
 UNREADABLE = [

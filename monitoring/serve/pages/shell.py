@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from monitoring.errors import InputError
+from monitoring.preview.page import POLICY as FILE_POLICY
 from monitoring.preview.page import document
 from monitoring.preview.theme import BADGES
 from monitoring.query.times import window
@@ -36,13 +37,11 @@ STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
 
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = {
-    "default-src": "'none'",
-    "style-src": "'unsafe-inline'",
+    **FILE_POLICY,
     "img-src": "'self' data:",
     "connect-src": "'self'",
     "script-src": f"'sha256-{DIGEST}'",
     "form-action": "'self'",
-    "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
 HEADERS = {
