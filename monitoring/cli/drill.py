@@ -57,6 +57,38 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the embedded Datadog's database (datadog.duckdb) in this folder.",
 )
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="TEMPLATE",
+    help="Drill your own application instead: its template, or the folder that holds it.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[MACHINE=]FILE",
+    help="With --from: the input of the executions, as JSON; by state machine where they differ.",
+)
+@click.option(
+    "--machine", "machines", multiple=True, metavar="NAME", help="With --from: drill this state machine only."
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With --from: the value of one of the template's parameters.",
+)
+@click.option("--stack", default="", metavar="NAME", help="With --from: the stack's name.")
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="NAME=JSON|@FILE",
+    help="With --from: what a function or a task answers instead of running here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     faults: tuple[str, ...],
@@ -68,6 +100,12 @@ def command(
     delay: int,
     out: Path | None,
     keep: Path | None,
+    source: Path | None,
+    inputs: tuple[str, ...],
+    machines: tuple[str, ...],
+    parameters: tuple[str, ...],
+    stack: str,
+    answers: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Break a pipeline on this machine, and see which monitors notice, and when.
@@ -78,7 +116,15 @@ def command(
 
     FAULT names single ones; without any, all are drilled. Ends with status 1 if a fault is not noticed as it
     should be, a monitor alerts in vain, or no fault sets a monitor off.
+
+    With --from, the pipeline is your own: every function that its executions call and every state machine is
+    broken in turn, and any of your monitors may notice.
     """
+    if source is not None:
+        from monitoring.cli.drill_application import Given, drill_own
+
+        given = Given(source, monitors, env, tags, delay * 60, inputs, machines, parameters, stack, answers)
+        return drill_own(given, faults, as_json=as_json)
     from monitoring.drill.faults import chosen
 
     if as_list:

@@ -3,12 +3,9 @@
 import json
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
@@ -118,6 +115,8 @@ def _remote(url: str, machine: str, value: Any, name: str | None, timeout: float
     Raises:
         InputError: nothing answers there, or it refuses the execution.
     """
+    from urllib.parse import quote
+
     base = url.rstrip("/")
     order = {"machine": machine, "input": value, "name": name}
     arn = str(_asked(f"{base}/run/executions", order)["execution"])
@@ -130,6 +129,9 @@ def _remote(url: str, machine: str, value: Any, name: str | None, timeout: float
 
 
 def _asked(address: str, body: Any = None) -> dict[str, Any]:
+    import urllib.error
+    import urllib.request
+
     data = None if body is None else json.dumps(body).encode()
     where = address.partition("/run")[0]
     try:
@@ -138,17 +140,17 @@ def _asked(address: str, body: Any = None) -> dict[str, Any]:
             answer: dict[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as refused:
-        raise InputError(_refusal(refused), where=where) from None
+        raise InputError(_refusal(refused.code, refused.read()), where=where) from None
     except (OSError, ValueError) as error:
         hint = "Is `stepscope up` running there?"
         raise InputError(f"nothing answers: {error}", where=where, hint=hint) from None
 
 
-def _refusal(refused: urllib.error.HTTPError) -> str:
+def _refusal(code: int, body: bytes) -> str:
     try:
-        return "; ".join(json.load(refused)["errors"])
+        return "; ".join(json.loads(body)["errors"])
     except (ValueError, KeyError, TypeError):
-        return f"answers {refused.code}"
+        return f"answers {code}"
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Takes: what each real execution left behind, with times counted from its start in state machine time."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -70,41 +70,71 @@ def takes(
     own = [call for call in calls if call.function.startswith(lane.prefix)]
     mine = [each for each in series if any(lane.prefix in tag for tag in each.tags)]
     shared = [each for each in series if f"functionname:{lane.forwarder}" in each.tags]
+    names = Names(
+        lambda tags: _dimensions(tags, lane.prefix), lambda tags: _renamed(tags, lane.prefix), lane.events
+    )
+    return takes_of(lane.runs, own, (mine, shared), names, dropped)
+
+
+class Names(NamedTuple):
+    """How the tags of CloudWatch's samples and of points are written, and the asynchronous events sent."""
+
+    dimensions: Callable[[tuple[str, ...]], tuple[str, ...]]
+    tags: Callable[[tuple[str, ...]], tuple[str, ...]]
+    events: Mapping[str, int]
+
+
+def takes_of(
+    runs: Sequence[Run],
+    calls: Sequence[Invoked],
+    series: tuple[Sequence[Series], Sequence[Series]],
+    names: Names,
+    dropped: Mapping[str, int],
+    until: float = np.inf,
+) -> list[Take]:
+    """Return the recording of each execution: the calls and points from its start to the next one's.
+
+    Args:
+        runs: the executions, in order.
+        calls: the calls of their functions.
+        series: the points that came of them, and those of the forwarder about itself.
+        names: how tags are written.
+        dropped: asynchronous events that were given up, by function.
+        until: when the last one's time is over, in seconds since the epoch.
+    """
     found = []
-    for at, run in enumerate(lane.runs):
-        last = at + 1 == len(lane.runs)
-        end = int(lane.runs[at + 1].began) if not last else np.inf
+    for at, run in enumerate(runs):
+        last = at + 1 == len(runs)
+        end = int(runs[at + 1].began) if not last else until
         if run.status == "RUNNING":
             end = run.until  # it is stopped then, which is not part of the fault
-        sent = (lane.events if last else {}, dropped)
-        inside = [call for call in own if run.began <= call.began < end]
-        found.append(_take(lane, run, end, inside, (mine, shared), sent))
+        sent = (names.events if last else {}, dropped)
+        inside = [call for call in calls if run.began <= call.began < end]
+        found.append(_take(run, end, inside, series, sent, names))
     return found
 
 
 def _take(
-    lane: Lane,
     run: Run,
     end: float,
     calls: Sequence[Invoked],
     series: tuple[Sequence[Series], Sequence[Series]],
     sent: tuple[Mapping[str, int], Mapping[str, int]],
+    names: Names,
 ) -> Take:
     clock = clock_of(run, calls)
-    named = lane.prefix
     samples = [*execution_samples(run.state_machine, run.history, clock), *invocation_samples(calls, clock)]
     for function, count in sent[0].items():
         samples += asynchronous_samples(function, count, sent[1].get(function, 0), 0.0)
     renamed = (
-        (Key(key.namespace, key.metric, _dimensions(key.tags, named)), at, value)
-        for key, at, value in samples
+        (Key(key.namespace, key.metric, names.dimensions(key.tags)), at, value) for key, at, value in samples
     )
     return Take(
         run.status,
         run.error,
         columns(renamed),
-        dict(_points(series[0], run, end, clock, named)),
-        dict(_points(series[1], run, end, clock, named)),
+        dict(_points(series[0], run, end, clock, names)),
+        dict(_points(series[1], run, end, clock, names)),
     )
 
 
@@ -152,12 +182,12 @@ def _renamed(tags: Iterable[str], prefix: str) -> tuple[str, ...]:
 
 
 def _points(
-    series: Iterable[Series], run: Run, end: float, clock: Clock, prefix: str
+    series: Iterable[Series], run: Run, end: float, clock: Clock, names: Names
 ) -> Iterator[tuple[PointKey, tuple[Floats, Floats]]]:
     """Return the points of one run: of the whole seconds from its start to the next one's."""
     for each in series:
         chosen = (each.times >= int(run.began)) & (each.times < end)
         if chosen.any():
             offsets = np.array([clock(float(moment)) for moment in each.times[chosen]])
-            key = PointKey(each.metric, _renamed(each.tags, prefix), each.type, each.interval)
+            key = PointKey(each.metric, names.tags(each.tags), each.type, each.interval)
             yield key, (offsets, each.values[chosen].astype(np.float64))

@@ -51,6 +51,7 @@ class Seen:
         recovered: when no group alerts any more.
         alerts: how many times a group went into alert.
         before: whether it alerted before anything was broken.
+        handles: whom the first alert notifies.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Seen:
     before: bool = False
     untold: float | None = None
     held_back: bool = False
+    handles: tuple[str, ...] = ()
 
 
 def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
@@ -159,6 +161,7 @@ def seen(key: str, history: History, onset: int) -> Seen:
         recovered=(last - onset) / 60 if last is not None and ended else None,
         alerts=len(after),
         before=any(begin < onset for begin, _, _ in alerts),
+        handles=tuple(preview(history, after[0][2], history.index(after[0][0])).handles) if after else (),
         untold=(every[0][0] - onset) / 60 if every and not after else None,
         held_back=any(
             segment.rule is Rule.SKIPPED_NEW

@@ -1,0 +1,147 @@
+"""`stepscope drill --from`: reading its options, and showing what it found."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitoring.cli.application import answers_of, pairs, read_json_file
+from monitoring.cli.ending import ended_by_signals
+from monitoring.errors import InputError
+
+if TYPE_CHECKING:
+    from monitoring.drill.application_run import ApplicationOptions, ApplicationResult, Noticed
+
+DEFAULT_MONITORS = Path("monitors")
+_WIDTHS = (38, 34, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says."""
+
+    source: Path
+    monitors: Path
+    env: str
+    tags: tuple[str, ...]
+    delay: int
+    inputs: tuple[str, ...]
+    machines: tuple[str, ...]
+    parameters: tuple[str, ...]
+    stack: str
+    answers: tuple[str, ...]
+
+
+def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
+    """Drill the user's own application; return the exit status.
+
+    Raises:
+        InputError: something that was given cannot be used.
+    """
+    if faults:
+        raise InputError(
+            f"{faults[0]} is a fault of the example",
+            hint="with --from, all that the template allows are drilled",
+        )
+    from monitoring.drill.application_run import drill_application
+
+    options = _options(given)
+    progress = _progress(as_json=as_json)
+    with ended_by_signals():
+        result = drill_application(options, progress)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(result.as_data(), indent=1))
+    else:
+        _tell(result)
+    return 0 if result.fine else 1
+
+
+def _options(given: Given) -> "ApplicationOptions":
+    from monitoring.drill.application_run import ApplicationOptions, pipeline_options
+    from monitoring.testing.project import Folder
+
+    beside = (given.source if given.source.is_dir() else given.source.parent) / "monitors"
+    folder = beside if given.monitors == DEFAULT_MONITORS and beside.is_dir() else given.monitors
+    return ApplicationOptions(
+        pipeline_options(
+            given.source,
+            given.env,
+            parameters=pairs(given.parameters, "--parameter"),
+            stack=given.stack,
+            answers=answers_of(given.answers),
+        ),
+        dict(map(_input, given.inputs)),
+        Folder(folder, given.env),
+        given.machines,
+        given.delay,
+        given.tags,
+    )
+
+
+def _input(text: str) -> tuple[str, Any]:
+    machine, equals, file = text.partition("=")
+    if not equals or Path(text).is_file() or text == "-":
+        machine, file = "", text
+    return machine, read_json_file(Path(file))
+
+
+def _progress(*, as_json: bool) -> Any:
+    from monitoring.drill.application_run import Breakage, Progress
+
+    class Shown(Progress):
+        def say(self, text: str) -> None:
+            if sys.stderr.isatty():
+                click.secho(f"· {text}", dim=True, err=True)
+
+        def breaking(self, breakage: Breakage, number: int, count: int) -> None:
+            if sys.stderr.isatty():
+                click.secho(f"· {number}/{count} {breakage.name}", dim=True, err=True)
+
+        def judged(self, row: "Noticed") -> None:
+            if not as_json:
+                click.echo(_line(row))
+
+    if not as_json:
+        click.secho(
+            "  " + "".join(f"{head:{width}}" for head, width in zip(_HEAD, _WIDTHS, strict=True)), bold=True
+        )
+    return Shown()
+
+
+_HEAD = ("fault", "noticed by", "after")
+
+
+def _line(row: "Noticed") -> str:
+    mark = click.style("✓", fg="green") if row.noticed else click.style("✗", fg="red")
+    first = row.noticed[0] if row.noticed else None
+    by = first.key if first else "nobody"
+    more = f" +{len(row.noticed) - 1}" if len(row.noticed) > 1 else ""
+    after = f"{first.alert:.0f} min" if first and first.alert is not None else ""
+    return f"{mark} {row.breakage.name:{_WIDTHS[0]}}{by + more:{_WIDTHS[1]}}{after}"
+
+
+def _tell(result: "ApplicationResult") -> None:
+    """Print what is wrong, and what would help."""
+    click.echo()
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
+    if result.not_reached:
+        names = ", ".join(result.not_reached)
+        click.echo(f"not broken, since no execution calls them with this input: {names}")
+    for key in result.false_alarms:
+        click.secho(f"{key} alerts on an ordinary day", fg="red")
+    for key, reason in result.left_out.items():
+        click.echo(f"{key} was not drilled: {reason}")
+    for row in result.faults:
+        if not row.noticed:
+            click.secho(f"{row.breakage.name}: nobody notices that {row.breakage.how}", fg="red")
+            for remark in row.remarks:
+                click.echo(f"  {remark}")
+            if row.would:
+                click.echo(f"  of the shipped monitors, {', '.join(row.would[:4])} would (stepscope init)")
+    noticed = len(result.faults) - len(result.unnoticed)
+    click.echo(f"{noticed} of {len(result.faults)} faults are noticed. {result.seconds:.0f} s")

@@ -1,0 +1,249 @@
+"""A user's own application on the drill's stage: its executions, and what is broken in it, one at a time."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitoring.drill.lane import PATIENCE, Run
+from monitoring.local_aws import moto_backends
+from monitoring.local_pipeline import Pipeline
+
+INJECTED_CODE = Path(__file__).parent / "injected_code"
+HANG_SECONDS, SLOW_SECONDS = 2, 3
+"""Real seconds of a function's time-out while it hangs, and while it is slow: its own may be minutes."""
+LARGEST_MEMORY = 512
+"""Megabytes of a function that eats its memory; its own may be more than this machine has."""
+_WAIT = "DrillWait"
+_WARM = {"slow", "claims-falsely"}
+
+
+@dataclass(slots=True)
+class Bench:
+    """One state machine of the application, and its executions that count.
+
+    Attributes:
+        pipeline: the application.
+        machine: the logical id of the state machine.
+        value: the input of its executions.
+        runs: the executions since the last `clear`.
+        stretched: function -> how many times as long as here its calls would take: as its own time-out is to
+            the one that it has while it is broken.
+    """
+
+    pipeline: Pipeline
+    machine: str
+    value: Any
+    runs: list[Run] = field(default_factory=list)
+    stretched: dict[str, float] = field(default_factory=dict)
+    _free: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        """The state machine's ARN."""
+        return self.pipeline.deployment.state_machines[self.machine]
+
+    @property
+    def express(self) -> bool:
+        """Return whether its executions are Express ones, which nobody can stop."""
+        return bool(self.pipeline.aws.host.states.state_machines[self.arn].kind == "EXPRESS")
+
+    def clear(self) -> None:
+        """Forget the executions so far."""
+        self.runs, self.stretched = [], {}
+
+    def start(self) -> tuple[str, float]:
+        """Start an execution at the start of a second that has no other execution's points."""
+        time.sleep(max(0.0, self._free - time.time()))
+        began = time.time()
+        return self.pipeline.aws.start(self.arn, self.value), began
+
+    def run(self) -> None:
+        """Run an execution to its end."""
+        execution, began = self.start()
+        self.pipeline.aws.host.wait_ended(execution, PATIENCE)
+        self.record(execution, began)
+
+    def record(self, execution: str, began: float) -> None:
+        """Record what an execution is now; one that still runs is never going to end."""
+        described, history = self.pipeline.aws.host.execution(execution)
+        self._free = float(int(time.time()) + 1)
+        status, error = str(described["status"]), str(described.get("error") or "")
+        self.runs.append(Run(began, self._free, status, error, self.arn, tuple(history)))
+
+    def results(self) -> dict[str, Any]:
+        """Return what each function returned in the last execution, by the function's name."""
+        return results_of(self.runs[-1].history) if self.runs else {}
+
+
+def results_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return function -> what it returned, from a history's events."""
+    by_id = {event["id"]: event for event in history}
+    results: dict[str, Any] = {}
+    for event in history:
+        details = event.get("taskSucceededEventDetails") or event.get("lambdaFunctionSucceededEventDetails")
+        if details is None or "output" not in details:
+            continue
+        scheduled = _scheduled(event, by_id)
+        if not scheduled:
+            continue
+        output = json.loads(details["output"])
+        optimized = event["type"] == "TaskSucceeded"
+        results[scheduled] = output.get("Payload") if optimized and isinstance(output, dict) else output
+    return results
+
+
+def _scheduled(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> str:
+    """Return the name of the function whose call ended with an event; "" for another task."""
+    while event := by_id.get(event.get("previousEventId", 0), {}):
+        if details := event.get("lambdaFunctionScheduledEventDetails"):
+            return _name(str(details["resource"]))
+        if details := event.get("taskScheduledEventDetails"):
+            parameters = json.loads(details.get("parameters") or "{}")
+            return _name(str(parameters.get("FunctionName") or ""))
+    return ""
+
+
+def _name(text: str) -> str:
+    return text.rpartition(":function:")[2].partition(":")[0] or text
+
+
+# -- what is broken
+
+
+Break = Callable[[Bench], None]
+"""Brings a fault about, records what came of it, and mends it again."""
+
+
+@contextlib.contextmanager
+def changed_function(bench: Bench, name: str, **settings: Any) -> Iterator[None]:
+    """Let a function have other settings while the block runs; `code` is a folder, `environment` is added."""
+    host = bench.pipeline.aws.host
+    function = moto_backends.function(bench.pipeline.aws.region, name)
+    code = host.code[name]
+    before = {key: getattr(function, key) for key in _FUNCTION_KEYS}
+    environment = {**function.environment_vars, **settings.pop("environment", {})}
+    folder = settings.pop("code", code[0])
+    try:
+        for key, value in {**settings, "environment_vars": environment}.items():
+            setattr(function, key, value)
+        host.code[name] = (folder, code[1])
+        bench.stretched[name] = max(1.0, int(before["timeout"]) / int(function.timeout))
+        yield
+    finally:
+        host.code[name] = code
+        for key, value in before.items():
+            setattr(function, key, value)
+
+
+_FUNCTION_KEYS = ("handler", "timeout", "memory_size", "environment_vars", "reserved_concurrency")
+
+
+def broken_handler(name: str, fault: str, result: Any = None, **settings: Any) -> Break:
+    """Put a fault into the innermost function of a handler."""
+
+    def broken(bench: Bench) -> None:
+        function = moto_backends.function(bench.pipeline.aws.region, name)
+        environment = {
+            "DRILL_FAULT": fault,
+            "DRILL_HANDLER": function.handler,
+            "DRILL_CODE": str(bench.pipeline.aws.host.code[name][0]),
+            "DRILL_RESULT": json.dumps(result),
+        }
+        changes = {"memory_size": min(int(function.memory_size), LARGEST_MEMORY), **settings}
+        with changed_function(
+            bench,
+            name,
+            handler="fault_handler.handler",
+            code=INJECTED_CODE,
+            environment=environment,
+            **(changes if fault == "out-of-memory" else settings),
+        ):
+            if fault in _WARM:  # what it prints and takes when it is warm is the fault, a cold start is not
+                bench.run()
+                bench.runs.clear()
+            bench.run()
+
+    return broken
+
+
+def changed(name: str, **settings: Any) -> Break:
+    """Give a function other settings."""
+
+    def broken(bench: Bench) -> None:
+        with changed_function(bench, name, **settings):
+            bench.run()
+
+    return broken
+
+
+@contextlib.contextmanager
+def changed_definition(bench: Bench, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Let the state machine have another definition while the block runs."""
+    host = bench.pipeline.aws.host
+    described = host.answer_states("DescribeStateMachine", {"stateMachineArn": bench.arn})
+    definition = json.loads(described["definition"])
+    change(definition)
+    update = {"stateMachineArn": bench.arn, "definition": json.dumps(definition)}
+    host.answer_states("UpdateStateMachine", update)
+    try:
+        yield
+    finally:
+        host.answer_states("UpdateStateMachine", {**update, "definition": described["definition"]})
+
+
+def waiting(seconds: int, timeout: int | None = None) -> Callable[[dict[str, Any]], None]:
+    """Put a Wait before the first state, and set the execution's time-out, or take it away."""
+
+    def change(definition: dict[str, Any]) -> None:
+        first = definition["StartAt"]
+        definition["States"][_WAIT] = {"Type": "Wait", "Seconds": seconds, "Next": first}
+        definition["StartAt"] = _WAIT
+        definition.pop("TimeoutSeconds", None)
+        if timeout:
+            definition["TimeoutSeconds"] = timeout
+
+    return change
+
+
+def timed_out(bench: Bench) -> None:
+    """Let the execution wait for longer than its time-out."""
+    with changed_definition(bench, waiting(600, timeout=40)):
+        bench.run()
+
+
+def aborted(bench: Bench) -> None:
+    """Stop the execution."""
+    with changed_definition(bench, waiting(600)):
+        execution, began = bench.start()
+        _await_state(bench, execution)
+        bench.pipeline.aws.stop(execution)
+        bench.pipeline.aws.host.wait_ended(execution, PATIENCE)
+        bench.record(execution, began)
+
+
+def stuck(bench: Bench) -> None:
+    """Let the execution wait for something that never comes."""
+    with changed_definition(bench, waiting(10**6)):
+        execution, began = bench.start()
+        _await_state(bench, execution)
+        time.sleep(0.5)  # what the forwarder has to tell of it is on its way
+        bench.record(execution, began)
+        time.sleep(max(0.0, bench.runs[-1].until - time.time()))
+        bench.pipeline.aws.stop(execution)
+
+
+def never_started(bench: Bench) -> None:
+    """Start nothing."""
+
+
+def _await_state(bench: Bench, execution: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        _, history = bench.pipeline.aws.host.execution(execution)
+        if any(event["type"] == "WaitStateEntered" for event in history):
+            return
+        time.sleep(0.05)

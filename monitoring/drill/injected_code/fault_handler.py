@@ -1,0 +1,56 @@
+"""Takes the place of a function's handler while it is broken: the handler is the user's, what it does is not.
+
+It runs inside the function, imports nothing of the package, and replaces the code of the innermost function,
+so that decorators around it (a check of its claim, metrics, a tracer) do what they do when it fails.
+"""
+
+import importlib
+import inspect
+import json
+import os
+import sys
+import time
+import types
+
+FAULT = os.environ["DRILL_FAULT"]
+CODE = os.environ["DRILL_CODE"]
+sys.path.insert(0, CODE)
+os.environ["LAMBDA_TASK_ROOT"] = CODE
+
+
+def act(event, context, original):  # type: ignore[no-untyped-def]
+    """Do what the fault is."""
+    if FAULT == "raises":
+        raise RuntimeError("the drill lets this function fail")
+    if FAULT == "times-out":
+        time.sleep(900)
+    if FAULT == "out-of-memory":
+        eaten = []
+        while True:
+            eaten.append(bytearray(os.urandom(1024)) * 16384)
+    if FAULT == "slow":
+        time.sleep(0.9 * context.get_remaining_time_in_millis() / 1000)
+        return original(event, context)
+    return json.loads(os.environ["DRILL_RESULT"])  # claims falsely: what a healthy call returned, and no work
+
+
+def _replaced(event, context):  # type: ignore[no-untyped-def]
+    import fault_handler
+
+    return fault_handler.act(event, context, fault_handler.original)
+
+
+def _broken(function):  # type: ignore[no-untyped-def]
+    """Return the handler with other code in its innermost function, and that function as it was."""
+    inner = inspect.unwrap(function)
+    plain = isinstance(inner, types.FunctionType) and not inner.__code__.co_freevars
+    if not plain or inspect.iscoroutinefunction(inner):
+        return lambda event, context: act(event, context, function), function
+    kept = types.FunctionType(inner.__code__, inner.__globals__, inner.__name__, inner.__defaults__)
+    kept.__kwdefaults__ = inner.__kwdefaults__
+    inner.__code__ = _replaced.__code__
+    return function, kept
+
+
+_module, _, _name = os.environ["DRILL_HANDLER"].rpartition(".")
+handler, original = _broken(getattr(importlib.import_module(_module.replace("/", ".")), _name))
