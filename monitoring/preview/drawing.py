@@ -57,23 +57,27 @@ _MILLISECONDS = 10**11
 
 
 def own_time(definition: Definition, drawing: Drawing) -> Drawing:
-    """Return the drawing over the widget's own time range, where it has one (`time` in any of its forms)."""
+    """Return the drawing over the widget's own time range."""
+    return drawing.within(*own_range(definition, drawing.data.start, drawing.data.end))
+
+
+def own_range(definition: Definition, start: int, end: int) -> tuple[int, int]:
+    """Return the widget's own time range (`time` in any of its forms), or the given one where it has none."""
     given = definition.get("time")
     time = given if isinstance(given, Mapping) else {}
-    end = drawing.data.end
     if time.get("type") == "fixed" and _is_number(time.get("from")) and _is_number(time.get("to")):
-        start, end = _epoch_seconds(time["from"]), _epoch_seconds(time["to"])
-        return drawing.within(start, end) if start < end else drawing
+        first, last = _epoch_seconds(time["from"]), _epoch_seconds(time["to"])
+        return (first, last) if first < last else (start, end)
     if time.get("type") == "live" and time.get("unit") in UNITS and _is_number(time.get("value")):
-        return drawing.within(end - int(time["value"]) * UNITS[time["unit"]], end)
+        return end - int(time["value"]) * UNITS[time["unit"]], end
     span = str(time.get("live_span") or "")
     if span in CALENDAR:
-        return drawing.within(calendar_start(end, CALENDAR[span]), end)
+        return calendar_start(end, CALENDAR[span]), end
     number = span.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = span[len(number) :]
     if number.isdigit() and int(number) and unit in LIVE:
-        return drawing.within(end - int(number) * LIVE[unit], end)
-    return drawing
+        return end - int(number) * LIVE[unit], end
+    return start, end
 
 
 def _epoch_seconds(value: float) -> int:

@@ -60,8 +60,8 @@ def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
         InputError: its search cannot be read.
     """
     source = str(query.get("data_source"))
-    if source in SOURCES:
-        return _of_records(SOURCES[source], query, window, scalar)
+    if source in SOURCES or (window.facts.sampled and isinstance(query.get("compute"), Mapping)):
+        return _of_records(SOURCES.get(source, source), query, window, scalar)
     if source in APM:
         return _of_spans(query, window, scalar)
     if source == "slo":

@@ -267,6 +267,6 @@ def made_up(
     slos: Mapping[str, Mapping[str, Any]],
 ) -> Given:
     """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
-    known = Monitors(monitors, sample_states)
+    known = Monitors(monitors, sample_states, sampled=True)
     facts = sample_facts(dashboard, known_metrics(), slos, monitors)
     return Given(sampled(dashboard, window, known), facts, known)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.preview.data import definitions
-from monitoring.preview.drawing import requests_of
+from monitoring.preview.drawing import own_range, requests_of
 from monitoring.preview.variables import put_in, variables_of
 from monitoring.query import QueryError, parse, walk
-from monitoring.query.nodes import Metric
+from monitoring.query.nodes import And, In, Metric, Or, Scope, Tag
 from monitoring.query.series import Series
 from monitoring.resources.catalogue import MetricFacts
 
@@ -60,7 +60,7 @@ RARE = (
 PERCENTILE = re.compile(r"p\d")
 """A space aggregator that only a distribution has."""
 
-SHARES = ("percent", "ratio", "utilization")
+SHARES = frozenset({"percent", "pct", "percentage", "ratio", "utilization"})
 
 
 def sample(
@@ -71,34 +71,113 @@ def sample(
     more: Sequence[str] = (),
     step: int = 60,
 ) -> list[Series]:
-    """Return a series for every metric and group of the dashboard's queries and of those in `more`."""
-    return sample_queries((*_queries(dashboard), *more), start, end, known, step)
+    """Return a series for every metric and group of the dashboard's queries and of those in `more`.
+
+    They have points in every time range that a widget looks at: its own, and the one it compares with.
+    """
+    times = _times(sample_times(dashboard, start, end), step)
+    return _sampled((*_queries(dashboard), *more), times, known, step)
 
 
 def sample_queries(
     queries: Iterable[str], start: int, end: int, known: Mapping[str, MetricFacts], step: int = 60
 ) -> list[Series]:
     """Return a series for every metric, and every group, of the queries."""
-    keys: dict[str, set[str]] = {}
+    return _sampled(queries, _times([(start, end)], step), known, step)
+
+
+MOST_POINTS = 1500
+"""Points of a series in one time range; a longer one has them further apart."""
+
+
+def _times(ranges: Sequence[tuple[int, int]], step: int) -> NDArray[np.int64]:
+    """Return the times of points in all of the ranges; those of the first are `step` apart."""
+    first, *others = ranges
+    parts = [np.arange(first[0] // step * step, first[1], step)]
+    for start, end in others:
+        wide = max(step, (end - start) // MOST_POINTS // 60 * 60)
+        part = np.arange(start // wide * wide, end, wide)
+        parts.append(part[(part < first[0]) | (part >= first[1])])
+    return np.unique(np.concatenate(parts)).astype(np.int64)
+
+
+def _sampled(
+    queries: Iterable[str], times: NDArray[np.int64], known: Mapping[str, MetricFacts], step: int
+) -> list[Series]:
     pooled: set[str] = set()
-    tags: dict[str, set[str]] = {}
-    for query in queries:
+    groups: dict[str, dict[tuple[str, ...], None]] = {}
+    for query in dict.fromkeys(queries):
         for metric in _metrics(query):
-            keys.setdefault(metric.name, set()).update(metric.by)
-            if PERCENTILE.match(metric.aggregator or ""):
+            if PERCENTILE.match(metric.aggregator or "") or metric.threshold:
                 pooled.add(metric.name)
-            wanted = set(_wanted(metric))
-            anything = {tag for tag in wanted if tag.endswith(":*")}
-            keys[metric.name] |= {tag.removesuffix(":*") for tag in anything}
-            tags.setdefault(metric.name, set()).update(
-                tag.replace("*", "sample") for tag in wanted - anything
-            )
-    times = np.arange(start // step * step, end, step)
+            groups.setdefault(metric.name, {}).update(dict.fromkeys(_groups(metric)))
     return [
         _series(name, group, known.get(name) or _guess(name, name in pooled), times, step)
-        for name, grouped in sorted(keys.items())
-        for group in _combinations(sorted(grouped), _values(tags[name]))
+        for name in sorted(groups)
+        for group in sorted(groups[name])
     ]
+
+
+MOST_GROUPS = 12
+
+
+def _groups(metric: Metric) -> Iterator[tuple[str, ...]]:
+    """Yield the tags of sources that the query's scope and grouping match, in at most twelve groups."""
+    for wanted in satisfying(metric.scope)[:MOST_ALTERNATIVES]:
+        keys = dict.fromkeys([*(tag[:-2] for tag in wanted if tag.endswith(":*")), *metric.by])
+        fixed = [tag.replace("*", "sample") for tag in wanted if not tag.endswith(":*")]
+        given = {tag.partition(":")[0] for tag in fixed}
+        found: list[tuple[str, ...]] = [tuple(fixed)]
+        if "false" not in str(fixed) and any(tag.endswith(":true") for tag in fixed):
+            found.append(tuple(tag.replace(":true", ":false") for tag in fixed))  # that is not all there is
+        for key in (key.lower() for key in keys if key.lower() not in given):
+            values = VALUES.get(key, (f"{key}-a", f"{key}-b"))
+            found = [(*group, f"{key}:{value}") for group in found for value in values][:MOST_GROUPS]
+        yield from (tuple(sorted(group)) for group in found)
+
+
+MOST_ALTERNATIVES = 4
+Wanted = tuple[str, ...]
+
+
+def satisfying(scope: Scope) -> list[Wanted]:
+    """Return sets of tags, lower case, that a scope matches: one for each of its first alternatives."""
+    if isinstance(scope, Tag):
+        return [(f"{scope.key}:{scope.value}".lower() if scope.key else scope.value.lower(),)]
+    if isinstance(scope, In) and not scope.negated:
+        return [(f"{scope.key}:{value}".lower(),) for value in scope.values[:MOST_ALTERNATIVES]]
+    if isinstance(scope, Or):
+        return [wanted for term in scope.terms for wanted in satisfying(term)]
+    if isinstance(scope, And):
+        sets: list[Wanted] = [()]
+        for term in scope.terms:
+            sets = [(*dict.fromkeys((*one, *more)),) for one in sets for more in satisfying(term)]
+            sets = sets[:MOST_ALTERNATIVES]
+        return sets
+    return [()]
+
+
+def sample_times(dashboard: Mapping[str, Any], start: int, end: int) -> list[tuple[int, int]]:
+    """Return the time ranges that a dashboard's widgets look at, the dashboard's own first."""
+    ranges = {(start, end): None}
+    for definition in definitions(dashboard.get("widgets")):
+        own = own_range(definition, start, end)
+        ranges[own] = None
+        text = str(definition)
+        for word, seconds in EARLIER.items():
+            if word in text:
+                ranges[own[0] - seconds, own[1] - seconds] = None
+        if definition.get("type") == "change":
+            ranges[own[0] - 3600, own[1] - 3600] = None
+    return list(ranges)[:MOST_RANGES]
+
+
+MOST_RANGES = 12
+EARLIER = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800, "month_before": 2_419_200} | {
+    "calendar_shift": 604_800,
+    "timeshift": 86_400,
+}
+"""Words of a query or of a change widget that look back, and how far."""
 
 
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
@@ -127,36 +206,6 @@ def _metrics(query: str) -> list[Metric]:
         return []  # the widget itself says so
 
 
-def _wanted(metric: Metric) -> Iterator[str]:
-    """Yield the literal tags of a scope, which the sample has to carry to be found."""
-    from monitoring.query import format as format_query
-
-    scope = format_query(metric).partition("{")[2].partition("}")[0]
-    for part in scope.replace(" AND ", ",").split(","):
-        text = part.strip().lower()
-        if ":" in text and not text.startswith("!") and " " not in text:
-            yield text
-
-
-def _values(tags: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for tag in sorted(tags):
-        key, _, value = tag.partition(":")
-        found.setdefault(key, []).append(value)
-    return found
-
-
-def _combinations(keys: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Every group of the keys, at most twelve; each carries what the scopes want."""
-    groups: list[tuple[str, ...]] = [()]
-    for key in dict.fromkeys([*wanted, *keys]):
-        values = list(wanted.get(key, ())) or list(VALUES.get(key, (f"{key}-a", f"{key}-b")))
-        if values == ["true"]:
-            values = ["false", "true"]  # what is asked for is not all there is
-        groups = [(*group, f"{key}:{value}") for group in groups for value in values][:12]
-    return groups
-
-
 def _guess(name: str, pooled: bool) -> MetricFacts:
     if pooled:
         unit = "second" if name.endswith(("duration", "age", "time", "lag")) else ""
@@ -173,15 +222,37 @@ def _is_rare(name: str) -> bool:
 def _series(
     name: str, tags: tuple[str, ...], facts: MetricFacts, times: NDArray[np.int64], step: int
 ) -> Series:
-    # Counts of one family go together: nearly as many succeed as are started.
+    # Counts of one family go together: nearly as many succeed as are started; so do minimum, average and p99.
     family = name.rpartition("_")[0] if facts.type == "count" and not _is_rare(name) else name
+    measured = MEASURE.search(name)
+    family = name[: measured.start()] if measured else family
     digest = hashlib.sha256("\n".join((family, *tags)).encode()).digest()
     chance = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     values = _shape(name, facts, times, chance)
+    if measured:
+        values = _measured(values, name, measured[1])
     if (share := _share(name, tags)) < 1 and facts.type == "count":
         values = chance.binomial(values.astype(np.int64), share).astype(float)
     interval = step if facts.type in {"count", "rate"} else None
     return Series(name, tuple(sorted(tags)), times, values, facts.type, interval)
+
+
+def _measured(values: NDArray[np.float64], name: str, measure: str) -> NDArray[np.float64]:
+    """Return values of one statistic: minimum, median, average and percentiles are in their order."""
+    digits = "".join(char for char in measure if char.isdigit())
+    rank = float(digits[:2]) / 100 + float(f"0.00{digits[2:] or 0}") if digits else RANKS.get(measure, 0.5)
+    shown = values * (0.4 + 1.6 * rank)
+    return np.minimum(shown, 100.0) if _is_share(name) else shown
+
+
+MEASURE = re.compile(r"[._](min|median|avg|mean|max|minimum|average|maximum|p\d+|\d+percentile)$")
+RANKS = {"min": 0.0, "minimum": 0.0, "median": 0.5, "max": 1.0, "maximum": 1.0}
+RANKS |= {"avg": 0.55, "mean": 0.55, "average": 0.55}
+"""A statistic -> where it lies between the least and the largest value."""
+
+
+def _is_share(name: str) -> bool:
+    return any(word in SHARES for word in re.split(r"[._]", name))
 
 
 def _share(name: str, tags: Sequence[str]) -> float:
@@ -200,7 +271,7 @@ def _shape(
     day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
     if _is_rare(name):
         return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)
-    if any(word in SHARES for word in re.split(r"[._]", name)):
+    if _is_share(name) or facts.unit == "percent":
         return np.clip(35 * day + chance.normal(0, 4, times.size), 0, 100)
     if facts.type in {"count", "rate"}:
         return chance.poisson(6 * day * (0.5 + chance.random()), times.size).astype(float)

@@ -1,7 +1,7 @@
 """Made-up logs, events, spans, checks and objectives, the same every time, which say that they are."""
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from monitoring.monitor.search import Record, span_record
 from monitoring.preview.data import definitions
 from monitoring.preview.facts import Body, Facts, Test
 from monitoring.preview.sample import sample_queries
+from monitoring.preview.sample_records import EACH, Demand, chance_of, demands_of, fitted
 from monitoring.preview.variables import as_search, variables_of
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import MetricFacts
@@ -69,7 +70,7 @@ def sample_facts(
         return evaluate_monitor(monitor, MonitorData(series), start // 60 * 60, end // 60 * 60)
 
     return Facts(
-        newest=_newest,
+        newest=_Records(demands_of(dashboard)).newest,
         checks=lambda start, end: _checks(dashboard, end),
         slos=_Objectives(slos),
         history=history,
@@ -90,15 +91,11 @@ class _Objectives(dict[str, Body]):
         return super().items() or {"sample": OBJECTIVE}.items()
 
 
-def _chance(text: str) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
-
-
 def _events_counted(start: int, end: int, step: int) -> Any:
     from monitoring.query.series import Series
 
     times = np.arange(start // step * step, end, step, dtype=np.int64)
-    chance = _chance("objective")
+    chance = chance_of("objective")
     every = chance.poisson(step / 6, times.size).astype(float)
     bad = np.where(chance.random(times.size) < 0.05, chance.binomial(every.astype(int), 0.09), 0)
     return (
@@ -107,14 +104,41 @@ def _events_counted(start: int, end: int, step: int) -> Any:
     )
 
 
-def _newest(kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
-    """Return 240 records spread over the time range; if none matches the search, the first twelve."""
-    make: Callable[[int, np.random.Generator, int], Record] = _MAKERS[kind]
-    chance = _chance(kind)
-    moments = np.sort(chance.integers(start, max(end, start + 1), 240))[::-1].tolist()
-    found = [make(moment, chance, at) for at, moment in enumerate(moments)]
-    fitting = [one for one in found if test(one)]
-    return (fitting or found[:12])[:most]
+BASE = 240
+"""Records of a kind that fulfil no search in particular."""
+FIRST = 8
+"""Records of a search that tell whether a test is for them."""
+
+
+@dataclass(slots=True)
+class _Records:
+    """Made-up records of each kind that fit what a dashboard asks for, kept by search and time range."""
+
+    demands: Mapping[str, Demand]
+    kept: dict[tuple[str, str, int, int], list[Record]] = field(default_factory=dict)
+
+    def newest(self, kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
+        """Return those that pass, the newest first; if none does, some that fit the dashboard's facets."""
+        demand = self.demands.get(kind, Demand())
+        found: list[Record] = []
+        for search in {"": None, **demand.searches}:
+            records = self.pool(kind, demand, search, start, end)
+            if any(map(test, records[:FIRST])):
+                found += [record for record in records if test(record)]
+        found.sort(key=lambda record: -record.time)
+        return (found or self.pool(kind, demand, "", start, end)[:12])[:most]
+
+    def pool(self, kind: str, demand: Demand, search: str, start: int, end: int) -> list[Record]:
+        """Return records that fulfil one search, spread over the time range, the newest first."""
+        place = (kind, search, start, end)
+        if place not in self.kept:
+            chance = chance_of(kind, search)
+            count = EACH if search else BASE
+            moments = np.sort(chance.integers(start, max(end, start + 1), count))[::-1].tolist()
+            make = _MAKERS.get(kind, _log)
+            plain = [make(moment, chance, at) for at, moment in enumerate(moments)]
+            self.kept[place] = fitted(plain, kind, demand, search)
+        return self.kept[place]
 
 
 def _words(chance: np.random.Generator) -> dict[str, Any]:
@@ -175,7 +199,7 @@ def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
             as_search(str(tag), variables).lower() for tag in [*(one.get("tags") or []), one.get("group")]
         ]
         asked = {tag for tag in tags if "*" not in tag and ":" in tag}
-        chance = _chance(name)
+        chance = chance_of(name)
         for host in HOSTS:
             status = float(chance.choice(3, p=(0.8, 0.12, 0.08)))
             times = np.array([end - 30], np.int64)
@@ -187,4 +211,4 @@ def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
 
 def sample_states(key: str) -> Mapping[str, str]:
     """Return random states for a monitor; most are OK."""
-    return {"*": str(_chance(key).choice(("OK", "Warn", "Alert"), p=(0.84, 0.08, 0.08)))}
+    return {"*": str(chance_of(key).choice(("OK", "Warn", "Alert"), p=(0.84, 0.08, 0.08)))}

@@ -41,13 +41,14 @@ def list_stream(definition: Definition, drawing: Drawing) -> Listing:
     given = request.get("query")
     query: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     source = str(query.get("data_source"))
-    if source not in STREAMS:
+    if source not in STREAMS and not drawing.data.facts.sampled:
         raise UndrawableError(
             f"List of {source.removesuffix('_stream').replace('_', ' ')}: only Datadog has them."
         )
     fields = [str(one.get("field")) for one in request.get("columns") or [] if isinstance(one, Mapping)]
-    kind = STREAMS[source]
-    return _listing(kind, query.get("query_string"), fields or USUAL[kind], drawing, query.get("sort"))
+    kind = STREAMS.get(source, source)
+    usual = USUAL.get(kind, USUAL["logs"])
+    return _listing(kind, query.get("query_string"), fields or usual, drawing, query.get("sort"))
 
 
 def log_stream(definition: Definition, drawing: Drawing) -> Listing:
@@ -101,7 +102,7 @@ def _listing(kind: str, search: object, fields: Sequence[str], drawing: Drawing,
     if all(column.width for column in columns):  # something has to take what is left
         columns[-1] = Column(columns[-1].name)
     entries = [ListRow(tuple(_cell(one, name) for name in names), _status(one)) for one in found]
-    what = {"logs": "log", "events": "event", "spans": "span"}[kind]
+    what = {"logs": "log", "events": "event", "spans": "span"}.get(kind, kind)
     return Listing(tuple(columns), tuple(entries), f"No {what} fits in this time", max(more, 0))
 
 
@@ -125,7 +126,7 @@ def _cell(record: Record, name: str) -> str:
     if name in _TEXTS:
         return record.message.strip()
     values = record.values(name) or record.values(f"@{name}")
-    if name.lstrip("@") == "duration" and values:
+    if name.lstrip("@") == "duration" and values and isinstance(values[0], int | float):
         return format_value(float(values[0]), "nanosecond")
     return ", ".join(map(str, values))
 
@@ -144,7 +145,7 @@ def points_of(definition: Definition, drawing: Drawing) -> list[tuple[str, int, 
     request = next(iter(requests_of(definition)), {})
     query, projection = request.get("query") or {}, request.get("projection") or {}
     source = str(query.get("data_source"))
-    if source not in {"logs", "events", "spans"}:
+    if source not in {"logs", "events", "spans"} and not drawing.data.facts.sampled:
         raise UndrawableError(f"Point plot of {source}: only Datadog has them.")
     columns = {
         str(one.get("dimension")): str(one.get("column")) for one in projection.get("dimensions") or []

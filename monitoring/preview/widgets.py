@@ -173,6 +173,8 @@ def _histograms(definition: Definition) -> list[Request]:
         if isinstance(query, Mapping) and query.get("data_source") == "metrics":
             text = str(query.get("query") or "").replace("histogram:", "avg:", 1)
             found.append({**request, "q": text})
+        elif isinstance(query, Mapping) and isinstance(query.get("compute"), Mapping):
+            found.append({**request, "queries": [{"name": "query1", **query}], "formulas": []})
         elif isinstance(query, Mapping):
             raise UndrawableError(f"Asks for {query.get('data_source')}: shown in Datadog only.")
         else:
@@ -296,6 +298,7 @@ PLACEHOLDERS: dict[str, str] = {
     "cohort": "Cohort: shows how users come back, from RUM events, which only Datadog has.",
     "custom": "Custom widget: its code is kept in Datadog.",
     "embedded_app": "App: shows an app of Datadog's App Builder.",
+    "flame_graph": "Flame graph: shows where traces or profiles spend their time, which only Datadog has.",
     "funnel": "Funnel: shows how many users reach each step, from RUM events, which only Datadog has.",
     "heatgrid": "Heat grid: a table of colours over Datadog's own data.",
     "iframe": "Embedded page: nothing is loaded from elsewhere here.",
