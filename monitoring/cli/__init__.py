@@ -3,6 +3,7 @@
 Nothing here needs more than the standard library: without an extra, it says which one to install.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 INTERRUPTED = 130
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""A disk, quota or file that takes no more: nothing of this program."""
 
 
 def _travel_light() -> None:
@@ -39,25 +42,50 @@ def _run(argv: Sequence[str]) -> int:
     try:
         from monitoring.cli.group import run
 
-        return run(argv)
+        status = run(argv)
+        sys.stdout.flush()
+        return status
     except InputError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
     except Exception as error:  # the last line of defence: said as the bug that it is
         if os.environ.get("MONITORING_DEBUG"):
             raise
-        missing = _missing(error, argv) if isinstance(error, ImportError) else None
-        if missing:
-            return _fail(str(missing), 2)
-        return _fail(
-            f"a bug: {type(error).__name__}: {error}\n"
-            "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
-            3,
-        )
+        return _fail_unexpectedly(error, argv)
+
+
+def _fail_unexpectedly(error: Exception, argv: Sequence[str]) -> int:
+    if full := _full(error):
+        return _fail(full, 2)
+    missing = _missing(error, argv) if isinstance(error, ImportError) else None
+    if missing:
+        return _fail(str(missing), 2)
+    return _fail(
+        f"a bug: {type(error).__name__}: {error}\n"
+        "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
+        3,
+    )
+
+
+def _full(error: Exception) -> str:
+    """Return what cannot be written because a disk is full, or "" where the error is another one."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _close_output()
+        return f"{error.filename or 'the output'}: cannot be written: {error.strerror}"
+    if any(
+        os.strerror(code) in str(error) for code in _FULL
+    ):  # in the words of DuckDB, whose errors have no number
+        return f"{error}\n  Make room on the disk. What was acknowledged is in the journal and is not lost."
+    return ""
+
+
+def _close_output() -> None:
+    """Let what is still buffered go nowhere: flushing it at the end of the process would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _missing(error: ImportError, argv: Sequence[str]) -> InputError | None:

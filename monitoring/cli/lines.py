@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitoring.errors import InputError
+from monitoring.instrumentation.settings import settings
 from monitoring.lines import format_point, read_line
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def command(files: tuple[str, ...], as_json: bool, canonical: bool) -> int:
 
     Exits with 0 where all are well formed, 1 where some are not.
     """
+    settings()  # the settings of the functions: what is not valid is reported on standard error
     findings = Findings(canonical=canonical)
     for name in files or ("-",):
         for number, line in enumerate(_lines_of(name), start=1):
