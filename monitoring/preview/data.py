@@ -89,7 +89,12 @@ class Data:
             for name, text in ask.queries.items()
         ]
         _, results = scalar_results(
-            queries, [{"formula": ask.expression}], ask.source or self.source, self.start, self.end
+            queries,
+            [{"formula": ask.expression}],
+            ask.source or self.source,
+            self.start,
+            self.end,
+            whole=ask.source is not None,
         )
         return results[0][1]
 

@@ -108,7 +108,8 @@ def _add(demand: Demand, query: Mapping[str, Any], variables: Mapping[str, Varia
         if metric and aggregation != "count":
             (demand.unique if aggregation == "cardinality" else demand.measures)[metric] = None
     for facet in _facets(query):
-        demand.facets[facet.lstrip("@")] = None
+        name = facet.lstrip("@")
+        (demand.measures if name.endswith("duration") else demand.facets)[name] = None
     projection = query.get("projection")
     dimensions = projection.get("dimensions") if isinstance(projection, Mapping) else ()
     for dimension in dimensions if isinstance(dimensions, list) else ():

@@ -30,7 +30,7 @@ def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     name = str(definition.get("check") or "")
     wanted = [as_search(str(one), data.variables) for one in definition.get("tags") or []]
     group = as_search(str(definition.get("group") or ""), data.variables)
-    wanted = [one for one in [*wanted, group] if one and "*" not in one]
+    wanted = [one for one in [*wanted, group] if one and "*" not in one and not one.startswith("$")]
     found = [
         one
         for one in data.facts.checks(data.start, data.end)

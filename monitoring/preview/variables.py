@@ -9,6 +9,7 @@ _USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<word>[A-Za-z_][\w.-]*)")
 _ENDS = re.compile(r"[.-]|\Z")
 """What may stand behind the name of a variable."""
 _BRACES = re.compile(r"\{[^{}]*\}")
+_WORDS = re.compile(r"\s(IN|in|OR|or|AND|and)\s|\b(NOT|not)\s")
 _COMMA = re.compile(r",\s*(?![^(]*\))")
 """A comma that is in no parentheses."""
 
@@ -46,6 +47,7 @@ def put_in(query: str, variables: Mapping[str, Variable]) -> str:
     """Replace the known template variables in a query; the parser reports unknown ones.
 
     A variable with several values becomes `key IN (a, b)`, and a scope with it is written in words.
+    A scope that has words already is written in words as a whole.
     """
     if "$" not in query:
         return query
@@ -55,15 +57,24 @@ def put_in(query: str, variables: Mapping[str, Variable]) -> str:
         return match[0] if variable is None else _as_filter(match["key"] or "", variable, part) + rest
 
     filled = _USE.sub(use, query)
-    return _BRACES.sub(_in_words, filled) if " IN (" in filled else filled
+    return _BRACES.sub(_in_words, filled)
 
 
 def _in_words(braces: re.Match[str]) -> str:
-    """Return a scope with AND and NOT where it has IN, which cannot be mixed with commas and `!`."""
-    if " IN (" not in braces[0]:
+    """Return a scope with AND and NOT where it has words, which cannot be mixed with commas and `!`."""
+    if not _WORDS.search(braces[0]):
         return braces[0]
-    terms = (term.strip() for term in _COMMA.split(braces[0][1:-1]))
-    return f"{{{' AND '.join(f'NOT {term[1:]}' if term.startswith('!') else term for term in terms)}}}"
+    terms = [term.strip() for term in _COMMA.split(braces[0][1:-1])]
+    kept = [term for term in terms if term != "*"] or ["*"]
+    if len(kept) == 1:
+        return f"{{{kept[0]}}}"
+    return f"{{{' AND '.join(map(_in_words_alone, kept))}}}"
+
+
+def _in_words_alone(term: str) -> str:
+    if term.startswith("!"):
+        return f"NOT {term[1:]}"
+    return f"({term})" if re.search(r"\s(OR|or)\s", term) else term
 
 
 def _used(word: str, variables: Mapping[str, Variable]) -> tuple[Variable | None, str, str]:

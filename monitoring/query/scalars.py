@@ -6,7 +6,7 @@ that it names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,6 +41,8 @@ def scalar_results(
     source: Source,
     start: float,
     end: float,
+    *,
+    whole: bool = False,
 ) -> tuple[dict[str, list[Answer]], list[tuple[str, Reduced]]]:
     """Return the answers of each query by name, and (formula or name, values by group), in order.
 
@@ -50,6 +52,7 @@ def scalar_results(
         source: the points.
         start: from, in seconds.
         end: to, in seconds.
+        whole: a query has one point, its value over the whole time: default_zero fills no bucket beside it.
 
     Raises:
         QueryError: a query or formula cannot be read or evaluated.
@@ -60,7 +63,9 @@ def scalar_results(
     if not formulas:
         return answers, list(reduced.items())
     texts = [str(formula["formula"]) for formula in formulas]
-    return answers, [(text, _formula(text, named, reduced, source, start, end)) for text in texts]
+    return answers, [
+        (text, _formula(text, named, reduced, (source, start, end), whole=whole)) for text in texts
+    ]
 
 
 def _reduced(answers: Sequence[Answer], aggregator: str) -> Reduced:
@@ -71,19 +76,20 @@ def _formula(
     text: str,
     named: Mapping[str, Mapping[str, Any]],
     reduced: Mapping[str, Reduced],
-    source: Source,
-    start: float,
-    end: float,
+    over: tuple[Source, float, float],
+    *,
+    whole: bool,
 ) -> Reduced:
     node = parse(text)
-    if not isinstance(node, Several) and not any(isinstance(part, Call) for part in walk(node)):
+    calls = [part.name for part in walk(node) if isinstance(part, Call)]
+    if not isinstance(node, Several) and (not calls or (whole and set(calls) == {"default_zero"})):
         names = [part.name for part in walk(node) if isinstance(part, Reference)]
         if all(name in reduced for name in names):
             groups = _joined([reduced[name] for name in names])
             found = {group: _calculated(node, reduced, group) for group in groups}
             return {group: value for group, value in found.items() if np.isfinite(value)}
     texts = {name: query["query"] for name, query in named.items()}
-    return _reduced(evaluate(text, source, start, end, queries=texts), _aggregator(node, named))
+    return _reduced(evaluate(text, *over, queries=texts), _aggregator(node, named))
 
 
 def _joined(parts: Sequence[Reduced]) -> list[Group]:
@@ -102,6 +108,9 @@ def _calculated(node: Expression, reduced: Mapping[str, Reduced], group: Group) 
     if isinstance(node, Reference):
         values = reduced[node.name]
         return values.get(group, values.get((), float("nan")))
+    if isinstance(node, Call):
+        value = _calculated(cast("Expression", node.arguments[0]), reduced, group)
+        return 0.0 if np.isnan(value) else value
     if isinstance(node, Negative):
         return -_calculated(node.operand, reduced, group)
     if isinstance(node, Binary):

@@ -191,3 +191,15 @@ def test_percentiles_of_a_family_are_in_order_and_shares_stay_below_100():
 )
 def test_a_scope_is_satisfied_by_the_tags_that_it_asks_for(scope, sets):
     assert satisfying(parse(f"avg:m{{{scope}}}").scope) == sets
+
+
+@pytest.mark.parametrize("aggregation", ["count", "avg", "max"])
+def test_default_zero_leaves_the_one_value_of_a_whole_time_as_it_is(aggregation):
+    values = []
+    for formula in ("q", "default_zero(q)", "default_zero(q) + default_zero(q) - q"):
+        asked = events(aggregation=aggregation, metric="@network.bytes", formula=formula)
+        body = board({"type": "query_value", **asked})
+        given = made_up(body, WINDOW, {}, {})
+        data = prepared(body, data_of(given.source, WINDOW, given.facts), given.monitors).data
+        values.append(data.rows(asked["requests"][0])[0].values[0])
+    assert values == pytest.approx([values[0]] * 3)
