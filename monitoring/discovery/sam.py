@@ -140,6 +140,12 @@ def _translate(template: dict[str, Any], path: Path, parameters: Mapping[str, An
         except InvalidDocumentException as refused:
             reasons = "; ".join(_plain(cause.message) for cause in refused.causes)
             raise InputError(reasons, where=str(path)) from None
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as failure:
+            raise InputError(
+                f"AWS's translator of SAM templates fails: {type(failure).__name__}: {_plain(str(failure))}",
+                where=str(path),
+                hint="It expects another shape somewhere; `sam validate --lint` says where.",
+            ) from None
     return result
 
 

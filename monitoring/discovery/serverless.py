@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monitoring.discovery.cloudformation import read_template
 from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMachine, state_machine, together
-from monitoring.discovery.templates import definition_of, load
+from monitoring.discovery.templates import definition_of
 from monitoring.discovery.values import Values
-from monitoring.errors import InputError
+from monitoring.discovery.variables import MISSING, Variables
 
 DEFAULT_TIMEOUT = 6
 DEFAULT_SIZE = 1024
@@ -18,57 +17,17 @@ STREAMS = {"stream": "kinesis", "msk": "kafka", "kafka": "kafka"}
 ASYNCHRONOUS = {"s3", "sns", "schedule", "eventBridge", "cloudwatchEvent", "cloudwatchLog", "iot"}
 
 _VARIABLE = re.compile(r"\$\{([^${}]+)\}")
-_FILE = re.compile(r"\$\{file\(([^)]+)\)(?::([\w.-]+))?[^}]*\}")
-_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
 class Service:
-    """The whole configuration, which `${self:…}` looks into, and its folder."""
+    """The values of a service's configuration; what only the deployment knows stays a variable."""
 
-    config: Mapping[str, Any]
-    folder: Path
+    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+        self._variables = Variables(config, folder, unknown=_no_file)
 
-    def get(self, value: Any, depth: int = _DEPTH) -> Any:
-        """Return the value with files included and `${self:…}` resolved; unknown variables stay."""
-        if isinstance(value, Mapping):
-            return {key: self.get(item, depth) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.get(item, depth) for item in value]
-        if not isinstance(value, str) or "${" not in value or not depth:
-            return value
-        alone = _FILE.fullmatch(value.strip())
-        if alone:
-            return self.get(self._file(alone[1].strip(), alone[2] or ""), depth - 1)
-        alone = _VARIABLE.fullmatch(value)
-        if alone:
-            found = self._known(alone[1])
-            return value if found is None else self.get(found, depth - 1)
-        text = _VARIABLE.sub(lambda match: self._in_text(match, depth), value)
-        return text if text == value else self.get(text, depth - 1)
-
-    def _in_text(self, match: re.Match[str], depth: int) -> str:
-        found = self.get(self._known(match[1]), depth - 1)
-        return str(found) if isinstance(found, (str, int)) else match[0]
-
-    def _known(self, name: str) -> Any:
-        """`self:a.b`, or `sls:stage`, which is the provider's unless the command line says otherwise."""
-        name = name.split(",", maxsplit=1)[0].strip()
-        if name == "sls:stage":
-            name = "self:provider.stage"
-        found: Any = self.config if name.startswith("self:") else None
-        for key in name.removeprefix("self:").split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
-
-    def _file(self, name: str, key: str) -> Any:
-        try:
-            found: Any = load(self.folder / name)
-        except InputError:  # code that makes the configuration, or a file that is not here
-            return {}
-        for step in key.split(".") if key else ():
-            found = found.get(step) if isinstance(found, Mapping) else None
-        return found
+    def get(self, value: Any) -> Any:
+        """Return the value with its variables resolved and files included; unknown variables stay."""
+        return self._variables.resolve(value)
 
     def text(self, value: Any) -> str:
         """As text; what only the deployment knows becomes `*`."""
@@ -94,6 +53,11 @@ class Service:
         }
 
 
+def _no_file(expression: str) -> Any:
+    """Return {} for a file that is code or is not here; let every other variable stay."""
+    return {} if expression.startswith("file(") else MISSING
+
+
 def read_serverless(config: Mapping[str, Any], path: Path) -> Found:
     """Read the functions, state machines and activities of a service and its `resources`."""
     service = Service(config, path.parent)
@@ -101,7 +65,7 @@ def read_serverless(config: Mapping[str, Any], path: Path) -> Found:
     provider = given if isinstance(given, Mapping) else {}
     name = config.get("service")
     prefix = service.text(name.get("name") if isinstance(name, Mapping) else name)
-    prefix = f"{prefix}-{service.text(provider.get('stage', 'dev'))}"
+    prefix = f"{prefix}-{service.text('${sls:stage}')}"
     steps = service.get(config.get("stepFunctions"))
     steps = steps if isinstance(steps, Mapping) else {}
     mine = Found(

@@ -1,19 +1,34 @@
-"""Read the stacks of an application: SAM and CloudFormation templates, `cdk.out`, state machines' files."""
+"""Read the stacks of an application: SAM, CloudFormation, `serverless.yml`, `cdk.out`, state machines."""
 
 import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monitoring.discovery import sam
+from monitoring.discovery.serverless_template import serverless_template
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import expanded, load
 from monitoring.errors import InputError
 
-TEMPLATES = ("template.yaml", "template.yml", "template.json", "serverless.yml", "serverless.yaml", "cdk.out")
+TEMPLATES = (
+    "template.yaml",
+    "template.yml",
+    "template.json",
+    "serverless.yml",
+    "serverless.yaml",
+    "serverless.json",
+    "serverless.ts",
+    "serverless.js",
+    "cdk.out",
+)
 """What a project's folder is looked through for, in this order."""
+
+CODE = (".ts", ".js", ".mjs", ".cjs")
+"""Endings of configurations that are programs."""
 
 _LISTS = re.compile(
     r"CommaDelimitedList|List<.*>|AWS::SSM::Parameter::Value<(?:CommaDelimitedList|List<.*>)>"
@@ -26,9 +41,10 @@ def read_stacks(
     """Read what an application deploys.
 
     Args:
-        path: a SAM or CloudFormation template, a folder that holds one, a `cdk.out` folder, a file in Amazon
-            States Language, or a folder of them.
-        parameters: values of the template's parameters; others have their defaults.
+        path: a SAM or CloudFormation template, `serverless.yml` or what the framework compiled of it, a
+            folder that holds one, a `cdk.out` folder, a file in Amazon States Language, or a folder of them.
+        parameters: values of the template's parameters (of `${opt:…}` and `${param:…}` in `serverless.yml`);
+            others have their defaults.
         name: the stack's name; else the one that samconfig.toml or the CDK manifest has, or the folder's.
 
     Raises:
@@ -59,16 +75,48 @@ def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]
 
 
 def _file(path: Path, given: dict[str, str], name: str) -> Stack:
+    if path.suffix in CODE:
+        return _compiled(path, name)
     content = load(path)
     if "StartAt" in content and "States" in content:
         return _of_definitions(path, [path], name)
     if isinstance(content.get("Resources"), Mapping):
         return read_template(content, path, given=given, name=name or stack_name(path))
+    if "service" in content:
+        return _service(content, path, given, name)
     raise InputError(
-        "is not a SAM or CloudFormation template or a state machine's definition",
+        "is not a SAM or CloudFormation template, a serverless.yml or a state machine's definition",
         where=str(path),
-        hint="Give template.yaml, a cdk.out folder, or a file in Amazon States Language.",
+        hint="Give template.yaml, serverless.yml, a cdk.out folder, or a file in Amazon States Language.",
     )
+
+
+def _compiled(path: Path, name: str) -> Stack:
+    """Return the service whose configuration is code, from what the framework compiled of it."""
+    state = path.parent / ".serverless" / "serverless-state.json"
+    if not state.is_file():
+        raise InputError(
+            "is code that makes a configuration, which is not run here",
+            where=str(path),
+            hint=f"Run `npx osls package` (or `npx serverless package`) in {path.parent}: "
+            "it writes .serverless/serverless-state.json, which is read.",
+        )
+    return _file(state, {}, name)
+
+
+def _service(content: Mapping[str, Any], path: Path, given: dict[str, str], name: str) -> Stack:
+    """Return a service as it is written, or as the framework compiled it (`serverless-state.json`)."""
+    service = content["service"]
+    provider = service.get("provider") if isinstance(service, Mapping) else None
+    compiled = provider.get("compiledCloudFormationTemplate") if isinstance(provider, Mapping) else None
+    if isinstance(compiled, Mapping) and isinstance(compiled.get("Resources"), Mapping):
+        parts = (service.get("service"), provider.get("stage") if isinstance(provider, Mapping) else "")
+        return read_template(
+            compiled, path, given=given, name=name or "-".join(filter(None, map(str, parts)))
+        )
+    template, own_name, notes = serverless_template(content, path, given)
+    stack = read_template(template, path, name=name or own_name)
+    return replace(stack, notes=(*notes, *stack.notes))
 
 
 def stack_name(path: Path) -> str:
@@ -207,8 +255,9 @@ def _archive(code: Any, resource: StackResource, path: Path) -> Path | None:
     key = code.get("S3Key")
     if code.get("S3Bucket") == sam.LOCAL_BUCKET and isinstance(key, str):
         return Path(key)
-    if isinstance(key, str):  # an asset of a synthesised CDK app
+    if isinstance(key, str):  # an asset of a synthesised CDK app, or a package of the Serverless Framework
         places = [path.parent / f"asset.{key.removesuffix('.zip')}", path.parent / f"asset.{key}"]
+        places.append(path.parent / key.rpartition("/")[2])
         return next((place for place in places if place.exists()), None)
     return None
 

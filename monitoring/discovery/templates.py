@@ -38,14 +38,26 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or is neither YAML nor JSON, or no object.
     """
+    content = load_value(path)
+    if not isinstance(content, dict):
+        raise InputError("holds no template: its top level is not an object", where=str(path))
+    return content
+
+
+def load_value(path: Path) -> Any:
+    """Load a file in YAML or JSON, whatever its top level is.
+
+    Raises:
+        InputError: it cannot be read, or is neither YAML nor JSON.
+    """
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except json.JSONDecodeError as error:
         raise InputError(f"is not JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise InputError(f"is not YAML: {getattr(error, 'problem', error)}", where=place) from None
@@ -53,9 +65,6 @@ def load(path: Path) -> dict[str, Any]:
         raise InputError(
             "is nested too deeply", where=str(path), hint="CloudFormation takes a few levels, not hundreds."
         ) from None
-    if not isinstance(found, dict):
-        raise InputError("holds no template: its top level is not an object", where=str(path))
-    return found
 
 
 def parse_definition(text: str, where: str) -> dict[str, Any]:

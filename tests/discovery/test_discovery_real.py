@@ -234,20 +234,20 @@ def test_a_service_is_read_with_its_files_variables_plugin_and_resources(tmp_pat
     (tmp_path / "resources.yml").write_text("Resources: {Topic: {Type: AWS::SNS::Topic}}\n")
     found = discover(tmp_path / "serverless.yml")
     assert {one.name: (one.timeout, one.memory) for one in found.functions} == {
-        "shop-*-mail": (15, 256),
-        "shop-*-pay": (25, 256),
+        "shop-dev-mail": (15, 256),
+        "shop-dev-pay": (25, 256),
         "plain": (7, 128),
     }
     functions = named(found.functions)
-    assert functions["shop-*-pay"].streams == ("dynamodb",)
-    assert functions["shop-*-mail"].asynchronous
+    assert functions["shop-dev-pay"].streams == ("dynamodb",)
+    assert functions["shop-dev-mail"].asynchronous
     machines = {one.name: (one.timeout, one.express, one.family) for one in found.state_machines}
     assert machines == {
-        "shop-*-orders": (900, False, "lambda_function"),
+        "shop-dev-orders": (900, False, "lambda_function"),
         "clicksStepFunctionsStateMachine-*": (300, True, "service_integration"),
         "Other-*": (0, False, "service_integration"),
     }
-    assert [one.name for one in found.activities] == ["packing-*", "labels"]
+    assert [one.name for one in found.activities] == ["packing-dev", "labels"]
 
 
 ASSET = "3f1c" * 16

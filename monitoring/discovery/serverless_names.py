@@ -1,0 +1,36 @@
+"""Logical ids as the Serverless Framework makes them, and the shapes that its sections have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def normalised(name: Any) -> str:
+    """Return a name as the framework puts it into logical ids: `pay-refund_x` is PayDashrefundUnderscorex."""
+    text = str(name).replace("-", "Dash").replace("_", "Underscore")
+    return text[:1].upper() + text[1:]
+
+
+def logical_name(function: str) -> str:
+    """Return a function's logical id."""
+    return f"{normalised(function)}LambdaFunction"
+
+
+def get_att(logical_id: str, attribute: str = "Arn") -> dict[str, Any]:
+    """Return `!GetAtt LOGICAL_ID.ATTRIBUTE` in its long form."""
+    return {"Fn::GetAtt": [logical_id, attribute]}
+
+
+def section(value: Any) -> dict[str, Any]:
+    """Return an object, or {} for anything else."""
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def objects(value: Any) -> dict[str, dict[str, Any]]:
+    """Return an object of objects, which may be spread over a list of objects."""
+    parts = value if isinstance(value, list) else [value]
+    return {
+        key: section(item)
+        for part in parts
+        for key, item in section(part).items()
+        if isinstance(item, Mapping)
+    }
