@@ -18,6 +18,7 @@ COMMANDS = {
     "destroy": ("lint", "Delete what the project owns in Datadog"),
     "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
     "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
+    "graph": ("lint", "Draw a state machine, with an execution's path or many executions' figures"),
     "trace": ("lint", "Show one execution's timeline"),
     "query": ("lint", "Evaluate a query over a data file or the database"),
 }

@@ -12,8 +12,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from monitoring.errors import InputError
+from monitoring.graph import Look, as_svg, figures_of, read_graph
 from monitoring.local_pipeline import Pipeline
 from monitoring.local_pipeline.execution import ExecutionResult, execution_result, path_of
+from monitoring.log_events.step_events import history_events
+from monitoring.log_events.timeline import timeline
 from monitoring.serve.pages.shell import link, page, problem_page, select, state_badge, table
 
 EXECUTION = "aws.stepfunctions"
@@ -66,7 +69,15 @@ def run_routes(running: Running) -> list[Route]:
         Route("/run", start, methods=["POST"]),
         Route("/run/executions", start_json, methods=["POST"]),
         Route("/run/executions", result, methods=["GET"]),
+        _graph_route(running),
     ]
+
+
+def _graph_route(running: Running) -> Route:
+    async def graph(request: Request) -> Response:
+        return await run_in_threadpool(_graph_page, running(), request)
+
+    return Route("/run/{machine}", graph, methods=["GET"])
 
 
 def _same_origin(request: Request) -> bool:
@@ -105,7 +116,29 @@ def _page(pipeline: Pipeline, request: Request) -> Response:
     )
     if not names:
         form = '<div class="panel muted">The template has no state machine.</div>'
-    return page(request, "Run", form + _executions(pipeline) + _stand_ins(pipeline))
+    graphs = " · ".join(link(f"/run/{name}", f"Graph of {name}") for name in state_machines)
+    return page(request, "Run", f"{form}<p>{graphs}</p>{_executions(pipeline)}{_stand_ins(pipeline)}")
+
+
+def _graph_page(pipeline: Pipeline, request: Request) -> Response:
+    """Return the graph of a state machine with the figures of its executions, or of one of them."""
+    name = request.path_params["machine"]
+    arn = pipeline.deployment.state_machines.get(name)
+    if arn is None:
+        return problem_page(InputError(f"there is no state machine {name}"), request)
+    chosen = request.query_params.get("execution", "")
+    told = [
+        (str(described["executionArn"]), history)
+        for described, history in pipeline.aws.host.executions_since(0)
+        if described["stateMachineArn"] == arn and chosen in {"", str(described["executionArn"])}
+    ]
+    roots = [timeline(history_events(execution, events)).execution for execution, events in told]
+    described = pipeline.aws.host.answer_states("DescribeStateMachine", {"stateMachineArn": arn})
+    graph = read_graph(json.loads(described["definition"]))
+    words = chosen.rpartition(":")[2] or f"{len(roots)} executions"
+    look = Look(figures=figures_of(roots) if roots else None, title=f"State machine {name}, {words}")
+    links = f"<p>{link('/run', 'Executions')} · {link(f'/run/{name}', 'all executions')}</p>"
+    return page(request, f"{name} · {words}", f'{links}<div class="panel">{as_svg(graph, look)}</div>')
 
 
 def _executions(pipeline: Pipeline) -> str:
@@ -116,24 +149,30 @@ def _executions(pipeline: Pipeline) -> str:
         str((span.get("meta") or {}).get("executionarn")): span["trace_id"]
         for span in pipeline.datadog.store.spans(name=EXECUTION)
     }
-    rows = [_row(described, history, traces) for described, history in newest[:_MOST]]
+    logical = {arn: name for name, arn in pipeline.deployment.state_machines.items()}
+    rows = [_row(described, history, traces, logical) for described, history in newest[:_MOST]]
     return "<h2>Executions</h2>" + table(
-        ("Started", "Execution", "Status", "State"), rows, "No execution has been started."
+        ("Started", "Execution", "Status", "State", "Path"), rows, "No execution has been started."
     )
 
 
 def _row(
-    described: dict[str, Any], history: list[dict[str, Any]], traces: Mapping[str, str]
-) -> tuple[str, str, str, str]:
+    described: dict[str, Any],
+    history: list[dict[str, Any]],
+    traces: Mapping[str, str],
+    logical: Mapping[str, str],
+) -> tuple[str, str, str, str, str]:
     arn, status = str(described["executionArn"]), str(described["status"])
     entered = path_of(history)
     words = " · ".join(arn.split(":")[-2:])
+    machine = logical.get(str(described["stateMachineArn"]), "")
     told = str(described.get("error") or (entered[-1] if entered else ""))
     return (
         f"{described['startDate']:%H:%M:%S}",
         link(f"/executions/{traces[arn]}", words) if arn in traces else escape(words),
         state_badge(_STATES.get(status, "Alert"), words=status),
         escape(told),
+        link(f"/run/{machine}", "graph", {"execution": arn}) if machine else "",
     )
 
 

@@ -1,6 +1,7 @@
 """`stepscope up`: the application stays up, its files are followed, and executions start from outside."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -80,6 +81,11 @@ def test_an_application_is_up_until_it_is_told_to_stop(up: Running) -> None:
     assert "orders-dev" in page
     assert '<a href="/run" aria-current=page>Run</a>' in page
     assert "orders " in up.get("/monitors")
+    graph = up.get("/run/Orders")
+    assert 'class="state-machine-graph"' in graph
+    assert 'class="state task succeeded"' in graph
+    path = re.search(r'href="(/run/Orders\?execution=[^"]+)"', page)
+    assert 'class="state task succeeded"' in up.get(path[1])
 
     app = up.project / "src" / "app.py"
     app.write_text(app.read_text().replace('{"paid": event["amount"]}', '{"paid": "anew"}'))

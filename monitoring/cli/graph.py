@@ -1,0 +1,202 @@
+"""`stepscope graph`: a state machine as a picture or as text, with what executions did on it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitoring.errors import InputError, writing
+
+if TYPE_CHECKING:
+    from monitoring.graph import Look, StateGraph
+    from monitoring.graph.figures import Figures
+
+Machine = tuple[str, str, dict[str, Any]]
+"""Logical id or file, name, definition."""
+FORMATS = (".svg", ".png")
+
+
+@click.command("graph")
+@click.argument("machine", metavar="FILE|MACHINE")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="TEMPLATE",
+    help="Where MACHINE is looked for by its name or logical id.  [default: this folder]",
+)
+@click.option("--machine", "chosen", default="", metavar="NAME", help="Which one, where FILE has several.")
+@click.option("--execution", metavar="NAME", help="Draw what this execution did; its name, or its beginning.")
+@click.option(
+    "--all", "every", is_flag=True, help="Draw the figures of every execution of the machine in --data."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="PATH",
+    help="Where executions are: a database, a history, log events, or a folder with one.",
+)
+@click.option(
+    "--diff",
+    "before",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Mark what was added, removed and changed since this definition.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a picture: .svg, or .png.  [default: text on the terminal]",
+)
+@click.option(
+    "--theme", type=click.Choice(["light", "dark", "both"]), default="both", help="Colours of the picture."
+)
+@click.option("--json", "as_json", is_flag=True, help="States and edges as data.")
+def command(
+    machine: str,
+    source: Path,
+    chosen: str,
+    execution: str | None,
+    every: bool,
+    data: Path,
+    before: Path | None,
+    out: Path | None,
+    theme: str,
+    as_json: bool,
+) -> int:
+    """Draw a state machine: its states, and how one leads to another.
+
+    FILE is a definition in Amazon States Language, or a template; MACHINE is looked for in the template of
+    this folder. With --execution or --all, the path taken, retries, durations and failures are on it.
+
+    \b
+    stepscope graph order.asl.json
+    stepscope graph template.yaml --machine Orders --out orders.svg
+    stepscope graph order.asl.json --execution order-17 --data run --out order-17.png
+    """
+    from monitoring.graph import as_text, difference, read_graph
+    from monitoring.graph.difference import merged
+
+    if out is not None and out.suffix not in FORMATS:
+        raise InputError(
+            f"{out.name} is not in a format that is drawn", hint=f"end it in {' or '.join(FORMATS)}"
+        )
+    label, name, definition = _machine(machine, source, chosen)
+    graph, changes = read_graph(definition), {}
+    if not graph.nodes:
+        raise InputError("has no states", where=machine if Path(machine).exists() else label)
+    if before is not None:
+        older = _machine(str(before), source, chosen)[2]
+        graph, changes = merged(older, definition), difference(older, definition).marks()
+    figures = _figures(data, execution, name, every=every)
+    if as_json:
+        click.echo(json.dumps(_as_data(name, graph, figures, changes), indent=1, ensure_ascii=False))
+    if out is not None:
+        _draw(graph, out, _look(theme, figures, changes, name, execution))
+    elif not as_json:
+        click.echo(as_text(graph, figures, changes), nl=False)
+    return 0
+
+
+def _machine(text: str, source: Path, chosen: str) -> Machine:
+    """Return the machine that a file, or a name in the template, means.
+
+    Raises:
+        InputError: there is none, or several and none is chosen.
+    """
+    path = Path(text)
+    if path.exists():
+        machines = list(_in_file(path))
+        wanted = chosen
+    elif path.suffix in {".json", ".yaml", ".yml"}:
+        raise InputError("there is no such file", where=text)
+    else:
+        machines = list(_in_file(source))
+        wanted = text
+    if wanted:
+        machines = [entry for entry in machines if wanted in entry[:2]]
+    where = str(path if path.exists() else source)
+    if not machines:
+        message = f"there is no state machine {wanted}" if wanted else "there is no state machine"
+        known = ", ".join(entry[0] for entry in _in_file(path if path.exists() else source))
+        raise InputError(message, where=where, hint=f"There are: {known}." if known else "")
+    if len(machines) > 1:
+        names = ", ".join(entry[0] for entry in machines)
+        raise InputError(
+            f"there are several state machines: {names}", where=where, hint="Choose: --machine NAME."
+        )
+    return machines[0]
+
+
+def _in_file(path: Path) -> Iterator[Machine]:
+    from monitoring.discovery.machines import definitions_of
+
+    yield from definitions_of(path)
+
+
+def _figures(data: Path, execution: str | None, name: str, *, every: bool) -> "Figures | None":
+    if execution is None and not every:
+        return None
+    from monitoring.graph.figures import figures_of
+    from monitoring.trace import choose, read_executions
+
+    executions = read_executions(data)
+    if execution is not None:
+        return figures_of([choose(executions, execution).root])
+    mine = [each.root for each in executions if each.arn.split(":")[6:7] == [name]]
+    if not mine:
+        raise InputError(f"there is no execution of {name}", where=str(data))
+    return figures_of(mine)
+
+
+def _look(
+    theme: str, figures: "Figures | None", changes: dict[str, str], name: str, execution: str | None
+) -> "Look":
+    from monitoring.graph import Look
+    from monitoring.preview.theme import DARK, LIGHT
+
+    themes = {"light": LIGHT, "dark": DARK, "both": None}
+    title = f"State machine {name}" + (f", execution {execution}" if execution else "")
+    return Look(themes[theme], figures, changes, title=title)
+
+
+def _draw(graph: "StateGraph", out: Path, look: "Look") -> None:
+    from dataclasses import replace
+
+    from monitoring.graph import as_svg
+    from monitoring.preview.picture import as_png
+    from monitoring.preview.theme import LIGHT
+
+    if out.suffix == ".png":
+        picture = as_png(as_svg(graph, replace(look, theme=look.theme or LIGHT)), 2.0)
+    else:
+        picture = as_svg(graph, look).encode()
+    with writing(out):
+        out.write_bytes(picture)
+
+
+def _as_data(
+    name: str, graph: "StateGraph", figures: "Figures | None", changes: dict[str, str]
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    states = []
+    for node in graph.walk():
+        row: dict[str, Any] = {"name": node.name, "type": node.type, "detail": node.detail, "ends": node.ends}
+        figure = figures.states.get(node.name) if figures else None
+        if figures is not None:
+            row["figures"] = None if figure is None else {**asdict(figure), "status": figure.status}
+        if changes:
+            row["change"] = changes.get(node.name, "")
+        states.append(row)
+    return {
+        "machine": name,
+        "start": graph.start,
+        "states": states,
+        "edges": [asdict(edge) for edge in graph.all_edges()],
+    }

@@ -1,0 +1,71 @@
+"""The state machines that a file or folder describes, and their definitions as far as it tells them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from monitoring.discovery.intrinsics import Intrinsics
+from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.stacks import read_stacks
+from monitoring.discovery.templates import definition_of, load
+from monitoring.errors import InputError
+
+
+def definitions_of(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield logical id, name and definition of every state machine.
+
+    What only a deployment knows (ARNs) is the logical id of the resource.
+
+    Args:
+        path: a definition, a template, or a folder that holds one (see `read_stacks`).
+
+    Raises:
+        InputError: it is none of these, or cannot be read.
+    """
+    if path.is_file():
+        content = load(path)
+        if "StartAt" in content or "States" in content:
+            name = path.name.partition(".")[0]
+            yield name, name, content
+            return
+    for stack in read_stacks(path):
+        intrinsics = resolver(stack)
+        for resource in stack.of_type("AWS::StepFunctions::StateMachine"):
+            properties = intrinsics.resolve(dict(resource.properties))
+            name = str(properties.get("StateMachineName") or properties.get("Name") or resource.logical_id)
+            yield resource.logical_id, name, _definition(resource, properties, stack)
+
+
+def resolver(stack: Stack) -> Intrinsics:
+    """Return a resolver of a stack that is not deployed: `!GetAtt Take.Arn` gives `Take`."""
+
+    def attribute(name: str, _: str) -> str:
+        if name not in stack.resources:
+            raise KeyError(name)
+        return name
+
+    names = {
+        **stack.parameters,
+        "AWS::AccountId": "123456789012",
+        "AWS::NotificationARNs": [],
+        "AWS::Partition": "aws",
+        "AWS::Region": "us-east-1",
+        "AWS::StackId": stack.name,
+        "AWS::StackName": stack.name,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    return Intrinsics(names, attribute, stack.mappings, stack.conditions, where=str(stack.source))
+
+
+def _definition(resource: StackResource, properties: dict[str, Any], stack: Stack) -> dict[str, Any]:
+    value = properties.get("DefinitionString", properties.get("Definition"))
+    substitutions = properties.get("DefinitionSubstitutions")
+    definition = definition_of(
+        value if not isinstance(value, dict) else json.dumps(value), substitutions=substitutions
+    )
+    if not definition:
+        raise InputError(
+            f"the definition of {resource.logical_id} is not here, or cannot be read", where=str(stack.source)
+        )
+    return definition

@@ -1,0 +1,348 @@
+"""A state machine as SVG: states in layers, Map and Parallel around what runs inside them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from monitoring.graph.definition import TERMINAL, Edge, Node, StateGraph
+from monitoring.graph.figures import Figures, StateFigure
+from monitoring.graph.layers import Link, Placed, Size, place
+from monitoring.preview import svg
+from monitoring.preview.theme import DARK, LIGHT, Theme
+
+NAME_SIZE, SMALL = 13, 11
+"""Sizes of type in pixels: names of states; details, figures and labels."""
+MARGIN, PAD = 18.0, 10.0
+_NAME_ROOM, _LABEL_ROOM = 190.0, 170.0
+_LINE, _SMALL_LINE = 17.0, 14.0
+_START, _END = "\0start", "\0end"
+_DOT = 14.0
+
+TYPE_COLORS = {
+    "Task": "#3578d4",
+    "Choice": "#a5670f",
+    "Map": "#7d4fc4",
+    "Parallel": "#7d4fc4",
+    "Wait": "#5d6776",
+    "Pass": "#5d6776",
+    "Succeed": "#1f8a55",
+    "Fail": "#c53030",
+}
+STATUS_COLORS = {"succeeded": "#1f8a55", "failed": "#c53030", "caught": "#a5670f", "running": "#3578d4"}
+CHANGE_COLORS = {"added": "#1f8a55", "removed": "#c53030", "changed": "#a5670f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a graph is drawn.
+
+    Attributes:
+        theme: colours; None has both, and the reader's system chooses.
+        figures: what executions did in its states; with them, states that none entered are pale.
+        changes: state -> added, removed or changed.
+        links: state -> the address that a click on it leads to.
+        title: what the picture shows, for readers who do not see it.
+    """
+
+    theme: Theme | None = None
+    figures: Figures | None = None
+    changes: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    title: str = "State machine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A state with the lines of its text, its size, and the layouts of what runs inside it."""
+
+    node: Node
+    names: Sequence[str]
+    details: Sequence[str]
+    size: Size
+    inner: "Sequence[tuple[_Part, float, float]]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The layout of one graph: the machine, a branch or an iteration."""
+
+    graph: StateGraph
+    boxes: Mapping[str, _Box]
+    edges: Sequence[Edge]
+    labels: Sequence[Sequence[str]]
+    placed: Placed
+
+
+def as_svg(graph: StateGraph, look: Look | None = None) -> str:
+    """Return the graph as an SVG file; its root has the class `state-machine-graph`.
+
+    Each state is a group with the classes `state`, its type and its status, and `data-state` with its name.
+    """
+    look = look or Look()
+    part = _part(graph, look, whole=True)
+    width = part.placed.size.width + 2 * MARGIN
+    height = part.placed.size.height + 2 * MARGIN
+    body = svg.group(_drawn(part, look), MARGIN, MARGIN)
+    arrows = "".join(_arrow(name) for name in ("edge", "taken"))
+    return svg.tag(
+        "svg",
+        svg.title(look.title),
+        f"<style>{_style(look.theme)}</style>",
+        f"<defs>{arrows}</defs>",
+        svg.tag("rect", width="100%", height="100%", **{"class": "page"}),
+        body,
+        xmlns="http://www.w3.org/2000/svg",
+        width=round(width),
+        height=round(height),
+        viewBox=f"0 0 {round(width)} {round(height)}",
+        font_family=svg.FONT,
+        role="img",
+        aria_label=look.title,
+        **{"class": "state-machine-graph"},
+    )
+
+
+# -- layout
+
+
+def _part(graph: StateGraph, look: Look, *, whole: bool = False) -> _Part:
+    boxes = {node.name: _box(node, look) for node in graph.nodes}
+    sizes = {name: box.size for name, box in boxes.items()}
+    edges = list(graph.edges)
+    first = graph.start if graph.start in boxes else next(iter(boxes), "")
+    if whole and boxes:
+        sizes = {_START: Size(_DOT, _DOT), **sizes, _END: Size(_DOT, _DOT)}
+        edges.insert(0, Edge(_START, first))
+        last = [node for node in graph.nodes if node.ends and node.type not in TERMINAL]
+        edges += [Edge(node.name, _END) for node in last]
+        if not last:
+            del sizes[_END]
+    labels = [_label_lines(edge, look) for edge in edges]
+    links = [
+        Link(edge.source, edge.target, _text_size(lines, SMALL, _SMALL_LINE) if lines else None)
+        for edge, lines in zip(edges, labels, strict=True)
+    ]
+    placed = place(sizes, links, _START if whole else first)
+    return _Part(graph, boxes, edges, labels, placed)
+
+
+def _label_lines(edge: Edge, look: Look) -> list[str]:
+    lines = _wrapped(edge.label, _LABEL_ROOM, SMALL) if edge.label and edge.source != edge.target else []
+    figures = look.figures
+    if figures is not None and figures.executions > 1:
+        times = figures.followed.get((edge.source, edge.target), 0)
+        source = figures.states.get(edge.source)
+        if times and source is not None and edge.kind in {"choice", "default", "catch"}:
+            lines.append(f"{times}× ({100 * times / source.entered:.0f}%)")
+    return lines
+
+
+def _wrapped(text: str, room: float, size: float) -> list[str]:
+    """Wrap a text so that nothing of it is cut: words that are too long are broken."""
+    words: list[str] = []
+    for word in text.split():
+        rest = word
+        while svg.width_of(rest, size) > room:
+            cut = _break(rest, room, size)
+            words.append(rest[:cut])
+            rest = rest[cut:]
+        words.append(rest)
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and svg.width_of(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _break(word: str, room: float, size: float) -> int:
+    """Return where to break a word: before a capital, after a sign, else where the room ends."""
+    fits = max(1, next((at for at in range(len(word), 0, -1) if svg.width_of(word[:at], size) <= room), 1))
+    for at in range(fits, fits // 2, -1):
+        if at < len(word) and (
+            (word[at].isupper() and not word[at - 1].isupper()) or not word[at - 1].isalnum()
+        ):
+            return at
+    return fits
+
+
+def _text_size(lines: Sequence[str], size: float, line: float) -> Size:
+    return Size(max((svg.width_of(text, size) for text in lines), default=0) + 6, line * len(lines))
+
+
+def _box(node: Node, look: Look) -> _Box:
+    names = _wrapped(node.name, _NAME_ROOM, NAME_SIZE) or [""]
+    details = _wrapped(f"{node.type or '?'}{': ' if node.detail else ''}{node.detail}", _NAME_ROOM, SMALL)
+    figure = _figure(node, look)
+    if figure is not None and look.figures is not None:
+        told = figure.text(look.figures.executions)
+        details += _wrapped(told, _NAME_ROOM, SMALL) if told else []
+        details += [line for error in figure.errors for line in _wrapped(error, _NAME_ROOM, SMALL)]
+    name, detail = _text_size(names, NAME_SIZE, _LINE), _text_size(details, SMALL, _SMALL_LINE)
+    width = max(name.width, detail.width, 70.0) + 2 * PAD
+    height = name.height + detail.height + 2 * PAD - 4
+    if not node.inner:
+        return _Box(node, names, details, Size(width, height))
+    parts, left = [], PAD
+    tallest = 0.0
+    for inner in node.inner:
+        part = _part(inner, look)
+        parts.append((part, left, height))
+        left += part.placed.size.width + PAD
+        tallest = max(tallest, part.placed.size.height)
+    return _Box(node, names, details, Size(max(width, left), height + tallest + PAD), parts)
+
+
+def _figure(node: Node, look: Look) -> StateFigure | None:
+    return look.figures.states.get(node.name) if look.figures is not None else None
+
+
+# -- drawing
+
+
+def _drawn(part: _Part, look: Look) -> Iterable[str]:
+    """Yield the edges, then the states over them, then the labels."""
+    for edge, route in zip(part.edges, part.placed.routes, strict=True):
+        yield _edge(edge, route, look)
+    for name, box in part.boxes.items():
+        x, y = part.placed.boxes[name]
+        yield _state(box, x, y, look)
+    for key in (_START, _END):
+        if key in part.placed.boxes:
+            x, y = part.placed.boxes[key]
+            shape = {"class": "dot" if key == _START else "dot end"}
+            yield svg.tag("circle", cx=x + _DOT / 2, cy=y + _DOT / 2, r=_DOT / 2 - 1, **shape)
+    for edge, lines, place_ in zip(part.edges, part.labels, part.placed.labels, strict=True):
+        if lines and place_ is not None:
+            yield _label(edge, lines, place_)
+
+
+def _edge(edge: Edge, route: Sequence[tuple[float, float]], look: Look) -> str:
+    taken = look.figures is not None and _taken(edge, look.figures)
+    kind = f"edge {edge.kind}{' taken' if taken else ''}"
+    return svg.tag(
+        "path",
+        svg.title(f"{_shown(edge.source)} → {_shown(edge.target)}{': ' + edge.label if edge.label else ''}"),
+        d=_path(route),
+        marker_end=f"url(#{'taken' if taken else 'edge'}-arrow)",
+        data_source=_shown(edge.source),
+        data_target=_shown(edge.target),
+        **{"class": kind},
+    )
+
+
+def _shown(key: str) -> str:
+    return {_START: "start", _END: "end"}.get(key, key)
+
+
+def _taken(edge: Edge, figures: Figures) -> bool:
+    if edge.source == _START:
+        return figures.executions > 0
+    source = figures.states.get(edge.source)
+    if edge.target == _END:
+        return source is not None and source.entered > source.running and source.status != "failed"
+    return (edge.source, edge.target) in figures.followed
+
+
+def _path(route: Sequence[tuple[float, float]]) -> str:
+    """Return a path with rounded corners: the points are passed near, never cut through a box."""
+    parts = [f"M{route[0][0]:.1f} {route[0][1]:.1f}"]
+    for at in range(1, len(route) - 1):
+        (x0, y0), (x, y), (x1, y1) = route[at - 1], route[at], route[at + 1]
+        before, after = _toward(x, y, x0, y0), _toward(x, y, x1, y1)
+        parts.append(f"L{before[0]:.1f} {before[1]:.1f}Q{x:.1f} {y:.1f} {after[0]:.1f} {after[1]:.1f}")
+    parts.append(f"L{route[-1][0]:.1f} {route[-1][1]:.1f}")
+    return "".join(parts)
+
+
+def _toward(x: float, y: float, to_x: float, to_y: float, radius: float = 7.0) -> tuple[float, float]:
+    length = max(((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5, 1e-6)
+    part = min(radius, length / 2) / length
+    return x + (to_x - x) * part, y + (to_y - y) * part
+
+
+def _state(box: _Box, x: float, y: float, look: Look) -> str:
+    node, figure = box.node, _figure(box.node, look)
+    status = figure.status if figure is not None else "untaken" if look.figures is not None else ""
+    change = look.changes.get(node.name, "")
+    classes = " ".join(
+        filter(None, ("state", node.type.lower(), status, change, "group" if box.inner else ""))
+    )
+    color = CHANGE_COLORS.get(change) or STATUS_COLORS.get(status) or TYPE_COLORS.get(node.type, "#5d6776")
+    shape = svg.tag(
+        "rect",
+        width=box.size.width,
+        height=box.size.height,
+        rx=18 if node.type == "Choice" else 6,
+        stroke=color,
+        stroke_width=2.5 if status in {"failed", "running"} or change else 1.5,
+        stroke_dasharray="6 4" if box.inner else None,
+    )
+    middle = box.size.width / 2
+    texts = [
+        svg.text(
+            line, middle, PAD + 11 + at * _LINE, size=NAME_SIZE, text_anchor="middle", **{"class": "name"}
+        )
+        for at, line in enumerate(box.names)
+    ]
+    below = PAD + 9 + len(box.names) * _LINE
+    texts += [
+        svg.text(
+            line, middle, below + at * _SMALL_LINE, size=SMALL, text_anchor="middle", **{"class": "detail"}
+        )
+        for at, line in enumerate(box.details)
+    ]
+    inner = [svg.group(_drawn(part, look), left, top) for part, left, top in box.inner]
+    tip = svg.title(f"{node.name} ({node.type})")
+    drawn = svg.group(
+        [tip, shape, *texts, *inner], x, y, data_state=node.name, data_type=node.type, **{"class": classes}
+    )
+    address = look.links.get(node.name)
+    return f'<a href="{escape(address, quote=True)}">{drawn}</a>' if address else drawn
+
+
+def _label(edge: Edge, lines: Sequence[str], at: tuple[float, float]) -> str:
+    x, y = at
+    size = _text_size(lines, SMALL, _SMALL_LINE)
+    back = svg.tag("rect", x=x, y=y, width=size.width, height=size.height, **{"class": "label-back"})
+    texts = [
+        svg.text(line, x + size.width / 2, y + 11 + number * _SMALL_LINE, size=SMALL, text_anchor="middle")
+        for number, line in enumerate(lines)
+    ]
+    return svg.group([back, *texts], 0, 0, **{"class": f"label {edge.kind}"})
+
+
+def _arrow(name: str) -> str:
+    shape = svg.tag("path", d="M0 0L8 4L0 8Z", **{"class": f"{name}-head"})
+    return (
+        f'<marker id="{name}-arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
+        f'markerUnits="userSpaceOnUse" orient="auto">{shape}</marker>'
+    )
+
+
+def _style(theme: Theme | None) -> str:
+    if theme is not None:
+        return _rules(theme)
+    return f"{_rules(LIGHT)}@media (prefers-color-scheme: dark){{{_rules(DARK)}}}"
+
+
+def _rules(theme: Theme) -> str:
+    return (
+        f".state-machine-graph .page{{fill:{theme.page}}}"
+        f".state-machine-graph .state>rect{{fill:{theme.panel}}}"
+        f".state-machine-graph .name{{fill:{theme.ink};font-weight:600}}"
+        f".state-machine-graph .detail{{fill:{theme.muted}}}"
+        f".state-machine-graph .label text{{fill:{theme.ink}}}"
+        f".state-machine-graph .label-back{{fill:{theme.page}}}"
+        f".state-machine-graph .edge{{fill:none;stroke:{theme.muted};stroke-width:1.3}}"
+        f".state-machine-graph .catch{{stroke-dasharray:4 3}}"
+        f".state-machine-graph .label.catch text{{fill:{theme.bad}}}"
+        f".state-machine-graph .edge.taken{{stroke:{theme.good};stroke-width:2.4}}"
+        f".state-machine-graph .edge-head{{fill:{theme.muted}}}"
+        f".state-machine-graph .taken-head{{fill:{theme.good}}}"
+        f".state-machine-graph .untaken{{opacity:.5}}"
+        f".state-machine-graph .dot{{fill:{theme.ink}}}"
+        f".state-machine-graph .dot.end{{fill:{theme.page};stroke:{theme.ink};stroke-width:3}}"
+    )

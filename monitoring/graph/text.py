@@ -1,0 +1,70 @@
+"""A state machine as text for a terminal: its states from the top, and where each leads."""
+
+from collections.abc import Iterator, Mapping
+
+from monitoring.graph.definition import Node, StateGraph
+from monitoring.graph.figures import Figures
+
+_ARROWS = {"next": "→", "choice": "?", "default": "?", "catch": "!"}
+_MARKS = {"failed": "✗", "running": "…", "caught": "!", "succeeded": "✓"}
+_CHANGES = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def as_text(
+    graph: StateGraph, figures: Figures | None = None, changes: Mapping[str, str] | None = None
+) -> str:
+    """Return the graph as lines: a state, its type and detail, and below it the ways out of it.
+
+    Args:
+        graph: what to draw.
+        figures: what executions did in its states.
+        changes: state -> added, removed or changed.
+    """
+    return "\n".join(_lines(graph, figures, changes or {}, "")) + "\n"
+
+
+def _lines(
+    graph: StateGraph, figures: Figures | None, changes: Mapping[str, str], indent: str
+) -> Iterator[str]:
+    for node in _in_order(graph):
+        yield indent + _head(node, figures, changes, first=node.name == graph.start)
+        ways = [edge for edge in graph.edges if edge.source == node.name]
+        for number, inner in enumerate(node.inner, 1):
+            if len(node.inner) > 1:
+                yield f"{indent}  │ branch {number}"
+            yield from _lines(inner, figures, changes, f"{indent}  │ ")
+        for edge in ways:
+            label = f"{edge.label} → " if edge.label else ""
+            times = figures.followed.get((edge.source, edge.target)) if figures else None
+            count = f"  ({times}×)" if times and figures and figures.executions > 1 else ""
+            arrow = _ARROWS[edge.kind]
+            yield f"{indent}  {arrow} {label}{edge.target}{count}"
+        if node.ends:
+            yield f"{indent}  ■ end"
+
+
+def _head(node: Node, figures: Figures | None, changes: Mapping[str, str], *, first: bool) -> str:
+    figure = figures.states.get(node.name) if figures else None
+    mark = _MARKS[figure.status] if figure else "·" if figures else "●" if first else "○"
+    if node.name in changes:
+        mark = _CHANGES[changes[node.name]]
+    detail = f": {node.detail}" if node.detail else ""
+    told = figure.text(figures.executions) if figure and figures else ""
+    errors = f"  {', '.join(figure.errors)}" if figure and figure.errors else ""
+    return f"{mark} {node.name} ({node.type or 'no type'}{detail}){'  ' + told if told else ''}{errors}"
+
+
+def _in_order(graph: StateGraph) -> list[Node]:
+    """Return the states as they are reached from the start, those that are not last."""
+    by_name = {node.name: node for node in graph.nodes}
+    below: dict[str, list[str]] = {name: [] for name in by_name}
+    for edge in graph.edges:
+        below[edge.source].append(edge.target)
+    reached: dict[str, None] = {}
+    left = [graph.start] if graph.start in by_name else []
+    while left:
+        name = left.pop(0)
+        if name not in reached:
+            reached[name] = None
+            left += below[name]
+    return [by_name[name] for name in (*reached, *(name for name in by_name if name not in reached))]
