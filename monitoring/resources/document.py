@@ -168,7 +168,7 @@ def parse_document(source: str, text: str) -> Document:
     try:
         body = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except json.JSONDecodeError as error:
-        raise JsonError(error.msg, error.pos, hint=_hint(text, error.pos)) from None
+        raise _syntax_error(text, error) from None
     except _NotJsonError as error:
         at = text.find(str(error))
         raise JsonError(f"{error} is not a JSON number", at, hint="Write a number, or null.") from None
@@ -190,10 +190,16 @@ class _NotJsonError(Exception):
     """NaN or an infinity where JSON allows none."""
 
 
+def _syntax_error(text: str, error: json.JSONDecodeError) -> JsonError:
+    """Return the error in the same words on every Python: 3.13 has others for a trailing comma."""
+    comma = error.pos if text[error.pos : error.pos + 1] == "," else len(text[: error.pos].rstrip()) - 1
+    closing = text[comma + 1 :].lstrip()[:1]
+    if text[comma : comma + 1] == "," and closing and closing in "}]":
+        return JsonError(f"a comma before the closing {closing}", comma, hint="Remove it.")
+    return JsonError(error.msg, error.pos, hint=_hint(text, error.pos))
+
+
 def _hint(text: str, at: int) -> str:
-    before = text[:at].rstrip()
-    if text[at : at + 1] in "}]" and before.endswith(","):
-        return "Remove the comma before it."
     if text[at : at + 2] in {"//", "/*"} or text[at : at + 1] == "#":
         return "JSON has no comments; a note widget or the description can hold the words."
     if text[at : at + 1] == "'":
