@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint check pictures wheel layer bundles clean
+.PHONY: help demo drill test lint check pictures lock wheel layer bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -36,6 +36,10 @@ check: lint test  ## everything that a change has to pass
 
 pictures: .venv/dev.ready  ## the pictures of the documentation, in docs/images/
 	$(BIN)/python tests/pictures.py
+
+lock:  ## requirements.lock: constraints.txt with hashes, for what the extra [tools] needs; takes uv
+	uv pip compile --quiet pyproject.toml --extra tools -c constraints.txt --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-annotate --no-emit-index-url -o requirements.lock
 
 wheel: .venv/dev.ready  ## both distributions, in dist/
 	rm -rf dist
