@@ -14,6 +14,7 @@ COMMANDS = {
     "plan": ("lint", "Show what an apply would create, update and delete"),
     "apply": ("lint", "Make Datadog what the files say"),
     "pull": ("lint", "Bring a dashboard or monitor from Datadog into a file"),
+    "import": ("lint", "Bring the files of other tools into the project"),
     "export": ("lint", "Write the definitions for another tool (terraform)"),
     "destroy": ("lint", "Delete what the project owns in Datadog"),
     "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),

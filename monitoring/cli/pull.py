@@ -4,39 +4,42 @@ from pathlib import Path
 
 import click
 
-from monitoring.cli.deploying import echo_json, environment, project_options
-from monitoring.errors import writing
+from monitoring.cli.deploying import environment, project_options
+from monitoring.cli.writing import keys_of, write_files
+from monitoring.errors import InputError
 
 
 @click.command()
-@click.argument("wanted", nargs=-1, required=True)
+@click.argument("wanted", nargs=-1)
 @project_options
+@click.option("--all", "everything", is_flag=True, help="Everything that there is")
 @click.option("--adopt", is_flag=True, help="The next apply takes the original over, and makes no second one")
 @click.option("--force", is_flag=True, help="Overwrite a file of that name")
 @click.option("--json", "as_json", is_flag=True, help="Names and bodies as data; nothing is written")
 def command(
-    wanted: tuple[str, ...], root: Path, env: str, url: str, adopt: bool, force: bool, as_json: bool
+    wanted: tuple[str, ...],
+    root: Path,
+    env: str,
+    url: str,
+    everything: bool,
+    adopt: bool,
+    force: bool,
+    as_json: bool,
 ) -> int:
-    """Write dashboards, monitors, SLOs, downtimes into files: by id, address of their page, or title."""
-    import json
+    """Write dashboards, monitors, SLOs, downtimes into files: by id, address of their page, or title.
 
-    from monitoring.deploy.pull import Pulled, as_file, find
+    What is pulled together refers to one another by key.
+    """
+    from monitoring.deploy import pull
     from monitoring.deploy.session import connect
 
+    if bool(wanted) == everything:
+        raise InputError("name what to pull, or write --all", hint="stepscope pull --all")
     client = connect(environment(url))
-    found = {(kind, id_): body for text in wanted for kind, id_, body in find(client, text)}
-    pulled: list[Pulled] = []
-    for (kind, id_), body in found.items():
-        taken = [Path(one.path).stem for one in pulled]
-        taken += [] if force else [path.stem for path in (root / f"{kind}s").glob("*.json")]
-        pulled.append(as_file(kind, body, id_ if adopt else "", taken))
-    if as_json:
-        echo_json([{"path": one.path, "body": json.loads(one.text)} for one in pulled])
-        return 0
-    for one in pulled:
-        path = root / one.path
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(one.text, encoding="utf-8")
-        click.echo(f"wrote {path}")
+    rows = (
+        pull.everything(client) if everything else [row for text in wanted for row in pull.find(client, text)]
+    )
+    found = {(kind, id_): (kind, id_, body) for kind, id_, body in rows}
+    taken = {} if force else keys_of(root)
+    write_files(pull.as_files(found.values(), taken, adopt=adopt), root, as_json=as_json)
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitoring.deploy.api import Body, Client, RejectedError
 from monitoring.deploy.canonical import WRITABLE, normalise
+from monitoring.deploy.linking import linked
 from monitoring.deploy.marker import without_marker
 from monitoring.errors import InputError
 
@@ -62,6 +63,12 @@ def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
     return [(kind, id_, client.get(kind, id_)) for kind, id_ in rows]
 
 
+def everything(client: Client) -> list[tuple[str, str, Body]]:
+    """(kind, id, whole body) of all that there is."""
+    rows = [(kind, id_) for kind in WRITABLE for id_, _ in client.everything(kind)]
+    return [(kind, id_, client.get(kind, id_)) for kind, id_ in rows]
+
+
 def _named(wanted: str) -> tuple[str, str] | None:
     for pattern, kind in URLS:
         if found := pattern.search(wanted):
@@ -72,19 +79,60 @@ def _named(wanted: str) -> tuple[str, str] | None:
     return None
 
 
+def as_files(
+    found: Iterable[tuple[str, str, Mapping[str, Any]]],
+    taken: Mapping[str, Iterable[str]],
+    *,
+    adopt: bool = False,
+) -> list[Pulled]:
+    """Return the files of (kind, id, body), which refer to one another by key.
+
+    Args:
+        found: the resources; of one without an id, the id is empty.
+        taken: the keys of each kind that there are already.
+        adopt: the files take the originals over.
+    """
+    used = {kind: list(keys) for kind, keys in taken.items()}
+    keys: dict[tuple[str, str], str] = {}
+    bodies: list[tuple[str, Body]] = []
+    for kind, id_, body in found:
+        pulled = as_file(kind, body, id_ if adopt else "", used.setdefault(kind, []))
+        key = pulled.path.partition("/")[2].removesuffix(".json")
+        used[kind].append(key)
+        if id_:
+            keys[kind, id_] = key
+        bodies.append((pulled.path, json.loads(pulled.text)))
+    return [Pulled(path, _text(linked(body, keys))) for path, body in bodies]
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
 def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[str] = ()) -> Pulled:
     """Return the resource's file: writable keys, without defaults, literal tags replaced by variables.
 
     With an `id_` in it, the file takes the original over. A key that is `taken` already gets a number.
     """
     tidy = normalise(kind, without_marker(kind, body))
-    tidy = PORTABLE_FORMS[kind](tidy)
+    tidy = PORTABLE_FORMS[kind](_with_critical(tidy, body))
     ordered = ({"id": id_} if id_ else {}) | {
         key: tidy[key] for key in (*FIRST, *WRITABLE[kind]) if key in tidy
     }
     named = next((body[name] for name in ("title", "name", "scope") if body.get(name)), kind)
     key = _free(_slug(str(named)), set(taken))
-    return Pulled(f"{kind}s/{key}.json", json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")
+    return Pulled(f"{kind}s/{key}.json", _text(ordered))
+
+
+def _with_critical(tidy: Body, body: Mapping[str, Any]) -> Body:
+    """Return a monitor with its critical threshold where it has others, which Datadog takes only together."""
+    options = tidy.get("options")
+    thresholds = options.get("thresholds") if isinstance(options, Mapping) else None
+    if not isinstance(options, Mapping) or not thresholds or "critical" in thresholds:
+        return tidy
+    given = (body.get("options") or {}).get("thresholds") or {}
+    critical = {"critical": given["critical"]} if "critical" in given else {}
+    return {**tidy, "options": {**options, "thresholds": {**critical, **thresholds}}}
 
 
 def _slug(title: str) -> str:

@@ -32,6 +32,7 @@ CALLS = {
     "plan": ([], "no answer to GET http://127.0.0.1:9"),
     "apply": (["--yes"], "no answer to GET http://127.0.0.1:9"),
     "pull": (["dashboard", "abc-def-ghi"], "no answer to GET http://127.0.0.1:9"),
+    "import": (["dashboards", "--dir", "brought"], "wrote brought/dashboards/"),
     "destroy": (["--yes"], "no answer to GET http://127.0.0.1:9"),
     "export": (["terraform"], "datadog_monitor"),
     "trace": (["--data", "history.json"], "history"),

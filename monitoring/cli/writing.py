@@ -1,0 +1,42 @@
+"""Write pulled and imported resources into the files of a project."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitoring.cli.deploying import echo_json
+from monitoring.errors import writing
+from monitoring.resources.resource import FOLDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitoring.deploy.pull import Pulled
+
+
+def keys_of(root: Path) -> dict[str, list[str]]:
+    """Return the keys of a project's files, by kind."""
+    return {
+        kind: [path.stem for path in sorted((root / folder).glob("*.json"))]
+        for folder, kind in FOLDERS.items()
+    }
+
+
+def write_files(files: "Iterable[Pulled]", root: Path, *, as_json: bool) -> None:
+    """Write the files below the project's folder and name each, or print names and bodies as JSON.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    import json
+
+    if as_json:
+        echo_json([{"path": file.path, "body": json.loads(file.text)} for file in files])
+        return
+    for file in files:
+        path = root / file.path
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text, encoding="utf-8")
+        click.echo(f"wrote {path}")

@@ -1,0 +1,55 @@
+"""Replace the ids of resources that were brought in together by references: `${monitor:KEY}` and so on."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+Keys = Mapping[tuple[str, str], str]
+"""(kind, id in Datadog) -> the key of its file."""
+
+FIELDS = {"alert_id": "monitor", "monitor_id": "monitor", "monitor_ids": "monitor", "slo_id": "slo"}
+"""Field -> the kind of the id that it holds."""
+ADDRESSES = (
+    (re.compile(r"(?<=/monitors/)(\d+)(?![\w-])"), "monitor"),
+    (re.compile(r"(?<=/dashboard/)([a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3})(?:/[\w-]+)?(?![\w-])"), "dashboard"),
+    (re.compile(r"(?<=slo_id=)([0-9a-f]{32})(?!\w)"), "slo"),
+)
+"""Where a text has an id in the address of a page -> its kind."""
+_MEMBER = re.compile(r"(?<!\w)\d+(?!\w)")
+_OBJECTIVE = re.compile(r"""(?<=\(["'])[0-9a-f]{32}(?=["']\))""")
+
+
+def linked(body: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+    """Return the body with a reference for every id of a resource in `keys`; other ids stay as they are."""
+    result = {key: _linked(item, key, keys) for key, item in body.items()}
+    kind, query = body.get("type"), body.get("query")
+    if kind == "composite" and isinstance(query, str):
+        result["query"] = _MEMBER.sub(lambda found: _reference("monitor", found[0], keys), query)
+    elif kind == "slo alert" and isinstance(query, str):
+        result["query"] = _OBJECTIVE.sub(lambda found: _reference("slo", found[0], keys), query)
+    return result
+
+
+def _linked(value: Any, field: str, keys: Keys) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _linked(item, str(key), keys) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_linked(item, field, keys) for item in value]
+    if field in FIELDS and isinstance(value, int | str) and not isinstance(value, bool):
+        key = keys.get((FIELDS[field], str(value)))
+        return value if key is None else f"${{{FIELDS[field]}:{key}}}"
+    return _in_text(value, keys) if isinstance(value, str) else value
+
+
+def _in_text(text: str, keys: Keys) -> str:
+    for pattern, kind in ADDRESSES:
+        text = pattern.sub(lambda found, kind=kind: _address(kind, found, keys), text)  # type: ignore[misc]
+    return text
+
+
+def _address(kind: str, found: re.Match[str], keys: Keys) -> str:
+    return f"${{{kind}:{keys[kind, found[1]]}}}" if (kind, found[1]) in keys else found[0]
+
+
+def _reference(kind: str, id_: str, keys: Keys) -> str:
+    return f"${{{kind}:{keys[kind, id_]}}}" if (kind, id_) in keys else id_
