@@ -79,6 +79,9 @@ def serverless_template(
         )
     name = resolved.get("service")
     name = name.get("name") if isinstance(name, Mapping) else name
+    if name is None and "${" in str(config.get("service")):
+        name = path.absolute().parent.name
+        notes.append(f"service has no name here: the folder's, {name!r}, stands in")
     if not isinstance(name, str) or not name:
         raise InputError("service has no name", where=str(path))
     service = _Service(resolved, path, f"{name}-{stage}", stage, notes)

@@ -12,6 +12,7 @@ from monitoring.discovery import sam
 from monitoring.discovery.serverless_template import serverless_template
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import expanded, load
+from monitoring.discovery.terraform import read_plan, read_terraform
 from monitoring.errors import InputError
 
 TEMPLATES = (
@@ -42,7 +43,8 @@ def read_stacks(
 
     Args:
         path: a SAM or CloudFormation template, `serverless.yml` or what the framework compiled of it, a
-            folder that holds one, a `cdk.out` folder, a file in Amazon States Language, or a folder of them.
+            folder of `*.tf`, what `terraform show -json` writes, a `cdk.out` folder, a file in Amazon States
+            Language or a folder of them, or a folder that holds one of these.
         parameters: values of the template's parameters (of `${opt:…}` and `${param:…}` in `serverless.yml`);
             others have their defaults.
         name: the stack's name; else the one that samconfig.toml or the CDK manifest has, or the folder's.
@@ -57,6 +59,8 @@ def read_stacks(
 
 
 def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]:
+    if any(folder.glob("*.tf")):
+        return (read_terraform(folder, given, name or stack_name(folder / "main.tf")),)
     if any(folder.glob("*.template.json")):
         return tuple(_cdk(folder, given))
     for candidate in TEMPLATES:
@@ -77,7 +81,11 @@ def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]
 def _file(path: Path, given: dict[str, str], name: str) -> Stack:
     if path.suffix in CODE:
         return _compiled(path, name)
+    if path.suffix == ".tf":
+        return read_terraform(path.parent, given, name or stack_name(path))
     content = load(path)
+    if "format_version" in content and ("planned_values" in content or "values" in content):
+        return read_plan(content, path, name or stack_name(path))
     if "StartAt" in content and "States" in content:
         return _of_definitions(path, [path], name)
     if isinstance(content.get("Resources"), Mapping):

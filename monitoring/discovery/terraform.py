@@ -1,0 +1,336 @@
+"""Terraform's configurations and plans as stacks, in CloudFormation's terms.
+
+https://developer.hashicorp.com/terraform/internals/json-format
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.terraform_module import CLOSE, OPEN, Module, Root, read_variables
+from monitoring.discovery.terraform_types import (
+    KINDS,
+    NOTIFICATIONS,
+    TARGET,
+    converted,
+    dynamodb_keys,
+    listed,
+)
+from monitoring.errors import InputError
+
+_TOKEN = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
+_MERGED = {
+    "aws_cloudwatch_event_target",
+    "aws_s3_bucket_notification",
+    "aws_iam_role_policy_attachment",
+    "aws_iam_policy_attachment",
+}
+_WITHOUT_MEANING = re.compile(
+    r"null_|random_|local_|time_|archive_|terraform_data|aws_s3_bucket_(?!notification|policy)|aws_s3_object|"
+    r"aws_iam_instance_profile|aws_cloudwatch_(dashboard|metric_alarm)|aws_ecr_"
+)
+"""Types that change nothing for what runs here: they are left out without a note."""
+
+
+class Resource(Protocol):
+    """What both a configuration and a plan give of a resource."""
+
+    @property
+    def address(self) -> str:
+        """The address as Terraform writes it."""
+
+    @property
+    def type(self) -> str:
+        """The type as Terraform names it."""
+
+    @property
+    def logical_id(self) -> str:
+        """The name that it has in the stack."""
+
+    def values(self) -> dict[str, Any]:
+        """Return its attributes and blocks."""
+
+
+def read_terraform(folder: Path, given: Mapping[str, str], name: str) -> Stack:
+    """Read the root module in a folder of `*.tf`.
+
+    Args:
+        folder: the root module.
+        given: values of variables; lists and objects as JSON.
+        name: the stack's name.
+
+    Raises:
+        InputError: a file is not in Terraform's language, or a variable is not declared.
+    """
+    folder = folder.absolute()
+    root = Root(folder)
+    module = Module(root, folder, read_variables(folder, given))
+    declared = {block.labels[0] for block in module.blocks if block.type == "variable" and block.labels}
+    unknown = [key for key in given if key not in declared]
+    if unknown:
+        raise InputError(
+            f"the configuration has no variable {unknown[0]}",
+            where=str(folder),
+            hint=f"Its variables: {', '.join(sorted(declared)) or 'none'}.",
+        )
+    instances = list(module.instances())
+    return _stack(instances, root, folder, name, module.outputs())
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A resource of a plan."""
+
+    address: str
+    type: str
+    logical_id: str
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """Return the attributes that are known, and references for the others."""
+        return self.known
+
+
+def read_plan(content: Mapping[str, Any], path: Path, name: str) -> Stack:
+    """Read the JSON that `terraform show -json PLAN` (or of a state) writes.
+
+    What is not known before apply is taken from the `*.tf` beside the file where they are, else from the
+    plan's references.
+
+    Raises:
+        InputError: it has no values.
+    """
+    planned = content.get("planned_values") or content.get("values")
+    modules = planned.get("root_module") if isinstance(planned, Mapping) else None
+    if not isinstance(modules, Mapping):
+        raise InputError(
+            "is not a plan: planned_values.root_module is missing",
+            where=str(path),
+            hint="Write it: `terraform plan -out plan.bin`, `terraform show -json plan.bin > plan.json`.",
+        )
+    path = path.absolute()
+    root = Root(path.parent)
+    written = {}
+    if any(path.parent.glob("*.tf")):
+        variables = {key: body.get("value") for key, body in _object(content.get("variables")).items()}
+        module = Module(root, path.parent, variables)
+        written = {instance.address: instance for instance in module.instances()}
+    references = dict(_references(_object(_object(content.get("configuration")).get("root_module")), ""))
+    ids = {address: _logical_id(address) for address, _ in _of_modules(modules)}
+    planned_resources = []
+    for address, body in _of_modules(modules):
+        values = dict(_object(body.get("values")))
+        expressions = references.get(re.sub(r"\[[^\]]*\]", "", address), {})
+        text = written[address].values() if address in written else {}
+        for attribute, expression in expressions.items():
+            if values.get(attribute) in (None, [], {}):
+                value = text.get(attribute, _referenced(expression, address, ids))
+                if value is not None:
+                    values[attribute] = value
+                elif _object(expression).get("references"):
+                    root.note(
+                        f"{address}: {attribute} is not known before apply (put the plan beside its .tf)"
+                    )
+        planned_resources.append(_Planned(address, str(body.get("type")), ids[address], values))
+    return _stack(planned_resources, root, path, name, {})
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _logical_id(address: str) -> str:
+    match = re.fullmatch(r"((?:module\.[^.]+\.)*)(\w+)\.([\w-]+)(\[.*\])?", address)
+    if match is None:
+        return re.sub(r"[^A-Za-z0-9]+", "", address.title())
+    words = f"{match[1]} {match[3]} {match[2].removeprefix('aws_')} {match[4] or ''}"
+    return "".join(f"{word[:1].upper()}{word[1:]}" for word in re.split(r"[^A-Za-z0-9]+", words))
+
+
+def _of_modules(module: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for resource in module.get("resources") or ():
+        if isinstance(resource, Mapping) and resource.get("mode", "managed") == "managed":
+            yield str(resource.get("address")), resource
+    for child in module.get("child_modules") or ():
+        yield from _of_modules(_object(child))
+
+
+def _references(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for resource in module.get("resources") or ():
+        yield f"{prefix}{_object(resource).get('address')}", _object(_object(resource).get("expressions"))
+    for name, call in _object(module.get("module_calls")).items():
+        yield from _references(_object(_object(call).get("module")), f"{prefix}module.{name}.")
+
+
+def _referenced(expression: Any, address: str, ids: Mapping[str, str]) -> Any:
+    """Return a reference for an expression that is one attribute of one resource, else None."""
+    if isinstance(expression, list):  # a block
+        blocks = [
+            {name: _referenced(part, address, ids) for name, part in _object(block).items()}
+            for block in expression
+        ]
+        return blocks if any(any(block.values()) for block in blocks) else None
+    names = [str(item) for item in _object(expression).get("references") or ()]
+    whole = [
+        item for item in names if item.count(".") >= 2 and not item.startswith(("var.", "local.", "data."))
+    ]
+    if len(whole) != 1:
+        return None
+    target, _, attribute = whole[0].rpartition(".")
+    prefix = "".join(re.findall(r"module\.[^.]+\.", address))
+    kind = KINDS.get(re.sub(r".*?(aws_\w+)\..*", r"\1", target))
+    logical_id = ids.get(f"{prefix}{target}")
+    if logical_id is None or kind is None or attribute not in kind.references:
+        return None
+    suffix = kind.references[attribute]
+    return f"{OPEN}{logical_id}{'.' if suffix else ''}{suffix}{CLOSE}"
+
+
+def _stack(
+    instances: Iterable[Resource], root: Root, source: Path, name: str, outputs: Mapping[str, Any]
+) -> Stack:
+    resources: dict[str, StackResource] = {}
+    code: dict[str, Path] = {}
+    merged: list[Resource] = []
+    for instance in instances:
+        kind = KINDS.get(instance.type)
+        if instance.type in _MERGED:
+            merged.append(instance)
+        elif kind is not None:
+            values = instance.values()
+            properties = {**kind.defaults, **converted(values, kind.properties)}
+            if instance.type == "aws_dynamodb_table":
+                properties |= dynamodb_keys(values)
+            properties |= _special(instance, values, root, code)
+            resources[instance.logical_id] = StackResource(
+                instance.logical_id, kind.type, resolved(properties), metadata={"terraform": instance.address}
+            )
+        elif not _WITHOUT_MEANING.match(instance.type):
+            root.note(f"{instance.address} is left out: {instance.type} is not read")
+    for instance in merged:
+        _merge(instance, resources, root)
+    return Stack(
+        name, source, resources, outputs=resolved(_plain(outputs)), code=code, notes=tuple(root.notes)
+    )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value for key, value in values.items() if isinstance(value, str | int | float | list | Mapping)
+    }
+
+
+def _special(
+    instance: Resource, values: Mapping[str, Any], root: Root, code: dict[str, Path]
+) -> dict[str, Any]:
+    """Return the properties that no table can say: code, names of buckets, streams of tables."""
+    if instance.type == "aws_s3_bucket" and hasattr(instance, "bucket_name"):
+        return {"BucketName": instance.bucket_name()}
+    if instance.type not in ("aws_lambda_function", "aws_lambda_layer_version"):
+        return {}
+    target = "Code" if instance.type == "aws_lambda_function" else "Content"
+    if values.get("image_uri"):
+        return {target: {"ImageUri": values["image_uri"]}, "PackageType": "Image"}
+    filename = values.get("filename")
+    if isinstance(filename, str) and OPEN not in filename:
+        place = root.archives.get(os.path.normpath(filename), root.folder / filename)
+        code[instance.logical_id] = place.parent if place.suffix in (".py", ".js", ".mjs") else place
+        return {target: {"S3Bucket": "stepscope-local", "S3Key": str(code[instance.logical_id])}}
+    properties = {
+        key: values[name] for name, key in (("s3_bucket", "S3Bucket"), ("s3_key", "S3Key")) if name in values
+    }
+    return {target: properties}
+
+
+def resolved(value: Any) -> Any:
+    """Return a value whose marked texts are `Ref`, `Fn::GetAtt` and `Fn::Join`."""
+    if isinstance(value, Mapping):
+        return {str(resolved_text(key)): resolved(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [resolved(item) for item in value]
+    if not isinstance(value, str) or OPEN not in value:
+        return value if isinstance(value, str | int | float | bool | None) else str(value)
+    parts: list[Any] = []
+    position = 0
+    for match in _TOKEN.finditer(value):
+        if match.start() > position:
+            parts.append(value[position : match.start()])
+        logical_id, _, attribute = match[1].partition(".")
+        parts.append({"Fn::GetAtt": [logical_id, attribute]} if attribute else {"Ref": logical_id})
+        position = match.end()
+    if position < len(value):
+        parts.append(value[position:])
+    return parts[0] if len(parts) == 1 else {"Fn::Join": ["", parts]}
+
+
+def resolved_text(key: Any) -> str:
+    """Return a key, which can hold no reference, as text."""
+    return _TOKEN.sub(r"\1", str(key))
+
+
+def _merge(instance: Resource, resources: dict[str, StackResource], root: Root) -> None:
+    """Put what is a resource of its own in Terraform alone where CloudFormation has it."""
+    values = resolved(instance.values())
+    if instance.type == "aws_cloudwatch_event_target":
+        target = {"Id": instance.logical_id[:64], **converted(values, TARGET)}
+        _add(instance, resources, root, "AWS::Events::Rule", values.get("rule"), "Targets", [target])
+    elif instance.type == "aws_s3_bucket_notification":
+        made = {"NotificationConfiguration": converted(values, NOTIFICATIONS)}
+        for key, value in made.items():
+            _add(instance, resources, root, "AWS::S3::Bucket", values.get("bucket"), key, value)
+    else:
+        policy = values.get("policy_arn")
+        for role in [values.get("role"), *listed(values.get("roles") or [])]:
+            if role is None:
+                continue
+            own = policy.get("Ref") if isinstance(policy, Mapping) else None
+            if own in resources:
+                _add(instance, resources, root, "AWS::IAM::ManagedPolicy", policy, "Roles", [role])
+            else:
+                _add(instance, resources, root, "AWS::IAM::Role", role, "ManagedPolicyArns", [policy])
+
+
+_NAMES = {
+    "AWS::Events::Rule": "Name",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+}
+
+
+def _add(
+    instance: Resource,
+    resources: dict[str, StackResource],
+    root: Root,
+    kind: str,
+    target: Any,
+    key: str,
+    value: Any,
+) -> None:
+    named = [
+        item
+        for item in resources.values()
+        if item.type == kind
+        and (target == {"Ref": item.logical_id} or (target and target == item.properties.get(_NAMES[kind])))
+    ]
+    if not named:
+        root.note(
+            f"{instance.address} is left out: {json.dumps(target, default=str)} is not of this configuration"
+        )
+        return
+    resource = named[0]
+    before = resource.properties.get(key)
+    after = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
+    resources[resource.logical_id] = StackResource(
+        resource.logical_id,
+        resource.type,
+        {**resource.properties, key: after},
+        resource.depends_on,
+        resource.condition,
+        resource.metadata,
+    )
