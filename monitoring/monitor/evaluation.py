@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged, run_checks
@@ -12,7 +13,7 @@ from monitoring.monitor.clusters import run_cluster
 from monitoring.monitor.codes import Flags, Found, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
 from monitoring.monitor.definition import Monitor, parsed
-from monitoring.monitor.events import count_records
+from monitoring.monitor.events import as_search, count_records, processes
 from monitoring.monitor.families import look_up
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
 from monitoring.monitor.machine import Segment, run
@@ -30,8 +31,10 @@ from monitoring.query import (
     FormulaMonitor,
     MetricMonitor,
     MonitorQuery,
+    ProcessMonitor,
     SearchMonitor,
     Several,
+    SloMonitor,
     grouped_by,
 )
 from monitoring.query.names import resolve
@@ -49,6 +52,8 @@ class Data(NamedTuple):
     records: Sequence[Record] = ()
 
 
+Objective = Callable[[SloMonitor, Any, Times], Mapping[tuple[str, ...], NDArray[np.float64]]]
+"""(query of an SLO alert, series, times) -> the value of each evaluation by the tags of its group."""
 EVER = 2**62
 """A second after every other."""
 
@@ -60,6 +65,7 @@ class Setting:
     `known_groups`: every group had been seen before the start; with `new_groups_after`, those alone that
     appear by that second. `phase`: evaluations fall so many seconds
     past a multiple of the cadence. `texts`: notifications are written, which takes most of the time there.
+    `objectives`: what evaluates an SLO, by its name in the query.
     """
 
     switches: Switches = DEFAULTS
@@ -70,6 +76,7 @@ class Setting:
     new_groups_after: int = EVER
     phase: int = 0
     texts: bool = True
+    objectives: Mapping[str, Objective] = field(default_factory=dict)
 
 
 DEFAULT_SETTING = Setting()
@@ -87,7 +94,7 @@ def evaluate_monitor(
     node = parsed(monitor.query)
     evaluate = _KINDS.get(type(node))
     if evaluate is None:
-        hint = "metric, service check, log and event monitors and composites can be"
+        hint = "metric, service check, log, event, process and SLO monitors and composites can be"
         message = f"a monitor of type {monitor.type!r} with this query cannot be evaluated offline"
         raise InputError(message, where=monitor.key, hint=hint)
     try:
@@ -262,6 +269,31 @@ def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     return _history(monitor, found, lookup, node.by, limits, setting)
 
 
+def _process(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    """Count the processes that were seen in the window: each host's pid once."""
+    search = replace(as_search(node), start=node.start, end=node.end)
+    return _search(monitor, search, data._replace(records=processes(data.records)), start, end, setting)
+
+
+def _slo(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
+    _no_schedule(monitor)
+    thresholds = check_thresholds(monitor, node.operator, node.threshold)
+    objective = setting.objectives.get(node.slo)
+    if objective is None:
+        hint = "write ${slo:KEY} in the query and put it into slos/KEY.json, or under slos: in the test"
+        raise InputError(f"the SLO {node.slo!r} cannot be evaluated offline: it is not known here", hint=hint)
+    length = node.long_window or node.over
+    window = EvaluationWindow(length.seconds, length.unit)
+    times = evaluation_times(start, end, 60, setting.phase)
+    lookup = Lookup(window, times, times - length.seconds, times, setting.switches, None, setting.stand_in)
+    found = {
+        tags: Found(values, ~np.isnan(values), np.where(np.isnan(values), NEVER, times))
+        for tags, values in (objective(node, data.series, times) if len(times) else {}).items()
+    }
+    keys = max((tuple(tag.partition(":")[0] for tag in tags) for tags in found), key=len, default=())
+    return _history(monitor, found, lookup, keys, Limits(node.operator, thresholds), setting)
+
+
 # --- service checks
 
 
@@ -408,4 +440,6 @@ _KINDS: dict[type[MonitorQuery], _Evaluate] = {
     SearchMonitor: _search,
     CheckMonitor: _check,
     CompositeMonitor: _composite,
+    ProcessMonitor: _process,
+    SloMonitor: _slo,
 }

@@ -13,7 +13,7 @@ from monitoring.errors import InputError
 from monitoring.monitor.codes import Found, Index, Values
 from monitoring.monitor.rolling import reduce_points
 from monitoring.monitor.search import Record, compile_search
-from monitoring.query import SearchMonitor
+from monitoring.query import ProcessMonitor, SearchMonitor
 
 
 def count_records(
@@ -85,3 +85,28 @@ def _measured(method: str, facet: str, records: list[Record], starts: Index, end
     numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
     times = np.array([time for time, _ in numbers], dtype=np.int64)
     return Found(*reduce_points(times, np.array([value for _, value in numbers]), starts, ends, method))
+
+
+def as_search(node: ProcessMonitor) -> SearchMonitor:
+    """Return the search whose value is the number of processes: of different `process` attributes."""
+    over = " ".join(tag for tag in node.over if tag != "*")
+    return SearchMonitor(
+        "processes",
+        f"{node.search} {over}".strip(),
+        (),
+        ("cardinality", "process"),
+        node.by,
+        node.window,
+        node.operator,
+        node.threshold,
+    )
+
+
+def processes(records: Sequence[Record]) -> list[Record]:
+    """Return records that have a `process`: the host and pid of each, or its command line without a pid."""
+    found = []
+    for record in records:
+        host = next((str(value) for value in record.values("host")), "")
+        pid = next((str(value) for value in record.values("pid")), record.message)
+        found.append(replace(record, attributes={**record.attributes, "process": f"{host}/{pid}"}))
+    return found

@@ -130,6 +130,7 @@ class Case:
     downtimes: tuple[Downtime, ...] = ()
     switches: Mapping[str, Any] = field(default_factory=dict)
     stand_in: Mapping[str, str] = field(default_factory=dict)
+    slos: Mapping[str, Any] = field(default_factory=dict)
     known_groups: bool = False
     monitor_place: Place | None = None
 

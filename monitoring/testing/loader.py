@@ -32,6 +32,7 @@ CASE_KEYS = (
     "downtimes",
     "switches",
     "stand_in",
+    "slos",
     "known_groups",
     "expect",
 )
@@ -137,7 +138,7 @@ class _Case:
             self.reader.wrong(self.node, "nothing is expected, so nothing would be tested", hint)
         for key in ("series", "checks", "events", "downtimes"):
             given[key] = (*getattr(self.base, key), *given.get(key, ()))
-        for key in ("members", "switches", "stand_in"):
+        for key in ("members", "switches", "stand_in", "slos"):
             given[key] = {**getattr(self.base, key), **given.get(key, {})}
         return replace(self.base, **{key: value for key, value in given.items() if value is not None})
 
@@ -203,5 +204,6 @@ _READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {
     "members": lambda case, node: case._members(node),
     "switches": _switches,
     "stand_in": lambda case, node: case._plain_mapping(node),
+    "slos": lambda case, node: case._plain_mapping(node),
     "known_groups": lambda case, node: case.reader.boolean(node, "known_groups"),
 }

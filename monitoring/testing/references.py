@@ -31,13 +31,13 @@ def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[CaseProblem
     nodes = [parsed(monitor.query) for monitor in monitors]
     metrics = sorted({name for monitor in monitors for name in metrics_of(monitor)})
     checks = sorted({node.check for node in nodes if isinstance(node, CheckMonitor)})
-    if any(isinstance(node, ProcessMonitor | SloMonitor) for node in nodes):
-        return ()  # the evaluation says that it cannot be
+    if any(isinstance(node, SloMonitor) for node in nodes):
+        return ()  # the evaluation knows the SLO's metrics
     if case.length > LONGEST_DAYS * 86_400:
         message = f"the case lasts {show_duration(case.length)}, and {LONGEST_DAYS}d is the most"
         return (CaseProblem(case.place, message, "shorten it: until:, interval: and every: add up"),)
     found = list(_unknown(case, metrics, checks))
-    if case.events and not any(isinstance(node, SearchMonitor) for node in nodes):
+    if case.events and not any(isinstance(node, SearchMonitor | ProcessMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"
         found.append(CaseProblem(case.events[0].place, message, _looks_at(metrics, checks)))
     found += _unused(case, nodes)

@@ -1,8 +1,8 @@
 """Runs a case: builds the data, evaluates the monitor, compares, and does it again in other forms."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import lcm
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckSeries
 from monitoring.monitor.codes import missing_critical
 from monitoring.monitor.definition import Monitor, parsed
-from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
+from monitoring.monitor.evaluation import Data, Objective, Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.monitor.mutes import Mute
 from monitoring.monitor.search import Record
@@ -21,6 +21,7 @@ from monitoring.monitor.switches import switches_of
 from monitoring.query.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
+from monitoring.testing.objectives import objectives
 from monitoring.testing.problems import CaseProblem
 from monitoring.testing.project import Folder, Loaded, load_body
 from monitoring.testing.references import check_inputs, rollups
@@ -74,7 +75,7 @@ def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...
     problems = check_inputs(case, [loaded.monitor, *members.values()])
     if problems:
         return None, (), problems
-    form = Form(case, loaded.monitor, members)
+    form = Form(case, loaded.monitor, members, objectives(case, folder, [loaded.monitor, *members.values()]))
     history = form.evaluate(case.start, case.series)
     failures, problems = compare(case, history)
     if not failures and not problems:
@@ -115,6 +116,7 @@ class Form:
     case: Case
     monitor: Monitor
     members: dict[int, Monitor]
+    objectives: Mapping[str, Objective] = field(default_factory=dict)
 
     def evaluate(self, start: int, series: Sequence[SeriesSpec], texts: bool = True) -> History:
         """Return the history of the case, as if it had begun at `start`; `texts`: see `Setting`."""
@@ -132,6 +134,7 @@ class Form:
             known_groups=case.known_groups,
             phase=start,
             texts=texts,
+            objectives=self.objectives,
         )
         return evaluate_monitor(
             _moved(self.monitor, start - case.start), data, start, start + case.length, setting

@@ -15,11 +15,6 @@ REFUSED = [
         "cannot be evaluated",
     ),
     (
-        "process alert",
-        "processes('x').over('a').rollup('count').last('5m') < 1",
-        "cannot be evaluated offline",
-    ),
-    (
         "error-tracking alert",
         'error-tracking("service:x").source("all").new().rollup("count").last("5m") > 1',
         ".source(), .new() of a search cannot be evaluated offline",
