@@ -26,6 +26,7 @@ class Compiled:
         provider: the service's `provider` section.
         buckets: by logical id, the buckets of `s3` events that nobody else declares.
         statements: what the functions' role has to allow for queues and streams.
+        routes: (kind of API, method, path) of what has a target already.
     """
 
     resources: dict[str, Any]
@@ -35,6 +36,7 @@ class Compiled:
     provider: Mapping[str, Any]
     buckets: dict[str, Any] = field(default_factory=dict)
     statements: list[Any] = field(default_factory=list)
+    routes: set[tuple[str, str, str]] = field(default_factory=set)
 
     def allow(self, actions: list[str], resource: Any) -> None:
         """Let the functions' role do this."""
@@ -42,9 +44,9 @@ class Compiled:
 
     def rest_api(self) -> dict[str, str]:
         """Return a reference to the service's REST API, which exists from now on."""
-        own = section(self.provider.get("apiGateway")).get("restApiId")
-        if own:
-            return {"Ref": "ApiGatewayRestApi"} if isinstance(own, str) else dict(own)
+        if section(self.provider.get("apiGateway")).get("restApiId"):
+            note = "provider.apiGateway.restApiId is of another stack: an API of the service's own stands in"
+            self.notes.extend([note] if note not in self.notes else [])
         properties = {"Name": f"{self.stage}-{self.prefix.rpartition('-')[0]}", "StageName": self.stage}
         self.resources.setdefault(
             "ApiGatewayRestApi", {"Type": "AWS::Serverless::Api", "Properties": properties}
@@ -160,6 +162,10 @@ def _route(value: Any) -> tuple[str, str]:
 
 def _http(value: Any, compiled: Compiled) -> Iterator[Event]:
     method, path = _route(value)
+    if ("http", method, path) in compiled.routes:
+        compiled.notes.append(f"{method.upper()} {path} has two targets: the first one gets the requests")
+        return
+    compiled.routes.add(("http", method, path))
     yield _event("Api", Path=path, Method=method, RestApiId=compiled.rest_api())
 
 

@@ -63,9 +63,13 @@ def serverless_template(
         options: values of `${opt:…}` and `${param:…}`.
 
     Raises:
-        InputError: the service has no name, or a value is given to an option that no variable reads.
+        InputError: the service has no name or is not for AWS, or a value is given to an option that no
+            variable reads.
     """
     notes: list[str] = []
+    provider = section(config.get("provider")).get("name", "aws")
+    if provider != "aws":
+        raise InputError(f"the provider is {provider}, not aws", where=str(path))
     variables = Variables(config, path.parent, options, unknown=lambda name: _stand_in(name, notes))
     resolved = section(variables.resolve(config))
     stage = str(variables.resolve("${sls:stage, 'dev'}"))

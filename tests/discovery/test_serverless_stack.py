@@ -213,6 +213,23 @@ def test_a_service_in_code_is_read_from_what_the_framework_compiled(tmp_path: Pa
     assert (stack.name, stack.code) == ("shop-dev", {"A": tmp_path / ".serverless" / "shop.zip"})
 
 
+def test_two_targets_of_one_route_are_noted_and_the_first_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "serverless.yml").write_text(
+        HEAD
+        + "functions:\n  a: {handler: a.b, events: [http: GET /x]}\n  c: {handler: a.b, events: [http: get x]}\n"
+    )
+    (stack,) = read_stacks(tmp_path)
+    assert any("GET /x has two targets" in note for note in stack.notes)
+
+
+def test_a_service_of_another_provider_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "serverless.yml").write_text(
+        "service: s\nprovider: {name: azure}\nfunctions: {a: {handler: a.b}}\n"
+    )
+    with pytest.raises(InputError, match="the provider is azure"):
+        read_stacks(tmp_path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
