@@ -23,6 +23,9 @@ MOST_SECONDS = 86_400
 FEW_SECONDS = 1200
 """The time at the end over which anomalies are evaluated, each of whose evaluations takes long."""
 
+AFTERWARDS = 10
+"""Minutes after its last window at which a case looks at silence."""
+
 
 class Pattern(NamedTuple):
     """Values of every metric, over two windows and then over two more; None is no point."""
@@ -47,27 +50,46 @@ def values(extremes: Sequence[float]) -> list[Pattern]:
 
 def alerts(body: Mapping[str, Any], query: MetricMonitor, patterns: Sequence[Pattern]) -> bool:
     """Return whether the monitor alerts over any of the patterns, or cannot be evaluated at all."""
+    return any(found is None or "Alert" in found for found in _states(body, query, patterns))
+
+
+def pages_for_silence(body: Mapping[str, Any], query: MetricMonitor) -> bool:
+    """Return whether a metric that stops being sent notifies of missing data; also where it is not known."""
+    silence = [Pattern(_enough(query), None)]
+    return any(found is None or "no data" in found for found in _states(body, query, silence))
+
+
+def _enough(query: MetricMonitor) -> float:
+    return 2.0 * abs(query.threshold or 0.0) + 2
+
+
+def _states(
+    body: Mapping[str, Any], query: MetricMonitor, patterns: Sequence[Pattern]
+) -> "Iterator[tuple[str, ...] | None]":
+    """Yield the states that the groups pass through, and what is notified, over each pattern.
+
+    None is a monitor that cannot be evaluated, or whose window is longer than a day.
+    """
     from monitoring.monitor.definition import Monitor
     from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
-    from monitoring.monitor.states import State
 
     if query.window.seconds > MOST_SECONDS:
-        return True
+        yield None
+        return
     half = 2 * query.window.seconds
     end = START + 2 * half
     begin = START + half // 2 if query.kind == "metric" else end - FEW_SECONDS
     setting = Setting(known_groups=True, texts=False, stand_in={"anomalies": "median-band"})
-    try:
-        monitor = Monitor.from_body(body, "case")
-        for pattern, sources in product(patterns, ("a", "ab")):
+    for pattern, sources in product(patterns, ("a", "ab")):
+        try:
+            monitor = Monitor.from_body(body, "case")
             data = Data(list(_series(query, pattern, sources)))
             history = evaluate_monitor(monitor, data, begin, end, setting)
-            spans = (state for group in history.groups.values() for _, _, state in group.spans())
-            if any(state is State.ALERT for state in spans):
-                return True
-    except InputError:
-        return True
-    return False
+        except InputError:
+            yield None
+            return
+        states = [str(state) for group in history.groups.values() for _, _, state in group.spans()]
+        yield (*states, *(note.kind for note in history.notifications))
 
 
 def _step(query: MetricMonitor) -> int:
@@ -107,14 +129,25 @@ def _tags(metric: Metric) -> Iterator[str]:
     yield from (f"{key}:{value}" if key else value for key, value in asked.items())
 
 
-def case(body: Mapping[str, Any], query: MetricMonitor, pattern: Pattern) -> str:
-    """Return a test of the monitor over the pattern, as YAML: it passes where the monitor never alerts."""
+def silence_case(body: Mapping[str, Any], query: MetricMonitor) -> str:
+    """Return a test in which the metric stops being sent: it passes where the monitor is in No Data then."""
+    end = 4 * query.window.seconds // 60 + AFTERWARDS
+    return case(body, query, Pattern(_enough(query), None), (f"- at: {end}m", "  state: No Data"))
+
+
+def case(
+    body: Mapping[str, Any],
+    query: MetricMonitor,
+    pattern: Pattern,
+    expect: Sequence[str] = ("- never: Alert",),
+) -> str:
+    """Return a test of the monitor over the pattern, as YAML; unless told, that it never alerts."""
     import json
 
     step, half = _step(query), 2 * query.window.seconds
     many = half // step
     after = "_" if pattern.after is None else f"{pattern.after:g}"
-    lines = ["name: the monitor does not alert here", f"monitor: {json.dumps(_shown(body))}", "series:"]
+    lines = ["name: what lint says of this monitor", f"monitor: {json.dumps(_shown(body))}", "series:"]
     for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
         counted = node.modifier("as_count") or node.modifier("as_rate")
         lines += [
@@ -124,7 +157,7 @@ def case(body: Mapping[str, Any], query: MetricMonitor, pattern: Pattern) -> str
             f"  every: {step}s",
             f"  values: {pattern.before:g}x{many} {after}x{many}",
         ]
-    return "\n".join([*lines, "known_groups: true", "expect:", "- never: Alert"]) + "\n"
+    return "\n".join([*lines, "known_groups: true", "expect:", *expect]) + "\n"
 
 
 def _shown(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ STARTED = "sum:aws.states.executions_started{*} by {statemachinearn}.as_count()"
 ORDERS = "sum:shop.orders{*} by {region}.as_count()"
 
 
-def findings(query, **options):
+def findings(query, rule="never-fires", **options):
     critical = float(query.rsplit(" ", 1)[1])
     body = {"name": "m", "type": "query alert", "query": query, "message": "@a"}
     body["options"] = {"thresholds": {"critical": critical}, **options}
-    return lint_text("monitors/m.json", json.dumps(body), frozenset({"never-fires"})).findings
+    return lint_text("monitors/m.json", json.dumps(body), frozenset({rule})).findings
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,32 @@ def test_the_case_of_a_finding_is_a_test_that_passes(query, said, tmp_path, caps
         main(["test", str(path)])
     assert "1 passed" in capsys.readouterr().out
     assert not stopped.value.code
+
+
+DURATION = "avg:aws.lambda.duration{*} by {functionname}"
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "speaks"),
+    [
+        (f"sum(last_1h):{STARTED} < 1", {"notify_no_data": True}, True),
+        (f"avg(last_15m):{DURATION} > 5000", {"notify_no_data": True}, True),
+        (f"avg(last_15m):{DURATION} > 5000", {"on_missing_data": "show_and_notify_no_data"}, True),
+        # a function that is silent for longer than the test can look is not notified by then
+        (f"avg(last_15m):{DURATION} > 5000", {"notify_no_data": True, "no_data_timeframe": 1440}, False),
+        # silence is 0, and 0 is evaluated
+        (f"sum(last_15m):default_zero({STARTED}) < 1", {"notify_no_data": True}, False),
+        (f"avg(last_15m):{DURATION} > 5000", {"on_missing_data": "show_no_data"}, False),
+        (f"avg(last_15m):{ORDERS} > 5000", {"notify_no_data": True}, False),
+    ],
+)
+def test_a_monitor_pages_when_idle_only_if_the_evaluator_notifies(query, options, speaks, tmp_path, capsys):
+    found = findings(query, rule="pages-when-idle", **options)
+    assert bool(found) == speaks
+    if speaks:
+        path = tmp_path / "idle.test.yaml"
+        path.write_text(found[0].case)
+        with pytest.raises(SystemExit) as stopped:
+            main(["test", str(path)])
+        assert "1 passed" in capsys.readouterr().out
+        assert not stopped.value.code

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from monitoring.lint import proof
 from monitoring.lint.alerting import facts, metric_query, metrics_in, notifies_missing
 from monitoring.lint.model import Problem, Rule, Subject
 
@@ -9,15 +10,18 @@ RULE = Rule("pages-when-idle", "warning", "A monitor that pages when nothing hap
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Notification of missing data on metrics of Lambda and Step Functions, which come only with traffic."""
+    """Notification of missing data on metrics of Lambda and Step Functions, which come only with traffic.
+
+    It is proved: the evaluator notifies once such a metric stops being sent.
+    """
     query = metric_query(subject)
     if query is None or not notifies_missing(subject.options):
         return
     found = [metric.name for metric in metrics_in(query.query) if facts(metric) is not None]
-    if found:
+    if found and proof.pages_for_silence(subject.body, query):
         key = "notify_no_data" if subject.options.get("notify_no_data") else "on_missing_data"
         text = (
             f"{found[0]} is sent only while something runs: a quiet night is No Data, and this pages for it. "
             "Set on_missing_data: default or resolve, and watch for silence with one that expects traffic"
         )
-        yield Problem(("options", key), text)
+        yield Problem(("options", key), text, case=proof.silence_case(subject.body, query))
