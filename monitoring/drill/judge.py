@@ -1,7 +1,7 @@
 """Judge a drill: every fault noticed in time by its monitors, and no alert without a fault."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monitoring.drill.fault import Fault
@@ -18,12 +18,14 @@ class FaultResult:
         ended: how the real executions ended, in their order.
         noticed: the monitors that alerted, the quickest first; parts of composites are left out.
         wrong: what is not as it should be, in sentences.
+        asked: (monitor, tag of its scope), and whether a series of the monitor's metric carries the tag.
     """
 
     fault: Fault
     ended: tuple[str, ...]
     noticed: tuple[Seen, ...]
     wrong: tuple[str, ...]
+    asked: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
     @property
     def fine(self) -> bool:
@@ -64,6 +66,16 @@ class DrillResult:
         return tuple(each.key for each in self.watchers if each.tells and each.key not in noticed)
 
     @property
+    def absent(self) -> dict[str, tuple[str, ...]]:
+        """The tags that scopes ask for and no series carries, with the monitors that ask."""
+        carried = {pair for each in self.outcomes for pair, carries in each.asked.items() if carries}
+        asked = {pair for each in self.outcomes for pair in each.asked}
+        absent: dict[str, tuple[str, ...]] = {}
+        for key, tag in sorted(asked - carried):
+            absent[tag] = (*absent.get(tag, ()), key)
+        return absent
+
+    @property
     def wrong(self) -> tuple[str, ...]:
         """Everything that is not as it should be."""
         found = [f"{each.fault.name}: {sentence}" for each in self.outcomes for sentence in each.wrong]
@@ -82,6 +94,7 @@ class DrillResult:
             "outcomes": [each.as_data() for each in self.outcomes],
             "never_set_off": list(self.idle) if self.complete else None,
             "not_drilled": dict(self.left_out),
+            "absent_tags": {tag: list(keys) for tag, keys in self.absent.items()},
             "wrong": list(self.wrong),
             "seconds": round(self.seconds, 1),
             "fine": self.fine,

@@ -2,9 +2,9 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitoring.drill import layout, watching
@@ -161,17 +161,19 @@ def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """Hold what Datadog knows of one fault: its points, the names of its metrics, and the last second."""
+    """Hold what Datadog knows of one fault: its points, the tags of each metric, and the last second."""
 
     source: SeriesSource
-    metrics: frozenset[str]
+    tags: Mapping[str, frozenset[str]]
     end: int
 
 
 def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
     """Lays a fault out on the simulated clock, and lets every monitor look at it."""
     laid = laid_out(scene, fault, played, scene.wanted)
-    return judge(fault, played.takes, seen_by(scene.watchers, laid), scene.watchers, scene.any_monitor)
+    seen = seen_by(scene.watchers, laid)
+    outcome = judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)
+    return replace(outcome, asked=asked_for(scene.watchers, laid))
 
 
 def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str]) -> Laid:
@@ -180,10 +182,23 @@ def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str])
     functions = {**scene.health.functions, **played.functions}
     series = layout.series(placed, fault, scene.common, wanted, functions)
     end = layout.ONSET + 60 * (fault.minutes + fault.watch)
-    return Laid(SeriesSource(series), frozenset(each.metric for each in series), end)
+    tags: dict[str, set[str]] = {}
+    for each in series:
+        tags.setdefault(each.metric, set()).update(each.tags)
+    return Laid(SeriesSource(series), {metric: frozenset(found) for metric, found in tags.items()}, end)
 
 
 def seen_by(watchers: Sequence[Watcher], laid: Laid) -> list[Seen]:
     """Return what each monitor did that looks at a metric which has points."""
-    looking = [watcher for watcher in watchers if watcher.metrics & laid.metrics]
+    looking = [watcher for watcher in watchers if watcher.metrics & laid.tags.keys()]
     return [watching.watch(watcher, laid.source, layout.ONSET, laid.end) for watcher in looking]
+
+
+def asked_for(watchers: Sequence[Watcher], laid: Laid) -> dict[tuple[str, str], bool]:
+    """Return (monitor, tag) of each exact tag in a scope, and whether a series of its metric carries it."""
+    asked: dict[tuple[str, str], bool] = {}
+    for watcher in watchers:
+        for metric, tag in watching.scoped(watcher):
+            if metric in laid.tags:
+                asked[watcher.key, tag] = asked.get((watcher.key, tag), False) or tag in laid.tags[metric]
+    return asked

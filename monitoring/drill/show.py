@@ -122,6 +122,8 @@ def summary(result: DrillResult) -> Iterator[str]:
         yield f"no fault sets off: {', '.join(result.idle)}"
     for key, why in result.left_out.items():
         yield f"not drilled: {key}: {why}"
+    for tag, keys in result.absent.items():
+        yield f"nothing in the drill has {tag}, which {', '.join(keys)} asks for: --tag {tag} adds it"
     broken = [each for each in result.outcomes if not each.fault.control]
     noticed = sum(each.fine for each in broken)
     controls = [each for each in result.outcomes if each.fault.control]

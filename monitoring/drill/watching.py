@@ -1,17 +1,21 @@
 """The monitors over the laid-out hours: when each alerts, and when it is well again."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from monitoring.errors import InputError
+from monitoring.lint.scopes import terms
 from monitoring.local_aws.cloudwatch import is_polled
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.monitor.notify import preview
 from monitoring.monitor.states import Rule, State
-from monitoring.query import CompositeMonitor, MetricMonitor, parse_monitor
+from monitoring.query import CompositeMonitor, Metric, MetricMonitor, parse_monitor, walk
 from monitoring.query.monitors import format_monitor
+from monitoring.query.nodes import Tag
 from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
 from monitoring.testing.references import metric_names
@@ -95,6 +99,27 @@ def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
         late = {number: as_seen(part, delay) for number, part in members.items()}
         found.append(Watcher(key, as_seen(loaded.monitor, delay), late, metrics, tells))
     return found, left_out
+
+
+def scoped(watcher: Watcher) -> Iterator[tuple[str, str]]:
+    """Yield metric and tag of each exact tag that a scope of a monitor or of a member asks for."""
+    for monitor in (watcher.monitor, *watcher.members.values()):
+        node = parse_monitor(monitor.query)
+        if not isinstance(node, MetricMonitor):
+            continue
+        for metric in walk(node.query):
+            if isinstance(metric, Metric):
+                for term, negated in terms(metric.scope):
+                    if _is_name(term) and not negated:
+                        yield metric.name, f"{term.key}:{term.value}"
+
+
+def _is_name(term: object) -> TypeGuard[Tag]:
+    """Return whether a term is one exact tag, and no flag such as cold_start:true."""
+    return isinstance(term, Tag) and term.key is not None and not _PATTERN_OR_FLAG.search(term.value)
+
+
+_PATTERN_OR_FLAG = re.compile(r"\*|^(true|false)$")
 
 
 def unfit(monitor: Monitor) -> str:

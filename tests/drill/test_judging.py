@@ -9,9 +9,11 @@ from drill_cases import MONITORS, PLAYED
 
 from monitoring.drill import watching
 from monitoring.drill.faults import chosen
+from monitoring.drill.judge import DrillResult
 from monitoring.drill.lane import Run
 from monitoring.drill.recordings import clock_of
 from monitoring.drill.run import Scene, judged
+from monitoring.drill.show import summary
 from monitoring.local_aws.invocation import Invoked
 from monitoring.monitor.definition import Monitor
 from monitoring.testing.project import Folder
@@ -155,6 +157,35 @@ def test_monitors_of_ones_own_may_be_any(drilled, tmp_path: Path):
     mine = scene(drilled, tmp_path, any_monitor=True)
     assert outcome(drilled, mine, "table-gone").wrong == ()
     assert outcome(drilled, mine, "claim-broken").wrong == ("no monitor notices",)
+
+
+@pytest.mark.parametrize(
+    ("scope", "tags", "absent"),
+    [
+        ("functionname:shop-take", (), {"functionname:shop-take": ("lambda-throttles",)}),
+        ("functionname:shop-take", ("functionname:shop-take",), {}),
+        ("functionname:shop-*", (), {}),
+        ("!functionname:shop-take", (), {}),
+        ("env:staging,team:a", (), dict.fromkeys(("env:staging", "team:a"), ("lambda-throttles",))),
+        ("env:prod", (), {}),
+    ],
+)
+def test_tags_that_nothing_in_the_drill_carries_are_named_with_the_way_out(
+    drilled, folder: Path, scope: str, tags: tuple[str, ...], absent: dict[str, tuple[str, ...]]
+):
+    query = f"sum(last_15m):sum:aws.lambda.throttles{{{scope}}} by {{functionname}}.as_count() > 10"
+    change(folder, "lambda-throttles", query=query)
+    mine = scene(drilled, folder, tags=tags)
+    outcomes = tuple(outcome(drilled, mine, name) for name in ("throttled", "table-gone"))
+    result = DrillResult(outcomes, tuple(mine.watchers), {}, False, 0.0)
+    assert result.absent == absent
+    assert result.as_data()["absent_tags"] == {tag: list(keys) for tag, keys in absent.items()}
+    shown = "\n".join(summary(result))
+    assert shown.count("--tag") == len(absent)
+    for tag in absent:
+        assert (
+            f"nothing in the drill has {tag}, which lambda-throttles asks for: --tag {tag} adds it" in shown
+        )
 
 
 def late(query: str, delay: int = 0) -> Monitor:
