@@ -118,7 +118,22 @@ def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     as_zero = _as_zero(monitor, counts(node)) or bool(node.kind == "metric" and not np.isnan(missing))
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
     limits = limits._replace(missing=0.0 if np.isnan(missing) else missing)
-    return _history(monitor, found, lookup, keys, limits, setting)
+    history = _history(monitor, found, lookup, keys, limits, setting)
+    return history if np.isnan(missing) else _decided(history, found)
+
+
+def _decided(history: History, found: Mapping[tuple[str, ...], Found]) -> History:
+    """Return the history with the switch that decided where default_zero stood over an empty window."""
+    groups = dict(history.groups)
+    for tags, each in found.items():
+        empty = np.flatnonzero(np.isnan(each.values) & ~each.points).tolist()
+        name = group_name(tags)
+        if empty and name in groups:
+            groups[name] = replace(groups[name], details=dict.fromkeys(empty, DECIDED))
+    return replace(history, groups=groups)
+
+
+DECIDED = "an empty window under default_zero, by the switch default_zero_empty: zero"
 
 
 def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:

@@ -39,3 +39,11 @@ def test_a_silent_group_alerts_too():
     )
     assert verdict(found, 25, "zone:a").state is State.ALERT
     assert verdict(found, 25, "zone:b").state is State.OK
+
+
+def test_the_evidence_names_the_switch_that_decided():
+    found = history(
+        monitor(f"sum(last_5m):default_zero({COUNT}) < 1"), series("jobs.done", "2x10 _x20", type="count")
+    )
+    assert "default_zero_empty" in str(verdict(found, 25).evidence)
+    assert "default_zero_empty" not in str(verdict(found, 9).evidence)
