@@ -1,5 +1,7 @@
 """The history of service level objectives: what the store holds of them, as the API answers it."""
 
+import contextlib
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
-from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.evaluation import Objective, Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.slo import Inputs, Part, Slo, SloHistory, budget_remaining, evaluate_slo, slo_state
+from monitoring.slo.alerts import alert_values
 from monitoring.slo.definition import Count
 from monitoring.store import Store
 from monitoring.store.facts import monitor_data
@@ -40,6 +44,15 @@ def corrections_of(store: Store, slo: Slo) -> list[Body]:
     """Return the attributes of the SLO's corrections."""
     found = [one["attributes"] for one in store.documents.all(CORRECTION)]
     return [one for one in found if one.get("slo_id") == slo.id]
+
+
+def objectives_of(store: Store) -> dict[str, Objective]:
+    """Return what evaluates the alerts on each stored SLO, by its id; one that cannot be read is left out."""
+    found: dict[str, Objective] = {}
+    for body in store.documents.all("slo"):
+        with contextlib.suppress(InputError):
+            found[str(body["id"])] = functools.partial(alert_values, Slo.from_body(body, str(body["id"])))
+    return found
 
 
 def _history(store: Store, ident: int, start: int, end: int) -> History | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import mutes_of
+from monitoring.local_datadog.slo_history import objectives_of
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.evaluation import Setting, evaluate_monitor
 from monitoring.monitor.history import History
@@ -82,7 +83,8 @@ class Watch:
         monitor = monitors[body["id"]]
         try:
             mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
-            setting = Setting(mutes=mutes, members=monitors)
+            objectives = objectives_of(self.store) if monitor.type == "slo alert" else {}
+            setting = Setting(mutes=mutes, members=monitors, objectives=objectives)
             data = facts.monitor_data(self.store, monitor.type, start - LONGEST)
             return evaluate_monitor(monitor, data, start, now, setting)
         except InputError as error:

@@ -234,6 +234,28 @@ def test_a_monitor_that_cannot_be_evaluated_is_said_once_and_costs_no_other():
         assert store.documents.get("monitor_state", "2")["overall_state"] == "Alert"
 
 
+def test_an_alert_on_a_stored_slo_is_evaluated_and_one_on_another_is_said():
+    slo = {
+        "id": "a" * 32,
+        "name": "orders",
+        "type": "metric",
+        "thresholds": [{"timeframe": "7d", "target": 99.0}],
+    }
+    slo["query"] = {"numerator": "sum:orders{ok:true}.as_count()", "denominator": "sum:orders{*}.as_count()"}
+    with Store.open() as store:
+        store.documents.put("slo", slo["id"], slo)
+        for ident, id_ in ((1, slo["id"]), (2, "b" * 32)):
+            query = f'error_budget("{id_}").over("7d") > 75'
+            monitor(store, ident, type="slo alert", query=query, options={"thresholds": {"critical": 75}})
+        times = T0 + 60 * np.arange(5)
+        for ok, value in (("true", 80.0), ("false", 20.0)):
+            store.add_points([Series("orders", (f"ok:{ok}",), times, np.full(5, value), "count", 60)])
+        look, said = watched(store)
+        look(6)
+        assert store.documents.get("monitor_state", "1")["overall_state"] == "Alert", said
+        assert [("monitor 2" in text, "is not known here" in text) for text in said] == [(True, True)]
+
+
 def test_checks_logs_events_and_composites_are_evaluated_too():
     with Store.open() as store:
         now = T0 + 120

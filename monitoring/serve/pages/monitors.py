@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from monitoring.errors import InputError
 from monitoring.local_datadog.downtimes import matches, mutes_of
+from monitoring.local_datadog.slo_history import objectives_of
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.downtimes import scope_of
 from monitoring.monitor.evaluation import Setting, evaluate_monitor
@@ -97,7 +98,9 @@ def history_of(site: Site, entry: SiteEntry, start: int, end: int) -> History:
     monitor = Monitor.from_body(bodies.get(entry.key, entry.body), entry.key)
     members = members_of(bodies, numbers) if monitor.type == "composite" else {}
     data = facts.monitor_data(site.store, monitor.type, start - 86_400)
-    setting = Setting(members=members, mutes=mutes_of(site.store.documents, entry.body, start, end))
+    mutes = mutes_of(site.store.documents, entry.body, start, end)
+    objectives = objectives_of(site.store) if monitor.type == "slo alert" else {}
+    setting = Setting(members=members, mutes=mutes, objectives=objectives)
     return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
 
 
