@@ -23,10 +23,14 @@ _COLUMNS = 5
 @click.command("query")
 @click.argument("query")
 @click.option(
-    "--data", required=True, metavar="FILE", help="A v1 series body, JSON lines, CSV, Parquet, or a database."
+    "--data", default="", metavar="FILE", help="A v1 series body, JSON lines, CSV, Parquet, or a database."
 )
+@click.option("--url", default="", metavar="URL", help="Ask a running `stepscope serve` instead.")
 @click.option(
-    "--from", "start", metavar="T", help="Epoch seconds, ISO 8601, or -1h. Default: the first point."
+    "--from",
+    "start",
+    metavar="T",
+    help="Epoch seconds, ISO 8601, or -1h. Default: the first point (--url: -1h).",
 )
 @click.option("--to", "end", metavar="T", help="Likewise; `now` too. Default: the last point.")
 @click.option("--interval", type=click.IntRange(min=1), metavar="S", help="Seconds of a bucket.")
@@ -40,6 +44,7 @@ _COLUMNS = 5
 def command(
     query: str,
     data: str,
+    url: str,
     start: str | None,
     end: str | None,
     interval: int | None,
@@ -49,15 +54,27 @@ def command(
     as_json: bool,
     plot: bool | None,
 ) -> int:
-    """Evaluate QUERY over the points of a file.
+    """Evaluate QUERY over the points of a file, or of a running `stepscope serve`.
 
     \b
     stepscope query 'sum:slides.identified{*} by {talk}.as_count()' --data points.json --from -1h --to now
+    stepscope query 'sum:slides.identified{*}.as_count()' --url http://127.0.0.1:8126
     """
-    from monitoring.query import body, evaluate, parse
+    if bool(url) == bool(data):
+        raise InputError("one of --data and --url is needed", hint="Give --data FILE, or --url URL.")
+    if url and (interval or variables or queries or switches):
+        raise InputError(
+            "--interval, --var, --let and --switch need --data", hint="Leave them out with --url."
+        )
+    from monitoring.query import evaluate, parse
     from monitoring.query.times import moment
 
     node, now = parse(query), time.time()
+    drawn = sys.stdout.isatty() if plot is None else plot
+    if url:
+        begin, finish = moment(start or "-1h", now, "--from"), moment(end or "now", now, "--to")
+        _show(query, begin, finish, _answered(url, query, begin, finish), as_json, drawn)
+        return 0
     with ExitStack() as stack:
         source, problems, span, metrics = _source(data, stack)
         begin = moment(start, now, "--from") if start else span()[0]
@@ -79,12 +96,51 @@ def command(
         click.echo(f"stepscope: {problem}", err=True)
     if len(problems) > 20:
         click.echo(f"stepscope: and {len(problems) - 20} more that cannot be used", err=True)
+    _show(query, begin, finish, answers, as_json, drawn)
+    return 1 if problems else 0
+
+
+def _show(
+    query: str, begin: float, finish: float, answers: "Sequence[Answer]", as_json: bool, drawn: bool
+) -> None:
+    from monitoring.query import body
+
     if as_json:
         click.echo(json.dumps(body(query, begin, finish, answers)))
     else:
-        drawn = sys.stdout.isatty() if plot is None else plot
         _print(answers, begin, finish, drawn)
-    return 1 if problems else 0
+
+
+def _answered(url: str, query: str, begin: float, finish: float) -> "list[Answer]":
+    """Return what a running server answers.
+
+    Raises:
+        InputError: there is none, or it refuses the query.
+    """
+    import numpy as np
+
+    from monitoring.cli.deploying import environment
+    from monitoring.deploy.session import connect
+    from monitoring.query import Answer
+
+    answers = []
+    for line in connect(environment(url)).points(query, int(begin), int(finish)):
+        points = [(at, value) for at, value in line.get("pointlist") or () if value is not None]
+        answers.append(
+            Answer(
+                metric=str(line.get("metric") or ""),
+                expression=str(line.get("expression") or query),
+                scope=str(line.get("scope") or ""),
+                tag_set=tuple(line.get("tag_set") or ()),
+                times=np.array([at // 1000 for at, _ in points], dtype=np.int64),
+                values=np.array([value for _, value in points], dtype=np.float64),
+                interval=int(line.get("interval") or 1),
+                aggregator=line.get("aggr"),
+                query_index=int(line.get("query_index") or 0),
+                group_by=tuple(tag.partition(":")[0] for tag in line.get("tag_set") or ()),
+            )
+        )
+    return answers
 
 
 _Data = tuple["Source", list[InputError], Callable[[], tuple[float, float]], Callable[[], list[str]]]

@@ -94,7 +94,8 @@ def _explain(path: Path, error: Exception) -> InputError:
         return InputError(
             f"the database is in use by another process (PID {lock[2]})",
             where=str(path),
-            hint="Stop that process, or give another file name: one process at a time may hold the file.",
+            hint="Stop that process, or give another file name: one process at a time may hold the file. "
+            "A running `stepscope serve` answers `stepscope query --url`.",
         )
     if path.is_dir():
         return InputError("this is a folder, not a database", where=str(path), hint="Give a file name.")

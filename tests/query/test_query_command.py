@@ -3,13 +3,16 @@
 import json
 
 import duckdb
+import numpy as np
 import pytest
 from query_cases import START
 
 from monitoring.cli import main
 from monitoring.errors import InputError
+from monitoring.local_datadog import LocalDatadog
 from monitoring.query import datafile
 from monitoring.query.datafile import load
+from monitoring.query.series import Series
 from monitoring.query.times import moment
 
 V1 = {
@@ -254,6 +257,68 @@ def test_problems_are_listed_up_to_a_limit(tmp_path, monkeypatch):
     assert problems == ["'never' is not a valid time: seconds since the epoch, or ISO 8601"] * 3 + [
         "what else cannot be used is not listed"
     ]
+
+
+ASKED = (
+    "sum:slides{*}.as_count()",
+    "avg:slides{*} by {talk}",
+    "sum:slides{talk:a}.as_count() * 2",
+    "avg:nothing{*}",
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LocalDatadog() as datadog:
+        datadog.store.add_points(
+            [
+                Series(
+                    "slides",
+                    (f"talk:{talk}",),
+                    np.array([START, START + 60]),
+                    np.array([value, 4.0]),
+                    "count",
+                    60,
+                )
+                for talk, value in (("a", 1.0), ("b", 3.0))
+            ]
+        )
+        yield datadog.url
+
+
+@pytest.mark.parametrize("query", ASKED)
+def test_a_running_server_gives_the_answer_of_its_database(server, tmp_path, capsys, query):
+    points = [[START, 1.0], [START + 60, 4.0]], [[START, 3.0], [START + 60, 4.0]]
+    series = [
+        {"metric": "slides", "type": "count", "interval": 60, "tags": [f"talk:{talk}"], "points": rows}
+        for talk, rows in zip("ab", points, strict=True)
+    ]
+    (tmp_path / "same.json").write_text(json.dumps({"series": series}))
+    span = ("--from", str(START - 60), "--to", str(START + 120))
+    of_file = run(capsys, query, "--data", str(tmp_path / "same.json"), "--json", *span)
+    of_server = run(capsys, query, "--url", server, "--json", *span)
+    assert of_server[0] == of_file[0] == 0
+    assert json.loads(of_server[1]) == json.loads(of_file[1])
+    assert (
+        run(capsys, query, "--url", server, *span)[1]
+        == run(capsys, query, "--data", str(tmp_path / "same.json"), *span)[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "one of --data and --url is needed"),
+        (("--data", "x.json", "--url", "http://127.0.0.1:9"), "one of --data and --url is needed"),
+        (("--url", "http://127.0.0.1:9", "--interval", "60"), "need --data"),
+        (("--url", "http://127.0.0.1:9", "--let", "a=avg:b{*}"), "need --data"),
+        (("--url", "http://127.0.0.1:9"), "no answer to GET http://127.0.0.1:9/api/v1/query"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(capsys, arguments, said):
+    status, _, told = run(capsys, "avg:m{*}", *arguments)
+    assert status == 2
+    assert said in told
 
 
 UNREADABLE = [
