@@ -30,11 +30,20 @@ def definitions_of(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield name, name, content
             return
     for stack in read_stacks(path):
-        intrinsics = resolver(stack)
-        for resource in stack.of_type("AWS::StepFunctions::StateMachine"):
-            properties = intrinsics.resolve(dict(resource.properties))
-            name = str(properties.get("StateMachineName") or properties.get("Name") or resource.logical_id)
-            yield resource.logical_id, name, _definition(resource, properties, stack)
+        yield from definitions_in(stack)
+
+
+def definitions_in(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield logical id, name and definition of every state machine of a stack.
+
+    Raises:
+        InputError: a definition is not on this disk, or cannot be read.
+    """
+    intrinsics = resolver(stack)
+    for resource in stack.of_type("AWS::StepFunctions::StateMachine"):
+        properties = intrinsics.resolve(dict(resource.properties))
+        name = str(properties.get("StateMachineName") or properties.get("Name") or resource.logical_id)
+        yield resource.logical_id, name, _definition(resource, properties, stack)
 
 
 def resolver(stack: Stack) -> Intrinsics:

@@ -1,0 +1,128 @@
+"""What executions really did, out of a database: durations, memory, invocations, custom metrics."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitoring.cost.usage import FunctionSpec
+from monitoring.errors import InputError
+
+
+@dataclass(slots=True)
+class Measurements:
+    """Figures of a database.
+
+    Attributes:
+        executions: how many executions began.
+        durations: function name -> mean billed duration in seconds.
+        invocations: function name -> how many.
+        memory_used: function name -> the most megabytes that an invocation used.
+        memory_size: function name -> megabytes that it has.
+        cold_starts: function name -> invocations that began with an initialisation.
+        init_durations: function name -> mean initialisation in seconds.
+        transitions: state machine name -> states entered in one execution, as a mean, retries' aside.
+        metrics: family -> how many time series (metric and tags), of metrics that Datadog bills as custom.
+        logs: log events that are no metrics and no spans.
+        log_bytes: the bytes of their messages.
+    """
+
+    executions: int = 0
+    durations: dict[str, float] = field(default_factory=dict)
+    invocations: dict[str, int] = field(default_factory=dict)
+    memory_used: dict[str, float] = field(default_factory=dict)
+    memory_size: dict[str, int] = field(default_factory=dict)
+    cold_starts: dict[str, int] = field(default_factory=dict)
+    init_durations: dict[str, float] = field(default_factory=dict)
+    transitions: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=dict)
+    logs: int = 0
+    log_bytes: int = 0
+
+    def name_of(self, function: FunctionSpec) -> str:
+        """Return the name under which a function was measured, or "".
+
+        It is the function's name, what CloudFormation makes of the stack and the logical id, or the only
+        name that ends as the logical id does: `slides-build` is BuildFunction.
+        """
+        name, stack = function.name.lower(), f"{function.stack}-{function.logical_id}-".lower()
+        if name in self.invocations:
+            return name
+        generated = [measured for measured in self.invocations if measured.startswith(stack)]
+        word = re.sub(r"(lambda)?function$", "", function.logical_id.lower())
+        alike = [measured for measured in self.invocations if word and measured.endswith(f"-{word}")]
+        candidates = generated or alike
+        return candidates[0] if len(candidates) == 1 else ""
+
+
+def family(metric: str) -> str:
+    """Return the family of a metric that is billed as custom, or "" for Datadog's own names."""
+    if metric.startswith("aws."):
+        return ""
+    if metric.startswith(("stepscope.execution.", "stepscope.state.", "stepscope.task.")):
+        return "executions"
+    if metric.startswith(("stepscope.forwarder.", "stepscope.lambda.")):
+        return "forwarder"
+    return "calls" if metric.startswith(("stepscope.", "claims.")) else "business"
+
+
+def read_measurements(path: Path) -> Measurements:
+    """Read a database that `stepscope demo --keep`, `up` or `serve` left.
+
+    Args:
+        path: `datadog.duckdb`, or a folder with one.
+
+    Raises:
+        InputError: there is none.
+    """
+    from monitoring.store import Store
+
+    database = path / "datadog.duckdb" if path.is_dir() else path
+    if not database.is_file():
+        raise InputError(
+            "there is no such database", where=str(database), hint="Make one: stepscope demo --keep DIR."
+        )
+    figures = Measurements()
+    with Store.open(database, read_only=True) as store:
+        _functions(store, figures)
+        started = _by_tag(store, "aws.states.enhanced.execution.started", "statemachinename")
+        entered = _by_tag(store, "aws.states.enhanced.state.entered", "statemachinename")
+        figures.executions = round(sum(map(sum, started.values())))
+        figures.transitions = {name: sum(entered[name]) / sum(values) for name, values in started.items()}
+        families: dict[str, int] = defaultdict(int)
+        for metric in store.metrics():
+            if name := family(metric.name):
+                families[name] += len(store.series(metric.name))
+        figures.metrics = dict(families)
+        for log in store.logs():
+            figures.logs += 1
+            figures.log_bytes += len(str(log.get("message", "")).encode())
+    return figures
+
+
+def _functions(store: Any, figures: Measurements) -> None:
+    durations = _by_function(store, "aws.lambda.enhanced.billed_duration")
+    for name, values in durations.items():
+        figures.invocations[name] = len(values)
+        figures.durations[name] = sum(values) / len(values)
+    for name, values in _by_function(store, "aws.lambda.enhanced.max_memory_used").items():
+        figures.memory_used[name] = max(values)
+    for name, values in _by_function(store, "aws.lambda.enhanced.memorysize").items():
+        figures.memory_size[name] = round(max(values))
+    for name, values in _by_function(store, "aws.lambda.enhanced.init_duration").items():
+        figures.cold_starts[name] = len(values)
+        figures.init_durations[name] = sum(values) / len(values)
+
+
+def _by_function(store: Any, metric: str) -> dict[str, list[float]]:
+    return _by_tag(store, metric, "functionname")
+
+
+def _by_tag(store: Any, metric: str, key: str) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for series in store.series(metric):
+        name = next((tag.partition(":")[2] for tag in series.tags if tag.startswith(f"{key}:")), "")
+        if name:
+            values[name].extend(float(value) for value in series.values)
+    return values
