@@ -39,7 +39,7 @@ EXTRAS = {
     "lint": "click datadog dateutil fontpkg_arimo fontpkg_roboto_mono jsonschema_rs markdown_it msgspec "
     "numpy resvg_py rich urllib3 yaml",
     "local": "PIL aws_lambda_powertools awslambdaric backports boto3 botocore click dateutil duckdb flask "
-    "flask_cors isal jsonata moto msgspec numpy rich samtranslator starlette uvicorn werkzeug yaml",
+    "flask_cors hcl2 isal jsonata lark moto msgspec numpy rich samtranslator starlette uvicorn werkzeug yaml",
 }
 """The extras of pyproject.toml, and the modules that the package imports of each."""
 
