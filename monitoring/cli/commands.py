@@ -20,6 +20,7 @@ COMMANDS = {
     "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
     "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
     "graph": ("lint", "Draw a state machine, with an execution's path or many executions' figures"),
+    "advise": ("local", "Say how much each step should do, from what executions did"),
     "cost": ("local", "Estimate a month's costs of a template at AWS and Datadog"),
     "trace": ("lint", "Show one execution's timeline"),
     "query": ("lint", "Evaluate a query over a data file or the database"),

@@ -85,7 +85,7 @@ def read_measurements(path: Path) -> Measurements:
         )
     figures = Measurements()
     with Store.open(database, read_only=True) as store:
-        _functions(store, figures)
+        read_functions(store, figures)
         started = _by_tag(store, "aws.states.enhanced.execution.started", "statemachinename")
         entered = _by_tag(store, "aws.states.enhanced.state.entered", "statemachinename")
         figures.executions = round(sum(map(sum, started.values())))
@@ -101,7 +101,8 @@ def read_measurements(path: Path) -> Measurements:
     return figures
 
 
-def _functions(store: Any, figures: Measurements) -> None:
+def read_functions(store: Any, figures: Measurements) -> None:
+    """Fill in the figures of functions from an open store's enhanced metrics."""
     durations = _by_function(store, "aws.lambda.enhanced.billed_duration")
     for name, values in durations.items():
         figures.invocations[name] = len(values)

@@ -1,0 +1,1 @@
+"""Advice: how much each step should do, from what many executions did."""
