@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
 from monitoring.errors import InputError
-from monitoring.forwarder.addresses import without_password
+from monitoring.forwarder.addresses import SITES, without_password
 
 Body = dict[str, Any]
 Rows = list[tuple[str, Body]]
@@ -125,7 +125,7 @@ class Transport:
             if self.clock() + wait > start + limit:
                 raise InputError(
                     f"no answer to {method} {without_password(url)} within {limit:g} s: {problem}",
-                    hint="Check the address (DD_SITE, DD_URL) and the network, and run it again.",
+                    hint=_no_answer_hint(url),
                 )
             self.sleep(wait)
             pause = min(pause * 2, 8.0)
@@ -152,6 +152,14 @@ class Transport:
 
 def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _no_answer_hint(url: str) -> str:
+    hint = "Check the address (DD_SITE, DD_URL) and the network, and run it again."
+    host = urlsplit(url).hostname or ""
+    if host.startswith("api.") and host.removeprefix("api.") not in SITES:
+        hint += f" Datadog's sites are {', '.join(SITES)}."
+    return hint
 
 
 def _asked_to_wait(answer: ApiResponse | None, otherwise: float) -> float:

@@ -3,6 +3,16 @@
 import re
 
 _SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
+SITES = (
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "ddog-gov.com",
+)
+"""Datadog's sites, by https://docs.datadoghq.com/getting_started/site/; another one is taken as it is."""
 
 
 def read_site(text: str) -> str:

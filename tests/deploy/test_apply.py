@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import urllib3
 from troubled import troubled
 
 from monitoring.cli import main
@@ -384,6 +385,32 @@ def test_what_cannot_be_done_is_one_sentence_with_status_2(project, client, caps
     (project / "stepscope.toml").write_text("[env.prod]\nx = 1")
     assert run(*argv) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("site", "listed"),
+    [
+        ("datadoghq.xx", True),
+        ("app.datadoghq.eu", True),
+        ("datadoghq.eu", False),
+        ("us5.datadoghq.com", False),
+    ],
+)
+def test_a_site_that_is_none_of_datadogs_is_answered_with_their_list(
+    project, capsys, monkeypatch, site, listed
+):
+    class Silent:
+        def request(self, *_, **__):
+            raise urllib3.exceptions.NewConnectionError(None, "no such host")
+
+    monkeypatch.setattr(urllib3, "PoolManager", lambda **_: Silent())
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    for name, value in (("DD_URL", ""), ("DD_SITE", site), ("DD_API_KEY", "a"), ("DD_APP_KEY", "b")):
+        monkeypatch.setenv(name, value)
+    assert run("plan") == 2
+    said = capsys.readouterr().err
+    assert f"no answer to GET https://api.{site}/" in said
+    assert ("Datadog's sites are datadoghq.com, us3." in said) is listed
 
 
 def test_keys_are_asked_for_by_name_and_never_shown(project, capsys, monkeypatch):
