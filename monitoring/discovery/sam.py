@@ -23,6 +23,9 @@ _CODE_KEYS = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
 }
+_BARE = re.compile(r"(?<=[:\[,\s])\$\{(\w+)\}(?=\s*[,}\]])")
+"""A placeholder of a definition outside quotation marks."""
+
 _DOCUMENTS = {
     "AWS::Serverless::StateMachine": ("DefinitionUri", "Definition"),
     "AWS::Serverless::Api": ("DefinitionUri", "DefinitionBody"),
@@ -53,7 +56,7 @@ def translated(template: Mapping[str, Any], path: Path, parameters: Mapping[str,
     local["Resources"] = expanded(local["Resources"])
     _inherit_code(local)
     for logical_id, resource in local["Resources"].items():
-        _localise(logical_id, resource, path)
+        _localise(logical_id, resource, path, parameters)
     return _translate(local, path, parameters)
 
 
@@ -75,7 +78,7 @@ def _inherit_code(template: dict[str, Any]) -> None:
                 resource["Properties"] = {"CodeUri": uri or ".", **own}
 
 
-def _localise(logical_id: str, resource: dict[str, Any], path: Path) -> None:
+def _localise(logical_id: str, resource: dict[str, Any], path: Path, parameters: Mapping[str, Any]) -> None:
     """Replace what names a file beside the template by what the translator takes."""
     properties = resource.get("Properties")
     if not isinstance(properties, dict):
@@ -91,7 +94,35 @@ def _localise(logical_id: str, resource: dict[str, Any], path: Path) -> None:
     if kind in _DOCUMENTS:
         source, target = _DOCUMENTS[kind]
         if isinstance(uri := properties.get(source), str) and not uri.startswith("s3://"):
-            properties[target] = load(path.parent / properties.pop(source))
+            properties[target] = _document(path.parent / properties.pop(source), properties, parameters)
+
+
+def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Load a definition; a placeholder where a number stands (`"TimeoutSeconds": ${limit}`) has its value.
+
+    Raises:
+        InputError: it cannot be read, or a placeholder's value is known only after deployment.
+    """
+    try:
+        return load(path)
+    except InputError as refused:
+        substitutions = properties.get("DefinitionSubstitutions")
+        if path.suffix != ".json" or not isinstance(substitutions, Mapping) or not path.is_file():
+            raise
+
+        def value(match: re.Match[str]) -> str:
+            given = substitutions.get(match[1])
+            known = parameters.get(str(given.get("Ref"))) if isinstance(given, Mapping) else given
+            return match[0] if known is None else str(known)
+
+        text = _BARE.sub(value, path.read_text(encoding="utf-8"))
+        try:
+            definition = json.loads(text)
+        except ValueError:
+            raise refused from None
+        if not isinstance(definition, dict):
+            raise refused
+        return definition
 
 
 def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:

@@ -96,8 +96,9 @@ def referenced(value: Any) -> Iterator[str]:
         elif key == "Fn::GetAtt":
             yield str(item[0] if isinstance(item, list) and item else item).partition(".")[0]
         elif key == "Fn::Sub":
-            text = item[0] if isinstance(item, list) and item else item
-            yield from _IN_TEXT.findall(str(text))
-            yield from referenced(item[1:] if isinstance(item, list) else ())
+            text, *own = item if isinstance(item, list) and item else [item]
+            names = {name for variables in own if isinstance(variables, Mapping) for name in variables}
+            yield from (name for name in _IN_TEXT.findall(str(text)) if name not in names)
+            yield from referenced(own)
         else:
             yield from referenced(item)

@@ -79,6 +79,21 @@ def test_every_resource_comes_after_what_it_refers_to(sam: Path) -> None:
             assert order.index(other) < order.index(resource.logical_id)
 
 
+def test_a_variable_of_sub_is_not_the_resource_of_its_name() -> None:
+    own = {"Fn::Sub": ["${Machine}-${Other}", {"Machine": {"Ref": "Name"}}]}
+    assert StackResource("Role", "X", {"A": own}).references() == {"Other", "Name"}
+
+
+@pytest.mark.parametrize("limit", ["7", "!Ref Limit"])
+def test_a_placeholder_may_stand_for_a_number_in_a_definitions_file(sam: Path, limit: str) -> None:
+    text = '{"StartAt": "Take", "States": {"Take": {"Type": "Task", "Resource": "${TakeArn}", "TimeoutSeconds": ${limit}, "End": true}}}'
+    (sam.parent / "orders.asl.json").write_text(text)
+    source = SAM.replace("{TakeArn: !GetAtt Take.Arn}", f"{{TakeArn: !GetAtt Take.Arn, limit: {limit}}}")
+    sam.write_text(source.replace("Parameters:", "Parameters:\n  Limit: {Type: Number, Default: 7}"))
+    (stack,) = read_stacks(sam)
+    assert '"TimeoutSeconds\\": 7' in json.dumps(stack.resources["Orders"].properties)
+
+
 def test_a_circle_is_refused_with_its_members() -> None:
     ring = {name: StackResource(name, "X", {"A": {"Ref": other}}) for name, other in ("ab", "bc", "ca")}
     with pytest.raises(InputError, match=r"circle: [abc] -> [abc] -> [abc]"):
