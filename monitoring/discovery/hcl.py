@@ -27,6 +27,9 @@ _EVALUATION_ERRORS = (
 _TRIVIA = {"new_line_or_comment"}
 _ESCAPE = re.compile(r'\\(?:([nrt"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))')
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+_BEHIND_END = re.compile(r"(?m)^([ \t]*[A-Za-z][\w.-]*)[ \t]+$")
+"""Blanks behind the word that ends a heredoc: Terraform takes them, the parser does not."""
+
 _HEREDOC = re.compile(r"<<(-?)[^\n]*\n(.*?)\n?[ \t]*[\w.-]+\r?\n\Z", re.DOTALL)
 
 
@@ -74,6 +77,7 @@ def _parsed(text: str, where: str) -> Node:
         raise InputError(
             "Terraform's language needs python-hcl2", where=where, hint='pip install "stepscope[local]"'
         ) from None
+    text = _BEHIND_END.sub(r"\1", text)
     try:
         return hcl2.parses_to_tree(text if text.endswith("\n") else f"{text}\n")
     except (LarkError, RecursionError) as error:

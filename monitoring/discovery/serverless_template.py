@@ -68,7 +68,7 @@ def serverless_template(
     """
     notes: list[str] = []
     provider = section(config.get("provider")).get("name", "aws")
-    if provider != "aws":
+    if provider != "aws" and "${" not in str(provider):
         raise InputError(f"the provider is {provider}, not aws", where=str(path))
     variables = Variables(config, path.parent, options, unknown=lambda name: _stand_in(name, notes))
     resolved = section(variables.resolve(config))

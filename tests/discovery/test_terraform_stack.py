@@ -349,6 +349,12 @@ def test_a_malformed_configuration_is_read_or_refused_in_a_sentence(tmp_path: Pa
         assert "main.tf" in str(error)
 
 
+def test_blanks_behind_the_end_of_a_heredoc_are_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" "q" {\n  name = <<EOF\nq\nEOF  \n}\n')
+    (stack,) = read_stacks(tmp_path)
+    assert properties(stack, "QSqsQueue")["QueueName"] == "q\n"
+
+
 def test_a_local_value_that_refers_to_itself_is_left_out_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(
         'locals { a = local.a }\nresource "aws_sqs_queue" "q" { name = local.a }\n'
