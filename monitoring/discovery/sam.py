@@ -93,8 +93,18 @@ def _localise(logical_id: str, resource: dict[str, Any], path: Path, parameters:
         _as_stack(resource, properties)
     if kind in _DOCUMENTS:
         source, target = _DOCUMENTS[kind]
+        if included := _included(properties.get(target)):
+            properties[source] = included
         if isinstance(uri := properties.get(source), str) and not uri.startswith("s3://"):
             properties[target] = _document(path.parent / properties.pop(source), properties, parameters)
+
+
+def _included(body: Any) -> str:
+    """Return the file that `Fn::Transform: AWS::Include` names, or ""."""
+    transform = body.get("Fn::Transform") if isinstance(body, Mapping) else None
+    parameters = transform.get("Parameters") if isinstance(transform, Mapping) else None
+    location = parameters.get("Location") if isinstance(parameters, Mapping) else None
+    return location if isinstance(location, str) else ""
 
 
 def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:

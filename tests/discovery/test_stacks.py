@@ -79,6 +79,16 @@ def test_every_resource_comes_after_what_it_refers_to(sam: Path) -> None:
             assert order.index(other) < order.index(resource.logical_id)
 
 
+def test_an_api_may_include_its_document(tmp_path: Path) -> None:
+    (tmp_path / "api.yaml").write_text("openapi: '3.0.1'\npaths: {/orders: {}}\n")
+    (tmp_path / "template.yaml").write_text(
+        "Resources:\n  Api:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: prod\n"
+        "      DefinitionBody: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: api.yaml}}}\n"
+    )
+    (stack,) = read_stacks(tmp_path)
+    assert "/orders" in stack.resources["Api"].properties["Body"]["paths"]
+
+
 def test_a_variable_of_sub_is_not_the_resource_of_its_name() -> None:
     own = {"Fn::Sub": ["${Machine}-${Other}", {"Machine": {"Ref": "Name"}}]}
     assert StackResource("Role", "X", {"A": own}).references() == {"Other", "Name"}
