@@ -81,7 +81,10 @@ def _body(monitor: str, env: str) -> dict[str, Any]:
     path = Path(monitor)
     folder = path.parent if path.suffix == ".json" else Path("monitors")
     key = path.stem if path.suffix == ".json" else monitor
-    return {**Folder(folder, env).body(key), "name": key}
+    body = {**Folder(folder, env).body(key), "name": key}
+    if not isinstance(body.get("query"), str):
+        raise InputError("not a monitor: it has no query", where=str(folder / f"{key}.json"))
+    return body
 
 
 def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":

@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot be read as a plan: {error}", where=str(path)) from None
     if not isinstance(content, dict) or content.get("stepscope_plan") != VERSION:
         raise InputError("is not a saved plan", where=str(path), hint="Make one: stepscope plan --out FILE")

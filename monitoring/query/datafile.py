@@ -141,6 +141,8 @@ def _documents(file: Path, gathered: _Gathered) -> None:
     try:
         _document(json.loads(text), "", gathered)
         return
+    except RecursionError:
+        raise InputError("lists or objects are nested too deeply", where=str(file), hint=_HINT) from None
     except json.JSONDecodeError as error:
         if file.suffix == ".json" and "\n{" not in text.strip():
             place = f"{file}:{error.lineno}:{error.colno}"
@@ -149,11 +151,11 @@ def _documents(file: Path, gathered: _Gathered) -> None:
         if not line.strip():
             continue
         try:
-            document = json.loads(line)
+            _document(json.loads(line), f":{number}", gathered)
         except json.JSONDecodeError as error:
             gathered.problem(f":{number}:{error.colno}", f"this line is not JSON: {error.msg}")
-            continue
-        _document(document, f":{number}", gathered)
+        except RecursionError:
+            gathered.problem(f":{number}", "lists or objects are nested too deeply")
 
 
 def _document(document: Any, place: str, gathered: _Gathered) -> None:

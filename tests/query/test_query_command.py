@@ -325,6 +325,9 @@ UNREADABLE = [
     ("m.json", '{"series": [', "this is not JSON"),
     ("m.json", "", "this is not JSON"),
     ("m.json", "{}", "the metric has no name"),
+    ("m.json", "[" * 100_000, "nested too deeply"),
+    ("m.jsonl", '{"a":' * 100_000, "nested too deeply"),
+    ("m.jsonl", "{}\n" + "[" * 100_000, "the metric has no name"),
     ("m.csv", "a,b\n1,2\n", "there is no column for metric and time and value (found: a, b)"),
     ("m.parquet", "not parquet", "the file cannot be read"),
     ("m.json", '{"metric": "m", "type": "guage", "points": [[1, 2]]}', "'guage' is not a type of a metric"),
@@ -332,7 +335,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "message"), UNREADABLE, ids=[message for _, _, message in UNREADABLE]
+    ("name", "text", "message"), UNREADABLE, ids=[f"{name}-{text[:9]}" for name, text, _ in UNREADABLE]
 )
 def test_a_file_without_any_point_is_refused(tmp_path, name, text, message):
     file = tmp_path / name
