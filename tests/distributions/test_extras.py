@@ -41,6 +41,11 @@ CALLS = {
     "serve": (["--help"], "Usage"),
     "demo": (["--help"], "Usage"),
     "drill": (["--list"], "handler-raises"),
+    "up": (["--help"], "Usage"),
+    "run": (["--help"], "Usage"),
+    "graph": (["--help"], "Usage"),
+    "cost": (["--help"], "Usage"),
+    "advise": (["--help"], "Usage"),
 }
 EXTRAS = ["", "forwarder", "lint", "local", "tools"]
 
