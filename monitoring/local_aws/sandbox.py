@@ -10,6 +10,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Sandbox:
         self.peak_mb = 0
         self.alive = True
         self._killed = False
+        self._closing = threading.Lock()
+        self._closed = False
         self._selector = selectors.DefaultSelector()
         self._listener = listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -145,9 +148,11 @@ class Sandbox:
         return self.alive and self._waiting is not None and self._process.poll() is None
 
     def close(self) -> None:
-        """Kills the worker and gives back its sockets and pipes; harmless when done twice."""
-        if self._output < 0:
-            return
+        """Kills the worker and gives back its sockets and pipes; harmless when done twice, also at once."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         self.kill()
         for connection in self._connections:
             connection.close()
@@ -156,7 +161,6 @@ class Sandbox:
         os.close(self._output)
         if self._end is not None:
             os.close(self._end)
-        self._output, self._end = -1, None
 
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):

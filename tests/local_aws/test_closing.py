@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from monitoring.local_aws.sandbox import Sandbox
 from monitoring.local_aws.states.service import StatesService
 
 
@@ -57,3 +58,26 @@ def test_what_is_asked_while_the_loop_ends_is_cancelled_and_nobody_waits():
             service.ask(asyncio.sleep, 0)
         gc.collect()
     assert [str(warning.message) for warning in caught if "never awaited" in str(warning.message)] == []
+
+
+def test_a_worker_that_two_threads_close_at_once_is_closed_once(tmp_path, monkeypatch):
+    """The thread that releases a worker and the one that closes the embedded AWS may meet."""
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return event\n")
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "f", "PATH": "/usr/bin:/bin"}
+    sandbox = Sandbox("app.handler", environment, tmp_path, 128, lambda lines: None)
+    kill, other_is_back, killed = sandbox.kill, threading.Event(), []
+
+    def slow_kill():
+        killed.append(threading.current_thread().name)
+        assert other_is_back.wait(60)
+        kill()
+
+    monkeypatch.setattr(sandbox, "kill", slow_kill)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(sandbox.close)
+        while not killed:
+            time.sleep(0.01)
+        sandbox.close()
+        other_is_back.set()
+        first.result(60)
+    assert len(killed) == 1
