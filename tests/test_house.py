@@ -278,3 +278,10 @@ def test_the_files_that_contributors_are_sent_to_are_there():
     named = set(re.findall(r"`([a-z_]+/[\w./-]*|README\.md)`", page))
     assert len(named) > 25
     assert [name for name in sorted(named) if not (Path(__file__).parents[1] / name).exists()] == []
+
+
+@pytest.mark.checkout
+def test_no_two_files_of_tests_have_one_name():
+    """The folders are not packages: pytest would import one file in the place of the other."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
