@@ -1,5 +1,6 @@
 """Documents of the Embedded Metric Format: every value is a point, and what is left out is said once."""
 
+import gc
 import json
 import math
 import time
@@ -247,10 +248,15 @@ def test_the_time_grows_with_the_document_and_not_with_its_square(shape):
         text = HOSTILE[shape](size)
         text = text if isinstance(text, str) else json.dumps(text)
         best = 9e9
-        for _ in range(3):
-            start = time.process_time()
-            read(text)
-            best = min(best, time.process_time() - start)
+        gc.collect()
+        gc.disable()  # a collection walks through all that the other tests have left, which is not the document
+        try:
+            for _ in range(3):
+                start = time.process_time()
+                read(text)
+                best = min(best, time.process_time() - start)
+        finally:
+            gc.enable()
         return best
 
     assert taken(8000) < 30 * max(taken(1000), 0.01)  # 8 times the document; its square would be 64
