@@ -15,7 +15,6 @@ from monitoring.local_aws.functions import Functions
 from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
-from monitoring.local_aws.permissions import Permissions
 from monitoring.local_aws.rule_targets import target_payload
 from monitoring.local_aws.schedules import Schedules
 from monitoring.local_aws.states.api import answer
@@ -38,7 +37,6 @@ class MotoHost:
         self.work_speed = work_speed
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
-        self.permissions = Permissions()
         self.revision = 0
         self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []
