@@ -24,7 +24,7 @@ class Measurements:
         init_durations: function name -> mean initialisation in seconds.
         transitions: state machine name -> states entered in one execution, as a mean, retries' aside.
         metrics: family -> how many time series (metric and tags), of metrics that Datadog bills as custom.
-        logs: log events that are no metrics and no spans.
+        logs: log events other than metrics and spans.
         log_bytes: the bytes of their messages.
     """
 
