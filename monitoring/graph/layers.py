@@ -6,6 +6,7 @@ that it lies on nothing), and barycentres order the layers. https://doi.org/10.1
 """
 
 import itertools
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -193,8 +194,10 @@ def _crossings(layers: list[list[_Cell]]) -> int:
             cell.x = float(at)
     for layer in layers:
         ends = [sorted(other.x for other in cell.below) for cell in layer]
-        flat = [x for part in ends for x in part]
-        total += sum(1 for at, x in enumerate(flat) for y in flat[at + 1 :] if y < x)
+        before: list[float] = []
+        for x in itertools.chain.from_iterable(ends):
+            total += len(before) - bisect_right(before, x)
+            insort(before, x)
     return total
 
 
@@ -217,39 +220,42 @@ def _wanted(cell: _Cell, down: bool) -> float:
     return median(other.x for other in neighbours) if neighbours else cell.x
 
 
+@dataclass(slots=True)
+class _Block:
+    """Cells that touch; `wishes` is the sum of the left edges of the block that its cells ask for."""
+
+    cells: list[_Cell]
+    width: float
+    wishes: float
+
+    @property
+    def left(self) -> float:
+        """Return the mean of the left edges that the cells ask for."""
+        return self.wishes / len(self.cells)
+
+    def append(self, other: "_Block") -> None:
+        """Take in the block to the right: its cells ask for edges further left by this block's width."""
+        self.wishes += other.wishes - len(other.cells) * self.width
+        self.width += other.width
+        self.cells += other.cells
+
+
 def _settle(layer: list[_Cell], wanted: list[float]) -> None:
     """Put the cells as near to where they want to be as their order and widths allow.
 
     Cells that would overlap form a block, which stands where its cells want to be on the average.
     """
-    blocks: list[tuple[list[_Cell], list[float], float]] = []
+    blocks: list[_Block] = []
     for cell, x in zip(layer, wanted, strict=True):
-        block = ([cell], [x - _offset([cell], 0)], x)
-        blocks.append(block)
-        while len(blocks) > 1 and _overlap(blocks[-2], blocks[-1]):
-            cells, wishes, _ = blocks.pop()
-            before, earlier, _ = blocks.pop()
-            together = before + cells
-            shift = _offset(together, len(before)) - _offset(cells, 0)
-            merged = earlier + [wish - shift for wish in wishes]
-            blocks.append((together, merged, sum(merged) / len(merged)))
-    for cells, wishes, _ in blocks:
-        left = sum(wishes) / len(wishes)
-        for at, cell in enumerate(cells):
-            cell.x = left + _offset(cells, at)
-
-
-def _offset(cells: list[_Cell], at: int) -> float:
-    """Return the centre of a cell from the left edge of its block."""
-    return sum(cell.size.width + COLUMN_GAP for cell in cells[:at]) + cells[at].size.width / 2
-
-
-def _overlap(
-    one: tuple[list[_Cell], list[float], float], other: tuple[list[_Cell], list[float], float]
-) -> bool:
-    left = sum(one[1]) / len(one[1])
-    right = left + sum(cell.size.width + COLUMN_GAP for cell in one[0])
-    return right > sum(other[1]) / len(other[1]) + 1e-9
+        blocks.append(_Block([cell], cell.size.width + COLUMN_GAP, x - cell.size.width / 2))
+        while len(blocks) > 1 and blocks[-2].left + blocks[-2].width > blocks[-1].left + 1e-9:
+            last = blocks.pop()
+            blocks[-1].append(last)
+    for block in blocks:
+        edge = block.left
+        for cell in block.cells:
+            cell.x = edge + cell.size.width / 2
+            edge += cell.size.width + COLUMN_GAP
 
 
 def _placed(
