@@ -159,11 +159,17 @@ def new_ids(now: int) -> tuple[str, str]:
     The process's secret, the time and a counter, mixed: without asking the kernel each time. The time keeps
     processes apart that were restored from one snapshot, secret and counter included.
     """
-    global _secret  # noqa: PLW0603
     if not _secret:
-        _secret = int.from_bytes(os.urandom(16), "big") | 1
+        _draw_secret()
+        if hasattr(os, "register_at_fork"):  # parent and child count on together, and share the clock
+            os.register_at_fork(after_in_child=_draw_secret)
     digits = hex(hash((_secret, now, next(_counter))) * _secret & _DIGITS | _LED_BY_1)
     return digits[2:18], digits[18:]
+
+
+def _draw_secret() -> None:
+    global _secret  # noqa: PLW0603
+    _secret = int.from_bytes(os.urandom(16), "big") | 1
 
 
 _DIGITS = (1 << 124) - (1 << 64) | (1 << 60) - 1  # 15 digits of each id, after a leading 1

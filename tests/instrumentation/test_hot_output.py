@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from awslambdaric.bootstrap import Unbuffered
 
 from monitoring import count, monitored, span
 from monitoring.capture import LambdaContext
+from monitoring.instrumentation import spans
 
 ROOM = 1 << 20
 
@@ -132,8 +134,31 @@ def test_what_a_pipe_takes_only_in_part_is_completed(monkeypatch):
     assert [line.split("|")[4:] for line in lines] == [["whole", ""], ["divided", "#stadt:köln"]]
 
 
+def test_ids_stay_apart_in_processes_restored_from_one_snapshot(monkeypatch):
+    """Secret and counter are the same on both sides: the time tells them apart."""
+    spans.new_id()
+    made = []
+    for start in (10**18, 10**18 + 1):
+        monkeypatch.setattr(spans, "_counter", itertools.count(7))
+        made += [made_id for now in range(start, start + 40_000, 2) for made_id in spans.new_ids(now)]
+    assert len(made) == len(set(made)) == 80_000
+
+
+def test_ids_stay_apart_in_forked_processes_at_the_same_moment():
+    """The child counts on from where its parent was, and has another secret."""
+    code = (
+        "import os\nfrom monitoring.instrumentation.spans import new_id, new_ids\nnew_id()\n"
+        "child = os.fork()\n"
+        "os.write(1, (' '.join(new_ids(10**18)) + '\\n').encode())\n"
+        "os._exit(0) if not child else os.wait()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert len(set(done.stdout.split())) == 4
+
+
 def test_ids_stay_apart_in_forked_processes():
-    """Secret and counter are the same on both sides, as after a restored snapshot: the time tells them apart."""
     code = (
         "import os\nfrom monitoring.instrumentation.spans import new_id\nnew_id()\n"
         "child = os.fork()\n"
