@@ -23,7 +23,13 @@ class Failure:
 
 
 def failure_of(definition: Any, error: Exception) -> Failure:
-    """Return the record of an exception that drawing this definition raised."""
+    """Return the record of an exception that drawing this definition raised.
+
+    Raises:
+        ImportError: a library is missing: that is the installation's fault and not a widget's.
+    """
+    if isinstance(error, ImportError):
+        raise error
     body = definition if isinstance(definition, Mapping) else {}
     return Failure(str(body.get("type") or "widget"), str(body.get("title") or ""), described(error))
 

@@ -150,3 +150,28 @@ def test_no_template_variable_takes_the_dashboard_along(value):
     for listed in ([one] for one in variables):
         assert "the good neighbour" in both(board(graph, template_variables=listed))[0]
     assert "the good neighbour" in both(board(graph, template_variables=value))[0]
+
+
+def test_a_library_that_is_missing_is_not_a_fault_of_the_widget(tmp_path, monkeypatch, capsys):
+    """The command names the extra that brings it, with status 2."""
+    path = tmp_path / "d.json"
+    path.write_text(
+        json.dumps(
+            {
+                "title": "d",
+                "layout_type": "ordered",
+                "widgets": [{"definition": {"type": "note", "content": "x"}}],
+            }
+        )
+    )
+
+    def missing(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'fontpkg_arimo'", name="fontpkg_arimo")
+
+    monkeypatch.setattr("monitoring.preview.render.as_png", missing)
+    with pytest.raises(SystemExit) as ended:
+        main(["preview", str(path), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "pip install" in said
+    assert "bug" not in said
