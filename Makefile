@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint check pictures lock wheel layer bundles clean
+.PHONY: help demo drill test lint check docs pictures lock wheel layer bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -16,6 +16,11 @@ $(BIN)/python:
 .venv/dev.ready: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch .venv/tools.ready $@
+
+# Beside the other extras: the site needs none of them, because the API's page is made from the source.
+.venv/docs.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
 demo: .venv/tools.ready  ## the talk's pipeline, end to end, on this machine
 	$(BIN)/stepscope demo
@@ -33,6 +38,9 @@ lint: .venv/dev.ready  ## style, types and import contracts
 	$(BIN)/lint-imports
 
 check: lint test  ## everything that a change has to pass
+
+docs: .venv/docs.ready  ## the documentation as a site, in site/; a broken link or anchor is an error
+	$(BIN)/zensical build --strict
 
 pictures: .venv/dev.ready  ## the pictures of the documentation, in docs/images/
 	$(BIN)/python tests/pictures.py
@@ -63,4 +71,4 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
 
 clean:  ## remove what was made
-	rm -rf .venv dist build artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv dist build site .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

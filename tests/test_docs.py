@@ -1,6 +1,7 @@
 """The documentation says what there is: commands, settings, links and workflows."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,18 @@ def test_what_is_counted_in_the_readme_is_what_there_is():
     for pattern, number in counts.items():
         (found,) = re.findall(pattern, PAGES[0].read_text())
         assert words.get(found, found) == str(number), pattern
+
+
+def pages_of(navigation):
+    """The paths in the navigation of zensical.toml: a list of one-key tables, of a path or a list again."""
+    for entry in navigation:
+        for target in entry.values():
+            yield from [target] if isinstance(target, str) else pages_of(target)
+
+
+def test_every_page_is_in_the_navigation_of_the_site_once():
+    """The pages of the lint rules are reached from the table of rules; package.md is the text of the package index."""
+    listed = list(pages_of(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]))
+    docs = ROOT / "docs"
+    pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md") if path.parent.name != "lint"}
+    assert sorted(listed) == sorted(pages - {"package.md"})
