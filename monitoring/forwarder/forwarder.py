@@ -22,7 +22,7 @@ from monitoring.forwarder.redrive import read_rest, read_spooled, redrive, rest_
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.self_metrics import own_points, print_summary
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
-from monitoring.forwarder.settings import ForwarderSettings
+from monitoring.forwarder.settings import ForwarderSettings, switched_off
 from monitoring.forwarder.spool import EVENT, REST, Entry, Result, TooLargeError, event_entry, make_spool
 from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
@@ -265,7 +265,7 @@ def _destination(settings: ForwarderSettings) -> str:
     """Describe where batches go and which items they hold: with other settings it is another batch."""
     where = (settings.site, settings.url, settings.api_key_secret, settings.api_key_parameter)
     which = (settings.forward_logs, settings.log_platform, settings.include, settings.exclude)
-    return repr((where, which, settings.metrics))
+    return repr((where, (*which, *switched_off(settings)), settings.metrics))
 
 
 class _Buffer:

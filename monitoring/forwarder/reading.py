@@ -18,7 +18,7 @@ from monitoring.forwarder.executions import Executions
 from monitoring.forwarder.pieces import Lines, LogPayload, Piece, Refusal, Skipped, StatusChange
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
-from monitoring.forwarder.settings import ForwarderSettings
+from monitoring.forwarder.settings import ForwarderSettings, switched_off
 from monitoring.forwarder.stats import Tally
 from monitoring.lines import Point
 from monitoring.log_events.arn import state_machine_of
@@ -54,6 +54,7 @@ class PieceReader:
         self._memory = Memory()
         self._executions = Executions()
         self._rules = Rules(log_filter(settings), settings.log_platform, settings.arch)
+        self._off = switched_off(settings)
         self._readers: dict[tuple[str, ...], Reader] = {}
 
     def begin_unit(self, identity: str = "") -> None:
@@ -76,8 +77,16 @@ class PieceReader:
             text = piece.text or piece.body
             out = self._aside(SetAside(piece.reason, piece.where, piece.line, 1, text, "events"), tally)
             tally.error(f"{piece.where}: {piece.reason}")
+        if self._off:
+            self._exclude(out, tally)
         self._count(out, tally)
         return out
+
+    def _exclude(self, out: Telemetry, tally: Tally) -> None:
+        """Withhold the points of the metric families that are switched off."""
+        kept = [point for point in out.points if not point.metric.startswith(self._off)]
+        _account(tally, "points", "excluded", len(out.points) - len(kept))
+        out.points = kept
 
     def _aside(self, refused: SetAside, tally: Tally) -> Telemetry:
         """Set aside what comes from no log group and cannot be read."""
@@ -137,6 +146,7 @@ class PieceReader:
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
         _account(tally, "logs", "excluded", reader.counts.get("log_excluded", 0))
+        _account(tally, "points", "excluded", reader.counts.get("point_excluded", 0))
         reader.counts.clear()
         if reader.steps:
             steps, reader.steps = reader.steps, []
@@ -190,8 +200,11 @@ class PieceReader:
         key = (owner, group, stream, where, account, region)
         found = self._readers.get(key)
         if found is None:
-            arn = function_arn(region, account, function_of(group, stream))
+            function = function_of(group, stream)
+            arn = function_arn(region, account, function)
             extra = self._tags.of_function(arn) + self._tags.of_group(group_arn(self.region, owner, group))
+            if self._tags.has_extension(arn):
+                self._memory.extended.add(function.name)
             source = describe(self.settings, region, account, group, stream, extra, owner)
             if lines:
                 source = with_object(source, where, lines.kind, lines.fields, group)

@@ -23,6 +23,7 @@ class ResourceTags:
     ) -> None:
         self._settings, self._clients, self._clock = settings, clients, clock
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._extended: set[str] = set()
         self._left = _CALLS
         self._lock = threading.Lock()
 
@@ -33,6 +34,10 @@ class ResourceTags:
     def of_function(self, arn: str) -> tuple[str, ...]:
         """Tags, architecture and runtime of a function."""
         return self._of(arn, self._function) if arn and self._settings.fetch_function_tags else ()
+
+    def has_extension(self, arn: str) -> bool:
+        """Return whether a function is known to have Datadog's extension, from its layers."""
+        return arn in self._extended
 
     def of_machine(self, arn: str) -> tuple[str, ...]:
         """Tags of a state machine."""
@@ -63,6 +68,9 @@ class ResourceTags:
         found = self._clients("lambda").get_function(FunctionName=arn)
         made = found.get("Configuration", {})
         arch = (made.get("Architectures") or ["x86_64"])[0]
+        layers = [str(layer.get("Arn")) for layer in made.get("Layers") or ()]
+        extended = any(":layer:Datadog-Extension" in layer for layer in layers)
+        (self._extended.add if extended else self._extended.discard)(arn)
         return (
             *_tags(found.get("Tags")),
             f"architecture:{arch}",

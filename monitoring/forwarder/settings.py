@@ -99,6 +99,24 @@ class ForwarderSettings:
     metrics: str = _setting(
         "MONITORING_METRICS", "distribution", _metric_form, "`native` sends counts and gauges as such"
     )
+    enhanced_metrics: bool = _setting(
+        "DD_ENHANCED_METRICS", True, _flag, "send `aws.lambda.enhanced.*`, from Lambda's own log lines"
+    )
+    enhanced_invocations: bool = _setting(
+        "MONITORING_ENHANCED_INVOCATIONS", True, _flag, "send `aws.lambda.enhanced.invocations` among them"
+    )
+    lambda_metrics: bool = _setting(
+        "MONITORING_LAMBDA_METRICS", True, _flag, "send `stepscope.lambda.*`: faults that Lambda reports"
+    )
+    states_metrics: bool = _setting(
+        "MONITORING_STATES_METRICS", True, _flag, "send `aws.states.enhanced.*`, from state machines' logs"
+    )
+    execution_metrics: bool = _setting(
+        "MONITORING_EXECUTION_METRICS",
+        True,
+        _flag,
+        "send `stepscope.execution.*` and `stepscope.durable_execution.*`, from status changes",
+    )
     arch: str = _setting(
         "MONITORING_ARCHITECTURE", "x86_64", _arch, "architecture for estimated_cost where unknown"
     )
@@ -164,6 +182,26 @@ class ForwarderSettings:
             place = "DD_SCRUBBING_RULE_REPLACEMENT"
             raise InputError(str(error), where=place, hint="\\1 needs a group in DD_SCRUBBING_RULE") from None
         return found
+
+
+_FAMILIES = {
+    "enhanced_metrics": ("aws.lambda.enhanced.",),
+    "enhanced_invocations": ("aws.lambda.enhanced.invocations",),
+    "lambda_metrics": ("stepscope.lambda.",),
+    "states_metrics": ("aws.states.enhanced.",),
+    "execution_metrics": ("stepscope.execution.", "stepscope.durable_execution."),
+}
+"""Switch of a family of metrics -> how the names of its metrics begin."""
+
+
+def switched_off(settings: ForwarderSettings) -> tuple[str, ...]:
+    """Return the prefixes of the metrics that are not sent."""
+    return tuple(
+        prefix
+        for switch, prefixes in _FAMILIES.items()
+        if not getattr(settings, switch)
+        for prefix in prefixes
+    )
 
 
 def settings_table() -> list[tuple[str, str, str]]:

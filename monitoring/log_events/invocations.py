@@ -13,6 +13,8 @@ from monitoring.log_events.telemetry import LogContext
 
 _CONTEXTS = 1_000  # invocations whose trace may still come: a file may hold a million
 _OURS = "stepscope.lambda."
+_EXTENSION_RUNS = ("extension", "datadog-agent", "")
+"""Kind, name and status of the line that Lambda writes where Datadog's extension has started."""
 _COUNTS = {"extension": "extension_errors", "initReport": "init_errors", "restoreReport": "restore_errors"}
 
 
@@ -90,7 +92,7 @@ class Invocations:
             cold = f"cold_start:{'true' if report.init is not None else 'false'}"
             tags = self._report_tags[key] = self._source.add_tags((*own, cold))
         request = report.request_id
-        points = report_points(report, time // 1000, tags + self._aliases.get(request, ()), self._arch)
+        points = self._enhanced(report, time, tags + self._aliases.get(request, ()))
         self._stream.ended(request, time)
         if self._stream.pending:
             self._claim(request)
@@ -112,9 +114,15 @@ class Invocations:
             points += self.out_of_memory(request, time)
         return points
 
+    def _enhanced(self, report: Report, time: int, tags: tuple[str, ...]) -> list[Point]:
+        """Return the enhanced metrics of a REPORT; none where Datadog's extension sends them."""
+        if self._source.function in self._memory.extended:
+            return []
+        return report_points(report, time // 1000, tags, self._arch)
+
     def platform(self, line: PlatformLine, time: int) -> list[Point]:
         """Return the points of another platform line."""
-        kind, request, status, error, name, phase, number = line
+        kind, request, status, name = line.kind, line.request_id, line.status, line.name
         if kind == "start":
             running = self._open
             self.start(request, time, textual=False)
@@ -125,6 +133,13 @@ class Invocations:
             self._aliases[request] = tuple(tag for tag in tags if tag.startswith("resource:"))
         elif request:
             self.hear(request)
+        if (kind, name, status) == _EXTENSION_RUNS and self._source.function:
+            self._memory.extended.add(self._source.function)
+        return self._faults(line, time)
+
+    def _faults(self, line: PlatformLine, time: int) -> list[Point]:
+        """Return the points of a platform line that tells of a fault or of a restore."""
+        kind, request, status, error, name, phase, number = line
         points: list[Point] = []
         if kind in _COUNTS and status:
             named = {"status": status, "phase": phase, "extension": name, "error_type": error.lower()}
@@ -187,6 +202,8 @@ class Invocations:
 
     def _once(self, name: str, request: str, time: int) -> list[Point]:
         if not self._memory.first(self._fact(name, request), self._place(time)):
+            return []
+        if self._source.function in self._memory.extended:
             return []
         tags = self._source.add_tags(self._aliases.get(request, ()))
         return [Point(f"aws.lambda.enhanced.{name}", 1.0, time // 1000, "distribution", tags)]

@@ -51,7 +51,7 @@ class Memory:
 
     A fact counts again for the place that counted it: a payload that is delivered again has to give the same
     points again, because the first attempt may not have arrived. `unit` is the delivery that is being read: a
-    place is a line of a unit.
+    place is a line of a unit. `extended` holds the functions that have Datadog's extension.
     """
 
     def __init__(self, limit: int = _LIMIT) -> None:
@@ -59,6 +59,7 @@ class Memory:
         self._streams: dict[str, Stream] = {}
         self._limit = limit
         self.unit = ""
+        self.extended: set[str] = set()
 
     def first(self, fact: Hashable, place: str) -> bool:
         """Return whether the fact is new, or was first seen at this very place."""
