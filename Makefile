@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint check docs pictures lock wheel layer bundles clean
+.PHONY: help demo drill test lint check docs pictures lock wheel layer forwarder bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -57,6 +57,11 @@ wheel: .venv/dev.ready  ## both distributions, in dist/
 
 layer:  ## the hot path alone, as a Lambda layer: dist/stepscope-layer.zip
 	$(PYTHON) deploy/layer.py
+
+RUNTIME ?= 3.13
+ARCHITECTURE ?= arm64
+forwarder: .venv/tools.ready  ## the forwarder's code for deploy/forwarder.yaml: dist/stepscope-forwarder.zip
+	$(BIN)/python deploy/forwarder/build.py --python $(RUNTIME) --architecture $(ARCHITECTURE)
 
 # What the example's functions carry in an account (deploy/template.yaml): boto3 is in Lambda's runtime already.
 LAMBDA := --quiet --disable-pip-version-check --upgrade --python-version 3.12 --only-binary=:all: \
