@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from conftest import subscription_event
 from roads import NOW, forwarder
 
 from monitoring.forwarder.resource_tags import ResourceTags
@@ -62,56 +61,56 @@ FAMILIES = {
 }
 
 
-def names(intake, **environ):
+def names(intake, subscription, **environ):
     """The names that arrive of one event of each family, and how many points were excluded."""
     excluded = 0
     job = forwarder(intake.url, **environ)
-    for event in (subscription_event([INIT_ERROR, ORDERS, REPORT], now=NOW), STATUS, states_event()):
+    for event in (subscription([INIT_ERROR, ORDERS, REPORT], now=NOW), STATUS, states_event(subscription)):
         points = job.handle(event, 60.0)["conservation"]["points"]
         assert points["read"] == points["accounted"]
         excluded += points.get("excluded", 0)
     return {name for name, *_ in intake.points()}, excluded
 
 
-def states_event():
-    return subscription_event(
+def states_event(subscription):
+    return subscription(
         [STATE], group="/aws/vendedlogs/states/orders-Logs", stream="states/orders/1", now=NOW
     )
 
 
-def test_every_family_is_sent_unless_it_is_switched_off(intake):
-    sent, excluded = names(intake)
+def test_every_family_is_sent_unless_it_is_switched_off(intake, subscription):
+    sent, excluded = names(intake, subscription)
     assert all(any(name.startswith(prefix) for name in sent) for prefix in FAMILIES.values())
     assert excluded == 0
 
 
 @pytest.mark.parametrize("switch", FAMILIES)
-def test_a_family_that_is_switched_off_is_withheld_and_counted_and_no_other(intake, switch):
-    everything, _ = names(intake)
+def test_a_family_that_is_switched_off_is_withheld_and_counted_and_no_other(intake, subscription, switch):
+    everything, _ = names(intake, subscription)
     intake.received.clear()
-    sent, excluded = names(intake, **{switch: "false"})
+    sent, excluded = names(intake, subscription, **{switch: "false"})
     assert sent == {name for name in everything if not name.startswith(FAMILIES[switch])}
     assert excluded >= 1
     assert "shop.orders" in sent
 
 
-def test_without_invocations_the_other_enhanced_metrics_stay(intake):
-    sent, excluded = names(intake, MONITORING_ENHANCED_INVOCATIONS="false")
+def test_without_invocations_the_other_enhanced_metrics_stay(intake, subscription):
+    sent, excluded = names(intake, subscription, MONITORING_ENHANCED_INVOCATIONS="false")
     assert {"aws.lambda.enhanced.duration", "aws.lambda.enhanced.timeouts"} <= sent
     assert excluded == 1
 
 
-def test_what_the_library_prints_beside_the_report_counts_once(intake):
-    summary = forwarder(intake.url).handle(subscription_event([LIBRARY, REPORT], now=NOW), 60.0)
+def test_what_the_library_prints_beside_the_report_counts_once(intake, subscription):
+    summary = forwarder(intake.url).handle(subscription([LIBRARY, REPORT], now=NOW), 60.0)
     assert intake.values("aws.lambda.enhanced.invocations") == [1.0]
     assert summary["conservation"]["points"]["excluded"] == 1
 
 
 @pytest.mark.parametrize("line", [EXTENSION, EXTENSION_JSON])
-def test_a_function_with_datadogs_extension_has_no_second_enhanced_metrics(intake, line):
+def test_a_function_with_datadogs_extension_has_no_second_enhanced_metrics(intake, subscription, line):
     job = forwarder(intake.url)
-    job.handle(subscription_event([line, ORDERS, REPORT], now=NOW), 60.0)
-    job.handle(subscription_event([ORDERS, REPORT], now=NOW + 60, stream="2026/11/23/[$LATEST]other"), 60.0)
+    job.handle(subscription([line, ORDERS, REPORT], now=NOW), 60.0)
+    job.handle(subscription([ORDERS, REPORT], now=NOW + 60, stream="2026/11/23/[$LATEST]other"), 60.0)
     assert {name for name, *_ in intake.points()} == {"shop.orders"}
 
 
@@ -122,15 +121,15 @@ def test_a_function_with_datadogs_extension_has_no_second_enhanced_metrics(intak
         EXTENSION.replace("State: Ready", "State: LaunchError") + "\tError Type: Extension.LaunchError",
     ],
 )
-def test_another_extension_or_one_that_did_not_start_changes_nothing(intake, line):
-    forwarder(intake.url).handle(subscription_event([line, REPORT], now=NOW), 60.0)
+def test_another_extension_or_one_that_did_not_start_changes_nothing(intake, subscription, line):
+    forwarder(intake.url).handle(subscription([line, REPORT], now=NOW), 60.0)
     assert intake.values("aws.lambda.enhanced.invocations") == [1.0]
 
 
-def test_another_function_keeps_its_enhanced_metrics(intake):
+def test_another_function_keeps_its_enhanced_metrics(intake, subscription):
     job = forwarder(intake.url)
-    job.handle(subscription_event([EXTENSION, REPORT], now=NOW), 60.0)
-    job.handle(subscription_event([REPORT], group="/aws/lambda/carts", now=NOW), 60.0)
+    job.handle(subscription([EXTENSION, REPORT], now=NOW), 60.0)
+    job.handle(subscription([REPORT], group="/aws/lambda/carts", now=NOW), 60.0)
     assert intake.values("aws.lambda.enhanced.invocations") == [1.0]
 
 
@@ -153,9 +152,9 @@ class Functions:
         ("arn:aws:lambda:eu-west-1:464622532012:layer:Datadog-Python313:100", False),
     ],
 )
-def test_the_extension_is_known_from_a_functions_layers(intake, layer, extended):
+def test_the_extension_is_known_from_a_functions_layers(intake, subscription, layer, extended):
     job = forwarder(intake.url, clients=lambda _: Functions(layer), DD_FETCH_LAMBDA_TAGS="true")
-    job.handle(subscription_event([REPORT], now=NOW), 60.0)
+    job.handle(subscription([REPORT], now=NOW), 60.0)
     assert intake.values("aws.lambda.enhanced.invocations") == ([] if extended else [1.0])
 
 
