@@ -4,7 +4,7 @@ COMMANDS = {
     "lines": ("lint", "Check log lines: line, column, what is wrong, what to write"),
     "test": ("lint", "Run the tests of monitors"),
     "backtest": ("lint", "Show what a monitor would have done over stored history"),
-    "lint": ("lint", "Check dashboards and monitors, offline"),
+    "lint": ("lint", "Check dashboards, monitors and templates, offline"),
     "preview": ("lint", "Draw dashboards as pictures or pages, without an account"),
     "up": ("local", "Run your own template on this machine, with pages, until told to stop"),
     "run": ("local", "Run a state machine of your own template on this machine, once"),

@@ -1,4 +1,4 @@
-"""`stepscope lint`: checks dashboards and monitors offline."""
+"""`stepscope lint`: checks dashboards, monitors and templates offline."""
 
 import sys
 from pathlib import Path
@@ -33,9 +33,11 @@ def command(
     rules: bool,
     jobs: int | None,
 ) -> int:
-    """Check dashboards and monitors, offline.
+    """Check dashboards, monitors and templates, offline.
 
-    PATHS are files and folders; without any, dashboards/, monitors/, slos/ and downtimes/ here.
+    PATHS are files and folders; without any, dashboards/, monitors/, slos/, downtimes/ and the template here.
+    Templates are SAM's, CloudFormation's, serverless.yml, folders of Terraform or cdk.out, and definitions in
+    Amazon States Language.
 
     Exit status: 0 nothing wrong, 1 an error was found (with --strict: a warning too), 2 a path or rule that
     does not exist.

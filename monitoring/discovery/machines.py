@@ -43,7 +43,7 @@ def definitions_in(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for resource in stack.of_type("AWS::StepFunctions::StateMachine"):
         properties = intrinsics.resolve(dict(resource.properties))
         name = str(properties.get("StateMachineName") or properties.get("Name") or resource.logical_id)
-        yield resource.logical_id, name, _definition(resource, properties, stack)
+        yield resource.logical_id, name, definition_in(stack, resource, intrinsics)
 
 
 def resolver(stack: Stack) -> Intrinsics:
@@ -67,7 +67,13 @@ def resolver(stack: Stack) -> Intrinsics:
     return Intrinsics(names, attribute, stack.mappings, stack.conditions, where=str(stack.source))
 
 
-def _definition(resource: StackResource, properties: dict[str, Any], stack: Stack) -> dict[str, Any]:
+def definition_in(stack: Stack, resource: StackResource, intrinsics: Intrinsics) -> dict[str, Any]:
+    """Return the definition of a state machine of a stack, its functions resolved by `resolver(stack)`.
+
+    Raises:
+        InputError: it is not on this disk, or cannot be read.
+    """
+    properties = intrinsics.resolve(dict(resource.properties))
     value = properties.get("DefinitionString", properties.get("Definition"))
     substitutions = properties.get("DefinitionSubstitutions")
     definition = definition_of(

@@ -1,19 +1,34 @@
 """Runs the rules over files: what each file says wrong, then what the files say wrong together."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
 from monitoring.lint.project import FileFacts, Mark, Project, facts_of, values_of
-from monitoring.lint.rules import duplicate_key, json_syntax, modules, project_settings, unknown_kind
+from monitoring.lint.rules import (
+    duplicate_key,
+    json_syntax,
+    modules,
+    project_settings,
+    template_syntax,
+    unknown_kind,
+)
+from monitoring.lint.templates.kinds import TEMPLATE, is_application
 from monitoring.resources.document import Document, JsonError, TextRange, parse_document, read_text
 from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
 from monitoring.resources.project import FILE, key_place, parse_settings
 from monitoring.resources.resource import FOLDERS, Resource, kind_of
+
+if TYPE_CHECKING:
+    from monitoring.lint.templates.application import TemplateProblem
+
+TEMPLATE_ENDINGS = frozenset({".yaml", ".yml", ".tf", ".ts", ".js"})
+"""Endings of files that are templates, or nothing that lint reads."""
 
 _AROUND = re.compile(r"\s*,?\s*")
 
@@ -26,7 +41,9 @@ class FileReport(NamedTuple):
 
 
 def lint_file(path: str, codes: frozenset[str]) -> FileReport:
-    """Lint a file; an unreadable file is a finding too."""
+    """Lint a file, or the application of a folder or template; an unreadable one is a finding too."""
+    if Path(path).is_dir() or Path(path).suffix in TEMPLATE_ENDINGS:
+        return lint_application(path, codes)
     try:
         text = read_text(Path(path))
     except InputError as error:
@@ -53,10 +70,76 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
         message = ". ".join(filter(None, (error.message, error.hint)))
         return FileReport((_at(blank, place, json_syntax.RULE, message),), None)
     subject = subject_of(document)
+    if subject is None and is_application(document.body):
+        return lint_application(path, codes)
     if subject is None:
         return FileReport(tuple(_unusable(document)) if unknown_kind.RULE.code in codes else (), None)
     findings = sorted(_findings(subject, codes), key=lambda finding: (finding.line, finding.column))
     return FileReport(tuple(findings), facts_of(subject, path))
+
+
+def is_template(path: Path) -> bool:
+    """Return whether a file or folder is linted as an application."""
+    if path.is_dir() or path.suffix in TEMPLATE_ENDINGS:
+        return True
+    try:
+        document = parse_document(str(path), read_text(path))
+    except InputError:
+        return False
+    return subject_of(document) is None and is_application(document.body)
+
+
+def lint_application(path: str, codes: frozenset[str]) -> FileReport:
+    """Lint the application that a template, or the folder that holds one, describes.
+
+    Findings are about the template, and about definitions and handlers beside it.
+    """
+    from monitoring.lint.templates.reader import read_application
+
+    try:
+        application = read_application(Path(path))
+    except InputError as error:
+        where, line, column = _place_of(error.where, path)
+        beside = os.path.normpath(error.where) if where == path and error.where not in {"", path} else ""
+        message = ". ".join(filter(None, (f"{beside} {error.message}".strip(), error.hint)))
+        finding = Finding(template_syntax.RULE.code, "error", where, line, column, message, line, column)
+        return FileReport((finding,), None)
+    findings = [
+        _in_template(problem, module.RULE)
+        for code, module in modules().items()
+        if code in codes and module.RULE.kinds == TEMPLATE and hasattr(module, "check")
+        for problem in module.check(application)
+    ]
+    unique = dict.fromkeys(findings)
+    return FileReport(tuple(sorted(unique, key=lambda row: (row.path, row.line, row.column))), None)
+
+
+def _place_of(where: str, path: str) -> tuple[str, int, int]:
+    """Return file, line and column of an error's `file:line:column`."""
+    parts = where.rsplit(":", 2)
+    if len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():
+        return parts[0], int(parts[1]), int(parts[2])
+    return where if where and Path(where).exists() else path, 1, 1
+
+
+def _in_template(problem: "TemplateProblem", rule: Rule) -> Finding:
+    text, pointer, _ = problem.spot
+    span = text.span(pointer)
+    (line, column), (end_line, end_column) = map(text.line_and_column, (span.start, span.end))
+    place = "".join(f"/{_escaped(step)}" for step in pointer)
+    severity = problem.severity or rule.severity
+    return Finding(
+        rule.code,
+        severity,
+        text.source,
+        line,
+        column,
+        problem.message,
+        end_line,
+        end_column,
+        place,
+        problem.fix,
+    )
 
 
 def lint_settings(path: str, text: str, codes: frozenset[str]) -> FileReport:

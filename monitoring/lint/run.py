@@ -1,5 +1,6 @@
 """One run of lint: which files, in how many processes, with which rules; and mending what is safe."""
 
+import codecs
 import gc
 import os
 from collections.abc import Iterable, Sequence
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitoring.errors import InputError, writing
-from monitoring.lint.engine import FileReport, apply_edits, lint_file, lint_text, lint_together
+from monitoring.lint.engine import FileReport, apply_edits, is_template, lint_file, lint_text, lint_together
 from monitoring.lint.model import Edit, Finding
 from monitoring.lint.project import settings_file
 from monitoring.lint.rules import modules
+from monitoring.lint.templates.kinds import application_in, is_readable
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import FOLDERS
 
@@ -54,25 +56,33 @@ def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> frozense
 
 
 def default_paths() -> list[Path]:
-    """Return the folders of the working folder that hold resources.
+    """Return the folders of the working folder that hold resources, and its template.
 
     Raises:
         InputError: there are none.
     """
     found = [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
+    found += filter(None, [application_in(Path())])
     if not found:
         hint = "Name files or folders, or let stepscope init make dashboards/ and monitors/."
-        raise InputError("there is neither dashboards/ nor monitors/ here", hint=hint)
+        raise InputError("there is neither dashboards/ nor monitors/ nor a template here", hint=hint)
     return found
 
 
 def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the JSON files at and under the paths, once each, and the paths that do not exist."""
+    """Return the files to lint at and under the paths, once each, and the paths that do not exist.
+
+    Of a folder they are its JSON files; of one that holds a template, the template and its resources.
+    """
     files: dict[Path, None] = {}
     missing: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files.update(dict.fromkeys(sorted(file for file in path.rglob("*.json") if _visible(file, path))))
+            template = application_in(path)
+            if template is not None:
+                files[template] = None
+            found = sorted(file for file in path.rglob("*.json") if _visible(file, path))
+            files.update((file, None) for file in found if template is None or file.parent.name in FOLDERS)
         elif path.exists():
             files[path] = None
         else:
@@ -93,7 +103,16 @@ def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int |
     facts = [report.facts for report in reports if report.facts is not None]
     findings += lint_together(facts, codes)
     place = {str(file): index for index, file in enumerate((*files, *settings))}
-    findings.sort(key=lambda finding: (place[finding.path], finding.line, finding.column, finding.rule))
+    last = len(place)
+    findings.sort(
+        key=lambda finding: (
+            place.get(finding.path, last),
+            finding.path,
+            finding.line,
+            finding.column,
+            finding.rule,
+        )
+    )
     return LintResult(tuple(findings), len(files))
 
 
@@ -144,6 +163,10 @@ def fix(files: Sequence[Path], codes: frozenset[str] | None = None) -> dict[Path
     codes = selected() if codes is None else codes
     changed: dict[Path, int] = {}
     for file in files:
+        if is_template(file):
+            for path, count in fix_application(file, codes).items():
+                changed[path] = changed.get(path, 0) + count
+            continue
         try:
             before = file.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError):
@@ -154,6 +177,35 @@ def fix(files: Sequence[Path], codes: frozenset[str] | None = None) -> dict[Path
                 file.write_bytes(text.encode("utf-8"))
             changed[file] = count
     return changed
+
+
+def fix_application(file: Path, codes: frozenset[str]) -> dict[Path, int]:
+    """Make the safe changes in a template, and in the definitions that it names."""
+    changed: dict[Path, int] = {}
+    for _ in range(_PASSES):
+        edits: dict[str, set[Edit]] = {}
+        for finding in lint_file(str(file), codes).findings:
+            if finding.fix is not None:
+                edits.setdefault(finding.path, set()).add(finding.fix)
+        made = {Path(path): len(own) for path, own in edits.items() if _rewrite(Path(path), own)}
+        for path, count in made.items():
+            changed[path] = changed.get(path, 0) + count
+        if not made:
+            break
+    return changed
+
+
+def _rewrite(path: Path, edits: set[Edit]) -> bool:
+    """Apply edits to a file; one after which it could not be read is left as it is."""
+    data = path.read_bytes()
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    before = data.decode("utf-8-sig")
+    text = apply_edits(before, edits)
+    if text == before or not is_readable(path, text):
+        return False
+    with writing(path):
+        path.write_bytes(mark + text.encode())
+    return True
 
 
 def fix_text(path: str, text: str, codes: frozenset[str]) -> tuple[str, int]:

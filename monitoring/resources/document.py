@@ -99,7 +99,7 @@ class Document:
 
     def _child(self, start: int, step: str | int) -> "_Spans | None":
         if start not in self._children:
-            self._children[start] = _Children(_items(self.text, start), self.duplicates)
+            self._children[start] = _Children(items_at(self.text, start), self.duplicates)
         return self._children[start].get(step)
 
     def duplicate_keys(self) -> Iterator[tuple[TextRange, str]]:
@@ -215,8 +215,8 @@ def _skip(text: str, at: int) -> int:
 _decode = json.JSONDecoder().raw_decode
 
 
-def _items(text: str, start: int) -> Iterator[tuple[str | int, TextRange, TextRange]]:
-    """Key or index, span of the key and span of the value, of the object or list that starts there."""
+def items_at(text: str, start: int) -> Iterator[tuple[str | int, TextRange, TextRange]]:
+    """Yield key or index, key range and value range, of the object or list that starts there."""
     opening = text[start : start + 1]
     if opening not in ("{", "["):
         return
@@ -238,7 +238,7 @@ def _items(text: str, start: int) -> Iterator[tuple[str | int, TextRange, TextRa
 
 def _duplicates(text: str, start: int) -> Iterator[tuple[TextRange, str]]:
     seen: set[str | int] = set()
-    for key, key_span, span in _items(text, start):
+    for key, key_span, span in items_at(text, start):
         if key in seen:
             yield key_span, str(key)
         seen.add(key)

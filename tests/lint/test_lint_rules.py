@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from monitoring.lint import report
 from monitoring.lint.engine import lint_text, lint_together
 from monitoring.lint.rules import MODULES, downtime_scope, modules
-from monitoring.lint.run import LintResult, fix_text, selected
+from monitoring.lint.run import LintResult, fix_text, lint, selected
+from monitoring.lint.templates.kinds import TEMPLATE
 from monitoring.monitor.mutes import scope_test
 
 DOCS = Path(__file__).parents[2] / "docs"
 CODES = sorted(modules())
-_FILE = re.compile(r"^`(?P<path>[\w/.-]+)`\n\n```(?:json|toml)\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(
+    r"^`(?P<path>[\w/.-]+)`\n\n```(?:json|toml|yaml|python)\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL
+)
 _SNAPSHOT = re.compile(r"^```text\n(?P<text>.*?)\n```", re.MULTILINE | re.DOTALL)
 
 
@@ -28,6 +31,15 @@ def run(files, codes=None):
     places = list(files)
     findings.sort(key=lambda each: (places.index(each.path), each.line, each.column, each.rule))
     return LintResult(tuple(findings), len(files))
+
+
+def run_application(files, codes, folder, monkeypatch):
+    """Lint the first of the files, which is a template; the others lie beside it."""
+    monkeypatch.chdir(folder)
+    for path, text in files.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text, "utf-8")
+    return lint([Path(next(iter(files)))], codes)
 
 
 def page(code):
@@ -44,11 +56,16 @@ def example(code):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_page_of_a_rule_shows_what_it_says_of_the_example(code):
+def test_the_page_of_a_rule_shows_what_it_says_of_the_example(code, tmp_path, monkeypatch):
     rule = modules()[code].RULE
     assert page(code).startswith(f"# {code}\n\n*{rule.severity}*: {rule.summary}\n\n")
     shown = _SNAPSHOT.search(page(code))["text"]
-    assert report.text(run(example(code), frozenset({code}))) == shown
+    result = (
+        run_application(example(code), frozenset({code}), tmp_path, monkeypatch)
+        if rule.kinds == TEMPLATE
+        else run(example(code), frozenset({code}))
+    )
+    assert report.text(result) == shown
 
 
 def test_every_page_belongs_to_a_rule_and_the_overview_lists_them_all_in_order():

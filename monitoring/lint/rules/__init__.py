@@ -43,8 +43,20 @@ MODULES = (
     "silences_nothing",
     "layout",
     "too_many_widgets",
+    "template_syntax",
+    "machine_log",
+    "task_context",
+    "task_timeout",
+    "task_catch",
+    "retry_jitter",
+    "timeout_order",
+    "log_retention",
+    "log_subscription",
+    "handler_decorator",
+    "logged_metric",
+    "role_action",
 )
-"""In the order of the docs: what cannot be read, then what a file says, then what it does."""
+"""In the order of the docs: what cannot be read, then what a file says, then what it does; templates last."""
 
 
 @cache

@@ -1,0 +1,105 @@
+"""Read an application from its template: its stacks by discovery, and the place of each part."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitoring.discovery.intrinsics import Intrinsics
+from monitoring.discovery.machines import definition_in, resolver
+from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.stacks import read_stacks
+from monitoring.discovery.templates import load
+from monitoring.errors import InputError
+from monitoring.lint.templates.application import Application, Code, Machine, Resource, Spot
+from monitoring.lint.templates.places import Places
+
+_CDKS_OWN = ("LogRetention", "CustomResource", "AWS679f53fac002430cb0da5b7982bd2287")
+"""Parts of the logical ids of what CDK adds for itself."""
+
+
+def read_application(path: Path) -> Application:
+    """Read the application that a template describes.
+
+    Args:
+        path: a template, a definition, or a folder that holds one; see `read_stacks`.
+
+    Raises:
+        InputError: it cannot be read, or AWS's translator of SAM templates refuses it.
+    """
+    places = Places()
+    if path.is_file() and path.suffix in {".json", ".yaml", ".yml"}:
+        content = load(path)
+        if "StartAt" in content and "States" in content:
+            name = path.name.partition(".")[0]
+            return Application(path, machines=(Machine(name, content, Spot(places.text(path), ())),))
+    resources: list[Resource] = []
+    machines: list[Machine] = []
+    codes: dict[str, Code] = {}
+    resolvers: dict[str, Intrinsics] = {}
+    for stack in read_stacks(path):
+        intrinsics = resolver(stack)
+        own = [
+            _resource(stack, raw, intrinsics, places)
+            for raw in stack.resources.values()
+            if not any(part in raw.logical_id for part in _CDKS_OWN)
+        ]
+        resources += own
+        machines += _machines(own, intrinsics, places)
+        codes |= _codes(own, places)
+        resolvers[stack.name] = intrinsics
+    return Application(path, tuple(resources), tuple(machines), codes, resolvers)
+
+
+def _resource(stack: Stack, raw: StackResource, intrinsics: Intrinsics, places: Places) -> Resource:
+    spot, properties = places.of_resource(stack, raw)
+    return Resource(stack, raw, _resolved(raw.properties, intrinsics), spot, properties)
+
+
+def _resolved(properties: Mapping[str, Any], intrinsics: Intrinsics) -> Mapping[str, Any]:
+    """Return properties resolved; each that cannot be stays as it is written."""
+    result: dict[str, Any] = {}
+    for key, value in properties.items():
+        try:
+            resolved = intrinsics.resolve({key: value})
+        except (InputError, RecursionError):
+            resolved = {key: value}
+        result |= resolved if isinstance(resolved, dict) else {}
+    return result
+
+
+def _machines(resources: list[Resource], intrinsics: Intrinsics, places: Places) -> Iterator[Machine]:
+    for resource in resources:
+        if resource.raw.type != "AWS::StepFunctions::StateMachine":
+            continue
+        try:
+            definition = definition_in(resource.stack, resource.raw, intrinsics)
+        except (InputError, RecursionError):
+            continue
+        name = resource.properties.get("StateMachineName")
+        spot = places.of_definition(resource.stack, resource.raw, resource.properties_spot)
+        yield Machine(name if isinstance(name, str) else resource.logical_id, definition, spot, resource)
+
+
+def _codes(resources: Iterable[Resource], places: Places) -> dict[str, Code]:
+    """Return the handlers' files by the logical ids of their functions."""
+    codes = {}
+    for resource in resources:
+        folder = resource.stack.code.get(resource.logical_id)
+        handler = resource.properties.get("Handler")
+        runtime = str(resource.properties.get("Runtime", "python"))
+        if folder is None or not isinstance(handler, str) or not runtime.startswith("python"):
+            continue
+        module, _, name = handler.rpartition(".")
+        file = _file(folder, resource, module)
+        if file is not None and name:
+            codes[resource.logical_id] = Code(file, name, places.text(file))
+    return codes
+
+
+def _file(folder: Path, resource: Resource, module: str) -> Path | None:
+    """Return the module's file; of a folder that a build makes, that beside the template."""
+    path = Path(module.replace(".", "/") + ".py")
+    roots = [folder, resource.stack.source.parent, resource.stack.source.parent.parent]
+    if folder.is_dir():
+        roots = [folder]
+    return next((root / path for root in roots if (root / path).is_file()), None)
