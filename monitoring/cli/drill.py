@@ -118,7 +118,7 @@ def command(
     should be, a monitor alerts in vain, or no fault sets a monitor off.
 
     With --from, the pipeline is your own: every function that its executions call and every state machine is
-    broken in turn, and any of your monitors may notice.
+    broken in turn, and any of your monitors may notice. A FAULT is then named as in the report: Pay/raises.
     """
     if source is not None:
         from monitoring.cli.drill_application import Given, drill_own

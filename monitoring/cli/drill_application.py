@@ -9,7 +9,6 @@ import click
 
 from monitoring.cli.application import answers_of, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
-from monitoring.errors import InputError
 
 if TYPE_CHECKING:
     from monitoring.drill.application_run import ApplicationOptions, ApplicationResult, Noticed
@@ -40,14 +39,9 @@ def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     Raises:
         InputError: something that was given cannot be used.
     """
-    if faults:
-        raise InputError(
-            f"{faults[0]} is a fault of the example",
-            hint="with --from, all that the template allows are drilled",
-        )
     from monitoring.drill.application_run import drill_application
 
-    options = _options(given)
+    options = _options(given, faults)
     progress = _progress(as_json=as_json)
     with ended_by_signals():
         result = drill_application(options, progress)
@@ -60,7 +54,7 @@ def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     return 0 if result.fine else 1
 
 
-def _options(given: Given) -> "ApplicationOptions":
+def _options(given: Given, faults: tuple[str, ...]) -> "ApplicationOptions":
     from monitoring.drill.application_run import ApplicationOptions, pipeline_options
     from monitoring.testing.project import Folder
 
@@ -79,6 +73,7 @@ def _options(given: Given) -> "ApplicationOptions":
         given.machines,
         given.delay,
         given.tags,
+        faults,
     )
 
 

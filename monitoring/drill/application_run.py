@@ -31,6 +31,7 @@ from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
 from monitoring.local_pipeline import Pipeline, PipelineOptions, start_pipeline
 from monitoring.local_pipeline.forwarding import FORWARDER, STATES_FORWARDER
+from monitoring.resources.nearest import nearest
 from monitoring.testing.project import Folder
 
 HEALTHY_RUNS = 3
@@ -52,6 +53,7 @@ class ApplicationOptions:
         machines: the state machines that are drilled; none are all of them.
         delay: seconds until a point of CloudWatch is in Datadog.
         tags: further tags of every metric.
+        faults: the names of the faults to bring about (`Pay/raises`); none are all of them.
     """
 
     pipeline: PipelineOptions
@@ -60,6 +62,7 @@ class ApplicationOptions:
     machines: tuple[str, ...] = ()
     delay: int = 720
     tags: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,7 @@ class _Drill:
     watch: Progress
     env: str
     false_alarms: dict[str, None] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)  # the names of all, chosen or not
 
     def drilled(self, bench: Bench) -> tuple[list[Noticed], set[str]]:
         """Drill one state machine; return its faults, and the logical ids of the functions it reaches."""
@@ -265,7 +269,7 @@ class _Drill:
         by_name = {name: target for target, name in self.pipeline.deployment.functions.items()}
         called = {call.function for call in self.pipeline.aws.invocations() if call.began >= first.began}
         reached = {by_name[name]: name for name in by_name if name in called}
-        faults = list(breakages(bench, reached))
+        faults = self._chosen(list(breakages(bench, reached)))
         self.pipeline.aws.drain(DRAIN_SECONDS)
         ((_, health),) = self._played([(None, self._copy(bench), time.time())], begin)
         scene = self._scene(self.watchers, health)
@@ -277,6 +281,11 @@ class _Drill:
                     rows.append(self._row(scene, bench, breakage, recording))
                     self.watch.judged(rows[-1])
         return rows, set(reached)
+
+    def _chosen(self, faults: list[Breakage]) -> list[Breakage]:
+        """Return the faults that the options name, or all."""
+        self.faults += [fault.name for fault in faults]
+        return [fault for fault in faults if not self.options.faults or fault.name in self.options.faults]
 
     def _batches(self, bench: Bench, faults: Sequence[Breakage]) -> Iterator[list[_Recorded]]:
         """Yield faults as they were brought about; the next ones are, while these are judged."""
@@ -391,8 +400,8 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
     """Drill an application: deploy it here, break it in every way, and see which of its monitors notice.
 
     Raises:
-        InputError: the template or the monitors cannot be read, there is no state machine, or an execution
-            does not succeed before anything is broken.
+        InputError: the template or the monitors cannot be read, there is no state machine, a name is the one
+            of no fault, or an execution does not succeed before anything is broken.
     """
     watch = watch or Progress()
     began = time.monotonic()
@@ -407,6 +416,7 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
             found, functions = drill.drilled(Bench(pipeline, machine, _input(options, pipeline, machine)))
             rows += found
             reached |= functions
+        _refuse_unknown(options.faults, drill.faults)
         functions = set(pipeline.deployment.functions) - set(pipeline.forwarders)
         notes = (*pipeline.notes, *_stand_in_notes(pipeline))
     return ApplicationResult(
@@ -417,6 +427,15 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
         notes,
         time.monotonic() - began,
     )
+
+
+def _refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
+    """Raise InputError where a name is the one of no fault of the application."""
+    for name in chosen:
+        if name not in faults:
+            near = nearest(name, faults)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(faults)}."
+            raise InputError(f"{name} is not a fault of this application", hint=hint)
 
 
 def _watchers(folder: Folder, delay: int) -> tuple[list[Watcher], Mapping[str, str]]:

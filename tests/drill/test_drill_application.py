@@ -174,6 +174,27 @@ def test_the_command_gives_the_same_as_data(
     assert {"name", "target", "how", "noticed_by", "minutes", "told"} <= data["faults"][0].keys()
 
 
+def test_only_the_faults_that_are_named_are_brought_about(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "drill",
+                "--from",
+                ".",
+                "--input",
+                "input.json",
+                "--json",
+                "Orders/aborted",
+                "Store/claims-falsely",
+            ]
+        )
+    rows = json.loads(capsys.readouterr().out)["faults"]
+    assert [row["name"] for row in rows] == ["Store/claims-falsely", "Orders/aborted"]
+
+
 def test_an_execution_that_fails_in_health_is_said(project: Path) -> None:
     options = ApplicationOptions(pipeline_options(project, ""), {"": {}}, Folder(project / "monitors"))
     with pytest.raises(InputError, match="does not succeed before anything is broken"):
@@ -186,7 +207,8 @@ def test_an_execution_that_fails_in_health_is_said(project: Path) -> None:
         (["--machine", "Nobody"], "no state machine Nobody"),
         (["--input", "Nobody=input.json"], "no state machine Nobody"),
         (["--input", "nowhere.json"], "cannot be read"),
-        (["claim-broken"], "is a fault of the example"),
+        (["--input", "input.json", "Store/raise"], "Did you mean Store/raises?"),
+        (["--input", "input.json", "claim-broken"], "There are Store/raises, "),
     ],
 )
 def test_what_is_wrong_is_a_sentence_and_status_2(
