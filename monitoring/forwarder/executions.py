@@ -7,9 +7,10 @@ what it completed before, and gives the same again.
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
+from monitoring.instrumentation.step_functions import context_of_input
 from monitoring.lines import Point
 from monitoring.log_events.step_events import StepEvent, count_points, tags_of
 from monitoring.log_events.telemetry import SpanRecord
@@ -81,7 +82,7 @@ def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
         if run.status != "succeeded":
             points.append(Point(_PREFIX + "state.failed", 1.0, stamp, "count", named + error))
         return points
-    if run.kind == "iteration":
+    if run.kind == "iteration" or run.type == "Map":
         return []
     named = (*named, f"resource:{run.resource.lower()}") if run.resource else named
     prefix = _PREFIX + "task.execution.task_"
@@ -117,23 +118,12 @@ class Trace:
         self.parent = "0" * 16
 
     def begin(self, event: StepEvent) -> None:
-        """Return the trace that the execution's input carries, where it was logged: the caller's, or a parent
-        execution's."""
-        try:
-            given = json.loads(event.text("input") or "null")
-            headers = given.get("_datadog") if isinstance(given, dict) else None
-            if isinstance(headers, dict):
-                self._given(headers)
-        except (ValueError, TypeError, RecursionError):
-            return
-
-    def _given(self, headers: dict[str, Any]) -> None:
-        if "x-datadog-trace-id" in headers:
-            self.trace_id = f"{int(headers['x-datadog-trace-id']) & (1 << 64) - 1:016x}"
-            tags = str(headers.get("x-datadog-tags") or "").split(",")
-            self.high = next((t.partition("=")[2] for t in tags if t.strip().startswith("_dd.p.tid=")), "")
-            parent = int(headers.get("x-datadog-parent-id") or 0)
-            self.parent = f"{parent & (1 << 64) - 1:016x}"
+        """Hang the execution below the span that its input names, where it was logged: a function's, or the
+        state of another execution that started this one, by a task or as an item of a Distributed Map."""
+        with suppress(Exception):  # an input may hold anything
+            context = context_of_input(json.loads(event.text("input") or "null"))
+            if context is not None:
+                self.trace_id, self.high, self.parent = context.trace_id, context.high, context.span_id
 
     def span(self, run: Run, service: str = "", env: str = "") -> SpanRecord | None:
         """Return the span of a run that has ended, or None: its start is unknown, or another span stands for

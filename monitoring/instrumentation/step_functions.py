@@ -18,10 +18,12 @@ _ZERO, _ONE = "0" * 16, "1".zfill(16)
 _ITEMS_SEARCHED = 10  # of an event that is a list
 
 FIELD = "_monitoring"
-"""The field that a state machine passes where it does not pass its whole context object; keys: `_FLAT`."""
+"""The field that a state machine passes where it does not pass its whole context object; keys: `_FLAT`, and
+`RootExecutionId`, the first execution of those that started one another."""
 
 CONTEXT_FIELDS = ("Execution", "_datadog", "Payload", "BatchInput", "Items", FIELD)
 """An event that has none of these has no context object."""
+_CARRYING = frozenset(CONTEXT_FIELDS)
 
 _FLAT = {
     "Execution": ("Execution", "Id"),
@@ -180,7 +182,9 @@ def _flat(field: Any) -> Parts | None:
         value = None if key == "Execution" else field.get(key)
         if value is not None:
             context[group][name] = value
-    return _parts(context)
+    root = field.get("RootExecutionId")
+    named = {"RootExecutionId": root, "serverless-version": "v1"} if root is not None else {}
+    return _parts({**context, **named})
 
 
 def _map_index(mapped: Any) -> int | None:
@@ -191,18 +195,74 @@ def _map_index(mapped: Any) -> int | None:
     return index if isinstance(index, int) else None
 
 
+def context_of_input(value: Any) -> TraceContext | None:
+    """Return the span below which an execution with this input hangs, or None where its input names none.
+
+    The input names it with a context object (the state that started the execution, or the Distributed Map
+    whose item it is, in `BatchInput` or in the items too), with Datadog's headers, or with `RootExecutionId`
+    alone.
+
+    Raises:
+        Exception: the context object holds what no state machine passes.
+    """
+    parts = context_parts(value)
+    if parts is not None:
+        return Identity(parts).trace_context()
+    carried = _carried(value)
+    ids = _trace_named(carried)
+    if ids is None or carried is None:
+        return None
+    parent = str(carried.get("x-datadog-parent-id") or "")
+    if parent.isdecimal():
+        return TraceContext(*ids, f"{int(parent) & ((1 << 64) - 1):016x}")
+    root = carried.get("RootExecutionId")
+    return TraceContext(*ids, _hashed(f"{root}#execution")[0] if isinstance(root, str) else _ZERO)
+
+
 def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
-    """Return the trace id (16 hex digits) and its upper half: given, or hashed from the execution."""
-    if context.get("serverless-version") == "v1":
-        ids = _trace_of_headers(context)
-        root = context.get("RootExecutionId") or execution_id
-    else:
-        started_with = execution.get("Input")
-        ids = _trace_of_headers(started_with.get("_datadog")) if isinstance(started_with, dict) else None
-        root = execution_id
+    """Return the trace id (16 hex digits) and its upper half: as the context or the input names it,
+    or hashed from the execution."""
+    ids = _trace_named(context) if context.get("serverless-version") == "v1" else None
+    if ids is None:
+        ids = _trace_of_input(execution.get("Input"))
+    return ids or _trace_of_execution(execution_id)
+
+
+def _trace_of_input(value: Any) -> tuple[str, str] | None:
+    """Return the trace that an execution's input names, through as many executions as started one another."""
+    if not isinstance(value, dict) or _CARRYING.isdisjoint(value):
+        return None  # most inputs
+    ids = _trace_named(_carried(value))
     if ids is not None:
         return ids
-    high, low = _hashed(str(root))
+    parts = context_parts(value)
+    if parts is None:
+        return None
+    context, execution, _, _ = parts
+    return _trace(context, execution, str(execution.get("Id") or ""))
+
+
+def _carried(value: Any) -> dict[str, Any] | None:
+    """Return what an execution's input holds under `_datadog`, itself or in the `BatchInput` of its items."""
+    if not isinstance(value, dict):
+        return None
+    carried = value.get("_datadog")
+    if carried is None and isinstance(batch := value.get("BatchInput"), dict):
+        carried = batch.get("_datadog")
+    return carried if isinstance(carried, dict) else None
+
+
+def _trace_named(carried: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Return the trace of Datadog's headers, or of the execution that `RootExecutionId` names."""
+    if carried is None:
+        return None
+    ids = _trace_of_headers(carried)
+    root = carried.get("RootExecutionId")
+    return _trace_of_execution(root) if ids is None and isinstance(root, str) and root else ids
+
+
+def _trace_of_execution(execution_id: str) -> tuple[str, str]:
+    high, low = _hashed(execution_id)
     return low, high.lstrip("0")
 
 
@@ -213,6 +273,8 @@ def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
     try:
         low = int(headers["x-datadog-trace-id"]) & ((1 << 64) - 1)
     except (KeyError, ValueError, TypeError):
+        return None
+    if not low:
         return None
     tags = str(headers.get("x-datadog-tags") or "").split(",")
     high = next((tag.partition("=")[2] for tag in tags if tag.strip().startswith("_dd.p.tid=")), "")

@@ -22,6 +22,12 @@ _ATTEMPT = re.compile(
     r"(Scheduled|Started|Submitted|Succeeded|Failed|TimedOut|ScheduleFailed|StartFailed|SubmitFailed)"
 )
 _ATTEMPT_STATUS = {"Succeeded": "succeeded", "TimedOut": "timed_out"}
+_MAP_RUN_STATUS = {
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "Aborted": "aborted",
+    "TimedOut": "timed_out",
+}
 
 Kind = Literal["execution", "state", "iteration", "attempt"]
 
@@ -271,6 +277,7 @@ class Timeline:
         self._at[event.id] = run or self.execution  # not what is within a Map that was not heard of
         if run is None:
             return []
+        ended = self._map_run(event, run)
         if event.type.endswith("Failed") and run.kind == "state":
             run.status = "failed"
             run.error, run.cause = event.text("error") or run.error, event.text("cause") or run.cause
@@ -278,6 +285,21 @@ class Timeline:
             run.status = "running"  # until it is left
         elif event.type.endswith("StateStarted") and run.status == "failed":
             run.status, run.retry = "running", run.retry + 1  # a Map or Parallel is tried again
+        return ended
+
+    def _map_run(self, event: StepEvent, state: Run) -> list[Run]:
+        """Keep a further run of a Distributed Map that is tried again: its items hang below that run."""
+        what = event.type.removeprefix("MapRun")
+        if what == "Started" and state.retry:
+            run = Run(
+                "attempt", state.name, "Map", event.time, retry=state.retry, parent=state, event=event.id
+            )
+            run.redrive = event.redrive
+            state.children.append(run)
+            self._open[id(run)] = run
+        elif what in _MAP_RUN_STATUS:
+            tried = (r for r in self._open.values() if r.kind == "attempt" and r.parent is state)
+            return [self._close(run, event.time, _MAP_RUN_STATUS[what], event) for run in list(tried)]
         return []
 
     # iterations and attempts

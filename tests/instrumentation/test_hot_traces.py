@@ -83,6 +83,38 @@ def test_the_root_execution_gives_the_trace_of_a_nested_one():
     assert int(found.parent_id, 16) != 9002365303468457351
 
 
+STARTED_WITH = {
+    "the context of the state that started it": {"_datadog": context_object()},
+    "Datadog's selection of it": {"_datadog": {"RootExecutionId": EXECUTION, "serverless-version": "v1"}},
+    "the context, as the input of a batch": {"Items": [1], "BatchInput": {"_datadog": context_object()}},
+    "the context, in the items of a batch": {"Items": [{"row": 1, "_datadog": context_object()}]},
+    "the execution, in our own field": {"_monitoring": {"Execution": EXECUTION}},
+    "the root, in our own field": {"_monitoring": {"Execution": "x", "RootExecutionId": EXECUTION}},
+    "a context that was started with a context": {
+        "_datadog": {
+            **context_object(),
+            "Execution": {"Id": f"{EXECUTION}-middle", "Input": {"_datadog": context_object()}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("given", STARTED_WITH.values(), ids=STARTED_WITH.keys())
+def test_an_execution_that_another_one_started_belongs_to_its_trace(given):
+    nested = context_object(given=given)
+    nested["Execution"] = {**nested["Execution"], "Id": f"{EXECUTION}-child"}
+    found = identity_of({"_datadog": nested})
+    assert (int(found.trace_id, 16), found.high) == (TRACE, HIGH)
+    assert found.execution_id == f"{EXECUTION}-child"
+
+
+@pytest.mark.parametrize(
+    "given", [None, [], "text", {}, {"_datadog": None}, {"_datadog": {}}, {"BatchInput": 1}]
+)
+def test_an_input_that_carries_no_trace_leaves_the_execution_its_own(given):
+    assert ids(identity_of(context_object(given=given)))[0] == TRACE
+
+
 def test_the_documented_field_carries_the_identity_when_the_context_is_not_passed():
     field = {
         "Execution": EXECUTION,
