@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint check docs pictures lock wheel layer forwarder bundles clean
+.PHONY: help demo drill test lint mutants check docs pictures lock wheel layer forwarder bundles clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -36,6 +36,9 @@ lint: .venv/dev.ready  ## style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutants: .venv/dev.ready  ## small harmful edits of the package, one at a time: do its tests notice?
+	$(BIN)/python tests/mutants $(MUTANTS)
 
 check: lint test  ## everything that a change has to pass
 

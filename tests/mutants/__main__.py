@@ -1,0 +1,286 @@
+"""Make small harmful edits to the package, one at a time, and see whether the tests of the area notice.
+
+    python tests/mutants                          a sample of every area
+    python tests/mutants --area monitor --sample 60 --seed 1
+    python tests/mutants --changed [BASE]         what was changed since BASE; without BASE the merge base with main
+    python tests/mutants --reach [--area NAME]    note anew which tests call which functions (tests/mutants/reach.json)
+
+The exit status is 1 if a mutant survived for which survivors.txt has no reason, or if less than 95 % of an area's
+mutants were killed; 2 if the arguments are wrong.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mutant_reach as reach
+import mutant_run as run
+from mutant_areas import AREAS, ROOT
+from mutant_operators import Mutant, mutants
+
+REASONS = Path(__file__).with_name("survivors.txt")
+ENOUGH = 0.95
+LONGEST = 60.0
+"""Seconds of tests that judge one mutant, the quickest first; at least five tests do."""
+
+
+def reasons(path: Path = REASONS) -> dict[str, str]:
+    """Return the reason for each mutant that may survive, by its key: `KEY | equivalent: …` or `KEY | accepted: …`."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    pairs = (line.rpartition(" | ") for line in lines if line and not line.startswith("#"))
+    return {key: reason for key, _, reason in pairs}
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints; None if it fails."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def base_of(name: str) -> str | None:
+    """Return the commit to compare with: what is named, or the merge base with main, or the commit before."""
+    if name:
+        return name if git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") else None
+    head = git("rev-parse", "HEAD")
+    for branch in ("origin/main", "main"):
+        base = git("merge-base", "HEAD", branch)
+        if base and base != head:
+            return base.strip()
+    before = git("rev-parse", "--verify", "--quiet", "HEAD~1")
+    return before.strip() if before else None
+
+
+def changed_lines(diff: str) -> dict[str, set[int]]:
+    """Return the lines that a diff without context adds or changes, by file."""
+    lines: dict[str, set[int]] = defaultdict(set)
+    path = ""
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/")
+        elif line.startswith("@@ "):
+            start, _, count = line.split()[2].lstrip("+").partition(",")
+            lines[path].update(range(int(start), int(start) + int(count or 1)))
+    return lines
+
+
+def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None) -> list[Mutant]:
+    """Return the mutants of an area; with `lines` those that touch one of them."""
+    made: list[Mutant] = []
+    for path in AREAS[area].source_files():
+        if lines is None or path in lines:
+            made += mutants(path, (ROOT / path).read_text(encoding="utf-8"))
+    if lines is None:
+        return made
+    return [mutant for mutant in made if lines[mutant.path] & set(range(mutant.line, mutant.last + 1))]
+
+
+def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool) -> None:
+    """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer."""
+    digests = {path: reach.digest(ROOT / path) for path in AREAS[area].test_files()}
+    stale = {
+        path: text for path, text in digests.items() if anew or known.get(path, {}).get("digest") != text
+    }
+    for path in [path for path in known if path not in digests and path.startswith(AREAS[area].tests)]:
+        del known[path]
+    if not stale:
+        return
+    print(f"{area}: {len(stale)} files of tests are run with a tracer", flush=True)
+    file = tree.parent / "reach.json"
+
+    def trace() -> int:
+        tracer = reach.Tracer(tree)
+        run.run_pytest(list(stale), [tracer])
+        reach.save(tracer.entries(stale, AREAS[area].source_files()), file)
+        return 0
+
+    process, output = run.fork(tree, trace)
+    os.waitpid(process, 0)
+    run.end(process)
+    if not file.exists():
+        raise SystemExit(f"{area}: the tests could not be run:\n{output.read_text()[-2000:]}")
+    known |= reach.load(file)
+    file.unlink()
+    failed = [line for line in output.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
+    print(
+        "\n".join(f"  fails without a mutant, and is left out: {line}" for line in failed),
+        end="\n" * bool(failed),
+    )
+
+
+def jobs_of(chosen: Iterable[Mutant], tests: Sequence[reach.Test]) -> list[run.Job]:
+    """Return the jobs: each mutant with the tests that call its function, or, where none does, one of its module."""
+    by_function, by_module = defaultdict(list), defaultdict(list)
+    for test in sorted(tests, key=lambda test: test.seconds):
+        modules = {function.partition("::")[0] for function in test.functions}
+        for function in test.functions:
+            by_function[function].append(test)
+        for module in modules:
+            by_module[module].append(test)
+    jobs = []
+    for mutant in chosen:
+        able = (
+            by_function.get(f"{mutant.path}::{mutant.function}") or by_module.get(mutant.path) or list(tests)
+        )
+        total, names = 0.0, []
+        for test in able:
+            total += test.seconds
+            if total > LONGEST and len(names) >= 5:
+                break
+            names.append(test.id)
+        jobs.append(run.Job(mutant, tuple(names), min(total, LONGEST)))
+    return jobs
+
+
+class Table:
+    """What became of the mutants, area by area."""
+
+    def __init__(self, allowed: Mapping[str, str]) -> None:
+        """Keep the reasons that survivors have."""
+        self.allowed = allowed
+        self.verdicts: dict[str, list[run.Verdict]] = defaultdict(list)
+        self.unexplained: list[run.Verdict] = []
+
+    def add(self, area: str, verdict: run.Verdict) -> None:
+        """Count a verdict."""
+        self.verdicts[area].append(verdict)
+        if not verdict.killed and verdict.job.mutant.key not in self.allowed:
+            self.unexplained.append(verdict)
+
+    def row(self, area: str) -> tuple[int, int, int, int, float]:
+        """Return the area's mutants, killed, equivalent, otherwise survived, and its score: killed of what could be."""
+        verdicts = self.verdicts[area]
+        killed = sum(verdict.killed for verdict in verdicts)
+        left = [self.allowed.get(verdict.job.mutant.key, "") for verdict in verdicts if not verdict.killed]
+        equivalent = sum(reason.startswith("equivalent") for reason in left)
+        able = len(verdicts) - equivalent
+        return len(verdicts), killed, equivalent, len(left) - equivalent, killed / able if able else 1.0
+
+    def __str__(self) -> str:
+        """As Markdown."""
+        head = "| area | mutants | killed | equivalent | other survivors | score |\n| --- | --: | --: | --: | --: | --: |\n"
+        rows = [(area, *self.row(area)) for area in self.verdicts]
+        return head + "\n".join(
+            f"| {a} | {n} | {k} | {e} | {s} | {score:.1%} |" for a, n, k, e, s, score in rows
+        )
+
+    def low(self) -> list[str]:
+        """Return the areas whose score is too low."""
+        return [area for area in self.verdicts if self.row(area)[4] < ENOUGH]
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python tests/mutants", description=(__doc__ or "").split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--area", action="append", choices=AREAS, help="an area; again for more; all without it"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=60, metavar="N", help="mutants of each area; 0: every one"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="of the choice: the same seed, the same mutants"
+    )
+    parser.add_argument(
+        "--changed", nargs="?", const="", metavar="BASE", help="only lines changed since BASE"
+    )
+    parser.add_argument("--limit", type=int, default=40, metavar="N", help="with --changed: mutants in all")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="begin no mutant after so many seconds"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
+    parser.add_argument(
+        "--reach", action="store_true", help="note which tests call which functions, and stop"
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose key contains the text")
+    return parser.parse_args()
+
+
+def chosen_of(options: argparse.Namespace) -> dict[str, list[Mutant]]:
+    """Return the mutants to judge, by area."""
+    areas = options.area or list(AREAS)
+    choice = random.Random(options.seed)
+    if options.changed is not None:
+        base = base_of(options.changed)
+        diff = git("diff", "--unified=0", "--no-color", base, "--", "monitoring") if base else None
+        if diff is None:
+            print(
+                "no commit to compare with (a shallow clone?): a fixed sample of two mutants of each area",
+                flush=True,
+            )
+            return {area: random.Random(1).sample(all_mutants(area), 2) for area in areas}
+        made = [(area, mutant) for area in areas for mutant in all_mutants(area, changed_lines(diff))]
+        picked = choice.sample(made, min(options.limit, len(made)))
+        print(
+            f"{len(made)} mutants of the lines changed since {str(base)[:12]}; {len(picked)} are judged",
+            flush=True,
+        )
+        return {area: [mutant for name, mutant in picked if name == area] for area in areas}
+    made_of = {area: [mutant for mutant in all_mutants(area) if options.only in mutant.key] for area in areas}
+    return {
+        area: choice.sample(made, min(options.sample or len(made), len(made)))
+        for area, made in made_of.items()
+    }
+
+
+def main() -> int:
+    """Judge mutants; return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options = arguments()
+    deadline = time.monotonic() + options.seconds
+    chosen = {area: picked for area, picked in chosen_of(options).items() if picked or options.reach}
+    known, table = reach.load(), Table(reasons())
+    run.prepare()
+    planned = sum(map(len, chosen.values()))
+    with run.copies(options.jobs) as trees:
+        for area, picked in chosen.items():
+            noted(area, known, trees[0], options.reach)
+            if options.reach:
+                reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files()})
+                continue
+            tests = list(reach.tests_of(known, AREAS[area].test_files()))
+            for verdict in run.judge(jobs_of(picked, tests), trees, deadline):
+                table.add(area, verdict)
+                show(table, area, verdict, planned)
+    if options.reach:
+        return 0
+    return report(table, planned, f"sample {options.sample}, seed {options.seed}")
+
+
+def show(table: Table, area: str, verdict: run.Verdict, planned: int) -> None:
+    """Print a survivor, and on a terminal how far the run is."""
+    done = sum(map(len, table.verdicts.values()))
+    mutant = verdict.job.mutant
+    if sys.stdout.isatty():
+        print(f"\r\033[K{done}/{planned} {area} {mutant.path}:{mutant.line}", end="", flush=True)
+    if not verdict.killed:
+        clear = "\r\033[K" if sys.stdout.isatty() else ""
+        reason = table.allowed.get(mutant.key, "NO REASON RECORDED")
+        print(f"{clear}survived: {mutant.path}:{mutant.line} [{mutant.operator}] {mutant.key}", flush=True)
+        print(f"    {reason}; {len(verdict.job.tests)} tests, {verdict.seconds:.0f} s", flush=True)
+
+
+def report(table: Table, planned: int, what: str) -> int:
+    """Print the table and return the exit status."""
+    done = sum(map(len, table.verdicts.values()))
+    print(f"\n{table}\n\n{what}" if table.verdicts else "no mutant")
+    if done < planned:
+        print(f"{planned - done} of {planned} mutants were not judged: the time was over")
+    for verdict in table.unexplained:
+        print(f"! survived without a reason: {verdict.job.mutant.key}")
+    low = table.low() if not table.unexplained else []
+    print("".join(f"! {area}: less than {ENOUGH:.0%} were killed\n" for area in low), end="")
+    return 1 if table.unexplained or low else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

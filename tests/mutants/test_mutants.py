@@ -1,0 +1,215 @@
+"""The mutation run: what is edited, what is left alone, which lines count as changed, what the table says."""
+
+import importlib.util
+from pathlib import Path
+
+import mutant_operators as operators
+import mutant_reach as reach
+import mutant_run as run
+import pytest
+from mutant_areas import AREAS, ROOT
+
+pytestmark = pytest.mark.checkout
+SPEC = importlib.util.spec_from_file_location("mutants_main", Path(__file__).with_name("__main__.py"))
+cli = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(cli)
+
+
+def made(source):
+    return {(mutant.operator, mutant.applied(source)) for mutant in operators.mutants("m.py", source)}
+
+
+@pytest.mark.parametrize(
+    ("source", "operator", "mutated"),
+    [
+        ("a < b", "comparison", "(a <= b)"),
+        ("a >= b", "comparison", "(a > b)"),
+        ("a < b <= c", "comparison", "(a < b < c)"),
+        ("x = 60", "constant + 1", "x = (61)"),
+        ("x = 60", "constant - 1", "x = (59)"),
+        ("def f(x=1): pass", "constant - 1", "def f(x=(0)): pass"),
+        ("x = True", "True/False", "x = False"),
+        ("a + b", "arithmetic", "(a - b)"),
+        ("a += b", "arithmetic", "a -= b"),
+        ("a and b", "and/or", "(a or b)"),
+        ("a and b", "operand removed", "(b)"),
+        ("not a", "not removed", "(a)"),
+        ("-a", "sign", "(a)"),
+        ("min(a)", "call swapped", "(max(a))"),
+        ("np.nansum(a)", "call swapped", "(np.nanmax(a))"),
+        ("f(a, b=c)", "keyword removed", "(f(a))"),
+        ('g("left")', "word", "g('right')"),
+        ('g["no_data"]', "text", "g['no_dataXX']"),
+        ("if a: b", "branch never", "if False: b"),
+        ("a if b else c", "branch always", "a if True else c"),
+        ("def f(): return a", "return value", "def f(): return None"),
+        ("def f(): return [a]", "return value", "def f(): return []"),
+        ("f()", "statement removed", "pass"),
+        ("a.b = c", "statement removed", "pass"),
+        ("for a in b: break", "statement removed", "for a in b: pass"),
+        ("[a for a in b if a]", "filter removed", "[a for a in b if True]"),
+        ("é = 'ü' + (a < b)", "comparison", "é = 'ü' + ((a <= b))"),
+    ],
+)
+def test_each_operator_edits_its_place_and_nothing_else(source, operator, mutated):
+    assert (operator, mutated) in made(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""A docstring."""',
+        "import a.b",
+        '__all__ = ["a"]',
+        "x: Literal['a']",
+        "def f(x: Literal['a']) -> Literal['b']: ...",
+        "if TYPE_CHECKING:\n    x = 1",
+        "@cache(1)\ndef f(): ...",
+        "raise_(f'{a} is not a number')",
+    ],
+)
+def test_what_a_reader_or_a_type_checker_reads_is_left_alone(source):
+    assert {mutated for operator, mutated in made(source) if operator != "statement removed"} == set()
+
+
+def test_a_mutant_is_named_by_its_outermost_function_and_equal_edits_are_numbered():
+    source = "class A:\n    def f(self):\n        def g():\n            return (a < b) + (a < b)\n"
+    keys = [mutant.key for mutant in operators.mutants("m.py", source) if mutant.after == "(a <= b)"]
+    assert keys == ["m.py::A.f | a < b -> (a <= b)", "m.py::A.f | a < b -> (a <= b) #2"]
+
+
+def test_every_mutant_of_the_areas_can_be_read_as_python_and_has_a_key_of_its_own():
+    for path in AREAS["judge"].source_files():
+        source = (ROOT / path).read_text()
+        mutants = operators.mutants(path, source)
+        assert len(mutants) > 50
+        for mutant in mutants:
+            compile(mutant.applied(source), path, "exec")
+        keys = [mutant.key for mutant in mutants]
+        assert len(set(keys)) == len(keys)
+
+
+DIFF = """\
+--- a/monitoring/a.py
++++ b/monitoring/a.py
+@@ -3 +3,2 @@ def f():
++x
++y
+@@ -9,2 +10,0 @@
+-z
+--- a/monitoring/b.py
++++ /dev/null
+@@ -1 +0,0 @@
+"""
+
+
+def test_the_lines_of_a_change_are_those_that_were_added():
+    assert cli.changed_lines(DIFF) == {"monitoring/a.py": {3, 4}, "/dev/null": set()}
+
+
+def test_a_function_is_named_alike_by_its_code_and_by_its_text():
+    def outer():
+        def inner():
+            return [x + 1 for x in ()]
+
+        return inner
+
+    code = outer().__code__
+    assert reach.function_of(code) == "test_a_function_is_named_alike_by_its_code_and_by_its_text"
+    assert reach.function_of(compile("1", "m.py", "exec")) == ""
+
+
+def a_mutant(function="f", path="monitoring/m.py"):
+    return operators.Mutant(path, function, "comparison", "a < b", "(a <= b)", 0, 5, 1, 1)
+
+
+TESTS = [
+    reach.Test("slow", 50.0, frozenset({"monitoring/m.py::f"})),
+    reach.Test("quick", 0.5, frozenset({"monitoring/m.py::f", "monitoring/m.py::g"})),
+    reach.Test("other", 0.1, frozenset({"monitoring/n.py::f"})),
+]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "tests"),
+    [
+        (a_mutant(), ("quick", "slow")),
+        (a_mutant("g"), ("quick",)),
+        (a_mutant("nobody calls it"), ("quick", "slow")),
+        (a_mutant(path="monitoring/unknown.py"), ("quick", "slow", "other")),
+    ],
+)
+def test_a_mutant_is_judged_by_the_tests_that_call_its_function_the_quickest_first(mutant, tests):
+    (job,) = cli.jobs_of([mutant], TESTS)
+    assert sorted(job.tests) == sorted(tests)
+    assert job.tests.index("quick") < len(job.tests) - ("slow" in job.tests)
+
+
+def verdict(killed, mutant=None):
+    return run.Verdict(run.Job(mutant or a_mutant(), (), 0.0), killed, "", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("killed", "survived", "reasons", "status", "score"),
+    [
+        (20, 0, {}, 0, "100.0%"),
+        (19, 1, {}, 1, "95.0%"),
+        (19, 1, {a_mutant().key: "accepted: a cache"}, 0, "95.0%"),
+        (18, 1, {a_mutant().key: "accepted: a cache"}, 1, "94.7%"),
+        (18, 1, {a_mutant().key: "equivalent: the values are never equal"}, 0, "100.0%"),
+    ],
+)
+def test_a_survivor_without_a_reason_fails_and_so_does_a_score_under_95(
+    killed, survived, reasons, status, score, capsys
+):
+    table = cli.Table(reasons)
+    for killing in [True] * killed + [False] * survived:
+        table.add("monitor", verdict(killing))
+    assert cli.report(table, killed + survived, "") == status
+    printed = capsys.readouterr().out
+    assert f"| {score} |" in printed
+    assert ("survived without a reason" in printed) == (survived > 0 and not reasons)
+
+
+def test_mutants_that_were_not_judged_are_counted(capsys):
+    table = cli.Table({})
+    table.add("monitor", verdict(True))
+    assert cli.report(table, 3, "") == 0
+    assert "2 of 3 mutants were not judged" in capsys.readouterr().out
+
+
+def test_reasons_are_read_by_the_key_that_the_run_prints(tmp_path):
+    path = tmp_path / "survivors.txt"
+    path.write_text("# a comment\n\nm.py::f | a | b -> (a or b) | equivalent: no b is true\n")
+    assert cli.reasons(path) == {"m.py::f | a | b -> (a or b)": "equivalent: no b is true"}
+
+
+def test_every_recorded_reason_is_that_of_a_mutant_and_says_why():
+    reasons = cli.reasons()
+    paths = {key.partition("::")[0] for key in reasons}
+    keys = {mutant.key for path in paths for mutant in operators.mutants(path, (ROOT / path).read_text())}
+    assert [key for key in reasons if key not in keys] == []
+    assert {reason.partition(": ")[0] for reason in reasons.values()} <= {"equivalent", "accepted"}
+    assert min(map(len, reasons.values()), default=30) >= 30
+
+
+def test_what_is_kept_of_the_tests_is_read_as_it_was_written(tmp_path):
+    kept = {
+        "tests/a/test_a.py": {
+            "digest": "d",
+            "functions": ["m.py::f", "m.py::g"],
+            "tests": {"test_x": [0.25, [1]]},
+        }
+    }
+    reach.save(kept, tmp_path / "reach.json")
+    assert reach.load(tmp_path / "reach.json") == kept
+    assert list(reach.tests_of(kept, kept)) == [
+        reach.Test("tests/a/test_a.py::test_x", 0.25, frozenset({"m.py::g"}))
+    ]
+
+
+def test_the_paths_of_every_area_are_there():
+    for area in AREAS.values():
+        assert all((ROOT / path).exists() for path in (*area.source_files(), *area.test_files()))
+        assert list(area.source_files())
+        assert list(area.test_files())
