@@ -95,9 +95,10 @@ def _evaluate(
     silence = now - int(times[len(known) - 1])
     if policy.notify_no_data and silence >= policy.timeframe:
         return State.NO_DATA, Rule.TIMEFRAME
-    if policy.timeout and silence >= policy.timeout and state not in (None, State.OK):
+    result = _consecutive(known, policy.thresholds, state)
+    if policy.timeout and silence >= policy.timeout and result is not State.OK:
         return State.OK, Rule.AUTO_RESOLVED
-    return _consecutive(known, policy.thresholds, state), Rule.CHECKS
+    return result, Rule.CHECKS
 
 
 def _consecutive(known: NDArray[np.int64], limits: Thresholds, state: State | None) -> State:
