@@ -31,6 +31,7 @@ LEFT_OUT = shutil.ignore_patterns(
     ".hypothesis",
     "images",
     "*.duckdb*",
+    "site",
 )
 HEAVY = [
     "pytest",
