@@ -4,8 +4,9 @@ JSON."""
 import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from monitoring.log_events.telemetry import Telemetry
 
 _FOREVER = 10**7  # seconds: a command has no time-out
+_LOCAL = re.compile(r"https?://(?:localhost|127(?:\.\d+){3}|\[::1\])(?:[:/]|\Z)")
 _NOTES = 20  # sentences about the files
 
 
@@ -33,11 +35,12 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     """Forward files: AWS events, what `aws logs` prints, exports, plain lines; compressed or not.
 
     Without a FILE, or for `-`, standard input is read. The environment says where it goes: DD_URL or
-    DD_SITE, DD_API_KEY. Ends with 1 where something was refused or could not be delivered.
+    DD_SITE, DD_API_KEY; where DD_URL is on this machine, Step Functions events are logs as well. Ends with
+    1 where something was refused or could not be delivered.
     """
     from monitoring.forwarder.settings import ForwarderSettings
 
-    settings = ForwarderSettings.from_env(os.environ)
+    settings = ForwarderSettings.from_env({**_local_defaults(os.environ), **os.environ})
     if as_json and redrive:
         raise click.UsageError("--json sends nothing, and --redrive only sends")
     names = files or (() if redrive else ("-",))
@@ -46,6 +49,16 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     for text in source.notes:
         click.echo(f"stepscope: {text}", err=True)
     return 2 if source.unreadable else status
+
+
+def _local_defaults(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what is set unless the environment says otherwise where DD_URL is on this machine.
+
+    There, Step Functions events are logs too: they cost nothing, and the pages show from them which
+    executions run, and in which state.
+    """
+    local = _LOCAL.match(environment.get("DD_URL", "").strip())
+    return {"MONITORING_LOG_PLATFORM": "true"} if local else {}
 
 
 class _Files:

@@ -145,6 +145,8 @@ class Trace:
             if value:
                 meta[key] = value[:5000]
         metrics = {"_sampling_priority_v1": 1.0}
+        if run.event:
+            metrics["event_id"] = float(run.event)  # orders what begins in the same millisecond
         if run.index is not None:
             metrics["map_index"] = float(run.index)
         kind = "" if run.kind == "execution" else f".{run.kind}"

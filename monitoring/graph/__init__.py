@@ -3,6 +3,7 @@
 from monitoring.graph.definition import Edge, Node, StateGraph, read_graph
 from monitoring.graph.difference import difference
 from monitoring.graph.figures import StateFigure, figures_of
+from monitoring.graph.observed import observed_graph
 from monitoring.graph.picture import Look, as_svg
 from monitoring.graph.text import as_text
 
@@ -16,5 +17,6 @@ __all__ = [
     "as_text",
     "difference",
     "figures_of",
+    "observed_graph",
     "read_graph",
 ]

@@ -96,7 +96,7 @@ def as_svg(graph: StateGraph, look: Look | None = None) -> str:
         height=round(height),
         viewBox=f"0 0 {round(width)} {round(height)}",
         font_family=svg.FONT,
-        role="img",
+        role="group" if look.links else "img",  # what is inside an image cannot be reached
         aria_label=look.title,
         **{"class": "state-machine-graph"},
     )

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitoring.local_datadog import body, traces
+from monitoring.local_datadog.log_status import status_of
 from monitoring.local_datadog.normal import Sources
 from monitoring.local_datadog.payloads import Dropped, Reader
 from monitoring.local_datadog.replies import TEXT_JSON, ApiError, reply
@@ -93,7 +94,9 @@ class Intake:
                 name: given[name] for name in ("ddsource", "ddtags", "hostname", "service") if name in given
             }
             now = int(self._clock() * 1000)
-            self._store.add_logs(_clean_log(common | {"timestamp": now} | log) for log in logs)
+            self._store.add_logs(
+                _clean_log(common | {"timestamp": now} | log | {"status": status_of(log)}) for log in logs
+            )
 
         await _run(take, len(data))
 

@@ -26,13 +26,17 @@ def own_forwarders(stacks: Iterable[Stack]) -> list[str]:
 
 
 def forwarder_environment(url: str) -> dict[str, str]:
-    """Return the variables that make a forwarder send to the embedded Datadog: any key is taken there."""
+    """Return the variables that make a forwarder send to the embedded Datadog: any key is taken there.
+
+    Step Functions events are logs too, so that the pages show executions while they run.
+    """
     return {
         "DD_URL": url,
         "DD_API_KEY": "local",
         "DD_API_KEY_SECRET_ARN": "",
         "DD_API_KEY_SSM_NAME": "",
         "DD_KMS_API_KEY": "",
+        "MONITORING_LOG_PLATFORM": "true",
     }
 
 

@@ -23,13 +23,17 @@ CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
 class Drawing:
     """Hold what a widget may use: its data, the known monitors, and which widgets to mark.
 
-    `failures` collects the widgets whose drawing raised an exception.
+    `failures` collects the widgets whose drawing raised an exception. `address` gives the address at which a
+    resource is shown, by its kind and key.
     """
 
     data: Data
     monitors: Monitors = field(default_factory=Monitors)
     marked: frozenset[str] = frozenset()
     failures: list[Failure] = field(default_factory=list)
+    address: Callable[[str, str], str] = lambda kind, key: (
+        f"{key}.html" if kind == "dashboard" else f"#{kind}-{key}"
+    )
 
     def within(self, start: int, end: int) -> "Drawing":
         """Return the same drawing over another time range."""

@@ -1,5 +1,6 @@
 """A dashboard as HTML: the same drawings in a grid that a phone can read, in light or dark."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from html import escape
@@ -13,6 +14,7 @@ from monitoring.preview.drawing import Drawing, own_time, time_label
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.failures import record
 from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
+from monitoring.preview.links import custom_links, shown_links
 from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, SAMPLED, TITLE, title_of
 from monitoring.preview.theme import BADGES, PAGE, style_sheet
 from monitoring.preview.widgets import LISTINGS, broken_query, draw
@@ -105,7 +107,7 @@ def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: st
     if box.inside:
         return _group(box, definition, drawing, place)
     if kind == "note":
-        return _note(definition, place)
+        return _note(definition, drawing, place)
     title = "" if kind in BARE else title_of(definition, drawing)
     high = max(box.height - TITLE, 60) if box.cell else box.height - (TITLE if title else 0)
     if kind in LISTINGS or _listed_monitors(kind, definition):
@@ -140,6 +142,8 @@ def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: 
     return one(frame, "desk") + one(narrow, "phone")
 
 
+_SCHEME = re.compile(r"\s*(?!https?:)[a-zA-Z][\w+.-]*:")
+"""An address of another scheme than HTTP's, as `javascript:`, is not shown."""
 SIDEWAYS = frozenset({"query_table"})
 """Wide widgets that are moved sideways on a phone, for they have columns."""
 ROWS = {**LISTINGS, "manage_status": states.monitor_list}
@@ -157,7 +161,17 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
     looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'
     opening = f'<section class="widget{looks}" tabindex="0" {marks} style="{place}">'
-    return f"{opening}{heading}{inner}</section>"
+    return f"{opening}{heading}{_links(definition, drawing)}{inner}</section>"
+
+
+def _links(definition: Mapping[str, Any], drawing: Drawing) -> str:
+    """Return a widget's custom links as a list that can be unfolded; empty where it has none."""
+    rows = "".join(
+        f'<li><a href="{escape(address, quote=True)}">{escape(label)}</a></li>'
+        for label, address in custom_links(definition, drawing)
+        if not _SCHEME.match(address)
+    )
+    return f'<details class="links"><summary>Links</summary><ul>{rows}</ul></details>' if rows else ""
 
 
 def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
@@ -186,10 +200,11 @@ def _counts(definition: Mapping[str, Any], drawing: Drawing) -> str:
     return f'<div class="counts{text}">{blocks}</div>' if blocks else ""
 
 
-def _note(definition: Mapping[str, Any], place: str) -> str:
+def _note(definition: Mapping[str, Any], drawing: Drawing, place: str) -> str:
     colour = NOTE_COLOURS.get(str(definition.get("background_color")), "var(--edge)")
-    text = notes.as_html(str(definition.get("content") or ""))
-    return f'<section class="widget note" style="{place};border-left-color:{colour}">{text}</section>'
+    text = notes.as_html(shown_links(str(definition.get("content") or ""), drawing.address))
+    marks = f'class="widget note" tabindex="0" style="{place};border-left-color:{colour}"'
+    return f"<section {marks}>{text}</section>"
 
 
 def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: str) -> str:

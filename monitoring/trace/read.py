@@ -247,9 +247,15 @@ def _of_database(path: Path) -> list[Execution]:
     from monitoring.store import Store
 
     with Store.open(path, read_only=True) as store:
-        spans = [span for span in store.spans() if span["name"].startswith("aws.stepfunctions")]
+        return executions_of_spans(store.spans())
+
+
+def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:
+    """Return the executions that spans tell of; the spans of functions are passed over."""
     by_execution: dict[str, list[Span]] = {}
     for span in spans:
+        if not span["name"].startswith("aws.stepfunctions"):
+            continue
         if arn := span["meta"].get("executionarn"):
             by_execution.setdefault(arn, []).append(span)
     return [Execution(arn, _tree(arn, found)) for arn, found in by_execution.items()]
@@ -285,16 +291,18 @@ def _run(span: Span) -> Run:
     start = span["start"] // _MILLISECOND
     index = metrics.get("map_index")
     redrive = int(meta.get("redrive_count") or 0)
+    running = meta.get("status") == "running"
     return Run(
         kind=cast(Kind, kind),
         name=meta.get("state", f"redrive {redrive}" if redrive else span["resource"]),
         type=meta.get("statetype", ""),
         start=start,
-        end=start + span["duration"] // _MILLISECOND,
+        end=None if running else start + span["duration"] // _MILLISECOND,
         status=meta.get("status", "failed" if span["error"] else "succeeded"),
         error=meta.get("error.type", ""),
         cause=meta.get("error.message", ""),
         index=None if index is None else int(index),
         redrive=redrive,
         resource=meta.get("resource", ""),
+        event=int(metrics.get("event_id") or 0),
     )

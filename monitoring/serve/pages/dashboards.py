@@ -1,7 +1,9 @@
 """The pages of dashboards: a list, and each with its template variables as drop-downs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +26,11 @@ from monitoring.serve.pages.shell import (
 from monitoring.serve.pages.site import Site, SiteEntry
 
 MOST_VALUES = 100
+
+
+def address_of(kind: str, key: str) -> str:
+    """Return the address of a resource's page."""
+    return f"/{kind}s/{quote(key)}"
 
 
 def listing(site: Site, request: Request) -> Response:
@@ -50,7 +57,7 @@ def one(site: Site, request: Request) -> Response:
         if key.startswith("tpl_var_")
     }
     data = site.data(span.start, span.end)
-    drawing = prepared(entry.body, data, site.known_monitors(), chosen)
+    drawing = replace(prepared(entry.body, data, site.known_monitors(), chosen), address=address_of)
     controls = _controls(site, entry, drawing, span)
     return page(request, entry.title, dashboard_grid(entry.body, drawing), controls)
 

@@ -1,199 +1,166 @@
-"""The pages of executions: a list, and one as a waterfall of states, retries and spans, with its logs."""
+"""The list of executions: those that run, and those that have ended, searched and page by page."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from monitoring.errors import InputError
-from monitoring.preview.charts.lists import kind_of
-from monitoring.preview.scales import format_value, value_ticks
-from monitoring.serve.pages.shell import link, page, problem_page, range_form, span_of, state_badge, table
+from monitoring.preview.scales import format_value
+from monitoring.serve.executions import (
+    ORDERS,
+    Listed,
+    Search,
+    machines_of,
+    milliseconds,
+    running,
+    search_ended,
+)
+from monitoring.serve.pages.shell import (
+    field,
+    link,
+    page,
+    page_number,
+    pager,
+    range_form,
+    select,
+    span_of,
+    state_badge,
+    table,
+)
 from monitoring.serve.pages.site import Site
 
-Row = Mapping[str, Any]
-EXECUTION = "aws.stepfunctions"
-MOST = 200
-MOST_LOGS = 500
-LAST_TICK = 0.93
-"""The share of a waterfall's time behind which no label fits."""
+PAGE = 200
+STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
+HEADS = ("Started", "Execution", "Status", "Duration")
+NOT_SEEN = "No execution has been seen in this time."
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Return the page of executions that ended in the time range, the newest first; else of other traces."""
+    """Return the page of executions that fit a search, the newest first; else of other traces.
+
+    Raises:
+        InputError: a time or a duration of the search is not valid.
+    """
     span = span_of(request, site.clock(), "-1d")
-    body = latest(site, span.start, span.end, MOST, "No execution has been seen in this time.")
-    return page(request, "Executions", body, range_form(span))
+    query = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
+    search = search_of(query, span.start, span.end)
+    number = page_number(query)
+    parts = [running_rows(site, search)]
+    if search.status.lower() not in {"running", "stuck"}:
+        parts.append(_ended(site, search, query, number))
+    body = _filters(site, search, query) + "".join(parts)
+    kept = {key: value for key, value in query.items() if key not in {"from", "to", "page"}}
+    return page(request, "Executions", body, range_form(span, hidden=kept))
+
+
+def search_of(query: dict[str, str], start: int, end: int) -> Search:
+    """Read a search from an address.
+
+    Raises:
+        InputError: a duration is not valid.
+    """
+    try:
+        shortest, longest = (milliseconds(query.get(name, "")) for name in ("shortest", "longest"))
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    texts = {name: query.get(name, "") for name in ("machine", "status", "tag")}
+    text = query.get("q") or query.get("text") or ""
+    order = query.get("order", "newest")
+    return Search(start, end, text=text, shortest=shortest, longest=longest, order=order, **texts)
+
+
+def _ended(site: Site, search: Search, query: dict[str, str], number: int) -> str:
+    rows, total = search_ended(site.store, search, PAGE, (number - 1) * PAGE)
+    if not rows and number > 1:  # behind the last page
+        return f'<div class="panel muted">{link("/executions", "There is no such page.")}</div>'
+    count = f'<p class="muted">{total:,} executions</p>' if 0 < total <= PAGE else ""
+    pages = pager(number, PAGE, total, "executions", lambda to: f"?{urlencode({**query, 'page': str(to)})}")
+    return f"{count}{pages}{execution_table(rows, NOT_SEEN)}{pages}"
+
+
+def execution_table(rows: Sequence[Listed], empty: str) -> str:
+    """Return executions that have ended as a table."""
+    return table(HEADS, [row(execution) for execution in rows], empty)
+
+
+def running_rows(site: Site, search: Search) -> str:
+    """Return the executions that run as a table with the states that they are in; nothing where none does."""
+    now = site.clock()
+    rows = [
+        (
+            moment(execution.start * 1_000_000),
+            _name(execution),
+            status_badge(execution.status, failed=execution.status == "stuck"),
+            _in_states(execution, now),
+        )
+        for execution in running(site.store, search, now)
+    ]
+    heads = ("Started", "Execution", "Status", "State")
+    return f"<h2>Running: {len(rows)}</h2>{table(heads, rows, '')}<h2>Ended</h2>" if rows else ""
+
+
+def _in_states(execution: Listed, now: float) -> str:
+    states = ", ".join(execution.states) or "between states"
+    silent = format_value(now - execution.heard / 1000, "second")
+    return f"in {escape(states)} · no event for {silent}"
+
+
+def _filters(site: Site, search: Search, query: dict[str, str]) -> str:
+    machines = machines_of(site.store)
+    times = "".join(
+        f'<input type="hidden" name="{key}" value="{escape(query[key], quote=True)}">'
+        for key in ("from", "to")
+        if key in query
+    )
+    fields = (
+        select("machine", [("", "all"), *((name, name) for name in machines)], [search.machine], "Machine"),
+        select(
+            "status", [("", "all"), *((name, name) for name in STATUSES)], [search.status.lower()], "Status"
+        ),
+        field("q", search.text, "Text", 18, "name, error, input"),
+        field("tag", search.tag, "Tag", 12, "env:prod"),
+        field("shortest", query.get("shortest", ""), "From", 6, "500ms"),
+        field("longest", query.get("longest", ""), "to", 6, "2min"),
+        select("order", [(name, name) for name in ORDERS], [search.order], "Order"),
+    )
+    return f'<form class="filters panel" method="get">{"".join(fields)}{times}<button>Search</button></form>'
 
 
 def latest(site: Site, start: int, end: int, most: int, empty: str) -> str:
-    """Return the newest executions as a table."""
-    roots = site.store.spans(name=EXECUTION, start=start, end=end)
-    found = roots or [one for one in site.store.spans(start=start, end=end) if _is_root(one)]
-    newest: dict[tuple[str, str], Row] = {}  # of an execution that was redriven, the last redrive
-    for span in reversed(found):
-        arn = (span.get("meta") or {}).get("executionarn")
-        newest.setdefault((span["trace_id"], arn or span["span_id"]), span)
-    rows = [_listed(span) for span in newest.values()][:most]
-    return table(("Started", "Execution", "Status", "Duration"), rows, empty)
+    """Return the newest executions as a table, and above it those that run."""
+    search = Search(start, end)
+    rows, _ = search_ended(site.store, search, most)
+    return running_rows(site, search) + execution_table(rows, empty)
 
 
-def _is_root(span: Row) -> bool:
-    return set(str(span.get("parent_id") or "0")) <= {"0"}
-
-
-def _listed(span: Row) -> tuple[str, str, str, str]:
-    meta = span.get("meta") or {}
-    name = str(meta.get("executionarn") or "").rpartition(":")[2] or str(span.get("resource"))
-    words = f"{span.get('resource')} · {name}" if name != span.get("resource") else name
-    duration = format_value(float(span["duration"]), "nanosecond")
+def row(execution: Listed) -> tuple[str, str, str, str]:
+    """Return the cells of an execution that has ended."""
+    failed = execution.status not in {"succeeded", "running"}
     return (
-        _moment(int(span["start"])),
-        link(f"/executions/{span['trace_id']}", words),
-        _status(span),
-        duration,
+        moment(execution.start * 1_000_000),
+        _name(execution),
+        status_badge(execution.status, failed=failed)
+        + (f' <span class="muted">{escape(execution.error)}</span>' if execution.error else ""),
+        format_value(float(execution.duration), "millisecond"),
     )
 
 
-def _redrive(span: Row) -> int:
-    return int((span.get("meta") or {}).get("redrive_count") or 0)
+def _name(execution: Listed) -> str:
+    machine, name = execution.machine, execution.name
+    words = f"{machine} · {name}" if name and name != machine else machine
+    return link(f"/executions/{execution.key}", words)
 
 
-def _moment(nanoseconds: int) -> str:
+def status_badge(status: str, *, failed: bool) -> str:
+    """Return a status as a coloured badge."""
+    kind = "Alert" if failed else "Warn" if status == "running" else "OK"
+    return state_badge(kind, words=status)
+
+
+def moment(nanoseconds: int) -> str:
+    """Return a time as people read it, in UTC."""
     return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%b %d %H:%M:%S}"
-
-
-def one(site: Site, request: Request) -> Response:
-    """One execution's waterfall."""
-    spans = site.store.spans(trace_id=request.path_params["trace_id"])
-    if not spans:
-        return problem_page(InputError("There is no such execution."), request, 404)
-    roots = [span for span in spans if span.get("name") == EXECUTION] or spans[:1]
-    root = max(roots, key=_redrive)  # the last redrive says how the execution ended
-    title = str((root.get("meta") or {}).get("executionarn") or root.get("resource")).rpartition(":")[2]
-    start = min(int(span["start"]) for span in spans)
-    end = max(int(span["start"]) + int(span["duration"]) for span in spans)
-    rows = "".join(_bar(span, depth, start, max(end - start, 1)) for span, depth in tree(spans))
-    logs = _logs(site, spans, start, end)
-    fall = f'<div class="panel fall">{_axis(max(end - start, 1))}{rows}</div>'
-    return page(request, title, f"{_summary(root, start, end)}{fall}<h2>Logs</h2>{logs}")
-
-
-def _status(span: Row) -> str:
-    """Return the span's status as a coloured badge."""
-    status = str((span.get("meta") or {}).get("status") or ("failed" if span.get("error") else "succeeded"))
-    return state_badge("Alert" if span.get("error") else "OK", words=status)
-
-
-def _summary(root: Row, start: int, end: int) -> str:
-    """How it ended, how long it took, and why it failed."""
-    meta = root.get("meta") or {}
-    scale = format_value(float(end - start), "nanosecond")
-    facts = f'<span class="muted">{escape(str(root.get("resource")))} · {_moment(start)} UTC · {scale}</span>'
-    told = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
-    why = f'<pre class="panel bad">{escape(told)}</pre>' if told and root.get("error") else ""
-    return f"<p>{_status(root)} {facts}</p>{why}"
-
-
-def _axis(total: int) -> str:
-    """Round times since the start, above the bars."""
-    ticks = [tick for tick in value_ticks(0, total, 6, "nanosecond") if tick <= total]
-    shown = "".join(
-        f'<i style="left:{tick / total * 100:.3f}%">{format_value(tick, "nanosecond")}</i>'
-        for tick in ticks
-        if tick / total < LAST_TICK
-    )
-    return f'<div class="axis" aria-hidden="true"><span></span><span class="track">{shown}</span></div>'
-
-
-def tree(spans: Sequence[Row]) -> Iterator[tuple[Row, int]]:
-    """(span, depth) in reading order; a span whose parent is not there stands at the top."""
-    by_parent: dict[str, list[Row]] = {}
-    ids = {str(span["span_id"]) for span in spans}
-    for span in sorted(spans, key=lambda one: (int(one["start"]), -int(one["duration"]))):
-        parent = str(span.get("parent_id"))
-        by_parent.setdefault(parent if parent in ids and parent != span["span_id"] else "", []).append(span)
-    seen: set[str] = set()
-    stack = [(span, 0) for span in reversed(by_parent.get("", []))]
-    while stack:
-        span, depth = stack.pop()
-        if str(span["span_id"]) in seen:
-            continue
-        seen.add(str(span["span_id"]))
-        yield span, depth
-        stack += [(child, depth + 1) for child in reversed(by_parent.get(str(span["span_id"]), []))]
-    yield from ((span, 0) for span in spans if str(span["span_id"]) not in seen)  # a circle of parents
-
-
-def _bar(span: Row, depth: int, start: int, total: int) -> str:
-    left = (int(span["start"]) - start) / total * 100
-    width = int(span["duration"]) / total * 100
-    name, resource = str(span.get("name")), str(span.get("resource"))
-    kind = "error" if span.get("error") else "retry" if name.endswith(".attempt") else ""
-    words = resource if name.startswith(EXECUTION) else f"{name} {resource}"
-    label = f'<span class="name" style="padding-left:{min(depth, 12) * 14}px">{escape(words)}</span>'
-    track = (
-        f'<span class="track"><i class="bar {kind}" style="left:{left:.3f}%;width:{width:.3f}%"></i></span>'
-    )
-    duration = f'<span class="time">{format_value(float(span["duration"]), "nanosecond")}</span>'
-    return f"<details><summary>{label}{track}{duration}</summary>{_detail(span)}</details>"
-
-
-def _detail(span: Row) -> str:
-    facts = {"name": span.get("name"), "service": span.get("service"), "span": span.get("span_id")}
-    facts |= {**(span.get("metrics") or {}), **(span.get("meta") or {})}
-    rows = [(escape(str(key)), f"<pre>{escape(str(value))}</pre>") for key, value in facts.items()]
-    return f'<div class="detail">{table(("", ""), rows, "")}</div>'
-
-
-def _logs(site: Site, spans: Sequence[Row], start: int, end: int) -> str:
-    """Return the logs with the trace id, the ARN, or a function's request id of the execution."""
-    marks = {str(spans[0]["trace_id"])}
-    for span in spans:
-        meta = span.get("meta") or {}
-        marks |= {str(meta[key]) for key in ("request_id", "executionarn") if meta.get(key)}
-    found = site.store.logs(start=start / 1e9 - 5, end=end / 1e9 + 60)
-    rows = [_log(one) for one in found if any(mark in json.dumps(one, default=str) for mark in marks)]
-    if not rows:
-        return (
-            '<div class="panel muted">No log of this execution was stored: see MONITORING_FORWARD_LOGS.</div>'
-        )
-    return f'<div class="panel logs">{"".join(rows[:MOST_LOGS])}</div>'
-
-
-def _log(one: Row) -> str:
-    """One line, which opens to the whole message; JSON is laid out."""
-    moment = _moment(int(float(one.get("timestamp") or 0) * 1_000_000))
-    message = str(one.get("message") or "")
-    kind = kind_of(str(one.get("status") or "info"))
-    service = f'<span class="muted">{escape(str(one.get("service") or ""))}</span>'
-    line = f'<span class="muted">{moment}</span>{service}<code>{escape(gist(message)[:300])}</code>'
-    whole = f"<pre>{escape(_laid_out(message))}</pre>"
-    return f'<details class="is-{kind}"><summary>{line}</summary>{whole}</details>'
-
-
-def gist(message: str) -> str:
-    """Return the gist of a log line: the `message` of JSON, the type and state of a Step Functions event."""
-    try:
-        body = json.loads(message)
-    except ValueError:
-        return message
-    if not isinstance(body, dict):
-        return message
-    if isinstance(body.get("message"), str):
-        return str(body["message"])
-    given = body.get("details")
-    details: Row = given if isinstance(given, dict) else {}
-    told = [body.get("type"), *(details.get(key) for key in ("name", "resource", "error", "cause"))]
-    return " ".join(str(one) for one in told if one) if isinstance(body.get("type"), str) else message
-
-
-def _laid_out(message: str) -> str:
-    try:
-        return json.dumps(json.loads(message), indent=2, ensure_ascii=False)
-    except ValueError:
-        return message

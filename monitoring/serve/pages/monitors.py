@@ -17,16 +17,19 @@ from monitoring.monitor.definition import Monitor
 from monitoring.monitor.downtimes import scope_of
 from monitoring.monitor.evaluation import Setting, evaluate_monitor
 from monitoring.monitor.history import History
+from monitoring.preview import notes
 from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.data import short
+from monitoring.preview.links import shown_links
 from monitoring.preview.monitors import numbered
 from monitoring.preview.page import pictures
 from monitoring.preview.scales import format_value
 from monitoring.preview.stored import members_of
 from monitoring.preview.theme import PAGE
 from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
+from monitoring.serve.pages.dashboards import address_of
 from monitoring.serve.pages.shell import (
     TimeRange,
     link,
@@ -126,7 +129,7 @@ def one(site: Site, request: Request) -> Response:
 
 def _definition(entry: SiteEntry) -> str:
     """Return the query and the message, which can be unfolded."""
-    words = f"{entry.title}\n\n{entry.body.get('message') or ''}"
+    words = shown_links(f"{entry.title}\n\n{entry.body.get('message') or ''}", address_of)
     message = f"<details><summary>Message</summary><pre>{escape(words)}</pre></details>"
     return f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre>{message}</div>'
 
@@ -221,7 +224,8 @@ def _sent(history: History) -> str:
 
 def _notification(one: Any, *, opened: bool) -> tuple[str, str, str, str]:
     """Return a notification whose title unfolds to its message; the newest is unfolded."""
-    title, text = f"<b>{escape(one.title)}</b>", f"<pre>{escape(one.message)}</pre>"
+    title = f"<b>{escape(one.title)}</b>"
+    text = f'<div class="message">{notes.as_html(shown_links(one.message, address_of))}</div>'
     message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"
     kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}"
     handles = ", ".join(one.handles) or "nobody"

@@ -1,6 +1,7 @@
 """The addresses of the pages, and the stream that tells a browser that a file has changed."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from monitoring.errors import InputError
-from monitoring.serve.pages import dashboards, executions, explorer, monitors, overview
+from monitoring.serve.pages import (
+    dashboards,
+    execution,
+    executions,
+    explorer,
+    log_search,
+    monitors,
+    overview,
+    records,
+)
 from monitoring.serve.pages.shell import problem_page
 from monitoring.serve.pages.site import Site
 from monitoring.store import Store
@@ -24,16 +34,39 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/dashboards", dashboards.listing),
     ("/dashboards/{key}", dashboards.one),
     ("/monitors", monitors.listing),
+    ("/monitors/manage", monitors.listing),
+    ("/monitors/downtimes", records.downtimes),
     ("/monitors/{key}", monitors.one),
     ("/executions", executions.listing),
-    ("/executions/{trace_id}", executions.one),
+    ("/executions/{key:path}", execution.one),
     ("/metrics", explorer.explore),
+    ("/logs", log_search.listing),
+    ("/events", records.events),
+    ("/slos", records.objectives),
+    ("/slos/{key}", records.objective),
+    ("/downtimes", records.downtimes),
+    # Datadog's own addresses, as messages, notes and custom links have them
+    ("/dashboard/lists", dashboards.listing),
+    ("/dashboard/{key}", dashboards.one),
+    ("/dashboard/{key}/{slug}", dashboards.one),
+    ("/slo", records.objectives),
+    ("/slo/manage", records.objectives),
+    ("/slo/{key}", records.objective),
+    ("/event", records.events),
+    ("/event/explorer", records.events),
+    ("/event/stream", records.events),
+    ("/metric/explorer", explorer.explore),
+    ("/metric/summary", explorer.explore),
+    ("/apm/traces", executions.listing),
+    ("/apm/trace/{key}", execution.one),
 )
 
 
-def page_routes(store: Store, root: Path | None = None) -> list[Route]:
+def page_routes(
+    store: Store, root: Path | None = None, clock: Callable[[], float] = time.time
+) -> list[Route]:
     """Return the pages over a store and, with a project's folder, over its files."""
-    site = Site(store, root)
+    site = Site(store, root, clock)
     routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
     return [*routes, Route("/live", _live(site), methods=["GET"])]
 

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -26,7 +27,10 @@ NAVIGATION = (
     ("/dashboards", "Dashboards"),
     ("/monitors", "Monitors"),
     ("/executions", "Executions"),
+    ("/logs", "Logs"),
     ("/metrics", "Metrics"),
+    ("/slos", "SLOs"),
+    ("/events", "Events"),
     ("/run", "Run"),
 )
 """Pages in the order of the navigation; those that a server does not have are left out of it."""
@@ -34,6 +38,8 @@ RANGES = (("-15m", "15 minutes"), ("-1h", "1 hour"), ("-4h", "4 hours"), ("-1d",
 
 SCRIPT = Path(__file__).with_name("pages.js").read_text(encoding="utf-8")
 STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
+_TO = ".."
+"""Between the two ends of a range in one value."""
 
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = {
@@ -61,15 +67,32 @@ class TimeRange:
     since: str
     until: str
 
+    @property
+    def value(self) -> str:
+        """Return the range as one value of an address."""
+        return self.since if self.until == "now" else f"{self.since}{_TO}{self.until}"
+
+    @property
+    def words(self) -> str:
+        """Return the range as people read it."""
+        if self.until == "now":
+            return f"since {_clock(self.start)}" if self.since[:1].isdigit() else self.since
+        return f"{_clock(self.start)} to {_clock(self.end)}"
+
+
+def _clock(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%b %d %H:%M}"
+
 
 def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
-    """`from` and `to` of the address.
+    """`from` and `to` of the address, or both as one `from..to`; or `from_ts` and `to_ts` as at Datadog.
 
     Raises:
         InputError: one is not a valid time.
     """
-    since = request.query_params.get("from") or usual
-    until = request.query_params.get("to") or "now"
+    query = request.query_params
+    since, _, until = (query.get("from") or query.get("from_ts") or usual).partition(_TO)
+    until = until or query.get("to") or query.get("to_ts") or "now"
     return TimeRange(*window(since, until, now), since, until)
 
 
@@ -94,16 +117,19 @@ def _is_here(href: str, here: str) -> bool:
 
 
 def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | None = None) -> str:
-    """Drop-downs that are sent when they change, and by Enter without a script."""
-    ranges = dict(RANGES) if span.since in dict(RANGES) else {span.since: span.since, **dict(RANGES)}
-    until = f'<input type="hidden" name="to" value="{escape(span.until, quote=True)}">'
+    """Drop-downs that are sent when they change, and by Enter without a script.
+
+    A range with an end of its own is one more choice, so that a preset replaces both of its ends.
+    """
+    chosen = span.value
+    ranges = dict(RANGES) if chosen in dict(RANGES) else {chosen: span.words, **dict(RANGES)}
     kept = "".join(
         f'<input type="hidden" name="{escape(k, quote=True)}" value="{escape(v, quote=True)}">'
         for k, v in (hidden or {}).items()
     )
-    times = select("from", list(ranges.items()), [span.since], "Time")
+    times = select("from", list(ranges.items()), [chosen], "Time")
     button = "<noscript><button>Show</button></noscript>"
-    return f'<form class="bar auto" method="get">{inner}{times}{until}{kept}{button}</form>'
+    return f'<form class="bar auto" method="get">{inner}{times}{kept}{button}</form>'
 
 
 def select(name: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], label: str) -> str:
@@ -139,6 +165,34 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> st
     return f'<table class="list"><tr>{top}</tr>{body}</table>'
 
 
+def field(name: str, value: str, label: str, size: int = 16, hint: str = "") -> str:
+    """Return a labelled text field."""
+    marks = f'name="{escape(name, quote=True)}" value="{escape(value, quote=True)}" size="{size}"'
+    shown = f' placeholder="{escape(hint, quote=True)}"' if hint else ""
+    return f"<label>{escape(label)} <input {marks}{shown}></label>"
+
+
+def page_number(query: Mapping[str, str], name: str = "page") -> int:
+    """Return the page that an address asks for, from 1."""
+    text = query.get(name, "1")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
+
+
+def pager(number: int, size: int, total: int, what: str, address: Callable[[int], str]) -> str:
+    """Return which of how many are shown, with the addresses of the pages; nothing where all are."""
+    if total <= size:
+        return ""
+    pages = -(-total // size)
+    first, last = (number - 1) * size + 1, min(number * size, total)
+    told = f"{first:,} to {last:,} of {total:,}" if first <= total else f"none of {total:,}"
+    ways = [
+        f'<a href="{escape(address(to), quote=True)}">{words}</a>'
+        for to, words in ((number - 1, "Previous"), (number + 1, "Next"))
+        if 1 <= to <= pages
+    ]
+    return f'<p class="pager">{told} {escape(what)} {" ".join(ways)}</p>'
+
+
 _BRIEF = 24
 """What is no longer is not broken over lines: a time, a state, a number."""
 NAMED_ON_PHONES = frozenset({"Points", "Sum", "Duration", "Groups"})
@@ -155,4 +209,5 @@ def _cell(cell: str, head: str) -> str:
 def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:
     """Return a page with the reason why something cannot be shown."""
     said = f'<pre class="panel bad">{escape(str(error))}</pre>'
-    return page(request, "Not shown", said, status=status)
+    again = f"<p>{link(request.url.path, 'Show this page with its usual settings')}</p>"
+    return page(request, "Not shown", said + (again if request.url.query else ""), status=status)

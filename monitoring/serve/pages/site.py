@@ -20,6 +20,8 @@ from monitoring.store import Store
 from monitoring.store.query_source import StoreSource
 
 Body = Mapping[str, Any]
+DEFINITION = "state_machine"
+"""The kind of the documents that hold definitions, by the name of their state machine."""
 API = "API"
 """The origin of what clients have made."""
 
@@ -64,6 +66,10 @@ class Site:
             elif one.origin == API:
                 files[f"{API} {one.key}"] = one
         return list(files.values())
+
+    def definition(self, machine: str) -> Body | None:
+        """Return the definition of a state machine by its name: the recorded one; None where none is."""
+        return (self.store.documents.get(DEFINITION, machine) or {}).get("definition")
 
     def find(self, kind: str, key: str) -> SiteEntry | None:
         """Return the entry of that key, or None."""

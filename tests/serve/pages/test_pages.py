@@ -12,7 +12,8 @@ from monitoring.local_datadog import create_app
 from monitoring.preview.sample import sample
 from monitoring.resources.catalogue import known_metrics
 from monitoring.serve.pages import page_routes
-from monitoring.serve.pages.executions import gist, tree
+from monitoring.serve.pages.log_lines import gist
+from monitoring.serve.pages.waterfall import tree
 from monitoring.store import Store
 
 

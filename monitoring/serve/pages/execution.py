@@ -1,0 +1,127 @@
+"""The page of one execution: how it ended, its path on the graph, its steps, and its logs."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitoring.errors import InputError
+from monitoring.log_events.telemetry import Span
+from monitoring.preview.scales import format_value
+from monitoring.serve.executions import EXECUTION, RUNNING, machine_of, name_of, spans_of
+from monitoring.serve.logs import PAGE as LOG_PAGE
+from monitoring.serve.logs import Lines, lines_of, marks_of
+from monitoring.serve.pages.executions import moment, status_badge
+from monitoring.serve.pages.graphs import execution_graph
+from monitoring.serve.pages.log_lines import log_row
+from monitoring.serve.pages.shell import link, page, page_number, pager, problem_page
+from monitoring.serve.pages.site import Site
+from monitoring.serve.pages.waterfall import Choice, failures, label_of, waterfall
+
+Row = Mapping[str, Any]
+_BEFORE, _AFTER = 5, 60
+"""Seconds around an execution in which its log lines are looked for."""
+_MOST_FAILURES = 8
+
+
+def one(site: Site, request: Request) -> Response:
+    """Return the page of the execution with that trace id or ARN."""
+    key = request.path_params["key"]
+    spans = spans_of(site.store, key, site.clock())
+    if not spans:
+        return problem_page(InputError("There is no such execution."), request, 404)
+    root = root_of(spans, key)
+    arn = str((root.get("meta") or {}).get("executionarn") or "")
+    title = name_of(arn) if arn else str(root.get("resource"))
+    start = min(int(span["start"]) for span in spans)
+    end = max(int(span["start"]) + int(span["duration"]) for span in spans)
+    choice = Choice.of(request.query_params)
+    parts = [
+        _summary(root, arn, start, end),
+        _failures(spans),
+        execution_graph(site, arn, spans, choice),
+        f"<h2>Steps</h2>{waterfall(spans, choice)}",
+        _logs(site, request, spans, start, end),
+    ]
+    return page(request, title, "".join(parts))
+
+
+def root_of(spans: Sequence[Span], key: str = "") -> Span:
+    """Return the span that says how the execution ended: of the one with that ARN, its last redrive."""
+    roots = [span for span in spans if span.get("name") == EXECUTION]
+    named = [span for span in roots if (span.get("meta") or {}).get("executionarn") == key]
+    return max(named or _outermost(roots) or spans[:1], key=_redrive)
+
+
+def _outermost(roots: Sequence[Span]) -> list[Span]:
+    """Return the spans of the execution that began first; others of the trace were started by it."""
+    first = min(roots, key=lambda span: (int(span["start"]), -int(span["duration"])), default=None)
+    if first is None:
+        return []
+    arn = (first.get("meta") or {}).get("executionarn")
+    return [span for span in roots if (span.get("meta") or {}).get("executionarn") == arn]
+
+
+def _redrive(span: Row) -> int:
+    return int((span.get("meta") or {}).get("redrive_count") or 0)
+
+
+def _summary(root: Row, arn: str, start: int, end: int) -> str:
+    """Return how it ended, how long it took, and why it failed."""
+    meta = root.get("meta") or {}
+    scale = format_value(float(end - start), "nanosecond")
+    status = str(meta.get("status") or ("failed" if root.get("error") else "succeeded"))
+    so_far = " so far" if status == RUNNING else ""
+    machine = machine_of(arn)
+    name = (
+        link(f"/executions?machine={quote(machine)}", machine)
+        if machine
+        else escape(str(root.get("resource")))
+    )
+    facts = f'<span class="muted">{name} · {moment(start)} UTC · {scale}{so_far}</span>'
+    words = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
+    why = f'<pre class="panel bad">{escape(words)}</pre>' if words and root.get("error") else ""
+    return f"<p>{status_badge(status, failed=bool(root.get('error')))} {facts}</p>{why}"
+
+
+def _failures(spans: Sequence[Row]) -> str:
+    """Return the way to each step where it broke."""
+    steps = failures(spans)
+    if not steps:
+        return ""
+    ways = " · ".join(
+        link(f"?step={step.id}#s-{step.id}", label_of(step.span)) for step in steps[:_MOST_FAILURES]
+    )
+    more = f" and {len(steps) - _MOST_FAILURES} more" if len(steps) > _MOST_FAILURES else ""
+    return f'<p class="jump">Failed: {ways}{more}</p>'
+
+
+def _logs(site: Site, request: Request, spans: Sequence[Row], start: int, end: int) -> str:
+    """Return the log lines with the trace id, the ARN, or a function's request id of the execution."""
+    query = request.query_params
+    number, in_time = page_number(query, "lines"), query.get("order") == "time"
+    since, until = start / 1e9 - _BEFORE, end / 1e9 + _AFTER
+    lines = lines_of(site.store, marks_of(spans), since, until, number, in_time=in_time)
+    if not lines.total:
+        words = "No log line of this execution was stored: see MONITORING_LOG_PLATFORM and DD_FORWARD_LOG."
+        return f'<h2 id="logs">Logs</h2><div class="panel muted">{words}</div>'
+    rows = "".join(log_row(log) for log in lines.logs)
+    return f'<h2 id="logs">Logs</h2>{_counts(lines, number, in_time)}<div class="panel logs">{rows}</div>'
+
+
+def _counts(lines: Lines, number: int, in_time: bool) -> str:
+    """Return how many of the lines are shown, in which order, and the way to the others."""
+    errors = f", {lines.errors:,} errors" if lines.errors else ""
+    if lines.total <= LOG_PAGE:
+        return f'<p class="muted">{lines.total:,} lines{errors}</p>'
+    kept = "&order=time" if in_time else ""
+    pages = pager(number, LOG_PAGE, lines.total, "lines", lambda page: f"?lines={page}{kept}#logs")
+    shown = f"{len(lines.logs):,} of {lines.total:,}"
+    if in_time:
+        order = f"in the order of time{errors} · {link('?#logs', 'errors first')}"
+    else:
+        order = f"errors first{errors} · {link('?order=time#logs', 'in the order of time')}"
+    return f"<p>{shown}, {order}</p>{pages}"
