@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from monitoring.cli.commands import COMMANDS
+from monitoring.cli.failure import print_error, wants_json
 from monitoring.errors import InputError, missing_module
 
 __all__ = ["COMMANDS", "main"]
@@ -46,7 +47,7 @@ def _run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return status
     except InputError as error:
-        return _fail(str(error), 2)
+        return _fail_for_input(error, argv)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
@@ -63,12 +64,18 @@ def _fail_unexpectedly(error: Exception, argv: Sequence[str]) -> int:
         return _fail(full, 2)
     missing = _missing(error, argv) if isinstance(error, ImportError) else None
     if missing:
-        return _fail(str(missing), 2)
+        return _fail_for_input(missing, argv)
     return _fail(
         f"a bug: {type(error).__name__}: {error}\n"
         "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
         3,
     )
+
+
+def _fail_for_input(error: InputError, argv: Sequence[str]) -> int:
+    if wants_json(argv):
+        print_error(error.message, where=error.where, hint=error.hint)
+    return _fail(str(error), 2)
 
 
 def _full(error: Exception) -> str:

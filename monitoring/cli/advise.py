@@ -1,10 +1,11 @@
 """`stepscope advise`: how much each step should do, from what many executions did."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from monitoring.cli.output import echo_document
 
 if TYPE_CHECKING:
     from monitoring.advise.steps import Machine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     help="A database, or a folder with datadog.duckdb.  [default: this folder]",
 )
 @click.option("--explain", is_flag=True, help="Say of each figure what it was made of.")
-@click.option("--json", "as_json", is_flag=True, help="As data.")
+@click.option("--json", "as_json", is_flag=True, help="The steps and the advice, as one JSON document.")
 def command(data: Path, explain: bool, as_json: bool) -> int:
     """Show what each step spends, and which to merge, split, make asynchronous, or give other memory.
 
@@ -38,7 +39,7 @@ def command(data: Path, explain: bool, as_json: bool) -> int:
     machines, figures = read_machines(data)
     if as_json:
         rows = [_as_data(machine, figures) for machine in machines]
-        click.echo(json.dumps({"machines": rows}, indent=1, ensure_ascii=False))
+        echo_document({"machines": rows})
         return 0
     for machine in machines:
         _print_steps(machine, figures, explain=explain)

@@ -14,7 +14,7 @@ from monitoring.cli.deploying import carry_out, confirmed, environment, project_
 @click.option(
     "--allow-deletes", default=0, metavar="N", help="Let up to N resources be deleted, however many"
 )
-@click.option("--json", "as_json", is_flag=True, help="What was done and what failed, as data")
+@click.option("--json", "as_json", is_flag=True, help="What was done and what failed, as one JSON document")
 def command(
     saved: Path | None, root: Path, env: str, url: str, yes: bool, allow_deletes: int, as_json: bool
 ) -> int:

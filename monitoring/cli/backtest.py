@@ -1,6 +1,5 @@
 """`stepscope backtest`: what a monitor would have done over stored history."""
 
-import json
 import os
 import sys
 import time
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitoring.cli.output import echo_document, live
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="docs/monitor-semantics.md")
 @click.option("--env", default="", metavar="NAME", help="The environment of stepscope.toml for ${var:…}.")
-@click.option("--json", "as_data", is_flag=True, help="Totals and every episode as JSON.")
+@click.option("--json", "as_data", is_flag=True, help="Totals and every episode, as one JSON document.")
 def command(
     monitor: str,
     data: str,
@@ -68,7 +68,7 @@ def command(
     for problem in problems[:20]:
         click.echo(f"stepscope: {problem}", err=True)
     if as_data:
-        click.echo(json.dumps(as_json(outcomes), indent=2))
+        echo_document({"variants": as_json(outcomes)})
     else:
         click.echo("\n".join([*table(outcomes), "", *episodes(outcomes[0])]).rstrip())
     return 1 if problems else 0
@@ -149,7 +149,7 @@ def _progress() -> Any:
     """Show a progress line on a terminal, nothing in a pipe."""
 
     def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
+        if live(sys.stderr):
             filled = 30 * done // max(1, total)
             text = f"\r[{'=' * filled}{' ' * (30 - filled)}] {done}/{total} answers"
             sys.stderr.write("\r\x1b[K" if done == total else text)

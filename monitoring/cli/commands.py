@@ -24,5 +24,16 @@ COMMANDS = {
     "cost": ("local", "Estimate a month's costs of a template at AWS and Datadog"),
     "trace": ("lint", "Show one execution's timeline"),
     "query": ("lint", "Evaluate a query over a data file or the database"),
+    "completion": ("lint", "Print a script that completes commands and options in your shell"),
 }
 """Subcommand -> its extra, and its line in the overview; `monitoring.cli.NAME` holds `command`."""
+
+THEMES = {
+    "On this machine": ("demo", "up", "run", "serve", "graph"),
+    "Files of a project": ("init", "lint", "test", "backtest", "drill", "preview"),
+    "Datadog": ("plan", "apply", "pull", "import", "export", "destroy"),
+    "Executions, metrics and costs": ("trace", "query", "advise", "cost"),
+    "Log lines": ("lines", "forward"),
+    "The shell": ("completion",),
+}
+"""The overview: a job -> its subcommands."""

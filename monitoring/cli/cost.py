@@ -1,10 +1,11 @@
 """`stepscope cost`: what a template costs a month at AWS and Datadog, before it is deployed."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from monitoring.cli.output import echo_document
 
 if TYPE_CHECKING:
     from monitoring.cost.estimate import Estimate, Item
@@ -69,7 +70,7 @@ _FAMILIES = ("calls", "enhanced", "executions", "forwarder", "business", "percen
     help="What datadog-lambda's extension adds to an invocation.",
 )
 @click.option("--explain", is_flag=True, help="Say of each figure what it was made of.")
-@click.option("--json", "as_json", is_flag=True, help="As data.")
+@click.option("--json", "as_json", is_flag=True, help="The items, as one JSON document.")
 def command(
     source: Path, data: Path | None, parameters: tuple[str, ...], explain: bool, as_json: bool, **options: Any
 ) -> int:
@@ -92,7 +93,7 @@ def command(
     assumed = Assumptions(**{**options, "without": frozenset(options["without"])})
     result = estimate(application, assumed, read_measurements(data) if data else None)
     if as_json:
-        click.echo(json.dumps(_as_data(result, application.notes), indent=1, ensure_ascii=False))
+        echo_document(_as_data(result, application.notes))
     else:
         _print(result, application.notes, explain=explain)
     return 0

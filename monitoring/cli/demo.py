@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from monitoring.cli.ending import ended_by_signals
+from monitoring.cli.output import console, echo_document, live
 
 if TYPE_CHECKING:
     from monitoring.demo import DemoOptions, DemoResult
 
 
 @click.command("demo")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The result, as one JSON document.")
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,9 +46,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
     with ended_by_signals():
         result = _run(DemoOptions(keep, speed, port))
     if as_json:
-        import json
-
-        click.echo(json.dumps(result.as_data(), indent=1))
+        echo_document(result.as_data())
     else:
         _print(result, keep)
     return 0 if result.fine else 1
@@ -56,7 +55,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
 def _run(options: "DemoOptions") -> "DemoResult":
     from monitoring.demo import run_demo
 
-    if not sys.stderr.isatty():
+    if not live(sys.stderr):
         return run_demo(options)
     from rich.console import Console
 
@@ -67,11 +66,9 @@ def _run(options: "DemoOptions") -> "DemoResult":
 
 
 def _print(result: "DemoResult", keep: Path | None) -> None:
-    from rich.console import Console
-
     from monitoring.demo.show import print_result
 
-    console = Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 120)
-    print_result(console, result)
+    screen = console()
+    print_result(screen, result)
     if keep:
-        console.print(f"Kept: {keep}/datadog.duckdb and {keep}/log_events.jsonl")
+        screen.print(f"Kept: {keep}/datadog.duckdb and {keep}/log_events.jsonl")

@@ -1,14 +1,14 @@
 """Share options, the printed plan, progress and the confirmation between the deploy commands."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from monitoring.cli.output import echo_document, live
+from monitoring.cli.project_option import project_option
 from monitoring.deploy.plan_report import summary
 from monitoring.errors import InputError
 
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DIRECTORY = click.option(
-    "--dir",
-    "root",
-    default=".",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The project's folder [.]",
-)
+DIRECTORY = project_option()
 ENVIRONMENT = click.option("--env", default="", help="The environment whose values are put in [DD_ENV]")
 ADDRESS = click.option("--url", default="", help="The address of an embedded Datadog [DD_URL, else DD_SITE]")
 
@@ -46,11 +40,6 @@ def show(plan: "Plan") -> None:
 
     for colour, line in as_lines(plan):
         click.secho(line, fg=colour or None)
-
-
-def echo_json(data: object) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def confirmed(question: str, plan: "Plan", command: str, *, yes: bool) -> bool:
@@ -75,7 +64,7 @@ def carry_out(session: "Session", plan: "Plan") -> "AppliedPlan":
     from monitoring.deploy.apply import apply_plan
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(console=console, transient=True, disable=not live(sys.stderr)) as bar:
         task = bar.add_task("applying", total=len(plan.steps))
         return apply_plan(
             session.client,
@@ -90,7 +79,7 @@ def carry_out(session: "Session", plan: "Plan") -> "AppliedPlan":
 def tell(outcome: "AppliedPlan", *, as_json: bool) -> int:
     """Say what was done and what was not; the exit status."""
     if as_json:
-        echo_json(
+        echo_document(
             {
                 "done": [{"action": s.action, "kind": s.kind, "key": s.key} for s in outcome.done],
                 "failed": [

@@ -10,7 +10,7 @@ from monitoring.cli.deploying import carry_out, confirmed, environment, project_
 @click.command()
 @project_options
 @click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--json", "as_json", is_flag=True, help="What was done and what failed, as data")
+@click.option("--json", "as_json", is_flag=True, help="What was done and what failed, as one JSON document")
 def command(root: Path, env: str, url: str, yes: bool, as_json: bool) -> int:
     """Delete every resource that carries this project's and environment's marker."""
     from monitoring.deploy.session import open_session

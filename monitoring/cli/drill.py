@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from monitoring.cli.ending import ended_by_signals
+from monitoring.cli.output import echo_document, live
+from monitoring.cli.project_option import project_option
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,14 +21,8 @@ if TYPE_CHECKING:
 @click.option(
     "--list", "as_list", is_flag=True, help="Name the faults and what has to notice them; break nothing."
 )
-@click.option(
-    "--monitors",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("monitors"),
-    show_default=True,
-    metavar="DIR",
-    help="The monitors that are drilled.",
-)
+@project_option("The folder whose monitors/ are drilled.  [default: this one]")
+@click.option("--monitors", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", hidden=True)
 @click.option("--any", "any_monitor", is_flag=True, help="A fault is noticed if any monitor alerts in time.")
 @click.option(
     "--env",
@@ -89,11 +85,12 @@ if TYPE_CHECKING:
     metavar="NAME=JSON|@FILE",
     help="With --from: what a function or a task answers instead of running here.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The result, as one JSON document.")
 def command(
     faults: tuple[str, ...],
     as_list: bool,
-    monitors: Path,
+    root: Path,
+    monitors: Path | None,
     any_monitor: bool,
     env: str,
     tags: tuple[str, ...],
@@ -120,6 +117,7 @@ def command(
     With --from, the pipeline is your own: every function that its executions call and every state machine is
     broken in turn, and any of your monitors may notice. A FAULT is then named as in the report: Pay/raises.
     """
+    monitors = monitors or root / "monitors"
     if source is not None:
         from monitoring.cli.drill_application import Given, drill_own
 
@@ -167,16 +165,14 @@ def _run(options: "DrillOptions", as_json: bool) -> "DrillResult":
     from monitoring.drill.run import run_drill
 
     if as_json:
-        import json
-
         result = run_drill(options)
-        click.echo(json.dumps(result.as_data(), indent=1))
+        echo_document(result.as_data())
         return result
     from rich.console import Console
 
     from monitoring.drill.show import Printer, summary
 
-    console = Console(stderr=True) if sys.stderr.isatty() else None
+    console = Console(stderr=True) if live(sys.stderr) else None
     with Printer(console) as printer:
         result = run_drill(options, printer)
     click.echo("\n".join(["", *summary(result)]))

@@ -9,6 +9,7 @@ import click
 
 from monitoring.cli.application import answers_of, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
+from monitoring.cli.output import echo_document, live
 
 if TYPE_CHECKING:
     from monitoring.drill.application_run import ApplicationOptions, ApplicationResult, Noticed
@@ -46,9 +47,7 @@ def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     with ended_by_signals():
         result = drill_application(options, progress)
     if as_json:
-        import json
-
-        click.echo(json.dumps(result.as_data(), indent=1))
+        echo_document(result.as_data())
     else:
         _tell(result)
     return 0 if result.fine else 1
@@ -89,11 +88,11 @@ def _progress(*, as_json: bool) -> Any:
 
     class Shown(Progress):
         def say(self, text: str) -> None:
-            if sys.stderr.isatty():
+            if live(sys.stderr):
                 click.secho(f"· {text}", dim=True, err=True)
 
         def breaking(self, breakage: Breakage, number: int, count: int) -> None:
-            if sys.stderr.isatty():
+            if live(sys.stderr):
                 click.secho(f"· {number}/{count} {breakage.name}", dim=True, err=True)
 
         def judged(self, row: "Noticed") -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monitoring.cli.output import live
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ _NOTES = 20  # sentences about the files
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path())
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print what the lines are, one object a line; send nothing."
-)
+@click.option("--json", "as_json", is_flag=True, help="What the lines are, as JSON Lines; nothing is sent.")
 @click.option("--group", default="", metavar="NAME", help="The log group that plain lines come from.")
 @click.option("--redrive", is_flag=True, help="Send what the spool holds, before the files.")
 def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) -> int:
@@ -38,9 +37,12 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     DD_SITE, DD_API_KEY; where DD_URL is on this machine, Step Functions events are logs as well. Ends with
     1 where something was refused or could not be delivered.
     """
+    from monitoring.forwarder.addresses import check_site
     from monitoring.forwarder.settings import ForwarderSettings
 
     settings = ForwarderSettings.from_env({**_local_defaults(os.environ), **os.environ})
+    if not as_json and not settings.url:
+        check_site(settings.site)
     if as_json and redrive:
         raise click.UsageError("--json sends nothing, and --redrive only sends")
     names = files or (() if redrive else ("-",))
@@ -122,7 +124,7 @@ def _print_telemetry(found: "Telemetry") -> None:
     rows += [{"span": msgspec.to_builtins(span)} for span in found.spans]
     rows += [{"log": entry.body()} for entry in found.logs]
     rows += [
-        {"refused": {"reason": r.reason, "file": r.where, "line": r.line, "column": r.column, "text": r.text}}
+        {"refused": {"reason": r.reason, "path": r.where, "line": r.line, "column": r.column, "text": r.text}}
         for r in found.refused
     ]
     for row in rows:
@@ -154,7 +156,7 @@ def _send(settings: "ForwarderSettings", files: _Files, redrive: bool) -> int:
 @contextlib.contextmanager
 def _progress(size: int) -> Iterator[Callable[[int], None]]:
     """Show a progress bar of bytes on a terminal, nothing in a pipe."""
-    if not size or not sys.stderr.isatty():
+    if not size or not live(sys.stderr):
         yield lambda _: None
         return
     with click.progressbar(length=size, label="forwarding", file=sys.stderr) as bar:

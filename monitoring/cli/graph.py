@@ -1,12 +1,12 @@
 """`stepscope graph`: a state machine as a picture or as text, with what executions did on it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitoring.cli.output import echo_document
 from monitoring.errors import InputError, writing
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ FORMATS = (".svg", ".png")
 @click.option(
     "--theme", type=click.Choice(["light", "dark", "both"]), default="both", help="Colours of the picture."
 )
-@click.option("--json", "as_json", is_flag=True, help="States and edges as data.")
+@click.option("--json", "as_json", is_flag=True, help="States and edges, as one JSON document.")
 def command(
     machine: str,
     source: Path,
@@ -95,7 +95,7 @@ def command(
         graph, changes = merged(older, definition), difference(older, definition).marks()
     figures = _figures(data, execution, name, every=every)
     if as_json:
-        click.echo(json.dumps(_as_data(name, graph, figures, changes), indent=1, ensure_ascii=False))
+        echo_document(_as_data(name, graph, figures, changes))
     if out is not None:
         _draw(graph, out, _look(theme, figures, changes, name, execution))
     elif not as_json:

@@ -17,7 +17,9 @@ from monitoring.errors import InputError
     "--adopt", is_flag=True, help="The next apply takes the originals over, and makes no second ones"
 )
 @click.option("--force", is_flag=True, help="Overwrite files of the same name")
-@click.option("--json", "as_json", is_flag=True, help="Names and bodies as data; nothing is written")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Paths and bodies, as one JSON document; nothing is written"
+)
 def command(folders: tuple[Path, ...], root: Path, adopt: bool, force: bool, as_json: bool) -> int:
     """Read FOLDERS of other tools, and write tidy files with references by key.
 

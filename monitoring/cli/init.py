@@ -4,9 +4,13 @@ from pathlib import Path
 
 import click
 
+from monitoring.cli.output import echo_document
+from monitoring.cli.project_option import project_option
+
 
 @click.command()
-@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@project_option()
 @click.option(
     "--from",
     "source",
@@ -16,11 +20,17 @@ import click
 @click.option("--downtimes", is_flag=True, help="Also a nightly maintenance window, in downtimes/")
 @click.option("--handlers", is_flag=True, help="Also the example's handlers, in handlers/")
 @click.option("--force", is_flag=True, help="Write edited files of an earlier init anew")
-@click.option("--json", "as_json", is_flag=True, help="What was found and written, as data")
+@click.option("--json", "as_json", is_flag=True, help="What was found and written, as one JSON document")
 def command(
-    folder: Path, source: Path | None, downtimes: bool, handlers: bool, force: bool, as_json: bool
+    folder: Path | None,
+    root: Path,
+    source: Path | None,
+    downtimes: bool,
+    handlers: bool,
+    force: bool,
+    as_json: bool,
 ) -> int:
-    """Put dashboards/, monitors/, slos/ and stepscope.toml into FOLDER.
+    """Put dashboards/, monitors/, slos/ and stepscope.toml into the project's folder (--project, or FOLDER).
 
     With --from, dashboard, monitors and SLO are made for exactly the functions and state machines that the
     template describes, and thresholds come from it: a function's duration against its own time-out.
@@ -28,19 +38,19 @@ def command(
     Run again, it adds what is new and updates what is as it wrote it. A file that was edited stays, and one
     that it did not write always does. .stepscope-init.json says what it wrote.
     """
-    import json
     from dataclasses import asdict
 
     from monitoring.deploy.start import files_of, write
     from monitoring.discovery import discover
 
+    folder = folder or root
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)
     found = discover(source) if source else None
     extra = [name for name, asked in (("downtimes", downtimes), ("handlers", handlers)) if asked]
     done = write(files_of(found, project, extra), folder, force=force)
     if as_json:
-        click.echo(json.dumps({"found": asdict(found) if found else None, **done._asdict()}, indent=2))
+        echo_document({"found": asdict(found) if found else None, **done._asdict()})
         return 0
     if found:
         functions = _counted(len(found.functions), "function")

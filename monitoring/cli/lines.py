@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitoring.cli.output import echo_document
 from monitoring.errors import InputError
 from monitoring.instrumentation.settings import settings
 from monitoring.lines import format_point, read_line
@@ -22,7 +23,7 @@ MAX_LINE = 256 * 1024 - 26  # bytes: CloudWatch's largest event, without what it
 class Finding:
     """Something wrong with a line; `column` and `end` count characters from 1."""
 
-    file: str
+    path: str
     line: int
     column: int
     end: int
@@ -34,7 +35,7 @@ class Finding:
         before = max(0, self.column - 61)
         part = text[before : max(self.end, self.column) + 40]
         caret = " " * (self.column - 1 - before) + "^" * max(1, self.end - self.column)
-        return f"{self.file}:{self.line}:{self.column}: {self.reason}\n  {part}\n  {caret}\n  {self.hint}"
+        return f"{self.path}:{self.line}:{self.column}: {self.reason}\n  {part}\n  {caret}\n  {self.hint}"
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ def _is_id(value: Any) -> bool:
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(allow_dash=True))
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON, one object.")
+@click.option("--json", "as_json", is_flag=True, help="What was found, as one JSON document.")
 @click.option(
     "--canonical", is_flag=True, help="Also report lines that are read, but not the canonical form."
 )
@@ -152,9 +153,11 @@ def command(files: tuple[str, ...], as_json: bool, canonical: bool) -> int:
                 if not as_json:
                     click.echo(finding.shown(line))
     if as_json:
-        click.echo(json.dumps(findings.as_data(), ensure_ascii=False))
+        echo_document(findings.as_data())
     else:
         click.echo(findings.summary(), err=True)
+        if not (findings.points or findings.spans or findings.found):
+            click.echo("stepscope: not one line is a metric or a trace: is this a function's log?", err=True)
     return 1 if findings.found else 0
 
 

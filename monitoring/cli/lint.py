@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
+from monitoring.errors import InputError
+
 FORMATS = ("text", "json", "sarif", "github")
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON; the same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="The findings, as one JSON document: --format json.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--fix", is_flag=True, help="Mend in the files what can be mended safely.")
 @click.option("--strict", is_flag=True, help="Warnings end with status 1 too.")
@@ -50,6 +52,8 @@ def command(
         click.echo(report.rules_table(style))
         return 0
     files, missing = run.find(paths or run.default_paths())
+    if missing and not files:
+        raise InputError("there is no such file or folder", where=", ".join(map(str, missing)))
     if fix:
         fixed = run.fix(files, codes)
         click.echo(report.fixed_line(fixed), err=True)

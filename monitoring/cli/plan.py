@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
-from monitoring.cli.deploying import echo_json, environment, project_options, show
+from monitoring.cli.deploying import environment, project_options, show
+from monitoring.cli.output import echo_document
 
 
 @click.command()
 @project_options
-@click.option("--json", "as_json", is_flag=True, help="create, update, delete, unchanged as data")
+@click.option(
+    "--json", "as_json", is_flag=True, help="create, update, delete, unchanged, as one JSON document"
+)
 @click.option("--markdown", is_flag=True, help="For a pull request")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save it for `stepscope apply FILE`"
@@ -30,7 +33,7 @@ def command(
     if out:
         save(plan, out, session.project.name, session.project.env)
     if as_json:
-        echo_json(as_data(plan))
+        echo_document(as_data(plan))
     elif markdown:
         click.echo(as_markdown(plan), nl=False)
     else:

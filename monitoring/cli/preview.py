@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
+from monitoring.cli.output import dumb, echo_document
+from monitoring.cli.project_option import project_option
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
 @click.argument("dashboards", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--dir", "root", default=".", type=FOLDER, help="The project's folder [.]")
+@project_option()
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="A database, or a file of series")
 @click.option("--sample", is_flag=True, help="Synthetic series that fit each metric")
 @click.option("--from", "since", default="-1d", help="-4h, -1d, epoch seconds or ISO 8601 [-1d]")
@@ -19,7 +22,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--dark", is_flag=True, help="Dark colours (a page follows its reader)")
 @click.option("--scale", default=1.0, type=click.FloatRange(0.1, 4), help="Pixels a unit, for PNG [1]")
 @click.option("--diff", "older", type=click.Path(path_type=Path, exists=True), help="An older file or folder")
-@click.option("--json", "as_json", is_flag=True, help="The files that were written, as data")
+@click.option("--json", "as_json", is_flag=True, help="The files that were written, as one JSON document")
 def command(
     dashboards: tuple[Path, ...],
     root: Path,
@@ -40,7 +43,6 @@ def command(
     With --diff, the older version is drawn beside each. A widget that cannot be drawn because of a bug says
     so in its place, and the exit status is 1.
     """
-    import json
     import time
 
     from rich.console import Console
@@ -52,10 +54,10 @@ def command(
     span = window(since, until, time.time())
     files = load(dashboards, root)
     order = Order(None if sample else data, span, out, kind, dark, scale, older)
-    console = Console(stderr=True)
+    screen = Console(stderr=True, force_terminal=False if dumb() else None)
     written: list[str] = []
     failed = False
-    with console.status("drawing"):  # silent where standard error is not a terminal
+    with screen.status("drawing"):  # silent where standard error is not a terminal
         for file in carry_out(order, files):
             written += [str(file.path)] * file.done
             if file.done and not as_json:
@@ -64,7 +66,7 @@ def command(
                 click.echo(f"stepscope: {file.path.name}: {failure}\n  {REPORT}", err=True)
             failed = failed or bool(file.failures)
     if as_json:
-        click.echo(json.dumps(written))
+        echo_document({"files": [{"path": path} for path in written]})
     for problem in files.problems:
         click.echo(f"stepscope: {problem}", err=True)
     return 2 if files.problems else int(failed)

@@ -15,7 +15,9 @@ from monitoring.errors import InputError
 @click.option("--all", "everything", is_flag=True, help="Everything that there is")
 @click.option("--adopt", is_flag=True, help="The next apply takes the original over, and makes no second one")
 @click.option("--force", is_flag=True, help="Overwrite a file of that name")
-@click.option("--json", "as_json", is_flag=True, help="Names and bodies as data; nothing is written")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Paths and bodies, as one JSON document; nothing is written"
+)
 def command(
     wanted: tuple[str, ...],
     root: Path,

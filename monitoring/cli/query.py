@@ -1,6 +1,7 @@
 """`stepscope query`: evaluates a query over a data file or the embedded database."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ _COLUMNS = 5
 @click.option(
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open point: docs/query.md."
 )
-@click.option("--json", "as_json", is_flag=True, help="The shape of /api/v1/query.")
+@click.option("--json", "as_json", is_flag=True, help="What /api/v1/query answers, as one JSON document.")
 @click.option("--plot/--no-plot", default=None, help="A plot of each line (on a terminal by default).")
 def command(
     query: str,
@@ -249,7 +250,8 @@ def _plot(answer: "Answer") -> None:
         if drawn and time_ - drawn[-1][0] > 3 * usual:
             drawn.append((drawn[-1][0] + usual, float("nan")))
         drawn.append((time_, value))
-    rows = chart([time_ for time_, _ in drawn], [value for _, value in drawn])
+    width = max(20, min(64, shutil.get_terminal_size().columns - 16))  # beside the axis
+    rows = chart([time_ for time_, _ in drawn], [value for _, value in drawn], width=width)
     click.echo("\n".join(f"  {row}" for row in rows) + "\n")
 
 

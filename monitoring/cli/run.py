@@ -11,6 +11,7 @@ import click
 
 from monitoring.cli.application import answers_of, deployment_options, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
+from monitoring.cli.output import console, echo_document, live
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     help="Seconds after which an execution that still runs is stopped.",
 )
 @deployment_options
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The result, as one JSON document.")
 def command(
     machine: str,
     source: Path,
@@ -65,7 +66,7 @@ def command(
     does not succeed.
     """
     value = read_json_file(input_file) if input_file else {}
-    say = _said if sys.stderr.isatty() else lambda _: None
+    say = _said if live(sys.stderr) else lambda _: None
     if url:
         result = _remote(url, machine, value, name, timeout)
     else:
@@ -86,7 +87,7 @@ def command(
             )
         result = told.as_data()
     if as_json:
-        click.echo(json.dumps(result, indent=1, default=str))
+        echo_document(result)
     else:
         _print(result)
     return 0 if result["status"] == "SUCCEEDED" else 1
@@ -154,15 +155,13 @@ def _refusal(code: int, body: bytes) -> str:
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 120)
+    screen = console()
     color = "green" if result["status"] == "SUCCEEDED" else "red"
     path = " → ".join(result["path"])
-    console.print(f"[{color}]{result['status']}[/] after {result['duration_ms'] / 1000:.1f} s: {path}")
+    screen.print(f"[{color}]{result['status']}[/] after {result['duration_ms'] / 1000:.1f} s: {path}")
     if result["error"] is not None:
-        console.print(f"error   {result['error']}: {result['cause'] or ''}", markup=False)
+        screen.print(f"error   {result['error']}: {result['cause'] or ''}", markup=False)
     if result["output"] is not None:
-        console.print(f"output  {json.dumps(result['output'])[:2000]}", markup=False)
+        screen.print(f"output  {json.dumps(result['output'])[:2000]}", markup=False)
     counts = [len(result[key]) for key in ("metrics", "spans", "logs")]
-    console.print(f"{counts[0]} series, {counts[1]} spans, {counts[2]} log entries; --json shows them")
+    screen.print(f"{counts[0]} series, {counts[1]} spans, {counts[2]} log entries; --json shows them")

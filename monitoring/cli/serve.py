@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from monitoring.cli.project_option import project_option
+
 
 @click.command("serve")
 @click.option("--host", "--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -47,12 +49,7 @@ import click
     "--notify-file", type=click.Path(dir_okay=False, path_type=Path), help="Append notifications as JSON."
 )
 @click.option("--notify-webhook", metavar="URL", help="POST notifications as JSON.")
-@click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    help="The folder whose dashboards/ and monitors/ the pages show.  [default: this one]",
-)
+@project_option("The folder whose dashboards/ and monitors/ the pages show. [this one]", exists=True)
 def command(**given: Any) -> int:
     """Serve the embedded Datadog: intake, query, monitors, dashboards, SLOs, downtimes, and pages to look at.
 
@@ -92,7 +89,7 @@ def _configured(given: dict[str, Any]) -> tuple[Any, list[Any]]:
         host=given["host"],
         port=given["port"],
         settings=settings,
-        project=given["project"],
+        project=given["root"],
         with_demo=given["with_demo"],
         evaluate=not given["no_evaluation"],
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from monitoring.cli.output import echo_document, live
 from monitoring.errors import InputError, writing
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option("--require-tests", is_flag=True, help="A monitor without a test makes the command fail.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML to this file.")
-@click.option("--json", "as_data", is_flag=True, help="Print the results as JSON.")
+@click.option("--json", "as_data", is_flag=True, help="The results, as one JSON document.")
 @click.option("--env", default="", metavar="NAME", help="The environment of stepscope.toml for ${var:…}.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(0), default=0, help="Processes; 0 decides by the number of files."
@@ -60,11 +61,9 @@ def command(
         with writing(junit):
             junit.write_text(as_junit(report), encoding="utf-8")
     if as_data:
-        import json
-
         from monitoring.testing.reports import as_json
 
-        click.echo(json.dumps(as_json(report), indent=2))
+        echo_document(as_json(report))
     else:
         _print(report, [missing_test(path) for path in report.untested], require_tests)
     return _status(report, require_tests)
@@ -91,7 +90,7 @@ class _Progress:
     def __init__(self, total: int, quiet: bool) -> None:
         self.total, self.done = total, 0
         self.stream: TextIO = sys.stderr
-        self.shown = not quiet and total > 1 and self.stream.isatty()
+        self.shown = not quiet and total > 1 and live(self.stream)
 
     def __enter__(self) -> "_Progress":
         return self

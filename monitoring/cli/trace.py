@@ -1,9 +1,10 @@
 """`stepscope trace`: one execution's timeline, out of log events, a history or the embedded database."""
 
-import json
 from pathlib import Path
 
 import click
+
+from monitoring.cli.output import echo_document
 
 
 @click.command("trace")
@@ -15,7 +16,7 @@ import click
     metavar="PATH",
     help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or a folder with one.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As data.")
+@click.option("--json", "as_json", is_flag=True, help="The execution, or the list, as one JSON document.")
 def command(execution: str | None, data: Path, as_json: bool) -> int:
     """Show the states, attempts, iterations and durations of EXECUTION: a name, its beginning, or an ARN.
 
@@ -32,7 +33,7 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     if execution is None:
         rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in found]
         if as_json:
-            click.echo(json.dumps({"executions": rows}, indent=2, ensure_ascii=False))
+            echo_document({"executions": rows})
         for row in () if as_json else rows:
             seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
             redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
@@ -41,5 +42,8 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
             click.echo("  ".join(filter(None, columns)))
         return 0
     chosen = choose(found, execution)
-    click.echo(json.dumps(as_data(chosen), indent=2, ensure_ascii=False) if as_json else as_text(chosen))
+    if as_json:
+        echo_document(as_data(chosen))
+    else:
+        click.echo(as_text(chosen))
     return 0

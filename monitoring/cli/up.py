@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitoring.cli.application import answers_of, deployment_options, pairs
+from monitoring.cli.project_option import project_option
 from monitoring.cli.run import tell_stand_ins
 
 if TYPE_CHECKING:
@@ -37,12 +38,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep Datadog's data in this DuckDB file.  [default: in memory]",
 )
-@click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    help="The folder whose dashboards/ and monitors/ are applied and shown.  [default: this one]",
-)
+@project_option("The folder whose dashboards/ and monitors/ are applied and shown. [this one]", exists=True)
 @click.option("--no-schedules", is_flag=True, help="Do not let scheduled rules invoke anything.")
 def command(
     template: Path,
@@ -53,7 +49,7 @@ def command(
     port: int,
     aws_port: int,
     database: Path | None,
-    project: Path,
+    root: Path,
     no_schedules: bool,
 ) -> int:
     """Run your own application on the embedded AWS and Datadog, until Ctrl-C.
@@ -79,7 +75,7 @@ def command(
             port=port,
             aws_port=aws_port,
         ),
-        project,
+        root,
         schedules=not no_schedules,
     )
     stop = Stop()

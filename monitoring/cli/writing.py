@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitoring.cli.deploying import echo_json
+from monitoring.cli.output import echo_document
 from monitoring.errors import writing
 from monitoring.resources.resource import FOLDERS
 
@@ -32,7 +32,7 @@ def write_files(files: "Iterable[Pulled]", root: Path, *, as_json: bool) -> None
     import json
 
     if as_json:
-        echo_json([{"path": file.path, "body": json.loads(file.text)} for file in files])
+        echo_document({"files": [{"path": file.path, "body": json.loads(file.text)} for file in files]})
         return
     for file in files:
         path = root / file.path

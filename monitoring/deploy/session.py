@@ -11,7 +11,7 @@ from monitoring.deploy.differ import Plan, make_plan
 from monitoring.deploy.references import order
 from monitoring.deploy.twins import Twin, find_twins
 from monitoring.errors import InputError
-from monitoring.forwarder.addresses import read_site, without_password
+from monitoring.forwarder.addresses import check_site, read_site, without_password
 from monitoring.resources.project import Project, load_project, load_resources
 from monitoring.resources.resource import Resource
 
@@ -38,7 +38,7 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
     if not desired and not destroy:
         raise InputError(
             f"there are no dashboards, monitors, SLOs or downtimes in {root.resolve()}",
-            hint="Go to the project's folder, name it with --dir, or start one: stepscope init",
+            hint="Go to the project's folder, name it with --project, or start one: stepscope init",
         )
     order({(one.kind, one.key): one.body for one in desired})  # says what refers to nothing, or in a circle
     client = connect(environ)
@@ -66,12 +66,14 @@ def connect(environ: Mapping[str, str]) -> Client:
 
 def _address_of(site: str) -> str:
     try:
-        return f"https://api.{read_site(site)}"
+        name = read_site(site)
     except ValueError as error:
         raise InputError(
             f"DD_SITE is not a site: {without_password(site)!r}",
             hint=f"{str(error).capitalize()}; an address is for DD_URL.",
         ) from None
+    check_site(name)
+    return f"https://api.{name}"
 
 
 def _on_loopback(url: str) -> bool:

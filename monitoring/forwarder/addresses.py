@@ -2,7 +2,10 @@
 
 import re
 
+from monitoring.errors import InputError
+
 _SITE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d+)?")
+_REGION = re.compile(r"[a-z]{2,3}\d+\.datadoghq\.com")
 SITES = (
     "datadoghq.com",
     "us3.datadoghq.com",
@@ -12,7 +15,8 @@ SITES = (
     "ap2.datadoghq.com",
     "ddog-gov.com",
 )
-"""Datadog's sites, by https://docs.datadoghq.com/getting_started/site/; another one is taken as it is."""
+"""Datadog's sites, by https://docs.datadoghq.com/getting_started/site/; the forwarder takes another one
+as it is, a command refuses it unless it looks like a new region."""
 
 
 def read_site(text: str) -> str:
@@ -25,6 +29,19 @@ def read_site(text: str) -> str:
     if not _SITE.fullmatch(site):
         raise ValueError("write a site such as datadoghq.com or datadoghq.eu")
     return site
+
+
+def check_site(site: str) -> None:
+    """Refuse a name that is not a site of Datadog; a new region such as `us7.datadoghq.com` is taken.
+
+    Raises:
+        InputError: names the sites.
+    """
+    if site not in SITES and not _REGION.fullmatch(site):
+        raise InputError(
+            f"DD_SITE is not a site of Datadog: {site!r}",
+            hint=f"Datadog's sites are {', '.join(SITES)}; an address of another kind is for DD_URL.",
+        )
 
 
 def without_password(url: str) -> str:

@@ -43,11 +43,12 @@ def _many(number: int, word: str) -> str:
 
 
 def as_json(result: LintResult) -> str:
-    """Return a list of rule, severity, path, line, column, message; end, JSON pointer, and `fixable`.
+    """Return `findings`: rule, severity, path, line, column, message; end, JSON pointer, and `fixable`.
 
     A finding about what a monitor does has a `case` too: a monitor test for `stepscope test`.
     """
-    return json.dumps([_row(finding) for finding in result.findings], indent=2, ensure_ascii=False)
+    rows = [_row(finding) for finding in result.findings]
+    return json.dumps({"version": 1, "findings": rows}, indent=2, ensure_ascii=False)
 
 
 def _row(finding: Finding) -> dict[str, Any]:
@@ -162,6 +163,6 @@ def rules_table(style: str) -> str:
         rows: Iterable[dict[str, str]] = (
             {"rule": rule.code, "severity": rule.severity, "summary": rule.summary} for rule in rules
         )
-        return json.dumps(list(rows), indent=2)
+        return json.dumps({"version": 1, "rules": list(rows)}, indent=2)
     wide = max(len(rule.code) for rule in rules)
     return "\n".join(f"{rule.code:{wide}}  {rule.severity:7}  {rule.summary}" for rule in rules)

@@ -27,7 +27,7 @@ def as_json(report: Report) -> dict[str, Any]:
 def _case(result: CaseResult) -> dict[str, Any]:
     monitor = result.case.monitor
     return {
-        "file": result.case.file,
+        "path": result.case.file,
         "line": result.case.place.line,
         "name": title(result),
         "monitor": monitor if isinstance(monitor, str) else None,

@@ -409,7 +409,8 @@ def test_a_site_that_is_none_of_datadogs_is_answered_with_their_list(
         monkeypatch.setenv(name, value)
     assert run("plan") == 2
     said = capsys.readouterr().err
-    assert f"no answer to GET https://api.{site}/" in said
+    assert (f"no answer to GET https://api.{site}/" in said) is not listed
+    assert (f"DD_SITE is not a site of Datadog: '{site}'" in said) is listed
     assert ("Datadog's sites are datadoghq.com, us3." in said) is listed
 
 

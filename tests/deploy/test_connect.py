@@ -25,7 +25,14 @@ def test_an_address_is_not_a_site(site: str) -> None:
 
 @pytest.mark.parametrize(
     "site",
-    ["datadoghq.com", "us5.datadoghq.com", "ddog-gov.com", "localhost:8126", "DATADOGHQ.EU", " ap1.x "],
+    [
+        "datadoghq.com",
+        "us5.datadoghq.com",
+        "ddog-gov.com",
+        "us7.datadoghq.com",
+        "DATADOGHQ.EU",
+        " ap1.datadoghq.com ",
+    ],
 )
 def test_a_site_is_taken_as_the_forwarder_takes_it(site: str) -> None:
     expected = site.strip().lower()

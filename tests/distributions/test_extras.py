@@ -44,6 +44,7 @@ CALLS = {
     "up": (["--help"], "Usage"),
     "run": (["--help"], "Usage"),
     "graph": (["--help"], "Usage"),
+    "completion": (["bash"], "_STEPSCOPE_COMPLETE"),
     "cost": (["--help"], "Usage"),
     "advise": (["--help"], "Usage"),
 }
@@ -108,5 +109,5 @@ def test_without_a_command_there_is_an_overview_or_what_to_install(environment):
     extra, folder = environment
     status, said = run(folder)
     assert status == 2
-    assert ("Commands:" in said) == bool(extra)
+    assert ("On this machine:" in said) == bool(extra)
     assert ('pip install "stepscope[tools]"' in said) == (not extra)

@@ -158,7 +158,7 @@ def test_the_command_shows_what_lines_are(monkeypatch, capsys, tmp_path):
     assert rows[1]["log"]["message"] == "plain"
     assert rows[2] == {
         "refused": {
-            "reason": "the value is not a number", "file": str(file), "line": 3, "column": 23, "text": "1ms",
+            "reason": "the value is not a number", "path": str(file), "line": 3, "column": 23, "text": "1ms",
         }
     }  # fmt: skip
 

@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_read_never_costs_the_others(project, capsys):
     status, out, err = run(capsys, "--json")
     assert status == 1
     assert not err
-    found = {row["path"].rpartition("/")[2]: row["rule"] for row in json.loads(out)}
+    found = {row["path"].rpartition("/")[2]: row["rule"] for row in json.loads(out)["findings"]}
     assert found == {
         "a.json": "json-syntax",
         "b.json": "threshold-mismatch",
@@ -89,10 +89,10 @@ def test_without_folders_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     assert "neither dashboards/ nor monitors/" in err
 
 
-def test_json_is_a_list_of_rule_severity_path_line_column_message(project, capsys):
+def test_json_has_findings_of_rule_severity_path_line_column_message(project, capsys):
     project(bad=BAD)
     _, out, _ = run(capsys, "--json")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["findings"]
     assert {key: row[key] for key in ("rule", "severity", "path", "line", "column")} == {
         "rule": "threshold-mismatch",
         "severity": "error",
@@ -144,7 +144,7 @@ def test_fix_mends_what_is_safe_and_the_rest_is_reported(project, capsys):
     status, out, err = run(capsys, "--fix", "--json")
     assert status == 0
     assert "mended 2 places in 1 file" in err
-    assert [row["rule"] for row in json.loads(out)] == ["missing-handle"]
+    assert [row["rule"] for row in json.loads(out)["findings"]] == ["missing-handle"]
     assert json.loads((folder / "bad.json").read_text("utf-8"))["options"]["thresholds"]["critical"] == 5
 
 
@@ -156,7 +156,7 @@ def test_more_processes_find_the_same(project, capsys):
 def test_the_coverage_is_printed_and_as_data(project, capsys):
     project(good=GOOD)
     assert "Coverage of the metrics of Lambda and Step Functions" in run(capsys)[1]
-    rows = json.loads(run(capsys, "--coverage", "--json")[1])
+    rows = json.loads(run(capsys, "--coverage", "--json")[1])["metrics"]
     assert len(rows) == 191
     assert rows[0]["gap"] == "on no dashboard"
 
@@ -165,4 +165,4 @@ def test_the_rules_are_listed(project, capsys):
     project(good=GOOD)
     status, out, _ = run(capsys, "--rules", "--json")
     assert status == 0
-    assert {"rule", "severity", "summary"} == set(json.loads(out)[0])
+    assert {"rule", "severity", "summary"} == set(json.loads(out)["rules"][0])

@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_refused_alike_everywhere(project, capsys,
     write(project, kind, UNUSABLE[variant](text_of(BODIES[kind])))
     status, printed = run(capsys, "lint", f"{kind}s/watched.json", "--json")
     assert status == 1
-    finding = next(each for each in json.loads(printed) if each["severity"] == "error")
+    finding = next(each for each in json.loads(printed)["findings"] if each["severity"] == "error")
     place = f"{kind}s/watched.json:{finding['line']}:{finding['column']}: "
     message = finding["message"].split(". ")[0]
     for command in commands(kind):
@@ -127,8 +127,11 @@ def test_how_a_file_is_written_does_not_change_what_it_says(project, capsys, kin
     expected = [run(capsys, *command) for command in (("lint", "--json"), ("export", "terraform"))]
     write(project, kind, USABLE[variant](text_of(BODIES[kind])))
     status, printed = run(capsys, "lint", "--json")
-    findings = [each["rule"] for each in json.loads(printed)]
-    assert (status, findings) == (expected[0][0], [each["rule"] for each in json.loads(expected[0][1])])
+    findings = [each["rule"] for each in json.loads(printed)["findings"]]
+    assert (status, findings) == (
+        expected[0][0],
+        [each["rule"] for each in json.loads(expected[0][1])["findings"]],
+    )
     assert run(capsys, "export", "terraform") == expected[1]
     if kind == "monitor":
         status, printed = run(capsys, "test", "monitors")
@@ -140,7 +143,7 @@ def test_a_finding_in_a_wrapped_file_is_placed_in_its_definition(project, capsys
     wrong = {**MONITOR, "query": QUERY.replace("executions_failed", "executions_flailed")}
     path = write(project, "monitor", text_of({"version": 2, "definition": wrong}))
     _, printed = run(capsys, "lint", "monitors/watched.json", "--json")
-    finding = next(each for each in json.loads(printed) if each["rule"] == "unknown-metric")
+    finding = next(each for each in json.loads(printed)["findings"] if each["rule"] == "unknown-metric")
     line = path.read_text().splitlines()[finding["line"] - 1]
     assert line[finding["column"] - 1 :].startswith("aws.states.executions_flailed")
     assert finding["pointer"] == "/definition/query"

@@ -68,7 +68,7 @@ def test_the_command_replays_a_file(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["backtest", "failed", "--data", "points.csv", "--set", "critical=4", "--json"])
     assert not stopped.value.code
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)["variants"]
     assert [(each["variant"], each["alerts"]) for each in found] == [("as it is", 4), ("critical=4", 3)]
     assert len(found[0]["episodes"]) == 4
 
