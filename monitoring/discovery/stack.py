@@ -14,7 +14,10 @@ _IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[^}]*)?\}")
 
 @dataclass(frozen=True, slots=True)
 class StackResource:
-    """A resource of a stack; its properties may hold intrinsic functions."""
+    """A resource of a stack; its properties may hold intrinsic functions.
+
+    `retained` says that it stays when the stack is deleted.
+    """
 
     logical_id: str
     type: str
@@ -22,6 +25,7 @@ class StackResource:
     depends_on: tuple[str, ...] = ()
     condition: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    retained: bool = False
 
     def references(self) -> set[str]:
         """Return the logical ids that the properties name, and those that it has to wait for."""

@@ -195,6 +195,7 @@ def _resource(logical_id: str, body: Mapping[str, Any], path: Path) -> StackReso
         tuple([waits] if isinstance(waits, str) else map(str, waits)),
         str(body.get("Condition") or ""),
         metadata if isinstance(metadata, Mapping) else {},
+        str(body.get("DeletionPolicy")).startswith("Retain"),
     )
 
 

@@ -29,7 +29,7 @@ from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.server import Server
-from monitoring.local_aws.stack import Deployment, deploy_stacks
+from monitoring.local_aws.stack import Deployment, delete_stacks, deploy_stacks
 from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
 from monitoring.log_events.telemetry import LogEvent
 
@@ -297,6 +297,14 @@ class LocalAws:
         return deploy_stacks(
             self, source, ACCOUNT, environment=environment, answers=answers, previous=previous
         )
+
+    def delete(self, deployment: Deployment) -> None:
+        """Delete what `deploy` has deployed, as CloudFormation deletes a stack; what is retained stays.
+
+        Raises:
+            InputError: a custom resource answered that it cannot be deleted.
+        """
+        delete_stacks(deployment)
 
     def reload_code(self) -> None:
         """Let every function start anew at its next invocation, with the code that its folder has then."""

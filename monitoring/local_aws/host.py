@@ -20,8 +20,11 @@ from monitoring.local_aws.schedules import Schedules
 from monitoring.local_aws.states.api import answer
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_aws.states.service import StatesService
-from monitoring.local_aws.vended import status_change_event
+from monitoring.local_aws.vended import api_call_event, status_change_event
 from monitoring.log_events.telemetry import LogEvent
+
+_ANNOUNCED = frozenset({"CreateStateMachine", "UpdateStateMachine"})
+"""Operations of Step Functions that CloudTrail's events are made of here."""
 
 END_SECONDS = 5.0
 """How long closing waits for executions that were told to stop."""
@@ -131,13 +134,25 @@ class MotoHost:
         """Write a log event of Step Functions."""
         moto_backends.write_log(self.region, group, stream, milliseconds, message)
 
+    def called(
+        self, service: str, name: str, parameters: dict[str, Any], response: dict[str, Any] | None
+    ) -> None:
+        """Announce a call of AWS's API to the rules of the default event bus."""
+        event = api_call_event(service, name, parameters, response, ACCOUNT, self.region)
+        moto_backends.publish(self.region, event)
+
     def answer_states(self, operation: str, parameters: dict[str, Any]) -> Any:
         """Return the response of an operation of Step Functions.
 
         Raises:
             ApiError: it is refused.
         """
-        return self.states.ask(answer, self.states, operation, parameters)
+        response = self.states.ask(answer, self.states, operation, parameters)
+        if operation in _ANNOUNCED:
+            told = {key: value for key, value in parameters.items() if key != "definition"}
+            elements = {key: value for key, value in response.items() if key == "stateMachineArn"}
+            self.called("states", operation, told, elements)
+        return response
 
     def status_changed(self, execution: Any, status: str) -> None:
         """Handle an execution's start or end."""

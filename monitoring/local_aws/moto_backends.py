@@ -163,6 +163,31 @@ def put_subscription(region: str, group: str, name: str, pattern: str, destinati
     logs_backends[ACCOUNT][region].put_subscription_filter(group, name, pattern, destination, "")
 
 
+def delete_function(region: str, name: str) -> None:
+    """Delete a function, unless it is gone already."""
+    with contextlib.suppress(UnknownFunctionException):
+        lambda_backends[ACCOUNT][region].delete_function(name)
+
+
+def delete_log_group(region: str, name: str) -> None:
+    """Delete a log group, unless it is gone already."""
+    logs_backends[ACCOUNT][region].groups.pop(name, None)
+
+
+def delete_subscription(region: str, group: str, name: str) -> None:
+    """Delete a subscription filter, unless it or its log group is gone already."""
+    log_group = logs_backends[ACCOUNT][region].groups.get(group)
+    if log_group is not None:
+        log_group.subscription_filters.pop(name, None)
+
+
+def delete_rule(region: str, name: str, bus: str) -> None:
+    """Delete an EventBridge rule and its targets, unless it is gone already."""
+    event_bus = events_backends[ACCOUNT][region].event_buses.get(bus)
+    if event_bus is not None:
+        event_bus.rules.pop(name, None)
+
+
 def create_rule(
     region: str,
     name: str,

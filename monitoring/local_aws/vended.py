@@ -95,5 +95,48 @@ def status_change_event(described: dict[str, Any], account: str, region: str) ->
     }
 
 
+def api_call_event(
+    source: str,
+    name: str,
+    parameters: dict[str, Any],
+    response: dict[str, Any] | None,
+    account: str,
+    region: str,
+) -> dict[str, Any]:
+    """Return CloudTrail's EventBridge event of a call of AWS's API.
+
+    Args:
+        source: the service, as `logs`.
+        name: the operation, as `CreateLogGroup`.
+        parameters: of the request.
+        response: what was answered, None for nothing.
+    """
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": f"aws.{source}",
+        "account": account,
+        "time": now,
+        "region": region,
+        "resources": [],
+        "detail": {
+            "eventVersion": "1.11",
+            "eventTime": now,
+            "eventSource": f"{source}.amazonaws.com",
+            "eventName": name,
+            "awsRegion": region,
+            "requestParameters": parameters,
+            "responseElements": response,
+            "eventID": str(uuid.uuid4()),
+            "readOnly": False,
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            "recipientAccountId": account,
+        },
+    }
+
+
 def _milliseconds(when: datetime) -> int:
     return round(when.timestamp() * 1000)

@@ -252,6 +252,17 @@ def an_invalidation_is_completed_at_once(stock: Stock) -> None:
     assert done["Invalidation"]["Status"] == "COMPLETED"
 
 
+@shows("moto.logs.models:LogsBackend.create_log_group")
+def no_event_announces_a_new_log_group(stock: Stock) -> None:
+    pattern = {"detail-type": ["AWS API Call via CloudTrail"]}
+    queue = stock.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    stock.client("events").put_rule(Name="r", EventPattern=json.dumps(pattern))
+    arn = "arn:aws:sqs:us-east-1:123456789012:q"
+    stock.client("events").put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn}])
+    stock.client("logs").create_log_group(logGroupName="/new")
+    assert "Messages" not in stock.client("sqs").receive_message(QueueUrl=queue)
+
+
 @pytest.mark.parametrize("shown", dict.fromkeys(SHOWN.values()), ids=lambda f: f.__name__)
 def test_moto_alone(stock: Stock, monkeypatch: pytest.MonkeyPatch, shown: Callable[..., None]) -> None:
     arguments = [stock, monkeypatch][: shown.__code__.co_argcount]

@@ -57,7 +57,23 @@ def _send_log_events(original: Any, host: Host) -> Any:
     return send_log_events
 
 
+def _create_log_group(original: Any, host: Host) -> Any:
+    def create_log_group(self: Any, log_group_name: str, tags: dict[str, str], **more: Any) -> Any:
+        created = original(self, log_group_name, tags, **more)
+        parameters: dict[str, Any] = {"logGroupName": log_group_name}
+        host.called("logs", "CreateLogGroup", parameters | ({"tags": dict(tags)} if tags else {}), None)
+        return created
+
+    return create_log_group
+
+
 PATCHES = (
+    Patch(
+        "moto.logs.models:LogsBackend.create_log_group",
+        "no event of CloudTrail announces a new log group",
+        _create_log_group,
+        ("self", "log_group_name", "tags", "kwargs"),
+    ),
     Patch(
         "moto.logs.models:LogStream.put_log_events",
         "moto numbers events without a lock, so that two writers get one id; and nobody can watch them",

@@ -39,6 +39,11 @@ class Host(Protocol):
     ) -> None:
         """Queues log events for a subscriber."""
 
+    def called(
+        self, service: str, name: str, parameters: dict[str, Any], response: dict[str, Any] | None
+    ) -> None:
+        """Announce a call of AWS's API, as CloudTrail does."""
+
     def answer_states(self, operation: str, parameters: dict[str, Any]) -> Any:
         """Return the response of an operation of Step Functions."""
 

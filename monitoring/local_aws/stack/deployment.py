@@ -1,7 +1,7 @@
 """Deploy stacks: every resource after what it refers to, each by the row of its type."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitoring.discovery.intrinsics import Intrinsics
@@ -9,13 +9,14 @@ from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_template
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
-from monitoring.local_aws.stack import functions, machines, moto_models, services
+from monitoring.local_aws.stack import custom_resources, functions, machines, moto_models, services
 from monitoring.local_aws.stack.resource import Aws, Deployed, Site, StandIn
 
 Make = Callable[[Site, StackResource, dict[str, Any]], Deployed]
 
 TYPES: dict[str, Make] = {
     **dict.fromkeys(moto_models.MODULES, moto_models.make),
+    "AWS::CloudFormation::CustomResource": custom_resources.custom_resource,
     "AWS::CloudFront::Distribution": services.distribution,
     "AWS::CodeBuild::Project": services.build_project,
     "AWS::Events::Rule": services.rule,
@@ -47,6 +48,7 @@ WITHOUT_EFFECT = {
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::LayerVersionPermission",
     "AWS::Lambda::Permission",
+    "AWS::Logs::MetricFilter",
     "AWS::Logs::ResourcePolicy",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::TopicPolicy",
@@ -130,6 +132,20 @@ def deploy_stacks(
     return _together(sites)
 
 
+def delete_stacks(deployment: Deployment) -> None:
+    """Delete what stacks have deployed, in the reverse order; what a template retains stays.
+
+    Custom resources are told. Executions that run are not waited for.
+
+    Raises:
+        InputError: a custom resource answered that it cannot be deleted; what came before it stays.
+    """
+    for stack in reversed(list(deployment.kept.values())):
+        for deployed in reversed(list(stack.values())):
+            if deployed.delete is not None:
+                deployed.delete()
+
+
 def _check_answers(answers: Mapping[str, Any], sites: Iterable[Site]) -> None:
     used = {name for site in sites for inner in site.with_nested() for name in inner.stack.resources}
     used |= {stand_in.logical_id for site in sites for stand_in in site.stand_ins}
@@ -200,17 +216,22 @@ def _create(site: Site, resource: StackResource, properties: dict[str, Any]) -> 
         return site.kept[resource.logical_id]
     if resource.type == "AWS::CloudFormation::Stack":
         return _nested(site, resource, properties)
-    make = TYPES.get(resource.type)
+    make = TYPES.get("AWS::CloudFormation::CustomResource" if _is_custom(resource) else resource.type)
     if make is None:
         return _stand_in(site, resource)
     try:
-        return make(site, resource, properties)
+        deployed = make(site, resource, properties)
+        return replace(deployed, delete=None) if resource.retained else deployed
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         what = f"no {wrong}" if isinstance(wrong, KeyError) else str(wrong)
         raise InputError(
             f"{resource.logical_id} ({resource.type}) has properties that cannot be used: {what}",
             where=str(site.stack.source),
         ) from wrong
+
+
+def _is_custom(resource: StackResource) -> bool:
+    return resource.type.startswith("Custom::")
 
 
 def _stand_in(site: Site, resource: StackResource) -> Deployed:

@@ -51,7 +51,12 @@ def function(site: Site, resource: StackResource, properties: dict[str, Any]) ->
             site.aws.region, name, properties.get("ReservedConcurrentExecutions")
         )
     stand_in = _stand_in_text(problem, answered=answered)
-    return Deployed(name, lambda attribute: {"Arn": arn}[attribute], stand_in)
+    return Deployed(
+        name,
+        lambda attribute: {"Arn": arn}[attribute],
+        stand_in,
+        delete=lambda: moto_backends.delete_function(site.aws.region, name),
+    )
 
 
 def stand_in_settings(key: str, reason: str, answer: Any, *, given: bool) -> dict[str, str]:

@@ -41,7 +41,11 @@ def state_machine(site: Site, resource: StackResource, properties: dict[str, Any
         else:
             host.answer_states("CreateStateMachine", settings)
     attributes = {"Arn": arn, "Name": name, "StateMachineRevisionId": "1"}
-    return Deployed(arn, lambda attribute: attributes[attribute])
+    return Deployed(
+        arn,
+        lambda attribute: attributes[attribute],
+        delete=lambda: host.answer_states("DeleteStateMachine", {"stateMachineArn": arn}),
+    )
 
 
 def _definition(site: Site, resource: StackResource, properties: Mapping[str, Any]) -> dict[str, Any]:

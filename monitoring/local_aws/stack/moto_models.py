@@ -1,5 +1,6 @@
 """Resources that moto makes from CloudFormation's properties itself: one table of its modules."""
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -52,7 +53,17 @@ def make(site: Site, resource: StackResource, properties: dict[str, Any]) -> Dep
     except Exception as refused:  # moto's refusals have no common ancestor
         message = getattr(refused, "message", None) or f"{type(refused).__name__}: {refused}"
         raise InputError(f"{resource.logical_id} ({resource.type}): {message}") from refused
-    return Deployed(created.physical_resource_id, lambda attribute: _attribute(created, attribute))
+    return Deployed(
+        created.physical_resource_id,
+        lambda attribute: _attribute(created, attribute),
+        delete=lambda: _delete(site, model, created.physical_resource_id, properties),
+    )
+
+
+def _delete(site: Site, model: Any, physical: str, properties: dict[str, Any]) -> None:
+    """Delete a resource; what moto cannot delete stays, as nothing asks for it any more."""
+    with contextlib.suppress(Exception):
+        model.delete_from_cloudformation_json(physical, properties, site.account, site.aws.region)
 
 
 def _attribute(created: Any, name: str) -> Any:

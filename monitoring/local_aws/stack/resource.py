@@ -44,12 +44,14 @@ class Deployed:
         attribute: gives what `!GetAtt` does; raises KeyError for an attribute that it has not.
         stand_in: what stands in for it; "" where it is what it is on AWS.
         quiet: see `StandIn`.
+        delete: removes it, when its stack is deleted; None where nothing is to be done.
     """
 
     ref: Any
     attribute: Callable[[str], Any] = field(default=lambda name: {}[name])
     stand_in: str = ""
     quiet: bool = False
+    delete: Callable[[], object] | None = None
 
 
 class Aws(Protocol):

@@ -55,7 +55,11 @@ def log_group(site: Site, resource: StackResource, properties: dict[str, Any]) -
     name = site.physical_name(resource, properties.get("LogGroupName"))
     site.aws.create_log_group(name)
     arn = site.arn("logs", f"log-group:{name}:*")
-    return Deployed(name, lambda attribute: {"Arn": arn}[attribute])
+    return Deployed(
+        name,
+        lambda attribute: {"Arn": arn}[attribute],
+        delete=lambda: moto_backends.delete_log_group(site.aws.region, name),
+    )
 
 
 def subscription_filter(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
@@ -69,7 +73,7 @@ def subscription_filter(site: Site, resource: StackResource, properties: dict[st
         moto_backends.put_subscription(
             site.aws.region, group, name, pattern, str(properties["DestinationArn"])
         )
-    return Deployed(name)
+    return Deployed(name, delete=lambda: moto_backends.delete_subscription(site.aws.region, group, name))
 
 
 def subscription(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
@@ -109,7 +113,11 @@ def rule(site: Site, resource: StackResource, properties: dict[str, Any]) -> Dep
             state=str(properties.get("State") or "ENABLED"),
             targets=list(properties.get("Targets") or ()),
         )
-    return Deployed(name, lambda attribute: {"Arn": arn}[attribute])
+    return Deployed(
+        name,
+        lambda attribute: {"Arn": arn}[attribute],
+        delete=lambda: moto_backends.delete_rule(site.aws.region, name, bus),
+    )
 
 
 def schedule(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
@@ -127,7 +135,11 @@ def schedule(site: Site, resource: StackResource, properties: dict[str, Any]) ->
             state=str(properties.get("State") or "ENABLED"),
             targets=[{"Id": "1", **target}],
         )
-    return Deployed(name, lambda attribute: {"Arn": arn}[attribute])
+    return Deployed(
+        name,
+        lambda attribute: {"Arn": arn}[attribute],
+        delete=lambda: moto_backends.delete_rule(site.aws.region, name, "default"),
+    )
 
 
 def secret(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
