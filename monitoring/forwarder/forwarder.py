@@ -12,7 +12,7 @@ from monitoring.forwarder import aws
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
-from monitoring.forwarder.inputs import Inputs, answer
+from monitoring.forwarder.inputs import Inputs, answer, failed_event, identity
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.keys import ApiKey
 from monitoring.forwarder.pieces import Piece, Redrive, Refusal, Rest, Spooled, Unit, count_lines
@@ -199,12 +199,15 @@ class Forwarder:
             unit = Unit(entry.digest, self._inputs.read_object(read_rest(entry)))
             result = self._read_again(unit, sender)
         elif entry.kind == EVENT:
-            pieces = list(self._inputs.pieces(load_object(entry.wire.decode("utf-8", "replace")), "spool"))
+            event = load_object(entry.wire.decode("utf-8", "replace"))
+            pieces = list(self._inputs.pieces(event, "spool"))
             if any(isinstance(piece, Refusal) for piece in pieces):
                 result = "refused"
                 sender.account(entry, "spooled")
             else:
-                result = self._read_again(Unit(entry.digest, iter(pieces)), sender)
+                failed = failed_event(event or {})  # what it has delivered before it failed is known
+                delivery = entry.digest if failed is None else identity(failed)
+                result = self._read_again(Unit(delivery, iter(pieces)), sender)
         else:
             result = sender.deliver_again(entry)
         return settle(self._spool, sender, entry, self.settings.spool_attempts, result)

@@ -62,7 +62,7 @@ class Inputs(ContentShapes):
             for record in records:
                 yield self._message(record)
         else:
-            yield Unit(_identity(event), self.pieces(event, "event"))
+            yield Unit(identity(event), self.pieces(event, "event"))
 
     def pieces(self, event: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of one event, units or not; `where` says where it was found."""
@@ -84,6 +84,8 @@ class Inputs(ContentShapes):
             return self._eventbridge_object(record, base)
         if record.get("detail-type") == "Scheduled Event" or record.get("stepscope") == "redrive":
             return iter([Redrive()])
+        if (failed := failed_event(record)) is not None:
+            return self.event(failed, base)
         if record.get("Event") == "s3:TestEvent":
             return iter([Skipped("the test event of a bucket's notifications", base.where)])
         if record.get("Type") == "Notification" and "Message" in record:
@@ -107,7 +109,7 @@ class Inputs(ContentShapes):
         """Return the unit of one SQS message, so that it can fail alone."""
         if not isinstance(record, dict):
             text = json.dumps(record, default=str)
-            return Unit(_identity(text), iter([Refusal("the record is not an object", "SQS", body=text)]))
+            return Unit(identity(text), iter([Refusal("the record is not an object", "SQS", body=text)]))
         body, name = record.get("body"), str(record.get("messageId") or "")
         attributes = record.get("attributes")
         count = attributes.get("ApproximateReceiveCount", "1") if isinstance(attributes, dict) else "1"
@@ -116,7 +118,7 @@ class Inputs(ContentShapes):
             found: Iterator[Piece] = iter([Spooled(body, str(record.get("receiptHandle") or ""), received)])
         else:
             found = self._nested(body, f"SQS message {name}")
-        return Unit(_identity([name, body]), found, name)
+        return Unit(identity([name, body]), found, name)
 
     def _nested(self, body: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of a message: an event, such as S3's in SNS in SQS, or lines."""
@@ -212,6 +214,12 @@ def _not_given(error: Exception, where: str) -> Refusal:
     return Refusal(reason, where, whole=True, again=True)
 
 
+def failed_event(event: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the event in a record of an on-failure destination of Lambda, or None for anything else."""
+    payload = event.get("requestPayload")
+    return payload if isinstance(payload, dict) and "requestContext" in event else None
+
+
 def _state(answer: dict[str, Any]) -> str:
     """Identify the object among all that were put under the same key."""
     return " ".join(str(answer.get(name) or "") for name in ("VersionId", "ETag", "LastModified")).strip()
@@ -223,7 +231,7 @@ def _export_stream(key: str) -> str:
     return parts[-2] if len(parts) > 2 and parts[-1].startswith("0000") else ""
 
 
-def _identity(event: Any) -> str:
+def identity(event: Any) -> str:
     """Return the same for the same event: what it says is hashed, not when it came."""
     if isinstance(event, dict) and "invocationId" in event:  # of Firehose, another one at each attempt
         event = {key: value for key, value in event.items() if key != "invocationId"}
