@@ -35,6 +35,7 @@ server = HTTPServer(("127.0.0.1", 0), Intake)
 Thread(target=server.serve_forever, daemon=True).start()
 os.environ |= {"DD_URL": f"http://127.0.0.1:{server.server_address[1]}", "DD_API_KEY": "k", "AWS_REGION": "eu-west-1"}
 from monitoring.forwarder import handler
+import monitoring.forwarder.subscriber
 events = [{"id": "1", "timestamp": 1795428000000, "message": "MONITORING|1795428000|1|count|shop.orders|#zone:a"}]
 payload = {"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/orders", "logStream": "s",
            "subscriptionFilters": ["f"], "logEvents": events}
@@ -150,4 +151,4 @@ def test_the_archive_runs_under_the_python_that_it_declares(tmp_path, python):
         archive.extractall(code)
     for name in ("boto3", "botocore", "s3transfer", "dateutil", "six.py", "urllib3"):
         (runtime / name).symlink_to(Path(sysconfig.get_path("purelib")) / name)
-    assert "monitoring.forwarder.forwarder" in run(command, code, runtime, cwd=tmp_path)
+    assert "monitoring.forwarder.subscriber" in run(command, code, runtime, cwd=tmp_path)

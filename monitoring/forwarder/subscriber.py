@@ -1,0 +1,137 @@
+"""The Lambda entry point of the subscriber: log groups are subscribed to the forwarder as they come and go.
+
+It is invoked by CloudFormation (the custom resource of deploy/forwarder.yaml), by CloudTrail's events of new
+log groups and state machines, and by a schedule, which finds those that no event announced.
+"""
+
+import json
+import os
+import sys
+import urllib.request
+from functools import cache
+from typing import Any
+
+from monitoring.forwarder.subscriptions import Changes, SubscriberSettings, Subscriptions
+
+_SHOWN = 100  # names in one summary line
+
+_kept: dict[SubscriberSettings, Subscriptions] = {}  # one: it knows what it has subscribed
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Subscribe what an event is about, and answer CloudFormation where it asked.
+
+    Returns:
+        The numbers of log groups subscribed, taken back, kept and failed.
+
+    Raises:
+        InputError: a setting is missing.
+        SubscriptionError: a log group could not be changed; the others were.
+    """
+    if isinstance(event, dict) and "RequestType" in event:
+        return _custom_resource(event, context)
+    return _report(_changes(event if isinstance(event, dict) else {}))
+
+
+class SubscriptionError(Exception):
+    """Some log groups could not be subscribed, or their subscriptions not taken back."""
+
+
+def _changes(event: dict[str, Any]) -> Changes:
+    detail = event.get("detail")
+    call = detail if isinstance(detail, dict) else {}
+    request = call.get("requestParameters") or {}
+    name = call.get("eventName")
+    if call.get("errorCode"):  # a call that was refused has created nothing
+        return Changes()
+    if name == "CreateLogGroup":
+        return _subscriptions().subscribe_new(str(request.get("logGroupName")), request.get("tags") or {})
+    if name in {"CreateStateMachine", "UpdateStateMachine"}:
+        arn = (call.get("responseElements") or {}).get("stateMachineArn") or request.get("stateMachineArn")
+        return _subscriptions().subscribe_machine(str(arn))
+    return _subscriptions().subscribe_selected()
+
+
+def _custom_resource(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do what the custom resource asks; a stack always gets an answer, or it would wait for an hour."""
+    reason, summary = "", {}
+    try:
+        subscriptions = _subscriptions()
+        changes = (
+            subscriptions.remove_all() if event["RequestType"] == "Delete" else subscriptions.reconcile()
+        )
+        summary = _summary(changes)
+        _print(summary)
+        if event["RequestType"] == "Delete" and changes.errors:
+            reason = _first_error(changes)
+    except Exception as error:  # noqa: BLE001 - see above
+        reason = f"{type(error).__name__}: {error}"
+    _answer(event, context, reason, summary)
+    return summary
+
+
+def _answer(event: dict[str, Any], context: Any, reason: str, summary: dict[str, Any]) -> None:
+    stream = getattr(context, "log_stream_name", "")
+    body = {
+        "Status": "FAILED" if reason else "SUCCESS",
+        "Reason": f"{reason[:800]} (log stream {stream})" if reason else "",
+        "PhysicalResourceId": event.get("PhysicalResourceId") or event["LogicalResourceId"],
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "Data": {key: value for key, value in summary.items() if isinstance(value, int)},
+    }
+    request = urllib.request.Request(  # noqa: S310 - CloudFormation's own address, from its event
+        event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310 - as above
+        pass
+
+
+def _report(changes: Changes) -> dict[str, Any]:
+    summary = _summary(changes)
+    _print(summary)
+    if changes.errors:
+        raise SubscriptionError(_first_error(changes))
+    return summary
+
+
+def _first_error(changes: Changes) -> str:
+    group, error = next(iter(changes.errors.items()))
+    more = f" (and {len(changes.errors) - 1} more)" if len(changes.errors) > 1 else ""
+    return f"{group}: {error}{more}"
+
+
+def _summary(changes: Changes) -> dict[str, Any]:
+    names = {"subscribed_groups": changes.subscribed, "removed_groups": changes.removed}
+    counts = {
+        "subscribed": len(changes.subscribed),
+        "removed": len(changes.removed),
+        "kept": changes.kept,
+        "failed": len(changes.errors),
+    }
+    shown = {key: value[:_SHOWN] for key, value in names.items() if value}
+    errors = dict(list(changes.errors.items())[:_SHOWN])
+    return {**counts, **shown, **({"errors": errors} if errors else {})}
+
+
+def _print(summary: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"stepscope.subscriber": summary}, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def _subscriptions() -> Subscriptions:
+    settings = SubscriberSettings.from_env(os.environ)
+    if settings not in _kept:
+        _kept.clear()
+        _kept[settings] = Subscriptions(settings, _client)
+    return _kept[settings]
+
+
+@cache
+def _client(service: str) -> Any:
+    """Return the client of a service; it waits where AWS throttles, such as five filters a second."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(service, config=Config(retries={"max_attempts": 10, "mode": "standard"}))  # type: ignore[call-overload]
