@@ -19,6 +19,7 @@ from monitoring.deploy.start import shipped
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
+from monitoring.local_pipeline.definitions import record_definitions
 
 STATE_MACHINE, PROJECT = "slides", "slides-site"
 FORWARDER, STATES_FORWARDER = "slides-forwarder", "slides-states-forwarder"
@@ -138,6 +139,7 @@ def _deploy(
     wanted: dict[str, Ref] = machine["DefinitionSubstitutions"]
     arns = {key: aws.function_arn(called[ref.name]) for key, ref in wanted.items()}
     aws.deploy_state_machine(STATE_MACHINE, definition, substitutions=arns)
+    record_definitions(aws, datadog.store)
     for name in called.values():
         if name not in _FORWARDERS.values():
             aws.subscribe(f"/aws/lambda/{name}", FORWARDER)

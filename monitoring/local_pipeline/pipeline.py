@@ -17,6 +17,7 @@ from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.stack import Deployment
 from monitoring.local_datadog import LocalDatadog
+from monitoring.local_pipeline.definitions import record_definitions
 from monitoring.local_pipeline.forwarding import (
     add_forwarder,
     forwarder_environment,
@@ -107,6 +108,7 @@ def _deployed(
     deployment = aws.deploy(stacks, environment=environment, answers=options.answers)
     if not forwarders:
         add_forwarder(aws, deployment, datadog.url, dict(options.environment))
+    record_definitions(aws, datadog.store)
     return Pipeline(
         aws, datadog, stacks, deployment, tuple(forwarders), tuple(_notes(aws, stacks, deployment))
     )

@@ -38,7 +38,7 @@ _ENDED = """
         QUALIFY row_number() OVER (
             PARTITION BY trace_id, coalesce(meta->>'$.executionarn', span_id) ORDER BY start DESC) = 1)
     SELECT *, count(*) OVER () AS matches FROM roots
-    WHERE ($machine = '' OR resource = $machine) AND ($status = '' OR status = $status)
+    WHERE ($machine = '' OR lower(resource) = lower($machine)) AND ($status = '' OR status = $status)
         AND duration >= $shortest AND duration <= $longest
         AND ($text = '' OR contains(lower(texts || ' ' || resource), $text)
             OR (arn <> '' AND arn IN (
@@ -244,7 +244,7 @@ def _fits(row: Listed, search: Search, events: Sequence[StepEvent]) -> bool:
     text = search.text.lower()
     said = (row.arn, *(str(event.details) for event in events))
     return (
-        (not search.machine or row.machine == search.machine)
+        (not search.machine or row.machine.lower() == search.machine.lower())
         and search.status.lower() in {"", row.status, *({RUNNING} if row.status == "stuck" else ())}
         and (not text or any(text in part.lower() for part in said))
         and not search.tag

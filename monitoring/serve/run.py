@@ -13,11 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from starlette.routing import Route
+
 from monitoring.errors import InputError
 from monitoring.local_datadog import LocalDatadog, Settings
-from monitoring.serve.pages import page_routes
+from monitoring.serve.pages.routes import site_routes
+from monitoring.serve.pages.site import Site
+from monitoring.serve.pages.standing import standings
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
+from monitoring.store import Store
 
 AFTER = 5
 """Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
@@ -76,12 +81,18 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
     if options.with_demo:
         fill_with_demo(options.database, say)
     _allow_many_connections()
+    sites: list[Site] = []
+
+    def pages(store: Store) -> list[Route]:
+        sites.append(Site(store, options.project))
+        return site_routes(sites[-1])
+
     server = LocalDatadog(
         options.database,
         options.port,
         host=options.host,
         settings=options.settings,
-        pages=lambda store: page_routes(store, options.project),
+        pages=pages,
     )
     with server, _tuned():
         say(f"Datadog, embedded: {server.url} (database {options.database})")
@@ -89,6 +100,7 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
         for _ in _minutes(stop):
             if options.evaluate:
                 watch.look()
+                standings(sites[-1])  # of the monitors in files, so that no page has to evaluate them
             for sink in sinks:
                 if isinstance(sink, Webhook):
                     sink.retry()

@@ -11,6 +11,7 @@ from monitoring.deploy.session import open_session
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_pipeline import Pipeline, PipelineOptions, start_pipeline
+from monitoring.local_pipeline.definitions import record_definitions
 from monitoring.local_pipeline.integration import Integration
 from monitoring.local_pipeline.pipeline import environment_of
 from monitoring.serve import Stop
@@ -86,6 +87,7 @@ class _Up:
             self.say(f"not deployed: {error}")
             return
         self.pipeline.stacks = stacks
+        record_definitions(self.pipeline.aws, self.pipeline.datadog.store)
         self.pipeline.aws.reload_code()
 
 

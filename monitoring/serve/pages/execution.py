@@ -76,11 +76,7 @@ def _summary(root: Row, arn: str, start: int, end: int) -> str:
     status = str(meta.get("status") or ("failed" if root.get("error") else "succeeded"))
     so_far = " so far" if status == RUNNING else ""
     machine = machine_of(arn)
-    name = (
-        link(f"/executions?machine={quote(machine)}", machine)
-        if machine
-        else escape(str(root.get("resource")))
-    )
+    name = link(f"/machines/{quote(machine)}", machine) if machine else escape(str(root.get("resource")))
     facts = f'<span class="muted">{name} · {moment(start)} UTC · {scale}{so_far}</span>'
     words = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
     why = f'<pre class="panel bad">{escape(words)}</pre>' if words and root.get("error") else ""

@@ -39,7 +39,8 @@ def graph_panel(graph: StateGraph, look: Look) -> str:
     if states > MOST_STATES:
         return f'<h2>Graph</h2><p class="muted">The graph has {states:,} states: see {_own_page(look)}.</p>'
     note = f'<p class="muted">{escape(COMMENT.capitalize())}.</p>' if graph.comment == COMMENT else ""
-    return f'<h2>Graph</h2>{note}<div class="panel graph" tabindex="0">{as_svg(graph, look)}</div>'
+    marks = 'class="panel graph" tabindex="0" role="region" aria-label="Graph"'
+    return f"<h2>Graph</h2>{note}<div {marks}>{as_svg(graph, look)}</div>"
 
 
 def _own_page(look: Look) -> str:

@@ -1,21 +1,18 @@
 """The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
 from monitoring.errors import InputError
-from monitoring.local_datadog.downtimes import matches, mutes_of
-from monitoring.local_datadog.slo_history import objectives_of
-from monitoring.monitor.definition import Monitor
+from monitoring.local_datadog.downtimes import matches
 from monitoring.monitor.downtimes import scope_of
-from monitoring.monitor.evaluation import Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.preview import notes
 from monitoring.preview.charts.names import monitor_name
@@ -23,12 +20,9 @@ from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.data import short
 from monitoring.preview.links import shown_links
-from monitoring.preview.monitors import numbered
 from monitoring.preview.page import pictures
 from monitoring.preview.scales import format_value
-from monitoring.preview.stored import members_of
 from monitoring.preview.theme import PAGE
-from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
 from monitoring.serve.pages.dashboards import address_of
 from monitoring.serve.pages.shell import (
     TimeRange,
@@ -41,34 +35,9 @@ from monitoring.serve.pages.shell import (
     table,
 )
 from monitoring.serve.pages.site import Site, SiteEntry
-from monitoring.store import facts
+from monitoring.serve.pages.standing import history_of, metrics_in, standings, waiting
 
 MOST_GROUPS = 50
-
-
-_WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A monitor and how it stands: the worst state of its groups (None: not evaluated), and a word on it."""
-
-    entry: SiteEntry
-    state: str | None
-    words: str
-
-    def row(self) -> tuple[str, str, str, str]:
-        """Cells of a table."""
-        name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
-        return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
-
-
-def standings(site: Site) -> list[Standing]:
-    """Every monitor as it stands now, what needs somebody first."""
-    now = int(site.clock())
-    found = [_standing(site, one, now) for one in site.listed("monitor")]
-    places = {state: place for place, state in enumerate(_WORST_FIRST)}
-    return sorted(found, key=lambda one: places.get(one.state or "", len(places)))
 
 
 def listing(site: Site, request: Request) -> Response:
@@ -76,35 +45,6 @@ def listing(site: Site, request: Request) -> Response:
     rows = [one.row() for one in standings(site)]
     empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
     return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
-
-
-def _standing(site: Site, entry: SiteEntry, now: int) -> Standing:
-    try:
-        history = history_of(site, entry, now - 3600, now)
-    except InputError as error:
-        return Standing(entry, None, error.message)
-    last = len(history.times) - 1
-    states = [group.segment(last).state for group in history.groups.values()]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state)
-    return Standing(entry, str(history.overall(last)), counts)
-
-
-def history_of(site: Site, entry: SiteEntry, start: int, end: int) -> History:
-    """Evaluate the monitor over the stored points.
-
-    Raises:
-        InputError: it cannot be read, or not be evaluated offline.
-    """
-    if entry.problem:
-        raise InputError(entry.problem)
-    bodies, numbers = numbered({one.key: one.body for one in site.monitors() if not one.problem})
-    monitor = Monitor.from_body(bodies.get(entry.key, entry.body), entry.key)
-    members = members_of(bodies, numbers) if monitor.type == "composite" else {}
-    data = facts.monitor_data(site.store, monitor.type, start - 86_400)
-    mutes = mutes_of(site.store.documents, entry.body, start, end)
-    objectives = objectives_of(site.store) if monitor.type == "slo alert" else {}
-    setting = Setting(members=members, mutes=mutes, objectives=objectives)
-    return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
 
 
 def one(site: Site, request: Request) -> Response:
@@ -122,7 +62,10 @@ def one(site: Site, request: Request) -> Response:
         said = f'<pre class="panel bad">{escape(str(error))}</pre>'
         return page(request, title, query + said, controls)
     held = _downtimes(site, entry)
-    state = f"<p>{state_badge(str(history.overall(len(history.times) - 1)))} now</p>"
+    first_points = {metric.name: metric.first for metric in site.store.metrics()}
+    words = waiting(history.monitor, first_points, int(site.clock()))
+    badge = state_badge(str(history.overall(len(history.times) - 1)))
+    state = f"<p>{badge} now{f' · {escape(words)}' if words else ''}</p>"
     parts = [state, query, held, _values(site, history, span), _groups(history), _sent(history)]
     return page(request, title, "".join(parts), controls)
 
@@ -139,20 +82,10 @@ def _values(site: Site, history: History, span: TimeRange) -> str:
     if any(np.isfinite(group.values).any() for group in history.groups.values()):
         return _graph(history, span)
     received = {one.name for one in site.store.metrics()}
-    missing = [name for name in _metrics(history.monitor) if name not in received]
+    missing = [name for name in metrics_in(history.monitor) if name not in received]
     names = ", ".join(f"<code>{escape(name)}</code>" for name in missing)
     said = f"Never received: {names}." if names else "No value in this time."
     return f'<div class="panel muted">{said}</div>'
-
-
-def _metrics(monitor: Monitor) -> list[str]:
-    """Return the names of the metrics in the monitor's query; none where it queries something else."""
-    try:
-        query = parse_monitor(monitor.query)
-    except QueryError:
-        return []
-    nodes = walk(query.query) if isinstance(query, MetricMonitor) else ()
-    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Metric)))
 
 
 def _graph(history: History, span: TimeRange) -> str:
@@ -178,9 +111,33 @@ def _groups(history: History) -> str:
         start, end = verdict.evidence.window
         why = f"{verdict.evidence} · {value} in {_clock(start)} to {_clock(end)}"
         state = str(verdict.state) if verdict.state else None
-        rows.append((state_badge(state), escape(_group(name)), band(history, name), escape(why)))
+        evidence = f"{escape(why)}<br>{ways_of(history, name, start, end)}"
+        rows.append((state_badge(state), escape(_group(name)), band(history, name), evidence))
     empty = "No group has been seen in this time: there is nothing to judge."
     return table(("State", "Group", "History", "Evidence"), rows, empty)
+
+
+def ways_of(history: History, name: str, start: int, end: int) -> str:
+    """Return the way to what a window of a group is made of: executions or calls, log lines, the values."""
+    window = f"{start}..{end}"
+    tags = dict(tag.partition(":")[::2] for tag in re.split(r",\s*", name) if ":" in tag)
+    machine = (tags.get("statemachinearn") or tags.get("statemachinename") or "").rpartition(":")[2]
+    function = tags.get("functionname") or tags.get("function_name") or ""
+    failing = {"status": "failed"} if _FAILING.search(history.monitor.query) else {}
+    ways = [link("/executions", "Executions", {"machine": machine, "from": window, **failing})]
+    if machine:
+        ways.append(link(f"/machines/{quote(machine)}", machine, {"from": window}))
+    if function:
+        ways.append(link(f"/functions/{quote(function)}", function, {"from": window}))
+    ways.append(link("/logs", "Error logs", {"level": "error", "from": window}))
+    ways += [
+        link("/metrics", metric, {"q": f"sum:{metric}{{*}}", "from": f"{start - 3600}..{end + 600}"})
+        for metric in metrics_in(history.monitor)[:2]
+    ]
+    return " · ".join(ways)
+
+
+_FAILING = re.compile(r"fail|error|abort|timed_?out", re.IGNORECASE)
 
 
 def _group(name: str) -> str:
@@ -217,17 +174,19 @@ def _downtimes(site: Site, entry: SiteEntry) -> str:
 
 def _sent(history: History) -> str:
     newest = history.notifications[-20:][::-1]
-    rows = [_notification(one, opened=place == 0) for place, one in enumerate(newest)]
+    rows = [_notification(history, one, opened=place == 0) for place, one in enumerate(newest)]
     body = table(("Time", "What", "Message", "To"), rows, "Nothing would have been sent in this time.")
     return f"<h2>What it would have sent</h2>{body}"
 
 
-def _notification(one: Any, *, opened: bool) -> tuple[str, str, str, str]:
+def _notification(history: History, one: Any, *, opened: bool) -> tuple[str, str, str, str]:
     """Return a notification whose title unfolds to its message; the newest is unfolded."""
     title = f"<b>{escape(one.title)}</b>"
     text = f'<div class="message">{notes.as_html(shown_links(one.message, address_of))}</div>'
     message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"
-    kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}"
+    at = max(0, int(np.searchsorted(history.times, one.time, side="right")) - 1)
+    start, end = int(history.starts[at]), int(history.ends[at])
+    kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}<br>{ways_of(history, one.group, start, end)}"
     handles = ", ".join(one.handles) or "nobody"
     return (
         _clock(one.time),

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from monitoring.preview.scales import COUNTS
 from monitoring.serve.pages.executions import latest
-from monitoring.serve.pages.monitors import Standing, standings
 from monitoring.serve.pages.shell import link, page, state_badge, table
 from monitoring.serve.pages.site import Site
+from monitoring.serve.pages.standing import Standing, standings
 
 DAY = 86_400
 MOST = 12

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from monitoring.errors import InputError
 from monitoring.serve.pages import (
+    about,
     dashboards,
     execution,
     executions,
@@ -39,6 +40,10 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/monitors/{key}", monitors.one),
     ("/executions", executions.listing),
     ("/executions/{key:path}", execution.one),
+    ("/machines", about.machines),
+    ("/machines/{name}", about.machine),
+    ("/functions", about.functions),
+    ("/functions/{name}", about.function),
     ("/metrics", explorer.explore),
     ("/logs", log_search.listing),
     ("/events", records.events),
@@ -66,7 +71,11 @@ def page_routes(
     store: Store, root: Path | None = None, clock: Callable[[], float] = time.time
 ) -> list[Route]:
     """Return the pages over a store and, with a project's folder, over its files."""
-    site = Site(store, root, clock)
+    return site_routes(Site(store, root, clock))
+
+
+def site_routes(site: Site) -> list[Route]:
+    """Return the routes of the pages of a site."""
     routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
     return [*routes, Route("/live", _live(site), methods=["GET"])]
 

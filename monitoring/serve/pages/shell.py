@@ -27,6 +27,8 @@ NAVIGATION = (
     ("/dashboards", "Dashboards"),
     ("/monitors", "Monitors"),
     ("/executions", "Executions"),
+    ("/machines", "State machines"),
+    ("/functions", "Functions"),
     ("/logs", "Logs"),
     ("/metrics", "Metrics"),
     ("/slos", "SLOs"),

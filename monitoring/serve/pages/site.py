@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.deploy.marker import read_marker
+from monitoring.discovery.machines import definitions_of
 from monitoring.errors import InputError
 from monitoring.preview.data import Data
 from monitoring.preview.monitors import Monitors
@@ -17,24 +18,27 @@ from monitoring.resources.files import paths_of, read_resource
 from monitoring.resources.project import load_project
 from monitoring.resources.variables import fill_in
 from monitoring.store import Store
+from monitoring.store.definitions import recorded_definition
 from monitoring.store.query_source import StoreSource
 
 Body = Mapping[str, Any]
-DEFINITION = "state_machine"
-"""The kind of the documents that hold definitions, by the name of their state machine."""
 API = "API"
 """The origin of what clients have made."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
-    """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown."""
+    """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown.
+
+    `applied` is the id of what was applied from the file.
+    """
 
     key: str
     title: str
     body: Body
     origin: str
     problem: str = ""
+    applied: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,8 @@ class Site:
     root: Path | None = None
     clock: Callable[[], float] = time.time
     known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
+    stood: dict[tuple[str, int, str], tuple[str | None, str]] = field(default_factory=dict)
+    """(monitor, minute, body) -> state and words, of monitors that the server does not evaluate."""
 
     def dashboards(self) -> list[SiteEntry]:
         """Those of the files first, then those that clients have made."""
@@ -62,14 +68,24 @@ class Site:
             owner = read_marker(kind, one.body) if one.origin == API else None
             if owner and owner.key in files:
                 before = files[owner.key]
-                files[owner.key] = replace(before, origin=f"{before.origin}, applied as {one.key}")
+                files[owner.key] = replace(
+                    before, origin=f"{before.origin}, applied as {one.key}", applied=one.key
+                )
             elif one.origin == API:
                 files[f"{API} {one.key}"] = one
         return list(files.values())
 
     def definition(self, machine: str) -> Body | None:
-        """Return the definition of a state machine by its name: the recorded one; None where none is."""
-        return (self.store.documents.get(DEFINITION, machine) or {}).get("definition")
+        """Return a state machine's definition: the recorded one, or the one of the project's template."""
+        return recorded_definition(self.store, machine) or self._project_definitions().get(machine)
+
+    def _project_definitions(self) -> Mapping[str, Body]:
+        """Return the definitions in the project's template by name; none where it has no template."""
+        if self.root is None:
+            return {}
+        with contextlib.suppress(InputError, OSError):
+            return {name: definition for _, name, definition in definitions_of(self.root)}
+        return {}
 
     def find(self, kind: str, key: str) -> SiteEntry | None:
         """Return the entry of that key, or None."""

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from monitoring.preview.scales import format_value, value_ticks
-from monitoring.serve.executions import EXECUTION, RUNNING
-from monitoring.serve.pages.shell import page_number, pager, table
+from monitoring.serve.executions import EXECUTION, RUNNING, machine_of
+from monitoring.serve.functions import INVOCATION
+from monitoring.serve.pages.shell import link, page_number, pager, table
 
 Row = Mapping[str, Any]
 LAST_TICK = 0.93
@@ -336,7 +337,26 @@ def _detail(span: Row) -> str:
     facts = {"name": span.get("name"), "service": span.get("service"), "span": span.get("span_id")}
     facts |= {**(span.get("metrics") or {}), **(span.get("meta") or {})}
     rows = [(escape(str(key)), f"<pre>{escape(str(value))}</pre>") for key, value in facts.items()]
-    return f'<div class="detail">{table(("Field", "Value"), rows, "")}</div>'
+    return f'<div class="detail">{_ways(span)}{table(("Field", "Value"), rows, "")}</div>'
+
+
+def _ways(span: Row) -> str:
+    """Return the way from a call to its function and its log lines, from a state to its state machine."""
+    meta = span.get("meta") or {}
+    ways = []
+    if span.get("name") == INVOCATION:
+        name = str(span.get("resource"))
+        ways.append(link(f"/functions/{quote(name)}", f"Function {name}"))
+    elif machine := machine_of(str(meta.get("executionarn") or "")):
+        ways.append(link(f"/machines/{quote(machine)}", f"State machine {machine}"))
+    if meta.get("request_id"):
+        around = f"{int(span['start']) // 10**9 - 60}..{_seconds_after(span)}"
+        ways.append(link("/logs", "Its log lines", {"query": f'"{meta["request_id"]}"', "from": around}))
+    return f"<p>{' · '.join(ways)}</p>" if ways else ""
+
+
+def _seconds_after(span: Row) -> int:
+    return (int(span["start"]) + int(span["duration"])) // 10**9 + 60
 
 
 def failures(spans: Sequence[Row]) -> list[TimedStep]:

@@ -1,0 +1,148 @@
+"""How monitors stand: what the server has evaluated, and what it has not yet, once a minute for all pages."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.local_datadog.downtimes import mutes_of
+from monitoring.local_datadog.slo_history import objectives_of
+from monitoring.monitor.definition import Monitor
+from monitoring.monitor.evaluation import Setting, evaluate_monitor
+from monitoring.monitor.history import History
+from monitoring.preview.charts.names import monitor_name
+from monitoring.preview.monitors import numbered
+from monitoring.preview.stored import members_of
+from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
+from monitoring.serve.pages.shell import link, state_badge
+from monitoring.serve.pages.site import Site, SiteEntry
+from monitoring.store import facts
+
+_WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
+STATES = "monitor_state"
+"""The kind of the documents in which the server keeps the states of the monitors that it evaluates."""
+MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A monitor and how it stands: the worst state of its groups (None: not evaluated), and a word on it."""
+
+    entry: SiteEntry
+    state: str | None
+    words: str
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Cells of a table."""
+        name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
+        return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
+
+
+def standings(site: Site) -> list[Standing]:
+    """Return every monitor as it stands, what needs somebody first."""
+    known = {metric.name: metric.first for metric in site.store.metrics()}
+    members = _members(site)
+    found = [_standing(site, one, members, known) for one in site.listed("monitor")]
+    places = {state: place for place, state in enumerate(_WORST_FIRST)}
+    return sorted(found, key=lambda one: places.get(one.state or "", len(places)))
+
+
+def _standing(site: Site, entry: SiteEntry, members: "Members", known: dict[str, int]) -> Standing:
+    now = int(site.clock())
+    evaluated = site.store.documents.get(STATES, entry.applied or entry.key)
+    if evaluated and evaluated["groups"]:
+        states = [str(group["status"]) for group in evaluated["groups"].values()]
+        return Standing(entry, str(evaluated["overall_state"]), _counts(states))
+    place = (entry.key, now // MINUTE, json.dumps(entry.body, sort_keys=True, default=str))
+    if place not in site.stood:
+        for old in [key for key in site.stood if key[1] < now // MINUTE]:
+            site.stood.pop(old, None)
+        site.stood[place] = _evaluated(site, entry, members, known)
+    state, words = site.stood[place]
+    return Standing(entry, state, words)
+
+
+def _evaluated(
+    site: Site, entry: SiteEntry, members: "Members", known: dict[str, int]
+) -> tuple[str | None, str]:
+    now = int(site.clock())
+    try:
+        history = history_of(site, entry, now - 3600, now, members)
+    except InputError as error:
+        return None, error.message
+    last = len(history.times) - 1
+    states = [group.segment(last).state for group in history.groups.values()]
+    words = _counts(str(state) for state in states if state)
+    return str(history.overall(last)), words or waiting(history.monitor, known, now)
+
+
+def _counts(states: Iterable[str]) -> str:
+    listed = list(states)
+    return ", ".join(f"{listed.count(state)} {state}" for state in dict.fromkeys(listed))
+
+
+def waiting(monitor: Monitor, known: dict[str, int], now: int) -> str:
+    """Return why a monitor has not judged yet: what never came, or when its first window ends.
+
+    Args:
+        monitor: it looks back over its window, and as long behind the present as its delay says.
+        known: metric -> seconds of its first point.
+        now: seconds.
+    """
+    names = metrics_in(monitor)
+    missing = [name for name in names if name not in known]
+    if missing or not names:
+        return f"never received: {', '.join(missing)}" if missing else ""
+    query = parse_monitor(monitor.query)
+    window = query.window.seconds if isinstance(query, MetricMonitor) else 0
+    delay = monitor.options.evaluation_delay
+    begins = max(known[name] for name in names) + delay
+    first = begins + (window if monitor.options.require_full_window else 0)
+    if first <= now:
+        return ""
+    looks = f"looks back {_minutes(window)}" + (f", delay {_minutes(delay)}" if delay else "")
+    judged = datetime.fromtimestamp(-(-first // MINUTE) * MINUTE, UTC)
+    return f"{looks}: will judge at {judged:%H:%M}"
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 3600} h" if seconds >= 7200 and seconds % 3600 == 0 else f"{seconds // 60} min"
+
+
+def metrics_in(monitor: Monitor) -> list[str]:
+    """Return the names of the metrics in a monitor's query; none where it queries something else."""
+    try:
+        query = parse_monitor(monitor.query)
+    except QueryError:
+        return []
+    nodes = walk(query.query) if isinstance(query, MetricMonitor) else ()
+    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Metric)))
+
+
+Members = tuple[dict[str, dict[str, Any]], dict[int, str]]
+"""The bodies of all monitors by key, with numbers for references, and number -> key."""
+
+
+def _members(site: Site) -> Members:
+    return numbered({one.key: one.body for one in site.monitors() if not one.problem})
+
+
+def history_of(site: Site, entry: SiteEntry, start: int, end: int, known: Members | None = None) -> History:
+    """Evaluate the monitor over the stored points.
+
+    Raises:
+        InputError: it cannot be read, or not be evaluated offline.
+    """
+    if entry.problem:
+        raise InputError(entry.problem)
+    bodies, numbers = known or _members(site)
+    monitor = Monitor.from_body(bodies.get(entry.key, entry.body), entry.key)
+    members = members_of(bodies, numbers) if monitor.type == "composite" else {}
+    data = facts.monitor_data(site.store, monitor.type, start - 86_400)
+    mutes = mutes_of(site.store.documents, entry.body, start, end)
+    objectives = objectives_of(site.store) if monitor.type == "slo alert" else {}
+    setting = Setting(members=members, mutes=mutes, objectives=objectives)
+    return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
