@@ -51,7 +51,7 @@ def load_value(path: Path) -> Any:
         InputError: it cannot be read, or is neither YAML nor JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from monitoring.lint.model import Rule
 from monitoring.lint.templates.application import Application, TemplateProblem
 from monitoring.lint.templates.kinds import TEMPLATE
-from monitoring.lint.templates.logs import declared, group_of, groups
+from monitoring.lint.templates.logs import declared, groups
 
 RULE = Rule("log-retention", "warning", "A log group that keeps its events for ever.", TEMPLATE)
 
@@ -19,7 +19,7 @@ def check(application: Application) -> Iterator[TemplateProblem]:
     for function in application.functions:
         if declared(application, function) is None and "LoggingConfig" not in function.properties:
             message = (
-                f"{function.logical_id} has no log group here: Lambda makes {group_of(function)}, which "
-                "keeps its events for ever. Add an AWS::Logs::LogGroup with RetentionInDays"
+                f"{function.logical_id} has no log group here: the one that Lambda makes keeps its events for "
+                "ever. Add an AWS::Logs::LogGroup with RetentionInDays"
             )
             yield TemplateProblem(function.spot, message)

@@ -76,6 +76,8 @@ def _task(
 def _advice(state: State, key: str, payload: Any) -> str:
     where = key or state.arguments_key
     name, value = JSONATA if state.is_jsonata else JSONPATH
+    if payload is None and not key:
+        return f'Give it {where}: what it needs, and "{name}": "{value}"'
     if isinstance(payload, Mapping) or payload is None:
         return f'Add "{name}": "{value}" to {where}'
     if state.is_jsonata:
