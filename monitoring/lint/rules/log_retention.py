@@ -19,7 +19,7 @@ def check(application: Application) -> Iterator[TemplateProblem]:
     for function in application.functions:
         if declared(application, function) is None and "LoggingConfig" not in function.properties:
             message = (
-                f"{function.logical_id} has no log group here: the one that Lambda makes keeps its events for "
-                "ever. Add an AWS::Logs::LogGroup with RetentionInDays"
+                f"{function.logical_id} has no log group here: the one that Lambda makes keeps its events "
+                "for ever. Add an AWS::Logs::LogGroup with RetentionInDays"
             )
             yield TemplateProblem(function.spot, message)
