@@ -24,6 +24,7 @@ from monitoring.drill.application import (
 )
 from monitoring.drill.fault import Fault
 from monitoring.drill.judge import judge
+from monitoring.drill.lane import Run
 from monitoring.drill.recordings import Names, Take, takes_of
 from monitoring.drill.run import DRAIN_SECONDS, Played, Scene, laid_out, seen_by
 from monitoring.drill.stage import SPEED
@@ -40,6 +41,8 @@ WITHIN = 60
 ORDINARY = "an ordinary day"
 BATCH = 6
 """Faults that are brought about while the ones before them are judged."""
+CAUSE = 400
+"""Characters of a cause in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +319,11 @@ class _Drill:
     def _insist_on_health(self, bench: Bench) -> None:
         wrong = next((run for run in bench.runs if run.status != "SUCCEEDED"), None)
         if wrong is not None:
+            cause = _cause_of(wrong)
             raise InputError(
-                f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}",
-                hint="Give an input with which it succeeds: --input FILE, or --input MACHINE=FILE.",
+                f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}"
+                + (f": {cause[:CAUSE]}" if cause else ""),
+                hint="Mend it, or give an input with which it succeeds: --input FILE, --input MACHINE=FILE.",
             )
 
     def _played(self, recorded: Iterable[_Recorded], begin: float) -> list[tuple[Breakage | None, Played]]:
@@ -476,6 +481,12 @@ def _input(options: ApplicationOptions, pipeline: Pipeline, machine: str) -> Any
 def default_environment(env: str) -> dict[str, str]:
     """Return the variables of functions that do not set them: the environment that monitors ask for."""
     return {"DD_ENV": env or "prod"}
+
+
+def _cause_of(run: Run) -> str:
+    """Return the cause with which an execution ended; "" where it has none."""
+    details = run.history[-1].get("executionFailedEventDetails", {}) if run.history else {}
+    return str(details.get("cause") or "")
 
 
 def pipeline_options(source: Path, env: str, **more: Any) -> PipelineOptions:

@@ -18,11 +18,13 @@ from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
+from monitoring.local_aws.authorization import Place
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.checks import check_function, check_handler, definition_text, refused
 from monitoring.local_aws.deliveries import Deliveries
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.functions import Functions
+from monitoring.local_aws.gate import Gate
 from monitoring.local_aws.host import MotoHost
 from monitoring.local_aws.invocation import Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
@@ -127,7 +129,8 @@ class LocalAws:
         self._exit.enter_context(applied(PATCHES, self._host))
         moto_backends.reset()
         self._exit.callback(moto_backends.reset)
-        server = Server(self._port)
+        place = Place(self.region, ACCOUNT)
+        server = Server(self._port, lambda application: Gate(application, self._host.permissions, place))
         self._exit.callback(server.close)
         self._exit.callback(self._close_clients)
         self._host.begin(server.url, self._worker_environment(server.url), self._max_workers, self.client)

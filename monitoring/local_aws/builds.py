@@ -40,6 +40,7 @@ class Builds:
         client: gives boto3 clients.
         put: writes lines to a log group and stream.
         speed: `PROVISIONING_SECONDS / speed` are waited.
+        access_key: gives the access key of a role's ARN; "" for the shared one.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Builds:
         client: Callable[[str], Any],
         put: Callable[[str, str, list[Line]], None],
         speed: float,
+        access_key: Callable[[str], str] = lambda role: "",
     ) -> None:
         self._folder = folder
         self._environment = environment
         self._client = client
         self._put = put
+        self._access_key = access_key
         self.provisioning_seconds = PROVISIONING_SECONDS / speed
         self._running: dict[str, _Build] = {}
         self._lock = threading.Lock()
@@ -94,6 +97,7 @@ class _Build:
     ) -> None:
         self._builds = builds
         self._build = build
+        self._access_key = builds._access_key(str(project.get("serviceRole") or ""))
         self._source = dict(project["source"])
         if "buildspecOverride" in request:
             self._source["buildspec"] = request["buildspecOverride"]
@@ -249,6 +253,7 @@ class _Build:
         python = str(Path(sys.executable).parent)
         return {
             **self._builds._environment,
+            **({"AWS_ACCESS_KEY_ID": self._access_key} if self._access_key else {}),
             "PATH": os.pathsep.join([python, os.environ.get("PATH", os.defpath)]),
             "CODEBUILD_BUILD_ID": self._build["id"],
             "CODEBUILD_BUILD_ARN": self._build["arn"],

@@ -133,5 +133,6 @@ def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         **level,
+        **({"AWS_ACCESS_KEY_ID": settings.access_key} if settings.access_key else {}),
         **dict(settings.environment),
     }

@@ -12,9 +12,11 @@ from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
 from monitoring.local_aws.functions import Functions
+from monitoring.local_aws.gate import access_key
 from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
+from monitoring.local_aws.permissions import Permissions
 from monitoring.local_aws.rule_targets import target_payload
 from monitoring.local_aws.schedules import Schedules
 from monitoring.local_aws.states.api import answer
@@ -40,6 +42,7 @@ class MotoHost:
         self.work_speed = work_speed
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
+        self.permissions = Permissions()
         self.revision = 0
         self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []
@@ -53,7 +56,9 @@ class MotoHost:
         self.endpoint_url = endpoint_url
         self.functions = Functions(self.put_lines, environment, max_workers)
         self.deliveries = AsyncInvoker(self._invoke_asynchronously, self._activity, ACCOUNT, self.speed)
-        self.builds = Builds(self.home / "builds", environment, client, self.put_lines, self.speed)
+        self.builds = Builds(
+            self.home / "builds", environment, client, self.put_lines, self.speed, self._access_key
+        )
         self.states = StatesService(self, ACCOUNT, self.region, client, max_workers)
 
     def start_schedules(self) -> None:
@@ -255,7 +260,12 @@ class MotoHost:
             region=self.region,
             concurrency=function.reserved_concurrency,
             revision=self.revision,
+            access_key=self._access_key(str(function.role)),
         )
+
+    def _access_key(self, role: str) -> str:
+        name = role.rpartition("/")[2]
+        return access_key(name) if self.permissions.knows(name) else ""
 
     def _unpacked(self, function: Any) -> Path:
         """Where the archive lies that a user's own CreateFunction brought."""

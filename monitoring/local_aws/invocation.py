@@ -39,6 +39,7 @@ class FunctionSettings:
     region: str = "us-east-1"
     concurrency: int | None = None  # reserved: at most so many at once
     custom_log_group: str = ""
+    access_key: str = ""  # of the role's session; the shared one where it has no role of its own
     revision: int = 0
     """Changes with the code in the folder, so that no worker with older code is reused."""
 

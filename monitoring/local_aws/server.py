@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -20,7 +21,7 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types h
 class Server:
     """Answers AWS's API; `url` is what boto3 takes as endpoint_url."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, gate: Callable[[Any], Any] = lambda application: application) -> None:
         try:
             listener = socket.create_server(("127.0.0.1", port))
         except OSError as failed:
@@ -30,7 +31,7 @@ class Server:
             ) from failed
         with listener:
             self.port = listener.getsockname()[1]
-            application = DomainDispatcherApplication(create_backend_app)
+            application = gate(DomainDispatcherApplication(create_backend_app))
             self._server = make_server(
                 "127.0.0.1", self.port, application, True, request_handler=_Handler, fd=listener.fileno()
             )

@@ -27,6 +27,7 @@ Resources:
     Type: AWS::Serverless::StateMachine
     Properties:
       Name: orders
+      Policies: [LambdaInvokePolicy: {FunctionName: !Ref Store}]
       Definition:
         StartAt: Store
         States:
@@ -306,3 +307,14 @@ def test_a_fault_reaches_the_innermost_function(
     assert sys.modules["victim"].seen == (["failed"] if handler == "decorated" else [])
     for name in ("fault_handler", "victim"):
         sys.modules.pop(name, None)
+
+
+def test_a_pipeline_that_may_not_do_its_work_is_not_drilled(project: Path, tmp_path: Path) -> None:
+    refused = TEMPLATE.replace("      Policies: [LambdaInvokePolicy: {FunctionName: !Ref Store}]\n", "")
+    assert refused != TEMPLATE
+    (tmp_path / "template.yaml").write_text(refused)
+    (tmp_path / "app.py").write_text(APP)
+    with pytest.raises(InputError, match="is not authorized to perform: lambda:InvokeFunction on resource"):
+        drill_application(
+            ApplicationOptions(pipeline_options(tmp_path, ""), {"": {"id": 1}}, Folder(project / "monitors"))
+        )

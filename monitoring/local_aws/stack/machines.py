@@ -134,7 +134,9 @@ def _answering(site: Site, key: str, reason: str) -> str:
         "MemorySize": 128,
         "Environment": {"Variables": variables},
     }
-    return moto_backends.put_function(site.aws.region, settings)
+    arn = moto_backends.put_function(site.aws.region, settings)
+    site.aws.host.permissions.open(arn)
+    return arn
 
 
 def activity(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:

@@ -221,17 +221,29 @@ def distribution(site: Site, resource: StackResource, properties: dict[str, Any]
 
 
 def role(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
-    """Create a role; its policies are not evaluated."""
+    """Create a role with its inline policies, and those that AWS or the stack manages."""
     name = site.physical_name(resource, properties.get("RoleName"))
     arn = f"arn:aws:iam::{site.account}:role/{name}"
     moto_backends.create_role(arn)
+    permissions = site.aws.host.permissions
+    permissions.create(name)
+    for policy in properties.get("Policies") or ():
+        permissions.put(name, str(policy.get("PolicyName")), policy.get("PolicyDocument") or {})
+    for managed in properties.get("ManagedPolicyArns") or ():
+        permissions.attach(name, str(managed))
     attributes = {"Arn": arn, "RoleId": f"AROA{name[:16].upper()}"}
     return Deployed(name, lambda attribute: attributes[attribute])
 
 
 def policy(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
-    """Give a policy its name and ARN; it is not evaluated."""
+    """Add a policy's document to the roles that it names, and keep it for those that attach it."""
     name = site.physical_name(resource, properties.get("PolicyName") or properties.get("ManagedPolicyName"))
     arn = f"arn:aws:iam::{site.account}:policy/{name}"
     managed = resource.type == "AWS::IAM::ManagedPolicy"
+    document = properties.get("PolicyDocument") or {}
+    permissions = site.aws.host.permissions
+    if managed:
+        permissions.define(arn, document)
+    for role_name in properties.get("Roles") or ():
+        permissions.put(str(role_name).rpartition("/")[2], name, document)
     return Deployed(arn if managed else name, lambda attribute: {"PolicyArn": arn, "Id": name}[attribute])

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import zlib
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from monitoring.local_aws.clock import Clock
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 EXPRESS_SECONDS = 300
 """How long an Express execution may run."""
+ROLE: ContextVar[str] = ContextVar("ROLE", default="")
+"""The ARN of the role in which the running execution calls AWS."""
 
 
 class Execution:
@@ -98,6 +101,7 @@ class Execution:
         self._task = asyncio.create_task(self._run(run_machine(self, self.machine, self.frame, self.input)))
 
     async def _run(self, work: Any) -> None:
+        ROLE.set(self.role)
         seconds = self.machine.timeout
         if self.kind == "EXPRESS":
             seconds = min(seconds or EXPRESS_SECONDS, EXPRESS_SECONDS)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from monitoring.local_aws.authorization import ApiCall
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import ApiError, StateFailedError
 from monitoring.local_aws.states.http_task import call_api, invoke_http
@@ -69,16 +70,14 @@ async def _start_execution(run: StateRun, resource: Resource, argument: Any) -> 
     given = argument.get("Input")
     source = given if isinstance(given, str) else text.dumps({} if given is None else given)
     clock = run.execution.clock if resource.pattern in {SYNC, SYNC2} else None
+    arn = str(argument.get("StateMachineArn", ""))
+    refusal = service.denial(ApiCall("stepfunctions", "StartExecution", {"stateMachineArn": arn}))
+    if refusal:
+        raise _start_refused("AccessDeniedException", refusal, "AWSStepFunctionsException")
     try:
-        child = service.start(
-            str(argument.get("StateMachineArn", "")), source, argument.get("Name"), clock=clock
-        )
+        child = service.start(arn, source, argument.get("Name"), clock=clock)
     except ApiError as refused:
-        cause = (
-            f"{refused.message} (Service: AWSStepFunctions; Status Code: 400; Error Code: {refused.kind}; "
-            f"Request ID: {uuid.uuid4()}; Proxy: null)"
-        )
-        raise StateFailedError(f"StepFunctions.{refused.kind}Exception", cause) from None
+        raise _start_refused(refused.kind, refused.message, f"{refused.kind}Exception") from None
     await asyncio.sleep(0)
     metadata = {"RequestId": str(uuid.uuid4()), "HTTPStatusCode": 200}
     return {
@@ -86,6 +85,14 @@ async def _start_execution(run: StateRun, resource: Resource, argument: Any) -> 
         **http_metadata(metadata),
         "StartDate": round(child.started.timestamp() * 1000),
     }
+
+
+def _start_refused(kind: str, message: str, error: str) -> StateFailedError:
+    cause = (
+        f"{message} (Service: AWSStepFunctions; Status Code: 400; Error Code: {kind}; "
+        f"Request ID: {uuid.uuid4()}; Proxy: null)"
+    )
+    return StateFailedError(f"StepFunctions.{error}", cause)
 
 
 def lambda_payload(value: Any) -> bytes:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from monitoring.local_aws.authorization import ApiCall, Place, denial
 from monitoring.local_aws.clock import Clock
 from monitoring.local_aws.invocation import Invocation, ThrottledError
+from monitoring.local_aws.permissions import Permissions
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import ApiError, FatalError, StateFailedError
-from monitoring.local_aws.states.executions import Execution
+from monitoring.local_aws.states.executions import ROLE, Execution
 from monitoring.local_aws.states.history import Event
 from monitoring.local_aws.states.optimized import lambda_payload
 from monitoring.local_aws.states.resources import function_parts
@@ -36,6 +38,7 @@ class Host(Protocol):
 
     speed: float
     work_speed: float
+    permissions: Permissions
 
     def find_function(self, name: str, qualifier: str) -> Any:
         """Return a function of Lambda, or None."""
@@ -65,6 +68,7 @@ class StatesService:
         self.host = host
         self.account = account
         self.region = region
+        self._place = Place(region, account)
         self._client = client
         self._max_workers = max_workers
         self.state_machines: dict[str, StateMachine] = {}
@@ -147,6 +151,11 @@ class StatesService:
     async def call(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         """Return the response of an operation of AWS's API."""
 
+        refusal = self.denial(ApiCall(call.service, call.model.name, request))
+        if refusal:
+            told = {"RequestId": str(uuid.uuid4())}
+            raise StateFailedError(*call.describe("AccessDeniedException", refusal, 400, told))
+
         def perform() -> dict[str, Any]:
             client = self._client(call.service)
             try:
@@ -157,6 +166,10 @@ class StatesService:
 
         async with self._calls:
             return await self.blocking(perform)
+
+    def denial(self, call: ApiCall) -> str:
+        """Return why the role of the execution does not allow a call; "" where it does."""
+        return denial(self.host.permissions, ROLE.get().rpartition("/")[2], call, self._place)
 
     async def invoke(self, parameters: dict[str, Any], *, metadata: bool = False) -> dict[str, Any]:
         """Return the response of Lambda's Invoke.
@@ -172,6 +185,11 @@ class StatesService:
         if function is None:
             arn = f"arn:aws:lambda:{self.region}:{self.account}:function:{name}:{qualifier or '$LATEST'}"
             raise _lambda_error("ResourceNotFoundException", f"Function not found: {arn}", 404)
+        qualified = f":{qualifier}" if qualifier else ""
+        arn = f"arn:aws:lambda:{self.region}:{self.account}:function:{name}{qualified}"
+        refusal = self.denial(ApiCall("lambda", "Invoke", {"FunctionName": arn}))
+        if refusal:
+            raise _lambda_error("AccessDeniedException", refusal, 403, "AWSLambdaException")
         payload = lambda_payload(parameters.get("Payload"))
         told = http_metadata({"RequestId": str(uuid.uuid4()), "HTTPStatusCode": 200}) if metadata else {}
         if parameters.get("InvocationType") == "Event":
@@ -348,9 +366,10 @@ def _check_input(source: str) -> None:
         )
 
 
-def _lambda_error(kind: str, message: str, status: int) -> StateFailedError:
+def _lambda_error(kind: str, message: str, status: int, error: str = "") -> StateFailedError:
+    """Return the failure of an invocation; `error` is the name of a kind that Lambda's API does not model."""
     told = f"Service: AWSLambda; Status Code: {status}; Error Code: {kind}; Request ID: {uuid.uuid4()}"
-    return StateFailedError(f"Lambda.{kind}", f"{message} ({told}; Proxy: null)")
+    return StateFailedError(f"Lambda.{error or kind}", f"{message} ({told}; Proxy: null)")
 
 
 def _loaded(payload: bytes) -> Any:

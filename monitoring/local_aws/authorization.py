@@ -1,0 +1,194 @@
+"""Which IAM actions a call of AWS's API needs, and on which resources: one table of services.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.local_aws.permissions import Permissions, Request
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call of AWS's API: boto3's name of the service, the operation, its parameters."""
+
+    service: str
+    operation: str
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The region and account that ARNs name."""
+
+    region: str
+    account: str
+
+    def arn(self, service: str, rest: str) -> str:
+        """Return an ARN here."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+
+def _table(call: ApiCall, place: Place) -> list[str]:
+    """Return the tables of a call; those of a batch or transaction are many."""
+    parameters = call.parameters
+    names = [parameters.get("TableName")]
+    items = parameters.get("RequestItems")
+    names += list(items) if isinstance(items, Mapping) else []
+    for entry in parameters.get("TransactItems") or ():
+        names += [part.get("TableName") for part in entry.values() if isinstance(part, Mapping)]
+    tables = [
+        str(name) if str(name).startswith("arn:") else place.arn("dynamodb", f"table/{name}")
+        for name in names
+        if name
+    ]
+    index = parameters.get("IndexName")
+    return [f"{table}/index/{index}" for table in tables] if index else tables
+
+
+def _named(key: str, kind: str) -> Callable[[ApiCall, Place], list[str]]:
+    """Return a reader of a parameter that is a name or an ARN; `kind` comes before a name."""
+
+    def read(call: ApiCall, place: Place) -> list[str]:
+        name = call.parameters.get(key)
+        if not name:
+            return []
+        text = str(name)
+        return [text if text.startswith("arn:") else place.arn(call.service, f"{kind}{text.lstrip('/')}")]
+
+    return read
+
+
+def _arn_only(key: str) -> Callable[[ApiCall, Place], list[str]]:
+    """Return a reader of a parameter that may be an ARN; a name of this kind does not tell the ARN."""
+
+    def read(call: ApiCall, _: Place) -> list[str]:
+        name = str(call.parameters.get(key))
+        return [name] if name.startswith("arn:") else []
+
+    return read
+
+
+def _function(call: ApiCall, place: Place) -> list[str]:
+    """Return the function, with its qualifier: named by name, partial ARN or ARN."""
+    name = str(call.parameters.get("FunctionName") or "").rpartition("function:")[2]
+    qualifier = call.parameters.get("Qualifier")
+    return [place.arn("lambda", f"function:{name}" + (f":{qualifier}" if qualifier else ""))] if name else []
+
+
+def _queue(call: ApiCall, place: Place) -> list[str]:
+    url = str(call.parameters.get("QueueUrl") or call.parameters.get("QueueName") or "")
+    return [place.arn("sqs", url.rpartition("/")[2])] if url else []
+
+
+def _bucket(call: ApiCall, _: Place) -> list[str]:
+    bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
+    if not bucket:
+        return []
+    return [f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"]
+
+
+def _machine(call: ApiCall, _: Place) -> list[str]:
+    keys = ("stateMachineArn", "executionArn", "activityArn", "mapRunArn")
+    return [str(call.parameters[key]) for key in keys if call.parameters.get(key)][:1]
+
+
+def _topic(call: ApiCall, _: Place) -> list[str]:
+    return [str(call.parameters[key]) for key in ("TopicArn", "TargetArn") if call.parameters.get(key)][:1]
+
+
+def _project(call: ApiCall, place: Place) -> list[str]:
+    ids = call.parameters.get("ids") or call.parameters.get("names") or ()
+    names = [call.parameters.get("projectName"), *(str(build).partition(":")[0] for build in ids)]
+    return [place.arn("codebuild", f"project/{name}") for name in names if name]
+
+
+def _buses(call: ApiCall, place: Place) -> list[str]:
+    entries = call.parameters.get("Entries") or ()
+    names = {str(entry.get("EventBusName") or "default").rpartition("/")[2] for entry in entries}
+    return [place.arn("events", f"event-bus/{name}") for name in sorted(names)]
+
+
+def _distribution(call: ApiCall, place: Place) -> list[str]:
+    name = call.parameters.get("DistributionId")
+    return [f"arn:aws:cloudfront::{place.account}:distribution/{name}"] if name else []
+
+
+_RESOURCES: dict[str, Callable[[ApiCall, Place], list[str]]] = {
+    "cloudfront": _distribution,
+    "codebuild": _project,
+    "dynamodb": _table,
+    "events": _buses,
+    "kinesis": _named("StreamName", "stream/"),
+    "kms": _arn_only("KeyId"),
+    "lambda": _function,
+    "s3": _bucket,
+    "secretsmanager": _arn_only("SecretId"),
+    "sns": _topic,
+    "sqs": _queue,
+    "ssm": _named("Name", "parameter/"),
+    "states": _machine,
+}
+"""Prefix of the actions -> the resources of a call. A call of another service is not judged."""
+
+_PREFIXES = {"stepfunctions": "states"}
+"""boto3's name of a service -> the prefix of its actions, where it is another one."""
+
+_ACTIONS = {
+    ("lambda", "Invoke"): ("InvokeFunction",),
+    ("lambda", "InvokeAsync"): ("InvokeFunction",),
+    ("s3", "HeadObject"): ("GetObject",),
+    ("s3", "HeadBucket"): ("ListBucket",),
+    ("s3", "ListObjects"): ("ListBucket",),
+    ("s3", "ListObjectsV2"): ("ListBucket",),
+    ("s3", "ListBuckets"): ("ListAllMyBuckets",),
+    ("s3", "DeleteObjects"): ("DeleteObject",),
+    ("s3", "CopyObject"): ("PutObject",),
+    ("s3", "CreateMultipartUpload"): ("PutObject",),
+    ("s3", "UploadPart"): ("PutObject",),
+    ("s3", "CompleteMultipartUpload"): ("PutObject",),
+    ("sqs", "SendMessageBatch"): ("SendMessage",),
+    ("sqs", "DeleteMessageBatch"): ("DeleteMessage",),
+    ("sns", "PublishBatch"): ("Publish",),
+    ("dynamodb", "TransactWriteItems"): (),
+    ("dynamodb", "TransactGetItems"): ("GetItem",),
+}
+"""Operations whose actions have other names; () are not judged."""
+_FREE = {("sts", "GetCallerIdentity")}
+
+
+def requests_of(call: ApiCall, place: Place, context: Mapping[str, str]) -> list[Request]:
+    """Return what a call asks for: an action on each of its resources; nothing for what is not judged."""
+    prefix = _PREFIXES.get(call.service, call.service)
+    resources = _RESOURCES.get(prefix)
+    if resources is None or (prefix, call.operation) in _FREE:
+        return []
+    actions = _ACTIONS.get((prefix, call.operation), (call.operation,))
+    arns = resources(ApiCall(prefix, call.operation, call.parameters), place) or [""]
+    if (prefix, call.operation) == ("s3", "DeleteObjects"):
+        arns = [f"{arn}/*" for arn in arns]
+    return [Request(f"{prefix}:{action}", arn, context) for action in actions for arn in arns]
+
+
+def denial(permissions: Permissions, role: str, call: ApiCall, place: Place, session: str = "session") -> str:
+    """Return AWS's message where a role may not make a call; "" where it may."""
+    if not permissions.knows(role):
+        return ""
+    context = {
+        "aws:requestedregion": place.region,
+        "aws:principalaccount": place.account,
+        "aws:securetransport": "true",
+    }
+    for request in requests_of(call, place, context):
+        reason = permissions.denial(role, request)
+        if reason:
+            user = f"arn:aws:sts::{place.account}:assumed-role/{role}/{session}"
+            return (
+                f"User: {user} is not authorized to perform: {request.action} "
+                f"on resource: {request.resource or '*'} {reason}"
+            )
+    return ""

@@ -1,0 +1,146 @@
+"""What stands before moto's server: a caller whose role does not allow a call is refused, as AWS does.
+
+Every function has credentials of its own; those of anybody else may do everything.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
+
+from monitoring.local_aws.authorization import ApiCall, Place, denial
+from monitoring.local_aws.permissions import Permissions
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_INVALIDATION = re.compile(r"/\d{4}-\d\d-\d\d/distribution/([^/]+)/invalidation(/[^/]+)?")
+_SUBRESOURCES = {"tagging", "acl", "policy", "versioning", "lifecycle", "cors", "notification", "website"}
+_OF_OBJECTS = {
+    "GET": "GetObject",
+    "HEAD": "HeadObject",
+    "PUT": "PutObject",
+    "POST": "PutObject",
+    "DELETE": "DeleteObject",
+}
+_OF_BUCKETS = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}
+"""S3's method -> the operation."""
+_XML = {"s3": "AccessDenied", "sns": "AuthorizationError", "cloudfront": "AccessDenied"}
+"""Service that answers in XML -> its code of a refusal."""
+_MOST = 16_000_000
+"""Bytes of a body that are read for its names; a longer one is an object of S3, which its path names."""
+
+
+def access_key(role: str) -> str:
+    """Return the access key of a role's sessions here: it names the role, and is the same every time."""
+    return "ASIA" + hashlib.sha256(role.encode()).hexdigest()[:16].upper()
+
+
+class Gate:
+    """A WSGI application in front of another one.
+
+    Args:
+        application: what answers the calls that are allowed.
+        permissions: the roles.
+        place: the region and account.
+    """
+
+    def __init__(self, application: Application, permissions: Permissions, place: Place) -> None:
+        self._application = application
+        self._permissions = permissions
+        self._place = place
+        self._roles: dict[str, str] = {}
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request."""
+        match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        role = self._role(match[1]) if match else ""
+        if role and match:
+            call = call_of(environ, match[2])
+            message = denial(self._permissions, role, call, self._place) if call else ""
+            if message and call:
+                return _refused(call, message, start_response)
+        return self._application(environ, start_response)
+
+    def _role(self, key: str) -> str:
+        if key not in self._roles:
+            for role in self._permissions.roles():
+                self._roles[access_key(role)] = role
+        return self._roles.get(key, "")
+
+
+def call_of(environ: Environ, signed_for: str) -> ApiCall | None:
+    """Return the call that a request is, None for one that is not judged; its body can be read again."""
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return ApiCall(signed_for, target.rpartition(".")[2], _json(_body(environ)))
+    path = unquote(environ.get("PATH_INFO", ""))
+    if signed_for == "s3":
+        return _s3(environ, path)
+    if match := _INVOKE.fullmatch(path):
+        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        return ApiCall("lambda", "Invoke", {"FunctionName": match[1], **query})
+    if match := _INVALIDATION.fullmatch(path):
+        operation = "GetInvalidation" if match[2] else "CreateInvalidation"
+        return ApiCall("cloudfront", operation, {"DistributionId": match[1]})
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form = dict(parse_qsl(_body(environ).decode("utf-8", "replace")))
+        return ApiCall(signed_for, form.get("Action", ""), form) if "Action" in form else None
+    return None
+
+
+def _s3(environ: Environ, path: str) -> ApiCall | None:
+    bucket, _, key = path.lstrip("/").partition("/")
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    if _SUBRESOURCES & query.keys():
+        return None
+    method = environ.get("REQUEST_METHOD", "GET")
+    if not bucket:
+        return ApiCall("s3", "ListBuckets", {})
+    if not key and method == "POST":
+        return ApiCall("s3", "DeleteObjects", {"Bucket": bucket}) if "delete" in query else None
+    operation = (_OF_OBJECTS if key else _OF_BUCKETS).get(method)
+    return ApiCall("s3", operation, {"Bucket": bucket, "Key": key}) if operation else None
+
+
+def _body(environ: Environ) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if not 0 < length <= _MOST:
+        return b""
+    body: bytes = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _refused(call: ApiCall, message: str, start_response: Callable[..., Any]) -> list[bytes]:
+    """Answer as the service refuses: JSON, or XML where it speaks that."""
+    status, body, headers = _refusal(call, message)
+    start_response(status, [*headers, ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _refusal(call: ApiCall, message: str) -> tuple[str, bytes, list[tuple[str, str]]]:
+    if call.service in _XML:
+        told = f"<Code>{_XML[call.service]}</Code><Message>{escape(message)}</Message>"
+        error = f"<Error><Type>Sender</Type>{told}</Error>"
+        whole = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
+        body = error if call.service == "s3" else whole
+        return "403 Forbidden", body.encode(), [("Content-Type", "text/xml")]
+    code = "AccessDeniedException"
+    data = json.dumps({"__type": code, "Message": message, "message": message}).encode()
+    headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
+    return ("403 Forbidden" if call.service == "lambda" else "400 Bad Request"), data, headers
