@@ -18,6 +18,7 @@ COMMANDS = {
     "export": ("lint", "Write the definitions for another tool (terraform)"),
     "destroy": ("lint", "Delete what the project owns in Datadog"),
     "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
+    "doctor": ("forwarder", "Say at which step an account's telemetry ends on its way to Datadog"),
     "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
     "graph": ("lint", "Draw a state machine, with an execution's path or many executions' figures"),
     "advise": ("local", "Say how much each step should do, from what executions did"),
@@ -33,7 +34,7 @@ THEMES = {
     "Files of a project": ("init", "lint", "test", "backtest", "drill", "preview"),
     "Datadog": ("plan", "apply", "pull", "import", "export", "destroy"),
     "Executions, metrics and costs": ("trace", "query", "advise", "cost"),
-    "Log lines": ("lines", "forward"),
+    "Log lines": ("lines", "forward", "doctor"),
     "The shell": ("completion",),
 }
 """The overview: a job -> its subcommands."""

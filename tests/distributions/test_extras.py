@@ -38,6 +38,7 @@ CALLS = {
     "trace": (["--data", "history.json"], "history"),
     "query": ([QUERY, "--data", "points.json"], "2026-03-01"),
     "forward": (["--json", "app.log"], "slides.identified"),
+    "doctor": (["--help"], "Usage"),
     "serve": (["--help"], "Usage"),
     "demo": (["--help"], "Usage"),
     "drill": (["--list"], "handler-raises"),

@@ -1,0 +1,80 @@
+"""`stepscope doctor`: does what a function prints reach Datadog, and at which step does it end?"""
+
+import json
+import os
+from typing import Any
+
+import click
+
+from monitoring.errors import InputError
+
+_MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
+
+
+@click.command()
+@click.option(
+    "--function", "functions", multiple=True, metavar="NAME", help="Functions; * for any characters."
+)
+@click.option("--forwarder", default="", metavar="NAME", help="The forwarder, where there are several.")
+@click.option(
+    "--since", default=3600, show_default=True, type=click.IntRange(60), help="Seconds to look back."
+)
+@click.option("--most", default=50, show_default=True, type=click.IntRange(1), help="How many functions.")
+@click.option("--endpoint-url", default="", metavar="URL", help="An embedded AWS instead of the account.")
+@click.option("--url", default="", metavar="URL", help="An embedded Datadog instead of the forwarder's site.")
+@click.option("--json", "as_json", is_flag=True, help="The checks, as one JSON document.")
+def command(
+    functions: tuple[str, ...],
+    forwarder: str,
+    since: int,
+    most: int,
+    endpoint_url: str,
+    url: str,
+    *,
+    as_json: bool,
+) -> int:
+    """Walk the way of a printed line through an AWS account to Datadog, and say where it ends.
+
+    Asks AWS with the credentials of the environment, and changes nothing. DD_APP_KEY lets it look whether
+    points are there. Ends with 1 where a step does not work.
+    """
+    from monitoring.doctor.walk import DoctorOptions, walk
+    from monitoring.forwarder.intake import check_url
+
+    for address in filter(None, (url, endpoint_url)):
+        check_url(address)
+    options = DoctorOptions(functions, forwarder, url, os.environ.get("DD_APP_KEY", ""), since, most)
+    checks = []
+    for check in walk(options, _Clients(endpoint_url)):
+        checks.append(check)
+        if not as_json:
+            click.echo(f"{_MARKS[check.status]} {check.name}: {check.message} [{check.where}]")
+            if check.hint:
+                click.echo(f"    next: {check.hint}")
+    faults = sum(check.status == "fault" for check in checks)
+    if as_json:
+        click.echo(json.dumps({"checks": [check._asdict() for check in checks], "faults": faults}, indent=2))
+    else:
+        open_steps = sum(check.status == "unknown" for check in checks)
+        click.echo(f"{len(checks)} checks: {faults} faults, {open_steps} could not be looked at")
+    return 1 if faults else 0
+
+
+class _Clients:
+    """boto3's clients of the account or of the embedded AWS, each made once."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, service: str) -> Any:
+        if service not in self._made:
+            import boto3
+            from botocore.exceptions import BotoCoreError
+
+            more = {"endpoint_url": self._endpoint_url} if self._endpoint_url else {}
+            try:
+                self._made[service] = boto3.client(service, **more)  # type: ignore[call-overload]
+            except BotoCoreError as error:
+                raise InputError(str(error), where="AWS", hint="set AWS_REGION, or AWS_PROFILE") from error
+        return self._made[service]

@@ -1,0 +1,270 @@
+"""Walk the way of a line, step by step: the forwarder, its key, its spool, then each function."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from monitoring.doctor.account import FORWARDER, SUBSCRIBER, Account, Clients, Function, code, reason
+from monitoring.doctor.checks import Check, fault, ok, unknown
+from monitoring.doctor.datadog import Datadog, has_points
+from monitoring.errors import InputError
+from monitoring.forwarder.keys import ApiKey
+from monitoring.forwarder.settings import ForwarderSettings
+from monitoring.lines import parse_line
+
+_INSTALL = "install it with deploy/forwarder.yaml: docs/forwarder-install.md"
+_TRACE = '"traces"'
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorOptions:
+    """What to look at.
+
+    Attributes:
+        functions: names of functions, `*` for any characters; none for all.
+        forwarder: the forwarder's name; "" for the one that the region has.
+        url: an address of Datadog instead of the forwarder's.
+        app_key: Datadog's application key, for looking whether points are there.
+        since: seconds back from now that count as lately.
+        most: how many functions are looked at.
+    """
+
+    functions: tuple[str, ...] = ()
+    forwarder: str = ""
+    url: str = ""
+    app_key: str = ""
+    since: int = 3600
+    most: int = 50
+
+
+def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = time.time) -> Iterator[Check]:
+    """Yield the result of each step.
+
+    Raises:
+        InputError: AWS cannot be asked, or a name was given that no function has.
+    """
+    account = Account(clients)
+    yield ok("account", account.identity(), "AWS answers")
+    functions = list(account.functions())
+    forwarders = _forwarders(functions, options)
+    watched = _watched(functions, options)
+    datadog = None
+    if not forwarders:
+        yield fault("forwarder", "Lambda", f"no function has the handler {FORWARDER}", _INSTALL)
+    for forwarder in forwarders:
+        checks, found = _forwarder(forwarder, account, clients, options, clock)
+        datadog = found or datadog
+        yield from checks
+    arns = {forwarder.arn for forwarder in forwarders}
+    for function in watched[: options.most]:
+        yield from _function(function, account, arns, datadog, options, clock)
+    if len(watched) > options.most:
+        rest = f"{len(watched) - options.most} further functions were not looked at"
+        yield unknown("functions", "Lambda", rest, "name some with --function")
+
+
+def _forwarders(functions: list[Function], options: DoctorOptions) -> list[Function]:
+    named = [each for each in functions if options.forwarder in (each.name, each.arn)]
+    if options.forwarder and not named:
+        raise InputError(
+            f"there is no function {options.forwarder}",
+            where="--forwarder",
+            hint="check the name and AWS_REGION",
+        )
+    return named or [each for each in functions if each.handler == FORWARDER]
+
+
+def _watched(functions: list[Function], options: DoctorOptions) -> list[Function]:
+    ours = {FORWARDER, SUBSCRIBER}
+    others = [each for each in functions if each.handler not in ours and each.name != options.forwarder]
+    for pattern in options.functions:
+        if not any(fnmatchcase(each.name, pattern) for each in others):
+            raise InputError(f"no function is named {pattern}", where="--function", hint="check AWS_REGION")
+    patterns = options.functions or ("*",)
+    return [each for each in others if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
+
+
+# -- the forwarder
+
+
+def _forwarder(
+    function: Function, account: Account, clients: Clients, options: DoctorOptions, clock: Callable[[], float]
+) -> tuple[list[Check], Datadog | None]:
+    try:
+        settings = ForwarderSettings.from_env(function.variables)
+    except InputError as error:
+        hint = f"mend the variable {error.where} of {function.name}"
+        return [fault("forwarder", function.name, f"a setting cannot be used: {error.message}", hint)], None
+    checks = [ok("forwarder", function.name, "it is there, and its settings can be used")]
+    key, datadog = _key(function, settings, clients, options)
+    checks += key
+    checks.append(_health(function, account, options, clock))
+    checks += _spool(function, settings, account)
+    return checks, datadog
+
+
+def _key(
+    function: Function, settings: ForwarderSettings, clients: Clients, options: DoctorOptions
+) -> tuple[list[Check], Datadog | None]:
+    base = options.url or settings.url or f"https://api.{settings.site}"
+    try:
+        key = _read_key(settings, clients)
+    except InputError as error:
+        hint = error.hint or "set ApiKeySecretArn, ApiKeyParameter or ApiKeyCiphertext of the stack"
+        return [unknown("key", error.where or function.name, error.message, hint)], None
+    datadog = Datadog(base, key, options.app_key)
+    answer = datadog.validate()
+    if answer.status == 200:
+        return [ok("key", base, "Datadog takes the API key")], datadog
+    if answer.status in (401, 403):
+        what = f"Datadog answers {answer.status} to the API key"
+        hint = f"is it an API key, not an application key, and of this site? DD_SITE is {settings.site}"
+        return [fault("key", base, what, hint)], None
+    what = f"Datadog answers {answer.status}" if answer.status else f"nobody answers: {answer.error}"
+    return [fault("key", base, what, "check DD_SITE, DD_URL and the way there (proxy, VPC)")], None
+
+
+def _read_key(settings: ForwarderSettings, clients: Clients) -> str:
+    """Return the API key from where the forwarder reads it, with the clients of this command."""
+    try:
+        if settings.api_key_secret:
+            secret = clients("secretsmanager").get_secret_value(SecretId=settings.api_key_secret)
+            return ApiKey(_plain(str(secret["SecretString"])), clients)()
+        if settings.api_key_parameter:
+            answer = clients("ssm").get_parameter(Name=settings.api_key_parameter, WithDecryption=True)
+            return ApiKey(_plain(str(answer["Parameter"]["Value"])), clients)()
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - boto3's errors share no nearer ancestor
+        raise InputError(
+            f"the API key cannot be read: {code(error) or type(error).__name__}",
+            where=settings.api_key_secret or settings.api_key_parameter,
+            hint="does it exist, and may you read it? The forwarder's own log says whether it may",
+        ) from None  # the cause might quote what it read
+    return ApiKey(settings, clients)()
+
+
+def _plain(key: str) -> ForwarderSettings:
+    return ForwarderSettings(api_key=key)
+
+
+def _health(
+    function: Function, account: Account, options: DoctorOptions, clock: Callable[[], float]
+) -> Check:
+    since = round((clock() - options.since) * 1000)
+    try:
+        messages = account.messages(function.log_group, since)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other steps are looked at
+        return unknown("health", function.log_group, reason(error), "allow logs:FilterLogEvents on it")
+    summaries = [text for text in messages if "stepscope.forwarder" in text]
+    bad = [text for text in messages if "[ERROR]" in text or "Task timed out" in text or '"errors":' in text]
+    if bad:
+        return fault(
+            "health", function.log_group, f"it reports an error: {bad[-1].strip()[:300]}", "read its log"
+        )
+    if not summaries:
+        what = f"it was not invoked for {options.since} s, not even by its schedule"
+        return fault("health", function.name, what, "is the rule that redrives enabled, and may it invoke?")
+    return ok("health", function.log_group, f"{len(summaries)} invocations lately, none with an error")
+
+
+def _spool(function: Function, settings: ForwarderSettings, account: Account) -> Iterator[Check]:
+    if not settings.spool_queue:
+        if not settings.spool_bucket:
+            hint = "set MONITORING_SPOOL_QUEUE or MONITORING_SPOOL_BUCKET"
+            yield fault("spool", function.name, "it has no spool: an outage of Datadog loses data", hint)
+        return
+    try:
+        count, dead = account.waiting(settings.spool_queue)
+        given_up = account.waiting(account.queue_url(dead))[0] if dead else 0
+    except Exception as error:  # noqa: BLE001 - as above
+        yield unknown("spool", settings.spool_queue, reason(error), "allow sqs:GetQueueAttributes on it")
+        return
+    if count:
+        what = f"{count} entries wait that Datadog did not take"
+        yield fault("spool", settings.spool_queue, what, "they are sent when Datadog takes data again")
+    else:
+        yield ok("spool", settings.spool_queue, "nothing waits in it")
+    if given_up:
+        hint = "mend the cause, then move them to the spool: docs/forwarder-install.md"
+        yield fault("dead letters", dead, f"{given_up} messages were given up", hint)
+
+
+# -- a function
+
+
+def _function(
+    function: Function,
+    account: Account,
+    forwarders: set[str],
+    datadog: Datadog | None,
+    options: DoctorOptions,
+    clock: Callable[[], float],
+) -> Iterator[Check]:
+    try:
+        destinations = account.destinations(function.log_group)
+        messages = account.messages(function.log_group, round((clock() - options.since) * 1000))
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _unread(function, error)
+        return
+    printed = [point for text in messages for point in parse_line(text.rstrip("\r\n"))]
+    yield _lines(function, messages, bool(printed), options)
+    if forwarders & set(destinations):
+        yield ok("subscription", function.log_group, "the forwarder gets its events")
+    else:
+        yield _unsubscribed(function, destinations)
+        return
+    if printed:
+        newest = max(printed, key=lambda point: point.timestamp)
+        yield _points(function, newest.metric, datadog, options, clock)
+
+
+def _unread(function: Function, error: Exception) -> Check:
+    if code(error) == "ResourceNotFoundException":
+        hint = "invoke it once; then check that its role may write logs"
+        return fault("lines", function.log_group, f"{function.name} has no log group yet", hint)
+    hint = "allow logs:FilterLogEvents and logs:DescribeSubscriptionFilters"
+    return unknown("lines", function.log_group, reason(error), hint)
+
+
+def _lines(function: Function, messages: list[str], printed: bool, options: DoctorOptions) -> Check:
+    if printed or any(_TRACE in text for text in messages):
+        return ok("lines", function.name, "it prints metrics or traces")
+    if not messages:
+        what = f"it has written nothing for {options.since} s"
+        return unknown("lines", function.name, what, "invoke it, or look further back with --since")
+    hint = "decorate its handler with @monitored, and deploy it: docs/functions.md"
+    return fault("lines", function.name, "it writes logs, but no metrics and no traces", hint)
+
+
+def _unsubscribed(function: Function, destinations: list[str]) -> Check:
+    others = f"; it is subscribed to {', '.join(destinations)}" if destinations else ""
+    hint = "select it by LogGroupNames, LogGroupPrefixes or LogGroupTags of the forwarder's stack"
+    if len(destinations) >= 2:
+        hint = "remove one of its two subscription filters: CloudWatch Logs allows no third"
+    return fault("subscription", function.log_group, f"the forwarder does not get its events{others}", hint)
+
+
+def _points(
+    function: Function,
+    metric: str,
+    datadog: Datadog | None,
+    options: DoctorOptions,
+    clock: Callable[[], float],
+) -> Check:
+    where = f"{metric}{{functionname:{function.name.lower()}}}"
+    if datadog is None:
+        return unknown("points", where, "Datadog could not be asked", "mend the step `key` first")
+    now = round(clock())
+    answer = datadog.points(f"sum:{where}", now - options.since, now + 60)
+    if answer.status == 200:
+        if has_points(answer):
+            return ok("points", where, "points of it are in Datadog")
+        hint = "wait for two minutes; then look at the forwarder's log, and at its filters"
+        return fault("points", where, "it was printed, and no point of it is in Datadog", hint)
+    if answer.status in (401, 403):
+        return unknown(
+            "points", where, f"Datadog answers {answer.status}", "set DD_APP_KEY to an application key"
+        )
+    return unknown("points", where, f"Datadog answers {answer.status or answer.error}", "try again")
