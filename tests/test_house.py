@@ -285,3 +285,11 @@ def test_no_two_files_of_tests_have_one_name():
     """The folders are not packages: pytest would import one file in the place of the other."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.checkout
+def test_the_pages_that_are_made_from_the_code_are_up_to_date():
+    """Help, options and settings: `python tests/reference.py --write` writes their pages anew."""
+    script = Path(__file__).parent / "reference.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
