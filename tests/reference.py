@@ -1,4 +1,4 @@
-"""The pages of docs/reference/ that are made from the code: commands and settings.
+"""What is made from the code: the pages of commands and settings in docs/reference/, and the list of settings for hints.
 
 python tests/reference.py             says which page is not what the code says; the exit status is 1 then
 python tests/reference.py --write     writes them
@@ -47,6 +47,7 @@ on standard error by functions, and is an error (status 2) for commands. A missp
 What differs between environments (handles, thresholds) stands in `stepscope.toml`:
 [dashboards and monitors as code](../deploy.md#values-for-each-environment).
 """
+NAMES = ROOT / "monitoring" / "cli" / "environment.py"
 COMMAND_SETTINGS = {
     "DD_API_KEY": "the API key; any where the Datadog is embedded",
     "DD_APP_KEY": "the application key, for `plan`, `apply`, `pull`, `destroy` and `backtest --fetch`",
@@ -128,7 +129,22 @@ def stale() -> list[Path]:
 def made() -> dict[Path, str]:
     """Return the pages as the code says."""
     folder = ROOT / "docs" / "reference"
-    return {folder / name: MADE + relinked(make()) for name, make in PAGES.items()}
+    pages = {folder / name: MADE + relinked(make()) for name, make in PAGES.items()}
+    return {**pages, NAMES: names_module()}
+
+
+def names_module() -> str:
+    """Return the module that lists every variable `MONITORING_…` that the code reads."""
+    texts = (path.read_text("utf-8") for path in (ROOT / "monitoring").rglob("*.py") if path != NAMES)
+    names = sorted(
+        {name for text in texts for name in re.findall(r"""["'](MONITORING_[A-Z_]*[A-Z])["']""", text)}
+    )
+    rows = "".join(f'    "{name}",\n' for name in names)
+    return (
+        '"""The settings of the package that the environment may hold, for the hint about a misspelt one."""\n\n'
+        f"SETTINGS = (\n{rows})\n"
+        '"""Every variable `MONITORING_…` that the code reads: `python tests/reference.py --write`."""\n'
+    )
 
 
 def main() -> int:

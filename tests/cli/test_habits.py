@@ -7,14 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
 
 from monitoring.cli import COMMANDS, main
 from monitoring.cli.commands import THEMES
-from monitoring.cli.environment import SETTINGS
 from monitoring.cli.failure import wants_json
 from monitoring.cli.group import COMPLETION_VARIABLE, root
 
@@ -124,15 +122,6 @@ def test_a_misspelt_setting_is_said_once_on_standard_error(name, said, project, 
     assert status == 0
     assert said in err
     assert ("is not a setting" in err) is bool(said)
-
-
-@pytest.mark.checkout
-def test_the_settings_that_hints_know_are_those_that_the_code_reads():
-    folder = Path(__file__).parents[2] / "monitoring"
-    text = "".join(
-        path.read_text() for path in folder.rglob("*.py") if path != folder / "cli" / "environment.py"
-    )
-    assert set(SETTINGS) == set(re.findall(r"""["'](MONITORING_[A-Z_]*[A-Z])["']""", text))
 
 
 # --- completion
