@@ -84,7 +84,7 @@ def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None) -> list[
 
 def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool) -> None:
     """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer."""
-    digests = {path: reach.digest(ROOT / path) for path in AREAS[area].test_files()}
+    digests = {path: reach.digest(tree / path) for path in AREAS[area].test_files(tree)}
     stale = {
         path: text for path, text in digests.items() if anew or known.get(path, {}).get("digest") != text
     }
@@ -97,8 +97,8 @@ def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool) -
 
     def trace() -> int:
         tracer = reach.Tracer(tree)
-        run.run_pytest(list(stale), [tracer])
-        reach.save(tracer.entries(stale, AREAS[area].source_files()), file)
+        if run.run_pytest(list(stale), [tracer]) in {0, 1}:
+            reach.save(tracer.entries(stale, AREAS[area].source_files()), file)
         return 0
 
     process, output = run.fork(tree, trace)
@@ -239,15 +239,15 @@ def main() -> int:
     deadline = time.monotonic() + options.seconds
     chosen = {area: picked for area, picked in chosen_of(options).items() if picked or options.reach}
     known, table = reach.load(), Table(reasons())
-    run.prepare()
+    run.prepare(name for area in chosen for name in AREAS[area].imports)
     planned = sum(map(len, chosen.values()))
     with run.copies(options.jobs) as trees:
         for area, picked in chosen.items():
             noted(area, known, trees[0], options.reach)
             if options.reach:
-                reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files()})
+                reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files(trees[0])})
                 continue
-            tests = list(reach.tests_of(known, AREAS[area].test_files()))
+            tests = list(reach.tests_of(known, AREAS[area].test_files(trees[0])))
             for verdict in run.judge(jobs_of(picked, tests), trees, deadline):
                 table.add(area, verdict)
                 show(table, area, verdict, planned)

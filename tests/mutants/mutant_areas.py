@@ -8,10 +8,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Area(NamedTuple):
-    """One area: `sources` are files and folders that are mutated, `tests` those that have to notice."""
+    """One area: `sources` are files and folders that are mutated, `tests` those that have to notice.
+
+    `imports` are modules of others that its tests load and that take long: they are imported before the fork.
+    """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    imports: tuple[str, ...] = ()
 
     def source_files(self, root: Path = ROOT) -> Iterator[str]:
         """Yield the Python files of the sources, relative to the root, in order of their names."""
@@ -29,6 +33,7 @@ def files_of(paths: tuple[str, ...], pattern: str, root: Path) -> Iterator[str]:
         yield from (str(file.relative_to(root)) for file in files)
 
 
+MOTO = ("moto.awslambda.models", "moto.moto_server.werkzeug_app", "moto.ecr.models", "moto.iam.models")
 AREAS = {
     "monitor": Area(
         ("monitoring/monitor",),
@@ -39,8 +44,12 @@ AREAS = {
     "lint": Area(("monitoring/lint",), ("tests/lint",)),
     "forwarder": Area(("monitoring/forwarder",), ("tests/forwarder",)),
     "instrumentation": Area(("monitoring/instrumentation",), ("tests/instrumentation",)),
-    "judge": Area(("monitoring/drill/judge.py", "monitoring/drill/watching.py"), ("tests/drill",)),
-    "accounting": Area(("monitoring/demo/accounting.py", "monitoring/demo/findings.py"), ("tests/demo",)),
+    "judge": Area(
+        ("monitoring/drill/judge.py", "monitoring/drill/watching.py"), ("tests/drill/test_judge_rules.py",)
+    ),
+    "accounting": Area(
+        ("monitoring/demo/accounting.py", "monitoring/demo/findings.py"), ("tests/demo/test_books.py",)
+    ),
     "slo": Area(("monitoring/slo",), ("tests/slo",)),
     "resources": Area(("monitoring/resources",), ("tests/resources",)),
 }

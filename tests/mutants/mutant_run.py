@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -90,10 +90,10 @@ def copies(count: int) -> Iterator[list[Path]]:
         yield trees
 
 
-def prepare() -> None:
+def prepare(more: Iterable[str] = ()) -> None:
     """Import what takes long and is not mutated; set what every child inherits."""
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "STEPSCOPE_DATA": "/nonexistent", "COLUMNS": "100"}
-    for name in HEAVY:
+    for name in [*HEAVY, *more]:
         with suppress(ImportError):
             importlib.import_module(name)
     mine = [
