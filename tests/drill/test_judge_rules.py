@@ -222,7 +222,9 @@ def test_a_warning_before_the_onset_is_not_that_of_the_fault():
 def test_of_several_groups_the_first_to_alert_notifies_and_the_last_to_recover_ends_it():
     first = line(hours((0, 125), (5, 5), (0, 300)), "host:b")
     second = line(hours((0, 130), (5, 20), (0, 300)), "host:a")
-    message = "{{#is_match 'host.name' 'b'}}@first{{/is_match}}{{#is_match 'host.name' 'a'}}@second{{/is_match}}"
+    message = (
+        "{{#is_match 'host.name' 'b'}}@first{{/is_match}}{{#is_match 'host.name' 'a'}}@second{{/is_match}}"
+    )
     found = watched("max(last_1m):max:a{*} by {host} > 1", series=[first, second], message=message)
     assert found == Seen("m", alert=6.0, recovered=31.0, alerts=2, handles=("@first",))
 

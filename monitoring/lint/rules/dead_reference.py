@@ -18,8 +18,9 @@ def check_all(project: Project) -> Iterator[ProjectProblem]:
     """Check the references of all files."""
     for file in project.files:
         members = [each for each in file.references if each.in_query and each.kind == "monitor"]
-        if len({each.key for each in members}) > _MOST_MEMBERS:
-            text = f"a composite takes {_MOST_MEMBERS} monitors at most, this one has {len(members)}"
+        count = len({each.key for each in members})
+        if count > _MOST_MEMBERS:
+            text = f"a composite takes {_MOST_MEMBERS} monitors at most, this one has {count}"
             yield ProjectProblem(file.path, members[-1].mark, text)
         for mention in file.references:
             text = _wrong(project, mention, file.type == "composite" and mention.in_query)
