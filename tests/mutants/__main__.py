@@ -71,12 +71,12 @@ def changed_lines(diff: str) -> dict[str, set[int]]:
     return lines
 
 
-def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None) -> list[Mutant]:
+def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None, root: Path = ROOT) -> list[Mutant]:
     """Return the mutants of an area; with `lines` those that touch one of them."""
     made: list[Mutant] = []
-    for path in AREAS[area].source_files():
+    for path in AREAS[area].source_files(root):
         if lines is None or path in lines:
-            made += mutants(path, (ROOT / path).read_text(encoding="utf-8"))
+            made += mutants(path, (root / path).read_text(encoding="utf-8"))
     if lines is None:
         return made
     return [mutant for mutant in made if lines[mutant.path] & set(range(mutant.line, mutant.last + 1))]
@@ -205,8 +205,8 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def chosen_of(options: argparse.Namespace) -> dict[str, list[Mutant]]:
-    """Return the mutants to judge, by area."""
+def chosen_of(options: argparse.Namespace, root: Path = ROOT) -> dict[str, list[Mutant]]:
+    """Return the mutants to judge, by area; of the sources in a copy, which nobody changes meanwhile."""
     areas = options.area or list(AREAS)
     choice = random.Random(options.seed)
     if options.changed is not None:
@@ -217,15 +217,18 @@ def chosen_of(options: argparse.Namespace) -> dict[str, list[Mutant]]:
                 "no commit to compare with (a shallow clone?): a fixed sample of two mutants of each area",
                 flush=True,
             )
-            return {area: random.Random(1).sample(all_mutants(area), 2) for area in areas}
-        made = [(area, mutant) for area in areas for mutant in all_mutants(area, changed_lines(diff))]
+            return {area: random.Random(1).sample(all_mutants(area, root=root), 2) for area in areas}
+        made = [(area, mutant) for area in areas for mutant in all_mutants(area, changed_lines(diff), root)]
         picked = choice.sample(made, min(options.limit, len(made)))
         print(
             f"{len(made)} mutants of the lines changed since {str(base)[:12]}; {len(picked)} are judged",
             flush=True,
         )
         return {area: [mutant for name, mutant in picked if name == area] for area in areas}
-    made_of = {area: [mutant for mutant in all_mutants(area) if options.only in mutant.key] for area in areas}
+    made_of = {
+        area: [mutant for mutant in all_mutants(area, root=root) if options.only in mutant.key]
+        for area in areas
+    }
     return {
         area: choice.sample(made, min(options.sample or len(made), len(made)))
         for area, made in made_of.items()
@@ -237,11 +240,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = arguments()
     deadline = time.monotonic() + options.seconds
-    chosen = {area: picked for area, picked in chosen_of(options).items() if picked or options.reach}
-    known, table = reach.load(), Table(reasons())
-    run.prepare(name for area in chosen for name in AREAS[area].imports)
-    planned = sum(map(len, chosen.values()))
+    known, table, planned = reach.load(), Table(reasons()), 0
     with run.copies(options.jobs) as trees:
+        chosen = chosen_of(options, trees[0])
+        chosen = {area: picked for area, picked in chosen.items() if picked or options.reach}
+        run.prepare(name for area in chosen for name in AREAS[area].imports)
+        planned = sum(map(len, chosen.values()))
         for area, picked in chosen.items():
             noted(area, known, trees[0], options.reach)
             if options.reach:

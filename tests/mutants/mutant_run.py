@@ -158,13 +158,14 @@ class Slot:
         """Keep the copy."""
         self.tree = tree
         self.job: Job | None = None
+        self.source = ""
         self.process = 0
         self.start = 0.0
 
     def begin(self, job: Job) -> None:
         """Write the mutant and start its tests."""
-        source = (ROOT / job.mutant.path).read_text(encoding="utf-8")
-        write(self.tree, job.mutant.path, job.mutant.applied(source))
+        self.source = (self.tree / job.mutant.path).read_text(encoding="utf-8")
+        write(self.tree, job.mutant.path, job.mutant.applied(self.source))
         self.job, self.start = job, time.monotonic()
         self.process, self.output = fork(self.tree, lambda: run_pytest(job.tests, (), "-x"))
 
@@ -198,8 +199,7 @@ class Slot:
         """End what still runs, and write the source as it was."""
         if self.job is not None:
             end(self.process)
-            source = (ROOT / self.job.mutant.path).read_text(encoding="utf-8")
-            write(self.tree, self.job.mutant.path, source)
+            write(self.tree, self.job.mutant.path, self.source)
             self.job = None
 
 
