@@ -229,6 +229,22 @@ def test_of_several_groups_the_first_to_alert_notifies_and_the_last_to_recover_e
     assert found == Seen("m", alert=6.0, recovered=31.0, alerts=2, handles=("@first",))
 
 
+def test_of_several_alerts_without_a_handle_the_first_is_named():
+    series = [line(hours((0, minute), (5, 300)), f"host:{minute}") for minute in (130, 125)]
+    found = watched("max(last_1m):max:a{*} by {host} > 1", series=series, message="no handle")
+    assert (found.alert, found.untold) == (None, 6.0)
+
+
+def test_the_first_evaluation_is_an_hour_before_the_onset():
+    assert watched(values=hours((0, 59), (5, 1), (0, 300))).before
+    assert not watched(values=hours((0, 58), (5, 1), (0, 300))).before
+
+
+def test_a_window_of_less_than_a_minute_sees_nothing():
+    late = as_seen(monitor("sum(last_13m):sum:aws.states.executions_failed{*} > 1"), 721)
+    assert late.options.evaluation_delay == 10**8
+
+
 def test_the_quickest_of_two_is_decided_by_minutes_and_then_by_name():
     found = [Seen("b", alert=0.5, recovered=1.0), Seen("a", alert=0.5, recovered=1.0), Seen("c", alert=0.0)]
     assert [each.key for each in verdict(FAULT, *found).noticed] == ["c", "a", "b"]

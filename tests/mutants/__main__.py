@@ -10,7 +10,6 @@ mutants were killed; 2 if the arguments are wrong.
 """
 
 import argparse
-import os
 import random
 import signal
 import subprocess
@@ -82,15 +81,18 @@ def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None, root: Pa
     return [mutant for mutant in made if lines[mutant.path] & set(range(mutant.line, mutant.last + 1))]
 
 
-def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool) -> None:
-    """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer."""
+def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool, deadline: float) -> None:
+    """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer.
+
+    Where that takes longer than until the deadline, their tests judge nothing.
+    """
     digests = {path: reach.digest(tree / path) for path in AREAS[area].test_files(tree)}
     stale = {
         path: text for path, text in digests.items() if anew or known.get(path, {}).get("digest") != text
     }
     for path in [path for path in known if path not in digests and path.startswith(AREAS[area].tests)]:
         del known[path]
-    if not stale:
+    if not stale or time.monotonic() > deadline:
         return
     print(f"{area}: {len(stale)} files of tests are run with a tracer", flush=True)
     file = tree.parent / "reach.json"
@@ -102,8 +104,9 @@ def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool) -
         return 0
 
     process, output = run.fork(tree, trace)
-    os.waitpid(process, 0)
-    run.end(process)
+    if not run.ended(process, deadline):
+        print(f"{area}: the tracer was not done in time", flush=True)
+        return
     if not file.exists():
         raise SystemExit(f"{area}: the tests could not be run:\n{output.read_text()[-2000:]}")
     known |= reach.load(file)
@@ -247,7 +250,7 @@ def main() -> int:
         run.prepare(name for area in chosen for name in AREAS[area].imports)
         planned = sum(map(len, chosen.values()))
         for area, picked in chosen.items():
-            noted(area, known, trees[0], options.reach)
+            noted(area, known, trees[0], options.reach, deadline)
             if options.reach:
                 reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files(trees[0])})
                 continue

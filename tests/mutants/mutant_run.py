@@ -151,6 +151,18 @@ def end(process: int) -> None:
         os.killpg(process, signal.SIGKILL)
 
 
+def ended(process: int, deadline: float) -> bool:
+    """Wait for a child until the deadline (of `time.monotonic`), end it and all that it started; whether it was done."""
+    done = 0
+    while not done and time.monotonic() < deadline:
+        done, _ = os.waitpid(process, os.WNOHANG)
+        time.sleep(0.02)
+    end(process)
+    if not done:
+        os.waitpid(process, 0)
+    return bool(done)
+
+
 class Slot:
     """A copy of the tree in which one mutant at a time is judged."""
 
