@@ -63,6 +63,10 @@ GRACE = 20.0
 """Seconds that a child has beside five times what its tests took: the machine may be busy."""
 
 
+LAST = 20.0
+"""Seconds after a deadline for the mutants that are under way."""
+
+
 class Job(NamedTuple):
     """A mutant, and the tests that judge it, the quickest first, with the seconds that they take together."""
 
@@ -226,7 +230,7 @@ def judge(jobs: Sequence[Job], trees: Sequence[Path], deadline: float) -> Iterat
                     yield verdict
                 if slot.job is None and waiting and time.monotonic() < deadline:
                     slot.begin(waiting.pop())
-            if not any(slot.job for slot in slots) and time.monotonic() >= deadline:
+            if time.monotonic() >= deadline + (LAST if any(slot.job for slot in slots) else 0):
                 return
             time.sleep(0.02)
     finally:
