@@ -77,6 +77,7 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	$(BIN)/python -m pip install $(LAMBDA) --target build/site ./deploy/function aws-lambda-powertools boto3
 	for step in steps identify site; do cp -R handlers build/$$step/; done
 	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
+	for part in steps forwarder; do (cd build/$$part && $(abspath $(BIN))/python -m zipfile -c ../$$part.zip *); done
 
 clean:  ## remove what was made
 	rm -rf .venv dist build site .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

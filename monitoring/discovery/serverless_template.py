@@ -227,6 +227,8 @@ class _Service:
             del properties["Runtime"]
             properties.pop("Layers", None)
             properties["PackageType"] = "Image"
+            if isinstance(image, Mapping) and image.get("command"):
+                properties["ImageConfig"] = {"Command": image["command"]}
             name = image.get("name") if isinstance(image, Mapping) else image
             context = section(section(section(self.provider.get("ecr")).get("images")).get(str(name)))
             if "path" in context:

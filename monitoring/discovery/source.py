@@ -68,7 +68,7 @@ def _cdk(folder: Path) -> Found:
     templates = sorted(folder.rglob("*.template.json"))
     if not templates:
         raise InputError("holds no *.template.json", where=str(folder), hint="Run `cdk synth` first.")
-    parts = [read_template(load(path), path, stack=_stack(path), skip=_is_cdks_own) for path in templates]
+    parts = [read_template(load(path), path, stack=_stack(path), skip=is_cdks_own) for path in templates]
     return together(str(folder), parts)
 
 
@@ -83,8 +83,8 @@ def _stack(path: Path) -> str:
     return "*"
 
 
-def _is_cdks_own(logical: str, resource: Mapping[str, Any]) -> bool:
-    """Singletons, and the helpers of custom resources, are CDK's and not the team's."""
+def is_cdks_own(logical: str, resource: Mapping[str, Any]) -> bool:
+    """Return whether a resource is CDK's and not the team's: a singleton, or a custom resource's helper."""
     given = resource.get("Properties")
     properties = given if isinstance(given, Mapping) else {}
     return (

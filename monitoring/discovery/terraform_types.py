@@ -362,6 +362,8 @@ KINDS: dict[str, Kind] = {
             "visibility_timeout_seconds": "VisibilityTimeout",
             "message_retention_seconds": "MessageRetentionPeriod",
             "delay_seconds": "DelaySeconds",
+            "max_message_size": "MaximumMessageSize",
+            "sqs_managed_sse_enabled": "SqsManagedSseEnabled",
             "receive_wait_time_seconds": "ReceiveMessageWaitTimeSeconds",
             "redrive_policy": ("RedrivePolicy", document),
         },

@@ -1,5 +1,6 @@
 """Each handler against moto: what it does, what it says, and what it looks at before it is believed."""
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,19 @@ import boto3
 import pytest
 import spec_reader
 
-from handlers.slides import aws, build, built, compare, document, identify, invalidate, pull, remember, tell
+from handlers.slides import (
+    aws,
+    build,
+    built,
+    compare,
+    document,
+    identify,
+    invalidate,
+    pull,
+    remember,
+    send,
+    tell,
+)
 from handlers.slides.deck import Deck
 from handlers.slides.errors import (
     ModelError,
@@ -212,3 +225,32 @@ def test_a_missing_setting_is_named(world, context, monkeypatch):
 
 def test_clients_are_made_once_a_container(world):
     assert aws.client("s3") is aws.client("s3")
+
+
+def request(body: str, encoded: bool = True, **path: str) -> dict:
+    return {"version": "2.0", "pathParameters": path or None, "body": body, "isBase64Encoded": encoded}
+
+
+def test_a_photo_that_is_sent_becomes_an_object(world, context, monkeypatch, capsys):
+    monkeypatch.setenv("PHOTO_BUCKET", "photos")
+    body = base64.b64encode(b"\xff\xd8photo").decode()
+    answer = send.handler(request(body, talk="talk", name="one.jpg"), context)
+    assert (answer["statusCode"], answer["body"]) == (202, "talk/one.jpg")
+    assert world.s3.get_object(Bucket="photos", Key="talk/one.jpg")["Body"].read() == b"\xff\xd8photo"
+    assert points(capsys.readouterr().out)["slides.photos.bytes"][0].value == 7
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        request("", talk="talk", name="one.jpg"),
+        request("no base64!", talk="talk", name="one.jpg"),
+        request("cGhvdG8=", talk="talk"),
+        request("cGhvdG8="),
+        {},
+    ],
+)
+def test_a_request_without_a_photo_or_a_place_for_it_is_refused(event, world, context, monkeypatch):
+    monkeypatch.setenv("PHOTO_BUCKET", "photos")
+    assert send.handler(event, context)["statusCode"] == 400
+    assert "Contents" not in world.s3.list_objects_v2(Bucket="photos")

@@ -6,15 +6,13 @@ from typing import Any
 
 from monitoring.discovery.intrinsics import Intrinsics
 from monitoring.discovery.machines import definition_in, resolver
+from monitoring.discovery.source import is_cdks_own
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_stacks
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
 from monitoring.lint.templates.application import Application, Code, Machine, Resource, Spot
 from monitoring.lint.templates.places import Places
-
-_CDKS_OWN = ("LogRetention", "CustomResource", "AWS679f53fac002430cb0da5b7982bd2287")
-"""Parts of the logical ids of what CDK adds for itself."""
 
 
 def read_application(path: Path) -> Application:
@@ -41,7 +39,7 @@ def read_application(path: Path) -> Application:
         own = [
             _resource(stack, raw, intrinsics, places)
             for raw in stack.resources.values()
-            if not any(part in raw.logical_id for part in _CDKS_OWN)
+            if not is_cdks_own(raw.logical_id, {"Properties": raw.properties})
         ]
         resources += own
         machines += _machines(own, intrinsics, places)
