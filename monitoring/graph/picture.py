@@ -25,11 +25,11 @@ TYPE_COLORS = {
     "Parallel": "#7d4fc4",
     "Wait": "#5d6776",
     "Pass": "#5d6776",
-    "Succeed": "#1f8a55",
+    "Succeed": "#187548",
     "Fail": "#c53030",
 }
-STATUS_COLORS = {"succeeded": "#1f8a55", "failed": "#c53030", "caught": "#a5670f", "running": "#3578d4"}
-CHANGE_COLORS = {"added": "#1f8a55", "removed": "#c53030", "changed": "#a5670f"}
+STATUS_COLORS = {"succeeded": "#187548", "failed": "#c53030", "caught": "#a5670f", "running": "#3578d4"}
+CHANGE_COLORS = {"added": "#187548", "removed": "#c53030", "changed": "#a5670f"}
 
 
 @dataclass(frozen=True, slots=True)

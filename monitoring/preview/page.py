@@ -111,7 +111,7 @@ def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: st
     title = "" if kind in BARE else title_of(definition, drawing)
     high = max(box.height - TITLE, 60) if box.cell else box.height - (TITLE if title else 0)
     if kind in LISTINGS or _listed_monitors(kind, definition):
-        inside = f'<div class="scroll" style="height:{max(high, 60):.0f}px">'
+        inside = f'<div class="scroll" tabindex="0" style="height:{max(high, 60):.0f}px">'
         rows = f"{inside}{_rows(kind, definition, drawing)}</div>"
         return _section(box, kind, title, drawing, rows, place)
     frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
@@ -156,7 +156,8 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
     definition = box.widget["definition"]
     span = time_label(definition, drawing)
     said = f'<span class="span">{escape(span)}</span>' if span else ""
-    heading = f'<h3 title="{escape(title, quote=True)}">{said}{escape(title)}</h3>' if title else ""
+    level = "" if box.path.count("widgets[") > 1 else ' aria-level="2"'  # below a group's, or the page's own
+    heading = f'<h3 title="{escape(title, quote=True)}"{level}>{said}{escape(title)}</h3>' if title else ""
     looks = " small" if box.cell and box.cell[1] <= 3 and kind in BESIDE else ""
     looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'

@@ -23,20 +23,20 @@ BARE = frozenset({"note", "free_text", "image", "iframe"})
 """Widgets without a title line of their own."""
 
 GROUP_COLOURS = {
-    "vivid_blue": "#3578d4",
+    "vivid_blue": "#3374cd",
     "vivid_purple": "#7d4fc4",
-    "vivid_pink": "#c94f7c",
-    "vivid_orange": "#e0803c",
-    "vivid_yellow": "#b7791f",
-    "vivid_green": "#2ca58d",
-    "blue": "#5b7fb0",
+    "vivid_pink": "#c04b77",
+    "vivid_orange": "#ac622e",
+    "vivid_yellow": "#9f691a",
+    "vivid_green": "#238370",
+    "blue": "#5476a3",
     "purple": "#7a6aa5",
-    "pink": "#a8718a",
-    "orange": "#b07f5b",
-    "yellow": "#a0905a",
-    "green": "#5b9a86",
+    "pink": "#98667d",
+    "orange": "#956b4d",
+    "yellow": "#817448",
+    "green": "#4b7f6f",
     "gray": "#6b7280",
-    "white": "#8b95a1",
+    "white": "#6d757f",
 }
 NOTE_COLOURS = {
     "yellow": "#b7791f",

@@ -44,7 +44,7 @@ class Theme:
 
 
 BADGES = {
-    "ok": "#1f8a55",
+    "ok": "#187548",
     "warn": "#a5670f",
     "warning": "#a5670f",
     "alert": "#c53030",
@@ -61,8 +61,8 @@ LIGHT = Theme(
     ink="#1d2430",
     muted="#5d6776",
     grid="#e6e9ee",
-    good="#1f8a55",
-    warn="#b7791f",
+    good="#187548",
+    warn="#8f5d12",
     bad="#c53030",
     link="#2456a6",
 )
@@ -83,15 +83,15 @@ PAGE = Theme(**{one.name: f"var(--{one.name})" for one in fields(Theme)})
 
 CONDITIONAL: dict[str, tuple[str, str]] = {
     "white_on_red": ("#c53030", "#ffffff"),
-    "white_on_yellow": ("#b7791f", "#ffffff"),
-    "white_on_green": ("#1f8a55", "#ffffff"),
+    "white_on_yellow": ("#8f5d12", "#ffffff"),
+    "white_on_green": ("#187548", "#ffffff"),
     "white_on_gray": ("#5d6776", "#ffffff"),
     "black_on_light_red": ("#f8c9c9", "#4a1010"),
     "black_on_light_yellow": ("#f7e2ae", "#453006"),
     "black_on_light_green": ("#bfe8d2", "#0c3a23"),
     "red_on_white": ("", "#c53030"),
-    "yellow_on_white": ("", "#b7791f"),
-    "green_on_white": ("", "#1f8a55"),
+    "yellow_on_white": ("", "#8f5d12"),
+    "green_on_white": ("", "#187548"),
 }
 """Palette of a conditional format -> (background, text); an empty background keeps the panel's."""
 

@@ -104,7 +104,7 @@ def test_the_first_condition_that_holds_paints():
         LIGHT,
     )
     assert paint(10)[0] == "#c53030"
-    assert paint(5)[0] == "#b7791f"
+    assert paint(5)[0] == "#8f5d12"
     assert paint(0) == (LIGHT.panel, LIGHT.ink)
     assert paint(None) == (LIGHT.panel, LIGHT.ink)
 

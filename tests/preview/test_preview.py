@@ -267,7 +267,7 @@ def test_each_formula_of_a_table_is_painted_by_its_own_formats():
     ]
     request = {"queries": queries, "formulas": formulas, "response_format": "scalar"}
     picture = drawn(dashboard({"definition": {"type": "query_table", "requests": [request]}}))
-    assert picture.count("#c53030") == picture.count("#1f8a55") == 2
+    assert picture.count("#c53030") == picture.count("#187548") == 2
     assert ">host<" in picture
     assert ">host:host-a<" not in picture
 

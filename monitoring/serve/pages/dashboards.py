@@ -40,7 +40,7 @@ def listing(site: Site, request: Request) -> Response:
         for one in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
-    return page(request, "Dashboards", table(("Title", "From", ""), rows, empty))
+    return page(request, "Dashboards", table(("Title", "From", "Problem"), rows, empty))
 
 
 def one(site: Site, request: Request) -> Response:

@@ -1,98 +1,28 @@
 """From the monitor to the log line by links, and no link of any page that leads nowhere."""
 
 import html
-import json
 import re
 import shutil
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import numpy as np
 import pytest
 from asgi import Client
-from pages_data import MONITOR, dashboard
+from incident import NOW, REQUEST, fill, write_project
 
 from monitoring.local_datadog import create_app
-from monitoring.query.series import Series
 from monitoring.serve.pages import page_routes
 from monitoring.store import Store
-from monitoring.store.definitions import record_definition
-
-NOW = 1_795_740_000
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
-EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:orders:run-1"
-REQUEST = "7b1f0000-0000-4000-8000-00000000c0de"
-DEFINITION = {
-    "StartAt": "Pay",
-    "States": {
-        "Pay": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:1:function:orders-pay", "Next": "Ship"},
-        "Ship": {"Type": "Succeed"},
-    },
-}
-
-
-def span(number, parent, name, resource, at, seconds, error=0, **meta):
-    ids = {"trace_id": "00000000000000aa", "span_id": f"{number:016x}", "parent_id": f"{parent:016x}"}
-    times = {"start": (NOW - 300 + at) * 10**9, "duration": seconds * 10**9}
-    rest = {"service": "orders", "type": "serverless", "error": error, "meta": meta, "metrics": {}}
-    return {**ids, **times, **rest, "name": name, "resource": resource}
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
-    for kind, bodies in {
-        "dashboards": {"pipeline": _dashboard()},
-        "monitors": {"failed": _monitor()},
-    }.items():
-        (root / kind).mkdir()
-        for key, body in bodies.items():
-            (root / kind / f"{key}.json").write_text(json.dumps(body))
+    write_project(root)
     with Store.open() as store:
         fill(store)
         app = create_app(store, routes=page_routes(store, root, clock=lambda: NOW))
         yield Client(app, base_url="http://127.0.0.1")
-
-
-def _dashboard():
-    body = dashboard()
-    body["widgets"][0]["definition"]["content"] += (
-        "\n\n[here](/dashboard/${dashboard:pipeline}?from_ts=1&to_ts=2)"
-    )
-    body["widgets"][2]["definition"]["custom_links"] = [
-        {
-            "label": "In depth",
-            "link": "/dashboard/${dashboard:pipeline}?tpl_var_statemachine={{statemachinearn.value}}",
-        }
-    ]
-    return body
-
-
-def _monitor():
-    link = "[the dashboard](https://app.datadoghq.com/dashboard/${dashboard:pipeline}?tpl_var_statemachine=x)"
-    return MONITOR | {"message": f"{{{{#is_alert}}}}See {link} @slack-ops{{{{/is_alert}}}}"}
-
-
-def fill(store):
-    times = np.arange(NOW - 3600, NOW, 60)
-    values = np.where(times == NOW - 240, 1.0, 0.0)
-    tags = (f"statemachinearn:{MACHINE.lower()}",)
-    store.add_points(
-        Series(f"aws.states.executions_{name}", tags, times, numbers, type="count")
-        for name, numbers in (("failed", values), ("succeeded", 1 - values))
-    )
-    state = {"executionarn": EXECUTION, "statetype": "Task", "state": "Pay", "status": "failed"}
-    call = {"request_id": REQUEST, "stepfunctions.state": "Pay", "stepfunctions.state_machine": "orders"}
-    store.add_spans(
-        [
-            span(1, 0, "aws.stepfunctions", "orders", 0, 60, 1, executionarn=EXECUTION, status="failed"),
-            span(2, 1, "aws.stepfunctions.state", "Pay", 1, 50, 1, **state),
-            span(3, 2, "aws.lambda", "orders-pay", 2, 40, 1, **call, **{"error.type": "CardRefused"}),
-        ]
-    )
-    line = {"message": f"[ERROR] CardRefused {REQUEST}", "service": "orders-pay", "status": "error"}
-    store.add_logs([line | {"timestamp": (NOW - 280) * 1000}])
-    record_definition(store, "orders", DEFINITION)
 
 
 def links(text):
