@@ -21,6 +21,7 @@ CASES = [
     # count: a group with the value 0 is there, and is not counted as nonzero; a bucket without any group has no value
     ("count_nonzero(sum:m{*} by {host})", ZEROS, {"": [0, 1, 2, _, 0]}),
     ("count_not_null(sum:m{*} by {host})", ZEROS, {"": [2, 2, 2, _, 1]}),
+    ("count:m{*} by {host}", ZEROS, {"host:a": [1, 1, 1, _, 1], "host:b": [1, 1, 1, _, _]}),
     # timeshift: whole buckets, rounded up
     ("timeshift(sum:m{*}, -1)", GAUGE, {"": [_, 1, 2, _, 4]}),
     ("timeshift(sum:m{*}, -59)", GAUGE, {"": [_, 1, 2, _, 4]}),
