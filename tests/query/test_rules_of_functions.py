@@ -9,10 +9,12 @@ import pytest
 from query_cases import GAUGE, HOSTS, START, ask, line, row, series, wanted
 
 from monitoring.query import QueryError, Switches, evaluate, parse, parse_monitor, reduce_line
+from monitoring.query.functions import FUNCTIONS
 from monitoring.query.gaps import filled
 from monitoring.query.grid import LADDER, calendar_grid, default_interval, grid_between
 from monitoring.query.ranges import reduce_ranges
 from monitoring.query.rows import ewma, trend_line
+from monitoring.query.times import moment, window
 
 _ = None
 ZEROS = [series(tags="host:a", values=[0, 0, 3, _, 0]), series(tags="host:b", values=[0, 1, -2, _, _])]
@@ -290,3 +292,83 @@ def test_a_switch_decides_whether_an_integral_is_of_the_value_or_of_its_change()
         "integral(avg:m{*})", data, START, START + 299, 60, switches=Switches(integral_of="value")
     )
     assert found[0].values.tolist() == [0, 180, 540]
+
+
+@pytest.mark.parametrize("method", ["linear", "last", "zero", "null", "LAST"])
+def test_fill_takes_the_methods_of_the_page(method):
+    """dashboards/functions/interpolation: linear, last, zero and null, as a function and as a modifier."""
+    gap = [series(values=[1, _, 3])]
+    value = {"linear": 2, "last": 1, "zero": 0, "null": None}[method.lower()]
+    assert line(f"fill(sum:m{{*}}, '{method}')", gap, 180) == row([1, value, 3])
+    assert line(f"sum:m{{*}}.fill({method.lower()})", gap, 180) == row([1, value, 3])
+    with pytest.raises(QueryError):
+        line("fill(sum:m{*}, 'cubic')", gap)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FUNCTIONS if name.startswith(("top", "bottom")) and name[-1].isdigit()]
+)
+def test_a_ranking_leaves_out_groups_without_a_value(name):
+    """dashboards/functions/rank: the groups with the highest (lowest) values; one without any has no rank."""
+    silent = series(tags="host:0", values=[9], start=START + 4000)
+    assert set(ask(f"{name}(sum:m{{*}} by {{host}})", [silent, *HOSTS])) == {"host:a", "host:b", "host:c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("now", 1000.0),
+        ("-30s", 970.0),
+        ("-2m", 880.0),
+        ("-1h", -2600.0),
+        ("-1d", -85400.0),
+        ("-1w", -603800.0),
+        ("-1.5m", 910.0),
+        ("100000000000", 1e11),
+        ("100000000001", 100000000.001),
+        (" 12 ", 12.0),
+        ("1970-01-01T00:00:10", 10.0),
+        ("1970-01-01T01:00:10+01:00", 10.0),
+    ],
+)
+def test_a_moment_is_read_in_its_unit(text, seconds):
+    assert moment(text, 1000.0) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("length", "taken"), [("1m", True), ("0m", False), ("90d", True), ("91d", False), ("5", False)]
+)
+def test_the_window_of_a_search_is_a_length_of_time_up_to_90_days(length, taken):
+    query = f'logs("x").index("*").rollup("count").last("{length}") > 1'
+    if taken:
+        parse_monitor(query)
+    else:
+        with pytest.raises(QueryError):
+            parse_monitor(query)
+
+
+def test_a_window_is_two_moments_in_whole_seconds_in_their_order():
+    assert window("-1m", "now", 1000.9) == (940, 1000)
+    for since, until in (("now", "-1m"), ("now", "now")):
+        with pytest.raises(Exception, match="before it starts"):
+            window(since, until, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("calendar_shift(avg:m{*}, '-1x', 'UTC')", "'-1d', '-1w' or '-1mo'"),
+        ("avg:m{$zone}", "--var zone=*"),
+    ],
+)
+def test_an_error_of_an_evaluation_says_what_to_write(query, hint):
+    with pytest.raises(QueryError) as caught:
+        line(query, GAUGE)
+    assert hint in str(caught.value)
+
+
+def test_an_unknown_cumulative_window_lists_those_that_there_are():
+    with pytest.raises(QueryError) as caught:
+        parse_monitor("avg(current_3h):avg:a{*} > 1")
+    assert all(name in str(caught.value) for name in ("current_1h", "current_1d", "current_1mo"))
+    assert "1hX" not in str(caught.value)
