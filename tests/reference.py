@@ -106,6 +106,32 @@ def settings_page() -> str:
     return SETTINGS_HEAD + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections)
 
 
+def widgets_page() -> str:
+    """Return every widget type: how it is drawn, or why it is not."""
+    from monitoring.preview.widgets import LISTINGS, PLACEHOLDERS, WIDGETS
+
+    rows = [f"| `{name}` | drawn |" for name in WIDGETS if name not in {*LISTINGS, *PLACEHOLDERS}]
+    rows += [f"| `{name}` | drawn, a table on a page |" for name in LISTINGS]
+    rows += [
+        f"| `{name}` | a note in its place. {reason} |" if reason else f"| `{name}` | drawn |"
+        for name, reason in PLACEHOLDERS.items()
+    ]
+    head = "# Widgets\n\nWhat `stepscope preview` and the pages of `stepscope serve` do with each type of widget ([more](../preview.md)).\n"
+    return head + "\n| type | here |\n| --- | --- |\n" + "\n".join(sorted(rows)) + "\n"
+
+
+def addresses_page() -> str:
+    """Return the address of every page of `serve` and `up`, with what it shows."""
+    from monitoring.serve.pages.routes import PAGES as ROUTES
+
+    texts = (
+        (address, (make.__doc__ or "").splitlines()[0].removeprefix("Return ")) for address, make in ROUTES
+    )
+    rows = [f"| `{address}` | {text[:1].upper()}{text[1:]} |" for address, text in texts]
+    head = "# Pages\n\nThe pages of `stepscope serve` and `stepscope up` ([more](../local-datadog.md#the-pages)). `up` also has `/run`.\n"
+    return head + "\n| address | what it shows |\n| --- | --- |\n" + "\n".join(rows) + "\n"
+
+
 def shown(default: object) -> str:
     """Return a default as the environment has it."""
     if isinstance(default, bool):
@@ -118,7 +144,12 @@ def relinked(text: str) -> str:
     return re.sub(r"\]\((?!\.\./|https?:|#|json\.md)([\w-]+\.md)", r"](../\1", text)
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+PAGES = {
+    "commands.md": commands_page,
+    "pages.md": addresses_page,
+    "settings.md": settings_page,
+    "widgets.md": widgets_page,
+}
 
 
 def stale() -> list[Path]:

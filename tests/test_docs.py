@@ -4,13 +4,20 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from monitoring.cli import COMMANDS
 from monitoring.cli.group import root
+from monitoring.drill.faults import ALL
 from monitoring.lint.rules import modules
+from monitoring.log_events import names as forwarder_metrics
+from monitoring.preview.widgets import LISTINGS, WIDGETS
+from monitoring.query.functions import FUNCTIONS
+from monitoring.resources import function_metrics
+from monitoring.serve.pages import routes
 
 pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).parents[1]
@@ -61,14 +68,71 @@ def test_the_workflows_call_commands_with_options_that_exist(path):
 
 def test_what_is_counted_in_the_readme_is_what_there_is():
     counts = {
-        r"(\d+) \[monitors\]": len(list((ROOT / "monitors").glob("*.json"))),
+        r"\[(\d+) monitors\]": len(list((ROOT / "monitors").glob("*.json"))),
         r"\[(\d+) rules\]": len(modules()),
-        r"(\w+) \[dashboards\]": len(list((ROOT / "dashboards").glob("*.json"))),
+        r"\[(\w+) dashboards\]": len(list((ROOT / "dashboards").glob("*.json"))),
     }
-    words = {"Five": "5", "Six": "6", "Seven": "7", "Eight": "8"}
+    words = {"five": "5", "six": "6", "seven": "7", "eight": "8"}
     for pattern, number in counts.items():
         (found,) = re.findall(pattern, PAGES[0].read_text())
-        assert words.get(found, found) == str(number), pattern
+        assert words.get(found.lower(), found) == str(number), pattern
+
+
+def headings(page):
+    """Return the anchors of a page's headings, as the repository's host and the site make them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = (
+        re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    )
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading(page):
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)", page.read_text())
+    targets = [((page.parent / path) if path else page, anchor) for path, anchor in links]
+    broken = [f"{path.name}#{anchor}" for path, anchor in targets if anchor not in headings(path)]
+    assert broken == []
+
+
+def options(command, name):
+    """The options of a command and of those below it that its help shows: (command, option)."""
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.hidden:
+            yield name, next((text for text in option.opts if text.startswith("--")), option.opts[0])
+    for child, inner in getattr(command, "commands", {}).items():
+        yield from options(inner, f"{name} {child}")
+
+
+LISTED = {
+    "options": lambda: [
+        f"{option}"
+        for name in COMMANDS
+        for _, option in options(root.get_command(click.Context(root), name), name)
+    ],
+    "metrics of a call": lambda: [f"`{metric.name}`" for metric in function_metrics.METRICS],
+    "metrics of the forwarder": lambda: [metric.name for metric in forwarder_metrics.METRICS],
+    "rules of lint": lambda: [f"lint/{rule}.md" for rule in modules()],
+    "query functions": lambda: [
+        name
+        for name in FUNCTIONS
+        if not re.match(r"(top|bottom)\d+(_|$)", name)  # listed as a pattern
+    ],
+    "widgets": lambda: [f"`{name}`" for name in {**WIDGETS, **LISTINGS}],
+    "faults of the drill": lambda: [f"| {fault.name} |" for fault in ALL],
+    "pages": lambda: [f"`{path.partition('{')[0].rstrip('/') or '/'}" for path, _ in routes.PAGES],
+}
+
+
+@pytest.mark.parametrize("kind", LISTED)
+def test_what_the_code_has_is_listed(kind):
+    missing = [name for name in LISTED[kind]() if name not in TEXT]
+    assert missing == []
+
+
+def test_the_readme_is_short():
+    assert len(PAGES[0].read_text().splitlines()) < 150
 
 
 def pages_of(navigation):

@@ -122,4 +122,5 @@ def test_no_page_shows_an_output_that_is_not_recorded():
         for page in pages
         if any(is_recorded(text) for _, text in BLOCK.findall(page.read_text()))
     }
-    assert showing == set(PAGES)
+    executed = {page for page in showing if page.startswith(("docs/guides/", "docs/tutorial.md"))}
+    assert showing - executed == set(PAGES)  # tests/tutorial executes the others
