@@ -137,7 +137,7 @@ def ways_of(history: History, name: str, start: int, end: int) -> str:
     return " · ".join(ways)
 
 
-_FAILING = re.compile(r"fail|error|abort|timed_?out", re.IGNORECASE)
+_FAILING = re.compile(r"fail|error|abort|timed?_?out", re.IGNORECASE)
 
 
 def _group(name: str) -> str:

@@ -226,6 +226,26 @@ def test_an_execution_is_found_by_its_arn_after_its_end(store):
     assert get(store, f"/executions/{ARN.format('etl', 'run-8')}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("earlier", "words"),
+    [
+        ([], ""),
+        ([(1, "SUCCEEDED")] * 4, ""),
+        ([(1, "SUCCEEDED")] * 5, "slower than 5 of the 5 successful ones before"),
+        ([(9, "SUCCEEDED"), *[(1, "SUCCEEDED")] * 4], "slower than 4 of the 5 successful ones before"),
+        ([(5, "SUCCEEDED")] * 5, "slower than 0 of the 5 successful ones before"),
+        ([(1, "FAILED")] * 9, ""),
+        ([(1, "SUCCEEDED")] * 60, "slower than 50 of the 50 successful ones before"),
+    ],
+)
+def test_an_execution_is_compared_with_the_successful_ones_before_it(store, earlier, words):
+    before = [root(10 + at, at=-1000 + at, seconds=s, status=how) for at, (s, how) in enumerate(earlier)]
+    store.add_spans([*before, root(1), root(2, at=-10, seconds=1)])
+    text = get(store, "/executions/0000000000000001").text
+    assert words in text
+    assert ("slower than" in text) == bool(words)
+
+
 # -- order
 
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from browser import chromium
+from incident import NOW, REQUEST, fill, write_project
 from pages_data import FAILED, MONITOR, dashboard, execution
 
 from monitoring.local_datadog import LocalDatadog
@@ -27,6 +28,15 @@ def site(tmp_path_factory):
         server.store.add_points(sample(dashboard(), now - 86400, now, known_metrics(), [FAILED]))
         server.store.add_spans(execution(now))
         yield server.url, root
+
+
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory):
+    root = tmp_path_factory.mktemp("incident")
+    write_project(root)
+    with LocalDatadog(pages=lambda store: page_routes(store, root, clock=lambda: NOW)) as server:
+        fill(server.store)
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +128,29 @@ def test_a_monitor_shows_its_history_evidence_and_message(site, browser):
     browser.shot("monitor")
     assert browser.run("return document.querySelectorAll('.band i').length") >= 2
     assert any("@slack-ops" in text for text in browser.texts("td"))
+    assert browser.log() == []
+
+
+def test_clicks_lead_from_a_firing_monitor_to_the_log_line_and_back(incident, browser):
+    browser.open(incident)
+
+    def click(selector, until):
+        browser.run("document.querySelector(arguments[0]).click()", selector)
+        browser.until(until)
+
+    click('a[href="/monitors/failed"]', "return location.pathname === '/monitors/failed'")
+    click('main a[href*="status=failed"]', "return location.pathname === '/executions'")
+    click('main a[href^="/executions/"]', "return location.pathname.startsWith('/executions/')")
+    assert any(REQUEST in line for line in browser.texts(".logs .is-bad code"))
+    browser.run(
+        "document.querySelector('.state-machine-graph a').dispatchEvent(new MouseEvent('click', {bubbles: true, view: window}))"
+    )
+    browser.until("return location.hash === '#s-0000000000000002'")
+    browser.shot("execution-step")
+    click('main a[href^="/functions/"]', "return location.pathname === '/functions/orders-pay'")
+    click('main a[href^="/executions/"]', "return location.pathname.startsWith('/executions/')")
+    browser.run("history.go(-5)")
+    browser.until("return location.pathname === '/monitors/failed'", seconds=60)
     assert browser.log() == []
 
 
