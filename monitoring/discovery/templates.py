@@ -15,8 +15,21 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _UNKNOWN_NUMBER = re.compile(r"(:\s*)\*(?=\s*[,}\]\n])")
 
 
+_TRUTH = "tag:yaml.org,2002:bool"
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags."""
+    """YAML with CloudFormation's short tags; a key is a name, `Yes` and `No` too."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if key.tag == _TRUTH:
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep=deep)
+
+
+class _DefinitionLoader(_Loader):
+    """YAML in which `true` and `false` alone are truth values, as in YAML 1.2: states are named `Yes`."""
 
 
 def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
@@ -30,6 +43,11 @@ def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
 
 
 _Loader.add_multi_constructor("!", _tag)
+_DefinitionLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TRUTH]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_DefinitionLoader.add_implicit_resolver(_TRUTH, re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -74,7 +92,7 @@ def parse_definition(text: str, where: str) -> dict[str, Any]:
         InputError: it is not YAML, or not an object.
     """
     try:
-        definition = yaml.load(text, _Loader)  # noqa: S506
+        definition = yaml.load(text, _DefinitionLoader)  # noqa: S506
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"the definition is neither JSON nor YAML: {error}", where=where) from None
     if not isinstance(definition, dict):
@@ -95,7 +113,7 @@ def definition_of(value: Any, values: Values | None = None, substitutions: Any =
     text = _PLACEHOLDER.sub(lambda match: known.get(match[1], "*"), text)
     text = _UNKNOWN_NUMBER.sub(r"\g<1>0", text)
     try:
-        found = yaml.load(text, _Loader) if _is_yaml(text) else json.loads(text)  # noqa: S506
+        found = yaml.load(text, _DefinitionLoader) if _is_yaml(text) else json.loads(text)  # noqa: S506
     except (json.JSONDecodeError, yaml.YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitoring.discovery.intrinsics import Intrinsics
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_stacks
+from monitoring.discovery.templates import load, parse_definition
 from monitoring.errors import InputError
 
 SAM = """
@@ -227,3 +228,30 @@ def test_every_short_tag_has_its_long_form(tmp_path: Path) -> None:
     )
     (stack,) = read_stacks(path)
     assert stack.outputs == {"T": {"Fn::Sub": "${T}/x"}, "U": {"Fn::GetAtt": ["T", "TopicName"]}}
+
+
+ANSWERS = """
+StartAt: Answer
+States:
+  Answer:
+    Type: Choice
+    Choices: [{Variable: $.a, BooleanEquals: true, Next: Yes}]
+    Default: No
+  Yes: {Type: Succeed}
+  No: {Type: Pass, Next: off}
+  off: {Type: Fail}
+"""
+
+
+def test_states_of_a_definition_in_yaml_may_be_named_yes_and_no():
+    definition = parse_definition(ANSWERS, "x")
+    assert list(definition["States"]) == ["Answer", "Yes", "No", "off"]
+    assert definition["States"]["Answer"]["Default"] == "No"
+    assert definition["States"]["Answer"]["Choices"] == [
+        {"Variable": "$.a", "BooleanEquals": True, "Next": "Yes"}
+    ]
+
+
+def test_a_key_of_a_template_is_a_name_and_its_value_may_be_a_truth_value(tmp_path):
+    (tmp_path / "t.yaml").write_text("Parameters: {Yes: {Default: yes}, on: {NoEcho: true}}")
+    assert load(tmp_path / "t.yaml") == {"Parameters": {"Yes": {"Default": True}, "on": {"NoEcho": True}}}
