@@ -131,6 +131,16 @@ def test_what_the_code_has_is_listed(kind):
     assert missing == []
 
 
+def test_every_command_is_listed_with_the_extra_that_it_needs():
+    rows = re.findall(
+        r"^\| `\[(\w+)\]` \| (.*) \|$", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE
+    )
+    listed = {extra: re.findall(r"`([a-z]+)`", commands) for extra, commands in rows}
+    assert {name: name in listed[extra] for name, (extra, _) in COMMANDS.items()} == dict.fromkeys(
+        COMMANDS, True
+    )
+
+
 def test_the_readme_is_short():
     assert len(PAGES[0].read_text().splitlines()) < 150
 
