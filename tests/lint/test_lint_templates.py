@@ -425,3 +425,90 @@ def test_of_a_project_with_a_template_only_resources_are_linted_beside_it(tmp_pa
     files, missing = run.find([tmp_path])
     assert [file.name for file in files] == ["template.yaml", "a.json"]
     assert missing == []
+
+
+PLAIN = {
+    "Resources": {
+        "F": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {"Role": {"Fn::GetAtt": ["R", "Arn"]}, "Timeout": 60},
+        },
+        "R": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "Policies": [{"PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": ["s3:*"]}]}}]
+            },
+        },
+        "Q": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 30}},
+        "E": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {"FunctionName": {"Ref": "F"}, "EventSourceArn": {"Fn::GetAtt": ["Q", "Arn"]}},
+        },
+        "G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/aws/lambda/F"}},
+        "S": {
+            "Type": "AWS::Logs::SubscriptionFilter",
+            "Properties": {"LogGroupName": {"Ref": "G"}, "DestinationArn": {"Fn::GetAtt": ["F", "Arn"]}},
+        },
+        "M": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "LoggingConfiguration": {
+                    "Level": "ERROR",
+                    "Destinations": [
+                        {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["G", "Arn"]}}}
+                    ],
+                },
+                "Definition": {
+                    "StartAt": "A",
+                    "States": {
+                        "A": mapped(
+                            invoke({"Payload": {"a": 1}}),
+                            processor=DISTRIBUTED,
+                            ItemBatcher={"BatchInput": {}},
+                        ),
+                        "B": {**task(ARN, {"a": 1}), "Retry": [RETRY], "TimeoutSeconds": 5},
+                        "C": {
+                            "Type": "Parallel",
+                            "Branches": [{"StartAt": "D", "States": {"D": {"Type": "Pass"}}}],
+                        },
+                    },
+                },
+            },
+        },
+    }
+}
+JUNK = (
+    None,
+    5,
+    "x",
+    [],
+    {},
+    [None],
+    [{}],
+    {"a": 1},
+    {"Ref": "Nope"},
+    {"Fn::GetAtt": "A.B"},
+    {"Fn::Sub": [1]},
+    True,
+)
+
+
+def walk(value, pointer=()):
+    yield pointer
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in list(pairs):
+        yield from walk(inner, (*pointer, key))
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=map(str, JUNK))
+def test_no_value_of_another_shape_is_a_crash(junk, tmp_path):
+    path = tmp_path / "template.json"
+    for pointer in list(walk(PLAIN))[2 + JUNK.index(junk) % 3 :: 3]:
+        body = json.loads(json.dumps(PLAIN))
+        at = body
+        for step in pointer[:-1]:
+            at = at[step]
+        at[pointer[-1]] = junk
+        path.write_text(json.dumps(body, indent=1))
+        run.fix([path])
+        assert run.fix([path]) == {}, pointer

@@ -18,12 +18,13 @@ RULE = Rule(
 def check(application: Application) -> Iterator[TemplateProblem]:
     """Find each declared log group of a function or machine without a filter, but for a forwarder's own."""
     subscribed = {
-        item.properties.get("LogGroupName") for item in application.of_type("AWS::Logs::SubscriptionFilter")
+        str(item.properties.get("LogGroupName"))
+        for item in application.of_type("AWS::Logs::SubscriptionFilter")
     }
     senders = _senders(application)
     for group in groups(application):
         sender = senders.get(group.logical_id)
-        if sender is None or group.names("LogGroupName") & {str(name) for name in subscribed}:
+        if sender is None or group.names("LogGroupName") & subscribed:
             continue
         message = (
             f"nothing forwards {group.logical_id}, so what {sender} writes does not reach Datadog. Add an "

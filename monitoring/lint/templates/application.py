@@ -70,7 +70,7 @@ class Resource:
 
     def names(self, *keys: str) -> set[str]:
         """Return what other resources may call it: its logical id, and its values at `keys`."""
-        values = {self.properties.get(key) for key in keys}
+        values = [self.properties.get(key) for key in keys]
         return {self.logical_id, *(value for value in values if isinstance(value, str) and value)}
 
     def number(self, key: str, default: int | None = None) -> int | None:
