@@ -105,7 +105,7 @@ def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[Input
             series = [each for name in names for each in store.series(name)]
         problems: list[InputError] = []
     else:
-        loaded = load(data)
+        loaded = load(data, names)
         known = sorted({each.metric for each in loaded.series})
         series, problems = [each for each in loaded.series if each.metric in names], loaded.problems
     series = [each for each in series if len(each.times)]

@@ -19,6 +19,7 @@ COMMANDS = {
     "destroy": ("lint", "Delete what the project owns in Datadog"),
     "forward": ("forwarder", "Forward log files to Datadog, or show what their lines are"),
     "doctor": ("forwarder", "Say at which step an account's telemetry ends on its way to Datadog"),
+    "replay": ("local", "Read exported logs of any age into Parquet, or to Datadog, each once"),
     "serve": ("local", "Serve the embedded Datadog: intake, API, monitors, pages"),
     "graph": ("lint", "Draw a state machine, with an execution's path or many executions' figures"),
     "advise": ("local", "Say how much each step should do, from what executions did"),
@@ -34,7 +35,7 @@ THEMES = {
     "Files of a project": ("init", "lint", "test", "backtest", "drill", "preview"),
     "Datadog": ("plan", "apply", "pull", "import", "export", "destroy"),
     "Executions, metrics and costs": ("trace", "query", "advise", "cost"),
-    "Log lines": ("lines", "forward", "doctor"),
+    "Log lines": ("lines", "forward", "replay", "doctor"),
     "The shell": ("completion",),
 }
 """The overview: a job -> its subcommands."""

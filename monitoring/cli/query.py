@@ -77,7 +77,7 @@ def command(
         _show(query, begin, finish, _answered(url, query, begin, finish), as_json, drawn)
         return 0
     with ExitStack() as stack:
-        source, problems, span, metrics = _source(data, stack)
+        source, problems, span, metrics = _source(data, stack, _asked(query, queries))
         begin = moment(start, now, "--from") if start else span()[0]
         finish = moment(end, now, "--to") if end else max(span()[1], begin + 1)
         answers = evaluate(
@@ -147,14 +147,14 @@ def _answered(url: str, query: str, begin: float, finish: float) -> "list[Answer
 _Data = tuple["Source", list[InputError], Callable[[], tuple[float, float]], Callable[[], list[str]]]
 
 
-def _source(data: str, stack: ExitStack) -> "_Data":
+def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
     """Return the points, what of them cannot be used, and functions for their times and metrics."""
     from monitoring.query.datafile import is_database, load, span_of
 
     if not is_database(data):
         from monitoring.query import SeriesSource
 
-        loaded = load(data)
+        loaded = load(data, asked)
         names = sorted({each.metric for each in loaded.series})
         return SeriesSource(loaded.series), loaded.problems, lambda: span_of(loaded.series), lambda: names
     from monitoring.store import Store
@@ -173,6 +173,19 @@ def _source(data: str, stack: ExitStack) -> "_Data":
         return first, last
 
     return StoreSource(store), [], span, lambda: [each.name for each in store.metrics()]
+
+
+def _asked(query: str, queries: Sequence[str]) -> list[str]:
+    """Return the metrics that the queries name; none where one cannot be read alone."""
+    from monitoring.query import Metric, parse, walk
+
+    names: set[str] = set()
+    for text in (*query.splitlines(), *(each.partition("=")[2] for each in queries)):
+        try:
+            names |= {node.name for node in walk(parse(text)) if isinstance(node, Metric)}
+        except InputError:
+            return []
+    return sorted(names)
 
 
 def _missing(node: Any, known: Sequence[str]) -> list[str]:

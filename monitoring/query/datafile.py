@@ -4,7 +4,7 @@ What cannot be used is left out and said, with its place; what can is read all t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
@@ -63,8 +63,10 @@ class Loaded:
     problems: list[InputError] = field(default_factory=list)
 
 
-def load(path: str | Path) -> Loaded:
+def load(path: str | Path, metrics: Sequence[str] = ()) -> Loaded:
     """Load the series of a file; its suffix gives the format (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
+
+    Of a folder of Parquet files partitioned by `metric=`, only the named metrics are read, all for none.
 
     Times are seconds (or milliseconds) since the epoch or ISO 8601; fractions are rounded to the nearest
     second. Of two points of one source and second the later one counts, except for distributions.
@@ -73,10 +75,12 @@ def load(path: str | Path) -> Loaded:
         InputError: the file is not there, cannot be read at all, or holds no point that can be used.
     """
     file = Path(path)
-    if not file.is_file():
+    if not file.is_file() and not (file.is_dir() and next(file.rglob("*.parquet"), None)):
         raise InputError("there is no such file", where=str(path), hint="Give --data FILE.")
     gathered = _Gathered(str(path))
-    if file.suffix in {".csv", ".tsv", ".parquet"}:
+    if file.is_dir():
+        _partitions(file, gathered, metrics)
+    elif file.suffix in {".csv", ".tsv", ".parquet"}:
         _table(file, gathered)
     else:
         _documents(file, gathered)
@@ -307,6 +311,42 @@ def _table(file: Path, gathered: _Gathered) -> None:
     finally:
         connection.close()
 
+
+def _partitions(folder: Path, gathered: _Gathered, metrics: Sequence[str]) -> None:
+    """Read a folder of Parquet files; the metric is in the name of a folder, as `stepscope replay` writes."""
+    import duckdb
+
+    files = f"{folder}/**/*.parquet".replace("'", "''")
+    reader = f"read_parquet('{files}', hive_partitioning=true, hive_types_autocast=false)"
+    condition = " WHERE list_contains(?, metric)" if metrics else ""
+    values = [list(metrics)] if metrics else []
+    with duckdb.connect() as connection:
+        try:
+            counted = connection.execute(f"SELECT count(*) FROM {reader}{condition}", values)  # noqa: S608
+            (count,) = counted.fetchone() or (0,)
+            if not count:
+                known = sorted({path.name.removeprefix("metric=") for path in folder.glob("*/metric=*")})
+                hint = f"It has {', '.join(known[:8]) or 'no metric'}."
+                raise InputError(f"there are no points of {', '.join(metrics)}", where=str(folder), hint=hint)
+            _check_size(folder, count, MOST_ROWS, "rows")
+            columns = ", ".join(_STORED)
+            rows = connection.execute(f"SELECT {columns} FROM {reader}{condition}", values)  # noqa: S608
+            _rows(rows, {name: _STORED.get(column) for name, column in _PLACES.items()}, gathered, folder)
+        except duckdb.Error as error:
+            message = f"the files cannot be read: {str(error).splitlines()[0]}"
+            raise InputError(message, where=str(folder)) from error
+
+
+_STORED = {"metric": 0, "timestamp": 1, "value": 2, "type": 3, "tags": 4}
+_PLACES = {
+    "metric": "metric",
+    "time": "timestamp",
+    "value": "value",
+    "type": "type",
+    "tags": "tags",
+    "host": "",
+    "interval": "",
+}
 
 _OF_SOURCE = ("metric", "type", "tags", "host", "interval")
 

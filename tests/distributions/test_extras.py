@@ -39,6 +39,7 @@ CALLS = {
     "query": ([QUERY, "--data", "points.json"], "2026-03-01"),
     "forward": (["--json", "app.log"], "slides.identified"),
     "doctor": (["--help"], "Usage"),
+    "replay": (["--help"], "Usage"),
     "serve": (["--help"], "Usage"),
     "demo": (["--help"], "Usage"),
     "drill": (["--list"], "handler-raises"),

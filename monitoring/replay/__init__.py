@@ -1,0 +1,1 @@
+"""Replay: exported logs, read by the forwarder's own code, into Parquet or to Datadog, each object once."""

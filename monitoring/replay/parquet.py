@@ -1,0 +1,78 @@
+"""Write points as Parquet, partitioned by day and metric: `day=2026-11-23/metric=shop.orders/ITEM.parquet`.
+
+The names of the files come from the item, so that reading it again replaces them.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import duckdb
+import msgspec
+
+from monitoring.lines import Point
+
+HELD = 200_000
+"""Points that are held of an item before they are written."""
+
+
+class Partitions:
+    """Write one item's points; `files` are the paths that it has written, below the folder.
+
+    Args:
+        native: counts and gauges keep their type; else every point is of a distribution, as it is sent.
+    """
+
+    def __init__(self, folder: Path, key: str, *, native: bool = False) -> None:
+        self._folder, self._key, self._native = folder, key, native
+        self._held: dict[tuple[str, str], list[Point]] = defaultdict(list)
+        self._count = 0
+        self._parts: dict[tuple[str, str], int] = defaultdict(int)
+        self.files: list[str] = []
+
+    def add(self, points: Iterable[Point]) -> None:
+        """Add points."""
+        for point in points:
+            day = f"{datetime.fromtimestamp(point.timestamp, UTC):%Y-%m-%d}"
+            self._held[day, point.metric].append(point)
+            self._count += 1
+        if self._count >= HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        with duckdb.connect() as connection:
+            for (day, metric), points in sorted(self._held.items()):
+                self._write(connection, day, metric, points)
+        self._held.clear()
+        self._count = 0
+
+    def _write(
+        self, connection: duckdb.DuckDBPyConnection, day: str, metric: str, points: list[Point]
+    ) -> None:
+        part = self._parts[day, metric]
+        self._parts[day, metric] += 1
+        name = f"day={day}/metric={quote(metric, safe='')}/{self._key}-{part:04d}.parquet"
+        target = self._folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary, rows = target.with_suffix(".tmp"), target.with_suffix(".jsonl")
+        encoder = msgspec.json.Encoder()
+        with rows.open("wb") as file:
+            for point in points:
+                kind = point.type if self._native else "distribution"
+                row = {"timestamp": point.timestamp, "value": point.value, "type": kind, "tags": point.tags}
+                file.write(encoder.encode(row) + b"\n")
+        columns = "{timestamp: 'DOUBLE', value: 'DOUBLE', type: 'VARCHAR', tags: 'VARCHAR[]'}"
+        table = f"read_json(?, format='newline_delimited', columns={columns})"
+        query = f"SELECT * FROM {table} ORDER BY timestamp"  # noqa: S608 - nothing in it comes from outside
+        connection.execute(f"COPY ({query}) TO '{_quoted(temporary)}' (FORMAT parquet)", [str(rows)])
+        rows.unlink()
+        os.replace(temporary, target)
+        self.files.append(name)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
