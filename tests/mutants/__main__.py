@@ -3,10 +3,11 @@
     python tests/mutants                          a sample of every area
     python tests/mutants --area monitor --sample 60 --seed 1
     python tests/mutants --changed [BASE]         what was changed since BASE; without BASE the merge base with main
-    python tests/mutants --reach [--area NAME]    note anew which tests call which functions (tests/mutants/reach.json)
+    python tests/mutants --reach [--area NAME]    note which functions changed tests call (tests/mutants/reach.json)
 
-The exit status is 1 if a mutant survived for which survivors.txt has no reason, or if less than 95 % of an area's
-mutants were killed; 2 if the arguments are wrong.
+The exit status is 1 if a mutant survived for which survivors.txt has no reason, or (without --changed) if less than 95 %
+of an area's mutants were killed; 2 if the arguments are wrong. Where --changed has no commit to compare with, a fixed
+sample is judged, which says nothing of a change: the status is 0.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,19 @@ def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None, root: Pa
     return [mutant for mutant in made if lines[mutant.path] & set(range(mutant.line, mutant.last + 1))]
 
 
-def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool, deadline: float) -> None:
+def noted(
+    area: str, known: dict[str, dict[str, Any]], tree: Path, touched: Collection[str] | None, deadline: float
+) -> None:
     """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer.
 
-    Where that takes longer than until the deadline, their tests judge nothing.
+    With `touched` only those of them that are new or among these: what is known of the others will do. Where it takes
+    longer than half of the time until the deadline, their tests judge nothing.
     """
     digests = {path: reach.digest(tree / path) for path in AREAS[area].test_files(tree)}
     stale = {
-        path: text for path, text in digests.items() if anew or known.get(path, {}).get("digest") != text
+        path: text
+        for path, text in digests.items()
+        if path not in known or (known[path].get("digest") != text and (touched is None or path in touched))
     }
     for path in [path for path in known if path not in digests and path.startswith(AREAS[area].tests)]:
         del known[path]
@@ -104,7 +110,7 @@ def noted(area: str, known: dict[str, dict[str, Any]], tree: Path, anew: bool, d
         return 0
 
     process, output = run.fork(tree, trace)
-    if not run.ended(process, deadline):
+    if not run.ended(process, (time.monotonic() + deadline) / 2):
         print(f"{area}: the tracer was not done in time", flush=True)
         return
     if not file.exists():
@@ -202,9 +208,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
     parser.add_argument(
-        "--reach", action="store_true", help="note which tests call which functions, and stop"
+        "--reach", action="store_true", help="note which functions the tests that have changed call, and stop"
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose key contains the text")
+    parser.set_defaults(fixed=False, touched=None)
     return parser.parse_args()
 
 
@@ -216,11 +223,16 @@ def chosen_of(options: argparse.Namespace, root: Path = ROOT) -> dict[str, list[
         base = base_of(options.changed)
         diff = git("diff", "--unified=0", "--no-color", base, "--", "monitoring") if base else None
         if diff is None:
+            if options.changed:
+                print(f"{options.changed} is not a commit here; fetch it, or leave it out", file=sys.stderr)
+                sys.exit(2)
+            options.fixed, options.touched = True, set()
             print(
                 "no commit to compare with (a shallow clone?): a fixed sample of two mutants of each area",
                 flush=True,
             )
             return {area: random.Random(1).sample(all_mutants(area, root=root), 2) for area in areas}
+        options.touched = set((git("diff", "--name-only", str(base)) or "").split())
         made = [(area, mutant) for area in areas for mutant in all_mutants(area, changed_lines(diff), root)]
         picked = choice.sample(made, min(options.limit, len(made)))
         print(
@@ -250,7 +262,7 @@ def main() -> int:
         run.prepare(name for area in chosen for name in AREAS[area].imports)
         planned = sum(map(len, chosen.values()))
         for area, picked in chosen.items():
-            noted(area, known, trees[0], options.reach, deadline)
+            noted(area, known, trees[0], options.touched, deadline)
             if options.reach:
                 reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files(trees[0])})
                 continue
@@ -260,6 +272,9 @@ def main() -> int:
                 show(table, area, verdict, planned)
     if options.reach:
         return 0
+    if options.changed is not None:
+        status = report(table, planned, "of what was changed", scored=False)
+        return 0 if options.fixed else status
     return report(table, planned, f"sample {options.sample}, seed {options.seed}")
 
 
@@ -276,15 +291,15 @@ def show(table: Table, area: str, verdict: run.Verdict, planned: int) -> None:
         print(f"    {reason}; {len(verdict.job.tests)} tests, {verdict.seconds:.0f} s", flush=True)
 
 
-def report(table: Table, planned: int, what: str) -> int:
-    """Print the table and return the exit status."""
+def report(table: Table, planned: int, what: str, scored: bool = True) -> int:
+    """Print the table and return the exit status; a few mutants have no score worth judging."""
     done = sum(map(len, table.verdicts.values()))
     print(f"\n{table}\n\n{what}" if table.verdicts else "no mutant")
     if done < planned:
         print(f"{planned - done} of {planned} mutants were not judged: the time was over")
     for verdict in table.unexplained:
         print(f"! survived without a reason: {verdict.job.mutant.key}")
-    low = table.low() if not table.unexplained else []
+    low = table.low() if scored and not table.unexplained else []
     print("".join(f"! {area}: less than {ENOUGH:.0%} were killed\n" for area in low), end="")
     return 1 if table.unexplained or low else 0
 

@@ -40,7 +40,7 @@ AREAS = {
         ("tests/monitor", "tests/testing/test_monitor_docs.py", "tests/testing/test_run_cases.py"),
     ),
     "query": Area(("monitoring/query",), ("tests/query",)),
-    "plan": Area(("monitoring/deploy", "monitoring/resources/normalise.py"), ("tests/deploy",)),
+    "plan": Area(("monitoring/deploy",), ("tests/deploy",)),
     "lint": Area(("monitoring/lint",), ("tests/lint",)),
     "forwarder": Area(("monitoring/forwarder",), ("tests/forwarder",)),
     "instrumentation": Area(("monitoring/instrumentation",), ("tests/instrumentation",)),

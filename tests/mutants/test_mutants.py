@@ -171,6 +171,15 @@ def test_a_survivor_without_a_reason_fails_and_so_does_a_score_under_95(
     assert ("survived without a reason" in printed) == (survived > 0 and not reasons)
 
 
+def test_of_a_change_only_a_survivor_without_a_reason_fails(capsys):
+    for reasons, status in (({a_mutant().key: "accepted: a cache"}, 0), ({}, 1)):
+        table = cli.Table(reasons)
+        for killing in (True, False):
+            table.add("monitor", verdict(killing))
+        assert cli.report(table, 2, "", scored=False) == status
+    assert "less than" not in capsys.readouterr().out
+
+
 def test_mutants_that_were_not_judged_are_counted(capsys):
     table = cli.Table({})
     table.add("monitor", verdict(True))
