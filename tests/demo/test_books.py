@@ -306,6 +306,16 @@ def test_a_step_is_summed_from_its_own_metrics_and_a_call_without_a_good_span_ha
     assert (idle.invocations, idle.errors, idle.p50_ms, idle.p95_ms) == (0, 0, 0.0, 0.0)
 
 
+def test_the_times_of_a_step_have_a_tenth_of_a_millisecond():
+    with Store.open() as store:
+        values = np.array([0.15014])
+        store.add_points(
+            [Series("aws.lambda.enhanced.duration", ("functionname:f",), np.array([NOW]), values)]
+        )
+        (found,) = steps(store, {"Read": "f"})
+    assert (found.p50_ms, found.p95_ms) == (150.1, 150.1)
+
+
 def test_a_trace_id_is_63_bits_of_the_hash_of_the_executions_arn():
     """The example of Datadog's own tests of its Lambda libraries (datadog-lambda-python, tests/test_tracing.py): bytes 8 to
     15 of SHA-256 of the ARN, without the highest bit."""
