@@ -135,9 +135,9 @@ def jobs_of(chosen: Iterable[Mutant], tests: Sequence[reach.Test]) -> list[run.J
             by_module[module].append(test)
     jobs = []
     for mutant in chosen:
-        able = (
-            by_function.get(f"{mutant.path}::{mutant.function}") or by_module.get(mutant.path) or list(tests)
-        )
+        # A module's own code runs at its import, of which any test may be the first.
+        able = by_function.get(f"{mutant.path}::{mutant.function}") if mutant.function else None
+        able = able or by_module.get(mutant.path) or list(tests)
         total, names = 0.0, []
         for test in able:
             total += test.seconds

@@ -127,6 +127,7 @@ TESTS = [
     reach.Test("slow", 50.0, frozenset({"monitoring/m.py::f"})),
     reach.Test("quick", 0.5, frozenset({"monitoring/m.py::f", "monitoring/m.py::g"})),
     reach.Test("other", 0.1, frozenset({"monitoring/n.py::f"})),
+    reach.Test("importing", 0.3, frozenset({"monitoring/m.py::"})),
 ]
 
 
@@ -135,8 +136,9 @@ TESTS = [
     [
         (a_mutant(), ("quick", "slow")),
         (a_mutant("g"), ("quick",)),
-        (a_mutant("nobody calls it"), ("quick", "slow")),
-        (a_mutant(path="monitoring/unknown.py"), ("quick", "slow", "other")),
+        (a_mutant("nobody calls it"), ("quick", "slow", "importing")),
+        (a_mutant(""), ("quick", "slow", "importing")),
+        (a_mutant(path="monitoring/unknown.py"), ("quick", "slow", "other", "importing")),
     ],
 )
 def test_a_mutant_is_judged_by_the_tests_that_call_its_function_the_quickest_first(mutant, tests):
