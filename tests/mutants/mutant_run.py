@@ -137,7 +137,18 @@ def run_pytest(tests: Sequence[str], plugins: Sequence[object] = (), *more: str)
     """Run tests in this process and return pytest's exit status."""
     import pytest
 
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=line", *more]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:ddtrace",
+        "--no-header",
+        "--tb=line",
+        *more,
+    ]
     return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
