@@ -1,11 +1,11 @@
 """`stepscope doctor`: does what a function prints reach Datadog, and at which step does it end?"""
 
-import json
 import os
 from typing import Any
 
 import click
 
+from monitoring.cli.output import echo_document
 from monitoring.errors import InputError
 
 _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
@@ -53,7 +53,7 @@ def command(
                 click.echo(f"    next: {check.hint}")
     faults = sum(check.status == "fault" for check in checks)
     if as_json:
-        click.echo(json.dumps({"checks": [check._asdict() for check in checks], "faults": faults}, indent=2))
+        echo_document({"checks": [check._asdict() for check in checks], "faults": faults})
     else:
         open_steps = sum(check.status == "unknown" for check in checks)
         click.echo(f"{len(checks)} checks: {faults} faults, {open_steps} could not be looked at")

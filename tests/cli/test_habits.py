@@ -7,10 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
+from monitoring import cli
 from monitoring.cli import COMMANDS, main
 from monitoring.cli.commands import THEMES
 from monitoring.cli.failure import wants_json
@@ -271,6 +273,14 @@ def test_a_document_is_an_object_with_a_version(argv, keys, project, capsys):
     assert next(iter(document)) == "version"
     assert document["version"] == 1
     assert keys <= document.keys()
+
+
+def test_every_document_is_printed_by_the_one_function_that_adds_the_version():
+    """`query` prints the answer of Datadog's API, and `run` sends an input."""
+    folder = Path(cli.__file__).parent
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    printing = {name for name, text in texts.items() if re.search(r"click\.echo\(json\.dumps", text)}
+    assert printing <= {"output", "query", "forward"}
 
 
 def with_json():
