@@ -42,7 +42,7 @@ class FileReport(NamedTuple):
 
 def lint_file(path: str, codes: frozenset[str]) -> FileReport:
     """Lint a file, or the application of a folder or template; an unreadable one is a finding too."""
-    if Path(path).is_dir() or Path(path).suffix in TEMPLATE_ENDINGS:
+    if _is_folder_or_program(Path(path)):
         return lint_application(path, codes)
     try:
         text = read_text(Path(path))
@@ -78,10 +78,18 @@ def lint_text(path: str, text: str, codes: frozenset[str]) -> FileReport:
     return FileReport(tuple(findings), facts_of(subject, path))
 
 
+def _is_folder_or_program(path: Path) -> bool:
+    """Return whether a path is linted as an application without a look at its text.
+
+    A folder in the place of a monitor's or a dashboard's JSON file is not.
+    """
+    return path.suffix != ".json" if path.is_dir() else path.suffix in TEMPLATE_ENDINGS
+
+
 def is_template(path: Path) -> bool:
     """Return whether a file or folder is linted as an application."""
     if path.is_dir() or path.suffix in TEMPLATE_ENDINGS:
-        return True
+        return _is_folder_or_program(path)
     try:
         document = parse_document(str(path), read_text(path))
     except InputError:

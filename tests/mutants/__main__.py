@@ -6,8 +6,8 @@
     python tests/mutants --reach [--area NAME]    note which functions changed tests call (tests/mutants/reach.json)
 
 The exit status is 1 if a mutant survived for which survivors.txt has no reason, or (without --changed) if less than 95 %
-of an area's mutants were killed; 2 if the arguments are wrong. Where --changed has no commit to compare with, a fixed
-sample is judged, which says nothing of a change: the status is 0.
+of an area's mutants were killed; 2 if the arguments are wrong. It is 0 with --report, and where --changed has no commit
+to compare with: a fixed sample is judged then, which says nothing of a change.
 """
 
 import argparse
@@ -206,6 +206,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=float("inf"), help="begin no mutant after so many seconds"
     )
+    parser.add_argument("--report", action="store_true", help="end with status 0 whatever survives")
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
     parser.add_argument(
         "--reach", action="store_true", help="note which functions the tests that have changed call, and stop"
@@ -274,8 +275,9 @@ def main() -> int:
         return 0
     if options.changed is not None:
         status = report(table, planned, "of what was changed", scored=False)
-        return 0 if options.fixed else status
-    return report(table, planned, f"sample {options.sample}, seed {options.seed}")
+    else:
+        status = report(table, planned, f"sample {options.sample}, seed {options.seed}")
+    return 0 if options.fixed or options.report else status
 
 
 def show(table: Table, area: str, verdict: run.Verdict, planned: int) -> None:
