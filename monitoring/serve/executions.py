@@ -56,6 +56,8 @@ _OPEN = f"""
         AND NOT list_contains($ends, arg_max(type, id)) AND max(time) > coalesce(max(until), -1)
     ORDER BY max(time) DESC LIMIT $most"""  # noqa: S608 - constants of this module
 _EVENTS = f"SELECT message FROM logs WHERE {_IS_EVENT} AND {_ARN} IN (SELECT unnest($arns))"  # noqa: S608
+_IDS = rf"""
+    SELECT DISTINCT {_ID} AS id, {_TYPE} AS type FROM logs WHERE {_IS_EVENT} AND {_ARN} = $arn"""  # noqa: S608
 ORDERS = {"newest": "start DESC", "oldest": "start", "longest": "duration DESC", "shortest": "duration"}
 _ROOTS = {True: f"name = '{EXECUTION}'", False: "ltrim(parent_id, '0') = ''"}
 
@@ -153,6 +155,23 @@ def _has_executions(store: Store, search: Search) -> bool:
     query = f"SELECT 1 FROM spans WHERE {_ROOTS[True]} AND time >= ? AND time < ? LIMIT 1"  # noqa: S608
     with store.reading() as cursor:
         return bool(cursor.execute(query, [search.start, search.end]).fetchall())
+
+
+def missing_events(store: Store, arn: str, *, ended: bool) -> list[int]:
+    """Return the ids of an execution's events that are not in the store, in their order.
+
+    None are missing of a state machine that logs less than every event (level ERROR or FATAL): it logs no
+    state that was entered. Of an execution that has ended, an end that was not logged is missing too.
+    """
+    with store.reading() as cursor:
+        types = {
+            number: str(kind) for number, kind in cursor.execute(_IDS, {"arn": arn}).fetchall() if number
+        }
+    if not any(kind.endswith("StateEntered") for kind in types.values()):
+        return []
+    last = max(types)
+    open_end = ended and types[last] not in EXECUTION_ENDED
+    return sorted(set(range(1, last + 1 + open_end)) - set(types))
 
 
 def _ended(

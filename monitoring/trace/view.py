@@ -1,7 +1,7 @@
 """One execution step by step: as data, and as a text with a bar for each step."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -64,11 +64,11 @@ def incomplete(execution: Execution) -> list[str]:
     """Return what of a history is not there: later pages, and events by their ids."""
     number = "page 1" if execution.pages == 1 else f"pages 1 to {execution.pages}"
     pages = [f"{number} of more (nextToken is set)"] if execution.more_pages else []
-    return pages + ([f"{_missing(execution.gaps)} missing"] if execution.gaps else [])
+    return pages + ([f"{event_ranges(execution.gaps)} missing"] if execution.gaps else [])
 
 
-def _missing(ids: list[int]) -> str:
-    """Return the ids of missing events as ranges, with a verb: `events 3, 41 to 57 are`."""
+def event_ranges(ids: Sequence[int]) -> str:
+    """Return ids of events as ranges, with a verb: `events 3, 41 to 57 are`."""
     ranges: list[list[int]] = []
     for number in ids:
         if ranges and number == ranges[-1][-1] + 1:

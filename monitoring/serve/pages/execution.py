@@ -11,7 +11,15 @@ from starlette.responses import Response
 from monitoring.errors import InputError
 from monitoring.log_events.telemetry import Span
 from monitoring.preview.scales import format_value
-from monitoring.serve.executions import EXECUTION, RUNNING, compared, machine_of, name_of, spans_of
+from monitoring.serve.executions import (
+    EXECUTION,
+    RUNNING,
+    compared,
+    machine_of,
+    missing_events,
+    name_of,
+    spans_of,
+)
 from monitoring.serve.logs import PAGE as LOG_PAGE
 from monitoring.serve.logs import Lines, lines_of, marks_of
 from monitoring.serve.pages.executions import moment, status_badge
@@ -20,6 +28,7 @@ from monitoring.serve.pages.log_lines import log_row
 from monitoring.serve.pages.shell import link, page, page_number, pager, problem_page
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.waterfall import Choice, failures, label_of, waterfall
+from monitoring.trace.view import event_ranges
 
 Row = Mapping[str, Any]
 _BEFORE, _AFTER = 5, 60
@@ -44,6 +53,7 @@ def one(site: Site, request: Request) -> Response:
     parts = [
         _summary(site, root, arn, start, end),
         _failures(spans),
+        _missing(site, root, arn),
         execution_graph(site, arn, spans, choice),
         f"<h2>Steps</h2>{waterfall(spans, choice)}",
         _logs(site, request, spans, start, end),
@@ -90,6 +100,16 @@ def _summary(site: Site, root: Row, arn: str, start: int, end: int) -> str:
     words = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
     why = f'<pre class="panel bad">{escape(words)}</pre>' if words and root.get("error") else ""
     return f"<p>{status_badge(status, failed=bool(root.get('error')))} {facts}</p>{why}"
+
+
+def _missing(site: Site, root: Row, arn: str) -> str:
+    """Return which events of the execution are not stored, where any is: its steps may be incomplete."""
+    ended = (root.get("meta") or {}).get("status") != RUNNING
+    missing = missing_events(site.store, arn, ended=ended) if arn else []
+    if not missing:
+        return ""
+    words = f"{event_ranges(missing)} missing from the logs: steps and times may be missing"
+    return f'<p class="panel">{escape(words[0].upper() + words[1:])}.</p>'
 
 
 def _failures(spans: Sequence[Row]) -> str:

@@ -470,3 +470,32 @@ def test_where_it_broke_is_the_innermost_failed_step():
         state(1, 4, "Notify", -58, 1),
     ]
     assert [step.span["resource"] for step in failures(spans)] == ["pay"]
+
+
+ETL = ARN.format("etl", "run-7")
+KINDS = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "PassStateEntered", "PassStateExited"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "ends", "words"),
+    [
+        (range(1, 6), True, ""),
+        ((1, 2, 5), True, "Events 3 to 4 are missing from the logs"),
+        ((2, 4, 5), True, "Events 1, 3 are missing from the logs"),
+        (range(1, 6), False, "Event 6 is missing from the logs"),
+        ((1, 5), True, ""),  # no state that was entered: the log level is below ALL
+        ((), True, ""),
+    ],
+    ids=["whole", "a hole", "a cut head", "a cut tail", "level ERROR", "no logs"],
+)
+def test_the_page_of_an_execution_says_which_events_are_missing(store, ids, ends, words):
+    kinds = [*KINDS[:4], "ExecutionSucceeded" if ends else "PassStateExited"]
+    store.add_spans([root(7)])
+    store.add_logs([event(ETL, number, kinds[number - 1], -60 + number, name="A") for number in ids])
+    text = get(store, f"/executions/{ETL}").text
+    assert (words in text) if words else ("missing from the logs" not in text)
+
+
+def test_the_end_of_a_running_execution_is_not_missing(store):
+    store.add_logs(begun("a", -60))
+    assert "missing from the logs" not in get(store, f"/executions/{ARN.format('etl', 'a')}").text
