@@ -1,7 +1,6 @@
 """`stepscope replay`: exported logs of any age into Parquet, or to Datadog, each object once."""
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from monitoring.cli.output import live
+from monitoring.cli.output import echo_document, live
 
 
 @click.command()
@@ -50,7 +49,7 @@ def command(source: str, target: str, out: str, group: str, workers: int, *, as_
             "known": result.known,
             "failed": result.failed,
         }
-        click.echo(json.dumps(report, indent=2))
+        echo_document(report)
     else:
         totals = ", ".join(f"{value:,} {name}" for name, value in result.totals.items())
         click.echo(f"{totals}; {result.read} folders read, {result.known} known from an earlier run")

@@ -280,6 +280,7 @@ def test_events_with_other_types_keep_their_content_and_their_reason(intake):
 def run(tmp_path, monkeypatch, capsys):
     """`stepscope forward --json` in a folder of its own, without AWS credentials: (status, output, errors)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials of who asked first
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

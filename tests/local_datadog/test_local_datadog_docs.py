@@ -13,7 +13,7 @@ from monitoring.store import Store
 PAGE = (Path(__file__).parents[2] / "docs" / "local-datadog.md").read_text()
 
 
-QUIET = {"--port", "--database", "--db", "--address", "--project"}
+QUIET = {"--port", "--database", "--db", "--address", "--project", "--dir"}
 
 
 def test_every_option_of_the_page_is_one_of_the_command_and_every_option_that_changes_an_answer_is_told():
