@@ -102,7 +102,10 @@ def test_a_command_works_or_names_its_extra(environment, command):
         assert shown in said
     else:
         assert status == 2, said
-        assert said.startswith(f"stepscope: `stepscope {command}` needs ")
+        sentence = (
+            f"stepscope: `stepscope {command}` needs "  # below the error as JSON, where --json is given
+        )
+        assert any(line.startswith(sentence) for line in said.splitlines()), said
         assert f'pip install "stepscope[{needed}]"' in said
     assert "Traceback" not in said
 
