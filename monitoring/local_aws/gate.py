@@ -3,7 +3,6 @@
 Every function has credentials of its own; those of anybody else may do everything.
 """
 
-import hashlib
 import io
 import json
 import re
@@ -37,11 +36,6 @@ _MOST = 16_000_000
 """Bytes of a body that are read for its names; a longer one is an object of S3, which its path names."""
 
 
-def access_key(role: str) -> str:
-    """Return the access key of a role's sessions here: it names the role, and is the same every time."""
-    return "ASIA" + hashlib.sha256(role.encode()).hexdigest()[:16].upper()
-
-
 class Gate:
     """A WSGI application in front of another one.
 
@@ -55,24 +49,17 @@ class Gate:
         self._application = application
         self._permissions = permissions
         self._place = place
-        self._roles: dict[str, str] = {}
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
         match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        role = self._role(match[1]) if match else ""
+        role = self._permissions.role_of(match[1]) if match else ""
         if role and match:
             call = call_of(environ, match[2])
             message = denial(self._permissions, role, call, self._place) if call else ""
             if message and call:
                 return _refused(call, message, start_response)
         return self._application(environ, start_response)
-
-    def _role(self, key: str) -> str:
-        if key not in self._roles:
-            for role in self._permissions.roles():
-                self._roles[access_key(role)] = role
-        return self._roles.get(key, "")
 
 
 def call_of(environ: Environ, signed_for: str) -> ApiCall | None:

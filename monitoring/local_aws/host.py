@@ -12,11 +12,10 @@ from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
 from monitoring.local_aws.functions import Functions
-from monitoring.local_aws.gate import access_key
 from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
-from monitoring.local_aws.permissions import Permissions
+from monitoring.local_aws.permissions import Permissions, access_key
 from monitoring.local_aws.rule_targets import target_payload
 from monitoring.local_aws.schedules import Schedules
 from monitoring.local_aws.states.api import answer

@@ -8,6 +8,7 @@ denies.
 """
 
 import functools
+import hashlib
 import json
 import re
 import threading
@@ -55,11 +56,13 @@ class Permissions:
         self._roles: dict[str, dict[str, Document | None]] = {}
         self._managed: dict[str, Document] = {}
         self._open: set[str] = set()
+        self._by_key: dict[str, str] = {}
 
     def create(self, role: str) -> None:
         """Create a role without permissions."""
         with self._lock:
             self._roles[role] = {}
+            self._by_key[access_key(role)] = role
 
     def put(self, role: str, name: str, document: Document) -> None:
         """Add an inline policy to a role that was created here."""
@@ -81,10 +84,9 @@ class Permissions:
         """Allow every role all on a resource: what stands in for something that policies name otherwise."""
         self._open.add(resource)
 
-    def roles(self) -> list[str]:
-        """Return the names of the roles that stacks have created."""
-        with self._lock:
-            return list(self._roles)
+    def role_of(self, key: str) -> str:
+        """Return the role that an access key is of; "" for anybody else's."""
+        return self._by_key.get(key, "")
 
     def knows(self, role: str) -> bool:
         """Return whether a stack has created the role."""
@@ -112,6 +114,11 @@ class Permissions:
                     return "with an explicit deny in an identity-based policy"
                 allowed = True
         return "" if allowed else f"because no identity-based policy allows the {request.action} action"
+
+
+def access_key(role: str) -> str:
+    """Return the access key of a role's sessions here: the same every time."""
+    return "ASIA" + hashlib.sha256(role.encode()).hexdigest()[:16].upper()
 
 
 def statements(document: Document) -> Iterator[Mapping[str, Any]]:
@@ -149,11 +156,11 @@ def applies(statement: Mapping[str, Any], request: Request) -> bool:
 def _selects(
     statement: Mapping[str, Any], element: str, value: str, request: Request, *, fold: bool = False
 ) -> bool:
-    """Return whether an element of a statement, or its `Not…`, selects a value; without it, everything is."""
+    """Return whether an element of a statement, or its `Not…`, selects a value; without it, nothing is."""
     excluded = statement.get(f"Not{element}")
     if excluded is not None:
         return not _any(excluded, value, request.context, fold=fold)
-    return _any(statement.get(element, "*"), value, request.context, fold=fold)
+    return _any(statement.get(element), value, request.context, fold=fold)
 
 
 def _any(patterns: Any, value: str, context: Mapping[str, str], *, fold: bool = False) -> bool:

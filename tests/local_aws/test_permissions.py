@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError
 
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.authorization import ApiCall, Place, denial, requests_of
-from monitoring.local_aws.gate import access_key
-from monitoring.local_aws.permissions import Permissions, Request
+from monitoring.local_aws.permissions import Permissions, Request, access_key
 
 PLACE = Place("us-east-1", "123456789012")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
@@ -59,6 +58,9 @@ DECISIONS = {
     "a deny of something else": ([allow("*"), deny("dynamodb:DeleteItem")], True),
     "all but": ([{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}], True),
     "all but it": ([{"Effect": "Allow", "NotAction": "dynamodb:*", "Resource": "*"}], False),
+    "no action at all": ([{"Effect": "Allow", "Resource": "*"}], False),
+    "no resource at all": ([{"Effect": "Allow", "Action": "*"}], False),
+    "an empty list of actions": ([allow([])], False),
     "all resources but it": ([{"Effect": "Allow", "Action": "*", "NotResource": TABLE}], False),
     "a condition that holds": ([allow("*", Condition=HERE_ONLY)], True),
     "a negated condition that holds": ([allow("*", Condition=ELSEWHERE)], True),
