@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from monitoring.instrumentation.step_functions import context_of_input
+from monitoring.instrumentation.propagation import context_of_input
 from monitoring.lines import Point
 from monitoring.log_events.step_events import StepEvent, count_points, tags_of
 from monitoring.log_events.telemetry import SpanRecord

@@ -11,7 +11,14 @@ import json
 from binascii import a2b_base64
 
 from monitoring.instrumentation import spans
-from monitoring.instrumentation.step_functions import TraceContext, context_parts, step_of
+from monitoring.instrumentation.step_functions import (
+    TraceContext,
+    carried_by,
+    context_parts,
+    hashed,
+    step_of,
+    trace_named,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +68,26 @@ def extract(carrier: Any) -> TraceContext | None:
         return None if step is None else step.trace_context()
     headers = {key.lower(): value for key, value in carrier.items() if isinstance(key, str)}
     return _of_datadog(headers) or _of_w3c(headers.get("traceparent"))
+
+
+def context_of_input(value: Any) -> TraceContext | None:
+    """Return the span below which an execution with this input hangs, or None where its input names none.
+
+    The input names it with a context object (the state that started the execution, or the Distributed Map
+    whose item it is, in `BatchInput` or in the items too), with Datadog's headers, or with `RootExecutionId`
+    alone. W3C's header is not read: the functions of the execution do not find their trace by it either.
+    """
+    parts = context_parts(value)
+    if parts is not None:
+        step = step_of(parts)
+        return None if step is None else step.trace_context()
+    carried = carried_by(value)
+    ids = trace_named(carried)
+    if carried is None or ids is None:
+        return None
+    return _of_datadog(carried) or TraceContext(
+        *ids, hashed(f"{carried.get('RootExecutionId')}#execution")[0]
+    )
 
 
 def _of_datadog(headers: dict[str, Any]) -> TraceContext | None:

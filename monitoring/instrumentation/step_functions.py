@@ -90,7 +90,7 @@ class Identity:
             return _ZERO
         counts = self.retry_count != 0 or self.redrive_count != 0
         suffix = f"#{self.retry_count}#{self.redrive_count}" if counts else ""
-        return _hashed(f"{self.execution_id}#{self.state}#{entered}{suffix}")[0]
+        return hashed(f"{self.execution_id}#{self.state}#{entered}{suffix}")[0]
 
 
 def identity_of(event: Any) -> Identity | None:
@@ -195,34 +195,10 @@ def _map_index(mapped: Any) -> int | None:
     return index if isinstance(index, int) else None
 
 
-def context_of_input(value: Any) -> TraceContext | None:
-    """Return the span below which an execution with this input hangs, or None where its input names none.
-
-    The input names it with a context object (the state that started the execution, or the Distributed Map
-    whose item it is, in `BatchInput` or in the items too), with Datadog's headers, or with `RootExecutionId`
-    alone.
-
-    Raises:
-        Exception: the context object holds what no state machine passes.
-    """
-    parts = context_parts(value)
-    if parts is not None:
-        return Identity(parts).trace_context()
-    carried = _carried(value)
-    ids = _trace_named(carried)
-    if ids is None or carried is None:
-        return None
-    parent = str(carried.get("x-datadog-parent-id") or "")
-    if parent.isdecimal():
-        return TraceContext(*ids, f"{int(parent) & ((1 << 64) - 1):016x}")
-    root = carried.get("RootExecutionId")
-    return TraceContext(*ids, _hashed(f"{root}#execution")[0] if isinstance(root, str) else _ZERO)
-
-
 def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
     """Return the trace id (16 hex digits) and its upper half: as the context or the input names it,
     or hashed from the execution."""
-    ids = _trace_named(context) if context.get("serverless-version") == "v1" else None
+    ids = trace_named(context) if context.get("serverless-version") == "v1" else None
     if ids is None:
         ids = _trace_of_input(execution.get("Input"))
     return ids or _trace_of_execution(execution_id)
@@ -232,7 +208,7 @@ def _trace_of_input(value: Any) -> tuple[str, str] | None:
     """Return the trace that an execution's input names, through as many executions as started one another."""
     if not isinstance(value, dict) or _CARRYING.isdisjoint(value):
         return None  # most inputs
-    ids = _trace_named(_carried(value))
+    ids = trace_named(carried_by(value))
     if ids is not None:
         return ids
     parts = context_parts(value)
@@ -242,7 +218,7 @@ def _trace_of_input(value: Any) -> tuple[str, str] | None:
     return _trace(context, execution, str(execution.get("Id") or ""))
 
 
-def _carried(value: Any) -> dict[str, Any] | None:
+def carried_by(value: Any) -> dict[str, Any] | None:
     """Return what an execution's input holds under `_datadog`, itself or in the `BatchInput` of its items."""
     if not isinstance(value, dict):
         return None
@@ -252,7 +228,7 @@ def _carried(value: Any) -> dict[str, Any] | None:
     return carried if isinstance(carried, dict) else None
 
 
-def _trace_named(carried: dict[str, Any] | None) -> tuple[str, str] | None:
+def trace_named(carried: dict[str, Any] | None) -> tuple[str, str] | None:
     """Return the trace of Datadog's headers, or of the execution that `RootExecutionId` names."""
     if carried is None:
         return None
@@ -262,7 +238,7 @@ def _trace_named(carried: dict[str, Any] | None) -> tuple[str, str] | None:
 
 
 def _trace_of_execution(execution_id: str) -> tuple[str, str]:
-    high, low = _hashed(execution_id)
+    high, low = hashed(execution_id)
     return low, high.lstrip("0")
 
 
@@ -281,7 +257,7 @@ def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
     return f"{low:016x}", high
 
 
-def _hashed(text: str) -> tuple[str, str]:
+def hashed(text: str) -> tuple[str, str]:
     """Return the two halves of the SHA-256 of a text as ids: 63 bits of each, never 0."""
     global _sha256  # noqa: PLW0603
     if _sha256 is None:  # the runtime client has not loaded it, and only state machines need it
