@@ -57,7 +57,8 @@ _OPEN = f"""
     ORDER BY max(time) DESC LIMIT $most"""  # noqa: S608 - constants of this module
 _EVENTS = f"SELECT message FROM logs WHERE {_IS_EVENT} AND {_ARN} IN (SELECT unnest($arns))"  # noqa: S608
 _IDS = rf"""
-    SELECT DISTINCT {_ID} AS id, {_TYPE} AS type FROM logs WHERE {_IS_EVENT} AND {_ARN} = $arn"""  # noqa: S608
+    SELECT DISTINCT {_ID} AS id, {_TYPE} AS type FROM logs
+    WHERE time >= $start AND time < $end AND contains(message, $arn) AND {_IS_EVENT} AND {_ARN} = $arn"""  # noqa: S608
 ORDERS = {"newest": "start DESC", "oldest": "start", "longest": "duration DESC", "shortest": "duration"}
 _ROOTS = {True: f"name = '{EXECUTION}'", False: "ltrim(parent_id, '0') = ''"}
 
@@ -157,16 +158,15 @@ def _has_executions(store: Store, search: Search) -> bool:
         return bool(cursor.execute(query, [search.start, search.end]).fetchall())
 
 
-def missing_events(store: Store, arn: str, *, ended: bool) -> list[int]:
-    """Return the ids of an execution's events that are not in the store, in their order.
+def missing_events(store: Store, arn: str, start: float, end: float, *, ended: bool) -> list[int]:
+    """Return the ids of an execution's events in `[start, end)` seconds that are not in the store, in order.
 
     None are missing of a state machine that logs less than every event (level ERROR or FATAL): it logs no
     state that was entered. Of an execution that has ended, an end that was not logged is missing too.
     """
+    values = {"arn": arn, "start": int(start * 1000), "end": int(end * 1000)}
     with store.reading() as cursor:
-        types = {
-            number: str(kind) for number, kind in cursor.execute(_IDS, {"arn": arn}).fetchall() if number
-        }
+        types = {number: str(kind) for number, kind in cursor.execute(_IDS, values).fetchall() if number}
     if not any(kind.endswith("StateEntered") for kind in types.values()):
         return []
     last = max(types)

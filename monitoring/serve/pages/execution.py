@@ -53,7 +53,7 @@ def one(site: Site, request: Request) -> Response:
     parts = [
         _summary(site, root, arn, start, end),
         _failures(spans),
-        _missing(site, root, arn),
+        _missing(site, root, arn, start, end),
         execution_graph(site, arn, spans, choice),
         f"<h2>Steps</h2>{waterfall(spans, choice)}",
         _logs(site, request, spans, start, end),
@@ -102,10 +102,11 @@ def _summary(site: Site, root: Row, arn: str, start: int, end: int) -> str:
     return f"<p>{status_badge(status, failed=bool(root.get('error')))} {facts}</p>{why}"
 
 
-def _missing(site: Site, root: Row, arn: str) -> str:
+def _missing(site: Site, root: Row, arn: str, start: int, end: int) -> str:
     """Return which events of the execution are not stored, where any is: its steps may be incomplete."""
     ended = (root.get("meta") or {}).get("status") != RUNNING
-    missing = missing_events(site.store, arn, ended=ended) if arn else []
+    since, until = start / 1e9 - _BEFORE, end / 1e9 + _AFTER
+    missing = missing_events(site.store, arn, since, until, ended=ended) if arn else []
     if not missing:
         return ""
     words = f"{event_ranges(missing)} missing from the logs: steps and times may be missing"
