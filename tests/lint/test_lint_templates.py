@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.discovery.stacks import CODE, TEMPLATES
 from monitoring.errors import InputError
 from monitoring.lint import run
+from monitoring.lint.templates.kinds import NAMES
 
 LAMBDA = "arn:aws:states:::lambda:invoke"
 CONTEXT = {"_datadog.$": "$$"}
@@ -512,3 +514,7 @@ def test_no_value_of_another_shape_is_a_crash(junk, tmp_path):
         path.write_text(json.dumps(body, indent=1))
         run.fix([path])
         assert run.fix([path]) == {}, pointer
+
+
+def test_a_folder_is_looked_through_for_what_discovery_reads():
+    assert [name for name in TEMPLATES if Path(name).suffix not in CODE] == list(NAMES)

@@ -1,4 +1,4 @@
-"""What is a template: told by a file's content, or by what a folder holds."""
+"""Tell what is a template: by a file's content, or by what a folder holds."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,9 @@ NAMES = (
     "serverless.json",
     "cdk.out",
 )
-"""What a project's folder is looked through for: discovery's list without the programs."""
+"""Templates of a project's folder: discovery's list (`stacks.TEMPLATES`) without the programs.
+
+A copy, because lint of monitors imports no discovery; a test compares the two."""
 
 
 def is_application(body: Any) -> bool:
