@@ -29,7 +29,7 @@ ROOMS = (
     "log_events",
     "forwarder",
 )
-"""What `monitoring.forwarder` imports of the package."""
+"""The parts of the package that `monitoring.forwarder` imports."""
 PACKAGES = ("aws-lambda-powertools", "backports-zstd", "isal", "jmespath", "msgspec", "typing-extensions")
 """The packages of the extra [forwarder] with what they need, without boto3 and the command's click."""
 PYTHONS, ARCHITECTURES = ("3.12", "3.13"), ("arm64", "x86_64")

@@ -1,4 +1,4 @@
-"""What an AWS account answers about functions, log groups and queues; refusals become sentences."""
+"""Ask an AWS account about functions, log groups and queues; refusals become sentences."""
 
 import re
 from collections.abc import Callable, Iterator

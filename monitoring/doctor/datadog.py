@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 
 class Answer(NamedTuple):
-    """What Datadog answered; status 0 with the error where nobody did."""
+    """Hold what Datadog answered; status 0 with the error where nobody did."""
 
     status: int
     body: Any = None

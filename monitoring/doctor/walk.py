@@ -19,7 +19,7 @@ _TRACE = '"traces"'
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """What to look at.
+    """Say what to look at.
 
     Attributes:
         functions: names of functions, `*` for any characters; none for all.

@@ -83,7 +83,7 @@ class ForwarderSettings:
     version: str = _setting("DD_VERSION", "", str.strip, "tag `version`")
     tags: tuple[str, ...] = _setting("DD_TAGS", (), _tags, "tags for everything, separated by commas")
     forward_logs: bool = _setting(
-        "DD_FORWARD_LOG", True, _flag, "what is no metric or trace goes to the logs intake"
+        "DD_FORWARD_LOG", True, _flag, "what is not a metric or a trace goes to the logs intake"
     )
     log_platform: bool = _setting(
         "MONITORING_LOG_PLATFORM", False, _flag, "platform lines and Step Functions events are logs as well"

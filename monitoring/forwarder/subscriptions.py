@@ -108,7 +108,7 @@ def _tag(text: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class Changes:
-    """What a reconciliation did, as the summary line has it.
+    """Count what a reconciliation did, as the summary line has it.
 
     Attributes:
         subscribed: the log groups that were subscribed.

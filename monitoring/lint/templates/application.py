@@ -140,7 +140,7 @@ class Machine:
 
 
 class _Around(NamedTuple):
-    """What the states around a definition say: see `State`."""
+    """Hold what the states around a definition say: see `State`."""
 
     is_jsonata: bool = False
     is_caught: bool = False

@@ -1,4 +1,4 @@
-"""What the role of a function allows, and which action a call of an AWS client needs."""
+"""Tell what the role of a function allows, and which action a call of an AWS client needs."""
 
 import fnmatch
 from collections.abc import Iterator, Mapping
