@@ -123,8 +123,8 @@ def access_key(role: str) -> str:
 
 def statements(document: Document) -> Iterator[Mapping[str, Any]]:
     """Yield the statements of a policy document, which may be a single one."""
-    entries = document.get("Statement") or ()
-    for entry in [entries] if isinstance(entries, Mapping) else entries:
+    entries = document.get("Statement")
+    for entry in entries if isinstance(entries, list) else [entries]:
         if isinstance(entry, Mapping):
             yield entry
 
@@ -164,8 +164,10 @@ def _selects(
 
 
 def _any(patterns: Any, value: str, context: Mapping[str, str], *, fold: bool = False) -> bool:
-    for pattern in [patterns] if isinstance(patterns, str) else patterns or ():
-        text = _VARIABLE.sub(lambda match: context.get(match[1].lower(), match[0]), str(pattern))
+    for pattern in patterns if isinstance(patterns, list) else [patterns]:
+        if not isinstance(pattern, str):
+            continue
+        text = _VARIABLE.sub(lambda match: context.get(match[1].lower(), match[0]), pattern)
         if _pattern(text.lower() if fold else text).fullmatch(value):
             return True
     return False
