@@ -85,9 +85,12 @@ def context_of_input(value: Any) -> TraceContext | None:
     ids = trace_named(carried)
     if carried is None or ids is None:
         return None
-    return _of_datadog(carried) or TraceContext(
-        *ids, hashed(f"{carried.get('RootExecutionId')}#execution")[0]
-    )
+    context = _of_datadog(carried)
+    if context is None:  # the root execution's own span, unless headers without a valid parent gave the trace
+        root = carried.get("RootExecutionId")
+        parent = "0" * 16 if "x-datadog-trace-id" in carried else hashed(f"{root}#execution")[0]
+        context = TraceContext(*ids, parent)
+    return context
 
 
 def _of_datadog(headers: dict[str, Any]) -> TraceContext | None:

@@ -254,7 +254,7 @@ def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
         return None
     tags = str(headers.get("x-datadog-tags") or "").split(",")
     high = next((tag.partition("=")[2] for tag in tags if tag.strip().startswith("_dd.p.tid=")), "")
-    return f"{low:016x}", high
+    return None if high.strip("0123456789abcdef") else (f"{low:016x}", high)
 
 
 def hashed(text: str) -> tuple[str, str]:

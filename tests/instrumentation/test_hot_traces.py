@@ -108,8 +108,14 @@ def test_an_execution_that_another_one_started_belongs_to_its_trace(given):
     assert found.execution_id == f"{EXECUTION}-child"
 
 
+ODD = {"x-datadog-trace-id": "7", "x-datadog-tags": "_dd.p.tid=zz"}
+
+
 @pytest.mark.parametrize(
-    "given", [None, [], "text", {}, {"_datadog": None}, {"_datadog": {}}, {"BatchInput": 1}]
+    "given",
+    [None, [], "text", {}, {"_datadog": None}, {"_datadog": {}}, {"BatchInput": 1}, {"_datadog": ODD}]
+    + [{"_datadog": {"x-datadog-trace-id": value}} for value in ("0", "nan", None, [])]
+    + [{"_datadog": {"RootExecutionId": value}} for value in (5, "", None, {})],
 )
 def test_an_input_that_carries_no_trace_leaves_the_execution_its_own(given):
     assert ids(identity_of(context_object(given=given)))[0] == TRACE
