@@ -1,6 +1,7 @@
 """Templates are linted by what they deploy, and each finding stands where a person would mend it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -202,8 +203,55 @@ def test_a_catch_of_the_parallel_around_a_task_counts(tmp_path):
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "A"}]
     branch = {"StartAt": "B", "States": {"B": {**task(ARN), "End": True}}}
     around = {"Type": "Parallel", "Branches": [branch, branch]}
-    assert len(codes_in(machine(tmp_path, around), "task-catch")) == 2
+    (message,) = messages(machine(tmp_path, around), "task-catch")
+    assert message.startswith("2 tasks have no Catch (B, B): ")
     assert codes_in(machine(tmp_path, {**around, "Catch": catch}), "task-catch") == []
+
+
+TOKEN = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+
+
+@pytest.mark.parametrize(
+    ("resources", "timeout", "catch"),
+    [
+        ([], "", ""),
+        ([TOKEN], "A has no time-out, and neither has the machine: a token", "A has no Catch: its failure"),
+        (
+            [ARN, ARN],
+            "2 tasks have no time-out, and neither has the machine: how",
+            "2 tasks have no Catch (A, B): ",
+        ),
+        ([ARN, TOKEN, ARN], "3 tasks have no time-out, and", "3 tasks have no Catch (A, B, C): "),
+        ([ARN] * 26, "26 tasks have no time-out, and", "26 tasks have no Catch (A, B, C, D, "),
+    ],
+)
+def test_a_machine_has_one_finding_that_names_its_tasks(resources, timeout, catch, tmp_path):
+    """Beside them a task that has both, which is not named."""
+    ends = {"TimeoutSeconds": 5, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "End"}]}
+    states = {"Right": {**task(ARN), **ends, "Next": "End"}, "End": {"Type": "Succeed"}}
+    names = [chr(ord("A") + index) for index in range(len(resources))]
+    states |= {name: {**task(resource), "End": True} for name, resource in zip(names, resources, strict=True)}
+    path = tmp_path / "m.asl.json"
+    path.write_text(json.dumps({"StartAt": "Right", "States": states}, indent=2))
+    expected = [("task-timeout", timeout), ("task-catch", catch)] if resources else []
+    for rule, start in expected:
+        (message,) = messages(path, rule)
+        assert message.startswith(start)
+        assert all(re.search(rf"\b{name}\b", message) for name in names)
+        assert "Right" not in message
+    codes = [code for code, _ in codes_in(path, "task-timeout", "task-catch")]
+    assert sorted(codes) == sorted(rule for rule, _ in expected)
+
+
+def test_tasks_that_wait_for_different_things_are_named_by_what_they_wait_for(tmp_path):
+    states = {
+        name: {**task(resource), "End": True} for name, resource in (("X", ARN), ("Y", TOKEN), ("Z", ARN))
+    }
+    path = tmp_path / "m.asl.json"
+    path.write_text(json.dumps({"StartAt": "X", "States": states}))
+    (message,) = messages(path, "task-timeout")
+    assert "how long it may take is left to what it calls (X, Z); a token" in message
+    assert "is a year old (Y). Add TimeoutSeconds to each task, or to the machine" in message
 
 
 SAM = "Transform: AWS::Serverless-2016-10-31\nResources:\n"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitoring.lint.model import Rule
-from monitoring.lint.templates.application import Application, State, TemplateProblem
+from monitoring.lint.templates.application import Application, Machine, State, TemplateProblem
 from monitoring.lint.templates.kinds import TEMPLATE
 
 RULE = Rule("task-timeout", "warning", "A task without a time-out, in a machine without one.", TEMPLATE)
@@ -12,18 +12,33 @@ _LIMITS = ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "Heartbea
 
 
 def check(application: Application) -> Iterator[TemplateProblem]:
-    """Find each task without a time-out or heartbeat in a Standard machine without a time-out of its own."""
+    """Find the tasks without a time-out or heartbeat in each Standard machine without a time-out of its own.
+
+    One problem per machine, at the first of the tasks: a time-out of the machine mends all of them.
+    """
     for machine in application.machines:
         if machine.is_express or "TimeoutSeconds" in machine.definition:
             continue
-        for state in machine.tasks():
-            if any(limit in state.body for limit in _LIMITS):
-                continue
-            message = (
-                f"{state.name} has no time-out, and neither has the machine: {_wait(application, state)}. "
-                "Add TimeoutSeconds to the task, or to the machine"
-            )
-            yield TemplateProblem(machine.spot.below(*state.pointer), message)
+        unlimited = [state for state in machine.tasks() if not any(limit in state.body for limit in _LIMITS)]
+        if unlimited:
+            yield _problem(application, machine, unlimited)
+
+
+def _problem(application: Application, machine: Machine, states: list[State]) -> TemplateProblem:
+    waits: dict[str, list[str]] = {}
+    for state in states:
+        waits.setdefault(_wait(application, state), []).append(state.name)
+    if len(states) == 1:
+        (wait,) = waits
+        subject, target = f"{states[0].name} has", "the task"
+    else:
+        wait = "; ".join(f"{wait} ({', '.join(names)})" for wait, names in waits.items())
+        subject, target = f"{len(states)} tasks have", "each task"
+    message = (
+        f"{subject} no time-out, and neither has the machine: {wait}. "
+        f"Add TimeoutSeconds to {target}, or to the machine"
+    )
+    return TemplateProblem(machine.spot.below(*states[0].pointer), message)
 
 
 def _wait(application: Application, state: State) -> str:
