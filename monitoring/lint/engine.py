@@ -265,7 +265,8 @@ def lint_together(files: Sequence[FileFacts], codes: frozenset[str]) -> Iterator
         if code not in codes or not hasattr(module, "check_all"):
             continue
         for problem in module.check_all(project):
-            yield _together(problem.path, problem.mark, module.RULE, problem.message)
+            finding = _together(problem.path, problem.mark, module.RULE, problem.message)
+            yield finding._replace(severity=problem.severity or module.RULE.severity)
 
 
 def _together(path: str, mark: Mark, rule: Rule, message: str) -> Finding:

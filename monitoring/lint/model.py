@@ -24,21 +24,41 @@ from monitoring.resources.sites import (
 Severity = Literal["error", "warning"]
 
 
+class Refusal(NamedTuple):
+    """Hold the words in which a file was refused, and where that is recorded.
+
+    Args:
+        words: the text of the answer; `…` stands for the part that differs from file to file.
+        source: recordings of an API client, an issue that quotes the answer, or the command that refuses.
+    """
+
+    words: str
+    source: str
+
+
 class Rule(NamedTuple):
     """A rule.
 
     Args:
         code: what reports and docs call it.
-        severity: error, where Datadog refuses the file or the file cannot do what it says; warning, where it
-            does something else than its author probably thinks.
+        severity: error only for what was recorded to be refused; warning, where the file does something else
+            than its author probably thinks.
         summary: what it finds, in a sentence.
         kinds: the kinds of resource that it looks at; empty for all.
+        refusals: what a finding of severity error rests on; a rule without any has warnings only.
     """
 
     code: str
     severity: Severity
     summary: str
     kinds: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+RECORDED = "recordings of Datadog's API clients"
+"""Answers of the API that the tests of its public clients and of its Terraform provider have recorded."""
+TERRAFORM = "DataDog/terraform-provider-datadog#"
+"""Issues of that repository quote the API's answers."""
 
 
 class Edit(NamedTuple):

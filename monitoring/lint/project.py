@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
-from monitoring.lint.model import Subject
+from monitoring.lint.model import Severity, Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.document import Document, Pointer, read_text
 from monitoring.resources.project import FILE, read_settings
@@ -64,6 +64,7 @@ class ProjectProblem(NamedTuple):
     path: str
     mark: Mark
     message: str
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)

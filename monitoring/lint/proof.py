@@ -112,12 +112,12 @@ def _series(query: MetricMonitor, pattern: Pattern, sources: str) -> "Iterator[S
     for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
         kind: Any = "count" if node.modifier("as_count") or node.modifier("as_rate") else "gauge"
         for source in sources:
-            tags = tuple(sorted({*_tags(node), f"case_source:{source}"}))
+            tags = tuple(sorted({*tags_of(node), f"case_source:{source}"}))
             interval = step if kind == "count" else None
             yield Series(name, tags, times[there], points[there], kind, interval)
 
 
-def _tags(metric: Metric) -> Iterator[str]:
+def tags_of(metric: Metric) -> Iterator[str]:
     """Yield tags that the scope asks for, and one for each key of the grouping."""
     asked: dict[str, str] = {}
     for term, excluded in terms(metric.scope):
@@ -153,7 +153,7 @@ def case(
         lines += [
             f"- metric: {name}",
             f"  type: {'count' if counted else 'gauge'}",
-            f"  tags: {json.dumps(sorted(_tags(node)))}",
+            f"  tags: {json.dumps(sorted(tags_of(node)))}",
             f"  every: {step}s",
             f"  values: {pattern.before:g}x{many} {after}x{many}",
         ]

@@ -40,12 +40,14 @@ class Fault(NamedTuple):
         unverified: the key or word is not in the API's description, but Datadog may know it all the same; or
             a key inside a widget's request is missing, which Datadog was never recorded to refuse.
         hint: the nearest right word, if there is one.
+        missing: the key that is not there.
     """
 
     pointer: Pointer
     message: str
     unverified: bool = False
     hint: str = ""
+    missing: str = ""
 
 
 @cache
@@ -113,7 +115,7 @@ class _Walk:
         for key in required:
             if key not in value:
                 hint = self._about(known.get(key, {}), key)
-                yield Fault(at, f"{_name(at)} has no {key}", _is_inner(at), hint)
+                yield Fault(at, f"{_name(at)} has no {key}", _is_inner(at), hint, key)
         others = rule.get("additionalProperties", True)
         for key, item in value.items():
             if key in known:

@@ -1,6 +1,6 @@
 """From a `NAME.test.yaml` file to cases; every mistake with its file, line, column and what to write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,7 @@ def loads(text: str, file: str = "test.yaml", key: str = "monitor") -> list[Case
 
 def _file(reader: DocumentReader, root: yaml.Node, key: str) -> list[Case]:
     entries = reader.mapping(root, "a monitor test", FILE_KEYS, _belongs(FILE_KEYS))
-    monitor: str | Mapping[str, Any] = key
-    place = None
-    if "monitor" in entries:
-        node = entries.pop("monitor")
-        place = reader.place(node)
-        inline = isinstance(node, yaml.MappingNode)
-        monitor = reader.plain(node) if inline else reader.text(node, "monitor") or key
+    monitor, place = _monitor(reader, entries, key, None)
     shared = _Case(reader, root, monitor, place)
     tests = entries.pop("tests", None)
     if tests is None:
@@ -95,8 +89,21 @@ def _file(reader: DocumentReader, root: yaml.Node, key: str) -> list[Case]:
     return [_one(reader, node, base, monitor, place) for node in nodes]
 
 
+def _monitor(
+    reader: DocumentReader, entries: dict[str, yaml.Node], other: Any, place: Place | None
+) -> tuple[Any, Place | None]:
+    """Take `monitor` out of the entries: a key or a body, and its place; without it, the other one."""
+    node = entries.pop("monitor", None)
+    if node is None:
+        return other, place
+    inline = isinstance(node, yaml.MappingNode)
+    return reader.plain(node) if inline else reader.text(node, "monitor") or other, reader.place(node)
+
+
 def _one(reader: DocumentReader, node: yaml.Node, base: Case, monitor: Any, place: Place | None) -> Case:
-    entries = reader.mapping(node, "a case", CASE_KEYS, _belongs(CASE_KEYS))
+    keys = ("monitor", *CASE_KEYS)
+    entries = reader.mapping(node, "a case", keys, _belongs(keys))
+    monitor, place = _monitor(reader, entries, monitor, place)
     return _Case(reader, node, monitor, place, base).read(entries)
 
 
@@ -118,7 +125,8 @@ class _Case:
         self.reader = reader
         self.node = node
         blank = Case("", reader.place(node), monitor, (), monitor_place=place)
-        self.base = replace(base, place=reader.place(node)) if base else blank
+        own = {"place": reader.place(node), "monitor": monitor, "monitor_place": place}
+        self.base = replace(base, **own) if base else blank
         self.interval = 60
 
     def read(self, entries: dict[str, yaml.Node], complete: bool = True) -> Case:

@@ -57,7 +57,7 @@ def board(query):
 def test_a_threshold_out_of_reach_never_fires(query, dead):
     critical = float(query.rsplit(" ", 1)[1])
     found = findings(monitor(query, thresholds={"critical": critical}), "never-fires")
-    assert [each.severity for each in found] == ["error"] * dead
+    assert [each.severity for each in found] == ["warning"] * dead
 
 
 def test_a_count_that_falls_silent_says_what_happens_to_the_window():
@@ -104,7 +104,8 @@ def test_a_count_is_summed_over_the_window_whatever_else_reduces_it(query, named
         ("aws.lambda.errors{*}.as_count()", "avg of the count"),
         ("count:aws.lambda.errors{*}.as_count()", "count of the count"),
         ("sum:aws.lambda.errors{*}", "without .as_count()"),
-        ("sum:aws.lambda.errors{*}.rollup(avg, 60)", "without .as_count()"),
+        ("sum:aws.lambda.errors{*}.rollup(avg, 300)", "without .as_count()"),
+        ("sum:aws.lambda.errors{*}.rollup(avg, 60)", None),  # a point a minute: nothing is averaged
         ("sum:aws.lambda.errors{*}.rollup(sum, 60)", None),
         ("sum:aws.lambda.errors{*}.as_count()", None),
         ("avg:aws.lambda.errors{*}.as_rate()", None),
@@ -199,11 +200,13 @@ def test_options_that_exclude_one_another_are_named(body, words):
     assert all(word in text for word, text in zip(words, found, strict=True))
 
 
-def test_of_two_delays_one_is_a_warning_and_the_rest_are_errors():
+def test_options_are_an_error_only_where_the_refusal_is_recorded():
     delays = monitor(f"sum(last_5m):{ERRORS} > 1", new_group_delay=60, new_host_delay=5)
     assert [each.severity for each in findings(delays, "option-conflict")] == ["warning"]
     keys = monitor(f"sum(last_5m):{ERRORS} > 1", notify_by=["a"])
-    assert [each.severity for each in findings(keys, "option-conflict")] == ["error"]
+    assert [each.severity for each in findings(keys, "option-conflict")] == ["warning"]
+    zero = monitor(f"sum(last_5m):default_zero({ERRORS}) > 1", on_missing_data="resolve")
+    assert [each.severity for each in findings(zero, "option-conflict")] == ["error"]
 
 
 # --- dead-link: no target, no host, a placeholder, an id that is none, a path in a notification

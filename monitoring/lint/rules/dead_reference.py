@@ -3,12 +3,20 @@
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from monitoring.lint.model import Rule
+from monitoring.lint.model import RECORDED, Refusal, Rule
 from monitoring.lint.project import Mention, Project, ProjectProblem
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import KINDS
 
-RULE = Rule("dead-reference", "error", "A reference to something that is not there.")
+RULE = Rule(
+    "dead-reference",
+    "error",
+    "A reference to something that is not there.",
+    refusals=(
+        Refusal("the words of the finding", "`stepscope plan` and `apply`"),
+        Refusal("a composite of more than 10 monitors", RECORDED),
+    ),
+)
 
 _MOST_MEMBERS = 10
 _FIXED = frozenset({"from_ts", "to_ts", "live", "refresh_mode", "fullscreen_widget", "fullscreen_section"})
@@ -61,4 +69,4 @@ def _unknown_variables(project: Project, path: str, link: Mention) -> Iterator[P
         near = nearest(variable, known)
         hint = f"Did you mean {near}?" if near else f"It has {', '.join(sorted(known)) or 'none'}"
         text = f"the dashboard {link.key} has no template variable {variable}. {hint}"
-        yield ProjectProblem(path, link.mark, text)
+        yield ProjectProblem(path, link.mark, text, "warning")

@@ -11,7 +11,7 @@ from monitoring.monitor.recurrence import Recurrence, duration, local_time, zone
 from monitoring.resources.document import Pointer
 
 RULE = Rule(
-    "downtime-schedule", "error", "Times of a downtime that cannot be read, or never end.", ("downtime",)
+    "downtime-schedule", "warning", "Times of a downtime that cannot be read, or never end.", ("downtime",)
 )
 
 _ANY_START = datetime(2026, 1, 5)
@@ -53,7 +53,7 @@ def _zones(subject: Subject, schedule: Mapping[str, Any]) -> Iterator[Problem]:
         text = (
             f"it recurs by the clock of {kept or 'UTC'} and is shown by that of {shown}. Make them the same"
         )
-        yield Problem(("display_timezone",), text, severity="warning")
+        yield Problem(("display_timezone",), text)
 
 
 def _once(schedule: Mapping[str, Any]) -> Iterator[Problem]:
@@ -86,7 +86,7 @@ def _recurrence(one: Mapping[str, Any], at: Pointer, timezone: str) -> Iterator[
     yield from problems
     if seconds and not problems and _runs_on(rule):
         message = "a window opens before the one before it has closed, so this never ends. Shorten it"
-        yield Problem((*at, "duration"), message, severity="warning")
+        yield Problem((*at, "duration"), message)
 
 
 def _runs_on(rule: Recurrence) -> bool:

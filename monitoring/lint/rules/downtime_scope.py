@@ -6,10 +6,16 @@ Source: the section on limitations of https://docs.datadoghq.com/monitors/downti
 import re
 from collections.abc import Iterator
 
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import RECORDED, Problem, Refusal, Rule, Subject
 from monitoring.lint.muting import as_written
 
-RULE = Rule("downtime-scope", "error", "A scope that downtimes do not read.", ("downtime",))
+RULE = Rule(
+    "downtime-scope",
+    "error",
+    "A scope that downtimes do not read.",
+    ("downtime",),
+    (Refusal("Invalid scope parameter", RECORDED),),
+)
 
 _WORD = re.compile(r'[()]|"[^"]*"|[^\s()",]+')
 _KEY = re.compile(r"[A-Za-z_][\w./-]*")

@@ -16,7 +16,7 @@ from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import Metric, MetricMonitor
 from monitoring.resources.catalogue import metrics
 
-RULE = Rule("never-fires", "error", "A monitor that can never alert.", ("monitor",))
+RULE = Rule("never-fires", "warning", "A monitor that can never alert.", ("monitor",))
 
 _LONGEST = {"aws.lambda.duration": 900_000, "aws.lambda.timeout": 900, "aws.lambda.memorysize": 10_240}
 """What AWS allows at most: 15 minutes, and 10,240 MB."""
@@ -25,8 +25,8 @@ _LONGEST = {"aws.lambda.duration": 900_000, "aws.lambda.timeout": 900, "aws.lamb
 def check(subject: Subject) -> Iterator[Problem]:
     """Find thresholds outside what the value can be, and counts that fall silent instead of falling to zero.
 
-    An error is proved: the evaluator finds no alert over series of few, many, no and extreme values. A count
-    that alerts while it is low, but not once it is silent, is a warning.
+    It is proved: the evaluator finds no alert over series of few, many, no and extreme values; or a count
+    alerts while it is low, but not once it is silent.
     """
     query = metric_query(subject)
     if query is None or query.threshold is None or query.kind == "change":
@@ -53,7 +53,7 @@ def _of_silence(subject: Subject, query: MetricMonitor, name: str) -> Iterator[P
     advice = "Set on_missing_data: default, which counts it as 0"
     if proof.alerts(subject.body, query, patterns):
         found = f"{text} alerts while it is low, but not once it is silent. {advice}"
-        yield _problem(subject, query, found, silence)._replace(severity="warning")
+        yield _problem(subject, query, found, silence)
     else:
         yield _problem(subject, query, f"{text} never alerts. {advice}", silence)
 

@@ -3,20 +3,48 @@
 from collections.abc import Iterator
 
 from monitoring.lint.alerting import calls, metric_query
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import TERRAFORM, Problem, Refusal, Rule, Subject
 from monitoring.query import CheckMonitor, grouped_by
 
-RULE = Rule("option-conflict", "error", "Options that Datadog refuses together.", ("monitor",))
+RULE = Rule(
+    "option-conflict",
+    "error",
+    "Options that exclude each other, or that this type of monitor does not have.",
+    ("monitor",),
+    (
+        Refusal("Invalid monitor option: on_missing_data", f"{TERRAFORM}2291"),
+        Refusal("Invalid on_missing_data value: …; valid value is: default", f"{TERRAFORM}2815"),
+        Refusal(
+            "Last field should be larger than or equal to max threshold defined in monitor options",
+            f"{TERRAFORM}1202",
+        ),
+    ),
+)
 
 _NO_MISSING_DATA = ("composite", "service check", "slo alert")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each pair of options of which only one may stand."""
-    yield from _missing_data(subject)
-    yield from _group_delays(subject)
+    """Each pair of options of which only one may stand; an error where the API's refusal is recorded."""
+    yield from _without_missing_data(subject)
+    yield from _with_default_zero(subject)
     yield from _check_count(subject)
-    yield from _notify_by(subject)
+    for documented in (_missing_data, _group_delays, _notify_by):
+        for problem in documented(subject):
+            yield problem._replace(severity="warning")
+
+
+def _without_missing_data(subject: Subject) -> Iterator[Problem]:
+    kind = subject.body.get("type")
+    if kind in _NO_MISSING_DATA and subject.options.get("on_missing_data"):
+        yield Problem(("options", "on_missing_data"), f"a {kind} has no on_missing_data. Remove it")
+
+
+def _with_default_zero(subject: Subject) -> Iterator[Problem]:
+    query, choice = metric_query(subject), subject.options.get("on_missing_data")
+    if query and choice and choice != "default" and any(calls(query.query, "default_zero")):
+        text = f"with default_zero in the query, {choice} is refused. Use default"
+        yield Problem(("options", "on_missing_data"), text)
 
 
 def _missing_data(subject: Subject) -> Iterator[Problem]:
@@ -24,13 +52,8 @@ def _missing_data(subject: Subject) -> Iterator[Problem]:
     choice = options.get("on_missing_data")
     if not choice:
         return
-    if subject.body.get("type") in _NO_MISSING_DATA:
-        yield Problem(where, f"a {subject.body['type']} has no on_missing_data. Remove it")
     if options.get("notify_no_data"):
         yield Problem(where, "on_missing_data excludes notify_no_data. Remove one of the two")
-    query = metric_query(subject)
-    if query and choice != "default" and any(calls(query.query, "default_zero")):
-        yield Problem(where, f"with default_zero in the query, {choice} is refused. Use default")
     if choice == "resolve" and options.get("timeout_h"):
         yield Problem(where, "resolve excludes timeout_h. Remove timeout_h")
 
@@ -39,7 +62,7 @@ def _group_delays(subject: Subject) -> Iterator[Problem]:
     options = subject.options
     if options.get("new_group_delay") and options.get("new_host_delay") not in (None, 0, 300):
         text = "new_group_delay replaces new_host_delay. Remove new_host_delay"
-        yield Problem(("options", "new_host_delay"), text, severity="warning")
+        yield Problem(("options", "new_host_delay"), text)
 
 
 def _check_count(subject: Subject) -> Iterator[Problem]:

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
-from monitoring.lint.model import Rule
+from monitoring.lint.model import Refusal, Rule
 from monitoring.resources.project import SettingFault, parse_settings
 
-RULE = Rule("project-settings", "error", "A stepscope.toml that plan, apply and test would refuse.")
+RULE = Rule(
+    "project-settings",
+    "error",
+    "A stepscope.toml that plan, apply and test would refuse.",
+    refusals=(Refusal("the words of the finding", "`stepscope plan`, `apply`, `test` and `preview`"),),
+)
 
 
 def check_settings(text: str) -> Iterator[SettingFault]:

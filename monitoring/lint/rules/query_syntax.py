@@ -2,31 +2,43 @@
 
 from collections.abc import Iterator
 
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import RECORDED, Problem, Refusal, Rule, Subject
 from monitoring.query import Metric, MetricMonitor, QueryError, Reference, walk
-from monitoring.query.scope import MIXED
 from monitoring.resources.document import Pointer
 
-RULE = Rule("query-syntax", "error", "A query or formula that cannot be read.")
+RULE = Rule(
+    "query-syntax",
+    "error",
+    "A query or formula that cannot be read.",
+    refusals=(
+        Refusal(
+            "The value provided for parameter 'query' is invalid…",
+            f"{RECORDED}; claranet/terraform-datadog-monitors#21",
+        ),
+    ),
+)
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Every query that does not parse, at the place where reading stopped.
 
-    Dashboards that mix the two notations of a scope are stored by Datadog: there it is a warning.
+    Datadog refuses the query of a monitor; dashboards and SLOs it stores with any text in place of a query.
     """
-    for read in subject.queries:
-        if read.error is not None:
-            problem = _problem(read.site.pointer, read.error)
-            stored = subject.resource.kind == "dashboard" and read.error.message == MIXED
-            yield problem._replace(severity="warning") if stored else problem
-        elif not read.site.formula and read.query is not None and not isinstance(read.query, Metric):
-            yield from _bare_names(read.site.pointer, read.query)
+    for problem in _elsewhere(subject):
+        yield problem._replace(severity="warning")
     query, error = subject.monitor
     if error is not None:
         yield _problem(("query",), error)
     elif isinstance(query, MetricMonitor):
         yield from _bare_names(("query",), query.query)
+
+
+def _elsewhere(subject: Subject) -> Iterator[Problem]:
+    for read in subject.queries:
+        if read.error is not None:
+            yield _problem(read.site.pointer, read.error)
+        elif not read.site.formula and read.query is not None and not isinstance(read.query, Metric):
+            yield from _bare_names(read.site.pointer, read.query)
 
 
 def _problem(pointer: Pointer, error: QueryError) -> Problem:

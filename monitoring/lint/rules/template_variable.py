@@ -2,9 +2,19 @@
 
 from collections.abc import Iterator
 
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import RECORDED, Problem, Refusal, Rule, Subject
 
-RULE = Rule("template-variable", "error", "A template variable or tag that Datadog refuses.", ("dashboard",))
+RULE = Rule(
+    "template-variable",
+    "error",
+    "A template variable or tag that Datadog refuses.",
+    ("dashboard",),
+    (
+        Refusal("'template_variables' is invalid", RECORDED),
+        Refusal("Minimum length of parameter 'defaults' should be 1", RECORDED),
+        Refusal("Invalid tag format. Valid tag keys are: team.", RECORDED),
+    ),
+)
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -24,7 +34,8 @@ def check(subject: Subject) -> Iterator[Problem]:
         name = row.get("name")
         if isinstance(name, str):
             if name in seen:
-                yield Problem((*at, "name"), f"two template variables are called {name}")
+                text = f"two template variables are called {name}"
+                yield Problem((*at, "name"), text, severity="warning")
             seen.add(name)
     tags = subject.body.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, list) else ()):

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import RECORDED, Problem, Refusal, Rule, Subject
 
 RULE = Rule(
     "threshold-mismatch",
     "error",
     "options.thresholds.critical is not the number in the query, or is missing.",
     ("monitor",),
+    (
+        Refusal("Alert threshold (…) does not match that used in the query (…).", RECORDED),
+        Refusal("Alert status is required.", "DataDog/datadog-operator#2106"),
+    ),
 )
 
 

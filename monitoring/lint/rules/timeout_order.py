@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitoring.lint.model import Rule
+from monitoring.lint.model import Refusal, Rule
 from monitoring.lint.templates.application import (
     Application,
     Machine,
@@ -15,7 +15,18 @@ from monitoring.lint.templates.application import (
 )
 from monitoring.lint.templates.kinds import TEMPLATE
 
-RULE = Rule("timeout-order", "warning", "A function whose time-out is longer than its caller's.", TEMPLATE)
+RULE = Rule(
+    "timeout-order",
+    "warning",
+    "A function whose time-out is longer than its caller's.",
+    TEMPLATE,
+    (
+        Refusal(
+            "Queue visibility timeout: … seconds is less than Function timeout: … seconds",
+            "AWS Lambda, CreateEventSourceMapping",
+        ),
+    ),
+)
 
 REST_SECONDS = 29
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""

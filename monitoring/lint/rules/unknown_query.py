@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from monitoring.lint.model import Problem, Rule, Severity, Subject
+from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.query import FormulaMonitor, Query, Reference, walk
 from monitoring.resources import parsed
 from monitoring.resources.document import Pointer
 from monitoring.resources.nearest import nearest
 
-RULE = Rule("unknown-query", "error", "A formula names a query that does not exist.")
+RULE = Rule("unknown-query", "warning", "A formula names a query that does not exist.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Each name in a formula that no query of its request has.
 
-    Datadog stores such formulas. One of which no name exists draws nothing: an error.
+    Datadog stores such formulas, and draws nothing.
     """
     for read in subject.queries:
         site = read.site
@@ -39,11 +39,10 @@ def _used(formula: str) -> frozenset[str]:
 
 def _unknown(pointer: Pointer, formula: Query, names: frozenset[str]) -> Iterator[Problem]:
     used = [node for node in walk(formula) if isinstance(node, Reference)]
-    severity: Severity = "warning" if any(node.name in names for node in used) else "error"
     for node in used:
         if node.name not in names:
             near = nearest(node.name, names)
             there = f"There are {', '.join(sorted(names))}" if names else "The request has no queries"
             hint = f"Did you mean {near}?" if near else there
             text = f"no query is called {node.name}. {hint}"
-            yield Problem(pointer, text, node.start, node.end, severity=severity)
+            yield Problem(pointer, text, node.start, node.end)

@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 
 from monitoring.lint.alerting import ABOVE, BELOW
-from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.model import Problem, Refusal, Rule, Subject
 
-RULE = Rule("warning-side", "error", "The warning threshold lies on the wrong side.", ("monitor",))
+RULE = Rule(
+    "warning-side",
+    "error",
+    "The warning threshold lies on the wrong side.",
+    ("monitor",),
+    (
+        Refusal(
+            "Warning threshold (…) must be less than the alert threshold (…) with > comparison.",
+            "grosser/kennel, which checks for the API's answer beforehand",
+        ),
+    ),
+)
 
 
 def check(subject: Subject) -> Iterator[Problem]:
