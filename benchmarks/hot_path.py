@@ -58,6 +58,7 @@ PREPARE = """
 import json, os, statistics, sys, time
 from awslambdaric.bootstrap import Unbuffered
 from awslambdaric.lambda_context import LambdaContext
+from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 sys.path.insert(0, sys.argv[2])
 sys.stdout = Unbuffered(open(sys.argv[1], "w"))
 
@@ -105,11 +106,14 @@ MEASURE = """
 times = []
 for turn in range(-1, 20):  # the first one warms up
     calls = [invocation(turn * CALLS + number) for number in range(CALLS, 2 * CALLS)]
-    calls = [(body, json.loads(body), context) for body, context in calls]
-    begin = time.process_time()
-    for body, event, context in calls:
+    spent = 0.0
+    for body, context in calls:
+        # As the runtime client reads it; to parse JSON is its work, and not counted.
+        event = LambdaRuntimeClient.marshaller.unmarshal_request(body, "application/json")
+        begin = time.process_time()
         handle_event_request(handler, body, event, context)
-    times.append((time.process_time() - begin) * 1e6 / CALLS)
+        spent += time.process_time() - begin
+    times.append(spent * 1e6 / CALLS)
 print(json.dumps({"us": statistics.median(times[1:]), "least": min(times[1:])}), file=sys.stderr, flush=True)
 os._exit(0)
 """

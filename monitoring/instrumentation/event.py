@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.instrumentation.runtime import size_of
+from monitoring.instrumentation.runtime import request_size
 from monitoring.instrumentation.step_functions import context_parts, plain, step_of
 from monitoring.instrumentation.triggers import FIELDS, UNKNOWN, of_state_machine, read_trigger
 
@@ -44,7 +44,7 @@ def read_event(event: Any, context: Any, smallest: int | None) -> EventSummary:
     """
     if type(event) is not dict:
         event = plain(event)
-    size = size_of(event, smallest)
+    size = request_size(event, smallest)
     trigger = UNKNOWN
     if type(event) is not dict or not FIELDS.isdisjoint(event):
         try:

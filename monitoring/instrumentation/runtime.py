@@ -34,6 +34,7 @@ class Process:
 
     def ready(self) -> None:
         """Note that a handler has been decorated: as far as we see, the end of the init phase."""
+        request.watch()
         self._ready = time.time()
 
     def first_call(self) -> bool:
@@ -53,6 +54,58 @@ class Process:
 
 
 process = Process()
+
+
+class Request:
+    """Note the size of the request's body that Lambda's runtime client has read last.
+
+    The client's attribute `marshaller` is there to be replaced (awslambdaric, lambda_runtime_client.py), and
+    a size costs nothing there. To measure an event means to write it as JSON once more.
+    """
+
+    __slots__ = ("_bytes", "_event")
+
+    def __init__(self) -> None:
+        self._event: Any = None
+        self._bytes: int | None = None
+
+    def note(self, event: Any, size: int) -> None:
+        """Keep an event and the bytes that it was read from."""
+        self._event, self._bytes = event, size
+
+    def take_size(self, event: Any) -> int | None:
+        """Return the bytes that an event was read from; None for another event, and the second time."""
+        size = self._bytes if event is self._event else None
+        self._event = self._bytes = None  # a handler that calls another one has sent no request
+        return size
+
+    def watch(self) -> None:
+        """Note all requests from now on, if Lambda's runtime client is what calls the handlers."""
+        module = sys.modules.get("awslambdaric.lambda_runtime_client")
+        client = getattr(module, "BaseLambdaRuntimeClient", None)  # since awslambdaric 4
+        client = client or getattr(module, "LambdaRuntimeClient", None)
+        marshaller = getattr(client, "marshaller", None)
+        if marshaller is not None and not isinstance(marshaller, Marshaller):
+            client.marshaller = Marshaller(marshaller)  # type: ignore[union-attr]
+
+
+request = Request()
+
+
+class Marshaller:
+    """Stand before the marshaller of Lambda's runtime client, and note each request."""
+
+    def __init__(self, marshaller: Any) -> None:
+        self._marshaller = marshaller
+
+    def unmarshal_request(self, body: bytes, content_type: str = "application/json") -> Any:
+        """Return the event of a request's body, as the marshaller reads it."""
+        event = self._marshaller.unmarshal_request(body, content_type)
+        request.note(event, len(body))
+        return event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._marshaller, name)
 
 
 def _started() -> float | None:
@@ -89,6 +142,17 @@ def size_of(value: Any, smallest: int | None = 0) -> int | None:
     except (TypeError, ValueError, RecursionError):
         return None
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return size if size >= smallest else None
+
+
+def request_size(event: Any, smallest: int | None) -> int | None:
+    """Return the bytes that Lambda's runtime client read an event from; elsewhere its bytes as compact JSON.
+
+    None for fewer than `smallest`, for what is not JSON, and where a `smallest` of None asks for no size.
+    """
+    size = request.take_size(event)
+    if size is None or smallest is None:
+        return size_of(event, smallest)
     return size if size >= smallest else None
 
 
