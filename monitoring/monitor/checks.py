@@ -57,14 +57,14 @@ def _selected(query: CheckMonitor, tags: tuple[str, ...]) -> bool:
 def _group(by: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...] | None:
     if "*" in by:
         return tuple(sorted(tags))
-    found = tuple(next((tag for tag in tags if tag.startswith(f"{key}:")), "") for key in by)
-    return None if "" in found else found
+    group = tuple(next((tag for tag in tags if tag.startswith(f"{key}:")), "") for key in by)
+    return None if "" in group else group
 
 
 def merged(series: Sequence[CheckSeries]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Merge the times and statuses of several sources into one sequence."""
-    times = np.concatenate([each.times for each in series])
-    statuses = np.concatenate([each.statuses for each in series]).astype(np.int64)
+    times = np.concatenate([line.times for line in series])
+    statuses = np.concatenate([line.statuses for line in series]).astype(np.int64)
     order = np.argsort(times, kind="stable")
     return times[order], statuses[order]
 

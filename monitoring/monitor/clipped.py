@@ -32,11 +32,11 @@ class Clipped:
         """Return the points up to the clip, by source and bucket."""
         if not len(grid):
             return Buckets(grid.starts, np.empty((len(origins), 0)))
-        found = self.points(origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
-        return aggregate(found, grid, len(origins), aggregator, occupied)
+        points = self.points(origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
+        return aggregate(points, grid, len(origins), aggregator, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the points up to the clip in `[start, end)`."""
-        found = self.source.points(origins, start, end)
-        there = found.times % self.step < self.phase
-        return Points(found.origin[there], found.times[there], found.values[there])
+        selected = self.source.points(origins, start, end)
+        there = selected.times % self.step < self.phase
+        return Points(selected.origin[there], selected.times[there], selected.values[there])

@@ -39,19 +39,19 @@ def run_cluster(
         alerts = _meets(meets, critical, policy.thresholds.critical)
         warns = _meets(meets, warning, policy.thresholds.warning) & ~alerts
     silence = evaluations - latest
-    found = np.select(
+    states = np.select(
         [known == 0, policy.notify_no_data & (silence >= policy.timeframe), alerts, warns], [0, 1, 2, 3], 4
     )
-    resolved = (silence >= policy.timeout) & np.isin(found, (2, 3)) if policy.timeout else found < 0
-    return _segments(np.where(resolved, 5, found), grouped), critical
+    resolved = (silence >= policy.timeout) & np.isin(states, (2, 3)) if policy.timeout else states < 0
+    return _segments(np.where(resolved, 5, states), grouped), critical
 
 
-def _check_limits(given: Thresholds) -> None:
-    for name, value in (("critical", given.critical), ("warning", given.warning)):
+def _check_limits(thresholds: Thresholds) -> None:
+    for name, value in (("critical", thresholds.critical), ("warning", thresholds.warning)):
         if value is not None and not 0 <= value <= 100:
             hint = ".pct_by_status() compares with a percentage, 0 to 100"
             raise InputError(f"options.thresholds.{name} is {value:g}", hint=hint)
-    if given.critical is None and given.warning is None:
+    if thresholds.critical is None and thresholds.warning is None:
         hint = 'add "thresholds": {"critical": 50}, a percentage'
         raise InputError(".pct_by_status() needs a critical or a warning threshold", hint=hint)
 
@@ -64,13 +64,13 @@ def _meets(meets: np.ufunc, shares: Values, limit: float | None) -> NDArray[np.b
 def _last_statuses(series: Sequence[CheckSeries], evaluations: Index) -> tuple[Values, Index]:
     """[check, evaluation] the last status of each check (NaN: none yet), and the time of the very last."""
     checks: dict[tuple[str, ...], list[CheckSeries]] = {}
-    for each in series:
-        checks.setdefault(tuple(sorted(each.tags)), []).append(each)
+    for line in series:
+        checks.setdefault(tuple(sorted(line.tags)), []).append(line)
     rows, latest = [], np.full(len(evaluations), np.iinfo(np.int64).min // 2)
     for parts in checks.values():
-        times = np.concatenate([each.times for each in parts])
+        times = np.concatenate([line.times for line in parts])
         order = np.argsort(times, kind="stable")
-        statuses = np.concatenate([each.statuses for each in parts])[order]
+        statuses = np.concatenate([line.statuses for line in parts])[order]
         seen = times[order].searchsorted(evaluations)
         rows.append(np.append(np.nan, statuses)[seen])
         latest = np.maximum(latest, np.append(latest[:1], times[order])[seen])
@@ -87,11 +87,11 @@ _STATES: tuple[tuple[State | None, Rule], ...] = (
 )
 
 
-def _segments(found: Index, grouped: bool) -> list[Segment]:
+def _segments(levels: Index, grouped: bool) -> list[Segment]:
     """Return the segments; a group that has had no result does not exist yet."""
-    changes = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist()] if len(found) else []
+    changes = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist()] if len(levels) else []
     segments = []
     for at in changes:
-        state, rule = _STATES[found[at]]
+        state, rule = _STATES[levels[at]]
         segments.append(Segment(at, None if grouped and rule is Rule.NEVER else state, rule))
     return segments

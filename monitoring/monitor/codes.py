@@ -87,25 +87,25 @@ _RECOVERS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def codes(
-    found: Found, limits: Limits, times: Index, ends: Index, switches: Switches
+    result: Found, limits: Limits, times: Index, ends: Index, switches: Switches
 ) -> tuple[Codes, Values]:
     """Return the code of each evaluation, and the values with zeros in place of missing data."""
-    values = found.values
+    values = result.values
     known = ~np.isnan(values)
-    empty = ~found.points & ~known
+    empty = ~result.points & ~known
     if switches.null_window == "missing":
         empty = ~known
     zero = empty & limits.as_zero
     values = np.where(zero, limits.missing, values)
-    code = _levels(values, values if found.recovery is None else found.recovery, limits, switches)
+    code = _levels(values, values if result.recovery is None else result.recovery, limits, switches)
     code |= np.where(zero, AS_ZERO, np.where(empty, EMPTY, 0)).astype(np.int16)
     code |= np.where(~known & ~empty, NO_VALUE, 0).astype(np.int16)
-    if found.full is not None:
-        code |= np.where(known & ~found.full, PARTIAL, 0).astype(np.int16)
+    if result.full is not None:
+        code |= np.where(known & ~result.full, PARTIAL, 0).astype(np.int16)
     if limits.timeframe is not None:
-        code |= _silent(found.last, empty, ends - limits.timeframe, switches)
+        code |= _silent(result.last, empty, ends - limits.timeframe, switches)
     if limits.new_group_delay:
-        code |= _new(found.points | known, times, limits)
+        code |= _new(result.points | known, times, limits)
     return code, values
 
 
@@ -113,14 +113,14 @@ def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches
     """Return the bits of the thresholds; a missing value reaches none of them."""
     meets = _MEETS[limits.operator]
     recovers = np.less_equal if limits.shares else _RECOVERS[limits.operator]
-    given = limits.thresholds
+    thresholds = limits.thresholds
     ignored = limits.operator in {"==", "!="} and switches.equality_recovery == "ignore"
     code = np.zeros(len(values), dtype=np.int16)
     for bit, limit, test, looked_at in (
-        (CRITICAL, given.critical, meets, values),
-        (WARNING, given.warning, meets, values),
-        (HOLD_CRITICAL, None if ignored else given.critical_recovery, _not(recovers), recovery),
-        (HOLD_WARNING, None if ignored else given.warning_recovery, _not(recovers), recovery),
+        (CRITICAL, thresholds.critical, meets, values),
+        (WARNING, thresholds.warning, meets, values),
+        (HOLD_CRITICAL, None if ignored else thresholds.critical_recovery, _not(recovers), recovery),
+        (HOLD_WARNING, None if ignored else thresholds.warning_recovery, _not(recovers), recovery),
     ):
         if limit is not None:
             there = ~np.isnan(looked_at)
@@ -161,21 +161,23 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
     Raises:
         InputError: the options contradict the query, or each other, in Datadog's words where it has some.
     """
-    given = monitor.thresholds
-    if given == Thresholds() and threshold is not None:
+    thresholds = monitor.thresholds
+    if thresholds == Thresholds() and threshold is not None:
         return Thresholds(critical=threshold)
-    if threshold is None and given.critical is None:
+    if threshold is None and thresholds.critical is None:
         hint = "compare with a number to test the rest of the monitor"
         raise InputError(
             "a dynamic threshold (thresholds.critical_query) cannot be evaluated offline", hint=hint
         )
-    if given.critical is None:
+    if thresholds.critical is None:
         raise missing_critical(monitor, threshold)
-    if threshold is not None and threshold != given.critical:
-        message = f"Alert threshold ({given.critical}) does not match that used in the query ({threshold})."
+    if threshold is not None and threshold != thresholds.critical:
+        message = (
+            f"Alert threshold ({thresholds.critical}) does not match that used in the query ({threshold})."
+        )
         raise InputError(message, where=monitor.key, hint="make both the same number")
-    _check_sides(monitor, operator, given)
-    return given
+    _check_sides(monitor, operator, thresholds)
+    return thresholds
 
 
 def missing_critical(monitor: Monitor, threshold: float | None) -> InputError:
@@ -186,16 +188,19 @@ def missing_critical(monitor: Monitor, threshold: float | None) -> InputError:
     return InputError(message, where=monitor.key, hint=hint)
 
 
-def _check_sides(monitor: Monitor, operator: str, given: Thresholds) -> None:
+def _check_sides(monitor: Monitor, operator: str, thresholds: Thresholds) -> None:
     beyond = _MEETS.get(operator[0])
     if beyond is None:  # == and != have no side
         return
     side = "less" if operator[0] == ">" else "greater"
-    critical, warning = given.critical, given.warning
+    critical, warning = thresholds.critical, thresholds.warning
     if warning is not None and not beyond(critical, warning):
         message = f"Warning threshold ({warning}) must be {side} than the alert threshold ({critical})"
         raise InputError(f"{message} with {operator} comparison.", where=monitor.key)
-    pairs = (("alert", critical, given.critical_recovery), ("warning", warning, given.warning_recovery))
+    pairs = (
+        ("alert", critical, thresholds.critical_recovery),
+        ("warning", warning, thresholds.warning_recovery),
+    )
     for name, limit, recovery in pairs:
         if limit is not None and recovery is not None and beyond(recovery, limit):
             message = f"{name} and {name} recovery criteria are such that the monitor can be simultaneously"

@@ -100,58 +100,60 @@ class Monitor(NamedTuple):
         )
 
 
-def _thresholds(given: Mapping[str, Any], key: str) -> Thresholds:
+def _thresholds(options: Mapping[str, Any], key: str) -> Thresholds:
     names = Thresholds._fields
-    return Thresholds(**{name: _number(given, name, key) for name in names if given.get(name) is not None})
+    return Thresholds(
+        **{name: _number(options, name, key) for name in names if options.get(name) is not None}
+    )
 
 
-def _options(given: Mapping[str, Any], key: str) -> MonitorOptions:
+def _options(options: Mapping[str, Any], key: str) -> MonitorOptions:
     def seconds(name: str, unit: int) -> int | None:
-        value = _number(given, name, key)
+        value = _number(options, name, key)
         return None if value is None else int(value * unit)
 
-    notify_by = given.get("notify_by") or (["*"] if given.get("groupby_simple_monitor") else None)
-    statuses = given.get("renotify_statuses") or DEFAULT_STATUSES
-    occurrences = _number(given, "renotify_occurrences", key)
+    notify_by = options.get("notify_by") or (["*"] if options.get("groupby_simple_monitor") else None)
+    statuses = options.get("renotify_statuses") or DEFAULT_STATUSES
+    occurrences = _number(options, "renotify_occurrences", key)
     return MonitorOptions(
-        notify_no_data=bool(given.get("notify_no_data")),
+        notify_no_data=bool(options.get("notify_no_data")),
         no_data_timeframe=seconds("no_data_timeframe", MINUTE),
-        on_missing_data=_missing(given, key),
+        on_missing_data=_missing(options, key),
         timeout=seconds("timeout_h", HOUR) or 0,
-        group_retention=_retention(given, key),
+        group_retention=_retention(options, key),
         new_group_delay=seconds("new_group_delay", 1),
         new_host_delay=seconds("new_host_delay", 1),
-        require_full_window=bool(given.get("require_full_window")),
+        require_full_window=bool(options.get("require_full_window")),
         evaluation_delay=seconds("evaluation_delay", 1) or 0,
         renotify_interval=seconds("renotify_interval", MINUTE) or 0,
         renotify_occurrences=None if not occurrences else int(occurrences),
         renotify_statuses=tuple(statuses),
-        escalation_message=str(given.get("escalation_message") or "").strip(),
+        escalation_message=str(options.get("escalation_message") or "").strip(),
         notify_by=tuple(notify_by) if notify_by else None,
-        silenced=_silenced(_mapping(given.get("silenced"), "options.silenced", key)),
-        scheduling=_mapping(given.get("scheduling_options"), "options.scheduling_options", key),
-        threshold_windows=_mapping(given.get("threshold_windows"), "options.threshold_windows", key),
-        variables=tuple(given.get("variables") or ()),
+        silenced=_silenced(_mapping(options.get("silenced"), "options.silenced", key)),
+        scheduling=_mapping(options.get("scheduling_options"), "options.scheduling_options", key),
+        threshold_windows=_mapping(options.get("threshold_windows"), "options.threshold_windows", key),
+        variables=tuple(options.get("variables") or ()),
     )
 
 
 _MISSING_DATA = ("default", "show_no_data", "show_and_notify_no_data", "resolve")
 
 
-def _missing(given: Mapping[str, Any], key: str) -> str:
-    value = given.get("on_missing_data") or ""
+def _missing(options: Mapping[str, Any], key: str) -> str:
+    value = options.get("on_missing_data") or ""
     if value and value not in _MISSING_DATA:
         hint = f"one of {', '.join(_MISSING_DATA)}"
         raise InputError(f"options.on_missing_data is {value!r}", where=key, hint=hint)
-    if value and given.get("notify_no_data"):
+    if value and options.get("notify_no_data"):
         hint = "remove notify_no_data and no_data_timeframe, or on_missing_data"
         raise InputError("options.on_missing_data excludes notify_no_data", where=key, hint=hint)
     return str(value)
 
 
-def _retention(given: Mapping[str, Any], key: str) -> int:
+def _retention(options: Mapping[str, Any], key: str) -> int:
     """`group_retention_duration` is a text like "1h", "60m" or "2d"; 24 hours where it is absent."""
-    value = given.get("group_retention_duration")
+    value = options.get("group_retention_duration")
     if not value:
         return DAY
     units = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -163,8 +165,8 @@ def _retention(given: Mapping[str, Any], key: str) -> int:
     return int(text[:-1]) * units[text[-1]]
 
 
-def _silenced(given: Mapping[str, Any]) -> tuple[tuple[str, int | None], ...]:
-    return tuple((scope, None if until is None else int(until)) for scope, until in given.items())
+def _silenced(options: Mapping[str, Any]) -> tuple[tuple[str, int | None], ...]:
+    return tuple((scope, None if until is None else int(until)) for scope, until in options.items())
 
 
 def _mapping(value: Any, name: str, key: str) -> Mapping[str, Any]:
@@ -175,8 +177,8 @@ def _mapping(value: Any, name: str, key: str) -> Mapping[str, Any]:
     return value
 
 
-def _number(given: Mapping[str, Any], name: str, key: str) -> float | None:
-    value = given.get(name)
+def _number(options: Mapping[str, Any], name: str, key: str) -> float | None:
+    value = options.get(name)
     if value is None:
         return None
     try:

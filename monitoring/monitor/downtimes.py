@@ -28,8 +28,8 @@ def recurrences(downtime: Body) -> list[Recurrence]:
     """
     timezone = downtime.get("timezone") or "UTC"
     return [
-        Recurrence(one["rrule"], local_time(one["start"]), duration(one["duration"]), timezone)
-        for one in rules(downtime)
+        Recurrence(rule["rrule"], local_time(rule["start"]), duration(rule["duration"]), timezone)
+        for rule in rules(downtime)
     ]
 
 
@@ -40,8 +40,8 @@ def rules(downtime: Body) -> list[dict[str, Any]]:
     """
     zoned = zone(downtime.get("timezone") or "UTC")
     begin = datetime.fromtimestamp(downtime["start"], zoned).replace(tzinfo=None).isoformat()
-    if given := downtime.get("recurrences"):
-        return [{**one, "start": one.get("start") or begin} for one in given]
+    if recurrences := downtime.get("recurrences"):
+        return [{**recurrence, "start": recurrence.get("start") or begin} for recurrence in recurrences]
     if not downtime.get("recurrence") or downtime["end"] is None:
         return []
     length = f"{-(-(downtime['end'] - downtime['start']) // 60)}m"
@@ -65,18 +65,18 @@ def rule_of(recurrence: Body) -> str:
 def windows(downtime: Body, since: int, until: int) -> list[Window]:
     """When the downtime is on in [since, until), in order; a cancellation ends it."""
     canceled = downtime.get("canceled")
-    found: list[Window] = []
+    planned: list[Window] = []
     for start, end in _planned(downtime, since, until):
         if canceled is None:
-            found.append((start, end))
+            planned.append((start, end))
         elif start < canceled and canceled > since:
-            found.append((start, canceled if end is None else min(end, canceled)))
-    return sorted(found, key=lambda window: window[0])
+            planned.append((start, canceled if end is None else min(end, canceled)))
+    return sorted(planned, key=lambda window: window[0])
 
 
 def _planned(downtime: Body, since: int, until: int) -> Iterable[Window]:
     if repeated := recurrences(downtime):
-        return [window for one in repeated for window in one.windows(since, until)]
+        return [window for recurrence in repeated for window in recurrence.windows(since, until)]
     start, end = downtime["start"], downtime["end"]
     return [(start, end)] if start < until and (end is None or end > since) else []
 
@@ -90,8 +90,8 @@ def current(downtime: Body, now: int) -> Window | None:
     at = now if canceled is None else min(now, int(canceled) - 1)
     if on := windows(downtime, at, at + 1):
         return on[0]
-    coming = [window for one in repeated if (window := one.next(at)) is not None]
-    gone = [window for one in repeated if (window := one.last(at)) is not None]
+    coming = [window for recurrence in repeated if (window := recurrence.next(at)) is not None]
+    gone = [window for recurrence in repeated if (window := recurrence.last(at)) is not None]
     return min(coming) if coming and canceled is None else max(gone, default=None)
 
 
@@ -120,10 +120,10 @@ def scope_of(downtime: Body) -> str:
 def mutes(downtimes: Iterable[Body], monitor: Body, since: int, until: int) -> list[Mute]:
     """Return what the downtimes mute of a monitor's notifications in [since, until)."""
     return [
-        _mute(one, start, end)
-        for one in downtimes
-        if is_about(one, monitor)
-        for start, end in windows(one, since, until)
+        _mute(downtime, start, end)
+        for downtime in downtimes
+        if is_about(downtime, monitor)
+        for start, end in windows(downtime, since, until)
     ]
 
 

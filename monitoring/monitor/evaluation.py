@@ -112,21 +112,21 @@ def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     thresholds = check_thresholds(monitor, node.operator, node.threshold)
     window = window_of(node.window, monitor.options.scheduling)
     lookup = _lookup(window, monitor, start, end, setting)
-    found = look_up(node, data.series, lookup)
+    series = look_up(node, data.series, lookup)
     keys = grouped_by(node)
     missing = value_when_empty(node.query) if setting.switches.default_zero_empty == "zero" else np.nan
     as_zero = _as_zero(monitor, counts(node)) or bool(node.kind == "metric" and not np.isnan(missing))
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
     limits = limits._replace(missing=0.0 if np.isnan(missing) else missing)
-    history = _history(monitor, found, lookup, keys, limits, setting)
-    return history if np.isnan(missing) else _decided(history, found)
+    history = _history(monitor, series, lookup, keys, limits, setting)
+    return history if np.isnan(missing) else _decided(history, series)
 
 
-def _decided(history: History, found: Mapping[tuple[str, ...], Found]) -> History:
+def _decided(history: History, lines: Mapping[tuple[str, ...], Found]) -> History:
     """Return the history with the switch that decided where default_zero stood over an empty window."""
     groups = dict(history.groups)
-    for tags, each in found.items():
-        empty = np.flatnonzero(np.isnan(each.values) & ~each.points).tolist()
+    for tags, values in lines.items():
+        empty = np.flatnonzero(np.isnan(values.values) & ~values.points).tolist()
         name = group_name(tags)
         if empty and name in groups:
             groups[name] = replace(groups[name], details=dict.fromkeys(empty, DECIDED))
@@ -139,9 +139,9 @@ DECIDED = "an empty window under default_zero, by the switch default_zero_empty:
 def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
     """`formula("a / b").rollup("sum").last("5m")` over metric queries of options.variables."""
     named = {
-        str(each.get("name")): each["query"]
-        for each in monitor.options.variables
-        if each.get("data_source") == "metrics" and isinstance(each.get("query"), str)
+        str(variable.get("name")): variable["query"]
+        for variable in monitor.options.variables
+        if variable.get("data_source") == "metrics" and isinstance(variable.get("query"), str)
     }
     other = len(named) < len(monitor.options.variables) or node.anomaly is not None
     query = None if other else resolve(node.formula, monitor.query, named, {})
@@ -230,18 +230,18 @@ def _new_group_delay(monitor: Monitor, keys: tuple[str, ...], setting: Setting) 
 
 def _history(
     monitor: Monitor,
-    found: Mapping[tuple[str, ...], Found],
+    lines: Mapping[tuple[str, ...], Found],
     lookup: Lookup,
     keys: tuple[str, ...],
     limits: Limits,
     setting: Setting,
 ) -> History:
     policy = policy_of(monitor, bool(keys), setting.switches)
-    if not keys and () not in found:
-        found = {(): _nothing(len(lookup.times))}
+    if not keys and () not in lines:
+        lines = {(): _nothing(len(lookup.times))}
     groups: dict[str, GroupHistory] = {}
-    for tags, each in sorted(found.items()):
-        code, values = codes(each, limits, lookup.times, lookup.ends, setting.switches)
+    for tags, line in sorted(lines.items()):
+        code, values = codes(line, limits, lookup.times, lookup.ends, setting.switches)
         segments = run(code, lookup.times, policy, setting.known_groups and bool(keys))
         groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
     return History(monitor, lookup.times, lookup.starts, lookup.ends, groups, keys=keys)
@@ -272,16 +272,16 @@ def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     thresholds = check_thresholds(monitor, node.operator, node.threshold)
     window = window_of(node.window, monitor.options.scheduling)
     lookup = _lookup(window, monitor, start, end, setting)
-    found = count_records(node, data.records, lookup.starts, lookup.ends)
+    groups = count_records(node, data.records, lookup.starts, lookup.ends)
     counted = node.rollup[:1] in ((), ("count",), ("cardinality",))
     as_zero: bool | Flags = counted and monitor.options.on_missing_data in {"", "default"}
-    if as_zero and node.by and node.operator in {"<", "<="} and found:
+    if as_zero and node.by and node.operator in {"<", "<="} and groups:
         # log monitor page: below a threshold, a group without logs counts only where no group has any
-        as_zero = ~np.any([each.points for each in found.values()], axis=0)
+        as_zero = ~np.any([values.points for values in groups.values()], axis=0)
     limits = _limits(monitor, node, thresholds, node.by, as_zero, window, setting)
-    if not node.by and () not in found:
-        found = {(): _nothing(len(lookup.times))}
-    return _history(monitor, found, lookup, node.by, limits, setting)
+    if not node.by and () not in groups:
+        groups = {(): _nothing(len(lookup.times))}
+    return _history(monitor, groups, lookup, node.by, limits, setting)
 
 
 def _process(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
@@ -301,12 +301,12 @@ def _slo(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting:
     window = EvaluationWindow(length.seconds, length.unit)
     times = evaluation_times(start, end, 60, setting.phase)
     lookup = Lookup(window, times, times - length.seconds, times, setting.switches, None, setting.stand_in)
-    found = {
+    groups = {
         tags: Found(values, ~np.isnan(values), np.where(np.isnan(values), NEVER, times))
         for tags, values in (objective(node, data.series, times) if len(times) else {}).items()
     }
-    keys = max((tuple(tag.partition(":")[0] for tag in tags) for tags in found), key=len, default=())
-    return _history(monitor, found, lookup, keys, Limits(node.operator, thresholds), setting)
+    keys = max((tuple(tag.partition(":")[0] for tag in tags) for tags in groups), key=len, default=())
+    return _history(monitor, groups, lookup, keys, Limits(node.operator, thresholds), setting)
 
 
 # --- service checks
@@ -328,10 +328,10 @@ def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, settin
     if cluster and "*" in node.by:
         node = replace(node, by=())
     groups: dict[str, GroupHistory] = {}
-    found = by_group(node, data.checks)
+    lines = by_group(node, data.checks)
     if not node.by:
-        found.setdefault((), [])
-    for tags, series in sorted(found.items()):
+        lines.setdefault((), [])
+    for tags, series in sorted(lines.items()):
         if cluster:
             segments, values = run_cluster(series, times, policy, bool(node.by), setting.switches)
         else:
@@ -379,13 +379,13 @@ _Names = dict[int, str]
 
 def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _Names]:
     """Group tags -> the group of each member: by values, keys do not matter; an ungrouped member fits all."""
-    found: dict[tuple[str, ...], _Names] = {(): {}}
+    groups: dict[tuple[str, ...], _Names] = {(): {}}
     for identity, history in histories.items():
         if not history.grouped:
-            found = {tags: {**names, identity: UNGROUPED} for tags, names in found.items()}
+            groups = {tags: {**names, identity: UNGROUPED} for tags, names in groups.items()}
             continue
         longer: dict[tuple[str, ...], _Names] = {}
-        for tags, names in found.items():
+        for tags, names in groups.items():
             for group in history.groups.values():
                 if (
                     not tags
@@ -394,12 +394,12 @@ def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _N
                 ):
                     wide = tags if len(tags) >= len(group.tags) else group.tags
                     longer[wide] = {**names, identity: group.group}
-        found = longer
-    return found
+        groups = longer
+    return groups
 
 
-def _fits(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    few, many = sorted((_values(one), _values(other)), key=len)
+def _fits(tags: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    few, many = sorted((_values(tags), _values(other)), key=len)
     return few <= many
 
 
@@ -432,12 +432,12 @@ def _combined(
 
 def _turning_points(histories: Mapping[int, History], names: _Names, times: Times) -> list[int]:
     """Return the evaluations at which a member changes."""
-    found = {0}
+    points = {0}
     for identity, name in names.items():
         history = histories[identity]
         for segment in history.groups[name].segments:
-            found.add(int(times.searchsorted(history.times[segment.index])))
-    return sorted(index for index in found if index < len(times))
+            points.add(int(times.searchsorted(history.times[segment.index])))
+    return sorted(index for index in points if index < len(times))
 
 
 def _member_state(history: History, group: str, time: int) -> State:

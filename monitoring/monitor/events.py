@@ -27,7 +27,7 @@ def count_records(
     method = _method(query)
     matches = compile_search(query.search)
     groups: dict[tuple[str, ...], list[Record]] = {}
-    for record in sorted(records, key=lambda each: each.time):
+    for record in sorted(records, key=lambda item: item.time):
         if matches(record):
             for tags in _groups(query.by, record):
                 groups.setdefault(tags, []).append(record)
@@ -50,11 +50,11 @@ def _method(query: SearchMonitor) -> str:
 
 def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
     """Yield the groups of one record; none where it lacks a facet."""
-    found: list[tuple[str, ...]] = [()]
+    groups: list[tuple[str, ...]] = [()]
     for facet in by:
         values = [str(value) for value in record.values(facet)]
-        found = [(*tags, f"{facet}:{value}") for tags in found for value in values]
-    return found
+        groups = [(*tags, f"{facet}:{value}") for tags in groups for value in values]
+    return groups
 
 
 def _found(query: SearchMonitor, method: str, records: list[Record], starts: Index, ends: Index) -> Found:
@@ -104,9 +104,9 @@ def as_search(node: ProcessMonitor) -> SearchMonitor:
 
 def processes(records: Sequence[Record]) -> list[Record]:
     """Return records that have a `process`: the host and pid of each, or its command line without a pid."""
-    found = []
+    matching = []
     for record in records:
         host = next((str(value) for value in record.values("host")), "")
         pid = next((str(value) for value in record.values("pid")), record.message)
-        found.append(replace(record, attributes={**record.attributes, "process": f"{host}/{pid}"}))
-    return found
+        matching.append(replace(record, attributes={**record.attributes, "process": f"{host}/{pid}"}))
+    return matching

@@ -140,12 +140,12 @@ def _value(name: str, variables: Variables) -> float:
 
 def local_time(argument: str, variables: Variables) -> str:
     """Evaluate `{{local_time 'variable' 'zone'}}`, as in `2021-05-31 23:43:27+09:00`."""
-    found = re.findall(r"'([^']*)'|\"([^\"]*)\"", argument)
-    if len(found) != 2:
+    quoted = re.findall(r"'([^']*)'|\"([^\"]*)\"", argument)
+    if len(quoted) != 2:
         raise InputError("local_time needs a variable and a time zone", where="message", hint=_LOCAL_TIME)
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # reads files, and few texts need it
 
-    name, zone = (single or double for single, double in found)
+    name, zone = (single or double for single, double in quoted)
     epoch = variables.get(f"{name}_epoch")
     if not isinstance(epoch, int | float):
         raise InputError(f"local_time knows no time {name!r}", where="message", hint=_LOCAL_TIME)

@@ -75,7 +75,7 @@ def _bucket_change(
     """One window: the differences of its buckets, reduced."""
     now, then = _window(node, source, lookup), _window(node, source, lookup.moved(shift))
     before = {then.tags(row): then.values[row] for row in range(len(then.groups))}
-    found: Groups = {}
+    groups: Groups = {}
     for row in range(len(now.groups)):
         tags = now.tags(row)
         known = np.isfinite(now.values[row])
@@ -86,8 +86,8 @@ def _bucket_change(
             deltas = combine(now.values[row], earlier)
             value = _reduce(node.aggregation, deltas[np.isfinite(deltas)])
         last = now.times[known][-1] if known.any() else rolling.NEVER
-        found[tags] = Found(np.array([value]), np.array([bool(known.any())]), np.array([last]))
-    return found
+        groups[tags] = Found(np.array([value]), np.array([bool(known.any())]), np.array([last]))
+    return groups
 
 
 def _aligned(values: Values, times: Index, onto: Lines) -> Values:
@@ -185,7 +185,7 @@ def _anomaly(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     direction = str(algorithm.option("direction", "both"))
     inner = replace(node, query=algorithm.query)
     trigger, recovery = _threshold_windows(algorithm, lookup)
-    counts = [each.modifier("as_count") for each in walk(algorithm.query) if isinstance(each, Metric)]
+    counts = [metric.modifier("as_count") for metric in walk(algorithm.query) if isinstance(metric, Metric)]
     zeros = algorithm.option("count_default_zero") == "true" and all(counts)
 
     def judge(lines: Lines, end: int) -> tuple[Values, Values]:
@@ -211,14 +211,14 @@ def _with_zeros(lines: Lines, end: int) -> Lines:
 def _threshold_windows(algorithm: Algorithm, lookup: Lookup) -> tuple[int, int]:
     """Seconds that are looked at to trigger, and to recover (anomaly page, threshold_windows)."""
     alert = str(algorithm.option("alert_window", "last_15m"))
-    given = lookup.threshold_windows
-    if not given:
+    windows = lookup.threshold_windows
+    if not windows:
         return _seconds(alert), _seconds(alert)
     for name in ("trigger_window", "recovery_window"):
-        if not isinstance(given.get(name), str):
+        if not isinstance(windows.get(name), str):
             hint = f'write "threshold_windows": {{"trigger_window": "{alert}", "recovery_window": "{alert}"}}'
             raise InputError(f"options.threshold_windows has no {name}", hint=hint)
-    trigger, recovery = given["trigger_window"], given["recovery_window"]
+    trigger, recovery = windows["trigger_window"], windows["recovery_window"]
     if _seconds(trigger) != _seconds(alert):
         message = f"trigger_window is {trigger}, but the query's alert_window is {alert}"
         raise InputError(f"options.threshold_windows.{message}", hint="make both the same")

@@ -87,11 +87,11 @@ class GroupHistory:
 
     def spans(self) -> Iterator[tuple[int, int, State | None]]:
         """(first evaluation, evaluation after the last, state), without gaps."""
-        found = [(index, state) for index, _, state in self.changes()]
-        if not found or found[0][0] > 0:
-            found.insert(0, (0, None))
-        ends = [*(index for index, _ in found[1:]), len(self.values)]
-        for (index, state), end in zip(found, ends, strict=True):
+        changes = [(index, state) for index, _, state in self.changes()]
+        if not changes or changes[0][0] > 0:
+            changes.insert(0, (0, None))
+        ends = [*(index for index, _ in changes[1:]), len(self.values)]
+        for (index, state), end in zip(changes, ends, strict=True):
             yield index, end, state
 
 

@@ -109,11 +109,11 @@ def reduces_operands(query: Query) -> bool:
 def counts(node: MetricMonitor) -> bool:
     """Return whether on_missing_data "default" evaluates 0: sums and counts without default_zero."""
     nodes = walk(node.query)
-    if any(isinstance(each, Call) and each.name == "default_zero" for each in nodes):
+    if any(isinstance(part, Call) and part.name == "default_zero" for part in nodes):
         return False
-    metrics = [each for each in nodes if isinstance(each, Metric)]
+    metrics = [part for part in nodes if isinstance(part, Metric)]
     counted = bool(metrics) and all(
-        each.modifier("as_count") or each.aggregator == "count" for each in metrics
+        part.modifier("as_count") or part.aggregator == "count" for part in metrics
     )
     return node.kind == "metric" and (node.aggregation == "sum" or counted)
 
@@ -148,8 +148,8 @@ def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict
     if not len(lookup.times):
         return {}
     finder = _Finder(query, aggregation, source)
-    if (step := span_step(query, lookup)) and (found := finder.span(lookup, step)) is not None:
-        return found
+    if (step := span_step(query, lookup)) and (series := finder.span(lookup, step)) is not None:
+        return series
     return merged([finder.window(part) for part in lookup.each()], lookup)
 
 
@@ -170,8 +170,8 @@ def steps(query: Query, interval: int) -> Iterator[int]:
         if isinstance(node, Metric):
             rollup = node.modifier("rollup")
             arguments = rollup.arguments if rollup else ()
-            numbers = [int(each) for each in arguments if not isinstance(each, str)]
-            calendar = any(each in CALENDAR for each in arguments)
+            numbers = [int(argument) for argument in arguments if not isinstance(argument, str)]
+            calendar = any(argument in CALENDAR for argument in arguments)
             yield 0 if calendar else (numbers[0] if numbers else interval)
 
 
@@ -180,7 +180,7 @@ def _shifts(query: Query) -> Iterator[int]:
         if isinstance(node, Call):
             yield SHIFTS.get(node.name, 0)
             if node.name in {"timeshift", "moving_rollup"}:
-                yield from (int(getattr(each, "value", 0)) for each in node.arguments[1:2])
+                yield from (int(getattr(argument, "value", 0)) for argument in node.arguments[1:2])
 
 
 @lru_cache(maxsize=16)
@@ -285,17 +285,17 @@ class _Go:
             )
         if self.lookup.switches.percentile_monitor == "share":
             return self.reduced(query, shift, query.aggregator or "")
-        found, windows = self.reduced(query, shift, "count"), self.lookup.moved(shift).windows()
+        counts, windows = self.reduced(query, shift, "count"), self.lookup.moved(shift).windows()
         values = percentile_windows(
             query, self.finder.source, windows.starts, windows.ends, self.lookup.switches
         )
-        return replace(found, lines=found.lines.mapped(values))
+        return replace(counts, lines=counts.lines.mapped(values))
 
-    def note_operands(self, found: Reduced) -> None:
+    def note_operands(self, operands: Reduced) -> None:
         """Where the operands have points: arithmetic and functions may give no value although there are."""
-        self.operands.append(found)
+        self.operands.append(operands)
         plain = isinstance(self.finder.query, Metric)
-        if not plain and (self.lookup.silence or not np.isfinite(found.lines.values).all()):
+        if not plain and (self.lookup.silence or not np.isfinite(operands.lines.values).all()):
             leaves = dict.fromkeys(node for node in walk(self.finder.query) if isinstance(node, Metric))
             self.operands += [self.reduced(leaf, 0, "count") for leaf in leaves]
 
@@ -311,17 +311,17 @@ class _Go:
         if isinstance(node, Call) and (has_arithmetic(node) or node.name in SHIFTS):
             return CALLS[node.name](node, frame, self.value)
         shift = int(self.lookup.windows().starts.min() - frame.start)
-        found = self.reduced(node, shift, self.finder.aggregation)
-        self.operands.append(found)
-        return replace(found.lines, times=self.lookup.ends - 1 - shift, step=1)
+        reduced = self.reduced(node, shift, self.finder.aggregation)
+        self.operands.append(reduced)
+        return replace(reduced.lines, times=self.lookup.ends - 1 - shift, step=1)
 
 
 def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> dict[Group, Found]:
     """Each group's values, with the points of all operands that belong to it."""
     lines = result.lines
-    found: dict[Group, Found] = {}
+    groups: dict[Group, Found] = {}
     tags = [
-        {frozenset(each.lines.tags(row)): row for row in range(len(each.lines.groups))} for each in operands
+        {frozenset(part.lines.tags(row)): row for row in range(len(part.lines.groups))} for part in operands
     ]
     for row in range(len(lines.groups)):
         if NOT_THERE in lines.groups[row] and lookup.switches.monitor_na == "drop":
@@ -332,8 +332,8 @@ def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> d
             (operand, places[wanted] if wanted in places else places.get(frozenset()))
             for operand, places in zip(operands, tags, strict=True)
         ]
-        found[group] = _found(lines.values[row], [(each, at) for each, at in mine if at is not None])
-    return found
+        groups[group] = _found(lines.values[row], [(part, at) for part, at in mine if at is not None])
+    return groups
 
 
 def _found(values: Values, rows: list[tuple[Reduced, int]]) -> Found:
@@ -358,19 +358,23 @@ def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: L
     """Put evaluations that were made in several passes back in order."""
     result: dict[Group, Found] = {}
     for chosen, part in parts:
-        for tags, each in part.items():
+        for tags, values in part.items():
             into = result.get(tags)
             if into is None:
                 into = result[tags] = _blank(len(lookup.times), lookup.full_bucket is not None)
-            into.values[chosen], into.points[chosen], into.last[chosen] = each.values, each.points, each.last
-            if into.full is not None and each.full is not None:
-                into.full[chosen] = each.full
-            if each.recovery is not None:
+            into.values[chosen], into.points[chosen], into.last[chosen] = (
+                values.values,
+                values.points,
+                values.last,
+            )
+            if into.full is not None and values.full is not None:
+                into.full[chosen] = values.full
+            if values.recovery is not None:
                 recovery = np.full(len(into.values), np.nan) if into.recovery is None else into.recovery
-                recovery[chosen] = each.recovery
+                recovery[chosen] = values.recovery
                 result[tags] = replace(into, recovery=recovery)
-    for each in result.values():
-        np.maximum.accumulate(each.last, out=each.last)
+    for values in result.values():
+        np.maximum.accumulate(values.last, out=values.last)
     return result
 
 
@@ -384,7 +388,7 @@ def difference(
 ) -> dict[Group, Found]:
     """Two lookups joined by group: a value only where both have one."""
     return {
-        tags: replace(each, values=combine(each.values, then[tags].values))
-        for tags, each in now.items()
+        tags: replace(values, values=combine(values.values, then[tags].values))
+        for tags, values in now.items()
         if tags in then
     }

@@ -111,7 +111,7 @@ def fixed_tags(monitor: Monitor) -> frozenset[str]:
 def _asked(monitor: Monitor) -> list[frozenset[str]]:
     node = parsed(monitor.query)
     if isinstance(node, MetricMonitor):
-        return [frozenset(_required(each.scope)) for each in walk(node.query) if isinstance(each, Metric)]
+        return [frozenset(_required(part.scope)) for part in walk(node.query) if isinstance(part, Metric)]
     return [frozenset(tag.lower() for tag in node.over)] if isinstance(node, CheckMonitor) else []
 
 

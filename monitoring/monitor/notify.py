@@ -42,13 +42,13 @@ def notifications(
     monitor = history.monitor
     silenced = [Mute(scope, 0, until, "silenced") for scope, until in monitor.options.silenced]
     everywhere = fixed_tags(monitor) if mutes or silenced else frozenset()
-    found: list[Notification] = []
+    sent: list[Notification] = []
     for tags, members in _lines(history).items():
         around = {*everywhere, *(members[0].tags if len(members) == 1 else tags)}
         quiet = Quiet([*mutes, *silenced], around, history.times)
         teller = _Teller(history, tags, members, quiet, texts)
-        found.extend(teller.each() if monitor.options.scheduled else teller.tell())
-    return tuple(sorted(found, key=lambda each: (each.time, each.group)))
+        sent.extend(teller.each() if monitor.options.scheduled else teller.tell())
+    return tuple(sorted(sent, key=lambda notification: (notification.time, notification.group)))
 
 
 def _lines(history: History) -> dict[tuple[str, ...], list[_Member]]:
@@ -266,9 +266,9 @@ def _value(group: GroupHistory, index: int) -> float | None:
     return None if value != value else value  # noqa: PLR0124 - NaN is no value
 
 
-def by_time(found: Iterable[Notification]) -> Mapping[int, list[Notification]]:
+def by_time(notifications: Iterable[Notification]) -> Mapping[int, list[Notification]]:
     """Notifications by the evaluation at which they go out."""
     result: dict[int, list[Notification]] = {}
-    for each in found:
-        result.setdefault(each.time, []).append(each)
+    for notification in notifications:
+        result.setdefault(notification.time, []).append(notification)
     return result

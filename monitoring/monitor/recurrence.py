@@ -45,8 +45,8 @@ class Recurrence(NamedTuple):
     def windows(self, since: int, until: int) -> list[tuple[int, int]]:
         """Return the windows (end excluded; epoch seconds) that overlap [since, until)."""
         reach = timedelta(seconds=self.seconds) + _DAY  # a day covers what a change of the clock moves
-        found = self._rule.between(self._local(since) - reach, self._local(until) + _DAY, inc=True)
-        touching = (self._window(local) for local in found)
+        starts = self._rule.between(self._local(since) - reach, self._local(until) + _DAY, inc=True)
+        touching = (self._window(local) for local in starts)
         return [(start, end) for start, end in touching if start < until and end > since]
 
     def next(self, at: int) -> tuple[int, int] | None:
@@ -75,8 +75,8 @@ class Recurrence(NamedTuple):
 
 def parts(rule: str) -> list[tuple[str, str, str]]:
     """`FREQ=DAILY;COUNT=3` as (name, "=", value), in capitals; a part without `=` has "" for the last two."""
-    found = (part.partition("=") for part in rule.strip().upper().split(";"))
-    return [(name.strip(), equals, value.strip()) for name, equals, value in found]
+    pairs = (part.partition("=") for part in rule.strip().upper().split(";"))
+    return [(name.strip(), equals, value.strip()) for name, equals, value in pairs]
 
 
 @lru_cache(maxsize=256)
@@ -99,10 +99,10 @@ def _refuse(plain: str) -> None:
     if stranger or "\n" in plain:
         hint = "Say the start and the length beside the rule."
         raise InputError(f"an RRULE has no {stranger or 'second line'}", hint=hint)
-    given = {name: value for name, _, value in parts(plain)}
-    if given.get("FREQ") in _TOO_OFTEN:
+    fields = {name: value for name, _, value in parts(plain)}
+    if fields.get("FREQ") in _TOO_OFTEN:
         raise InputError("windows recur every hour at most", hint="Write FREQ=HOURLY, DAILY, WEEKLY, …")
-    if not _STEP.fullmatch(given.get("INTERVAL", "1")):  # without a step, one day would come true for ever
+    if not _STEP.fullmatch(fields.get("INTERVAL", "1")):  # without a step, one day would come true for ever
         text = f"the RRULE {plain!r} cannot be read: INTERVAL is a number from 1"
         raise InputError(text, hint="Write INTERVAL=1, or leave it out.")
 
@@ -147,9 +147,9 @@ def local_time(text: str) -> datetime:
         InputError: it cannot be read, or has an offset.
     """
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except (ValueError, TypeError) as error:
         raise InputError(f"{text!r} is not an ISO-8601 time") from error
-    if found.tzinfo is not None:
+    if time.tzinfo is not None:
         raise InputError(f"the start {text!r} has an offset", hint="Leave it out: the time zone counts.")
-    return found
+    return time

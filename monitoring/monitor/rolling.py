@@ -145,5 +145,5 @@ def reduce_points(
 ) -> tuple[Values, Flags, Index]:
     """One line's points over each window: the value, whether there are any, and the time of the last one."""
     line = Lines((), ((),), times, values[None, :], 1)
-    found = reduce_lines(line, None, Windows(starts, ends), method)
-    return found.lines.values[0], found.points[0], found.last[0]
+    reduced = reduce_lines(line, None, Windows(starts, ends), method)
+    return reduced.lines.values[0], reduced.points[0], reduced.last[0]

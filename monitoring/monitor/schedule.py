@@ -31,13 +31,13 @@ class Schedule:
 
     def times(self, start: int, end: int) -> NDArray[np.int64]:
         """Return the evaluations from `start` to `end`, both included, in epoch seconds."""
-        found = self.recurrence.windows(start, end + 1)
-        return np.array([moment for moment, _ in found if start <= moment <= end], dtype=np.int64)
+        windows = self.recurrence.windows(start, end + 1)
+        return np.array([moment for moment, _ in windows if start <= moment <= end], dtype=np.int64)
 
     def after(self, moment: int) -> int | None:
         """Return the first evaluation after a time; None where the schedule has ended."""
-        found = self.recurrence.next(moment)
-        return None if found is None else found[0]
+        window = self.recurrence.next(moment)
+        return None if window is None else window[0]
 
 
 def schedule_of(scheduling: Mapping[str, Any]) -> Schedule:
@@ -46,27 +46,27 @@ def schedule_of(scheduling: Mapping[str, Any]) -> Schedule:
     Raises:
         InputError: more than one recurrence, or one that cannot be read, or is not supported.
     """
-    given = scheduling.get("custom_schedule")
-    recurrences = given.get("recurrences") if isinstance(given, Mapping) else None
+    schedule = scheduling.get("custom_schedule")
+    recurrences = schedule.get("recurrences") if isinstance(schedule, Mapping) else None
     if not isinstance(recurrences, list) or len(recurrences) != 1 or not isinstance(recurrences[0], Mapping):
         hint = 'write "recurrences": [{"rrule": "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", "timezone": "UTC"}]'
         raise InputError("a custom schedule has exactly one recurrence", hint=hint)
     return _schedule(recurrences[0])
 
 
-def _schedule(given: Mapping[str, Any]) -> Schedule:
+def _schedule(schedule: Mapping[str, Any]) -> Schedule:
     for name in _KEYS:
-        if not isinstance(given.get(name), str | None):
+        if not isinstance(schedule.get(name), str | None):
             hint = f'write "{name}" as a text, or leave it out'
-            raise InputError(f"{name} of the custom schedule is {given[name]!r}, not text", hint=hint)
-    rrule, start = given.get("rrule") or "", given.get("start")
+            raise InputError(f"{name} of the custom schedule is {schedule[name]!r}, not text", hint=hint)
+    rrule, start = schedule.get("rrule") or "", schedule.get("start")
     try:
         unsettled = check_rule(rrule)
         if unsettled and not start:
             hint = 'add "start": "2026-03-01T20:00:00"; without it, Datadog takes the moment of creation'
             raise InputError(f"{unsettled} depends on the schedule's start, and there is none", hint=hint)
         begins = local_time(start).replace(microsecond=0) if start else _ANY_START
-        timezone = given.get("timezone") or "UTC"
+        timezone = schedule.get("timezone") or "UTC"
         zone(timezone)
         recurrence = Recurrence(rrule, begins, 1, timezone)
         recurrence.check()
@@ -112,17 +112,17 @@ def check_rule(text: str) -> str:
     Raises:
         InputError: what of it cannot be read, or is not supported, and what to write.
     """
-    given = _split(text)
-    if "FREQ" not in given:
+    fields = _split(text)
+    if "FREQ" not in fields:
         raise InputError("FREQ is missing", hint=f"write FREQ={', '.join(_FREQUENCIES)}")
-    for name, value in given.items():
+    for name, value in fields.items():
         _check_value(name, value)
-    _check_together(given)
-    return _left_open(given)
+    _check_together(fields)
+    return _left_open(fields)
 
 
 def _split(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for name, equals, value in parts(text):
         head = name.partition(":")[0]
         if head == "RRULE":
@@ -133,10 +133,10 @@ def _split(text: str) -> dict[str, str]:
         if name not in _PARTS:
             what = f"{name} is not supported" if equals else f"{name!r} is not a NAME=VALUE"
             raise InputError(what, hint=f"a rule has {', '.join(_PARTS)}, with ; between")
-        if name in found:
+        if name in fields:
             raise InputError(f"{name} stands twice", hint="list its values with commas")
-        found[name] = value
-    return found
+        fields[name] = value
+    return fields
 
 
 def _check_value(name: str, value: str) -> None:
@@ -147,21 +147,21 @@ def _check_value(name: str, value: str) -> None:
     if name in _TIMES and "," in value:
         hint = "evaluations are a day or more apart: keep one, or make a second monitor"
         raise InputError(f"{name}={value} is more often than daily, which is not supported", hint=hint)
-    for one in [value] if name in _ONE else value.split(","):
-        number = abs(int(one)) if re.fullmatch(r"[+-]?\d{1,6}", one) else 0
-        if not re.fullmatch(pattern, one) or (name in {"BYYEARDAY", "BYSETPOS"} and number > 366):
-            raise InputError(f"{name}={one} cannot be", hint=f"{name} is {said}")
+    for part in [value] if name in _ONE else value.split(","):
+        number = abs(int(part)) if re.fullmatch(r"[+-]?\d{1,6}", part) else 0
+        if not re.fullmatch(pattern, part) or (name in {"BYYEARDAY", "BYSETPOS"} and number > 366):
+            raise InputError(f"{name}={part} cannot be", hint=f"{name} is {said}")
 
 
-def _check_together(given: Mapping[str, str]) -> None:
+def _check_together(fields: Mapping[str, str]) -> None:
     """Refuse what RFC 5545 does not allow together, and what the library reads differently."""
-    frequency = given["FREQ"]
+    frequency = fields["FREQ"]
     for name, allowed in _ONLY_WITH.items():
-        if name in given and frequency not in allowed:
+        if name in fields and frequency not in allowed:
             raise InputError(
                 f"{name} does not go with FREQ={frequency}", hint=f"it goes with FREQ={' or '.join(allowed)}"
             )
-    days = given.get("BYDAY", "").split(",")
+    days = fields.get("BYDAY", "").split(",")
     counted = [day for day in days if len(day) > 2]
     if counted and frequency not in {"MONTHLY", "YEARLY"}:
         hint = f"write BYDAY={counted[0][-2:]}, or FREQ=MONTHLY"
@@ -169,18 +169,18 @@ def _check_together(given: Mapping[str, str]) -> None:
     if counted and len(counted) < len(days):
         hint = f"write every {days[0][-2:]} by its numbers, or make a second monitor"
         raise InputError(f"BYDAY={','.join(days)} mixes days with and without a number", hint=hint)
-    if "BYSETPOS" in given and frequency == "DAILY":
+    if "BYSETPOS" in fields and frequency == "DAILY":
         raise InputError("BYSETPOS has nothing to choose from in a day", hint="write FREQ=WEEKLY or rarer")
-    if "BYSETPOS" in given and not any(name in given for name in (*_CHOOSE, "BYMONTH")):
+    if "BYSETPOS" in fields and not any(name in fields for name in (*_CHOOSE, "BYMONTH")):
         raise InputError("BYSETPOS chooses among days, but no BY… part lists any", hint="add BYDAY=MO,TU")
-    if "UNTIL" in given and "COUNT" in given:
+    if "UNTIL" in fields and "COUNT" in fields:
         raise InputError("UNTIL and COUNT exclude each other", hint="keep one of them")
 
 
-def _left_open(given: Mapping[str, str]) -> str:
-    if int(given.get("INTERVAL", "1")) > 1 or "COUNT" in given:
-        return "COUNT" if "COUNT" in given else "INTERVAL"
-    if "BYHOUR" not in given or "BYMINUTE" not in given:
+def _left_open(fields: Mapping[str, str]) -> str:
+    if int(fields.get("INTERVAL", "1")) > 1 or "COUNT" in fields:
+        return "COUNT" if "COUNT" in fields else "INTERVAL"
+    if "BYHOUR" not in fields or "BYMINUTE" not in fields:
         return "the time of the day"
-    chosen = given["FREQ"] == "DAILY" or any(name in given for name in _CHOOSE)
+    chosen = fields["FREQ"] == "DAILY" or any(name in fields for name in _CHOOSE)
     return "" if chosen else "the day"

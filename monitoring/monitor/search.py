@@ -49,8 +49,8 @@ def _descend(attributes: Mapping[str, Any], path: str) -> Any:
     head, dot, rest = path.partition(".")
     while dot:
         inner = attributes.get(head)
-        if isinstance(inner, Mapping) and (found := _descend(inner, rest)) is not None:
-            return found
+        if isinstance(inner, Mapping) and (value := _descend(inner, rest)) is not None:
+            return value
         more, dot, rest = rest.partition(".")
         head = f"{head}.{more}"
     return None
@@ -94,7 +94,9 @@ def _either(tokens: _Tokens, at: int, text: str) -> tuple[Test, int]:
         test, at = _both(tokens, at, text)
         tests.append(test)
         if _word(tokens, at) != "OR":
-            return (tests[0] if len(tests) == 1 else lambda record: any(each(record) for each in tests)), at
+            return (
+                tests[0] if len(tests) == 1 else lambda record: any(matches(record) for matches in tests)
+            ), at
         at += 1
 
 
@@ -106,7 +108,7 @@ def _both(tokens: _Tokens, at: int, text: str) -> tuple[Test, int]:
             continue
         test, at = _term(tokens, at, text)
         tests.append(test)
-    return (lambda record: all(each(record) for each in tests)), at
+    return (lambda record: all(matches(record) for matches in tests)), at
 
 
 def _term(tokens: _Tokens, at: int, text: str) -> tuple[Test, int]:
@@ -136,9 +138,9 @@ def _leaf(token: re.Match[str]) -> Test:
     if value.startswith("("):
         options = [part for part in re.findall(r'"[^"]*"|[^\s"]+', value[1:-1]) if part != "OR"]
         tests = [_matcher(option) for option in options]
-        return lambda record: any(test(found) for found in record.values(name) for test in tests)
+        return lambda record: any(test(text) for text in record.values(name) for test in tests)
     match = _matcher(value)
-    return lambda record: any(match(found) for found in record.values(name))
+    return lambda record: any(match(text) for text in record.values(name))
 
 
 def _anywhere(wanted: str) -> Test:
@@ -160,12 +162,12 @@ def _matcher(value: str) -> Callable[[Any], bool]:
     """`>=500`, `[400 TO 499]`, a pattern with `*`, or the text itself, whatever its case."""
     for sign, compare in _COMPARISONS:
         if value.startswith(sign) and (bound := _float(value[len(sign) :])) is not None:
-            return lambda found: (number := _float(found)) is not None and compare(number, bound)
+            return lambda field: (number := _float(field)) is not None and compare(number, bound)
     if between := re.fullmatch(r"\[(\S+) TO (\S+)\]", value):
         low, high = (_float(part) if part != "*" else None for part in between.groups())
-        return lambda found: _between(_float(found), low, high)
+        return lambda field: _between(_float(field), low, high)
     wanted = value.strip('"').replace("\\", "").lower()
-    return lambda found: fnmatch.fnmatchcase(_text(found), wanted)
+    return lambda field: fnmatch.fnmatchcase(_text(field), wanted)
 
 
 def _between(number: float | None, low: float | None, high: float | None) -> bool:

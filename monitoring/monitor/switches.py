@@ -35,17 +35,17 @@ class Switches(query.Switches):
 DEFAULTS = Switches()
 
 
-def switches_of(given: dict[str, Any], where: str = "") -> Switches:
+def switches_of(names: dict[str, Any], where: str = "") -> Switches:
     """Switches from names and values as a test file writes them.
 
     Raises:
         InputError: an unknown name, or a value that the switch does not take.
     """
-    if not given:
+    if not names:
         return DEFAULTS
     types = get_type_hints(Switches)
     known = [field.name for field in fields(Switches)]
-    for name, value in given.items():
+    for name, value in names.items():
         if name not in known:
             near = nearest(name, known)
             hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
@@ -53,7 +53,7 @@ def switches_of(given: dict[str, Any], where: str = "") -> Switches:
         if not _fits(value, types[name]):
             hint = f"it takes {_said(types[name])}"
             raise InputError(f"the switch {name} is {value!r}", where=where, hint=hint)
-    return Switches(**given)
+    return Switches(**names)
 
 
 def _fits(value: Any, kind: Any) -> bool:

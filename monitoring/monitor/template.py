@@ -154,7 +154,7 @@ def _open(template: str, start: int, inner: str) -> _Block:
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONDITIONALS)}"
         _fail(template, start, f"unknown conditional {{{{{inner[0]}{name}}}}}", hint)
     arguments = tuple(
-        next(p for p in found if p or found[0] == found[1] == found[2]) for found in _split(rest)
+        next(p for p in parts if p or parts[0] == parts[1] == parts[2]) for parts in _split(rest)
     )
     return _Block(name, arguments, inner[0] == "^", start)
 
@@ -272,4 +272,4 @@ _HANDLE = re.compile(r"(?<![\w@./-])@([A-Za-z0-9](?:[\w.+/-]*[\w])?(?:@[\w-]+(?:
 
 def handles(text: str) -> tuple[str, ...]:
     """Return the @-handles of a text, in order, once each: `@pagerduty-team`, `@someone@example.com`."""
-    return tuple(dict.fromkeys(f"@{found}" for found in _HANDLE.findall(text)))
+    return tuple(dict.fromkeys(f"@{handle}" for handle in _HANDLE.findall(text)))

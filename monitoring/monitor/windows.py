@@ -82,24 +82,24 @@ def window_of(node: query.Window, scheduling: Mapping[str, Any]) -> EvaluationWi
     Raises:
         InputError: a cumulative window without an evaluation_window, or one that makes no sense.
     """
-    given = scheduling.get("evaluation_window")
+    window = scheduling.get("evaluation_window")
     if node.tense != "current":
-        if given and not scheduling.get("custom_schedule"):
+        if window and not scheduling.get("custom_schedule"):
             raise InputError(
                 NOT_BOTH, hint="remove evaluation_window, or write current_1h, current_1d or current_1mo"
             )
         return EvaluationWindow(node.seconds, node.unit)
-    if not given:
+    if not window:
         hint = f'add "scheduling_options": {{"evaluation_window": {_EXAMPLES[node.unit]}}} to the options'
         raise InputError(NOT_BOTH, hint=hint)
-    zone = str(given.get("timezone") or "UTC")
+    zone = str(window.get("timezone") or "UTC")
     zone_of(zone)
     if node.unit == "h":
         return EvaluationWindow(
-            node.seconds, node.unit, True, 1, 0, _number(given, "hour_starts", 0, 59, 0), zone
+            node.seconds, node.unit, True, 1, 0, _number(window, "hour_starts", 0, 59, 0), zone
         )
-    hour, minute = _clock(str(given.get("day_starts") or "00:00"))
-    day = _number(given, "month_starts", 1, LAST_DAY, 1) if node.unit == "mo" else 1
+    hour, minute = _clock(str(window.get("day_starts") or "00:00"))
+    day = _number(window, "month_starts", 1, LAST_DAY, 1) if node.unit == "mo" else 1
     return EvaluationWindow(node.seconds, node.unit, True, day, hour, minute, zone)
 
 
@@ -116,8 +116,8 @@ _EXAMPLES = {
 }
 
 
-def _number(given: Mapping[str, Any], name: str, low: int, high: int, default: int) -> int:
-    value = given.get(name)
+def _number(options: Mapping[str, Any], name: str, low: int, high: int, default: int) -> int:
+    value = options.get(name)
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

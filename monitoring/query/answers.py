@@ -50,15 +50,15 @@ _GROUP = "\0"
 
 def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
     """Return the answers for lines; lines without any value are left out."""
-    found = []
-    metrics = [each for each in walk(node) if isinstance(each, Metric)]
+    answers = []
+    metrics = [part for part in walk(node) if isinstance(part, Metric)]
     scope: Scope = metrics[0].scope if metrics else Everything()
     name, pattern = _name(node), format_query(_with_group(node, (_GROUP,) if lines.keys else ()))
     finite = np.isfinite(lines.values)
     for row in np.flatnonzero(finite.any(axis=1)).tolist():
         there = finite[row]
         tags = lines.tags(row)
-        found.append(
+        answers.append(
             Answer(
                 metric=name,
                 expression=pattern.replace(_GROUP, ",".join(tags)),
@@ -72,7 +72,7 @@ def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
                 group_by=lines.keys,
             )
         )
-    return found
+    return answers
 
 
 def scope_text(scope: Scope, tags: Sequence[str]) -> str:
@@ -91,7 +91,7 @@ def _name(node: Any) -> str:
     if isinstance(node, Negative):
         return f"-{_name(node.operand)}"
     if isinstance(node, Call):
-        return f"{node.name}({', '.join(_name(each) for each in node.arguments)})"
+        return f"{node.name}({', '.join(_name(argument) for argument in node.arguments)})"
     return format_query(node)
 
 
@@ -106,7 +106,7 @@ def _with_group(node: Any, tags: tuple[str, ...]) -> Any:
     if isinstance(node, Negative):
         return replace(node, operand=_with_group(node.operand, tags))
     if isinstance(node, Call):
-        return replace(node, arguments=tuple(_with_group(each, tags) for each in node.arguments))
+        return replace(node, arguments=tuple(_with_group(argument, tags) for argument in node.arguments))
     return node
 
 

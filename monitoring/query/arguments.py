@@ -22,12 +22,12 @@ _PNN = re.compile(r"p\d{1,2}(\.\d{1,2})?\Z")
 def check_call(cursor: Cursor, call: Call) -> Call:
     """Check a call's arguments, and read names as words where a choice is expected."""
     function = FUNCTIONS[call.name]
-    given = len(call.arguments)
-    if not function.fewest <= given <= len(function.parameters):
+    count = len(call.arguments)
+    if not function.fewest <= count <= len(function.parameters):
         fewest, most = function.fewest, len(function.parameters)
         wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
         plural = "" if wanted == "1" else "s"
-        message = f"{call.name} takes {wanted} argument{plural}, not {given}"
+        message = f"{call.name} takes {wanted} argument{plural}, not {count}"
         raise cursor.error(message, call.start, call.end, (), _better(call, function))
     for keyword in call.keywords:
         if keyword.name not in function.keywords:
@@ -79,7 +79,9 @@ def _checked(cursor: Cursor, function: Function, parameter: Parameter, argument:
 
 def _expected(parameter: Parameter) -> tuple[str, ...]:
     if parameter.kind == "word":
-        return tuple("a percentile ('p95')" if each == "pNN" else f"'{each}'" for each in parameter.choices)
+        return tuple(
+            "a percentile ('p95')" if choice == "pNN" else f"'{choice}'" for choice in parameter.choices
+        )
     names = {"query": "a query", "number": "a number", "text": "a quoted text", "groups": "groups ({host})"}
     return (names[parameter.kind],)
 
@@ -87,7 +89,7 @@ def _expected(parameter: Parameter) -> tuple[str, ...]:
 def _as_word(cursor: Cursor, argument: Argument) -> Argument:
     """Return a bare word where a choice is expected; elsewhere it is the name of a query."""
     if isinstance(argument, Reference):
-        cursor.references = [each for each in cursor.references if each is not argument]
+        cursor.references = [reference for reference in cursor.references if reference is not argument]
         return String(argument.name, start=argument.start, end=argument.end)
     return argument
 
@@ -105,7 +107,7 @@ def modifier(cursor: Cursor) -> Modifier:
         cursor.unexpected("the modifiers", tuple(rule.usage for rule in MODIFIERS.values()))
     if name.group() not in MODIFIERS:
         guess = nearest(name.group(), MODIFIERS)
-        usual = tuple(f".{each}()" for each in MODIFIERS)
+        usual = tuple(f".{modifier_name}()" for modifier_name in MODIFIERS)
         suggestion = MODIFIERS[guess].usage if guess else ""
         raise cursor.error(f"unknown modifier '.{name.group()}'", start, name.end(), usual, suggestion)
     if not cursor.take("("):
@@ -174,8 +176,8 @@ def _fill(arguments: list[str | float]) -> str:
     if isinstance(method, str) and method not in FILLS:
         guess = nearest(method, FILLS)
         return f"fill has no method '{method}'" + (f": did you mean {guess}?" if guess else "")
-    numbers = [each for each in (method, *limit) if not isinstance(each, str)]
-    if len(numbers) != len(arguments) - isinstance(method, str) or any(each < 0 for each in numbers):
+    numbers = [argument for argument in (method, *limit) if not isinstance(argument, str)]
+    if len(numbers) != len(arguments) - isinstance(method, str) or any(argument < 0 for argument in numbers):
         return "fill takes a limit in seconds, at least 0"
     return "fill takes one number only" if len(numbers) > 1 else ""
 

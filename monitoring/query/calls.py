@@ -30,8 +30,8 @@ Implementation = Callable[[Call, EvaluationFrame, Run], Value]
 def calculate(operator: str, left: Floats | np.float64, right: Floats | np.float64) -> Floats:
     """left operator right; dividing by zero, and what is not finite, gives no value."""
     with np.errstate(all="ignore"):
-        found = _OPERATORS[operator](left, right)
-    return np.where(np.isfinite(found), found, np.nan)
+        values = _OPERATORS[operator](left, right)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 _OPERATORS: dict[str, Callable[..., Floats]] = {
@@ -52,8 +52,8 @@ def constant(value: float, frame: EvaluationFrame) -> Lines:
 
 def _lines(call: Call, frame: EvaluationFrame, run: Run) -> Lines:
     """Evaluate the first argument."""
-    found = run(cast(Expression, call.arguments[0]), frame)
-    return found if isinstance(found, Lines) else constant(found, frame)
+    lines = run(cast(Expression, call.arguments[0]), frame)
+    return lines if isinstance(lines, Lines) else constant(lines, frame)
 
 
 def _number(call: Call, at: int, default: float = 0.0) -> float:
@@ -215,14 +215,14 @@ _SHIFT = re.compile(r"-?(\d{1,4})(mo|[hdw])\Z")
 
 def _calendar_shift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     """Each bucket takes the value of the one that the calendar puts that much earlier in the time zone."""
-    found = _SHIFT.match(_word(call, 1))
-    if found is None:
+    match = _SHIFT.match(_word(call, 1))
+    if match is None:
         raise frame.error(
             f"'{_word(call, 1)}' is not a calendar shift", call.arguments[1], "'-1d', '-1w' or '-1mo'"
         )
     argument = call.arguments[2] if len(call.arguments) > 2 else None
     zone = frame.zone(argument.value if isinstance(argument, String) else "UTC", call)
-    count, unit = int(found.group(1)), found.group(2)
+    count, unit = int(match.group(1)), match.group(2)
     if count * {"mo": 31 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600}[unit] > FARTHEST:
         raise frame.error("a query looks back ten years at most", call.arguments[1])
     probe = _lines(call, frame, run)
@@ -292,10 +292,10 @@ def _rollup(call: Call, frame: EvaluationFrame, run: Run) -> Value:
 
 def _reduce(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
-    found = np.array([[reduce_line(line, _word(call, 1), lines.step)] for line in lines.values]).reshape(
+    reduced = np.array([[reduce_line(line, _word(call, 1), lines.step)] for line in lines.values]).reshape(
         -1, 1
     )
-    return lines.mapped(np.where(np.isfinite(lines.values), found, np.nan))
+    return lines.mapped(np.where(np.isfinite(lines.values), reduced, np.nan))
 
 
 # --- groups

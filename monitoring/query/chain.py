@@ -117,16 +117,16 @@ def _chain(cursor: Cursor, methods: tuple[str, ...], head: bool = True) -> _Chai
 
 def _step(cursor: Cursor, methods: tuple[str, ...]) -> _Step:
     start = cursor.position
-    found = cursor.match(_METHOD)
-    if found is None:
+    match = cursor.match(_METHOD)
+    if match is None:
         cursor.take(".")
         cursor.unexpected("the query of the monitor", tuple(f".{name}(…)" for name in methods))
-    name = found.group(1)
+    name = match.group(1)
     if name not in methods:
         guess = nearest(name, methods)
-        expected = tuple(f".{each}(…)" for each in methods)
-        raise cursor.error(f"unknown part '.{name}'", start, found.end(1), expected, guess and f".{guess}(…)")
-    step = _Step(name, start, found.end())
+        expected = tuple(f".{method}(…)" for method in methods)
+        raise cursor.error(f"unknown part '.{name}'", start, match.end(1), expected, guess and f".{guess}(…)")
+    step = _Step(name, start, match.end())
     _arguments(cursor, step.arguments, step.keywords)
     step.end = cursor.last()
     return step
@@ -156,9 +156,9 @@ def _search(cursor: Cursor) -> MonitorQuery:
 
     window = ".last(…)" | ".current(…)"
     """
-    found = _SOURCE.match(cursor.text, cursor.position)
-    if found and (meant := _MISWRITTEN.get(found.group())):
-        raise cursor.error(f"unknown source '{found.group()}'", *found.span(), SOURCES, f'{meant}("…")')
+    match = _SOURCE.match(cursor.text, cursor.position)
+    if match and (meant := _MISWRITTEN.get(match.group())):
+        raise cursor.error(f"unknown source '{match.group()}'", *match.span(), SOURCES, f'{meant}("…")')
     if cursor.text.startswith("logs('", cursor.position):
         at = cursor.position + len("logs(")
         raise cursor.error("the search of logs stands in double quotes", at, at + 1, (), 'logs("…")')
@@ -173,7 +173,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
     if not rollup:
         raise cursor.error("a search needs a rollup", chain.start, cursor.last(), ('.rollup("count")',))
     return SearchMonitor(
-        found.group() if found else "",
+        match.group() if match else "",
         cast(str, chain.head[0][0]),
         chain.texts("index"),
         rollup,
@@ -274,14 +274,14 @@ def _process(cursor: Cursor) -> MonitorQuery:
 
 def _slo(cursor: Cursor) -> MonitorQuery:
     """slo = ("error_budget" | "burn_rate") "(" text ")" over [long_window short_window] comparison"""
-    found = _SOURCE.match(cursor.text, cursor.position)
+    match = _SOURCE.match(cursor.text, cursor.position)
     chain = _chain(cursor, ("over", "long_window", "short_window"))
     at = cursor.position
     operator, threshold = comparison(cursor)
     if operator not in {">", ">="}:
         raise cursor.error("an SLO is compared with > or >=", at, at + len(operator), ("'>'", "'>='"))
     return SloMonitor(
-        cast(Literal["error_budget", "burn_rate"], found.group() if found else ""),
+        cast(Literal["error_budget", "burn_rate"], match.group() if match else ""),
         cast(str, chain.head[0][0]),
         _period(chain),
         operator,

@@ -41,9 +41,9 @@ class Cursor:
     def skip(self) -> None:
         """Pass over space."""
         if self.text[self.position : self.position + 1].isspace() and (
-            found := SPACE.match(self.text, self.position)
+            match := SPACE.match(self.text, self.position)
         ):
-            self.position = found.end()
+            self.position = match.end()
 
     @property
     def done(self) -> bool:
@@ -65,12 +65,12 @@ class Cursor:
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Read what the pattern matches here, if it does."""
-        found = pattern.match(self.text, self.position)
-        if found:
-            self.position = found.end()
+        result = pattern.match(self.text, self.position)
+        if result:
+            self.position = result.end()
             if self.text[self.position : self.position + 1].isspace():
                 self.skip()
-        return found
+        return result
 
     def expect(self, text: str, what: str) -> None:
         """Read exactly this, or refuse."""
@@ -79,12 +79,12 @@ class Cursor:
 
     def unexpected(self, what: str, expected: tuple[str, ...], suggestion: str = "") -> NoReturn:
         """Refuse the token that comes next, in `what` (the thing being read)."""
-        found = WORD.match(self.text, self.position)
+        match = WORD.match(self.text, self.position)
         start = self.position
-        if found is None or not found.group().strip():
+        if match is None or not match.group().strip():
             message = f"{what} ends too early" if self.text.strip() else "the query is empty"
             raise self.error(message, len(self.text.rstrip()), 0, expected, suggestion)
-        token = found.group()
+        token = match.group()
         raise self.error(f"unexpected '{token}' in {what}", start, start + len(token), expected, suggestion)
 
     def error(
@@ -114,8 +114,8 @@ class Cursor:
         """Parse number = ["-"] digits ["." digits] [exponent]"""
         start = self.position
         sign = -1.0 if self.take("-") else 1.0
-        found = self.match(NUMBER)
-        if found is None:
+        match = self.match(NUMBER)
+        if match is None:
             if re.match(r"\.\d", self.text[self.position :]):
                 fraction = re.match(r"\.\d+", self.text[self.position :])
                 written = fraction.group() if fraction else ""
@@ -127,17 +127,17 @@ class Cursor:
                     f"0{written}",
                 )
             self.unexpected(what, ("a number",))
-        value = sign * float(found.group())
+        value = sign * float(match.group())
         if value in {float("inf"), float("-inf")}:
-            raise self.error("the number is too large", start, found.end())
+            raise self.error("the number is too large", start, match.end())
         return value
 
     def string(self) -> str | None:
         """Parse string = "'" characters "'" | '"' characters '"'; a backslash escapes the next character."""
-        found = self.match(STRING)
-        if found is None:
+        match = self.match(STRING)
+        if match is None:
             if self.text[self.position : self.position + 1] in {"'", '"'}:
                 raise self.error("the quoted text has no end", self.position, len(self.text))
             return None
-        body = found.group(1) if found.group(1) is not None else found.group(2)
+        body = match.group(1) if match.group(1) is not None else match.group(2)
         return re.sub(r"\\(.)", r"\1", body, flags=re.DOTALL) if "\\" in body else body

@@ -165,13 +165,13 @@ def _documents(file: Path, gathered: _Gathered) -> None:
 def _document(document: Any, place: str, gathered: _Gathered) -> None:
     """Read a body with series, a list of them, one series, or one point."""
     if isinstance(document, list):
-        for at, each in enumerate(document):
-            _document(each, f"{place} [{at}]", gathered)
+        for at, entry in enumerate(document):
+            _document(entry, f"{place} [{at}]", gathered)
     elif not isinstance(document, dict):
         gathered.problem(place, "an object with a metric and points is wanted here")
     elif isinstance(document.get("series"), list):
-        for at, each in enumerate(document["series"]):
-            _document(each, f"{place} series[{at}]", gathered)
+        for at, entry in enumerate(document["series"]):
+            _document(entry, f"{place} series[{at}]", gathered)
     elif "points" in document or "pointlist" in document:
         _submitted(document, place, gathered)
     else:
@@ -189,7 +189,11 @@ def _submitted(document: Mapping[str, Any], place: str, gathered: _Gathered) -> 
     distribution = any(isinstance(value, list) for _, value in _pairs(points))
     kind = "distribution" if distribution and "type" not in document else document.get("type")
     resources = document.get("resources") or ()
-    hosts = [each.get("name") for each in resources if isinstance(each, dict) and each.get("type") == "host"]
+    hosts = [
+        element.get("name")
+        for element in resources
+        if isinstance(element, dict) and element.get("type") == "host"
+    ]
     host = document.get("host") or (hosts[0] if hosts else "")
     key = _key({**document, "tags": tags, "type": kind, "host": host}, place, gathered)
     if key is None:
@@ -197,8 +201,8 @@ def _submitted(document: Mapping[str, Any], place: str, gathered: _Gathered) -> 
     for at, (time, value) in enumerate(_pairs(points)):
         if value is None and time is not None and "pointlist" in document:
             continue  # an answer writes a bucket without a value so
-        for each in value if isinstance(value, list) else [value]:
-            _point(key, time, each, f"{place} points[{at}]", gathered)
+        for element in value if isinstance(value, list) else [value]:
+            _point(key, time, element, f"{place} points[{at}]", gathered)
 
 
 def _pairs(points: Any) -> Iterator[tuple[Any, Any]]:
@@ -373,9 +377,9 @@ def _rows(relation: Any, places: Mapping[str, int | None], gathered: _Gathered, 
             number += 1
             cells = tuple(_hashable(row[at]) if at is not None else None for at in of_source)
             if cells not in sources or sources[cells] is None:
-                given = dict(zip(_OF_SOURCE, cells, strict=True))
-                given["interval"] = _finite(given["interval"])
-                sources[cells] = _key(given, f":{number}", gathered)
+                fields = dict(zip(_OF_SOURCE, cells, strict=True))
+                fields["interval"] = _finite(fields["interval"])
+                sources[cells] = _key(fields, f":{number}", gathered)
             key = sources[cells]
             if key is not None:
                 at, finite = seconds(row[time]), _finite(row[value])
@@ -401,6 +405,6 @@ def is_database(path: str | Path) -> bool:
 def span_of(series: list[Series]) -> tuple[int, int]:
     """Return the first and the last time of any point."""
     return (
-        min(int(each.times[0]) for each in series if len(each.times)),
-        max(int(each.times[-1]) for each in series if len(each.times)),
+        min(int(line.times[0]) for line in series if len(line.times)),
+        max(int(line.times[-1]) for line in series if len(line.times)),
     )

@@ -78,9 +78,9 @@ def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Tim
         group = np.empty(len(origin), dtype=np.int64)
         group[origin] = owner
         return group[points.origin] * len(grid) + column, points.values
-    picked = [np.flatnonzero(points.origin == each) for each in origin]
+    picked = [np.flatnonzero(points.origin == source) for source in origin]
     rows = np.concatenate(picked)
-    group = np.repeat(owner, [len(each) for each in picked])
+    group = np.repeat(owner, [len(source) for source in picked])
     return group * len(grid) + column[rows], points.values[rows]
 
 
@@ -95,8 +95,8 @@ def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats
         squares = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, first)
         return np.sqrt(squares / counts)
     share = 0.5 if node.aggregator == "histogram" else float((node.aggregator or "p50")[1:]) / 100
-    found = values[first + quantile_rank(counts, share)]
-    return in_bins(found) if sketch else found
+    values_at = values[first + quantile_rank(counts, share)]
+    return in_bins(values_at) if sketch else values_at
 
 
 def quantile_rank(counts: Times, share: float) -> Times:

@@ -54,8 +54,8 @@ class QueryError(InputError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known name that `word` most likely means, or ""."""
     lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[found[0]] if found else ""
+    matches = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[matches[0]] if matches else ""
 
 
 def _listed(expected: tuple[str, ...]) -> str:

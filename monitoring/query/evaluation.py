@@ -191,8 +191,8 @@ def run(node: Expression, frame: EvaluationFrame) -> Value:
 
 def _lines(node: Expression, frame: EvaluationFrame) -> Lines:
     with np.errstate(all="ignore"):
-        found = run(node, frame)
-    return found if isinstance(found, Lines) else constant(found, frame)
+        lines = run(node, frame)
+    return lines if isinstance(lines, Lines) else constant(lines, frame)
 
 
 def _refused(node: Call, frame: EvaluationFrame) -> Lines:

@@ -61,7 +61,7 @@ def _tag(tag: Tag) -> str:
 
 
 def _and(scope: And) -> str:
-    return ("," if scope.style == "," else " AND ").join(_nested(each, scope) for each in scope.terms)
+    return ("," if scope.style == "," else " AND ").join(_nested(term, scope) for term in scope.terms)
 
 
 def _nested(scope: Scope, outer: Scope) -> str:
@@ -77,7 +77,7 @@ _SCOPES: dict[type, Callable[[Any], str]] = {
     In: lambda scope: f"{scope.key} {'NOT ' if scope.negated else ''}IN ({','.join(scope.values)})",
     Not: lambda scope: ("!" if scope.style == "," else "NOT ") + _nested(scope.term, scope),
     And: _and,
-    Or: lambda scope: " OR ".join(_nested(each, scope) for each in scope.terms),
+    Or: lambda scope: " OR ".join(_nested(term, scope) for term in scope.terms),
 }
 
 
@@ -93,8 +93,10 @@ def _metric(node: Metric) -> str:
 
 def _modifier(node: Modifier) -> str:
     written = (
-        (each if _BARE.match(each) else quoted(each)) if isinstance(each, str) else format_number(each)
-        for each in node.arguments
+        (argument if _BARE.match(argument) else quoted(argument))
+        if isinstance(argument, str)
+        else format_number(argument)
+        for argument in node.arguments
     )
     return f".{node.name}({', '.join(written)})"
 

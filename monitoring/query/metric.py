@@ -82,14 +82,14 @@ def metric_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None)
 
 def membership(origins: Sequence[Origin], by: tuple[str, ...]) -> Membership:
     """Return the groups of sources by keys, sorted; a source with several values of one key is in several."""
-    found: dict[Group, list[int]] = {}
+    sources: dict[Group, list[int]] = {}
     prefixes = [f"{key.lower()}:" for key in by]
     for at, origin in enumerate(origins):
         values = [_values(origin, prefix) for prefix in prefixes]
         for group in product(*values):
-            found.setdefault(group, []).append(at)
-    groups = tuple(sorted(found))
-    members = [(at, row) for row, group in enumerate(groups) for at in found[group]]
+            sources.setdefault(group, []).append(at)
+    groups = tuple(sorted(sources))
+    members = [(at, row) for row, group in enumerate(groups) for at in sources[group]]
     pairs = np.array(members, dtype=np.int64).reshape(-1, 2)
     return Membership(groups, pairs[:, 0], pairs[:, 1])
 

@@ -186,15 +186,15 @@ class CompositeMonitor(Placed):
     @property
     def members(self) -> tuple[int, ...]:
         """The ids, each once, in the order of the text."""
-        found: dict[int, None] = {}
+        ids: dict[int, None] = {}
         left: list[Composition] = [self.expression]
         while left:
             node = left.pop()
             if isinstance(node, Member):
-                found[node.id] = None
+                ids[node.id] = None
             else:
                 left.extend((node.member,) if isinstance(node, Opposite) else (node.right, node.left))
-        return tuple(found)
+        return tuple(ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ def parse_monitor(text: str) -> MonitorQuery:
     """
     cursor = Cursor(text)
     monitor: MonitorQuery
-    if found := cursor.match(_NO_QUERY):
-        monitor = SyntheticsMonitor(start=found.start(), end=found.end())
+    if match := cursor.match(_NO_QUERY):
+        monitor = SyntheticsMonitor(start=match.start(), end=match.end())
     elif _COMPOSITE.match(text):
         monitor = _composite(cursor)
     elif (chain := _CHAIN.match(text, cursor.position)) and (chain.group(1) or "check") != "change":
@@ -110,15 +110,15 @@ def _check_metrics(cursor: Cursor, query: Expression) -> None:
 def _evaluation(cursor: Cursor) -> tuple[Change | None, str, Window]:
     """Parse evaluation = [("change" | "pct_change") "("] aggregation "(" window ")" ["," shift ")"]"""
     start = cursor.position
-    found = cursor.match(_CHANGE)
+    match = cursor.match(_CHANGE)
     aggregation, window = _aggregated(cursor)
-    if found is None:
+    if match is None:
         return None, aggregation, window
-    cursor.expect(",", f"the arguments of {found.group(1)}")
+    cursor.expect(",", f"the arguments of {match.group(1)}")
     shift, ago = _shift(cursor)
-    cursor.expect(")", f"the arguments of {found.group(1)}")
+    cursor.expect(")", f"the arguments of {match.group(1)}")
     return (
-        Change(found.group(1) == "pct_change", shift, ago, start=start, end=cursor.last()),
+        Change(match.group(1) == "pct_change", shift, ago, start=start, end=cursor.last()),
         aggregation,
         window,
     )
@@ -126,15 +126,15 @@ def _evaluation(cursor: Cursor) -> tuple[Change | None, str, Window]:
 
 def _aggregated(cursor: Cursor) -> tuple[str, Window]:
     """Parse aggregated = ("avg" | "sum" | "min" | "max" | "percentile") "(" window ")" """
-    found = _AGGREGATION.match(cursor.text, cursor.position)
-    if found is None:
+    match = _AGGREGATION.match(cursor.text, cursor.position)
+    if match is None:
         cursor.unexpected("the query of the monitor", _FORMS)
-    name = found.group(1)
+    name = match.group(1)
     if name not in AGGREGATIONS and not PERCENTILE.match(name):
         guess = nearest(name, AGGREGATIONS)
         suggestion = f"{guess}(last_5m):…" if guess else ""
-        raise cursor.error(f"unknown time aggregation '{name}'", *found.span(1), AGGREGATIONS, suggestion)
-    cursor.position = found.end()
+        raise cursor.error(f"unknown time aggregation '{name}'", *match.span(1), AGGREGATIONS, suggestion)
+    cursor.position = match.end()
     cursor.skip()
     window = parse_window(cursor)
     cursor.expect(")", "the evaluation window")
@@ -143,21 +143,21 @@ def _aggregated(cursor: Cursor) -> tuple[str, Window]:
 
 def _shift(cursor: Cursor) -> tuple[Window, bool]:
     """shift = ("last" | "current") "_" length | length "_ago" """
-    found = cursor.match(re.compile(r"(\d+)(mo|[mhdw])_ago\b"))
-    if found is None:
+    match = cursor.match(re.compile(r"(\d+)(mo|[mhdw])_ago\b"))
+    if match is None:
         return parse_window(cursor), False
-    unit = cast(Literal["m", "h", "d", "w", "mo"], found.group(2))
-    return Window("last", int(found.group(1)), unit, start=found.start(), end=found.end()), True
+    unit = cast(Literal["m", "h", "d", "w", "mo"], match.group(2))
+    return Window("last", int(match.group(1)), unit, start=match.start(), end=match.end()), True
 
 
 def _algorithm(query: Expression) -> Algorithm | None:
     if not isinstance(query, Call) or query.name not in _KINDS:
         return None
     inner, *rest = query.arguments
-    words = [each.value for each in rest if isinstance(each, String)]
-    numbers = [each.value for each in rest if isinstance(each, Number)]
+    words = [argument.value for argument in rest if isinstance(argument, String)]
+    numbers = [argument.value for argument in rest if isinstance(argument, Number)]
     name = cast(Literal["anomalies", "outliers", "forecast"], query.name)
-    options = tuple((each.name, each.value) for each in query.keywords)
+    options = tuple((argument.name, argument.value) for argument in query.keywords)
     if len(numbers) > 1:
         options = (("percentage", numbers[1]), *options)
     deviations = numbers[0] if numbers else None
@@ -214,10 +214,10 @@ def _member(cursor: Cursor) -> Composition:
             return inside
     finally:
         cursor.leave()
-    found = cursor.match(re.compile(r"\d{1,18}(?!\w)"))
-    if found is None:
+    match = cursor.match(re.compile(r"\d{1,18}(?!\w)"))
+    if match is None:
         cursor.unexpected("the composite", ("the id of a monitor", "'!'", "'('"))
-    return Member(int(found.group()), start=start, end=found.end())
+    return Member(int(match.group()), start=start, end=match.end())
 
 
 # --- back to text

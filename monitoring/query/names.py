@@ -48,7 +48,7 @@ def resolve(
     """
     if isinstance(query, Several):
         return replace(
-            query, queries=tuple(_resolved(each, text, queries, variables) for each in query.queries)
+            query, queries=tuple(_resolved(part, text, queries, variables) for part in query.queries)
         )
     return _resolved(query, text, queries, variables)
 
@@ -56,8 +56,8 @@ def resolve(
 def _resolved(
     node: Expression, text: str, queries: Mapping[str, str | Query], variables: Mapping[str, str]
 ) -> Expression:
-    def inside(each: Expression) -> Expression:
-        return _resolved(each, text, queries, variables)
+    def inside(argument: Expression) -> Expression:
+        return _resolved(argument, text, queries, variables)
 
     if isinstance(node, Reference):
         return inside(_named(node, text, queries))
@@ -69,19 +69,19 @@ def _resolved(
         return replace(node, operand=inside(node.operand))
     if isinstance(node, Call):
         arguments = tuple(
-            each if isinstance(each, String | Groups | Number) else inside(each) for each in node.arguments
+            part if isinstance(part, String | Groups | Number) else inside(part) for part in node.arguments
         )
         return replace(node, arguments=arguments)
     return node
 
 
 def _named(node: Reference, text: str, queries: Mapping[str, str | Query]) -> Expression:
-    found = queries.get(node.name)
-    if found is None:
+    named = queries.get(node.name)
+    if named is None:
         known = ", ".join(sorted(queries)) or "none is given"
         raise QueryError(text, f"no query is named '{node.name}' (known: {known})", node.start, node.end)
-    query = parse(found) if isinstance(found, str) else found
-    if isinstance(query, Several) or any(isinstance(each, Reference) for each in walk(query)):
+    query = parse(named) if isinstance(named, str) else named
+    if isinstance(query, Several) or any(isinstance(part, Reference) for part in walk(query)):
         message = f"'{node.name}' has to stand for one query, without names of others"
         raise QueryError(text, message, node.start, node.end)
     return replace(query, start=node.start, end=node.end)
@@ -109,7 +109,7 @@ def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
 
 def _written(value: str, variables: Mapping[str, str], text: str, scope: Scope) -> list[str]:
     """Return a value with its variables replaced; several choices make several values."""
-    return _VARIABLE.sub(lambda found: _bare(_value(found.group(1), variables, text, scope)), value).split(
+    return _VARIABLE.sub(lambda match: _bare(_value(match.group(1), variables, text, scope)), value).split(
         ","
     )
 

@@ -51,8 +51,10 @@ def _filtered(node: Expression, added: Scope) -> Expression:
         return replace(node, operand=_filtered(node.operand, added))
     if isinstance(node, Call):
         inside = tuple(
-            _filtered(one, added) if isinstance(one, Metric | Binary | Call | Negative) else one
-            for one in node.arguments
+            _filtered(argument, added)
+            if isinstance(argument, Metric | Binary | Call | Negative)
+            else argument
+            for argument in node.arguments
         )
         return replace(node, arguments=inside)
     return node

@@ -135,7 +135,7 @@ class Metric(Placed):
 
     def modifier(self, name: str) -> Modifier | None:
         """Return the last modifier of that name, which takes effect."""
-        return next((each for each in reversed(self.modifiers) if each.name == name), None)
+        return next((member for member in reversed(self.modifiers) if member.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)

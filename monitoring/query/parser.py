@@ -118,8 +118,8 @@ def _signed(cursor: Cursor) -> Expression:
 
 def _term(cursor: Cursor) -> Expression:
     """term = metric | function "(" arguments ")" | "(" expression ")" | number | name"""
-    if found := _HEAD.match(cursor.text, cursor.position):
-        return _metric(cursor, found)
+    if match := _HEAD.match(cursor.text, cursor.position):
+        return _metric(cursor, match)
     if _COUNT_OF.match(cursor.text, cursor.position):
         return _counted(cursor)
     if cursor.looking_at("("):
@@ -128,10 +128,10 @@ def _term(cursor: Cursor) -> Expression:
     if first.isdigit() or first == ".":
         start = cursor.position
         return Number(cursor.number("the query"), start=start, end=cursor.last())
-    found = _DOTTED.match(cursor.text, cursor.position)
-    if found is None:
+    match = _DOTTED.match(cursor.text, cursor.position)
+    if match is None:
         cursor.unexpected("the query", _TERM)
-    return _named(cursor, found)
+    return _named(cursor, match)
 
 
 def _bracketed(cursor: Cursor) -> Expression:
@@ -150,14 +150,14 @@ def _bracketed(cursor: Cursor) -> Expression:
     return inside
 
 
-def _named(cursor: Cursor, found: re.Match[str]) -> Expression:
+def _named(cursor: Cursor, match: re.Match[str]) -> Expression:
     """named = name ["(" arguments ")"] ; a name that no bracket follows is that of a query in a formula."""
-    prefix, name = found.group(1), found.group(2)
-    start, end = found.span(2)
+    prefix, name = match.group(1), match.group(2)
+    start, end = match.span(2)
     if prefix is None and "." not in name and cursor.text[end:].lstrip()[:1] == "(":
         return _call(cursor, name, start, end)
     if prefix or "." in name or cursor.text[end : end + 1] == ":":
-        _refuse_metric(cursor, found)
+        _refuse_metric(cursor, match)
     cursor.position = end
     cursor.skip()
     reference = Reference(name, start=start, end=end)
@@ -168,15 +168,15 @@ def _named(cursor: Cursor, found: re.Match[str]) -> Expression:
 _WRITTEN = re.compile(r"([\w.\-/]*)\s*(\{)?")
 
 
-def _refuse_metric(cursor: Cursor, found: re.Match[str]) -> NoReturn:
+def _refuse_metric(cursor: Cursor, match: re.Match[str]) -> NoReturn:
     """Say what is wrong with something that was meant to be a metric query."""
-    start, end = found.span(2)
+    start, end = match.span(2)
     after_colon = cursor.text[end : end + 1] == ":"
     written = _WRITTEN.match(cursor.text, end + 1 if after_colon else start)
     name = written.group(1) if written else ""
     at = written.start() if written else end
     aggregator = (
-        f"{found.group(2) if after_colon else found.group(1)}:" if after_colon or found.group(1) else ""
+        f"{match.group(2) if after_colon else match.group(1)}:" if after_colon or match.group(1) else ""
     )
     if not name:
         raise cursor.error(
@@ -186,34 +186,34 @@ def _refuse_metric(cursor: Cursor, found: re.Match[str]) -> NoReturn:
         message = "the name of a metric is letters, digits, dots and underscores, and starts with a letter"
         stored = re.sub(r"[^A-Za-z0-9_.]", "_", name).lstrip("0123456789._")
         raise cursor.error(message, at, at + len(name), (), f"{aggregator}{stored or 'metric'}{{…}}")
-    called = found.group(2).rpartition(".")
+    called = match.group(2).rpartition(".")
     if called[2] in MODIFIERS and cursor.text[end : end + 1] == "(":
         at = start + len(called[0])
         message = "a metric needs a scope before its modifiers"
         raise cursor.error(message, at, at, ("'{'",), f"{called[0]}{{*}} and then the rest")
-    raise cursor.error("a metric needs a scope", end, end, ("'{'",), f"{found.group()}{{*}}")
+    raise cursor.error("a metric needs a scope", end, end, ("'{'",), f"{match.group()}{{*}}")
 
 
 # --- metric queries
 
 
-def _metric(cursor: Cursor, found: re.Match[str]) -> Metric:
+def _metric(cursor: Cursor, match: re.Match[str]) -> Metric:
     """metric = [aggregator ":"] name "{" scope "}" ["by" "{" key ("," key)* "}"] modifier*"""
-    start, aggregator = found.start(), found.group(1)
+    start, aggregator = match.start(), match.group(1)
     if aggregator is not None and aggregator not in AGGREGATORS:
-        _check_percentile(cursor, aggregator, found)
-    name = found.group(2)
+        _check_percentile(cursor, aggregator, match)
+    name = match.group(2)
     if name.endswith(".") or ".." in name:
-        raise cursor.error("a metric's name has no empty part between its dots", *found.span(2))
-    cursor.position = found.end()
+        raise cursor.error("a metric's name has no empty part between its dots", *match.span(2))
+    cursor.position = match.end()
     return _selected(cursor, start, name, aggregator, None)
 
 
 def _counted(cursor: Cursor) -> Metric:
     """Parse counted = "count(v: v" comparison number "):" metric"""
     start = cursor.position
-    found = _COUNT_OF.match(cursor.text, start)
-    cursor.position = found.end() if found else start
+    match = _COUNT_OF.match(cursor.text, start)
+    cursor.position = match.end() if match else start
     cursor.skip()
     cursor.expect("v", "the threshold count (count(v: v>=0.5):metric{*})")
     sign = cursor.match(COMPARISON)
@@ -241,14 +241,14 @@ def _selected(
     return metric
 
 
-def _check_percentile(cursor: Cursor, aggregator: str, found: re.Match[str]) -> None:
+def _check_percentile(cursor: Cursor, aggregator: str, match: re.Match[str]) -> None:
     percentile = PERCENTILE.match(aggregator)
     if percentile and 0 < float(percentile.group(1)) < 100:
         return
     guess = _ALIASES.get(aggregator.lower()) or nearest(aggregator, AGGREGATORS)
-    suggestion = f"{guess}:{found.group(2)}{{…}}" if guess else ""
+    suggestion = f"{guess}:{match.group(2)}{{…}}" if guess else ""
     expected = ("avg", "sum", "min", "max", "count", "stddev", "a percentile (p95)")
-    raise cursor.error(f"unknown aggregator '{aggregator}'", *found.span(1), expected, suggestion)
+    raise cursor.error(f"unknown aggregator '{aggregator}'", *match.span(1), expected, suggestion)
 
 
 def _keys(cursor: Cursor, what: str) -> tuple[str, ...]:
@@ -263,14 +263,14 @@ def _keys(cursor: Cursor, what: str) -> tuple[str, ...]:
 
 
 def _key(cursor: Cursor, what: str) -> str:
-    found = cursor.match(KEY)
-    if found is None:
+    match = cursor.match(KEY)
+    if match is None:
         cursor.unexpected(what, ("a tag key",))
     if cursor.looking_at(":"):
         raise cursor.error(
-            "a grouping names keys, without values", found.start(), cursor.position + 1, (), found[0]
+            "a grouping names keys, without values", match.start(), cursor.position + 1, (), match[0]
         )
-    return found.group()
+    return match.group()
 
 
 def _modifiers(cursor: Cursor) -> tuple[Modifier, ...]:
@@ -387,19 +387,19 @@ def children(node: object) -> tuple[Expression, ...]:
     if isinstance(node, Negative):
         return (node.operand,)
     if isinstance(node, Call):
-        return tuple(each for each in node.arguments if not isinstance(each, String | Groups))
+        return tuple(argument for argument in node.arguments if not isinstance(argument, String | Groups))
     return node.queries if isinstance(node, Several) else ()
 
 
 def walk(query: Query) -> list[Query]:
     """Yield the node and everything below it, in the order of the text."""
-    found: list[Query] = []
+    nodes: list[Query] = []
     left: list[Query] = [query]
     while left:
         node = left.pop()
-        found.append(node)
+        nodes.append(node)
         left.extend(reversed(children(node)))
-    return found
+    return nodes
 
 
 def _height(query: Query) -> int:

@@ -33,8 +33,8 @@ def reduce_ranges(values: Floats, first: Times, last: Times, aggregator: str) ->
 def _over(function: np.ufunc, values: Floats, places: Times, end: float) -> Floats:
     """One value a range; a column past the last gives ranges that reach the end something to end at."""
     padded = np.concatenate([values, np.full((len(values), 1), end)], axis=1)
-    found: Floats = function.reduceat(padded, places, axis=1)[:, 0::2]
-    return found
+    reduced: Floats = function.reduceat(padded, places, axis=1)[:, 0::2]
+    return reduced
 
 
 def _count(values: Floats, places: Times) -> Floats:

@@ -30,7 +30,7 @@ def scalar_columns(
         QueryError: a query or formula cannot be read or evaluated.
     """
     answers, results = scalar_results(queries, formulas, source, start, end)
-    keys = _keys([one for found in answers.values() for one in found])
+    keys = _keys([answer for column in answers.values() for answer in column])
     groups = _ordered(results, formulas)
     return [*_group_columns(keys, groups), *_number_columns(results, groups)]
 
@@ -69,7 +69,7 @@ def scalar_results(
 
 
 def _reduced(answers: Sequence[Answer], aggregator: str) -> Reduced:
-    return {one.tag_set: reduce_line(one.values, aggregator, one.interval) for one in answers}
+    return {answer.tag_set: reduce_line(answer.values, aggregator, answer.interval) for answer in answers}
 
 
 def _formula(
@@ -86,8 +86,8 @@ def _formula(
         names = [part.name for part in walk(node) if isinstance(part, Reference)]
         if all(name in reduced for name in names):
             groups = _joined([reduced[name] for name in names])
-            found = {group: _calculated(node, reduced, group) for group in groups}
-            return {group: value for group, value in found.items() if np.isfinite(value)}
+            values = {group: _calculated(node, reduced, group) for group in groups}
+            return {group: value for group, value in values.items() if np.isfinite(value)}
     texts = {name: query["query"] for name, query in named.items()}
     return _reduced(evaluate(text, *over, queries=texts), _aggregator(node, named))
 
@@ -133,17 +133,17 @@ def _aggregator(node: Query, named: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _keys(answers: Sequence[Answer]) -> list[str]:
-    return list(max(((len(one.group_by), one.group_by) for one in answers), default=(0, ()))[1])
+    return list(max(((len(answer.group_by), answer.group_by) for answer in answers), default=(0, ()))[1])
 
 
 def _ordered(results: Sequence[tuple[str, Reduced]], formulas: Sequence[Mapping[str, Any]]) -> list[Group]:
     """Return the groups of all results, sorted and cut by the first formula with a limit."""
-    groups = list(dict.fromkeys(group for _, found in results for group in found))
-    for formula, (_, found) in zip(formulas, results, strict=False):
+    groups = list(dict.fromkeys(group for _, values in results for group in values))
+    for formula, (_, values) in zip(formulas, results, strict=False):
         limit = formula.get("limit")
         if isinstance(limit, Mapping):
-            groups = [group for group in groups if group in found]
-            groups.sort(key=lambda group: found[group], reverse=limit.get("order", "desc") == "desc")
+            groups = [group for group in groups if group in values]
+            groups.sort(key=lambda group: values[group], reverse=limit.get("order", "desc") == "desc")
             return groups[: int(limit.get("count") or len(groups))]
     return groups
 
@@ -163,8 +163,8 @@ def _number_columns(results: Sequence[tuple[str, Reduced]], groups: Sequence[Gro
         {
             "name": name,
             "type": "number",
-            "values": [found.get(group) for group in groups],
+            "values": [numbers.get(group) for group in groups],
             "meta": {"unit": None},
         }
-        for name, found in results
+        for name, numbers in results
     ]

@@ -106,10 +106,10 @@ def _bracketed(cursor: Cursor) -> Scope:
 def _membership(cursor: Cursor) -> In | None:
     """membership = key [NOT] IN "(" value ("," value)* ")" """
     start = cursor.position
-    found = cursor.match(_MEMBERSHIP)
-    if found is None:
+    match = cursor.match(_MEMBERSHIP)
+    if match is None:
         return None
-    key, negated = found.group(1), found.group(2) is not None
+    key, negated = match.group(1), match.group(2) is not None
     if not cursor.take("("):
         cursor.unexpected("the list after IN", ("'('",), f"{key} IN (a, b)")
     values = [_value(cursor)]
@@ -121,19 +121,19 @@ def _membership(cursor: Cursor) -> In | None:
 
 
 def _value(cursor: Cursor) -> str:
-    found = cursor.match(VALUE)
-    if found is None:
+    match = cursor.match(VALUE)
+    if match is None:
         _unexpected(cursor, ("a value",))
-    return found.group()
+    return match.group()
 
 
 def _tag(cursor: Cursor) -> Tag | Variable | Everything:
     """tag = "*" | "$" name | key ":" value | value ; the key is all before the first colon."""
     start = cursor.position
-    found = cursor.match(TAG)
-    if found is None:
+    match = cursor.match(TAG)
+    if match is None:
         _unexpected(cursor, _TERM)
-    text, end = found.group(), found.end()
+    text, end = match.group(), match.end()
     if text == "*":
         return Everything(start=start, end=end)
     if VARIABLE.match(text):

@@ -63,8 +63,8 @@ def _like(tag: str, first: str, middle: list[str], last: str) -> bool:
         return False
     place, end = len(first), len(tag) - len(last)
     for part in middle:
-        found = tag.find(part, place, end)
-        if found < 0:
+        position = tag.find(part, place, end)
+        if position < 0:
             return False
-        place = found + len(part)
+        place = position + len(part)
     return True

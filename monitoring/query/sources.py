@@ -70,18 +70,20 @@ class SeriesSource:
     def __init__(self, series: Iterable[Series]) -> None:
         self._series = _merged(series)
         self._by_metric: dict[str, list[int]] = {}
-        for at, each in enumerate(self._series):
-            self._by_metric.setdefault(each.metric, []).append(at)
+        for at, line in enumerate(self._series):
+            self._by_metric.setdefault(line.metric, []).append(at)
         self._origins = [
-            Origin(all_tags(each.tags, each.host), each.type, each.interval, at)
-            for at, each in enumerate(self._series)
+            Origin(all_tags(line.tags, line.host), line.type, line.interval, at)
+            for at, line in enumerate(self._series)
         ]
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
         """Return the sources of a metric that a scope selects, sorted by their tags."""
         test = matcher(scope, substring)
-        found = [self._origins[at] for at in self._by_metric.get(metric, ()) if test(self._origins[at].tags)]
-        return sorted(found, key=lambda origin: sorted(origin.tags))
+        selected = [
+            self._origins[at] for at in self._by_metric.get(metric, ()) if test(self._origins[at].tags)
+        ]
+        return sorted(selected, key=lambda origin: sorted(origin.tags))
 
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
@@ -90,8 +92,8 @@ class SeriesSource:
         if not len(grid):
             return Buckets(grid.starts, np.empty((len(origins), 0)))
         end = min(until, float(grid.edges[-1]))
-        found = self.points(origins, int(grid.edges[0]), end)
-        return aggregate(found, grid, len(origins), aggregator, occupied)
+        selected = self.points(origins, int(grid.edges[0]), end)
+        return aggregate(selected, grid, len(origins), aggregator, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the raw points in `[start, end)`."""
@@ -114,9 +116,9 @@ class SeriesSource:
         return Points(origin_of, times, values)
 
 
-def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied: bool) -> Buckets:
+def aggregate(points: Points, grid: Grid, sources: int, aggregator: str, occupied: bool) -> Buckets:
     """Points, sorted by source and time, as buckets by source."""
-    column = grid.index(found.times)
+    column = grid.index(points.times)
     starts = grid.starts
     if occupied:
         kept, column = occupied_columns(column, len(grid))
@@ -124,9 +126,9 @@ def aggregate(found: Points, grid: Grid, sources: int, aggregator: str, occupied
     width = len(starts)
     values = np.full(sources * width, np.nan)
     if len(column):
-        flat = found.origin * width + column
+        flat = points.origin * width + column
         first = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
-        values[flat[first]] = _reduced(found.values, first, aggregator)
+        values[flat[first]] = _reduced(points.values, first, aggregator)
     return Buckets(starts, values.reshape(sources, width))
 
 
@@ -165,11 +167,11 @@ def as_source(series: "Iterable[Series] | Source") -> Source:
 
 def _merged(series: Iterable[Series]) -> list[Series]:
     """One series a source, times ascending; of two points of one second the one that came later counts."""
-    found: dict[tuple[str, Tags, bool], list[Series]] = {}
-    for each in series:
-        key = (each.metric, all_tags(each.tags, each.host), each.type == "distribution")
-        found.setdefault(key, []).append(each)
-    return [_one(parts) for parts in found.values()]
+    groups: dict[tuple[str, Tags, bool], list[Series]] = {}
+    for line in series:
+        key = (line.metric, all_tags(line.tags, line.host), line.type == "distribution")
+        groups.setdefault(key, []).append(line)
+    return [_one(parts) for parts in groups.values()]
 
 
 def _one(parts: list[Series]) -> Series:

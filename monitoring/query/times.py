@@ -26,14 +26,14 @@ def moment(text: str, now: float, where: str = "") -> float:
     if _EPOCH.fullmatch(written):
         return float(written) / (1000 if float(written) > _MILLISECONDS else 1)
     try:
-        found = datetime.fromisoformat(written)
+        time = datetime.fromisoformat(written)
     except ValueError:
         raise InputError(
             f"{text!r} is not a valid time",
             where=where,
             hint="Write epoch seconds, ISO 8601 (2026-03-01T12:00:00Z), now, or -4h.",
         ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def window(since: str, until: str, now: float) -> tuple[int, int]:

@@ -28,9 +28,9 @@ _Unit = Literal["m", "h", "d", "w", "mo"]
 
 def parse_window(cursor: Cursor) -> Window:
     """window = ("last" | "next" | "current") "_" digits ("m" | "h" | "d" | "w" | "mo"), at most 730 hours"""
-    found = _WINDOW.match(cursor.text, cursor.position)
+    match = _WINDOW.match(cursor.text, cursor.position)
     written = _WRITTEN.match(cursor.text, cursor.position)
-    if found is None:
+    if match is None:
         if written is None:
             cursor.unexpected("the evaluation window", ("last_5m", "next_1w", "current_1d"))
         raise cursor.error(
@@ -40,14 +40,14 @@ def parse_window(cursor: Cursor) -> Window:
             _guess(written.group()),
         )
     window = Window(
-        cast(_Tense, found.group(1)),
-        int(found.group(2)),
-        cast(_Unit, found.group(3)),
-        start=found.start(),
-        end=found.end(),
+        cast(_Tense, match.group(1)),
+        int(match.group(2)),
+        cast(_Unit, match.group(3)),
+        start=match.start(),
+        end=match.end(),
     )
     _check_length(cursor, window)
-    cursor.position = found.end()
+    cursor.position = match.end()
     cursor.skip()
     return window
 
@@ -74,22 +74,22 @@ def _check_length(cursor: Cursor, window: Window) -> None:
 
 
 def _guess(written: str) -> str:
-    found = re.match(r"(?:last_?|)(\d+)_?([a-z]+)?", written)
-    if not found:
+    match = re.match(r"(?:last_?|)(\d+)_?([a-z]+)?", written)
+    if not match:
         return "last_5m"
-    unit = found.group(2) or "m"
-    count = max(1, int(found.group(1)) // 60) if unit == "s" else int(found.group(1))
+    unit = match.group(2) or "m"
+    count = max(1, int(match.group(1)) // 60) if unit == "s" else int(match.group(1))
     return f"last_{count}{_NAMES.get(unit, unit if unit in UNIT_SECONDS else 'm')}"
 
 
 def length(cursor: Cursor, text: str, start: int, tense: _Tense = "last") -> Window:
     """Parse a quoted window length: "5m", or one of the current hour, day or month: "1d"."""
-    found = _LENGTH.match(text.strip())
-    if found is None or int(found.group(1)) < 1:
+    match = _LENGTH.match(text.strip())
+    if match is None or int(match.group(1)) < 1:
         end = start + len(text) + 2
         raise cursor.error(f"'{text}' is not a length of time", start, end, ('"5m"', '"1h"', '"1d"'))
     window = Window(
-        tense, int(found.group(1)), cast(_Unit, found.group(2)), start=start, end=start + len(text) + 2
+        tense, int(match.group(1)), cast(_Unit, match.group(2)), start=start, end=start + len(text) + 2
     )
     if tense == "current":
         _check_length(cursor, window)
