@@ -107,8 +107,8 @@ class Emitted:
 
     def traces(self) -> list[list[dict[str, Any]]]:
         """Return the span lists, one for each trace line."""
-        found = [json.loads(line)["traces"] for line in self.text.splitlines() if _is_trace(line)]
-        return [trace for traces in found for trace in traces]
+        payloads = [json.loads(line)["traces"] for line in self.text.splitlines() if _is_trace(line)]
+        return [trace for traces in payloads for trace in traces]
 
     def trace(self) -> list[dict[str, Any]]:
         """Return the spans of the single call that was made.
@@ -128,25 +128,25 @@ class Emitted:
 
     def assert_count(self, metric: str, expected: float = 1, tags: Any = None) -> None:
         """Assert that the metric's counts with these tags sum up to `expected`, else list near misses."""
-        found = [point for point in self.points(metric, tags) if point.type == "count"]
-        total = sum(point.value for point in found)
-        if total != expected or (not found and expected):
+        points = [point for point in self.points(metric, tags) if point.type == "count"]
+        total = sum(point.value for point in points)
+        if total != expected or (not points and expected):
             shown = f"{total:g} counted, {expected:g} wanted"
             raise AssertionError(f"{_wanted(metric, tags)}: {shown}{self._near(metric)}")
 
     def assert_value(self, metric: str, expected: float, tags: Any = None) -> None:
         """Assert that the metric's last value with these tags is `expected`: for gauges and single points."""
-        found = self.points(metric, tags)
-        if not found or found[-1].value != expected:
-            shown = f"{found[-1].value:g} is its last value" if found else "not printed"
+        points = self.points(metric, tags)
+        if not points or points[-1].value != expected:
+            shown = f"{points[-1].value:g} is its last value" if points else "not printed"
             raise AssertionError(f"{_wanted(metric, tags)}: {shown}, {expected:g} wanted{self._near(metric)}")
 
     def assert_not_emitted(self, metric: str, tags: Any = None) -> None:
         """No point of the metric with these tags."""
-        found = self.points(metric, tags)
-        if found:
+        points = self.points(metric, tags)
+        if points:
             raise AssertionError(
-                f"{_wanted(metric, tags)}: printed {len(found)} times, none wanted{_listed(found)}"
+                f"{_wanted(metric, tags)}: printed {len(points)} times, none wanted{_listed(points)}"
             )
 
     def assert_well_formed(self) -> None:

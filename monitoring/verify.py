@@ -52,9 +52,9 @@ def object_exists(
         if size < least:
             raise Broken(f"{where} has {size} bytes, at least {least} wanted", "too_small")
         wanted = _given(etag, event, result)
-        found = head["ETag"].strip('"')
-        if wanted is not None and found != str(wanted).strip('"'):
-            raise Broken(f"{where} has the ETag {found}, {wanted} wanted", "etag_differs")
+        written_etag = head["ETag"].strip('"')
+        if wanted is not None and written_etag != str(wanted).strip('"'):
+            raise Broken(f"{where} has the ETag {written_etag}, {wanted} wanted", "etag_differs")
 
     return s3_object
 
@@ -83,10 +83,10 @@ def item_has(table: Given, key: Given, values: Given = None, *, client: Any = No
         )
         if "Item" not in answer:
             raise Broken(f"{what} is not there", "missing")
-        found = {name: take(value) for name, value in answer["Item"].items()}
+        item = {name: take(value) for name, value in answer["Item"].items()}
         for name, value in (_given(values, event, result) or {}).items():
-            if name not in found or found[name] != value:
-                shown = repr(found[name]) if name in found else "nothing"
+            if name not in item or item[name] != value:
+                shown = repr(item[name]) if name in item else "nothing"
                 raise Broken(f"{what} has {shown} as {name}, {value!r} wanted", "value_differs")
 
     return dynamodb_item

@@ -169,8 +169,8 @@ def _grouped(
             times = series.setdefault((kind, metric, tags), {})
         else:
             key = (metric, tags)
-            found = distributions.get(key)
-            times = found if found is not None else distributions.setdefault(key, {})
+            distribution = distributions.get(key)
+            times = distribution if distribution is not None else distributions.setdefault(key, {})
         second = int(timestamp)
         values = times.get(second)
         if values is None:

@@ -121,9 +121,9 @@ def _payloads(chunks: Stream, marker: bytes, where: str) -> Iterator[Piece]:
     try:
         for chunk in chunks:
             held += chunk
-            while (found := held.find(marker, searched)) > 0:
-                yield _payload(held[:found], where, number)
-                held, searched, number = held[found:], 1, number + 1
+            while (position := held.find(marker, searched)) > 0:
+                yield _payload(held[:position], where, number)
+                held, searched, number = held[position:], 1, number + 1
             searched = max(1, len(held) - len(marker))
             if len(held) > _PAYLOAD_BYTES:
                 raise ValueError(f"a payload of more than {_PAYLOAD_BYTES:,} bytes")
@@ -149,9 +149,9 @@ def _payload(body: bytes, where: str, number: int) -> Piece:
 
 def _salvaged(body: bytes, where: str) -> Iterator[Piece]:
     """Yield the events of a payload that is cut off."""
-    head, found, events = body.partition(b'"logEvents":')
+    head, marker, events = body.partition(b'"logEvents":')
     text = Text([events])
-    if found and text.char(start := text.space(0)) == "[":
+    if marker and text.char(start := text.space(0)) == "[":
         text.skip(start + 1)
         names = {
             key: match[1].decode("utf-8", "replace")
@@ -252,10 +252,10 @@ class _LineReader:
                 if stamp is not None:
                     line, when = stamp["message"], utc_milliseconds(stamp["time"])  # noqa: PLW2901
             elif first != "{" or not _is_own(line, keys):
-                found = self._special(line, place + index)
-                if found is not None:
-                    yield from self._flush() if found is not _TAKEN or self._is_full() else ()
-                    yield from found
+                entries = self._special(line, place + index)
+                if entries is not None:
+                    yield from self._flush() if entries is not _TAKEN or self._is_full() else ()
+                    yield from entries
                     continue
                 if self._opens_document(lines, index):
                     self._text.back(lines[index:])
@@ -312,11 +312,11 @@ class _LineReader:
         if not line.startswith("H4sI"):
             return None
         try:
-            found = read_body([decode_base64(line)], self._base, self._shapes)
+            entries = read_body([decode_base64(line)], self._base, self._shapes)
         except ValueError:
             return None
-        first = next(found, None)
-        return None if first is None or isinstance(first, Refusal) else chain([first], found)
+        first = next(entries, None)
+        return None if first is None or isinstance(first, Refusal) else chain([first], entries)
 
     # Documents
 

@@ -55,11 +55,11 @@ class Executions:
         return points, spans
 
     def _timeline(self, execution: str) -> Timeline:
-        found = self._known.pop(execution, None) or Timeline(execution)
-        self._known[execution] = found  # the last heard of stands last
+        timeline = self._known.pop(execution, None) or Timeline(execution)
+        self._known[execution] = timeline  # the last heard of stands last
         if execution not in self._traces:
             self._traces[execution] = Trace(execution)
-        return found
+        return timeline
 
     def _forget(self) -> None:
         events, executions = self._bound

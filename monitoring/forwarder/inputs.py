@@ -67,16 +67,16 @@ class Inputs(ContentShapes):
     def pieces(self, event: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of one event, units or not; `where` says where it was found."""
         base = Lines([], where)
-        found: Iterator[Piece] | None = None
+        parts: Iterator[Piece] | None = None
         if isinstance(event, dict):
-            found = self.event(event, base)
+            parts = self.event(event, base)
         elif isinstance(event, list) and event:
             read = self.choose("", event[0], {}, base)
-            found = read(iter(event)) if read is not None else None
-        if found is None:
+            parts = read(iter(event)) if read is not None else None
+        if parts is None:
             yield Refusal("not an event of a known service", where, body=json.dumps(event, default=str))
         else:
-            yield from found
+            yield from parts
 
     def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
         """Return the pieces of an event, or None where it is not known."""
@@ -115,10 +115,10 @@ class Inputs(ContentShapes):
         count = attributes.get("ApproximateReceiveCount", "1") if isinstance(attributes, dict) else "1"
         if isinstance(body, str) and MARK in body[:40]:
             received = int(count) if str(count).isdigit() else 1
-            found: Iterator[Piece] = iter([Spooled(body, str(record.get("receiptHandle") or ""), received)])
+            pieces: Iterator[Piece] = iter([Spooled(body, str(record.get("receiptHandle") or ""), received)])
         else:
-            found = self._nested(body, f"SQS message {name}")
-        return Unit(identity([name, body]), found, name)
+            pieces = self._nested(body, f"SQS message {name}")
+        return Unit(identity([name, body]), pieces, name)
 
     def _nested(self, body: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of a message: an event, such as S3's in SNS in SQS, or lines."""

@@ -115,8 +115,8 @@ class PieceReader:
         if payload.logEvents:
             tally.saw(min(event.timestamp for event in payload.logEvents) / 1000)
         out = Telemetry()
-        for each in readers:
-            out.extend(self._finish(each, tally))
+        for other in readers:
+            out.extend(self._finish(other, tally))
         return out
 
     def _wrong(self, reader: Reader, event: Event, line: int, reason: str, tally: Tally) -> None:
@@ -198,8 +198,8 @@ class PieceReader:
         account, region = centralised_from(fields) if fields else ("", "")
         account, region = account or owner, region or self.region
         key = (owner, group, stream, where, account, region)
-        found = self._readers.get(key)
-        if found is None:
+        reader = self._readers.get(key)
+        if reader is None:
             function = function_of(group, stream)
             arn = function_arn(region, account, function)
             extra = self._tags.of_function(arn) + self._tags.of_group(group_arn(self.region, owner, group))
@@ -214,13 +214,13 @@ class PieceReader:
             rules = Rules(self._rules.keep, self._rules.log_platform, arch)
             if len(self._readers) >= _READERS:
                 del self._readers[next(iter(self._readers))]
-            found = self._readers[key] = Reader(source, self._memory, rules)
-        return found
+            reader = self._readers[key] = Reader(source, self._memory, rules)
+        return reader
 
     def _count(self, out: Telemetry, tally: Tally) -> None:
-        for kind, found in (("points", out.points), ("spans", out.spans), ("logs", out.logs)):
-            tally.counts[kind] += len(found)
-            tally.add(tally.items, (kind, "read"), len(found))
+        for kind, items in (("points", out.points), ("spans", out.spans), ("logs", out.logs)):
+            tally.counts[kind] += len(items)
+            tally.add(tally.items, (kind, "read"), len(items))
         for refused in out.refused:
             _account(tally, refused.kind, "refused", 1)
             tally.refused[refused.reason.partition(":")[0][:80]] += 1

@@ -65,28 +65,28 @@ class ResourceTags:
         return tags
 
     def _function(self, arn: str) -> tuple[str, ...]:
-        found = self._clients("lambda").get_function(FunctionName=arn)
-        made = found.get("Configuration", {})
+        answer = self._clients("lambda").get_function(FunctionName=arn)
+        made = answer.get("Configuration", {})
         arch = (made.get("Architectures") or ["x86_64"])[0]
         layers = [str(layer.get("Arn")) for layer in made.get("Layers") or ()]
         extended = any(":layer:Datadog-Extension" in layer for layer in layers)
         (self._extended.add if extended else self._extended.discard)(arn)
         return (
-            *_tags(found.get("Tags")),
+            *_tags(answer.get("Tags")),
             f"architecture:{arch}",
             f"runtime:{made.get('Runtime', 'container')}",
         )
 
     def _machine(self, arn: str) -> tuple[str, ...]:
-        found = self._clients("stepfunctions").list_tags_for_resource(resourceArn=arn)
-        return _tags({tag["key"]: tag["value"] for tag in found.get("tags", ())})
+        answer = self._clients("stepfunctions").list_tags_for_resource(resourceArn=arn)
+        return _tags({tag["key"]: tag["value"] for tag in answer.get("tags", ())})
 
     def _group(self, arn: str) -> tuple[str, ...]:
         return _tags(self._clients("logs").list_tags_for_resource(resourceArn=arn).get("tags"))
 
 
-def _tags(found: Any) -> tuple[str, ...]:
+def _tags(tags: Any) -> tuple[str, ...]:
     """`key:value` by Datadog's rules; AWS's own (`aws:…`) stay out."""
-    if not isinstance(found, dict):
+    if not isinstance(tags, dict):
         return ()
-    return tuple(tag_text(f"{key}:{value}") for key, value in found.items() if not key.startswith("aws:"))
+    return tuple(tag_text(f"{key}:{value}") for key, value in tags.items() if not key.startswith("aws:"))

@@ -163,25 +163,25 @@ class ForwarderSettings:
         Raises:
             InputError: a value cannot be used; it names the variable.
         """
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for item in fields(cls):
             name, text = item.metadata["name"], environ.get(item.metadata["name"])
             if text is None:
                 continue
             try:
-                given[item.name] = item.metadata["convert"](text)
+                values[item.name] = item.metadata["convert"](text)
             except ValueError as error:
                 shown = "" if not item.repr else f"{text[:60]!r}: "
                 raise InputError(
                     f"{shown}{error}", where=name, hint=f"{name}: {item.metadata['meaning']}"
                 ) from None
-        found = cls(**given)
+        settings = cls(**values)
         try:
-            re.compile(found.scrub).sub(found.scrub_by, "")
+            re.compile(settings.scrub).sub(settings.scrub_by, "")
         except re.error as error:
             place = "DD_SCRUBBING_RULE_REPLACEMENT"
             raise InputError(str(error), where=place, hint="\\1 needs a group in DD_SCRUBBING_RULE") from None
-        return found
+        return settings
 
 
 _FAMILIES = {

@@ -81,9 +81,9 @@ class LogShapes:
         head: dict[str, Any] = {}
         for key, value in record.items():
             if key in _BESIDE and isinstance(value, list):
-                found = self._list(key, value, head, record.keys() - {key}, base)
-                if found is not None:
-                    return found
+                entries = self._list(key, value, head, record.keys() - {key}, base)
+                if entries is not None:
+                    return entries
             head[key] = value
         return None
 
@@ -129,10 +129,10 @@ class ContentShapes(LogShapes):
     ) -> Iterator[Piece] | None:
         if key == "Records" and not items and not beside:
             return iter(())
-        found = super()._list(key, items, head, beside, base)
-        if found is None and any(isinstance(item, dict) and self.record(item, base) for item in items):
+        entries = super()._list(key, items, head, beside, base)
+        if entries is None and any(isinstance(item, dict) and self.record(item, base) for item in items):
             return self._each(iter(items), base)
-        return found
+        return entries
 
     def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
         """Return what reads the list under a key, or None; by its first element and what precedes it."""
@@ -148,14 +148,14 @@ class ContentShapes(LogShapes):
 
     def _each(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
         for item in items:
-            found = None
+            entries = None
             if isinstance(item, dict):
-                found = self.record(item, base) or self.event(item, base)
-            if found is None:
+                entries = self.record(item, base) or self.event(item, base)
+            if entries is None:
                 reason = f"a record of {event_source(item) or 'no known service'}"
                 yield Refusal(reason, base.where, body=json.dumps(item, default=str))
             else:
-                yield from found
+                yield from entries
 
     def _trails(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
         rows = (_trail(item, place) or read_row(item, place) for place, item in enumerate(items, 1))
@@ -208,14 +208,14 @@ def _data(data: Any, where: str, when: int) -> Iterator[Piece]:
         yield from pieces_of(rows_of([{"message": data, "timestamp": when}]), Lines([], where))
         return
     try:
-        found = read_body([decode_base64(data)], Lines([], where, milliseconds=when), CONTENT)
+        entries = read_body([decode_base64(data)], Lines([], where, milliseconds=when), CONTENT)
     except ValueError as error:
-        found = iter([Refusal(f"not a subscription payload: {error}", where)])
-    first = next(found, None)
+        entries = iter([Refusal(f"not a subscription payload: {error}", where)])
+    first = next(entries, None)
     if isinstance(first, Refusal):
         yield Refusal(first.reason, where, body=json.dumps({"records": [{"data": data}]}))
     elif first is not None:
-        yield from chain([first], found)
+        yield from chain([first], entries)
 
 
 def _place(record: dict[str, Any], base: Lines) -> str:

@@ -262,10 +262,10 @@ class SqsSpool:
     def entries(self) -> Iterator[Entry]:
         """Yield the messages, one at a time, until the queue is empty."""
         while True:
-            found = self._clients("sqs").receive_message(
+            answer = self._clients("sqs").receive_message(
                 QueueUrl=self._queue, MaxNumberOfMessages=1, AttributeNames=["ApproximateReceiveCount"]
             )
-            messages = found.get("Messages")
+            messages = answer.get("Messages")
             if not messages:
                 return
             yield self.message(messages[0])

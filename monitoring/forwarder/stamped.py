@@ -49,8 +49,8 @@ def stamped_form(head: str) -> re.Pattern[str] | None:
             if form.match(line):
                 return form
     if _TAIL_SHORT.match(first):
-        found = map(_TAIL_SHORT.match, lines)
-        if any(line and line["message"] and _TELEMETRY.match(line["message"]) for line in found):
+        matches = map(_TAIL_SHORT.match, lines)
+        if any(line and line["message"] and _TELEMETRY.match(line["message"]) for line in matches):
             return _TAIL_SHORT
     return None
 
@@ -68,17 +68,17 @@ def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
     while lines := text.lines():
         number = text.line - len(lines)
         for line in lines:
-            found = form.match(line)
-            if found is not None or size > LINE:
+            match = form.match(line)
+            if match is not None or size > LINE:
                 if parts and (simple or not _TOKENS.fullmatch(parts[0])):
                     if simple and len(parts) == 1 and "T" in stamp:  # nearly all there are
                         yield "", "", stream, parts[0], utc_milliseconds(stamp), place
                     else:
                         yield _row(form, stream, stamp, parts, place)
                 size, place, parts = 0, number, [line]
-                if found is not None:
-                    stamp, stream = found["time"], found["stream"] if named else ""
-                    parts = [found["message"] or ""]
+                if match is not None:
+                    stamp, stream = match["time"], match["stream"] if named else ""
+                    parts = [match["message"] or ""]
             else:
                 parts.append(line)
             size += len(line)

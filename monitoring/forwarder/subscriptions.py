@@ -284,8 +284,8 @@ class Subscriptions:
         """Return destination and pattern of each subscription filter on a log group, by its name."""
         answer = self._clients("logs").describe_subscription_filters(logGroupName=group)
         return {
-            each["filterName"]: (each["destinationArn"], each.get("filterPattern", ""))
-            for each in answer["subscriptionFilters"]
+            item["filterName"]: (item["destinationArn"], item.get("filterPattern", ""))
+            for item in answer["subscriptionFilters"]
         }
 
 

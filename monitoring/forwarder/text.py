@@ -69,12 +69,12 @@ class Text:
             return []  # a line that is cut off may say something else than it said
         block = self.held[: end or (longest if part else len(self.held))]
         self.held = self.held[len(block) :]
-        found = block.removesuffix("\n").split("\n")
+        parts = block.removesuffix("\n").split("\n")
         if "\r" in block:
-            found = [line.removesuffix("\r") for line in found]
-        self.line += len(found) - self.continued
+            parts = [line.removesuffix("\r") for line in parts]
+        self.line += len(parts) - self.continued
         self.continued = part
-        return found
+        return parts
 
     def back(self, lines: list[str]) -> None:
         """Return to the first of lines that were passed last."""
@@ -83,9 +83,9 @@ class Text:
 
     def space(self, at: int) -> int:
         """Return where the text goes on behind white space; the length of what is held at the end."""
-        while (found := _SPACE.match(self.held, at)) and found.end() == len(self.held) and self.more():
-            at = found.end()
-        return found.end() if found else at
+        while (match := _SPACE.match(self.held, at)) and match.end() == len(self.held) and self.more():
+            at = match.end()
+        return match.end() if match else at
 
     def char(self, at: int) -> str:
         """Return the character there, empty at the end."""
@@ -99,7 +99,7 @@ class Text:
         """
         while True:
             try:
-                found, end = _decode_value(self.held, at)
+                document, end = _decode_value(self.held, at)
             except json.JSONDecodeError as error:
                 if not self._may_go_on(error) or len(self.held) - at > longest or not self.more():
                     raise ValueError(error.msg) from None
@@ -107,7 +107,7 @@ class Text:
                 raise ValueError("too deeply nested") from None
             else:
                 if end < len(self.held) or self.held[end - 1] in '}]"' or not self.more():
-                    return found, end
+                    return document, end
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
         cut_off = error.msg.startswith("Unterminated string") or error.pos >= len(self.held) - _UNFINISHED

@@ -91,12 +91,12 @@ class Transport:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._forget(connection)
             return IntakeResponse(0, error=f"{type(error).__name__}: {error}")
-        found = {name.lower(): value for name, value in response.getheaders()}
+        lowered = {name.lower(): value for name, value in response.getheaders()}
         if self._drain(connection, response):
             self._kept()[_key(place)] = connection
         else:
             self._forget(connection)
-        return IntakeResponse(response.status, found)
+        return IntakeResponse(response.status, lowered)
 
     def _drain(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> bool:
         """Read the body away; whether the connection can be used again."""

@@ -56,12 +56,12 @@ class _Watchdog:
             self.wakes, self.serves = at, at + margin * 3 / 4
             return True
 
-    def ring(self, call: Call, given: float) -> None:
+    def ring(self, call: Call, remaining: float) -> None:
         """Wake for an invocation whose deadline may be earlier than the thread wakes."""
         if self.thread is None:
             self.start()
-        margin = _margin(call, given)
-        if self.wake(_CLOCK[0]() + given / 1000 - margin, margin):
+        margin = _margin(call, remaining)
+        if self.wake(_CLOCK[0]() + remaining / 1000 - margin, margin):
             self.bell.set()
 
     def start(self) -> None:
@@ -99,18 +99,18 @@ class _Watchdog:
     def look(self) -> None:
         """Report each invocation that is close to its deadline by its own context; wake for the others."""
         for call in list(self.watched):
-            given = self.watched.get(call)
-            if given is None:  # it has ended in the meantime
+            remaining = self.watched.get(call)
+            if remaining is None:  # it has ended in the meantime
                 continue
             try:
-                self.look_at(call, given)
+                self.look_at(call, remaining)
             except Exception as error:  # noqa: BLE001 - a context may be anything; the others are not to suffer
                 self.watched.pop(call, None)
                 failed("watchdog", error)
 
-    def look_at(self, call: Call, given: float) -> None:
+    def look_at(self, call: Call, remaining: float) -> None:
         """Report the invocation if it is close to its deadline, or wake for it."""
-        margin = _margin(call, given)
+        margin = _margin(call, remaining)
         left = call.context.get_remaining_time_in_millis() / 1000 - margin
         if left > _SLACK:  # it began later, or the process was frozen, or the clock was set
             self.wake(_CLOCK[0]() + left, margin)
@@ -126,15 +126,15 @@ _watchdog = _Watchdog()
 def watch(call: Call, context: Any) -> None:
     """Report the invocation before the deadline of its context; one without a deadline is not watched."""
     try:
-        given = context.get_remaining_time_in_millis()
+        remaining = context.get_remaining_time_in_millis()
     except AttributeError:
         return
-    if (type(given) is not int and type(given) is not float) or not 0 < given < _LONGEST_MS:
+    if (type(remaining) is not int and type(remaining) is not float) or not 0 < remaining < _LONGEST_MS:
         return
     dog = _watchdog
-    dog.watched[call] = given
-    if _CLOCK[0]() + given / 1000 < dog.serves:
-        dog.ring(call, given)
+    dog.watched[call] = remaining
+    if _CLOCK[0]() + remaining / 1000 < dog.serves:
+        dog.ring(call, remaining)
 
 
 def unwatch(call: Call) -> None:
@@ -144,6 +144,6 @@ def unwatch(call: Call) -> None:
             pass
 
 
-def _margin(call: Call, given: float) -> float:
+def _margin(call: Call, remaining: float) -> float:
     """Return how many seconds before its deadline to report: a tenth of its time at most, unless set."""
-    return (call.settings.margin_ms or min(_MARGIN_MS, given / 10)) / 1000
+    return (call.settings.margin_ms or min(_MARGIN_MS, remaining / 10)) / 1000

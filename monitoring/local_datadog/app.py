@@ -67,8 +67,8 @@ def create_app(
         routes: further routes (pages); they are asked first.
         settings: who may ask, and what is taken.
     """
-    given = settings or Settings()
-    context = Context(store, given.clock)
+    chosen = settings or Settings()
+    context = Context(store, chosen.clock)
 
     async def validate(_request: Request) -> Response:
         return reply({"valid": True})
@@ -80,14 +80,14 @@ def create_app(
         *routes,
         Route("/api/v1/validate", validate),
         Route("/status", status),
-        *Intake(store, historical=given.historical, clock=given.clock).routes(),
+        *Intake(store, historical=chosen.historical, clock=chosen.clock).routes(),
         *(route for family in FAMILIES for route in family(context).routes()),
     ]
     app = Starlette(
         routes=families,
         middleware=[
-            Middleware(Guard, access=given.access),
-            Middleware(RateLimited, limits=RateLimits(given.clock, given.rate_limits)),
+            Middleware(Guard, access=chosen.access),
+            Middleware(RateLimited, limits=RateLimits(chosen.clock, chosen.rate_limits)),
         ],
         exception_handlers={
             HTTPException: _http_error,  # type: ignore[dict-item]

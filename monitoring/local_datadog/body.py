@@ -76,10 +76,12 @@ def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
         inner = [
-            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))
+            part.values() if isinstance(part, dict) else part
+            for part in level
+            if isinstance(part, (dict, list))
         ]
         level = [item for items in inner for item in items]
-    return any(isinstance(one, (dict, list)) for one in level)
+    return any(isinstance(part, (dict, list)) for part in level)
 
 
 async def read(request: Request, limit: Limit) -> bytes:

@@ -44,10 +44,10 @@ class Context:
 
     def find(self, kind: str, ident: str, missing: str) -> Body:
         """Return the document. Raises ApiError 404 with the text `missing`."""
-        found = self.store.documents.get(kind, ident)
-        if found is None:
+        document = self.store.documents.get(kind, ident)
+        if document is None:
             raise ApiError(404, missing)
-        return found
+        return document
 
 
 class Family:

@@ -70,22 +70,22 @@ class DashboardLists(Family):
         return reply({"dashboards": items, "total": len(items)})
 
     async def _add(self, request: Request) -> Response:
-        given = _dashboards(await read_json(request))
+        dashboards = _dashboards(await read_json(request))
         body = self._find(request)
-        added = [item for item in given if item not in body["items"]]
+        added = [item for item in dashboards if item not in body["items"]]
         body["items"] += added
         self._put(body)
         return reply({"added_dashboards_to_list": added})
 
     async def _replace(self, request: Request) -> Response:
-        given = _dashboards(await read_json(request))
-        self._put(self._find(request) | {"items": given})
-        return reply({"dashboards": given})
+        dashboards = _dashboards(await read_json(request))
+        self._put(self._find(request) | {"items": dashboards})
+        return reply({"dashboards": dashboards})
 
     async def _remove(self, request: Request) -> Response:
-        given = _dashboards(await read_json(request))
+        dashboards = _dashboards(await read_json(request))
         body = self._find(request)
-        gone = [item for item in body["items"] if item in given]
+        gone = [item for item in body["items"] if item in dashboards]
         self._put(body | {"items": [item for item in body["items"] if item not in gone]})
         return reply({"deleted_dashboards_from_list": gone})
 
@@ -120,12 +120,12 @@ def _name(body: object) -> str:
 
 
 def _dashboards(body: object) -> list[Body]:
-    given = as_object(body).get("dashboards")
-    if not isinstance(given, list):
+    dashboards = as_object(body).get("dashboards")
+    if not isinstance(dashboards, list):
         raise ApiError(400, "Required parameter 'dashboards' is missing")
     items = [
-        {"id": str(item.get("id")), "type": item.get("type")} for item in given if isinstance(item, dict)
+        {"id": str(item.get("id")), "type": item.get("type")} for item in dashboards if isinstance(item, dict)
     ]
-    if len(items) < len(given) or any(item["type"] not in _TYPES for item in items):
+    if len(items) < len(dashboards) or any(item["type"] not in _TYPES for item in items):
         raise ApiError(400, f"Value of parameter 'type' should be any of these {sorted(_TYPES)}")
     return items

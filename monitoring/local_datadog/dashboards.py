@@ -51,13 +51,13 @@ class Dashboards(Family):
         return reply(self._find(request))
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
-        deleted = given.get("filter[deleted]", "").lower() == "true"
-        found = self._documents.all(DELETED if deleted else KIND)
-        start, count = number(given, "start", 0), number(given, "count", len(found))
+        parameters = request.query_params
+        deleted = parameters.get("filter[deleted]", "").lower() == "true"
+        dashboards = self._documents.all(DELETED if deleted else KIND)
+        start, count = number(parameters, "start", 0), number(parameters, "count", len(dashboards))
         listed = [
             {key: body.get(key) for key in _LISTED} | {"is_read_only": False}
-            for body in found[start : start + count]
+            for body in dashboards[start : start + count]
         ]
         return reply({"dashboards": listed})
 
@@ -76,18 +76,18 @@ class Dashboards(Family):
     async def _move(self, request: Request, source: str, target: str) -> Response:
         idents = _idents(await read_json(request))
         with self._context.lock:
-            found = [
+            dashboards = [
                 self._context.find(source, ident, f"Dashboard with ID {ident} not found") for ident in idents
             ]
-            for body in found:
+            for body in dashboards:
                 self._documents.put(target, body["id"], body)
                 self._documents.delete(source, body["id"])
         return Response(status_code=204)
 
     def _put(self, body: Body, ident: str, created: str | None) -> Response:
         widget_ids = itertools.count(secrets.randbelow(1 << 52))
-        given = body | {"created_at": created}
-        stored = dashboard_errors.stored(given, ident, self._context.moment(), widget_ids)
+        dashboard = body | {"created_at": created}
+        stored = dashboard_errors.stored(dashboard, ident, self._context.moment(), widget_ids)
         self._documents.put(KIND, ident, stored)
         return reply(stored)
 
@@ -108,6 +108,6 @@ def _refusal(body: object) -> Response | None:
 
 def _idents(body: Any) -> list[str]:
     data = as_object(body).get("data")
-    if not isinstance(data, list) or not all(isinstance(one, dict) and one.get("id") for one in data):
+    if not isinstance(data, list) or not all(isinstance(item, dict) and item.get("id") for item in data):
         raise ApiError(400, "Required parameter 'data' is missing")
-    return [str(one["id"]) for one in data]
+    return [str(item["id"]) for item in data]

@@ -55,8 +55,8 @@ class Stored:
     def all(self) -> list[Body]:
         """Every downtime that is not cancelled, or was a short time ago."""
         oldest = self.now() - KEPT
-        found = self._documents.all(KIND)
-        return [body for body in found if body["canceled"] is None or body["canceled"] > oldest]
+        downtimes = self._documents.all(KIND)
+        return [body for body in downtimes if body["canceled"] is None or body["canceled"] > oldest]
 
     async def put(self, body: Body, previous: Body | None = None) -> Body:
         """Store what was written, with what only the server says.
@@ -131,8 +131,8 @@ class Downtimes(Family):
     async def _of_monitor(self, request: Request) -> Response:
         ident = request.path_params["id"]
         monitor = self._context.find("monitor", ident, "Monitor not found")
-        found = matches(self._documents, monitor, self._stored.now())
-        return reply([self._shown(one.downtime) for one in found])
+        matching = matches(self._documents, monitor, self._stored.now())
+        return reply([self._shown(match.downtime) for match in matching])
 
     async def _cancel(self, request: Request) -> Response:
         self._stored.cancel(self._find(request))
@@ -140,13 +140,13 @@ class Downtimes(Family):
 
     async def _cancel_by_scope(self, request: Request) -> Response:
         wanted = sorted(_scopes(as_object(await read_json(request)).get("scope")))
-        found = [body for body in self._stored.all() if sorted(body["scope"]) == wanted]
-        found = [body for body in found if body["canceled"] is None]
-        if not found:
+        matching = [body for body in self._stored.all() if sorted(body["scope"]) == wanted]
+        matching = [body for body in matching if body["canceled"] is None]
+        if not matching:
             raise ApiError(404, "No downtimes found")
-        for body in found:
+        for body in matching:
             self._stored.cancel(body)
-        return reply({"cancelled_ids": [body["id"] for body in found]})
+        return reply({"cancelled_ids": [body["id"] for body in matching]})
 
     def _shown(self, body: Body) -> Body:
         """As version 1 says it: the window that counts now, and the first of several rules."""
@@ -165,10 +165,10 @@ class Downtimes(Family):
 
 def mutes_of(documents: Documents, monitor: Mapping[str, Any], since: int, until: int) -> list[Mute]:
     """Return what mutes a monitor in [since, until): downtimes, and the global mute."""
-    found = downtimes.mutes(documents.all(KIND), monitor, since, until)
+    mutes = downtimes.mutes(documents.all(KIND), monitor, since, until)
     if muted := documents.get("mute_all", "all"):
-        found.append(Mute("*", int(muted["start"]), None, "mute_all"))
-    return found
+        mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
+    return mutes
 
 
 class Match(NamedTuple):
@@ -184,13 +184,13 @@ def matches(documents: Documents, monitor: Mapping[str, Any], now: int) -> list[
     states = documents.get("monitor_state", str(monitor.get("id"))) or {"groups": {}}
     names = list(states["groups"]) or ["*"]
     around = _fixed_tags(monitor)
-    found = []
+    result = []
     for body in documents.all(KIND):
         if downtimes.is_about(body, monitor) and (on := downtimes.windows(body, now, now + 1)):
             test = scope_test(downtimes.scope_of(body))
             groups = [name for name in names if test({*around, *name.split(",")})]
-            found += [Match(body, on[0], groups)] if groups else []
-    return found
+            result += [Match(body, on[0], groups)] if groups else []
+    return result
 
 
 def _fixed_tags(monitor: Mapping[str, Any]) -> frozenset[str]:
@@ -208,8 +208,8 @@ def public_id(body: Body) -> str:
 def _check(stored: Body) -> None:
     try:
         scope_test(downtimes.scope_of(stored))
-        for one in downtimes.recurrences(stored):
-            one.check()
+        for recurrence in downtimes.recurrences(stored):
+            recurrence.check()
     except (InputError, KeyError, ValueError, TypeError) as error:
         text = error.message if isinstance(error, InputError) else str(error)
         raise ApiError(400, f"Invalid downtime: {text}") from error
@@ -239,16 +239,16 @@ def _refuse(body: Body, *, creating: bool) -> None:
         raise ApiError(400, "Downtime end must be after its start")
 
 
-def _scopes(given: Any) -> list[Any]:
-    if given is None:
+def _scopes(value: Any) -> list[Any]:
+    if value is None:
         return []
-    if isinstance(given, str):
-        return [part.strip() for part in given.split(",")]
-    return given if isinstance(given, list) else [given]
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return value if isinstance(value, list) else [value]
 
 
-def _is_texts(given: list[Any]) -> bool:
-    return all(isinstance(part, str) and part for part in given)
+def _is_texts(values: list[Any]) -> bool:
+    return all(isinstance(part, str) and part for part in values)
 
 
 def _downtime_type(body: Body) -> int:

@@ -42,31 +42,31 @@ class DowntimesV2(Family):
         return [*mounted("/api/v2/downtime", table), matches]
 
     async def _create(self, request: Request) -> Response:
-        given = _attributes(await read_json(request))
-        _refuse(given)
-        stored = await self._stored.put(self._body(given))
+        attributes = _attributes(await read_json(request))
+        _refuse(attributes)
+        stored = await self._stored.put(self._body(attributes))
         return reply({"data": self._shown(stored), "included": self._included([stored], ["created_by"])})
 
     async def _update(self, request: Request) -> Response:
-        given = _attributes(await read_json(request), request.path_params["id"])
+        attributes = _attributes(await read_json(request), request.path_params["id"])
         previous = self._find(request)
         before = self._shown(previous)["attributes"]
-        if set(given.get("schedule") or ()) == {"timezone"}:  # the rules stay
-            given["schedule"] = {**given["schedule"], "recurrences": downtimes.rules(previous)}
-        _refuse({key: before[key] for key in ("monitor_identifier", "scope")} | given)
-        stored = await self._stored.put(previous | self._body(given, previous), previous)
+        if set(attributes.get("schedule") or ()) == {"timezone"}:  # the rules stay
+            attributes["schedule"] = {**attributes["schedule"], "recurrences": downtimes.rules(previous)}
+        _refuse({key: before[key] for key in ("monitor_identifier", "scope")} | attributes)
+        stored = await self._stored.put(previous | self._body(attributes, previous), previous)
         return reply({"data": self._shown(stored), "included": self._included([stored], ["created_by"])})
 
     async def _get(self, request: Request) -> Response:
-        found = self._find(request)
-        return reply({"data": self._shown(found), **self._asked(request, [found])})
+        body = self._find(request)
+        return reply({"data": self._shown(body), **self._asked(request, [body])})
 
     async def _list(self, request: Request) -> Response:
-        found, now = self._stored.all(), self._stored.now()
+        bodies, now = self._stored.all(), self._stored.now()
         if flag(request, "current_only"):
-            found = [body for body in found if downtimes.status(body, now) == "active"]
-        shown = _page(request, found)
-        meta = {"page": {"total_filtered_count": len(found)}}
+            bodies = [body for body in bodies if downtimes.status(body, now) == "active"]
+        shown = _page(request, bodies)
+        meta = {"page": {"total_filtered_count": len(bodies)}}
         data = [self._shown(body) for body in shown]
         return reply({"data": data, "meta": meta, **self._asked(request, shown)})
 
@@ -77,47 +77,51 @@ class DowntimesV2(Family):
     async def _matches(self, request: Request) -> Response:
         ident = request.path_params["id"]
         monitor = self._context.find("monitor", ident, f"Monitor with id {ident} not found")
-        found = [_match(one) for one in matches(self._documents, monitor, self._stored.now())]
-        meta = {"page": {"total_filtered_count": len(found)}}
-        return reply({"data": _page(request, found), "meta": meta})
+        matching = [_match(match) for match in matches(self._documents, monitor, self._stored.now())]
+        meta = {"page": {"total_filtered_count": len(matching)}}
+        return reply({"data": _page(request, matching), "meta": meta})
 
     def _find(self, request: Request) -> Body:
         ident = request.path_params["id"]
-        found = next((body for body in self._stored.all() if public_id(body) == ident), None)
-        if found is None:
+        stored = next((body for body in self._stored.all() if public_id(body) == ident), None)
+        if stored is None:
             raise ApiError(404, f"Downtime {ident} not found")
-        return found
+        return stored
 
-    def _body(self, given: Body, previous: Body | None = None) -> Body:
+    def _body(self, attributes: Body, previous: Body | None = None) -> Body:
         """Return the attributes as they are stored."""
-        own = {key: given[key] for key in _SAME if key in given}
-        if "scope" in given:
-            scopes = given["scope"].split(" AND ") if "(" not in given["scope"] else [given["scope"]]
-            own |= {"scope": [scope.strip() for scope in scopes], "scope_query": given["scope"]}
-        if "monitor_identifier" in given:
-            named = given["monitor_identifier"]
+        own = {key: attributes[key] for key in _SAME if key in attributes}
+        if "scope" in attributes:
+            scopes = (
+                attributes["scope"].split(" AND ")
+                if "(" not in attributes["scope"]
+                else [attributes["scope"]]
+            )
+            own |= {"scope": [scope.strip() for scope in scopes], "scope_query": attributes["scope"]}
+        if "monitor_identifier" in attributes:
+            named = attributes["monitor_identifier"]
             own |= {"monitor_id": named.get("monitor_id"), "monitor_tags": named.get("monitor_tags") or ["*"]}
-        if "display_timezone" in given:
-            own["display_timezone"] = given["display_timezone"] or "UTC"
-        if given.get("schedule") is not None:
-            own |= self._schedule(given["schedule"], previous or {})
+        if "display_timezone" in attributes:
+            own["display_timezone"] = attributes["display_timezone"] or "UTC"
+        if attributes.get("schedule") is not None:
+            own |= self._schedule(attributes["schedule"], previous or {})
         return own
 
-    def _schedule(self, given: Body, previous: Body) -> Body:
-        if "recurrences" not in given and "timezone" not in given:
+    def _schedule(self, attributes: Body, previous: Body) -> Body:
+        if "recurrences" not in attributes and "timezone" not in attributes:
             once: Body = {"recurrences": None, "recurrence": None}
             for name in ("start", "end"):
-                if name in given:
-                    once[name] = None if given[name] is None else _seconds(given[name])
+                if name in attributes:
+                    once[name] = None if attributes[name] is None else _seconds(attributes[name])
             start = once.get("start", previous.get("start"))
             end = once.get("end", previous.get("end"))
             if end is not None and end <= (self._stored.now() if start is None else start):
                 raise ApiError(400, "Downtime end must be after its start")
             return once
-        rules = given.get("recurrences")
+        rules = attributes.get("recurrences")
         own: Body = {"recurrences": rules, "recurrence": None, "end": None}
-        if "timezone" in given:
-            own["timezone"] = given["timezone"]
+        if "timezone" in attributes:
+            own["timezone"] = attributes["timezone"]
         return own
 
     def _shown(self, body: Body) -> Body:
@@ -144,19 +148,19 @@ class DowntimesV2(Family):
             "relationships": related,
         }
 
-    def _asked(self, request: Request, found: list[Body]) -> Body:
+    def _asked(self, request: Request, bodies: list[Body]) -> Body:
         names = words(request, "include")
-        return {"included": self._included(found, names)} if names else {}
+        return {"included": self._included(bodies, names)} if names else {}
 
-    def _included(self, found: list[Body], names: list[str]) -> list[Body]:
-        included = [_user()] if "created_by" in names and found else []
+    def _included(self, bodies: list[Body], names: list[str]) -> list[Body]:
+        included = [_user()] if "created_by" in names and bodies else []
         if "monitor" in names:
-            idents = dict.fromkeys(body["monitor_id"] for body in found if body["monitor_id"] is not None)
+            idents = dict.fromkeys(body["monitor_id"] for body in bodies if body["monitor_id"] is not None)
             monitors = [self._documents.get("monitor", str(ident)) for ident in idents]
             included += [
-                _reference("monitors", one["id"]) | {"attributes": {"name": one["name"]}}
-                for one in monitors
-                if one is not None
+                _reference("monitors", monitor["id"]) | {"attributes": {"name": monitor["name"]}}
+                for monitor in monitors
+                if monitor is not None
             ]
         return included
 
@@ -201,10 +205,10 @@ def _refuse_scope(scope: str) -> None:
         raise ApiError(400, "Invalid scope parameter")
 
 
-def _page(request: Request, found: list[Body]) -> list[Body]:
+def _page(request: Request, bodies: list[Body]) -> list[Body]:
     offset = max(0, number(request.query_params, "page[offset]", 0))
     limit = max(1, number(request.query_params, "page[limit]", _PAGE))
-    return found[offset : offset + limit]
+    return bodies[offset : offset + limit]
 
 
 def _shown_schedule(body: Body, now: int) -> Body:
@@ -218,10 +222,10 @@ def _shown_schedule(body: Body, now: int) -> Body:
     return shown
 
 
-def _match(one: Match) -> Body:
-    attributes: Body = {"start": _moment(one.window[0]), "end": _moment(one.window[1])}
-    attributes |= {"groups": one.groups, "scope": downtimes.scope_of(one.downtime)}
-    return {"type": "downtime_match", "id": public_id(one.downtime), "attributes": attributes}
+def _match(match: Match) -> Body:
+    attributes: Body = {"start": _moment(match.window[0]), "end": _moment(match.window[1])}
+    attributes |= {"groups": match.groups, "scope": downtimes.scope_of(match.downtime)}
+    return {"type": "downtime_match", "id": public_id(match.downtime), "attributes": attributes}
 
 
 def _seconds(text: str) -> int:

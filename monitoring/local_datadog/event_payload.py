@@ -25,17 +25,17 @@ def problem(body: Any, now: int) -> str:
 
 def event_of(body: Body, now: int) -> Body:
     """Convert a valid payload to the fields of version 1."""
-    given = body["data"]["attributes"]
-    custom = given["attributes"]
+    attributes = body["data"]["attributes"]
+    custom = attributes["attributes"]
     return {
-        "title": given["title"],
-        "text": given.get("message") or "",
-        "date_happened": _seconds(given.get("timestamp"), now),
-        "tags": given.get("tags") or [],
+        "title": attributes["title"],
+        "text": attributes.get("message") or "",
+        "date_happened": _seconds(attributes.get("timestamp"), now),
+        "tags": attributes.get("tags") or [],
         "alert_type": _ALERT_TYPES.get(str(custom.get("status")), "info"),
-        "aggregation_key": given.get("aggregation_key"),
-        "host": given.get("host"),
-        "category": given["category"],
+        "aggregation_key": attributes.get("aggregation_key"),
+        "host": attributes.get("host"),
+        "category": attributes["category"],
         "custom": custom,
     }
 
@@ -46,30 +46,30 @@ _Check = tuple[str, _Test, str]
 
 def _one_of(*values: str) -> tuple[_Test, str]:
     listed = ", ".join(f'"{value}"' for value in values)
-    return (lambda given: given in values), f"value must be one of: [{listed}]"
+    return (lambda member: member in values), f"value must be one of: [{listed}]"
 
 
 def _text(least: int, most: int) -> tuple[_Test, str]:
     said = f"value must be a string of {least} to {most} characters"
-    return (lambda given: isinstance(given, str) and least <= len(given) <= most), said
+    return (lambda value: isinstance(value, str) and least <= len(value) <= most), said
 
 
 def _maybe(rule: tuple[_Test, str]) -> tuple[_Test, str]:
-    return (lambda given: given is None or rule[0](given)), rule[1]
+    return (lambda value: value is None or rule[0](value)), rule[1]
 
 
-def _is_tags(given: Any) -> bool:
-    return isinstance(given, list) and len(given) <= 100 and all(isinstance(tag, str) for tag in given)
+def _is_tags(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= 100 and all(isinstance(tag, str) for tag in value)
 
 
-def _is_moment(given: Any) -> bool:
+def _is_moment(value: Any) -> bool:
     try:
-        return isinstance(given, str) and datetime.fromisoformat(given).tzinfo is not None
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
 
 
-_OBJECT: tuple[_Test, str] = (lambda given: isinstance(given, dict)), "value must be an object"
+_OBJECT: tuple[_Test, str] = (lambda value: isinstance(value, dict)), "value must be an object"
 _RULES: Mapping[str, tuple[_Test, str]] = {
     "data": _OBJECT,
     "data.type": _one_of("event"),

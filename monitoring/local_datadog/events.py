@@ -57,24 +57,24 @@ class Events(Family):
         )
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
-        start, end = number(given, "start", 0), number(given, "end", 0)
+        parameters = request.query_params
+        start, end = number(parameters, "start", 0), number(parameters, "end", 0)
         if not start or not end:
             raise ApiError(400, "The parameters 'start' and 'end' are required")
         if start >= end:
             raise ApiError(400, "start param must be greater than end param")
         tags, sources = set(words(request, "tags")), words(request, "sources")
-        found = [
+        events = [
             event
             for event in self._documents.all(KIND)
             if start <= event["date_happened"] <= end
             and tags <= set(event["tags"])
             and (not sources or event["source"] in sources)
-            and given.get("priority") in {None, event["priority"] or "normal"}
+            and parameters.get("priority") in {None, event["priority"] or "normal"}
         ]
-        found.sort(key=lambda event: event["date_happened"], reverse=True)
-        first = number(given, "page", 0) * _MOST
-        return reply({"events": found[first : first + _MOST]})
+        events.sort(key=lambda event: event["date_happened"], reverse=True)
+        first = number(parameters, "page", 0) * _MOST
+        return reply({"events": events[first : first + _MOST]})
 
 
 def _refuse(body: Body, now: int) -> None:

@@ -65,10 +65,10 @@ class EventsV2(Family):
         return reply({"data": _shown(event)})
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
-        wanted = {name: given.get(f"filter[{name}]") for name in ("query", "from", "to")}
-        page = {name: given.get(f"page[{name}]") for name in ("cursor", "limit")}
-        return self._found(wanted, page, given.get("sort"))
+        parameters = request.query_params
+        wanted = {name: parameters.get(f"filter[{name}]") for name in ("query", "from", "to")}
+        page = {name: parameters.get(f"page[{name}]") for name in ("cursor", "limit")}
+        return self._found(wanted, page, parameters.get("sort"))
 
     async def _search(self, request: Request) -> Response:
         body = as_object(await read_json(request))
@@ -87,22 +87,22 @@ class EventsV2(Family):
         except (InputError, ValueError, TypeError) as error:
             text = error.message if isinstance(error, InputError) else str(error)
             raise ApiError(400, text, json_api=True) from error
-        found = [
+        events = [
             event
             for event in self._documents.all(KIND)
             if start <= event["date_happened"] <= end and test(event_record(event))
         ]
-        found.sort(key=lambda event: event["date_happened"], reverse=sort != "timestamp")
+        events.sort(key=lambda event: event["date_happened"], reverse=sort != "timestamp")
         first, size = max(0, first), max(1, min(_MOST, size))
         meta: Body = {"status": "done", "elapsed": 0, "request_id": ""}
-        if first + size < len(found):
+        if first + size < len(events):
             meta["page"] = {"after": str(first + size)}
-        return reply({"data": [_shown(event) for event in found[first : first + size]], "meta": meta})
+        return reply({"data": [_shown(event) for event in events[first : first + size]], "meta": meta})
 
 
-def _relative(given: Any) -> str:
+def _relative(value: Any) -> str:
     """Datadog writes `now-15m` where a command line has `-15m`."""
-    text = str(given)
+    text = str(value)
     return text.removeprefix("now") or text if text.startswith("now") else text
 
 

@@ -38,12 +38,12 @@ class Hosts(Family):
         return mounted("", table)
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
-        wanted = given.get("filter", "").lower().removeprefix("host:")
-        found = [(name, last) for name, last in self._seen() if wanted in name.lower()]
-        start, count = number(given, "start", 0), min(1000, number(given, "count", 100))
-        page = [self._shown(name, last) for name, last in found[start : start + count]]
-        return reply({"host_list": page, "total_matching": len(found), "total_returned": len(page)})
+        parameters = request.query_params
+        wanted = parameters.get("filter", "").lower().removeprefix("host:")
+        hosts = [(name, last) for name, last in self._seen() if wanted in name.lower()]
+        start, count = number(parameters, "start", 0), min(1000, number(parameters, "count", 100))
+        page = [self._shown(name, last) for name, last in hosts[start : start + count]]
+        return reply({"host_list": page, "total_matching": len(hosts), "total_returned": len(page)})
 
     async def _totals(self, _request: Request) -> Response:
         since = self._context.clock() - _RECENT
@@ -52,12 +52,12 @@ class Hosts(Family):
 
     async def _mute(self, request: Request) -> Response:
         name = request.path_params["name"]
-        given = as_object(await read_json(request)) if await request.body() else {}
-        if self._documents.get(MUTED, name) and not given.get("override"):
+        options = as_object(await read_json(request)) if await request.body() else {}
+        if self._documents.get(MUTED, name) and not options.get("override"):
             raise ApiError(
                 400, f"host:{name} is already muted. To mute this host with a different end, use override."
             )
-        muted = {"end": given.get("end"), "message": given.get("message") or ""}
+        muted = {"end": options.get("end"), "message": options.get("message") or ""}
         self._documents.put(MUTED, name, muted)
         return reply({"action": "Muted", "hostname": name} | muted)
 
@@ -78,8 +78,8 @@ class Hosts(Family):
         return reply({"tags": self._stored_tags(request.path_params["name"])})
 
     async def _add_tags(self, request: Request) -> Response:
-        given = tags_of(as_object(await read_json(request)).get("tags"))
-        return self._put_tags(request, sorted({*self._stored_tags(request.path_params["name"]), *given}), 201)
+        tags = tags_of(as_object(await read_json(request)).get("tags"))
+        return self._put_tags(request, sorted({*self._stored_tags(request.path_params["name"]), *tags}), 201)
 
     async def _replace_tags(self, request: Request) -> Response:
         return self._put_tags(request, tags_of(as_object(await read_json(request)).get("tags")), 201)

@@ -86,12 +86,14 @@ class Intake:
 
     async def _take_logs(self, request: Request) -> None:
         data = await body.read(request, body.LOGS)
-        given = dict(request.query_params)
+        parameters = dict(request.query_params)
 
         def take() -> None:
             logs = _logs_of(data, request.headers.get("content-type", ""))
             common = {
-                name: given[name] for name in ("ddsource", "ddtags", "hostname", "service") if name in given
+                name: parameters[name]
+                for name in ("ddsource", "ddtags", "hostname", "service")
+                if name in parameters
             }
             now = int(self._clock() * 1000)
             self._store.add_logs(
@@ -111,8 +113,8 @@ class Intake:
         return reply({}, 202)
 
     async def _check_run(self, request: Request) -> Response:
-        given = await body.read_json(request)
-        checks = given if isinstance(given, list) else [given]
+        content = await body.read_json(request)
+        checks = content if isinstance(content, list) else [content]
         for check in checks:
             _validate_check(check)
         self._store.add_checks(checks)
@@ -136,8 +138,8 @@ def _validate_check(check: object) -> None:
 def _logs_of(data: bytes, content_type: str) -> Iterable[dict[str, Any]]:
     if content_type.startswith("text/plain"):
         return [{"message": line} for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    given = body.parse_json(data, json_api=True)
-    logs = given if isinstance(given, list) else [given]
+    document = body.parse_json(data, json_api=True)
+    logs = document if isinstance(document, list) else [document]
     if len(logs) > _MOST_LOGS:
         raise ApiError(413, f"Too many logs in one payload: the limit is {_MOST_LOGS}", json_api=True)
     if not all(isinstance(log, dict) for log in logs):

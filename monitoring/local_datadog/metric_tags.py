@@ -47,8 +47,8 @@ class MetricTags(Family):
         return mounted("/api/v2/metrics/{name}", table)
 
     async def _create(self, request: Request) -> Response:
-        name, given = request.path_params["name"], _attributes(await read_json(request))
-        kind = given.get("metric_type")
+        name, attributes = request.path_params["name"], _attributes(await read_json(request))
+        kind = attributes.get("metric_type")
         if kind not in TYPES:
             raise ApiError(400, f"metric_type must be one of {', '.join(TYPES)}")
         if self._documents.get(KIND, name) is not None:
@@ -56,12 +56,12 @@ class MetricTags(Family):
         default: Body = {"include_percentiles": False} if kind == "distribution" else {}
         if aggregation := _AGGREGATIONS.get(str(kind)):
             default["aggregations"] = [{"space": aggregation, "time": aggregation}]
-        return self._put(name, default | given | {"created_at": self._context.moment()}, 201)
+        return self._put(name, default | attributes | {"created_at": self._context.moment()}, 201)
 
     async def _update(self, request: Request) -> Response:
-        name, given = request.path_params["name"], _attributes(await read_json(request))
-        given.pop("metric_type", None)
-        return self._put(name, self._find(name)["attributes"] | given, 200)
+        name, attributes = request.path_params["name"], _attributes(await read_json(request))
+        attributes.pop("metric_type", None)
+        return self._put(name, self._find(name)["attributes"] | attributes, 200)
 
     def _put(self, name: str, attributes: Body, status: int) -> Response:
         of_distribution = attributes["metric_type"] == "distribution"
@@ -105,8 +105,8 @@ class MetricTags(Family):
         name = request.path_params["name"]
         asked = [metric for metric in asked_metrics(self._documents) if metric.name == name]
         keys = {key for metric in asked for key in (*metric.by, *_keys(metric.scope))}
-        found = {(metric.aggregator or "avg", _in_time(metric)) for metric in asked}
-        aggregations = [{"space": space, "time": time} for space, time in sorted(found)]
+        pairs = {(metric.aggregator or "avg", _in_time(metric)) for metric in asked}
+        aggregations = [{"space": space, "time": time} for space, time in sorted(pairs)]
         attributes = {"active_tags": sorted(keys), "active_aggregations": aggregations}
         body = {"type": "actively_queried_configurations", "id": name, "attributes": attributes}
         return reply({"data": body})
@@ -114,17 +114,17 @@ class MetricTags(Family):
 
 def asked_metrics(documents: Documents) -> Iterator[Metric]:
     """Each metric query in the stored monitors, dashboards and objectives."""
-    found = [
+    sites_of_kind = [
         site for board in documents.all("dashboard") for site in sites.widget_sites(sites.widgets(board))
     ]
-    found += [site for slo in documents.all("slo") for site in sites.slo_sites(slo)]
-    nodes: list[Query | None] = [parsed.query(site.text)[0] for site in found if not site.formula]
+    sites_of_kind += [site for slo in documents.all("slo") for site in sites.slo_sites(slo)]
+    nodes: list[Query | None] = [parsed.query(site.text)[0] for site in sites_of_kind if not site.formula]
     for monitor in documents.all("monitor"):
         watched = parsed.monitor(monitor["query"])[0]
         nodes.append(watched.query if isinstance(watched, MetricMonitor) else None)
     for node in nodes:
         if node is not None:
-            yield from (each for each in walk(node) if isinstance(each, Metric))
+            yield from (part for part in walk(node) if isinstance(part, Metric))
 
 
 def _keys(scope: Scope) -> Iterator[str]:
@@ -142,7 +142,7 @@ Fit = Callable[[str, str], bool]
 """Whether a metric of that name and type is listed."""
 
 
-def filters(given: Mapping[str, str], configured: Mapping[str, Body], documents: Documents) -> list[Fit]:
+def filters(parameters: Mapping[str, str], configured: Mapping[str, Body], documents: Documents) -> list[Fit]:
     """Return the filters of a list of metrics in the query string.
 
     Which queries were made is not recorded: a metric counts as queried that something stored asks for.
@@ -155,7 +155,7 @@ def filters(given: Mapping[str, str], configured: Mapping[str, Body], documents:
         return _is(text, _among(metric.name for metric in asked_metrics(documents)))
 
     known = _FILTERS | dict.fromkeys(("queried", "related_assets"), asked)
-    texts = {name: given.get(f"filter[{name}]", "") for name in known}
+    texts = {name: parameters.get(f"filter[{name}]", "") for name in known}
     return [known[name](text, configured) for name, text in texts.items() if text]
 
 
@@ -189,7 +189,11 @@ def _with_tags(text: str, configured: Mapping[str, Body]) -> Fit:
 
 def _with_percentiles(text: str, configured: Mapping[str, Body]) -> Fit:
     wanted = truth(text)
-    enabled = {name for name, one in configured.items() if one["attributes"].get("include_percentiles")}
+    enabled = {
+        name
+        for name, configuration in configured.items()
+        if configuration["attributes"].get("include_percentiles")
+    }
     return lambda name, kind: kind == "distribution" and (name in enabled) is wanted
 
 
@@ -221,8 +225,8 @@ def _attributes(body: Any) -> Body:
     data = as_object(body).get("data")
     if not isinstance(data, dict) or data.get("type") != "manage_tags":
         raise ApiError(400, 'The request body needs data of type "manage_tags"')
-    given = as_object(data.get("attributes") or {})
-    tags = given.get("tags")
+    attributes = as_object(data.get("attributes") or {})
+    tags = attributes.get("tags")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
         raise ApiError(400, "tags must be a list of tag keys")
-    return {key: given[key] for key in ("metric_type", *_WRITABLE) if given.get(key) is not None}
+    return {key: attributes[key] for key in ("metric_type", *_WRITABLE) if attributes.get(key) is not None}

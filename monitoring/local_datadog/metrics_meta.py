@@ -54,12 +54,12 @@ class MetricsMeta(Family):
         return mounted("", table)
 
     async def _active(self, request: Request) -> Response:
-        given = request.query_params
-        if not given.get("from"):
+        parameters = request.query_params
+        if not parameters.get("from"):
             raise ApiError(400, "The parameter 'from' is required")
-        wanted: Body = {"since": number(given, "from", 0), "host": given.get("host", "")}
-        names = self._names(_ACTIVE, wanted | {"tag": given.get("tag_filter", "")})
-        return reply({"from": given["from"], "metrics": names})
+        wanted: Body = {"since": number(parameters, "from", 0), "host": parameters.get("host", "")}
+        names = self._names(_ACTIVE, wanted | {"tag": parameters.get("tag_filter", "")})
+        return reply({"from": parameters["from"], "metrics": names})
 
     async def _search(self, request: Request) -> Response:
         kind, _, text = request.query_params.get("q", "").rpartition(":")
@@ -72,24 +72,28 @@ class MetricsMeta(Family):
 
     async def _all(self, request: Request) -> Response:
         """Return the metrics that match the filters, in pages where a page is requested."""
-        given = request.query_params
-        test = _tag_test(given.get("filter[tags]", ""))
-        since = int(self._context.clock()) - number(given, "window[seconds]", FOREVER)
+        parameters = request.query_params
+        test = _tag_test(parameters.get("filter[tags]", ""))
+        since = int(self._context.clock()) - number(parameters, "window[seconds]", FOREVER)
         with self._context.store.reading() as cursor:
             rows = cursor.execute(_EVERY, {"since": since}).fetchall()
-        found = {name: kind for name, kind, host, tags in rows if test(all_tags(tags, host))}
-        configured = {one["id"]: one for one in self._documents.all(metric_tags.KIND)}
-        fits = metric_tags.filters(given, configured, self._documents)
+        types = {name: kind for name, kind, host, tags in rows if test(all_tags(tags, host))}
+        configured = {
+            configuration["id"]: configuration for configuration in self._documents.all(metric_tags.KIND)
+        }
+        fits = metric_tags.filters(parameters, configured, self._documents)
         if flag(request, "filter[configured]"):  # these are listed without any point, too
-            found = {name: one["attributes"]["metric_type"] for name, one in configured.items()} | found
-        names = sorted(name for name, kind in found.items() if all(fit(name, kind) for fit in fits))
+            types = {
+                name: configuration["attributes"]["metric_type"] for name, configuration in configured.items()
+            } | types
+        names = sorted(name for name, kind in types.items() if all(fit(name, kind) for fit in fits))
         data = [configured.get(name) or {"type": "metrics", "id": name} for name in names]
-        if "page[size]" not in given and "page[cursor]" not in given:
+        if "page[size]" not in parameters and "page[cursor]" not in parameters:
             return reply({"data": data})
-        size = max(1, min(_MOST, number(given, "page[size]", _MOST)))
-        first = max(0, number(given, "page[cursor]", 0))
+        size = max(1, min(_MOST, number(parameters, "page[size]", _MOST)))
+        first = max(0, number(parameters, "page[cursor]", 0))
         following = str(first + size) if first + size < len(data) else None
-        page = {"cursor": given.get("page[cursor]"), "limit": size, "next_cursor": following}
+        page = {"cursor": parameters.get("page[cursor]"), "limit": size, "next_cursor": following}
         shown = data[first : first + size]
         return reply({"data": shown, "meta": {"pagination": page | {"type": "cursor_limit"}}})
 
@@ -109,8 +113,8 @@ class MetricsMeta(Family):
         if body.get("type") not in {None, *_TYPES}:
             raise ApiError(400, f"Invalid metric type: one of {', '.join(sorted(_TYPES))}")
         kept = self._documents.get(KIND, name) or {}
-        given = {key: body[key] for key in ("type", *_FIELDS) if body.get(key) is not None}
-        self._documents.put(KIND, name, kept | given)
+        fields = {key: body[key] for key in ("type", *_FIELDS) if body.get(key) is not None}
+        self._documents.put(KIND, name, kept | fields)
         return reply(self._metadata(name))
 
     def _metadata(self, name: str) -> Body:
@@ -120,14 +124,14 @@ class MetricsMeta(Family):
 
     def _type(self, name: str) -> str:
         with self._context.store.reading() as cursor:
-            found = cursor.execute(_ONE, {"metric": name}).fetchall()
-        if not found:
+            rows = cursor.execute(_ONE, {"metric": name}).fetchall()
+        if not rows:
             raise ApiError(404, "metric_name not found")
-        return str(found[0][0])
+        return str(rows[0][0])
 
-    def _names(self, query: str, given: Body) -> list[str]:
+    def _names(self, query: str, parameters: Body) -> list[str]:
         with self._context.store.reading() as cursor:
-            return [row[0] for row in cursor.execute(query, given).fetchall()]
+            return [row[0] for row in cursor.execute(query, parameters).fetchall()]
 
 
 def _tag_test(scope: str) -> Callable[[frozenset[str]], bool]:

@@ -32,13 +32,13 @@ class MonitorSearch:
 
     async def monitors(self, request: Request) -> Response:
         """GET /api/v1/monitor/search."""
-        found = self._found(request)
-        page, metadata = _page(found, request, default=30)
+        matching = self._found(request)
+        page, metadata = _page(matching, request, default=30)
         return reply(
             {
-                "counts": _counts(found, self._clock()),
+                "counts": _counts(matching, self._clock()),
                 "metadata": metadata,
-                "monitors": [_shown(one) for one in page],
+                "monitors": [_shown(monitor) for monitor in page],
             }
         )
 
@@ -59,10 +59,10 @@ class MonitorSearch:
     def _found(self, request: Request) -> list[Body]:
         test = _test(request.query_params.get("query", ""))
         now = self._clock()
-        found = [monitor for monitor in self._monitors() if test(_record(monitor, now))]
+        matching = [monitor for monitor in self._monitors() if test(_record(monitor, now))]
         key, _, direction = request.query_params.get("sort", "name,asc").partition(",")
         field = {"status": "overall_state", "type": "type"}.get(key, "name")
-        return sorted(found, key=lambda monitor: str(monitor[field]).lower(), reverse=direction == "desc")
+        return sorted(matching, key=lambda monitor: str(monitor[field]).lower(), reverse=direction == "desc")
 
 
 def _test(query: str) -> Callable[[Record], bool]:
@@ -114,20 +114,20 @@ def _keys(query: str) -> Iterable[str]:
         return ()
 
 
-def _page(found: list[Body], request: Request, default: int) -> tuple[list[Body], Body]:
+def _page(matching: list[Body], request: Request, default: int) -> tuple[list[Body], Body]:
     size = max(1, min(100, number(request.query_params, "per_page", default)))
     page = max(0, number(request.query_params, "page", 0))
-    pages = math.ceil(len(found) / size)
-    metadata = {"page": page, "page_count": pages, "per_page": size, "total_count": len(found)}
-    return found[page * size : (page + 1) * size], metadata
+    pages = math.ceil(len(matching) / size)
+    metadata = {"page": page, "page_count": pages, "per_page": size, "total_count": len(matching)}
+    return matching[page * size : (page + 1) * size], metadata
 
 
-def _counts(found: list[Body], now: float) -> Body:
+def _counts(matching: list[Body], now: float) -> Body:
     return {
-        "status": _named(Counter(monitor["overall_state"] for monitor in found)),
-        "muted": _named(Counter(_is_muted(monitor, now) for monitor in found)),
-        "tag": _named(Counter(tag for monitor in found for tag in monitor["tags"])),
-        "type": _named(Counter(monitor["type"] for monitor in found)),
+        "status": _named(Counter(monitor["overall_state"] for monitor in matching)),
+        "muted": _named(Counter(_is_muted(monitor, now) for monitor in matching)),
+        "tag": _named(Counter(tag for monitor in matching for tag in monitor["tags"])),
+        "type": _named(Counter(monitor["type"] for monitor in matching)),
     }
 
 

@@ -83,22 +83,22 @@ class Monitors(Family):
 
     async def _get(self, request: Request) -> Response:
         states = _group_states(request)
-        found = self._documents.get(KIND, request.path_params["id"])
-        if found is None:
+        body = self._documents.get(KIND, request.path_params["id"])
+        if body is None:
             return not_found()
-        return reply(self._with_state(found, states) | {"matching_downtimes": self._downtimes(found)})
+        return reply(self._with_state(body, states) | {"matching_downtimes": self._downtimes(body)})
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
+        parameters = request.query_params
         states = _group_states(request)
-        found = [body for body in self._documents.all(KIND) if _matches(body, request)]
-        if "id_offset" in given:
-            found = [body for body in found if body["id"] > number(given, "id_offset", 0)]
-        if "page" in given or "page_size" in given:
-            size = max(1, min(1000, number(given, "page_size", _PAGE)))
-            first = max(0, number(given, "page", 0)) * size
-            found = found[first : first + size]
-        shown = [self._with_state(body, states) for body in found]
+        bodies = [body for body in self._documents.all(KIND) if _matches(body, request)]
+        if "id_offset" in parameters:
+            bodies = [body for body in bodies if body["id"] > number(parameters, "id_offset", 0)]
+        if "page" in parameters or "page_size" in parameters:
+            size = max(1, min(1000, number(parameters, "page_size", _PAGE)))
+            first = max(0, number(parameters, "page", 0)) * size
+            bodies = bodies[first : first + size]
+        shown = [self._with_state(body, states) for body in bodies]
         if flag(request, "with_downtimes"):
             shown = [body | {"matching_downtimes": self._downtimes(body)} for body in shown]
         return reply(shown)
@@ -130,20 +130,20 @@ class Monitors(Family):
         return reply({"data": {"ok": ok}, "errors": None})
 
     async def _mute(self, request: Request) -> Response:
-        given = await _parameters(request)
+        parameters = await _parameters(request)
         with self._context.lock:
             body = self._find(request)
-            end = given.get("end")
-            body["options"]["silenced"][str(given.get("scope") or "*")] = int(end) if end else None
+            end = parameters.get("end")
+            body["options"]["silenced"][str(parameters.get("scope") or "*")] = int(end) if end else None
             return self._changed(body)
 
     async def _unmute(self, request: Request) -> Response:
-        given = await _parameters(request)
+        parameters = await _parameters(request)
         with self._context.lock:
             body = self._find(request)
             silenced = body["options"]["silenced"]
-            scope = str(given.get("scope") or "*")
-            if str(given.get("all_scopes", "")).lower() == "true":
+            scope = str(parameters.get("scope") or "*")
+            if str(parameters.get("all_scopes", "")).lower() == "true":
                 silenced.clear()
             elif scope in silenced:
                 del silenced[scope]
@@ -184,8 +184,8 @@ class Monitors(Family):
 
     def _downtimes(self, body: Body) -> list[Body]:
         return [
-            {"id": one["id"], "scope": one["scope"], "start": start, "end": end, "groups": groups}
-            for one, (start, end), groups in matches(self._documents, body, int(self._context.clock()))
+            {"id": downtime["id"], "scope": downtime["scope"], "start": start, "end": end, "groups": groups}
+            for downtime, (start, end), groups in matches(self._documents, body, int(self._context.clock()))
         ]
 
     def _references(self, body: Body) -> str:
@@ -201,9 +201,9 @@ class Monitors(Family):
             for slo in self._documents.all("slo")
             if body["id"] in (slo.get("monitor_ids") or [])
         ]
-        where, found = ("composite monitors", composites) if composites else ("slos", slos)
+        where, names = ("composite monitors", composites) if composites else ("slos", slos)
         return (
-            f"monitor [{ident},{body['name']}] is referenced in {where}: {', '.join(found)}" if found else ""
+            f"monitor [{ident},{body['name']}] is referenced in {where}: {', '.join(names)}" if names else ""
         )
 
 

@@ -9,9 +9,9 @@ _CACHED = 200_000
 _Key = tuple[object, ...]
 
 
-def tags(given: Iterable[str]) -> tuple[str, ...]:
+def tags(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the set of tags, normalized and sorted."""
-    return tuple(sorted({clean for one in given if (clean := tag_text(one))}))
+    return tuple(sorted({clean for text in texts if (clean := tag_text(text))}))
 
 
 class Sources:
@@ -24,23 +24,23 @@ class Sources:
         self._known: dict[_Key, SeriesIdentity | None] = {}
         self.get = self._known.get
 
-    def learn(self, key: _Key, found: SeriesIdentity | None) -> SeriesIdentity | None:
+    def learn(self, key: _Key, identity: SeriesIdentity | None) -> SeriesIdentity | None:
         """Remember, and give it back; None is a series that cannot be one."""
         if len(self._known) >= _CACHED:
             self._known.clear()
-        self._known[key] = found
-        return found
+        self._known[key] = identity
+        return identity
 
 
 def source(
-    metric: str, host: str, given: Iterable[str], kind: str, interval: int | None
+    metric: str, host: str, texts: Iterable[str], kind: str, interval: int | None
 ) -> SeriesIdentity | None:
     """Return the source of a payload's series; None where the name is not valid."""
     try:
         name = metric_name(metric)
     except ValueError:
         return None
-    clean = tags(given)
+    clean = tags(texts)
     if not host:
-        host = next((one[5:] for one in clean if one.startswith("host:")), "")
-    return SeriesIdentity(name, host, tuple(one for one in clean if one != f"host:{host}"), kind, interval)
+        host = next((tag[5:] for tag in clean if tag.startswith("host:")), "")
+    return SeriesIdentity(name, host, tuple(tag for tag in clean if tag != f"host:{host}"), kind, interval)

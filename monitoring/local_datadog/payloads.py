@@ -122,8 +122,8 @@ class Reader:
     def distributions(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
         """Read the body of /api/v1/distribution_points."""
         with _uncollected():
-            found = self._distributions(_decoded(_DECODE_DISTRIBUTIONS, body))
-            return _batch(found, _of_pairs, now, OLDEST)
+            batch = self._distributions(_decoded(_DECODE_DISTRIBUTIONS, body))
+            return _batch(batch, _of_pairs, now, OLDEST)
 
     @property
     def _oldest(self) -> int:
@@ -131,54 +131,54 @@ class Reader:
 
     def _v1(self, payload: _V1Payload) -> Iterator[tuple[SeriesIdentity | None, list[_Pair]]]:
         get = self.sources.get
-        for place, one in enumerate(payload.series or ()):
-            key = (one.metric, one.host, one.device, bytes(one.tags), one.type, one.interval)
-            found = get(key, _UNKNOWN)
-            if found is _UNKNOWN:
-                found = self.sources.learn(key, _v1_source(one, place))
-            yield found, one.points  # type: ignore[misc]
+        for place, line in enumerate(payload.series or ()):
+            key = (line.metric, line.host, line.device, bytes(line.tags), line.type, line.interval)
+            identity = get(key, _UNKNOWN)
+            if identity is _UNKNOWN:
+                identity = self.sources.learn(key, _v1_source(line, place))
+            yield identity, line.points  # type: ignore[misc]
 
     def _v2(self, payload: _V2Payload) -> Iterator[tuple[SeriesIdentity | None, list[_Point]]]:
         get = self.sources.get
-        for place, one in enumerate(payload.series or ()):
-            key = (one.metric, bytes(one.tags), bytes(one.resources), one.type, one.interval)
-            found = get(key, _UNKNOWN)
-            if found is _UNKNOWN:
-                found = self.sources.learn(key, _v2_source(one, place))
-            yield found, one.points  # type: ignore[misc]
+        for place, line in enumerate(payload.series or ()):
+            key = (line.metric, bytes(line.tags), bytes(line.resources), line.type, line.interval)
+            identity = get(key, _UNKNOWN)
+            if identity is _UNKNOWN:
+                identity = self.sources.learn(key, _v2_source(line, place))
+            yield identity, line.points  # type: ignore[misc]
 
     def _distributions(self, payload: _Distributions) -> Iterator[tuple[SeriesIdentity | None, list[_Pair]]]:
-        for place, one in enumerate(payload.series or ()):
-            key = (one.metric, one.host, bytes(one.tags))
-            found = self.sources.get(key, _UNKNOWN)
-            if found is _UNKNOWN:
-                new = source(one.metric, one.host or "", _tags(one.tags, place), "distribution", None)
-                found = self.sources.learn(key, new)
-            pairs = [(time, value) for time, values in one.points for value in values]
-            yield found, pairs  # type: ignore[misc]
+        for place, line in enumerate(payload.series or ()):
+            key = (line.metric, line.host, bytes(line.tags))
+            identity = self.sources.get(key, _UNKNOWN)
+            if identity is _UNKNOWN:
+                new = source(line.metric, line.host or "", _tags(line.tags, place), "distribution", None)
+                identity = self.sources.learn(key, new)
+            pairs = [(time, value) for time, values in line.points for value in values]
+            yield identity, pairs  # type: ignore[misc]
 
 
 _UNKNOWN = object()
 
 
-def _v1_source(one: _V1Series, place: int) -> SeriesIdentity | None:
-    tags = _tags(one.tags, place)
-    if one.device:
-        tags = (*tags, f"device:{one.device}")
-    kind = one.type if one.type in _V1_TYPES else ""
-    return source(one.metric, one.host or "", tags, kind or "", _interval(one.interval, place))
+def _v1_source(line: _V1Series, place: int) -> SeriesIdentity | None:
+    tags = _tags(line.tags, place)
+    if line.device:
+        tags = (*tags, f"device:{line.device}")
+    kind = line.type if line.type in _V1_TYPES else ""
+    return source(line.metric, line.host or "", tags, kind or "", _interval(line.interval, place))
 
 
-def _v2_source(one: _V2Series, place: int) -> SeriesIdentity | None:
-    tags, host = _tags(one.tags, place), ""
+def _v2_source(line: _V2Series, place: int) -> SeriesIdentity | None:
+    tags, host = _tags(line.tags, place), ""
     where = f"$.series[{place}].resources"
-    for resource in _decoded(_DECODE_RESOURCES, bytes(one.resources), where) or ():
+    for resource in _decoded(_DECODE_RESOURCES, bytes(line.resources), where) or ():
         if resource.type == "host":
             host = resource.name or ""
         else:
             tags = (*tags, f"{resource.type}:{resource.name}")
-    kind = _V2_TYPES[one.type or 0] if 0 <= (one.type or 0) < len(_V2_TYPES) else ""
-    return source(one.metric, host, tags, kind, _interval(one.interval, place))
+    kind = _V2_TYPES[line.type or 0] if 0 <= (line.type or 0) < len(_V2_TYPES) else ""
+    return source(line.metric, host, tags, kind, _interval(line.interval, place))
 
 
 def _tags(raw: msgspec.Raw, place: int) -> tuple[str, ...]:
@@ -220,8 +220,8 @@ def _decoded(decode: Callable[[bytes], _Decoded], body: bytes, where: str = "") 
         text = str(error)
         if where:
             text = text.replace("`$", f"`{where}") if "`$" in text else f"{text} - at `{where}`"
-        elif found := re.fullmatch(r"Expected `object`, got `(\w+)`", text):
-            text = f"json: cannot unmarshal {_GO_TYPES[found[1]]} into Go value of type models.MetricPayload"
+        elif match := re.fullmatch(r"Expected `object`, got `(\w+)`", text):
+            text = f"json: cannot unmarshal {_GO_TYPES[match[1]]} into Go value of type models.MetricPayload"
         raise ApiError(400, f"Payload is not in the expected format: {text}", plain=True) from error
 
 
@@ -236,11 +236,11 @@ def _batch(
     lengths: list[int] = []
     points: list[_Points] = []
     unnamed = 0
-    for one, new in series:
-        if one is None:
+    for identity, new in series:
+        if identity is None:
             unnamed += len(new)
             continue
-        sources.append(one)
+        sources.append(identity)
         lengths.append(len(new))
         points += new
     times, values = split(points)

@@ -36,9 +36,9 @@ class Queries(Family):
         ]
 
     async def _query(self, request: Request) -> Response:
-        given = request.query_params
-        text = given.get("query", "")
-        start, end = _seconds(given, "from"), _seconds(given, "to")
+        parameters = request.query_params
+        text = parameters.get("query", "")
+        start, end = _seconds(parameters, "from"), _seconds(parameters, "to")
         if not text.strip():
             raise ApiError(400, "The parameter 'query' is required")
         answers = await run_in_threadpool(_evaluated, text, self._source, start, end)
@@ -48,14 +48,16 @@ class Queries(Family):
         asked = _attributes(await read_json(request), "timeseries_request")
         answers = await run_in_threadpool(_lines_of, asked, self._source)
         times = (
-            np.unique(np.concatenate([one.times for _, one in answers])) if answers else np.empty(0, np.int64)
+            np.unique(np.concatenate([answer.times for _, answer in answers]))
+            if answers
+            else np.empty(0, np.int64)
         )
         attributes = {
             "series": [
-                {"group_tags": list(one.tag_set), "query_index": i, "unit": None} for i, one in answers
+                {"group_tags": list(answer.tag_set), "query_index": i, "unit": None} for i, answer in answers
             ],
             "times": (times * 1000).tolist(),
-            "values": [_aligned(one, times) for _, one in answers],
+            "values": [_aligned(answer, times) for _, answer in answers],
         }
         return reply(
             {"data": {"id": "0", "type": "timeseries_response", "attributes": attributes}}, 200, JSON_API
@@ -116,10 +118,10 @@ def _aligned(answer: Answer, times: "np.ndarray[Any, np.dtype[np.int64]]") -> li
     return values
 
 
-def _seconds(given: Mapping[str, str], name: str) -> int:
+def _seconds(parameters: Mapping[str, str], name: str) -> int:
     """Seconds of the query string; a fraction is cut off, as Datadog does."""
     try:
-        return int(float(given.get(name, "")))
+        return int(float(parameters.get(name, "")))
     except (ValueError, OverflowError) as error:
         raise ApiError(400, f"The parameter '{name}' is required, in seconds since the epoch") from error
 
@@ -129,17 +131,17 @@ def _attributes(sent: object, kind: str) -> Body:
     data = as_object(sent).get("data")
     if not isinstance(data, dict) or data.get("type") != kind:
         raise ApiError(400, f'API input validation failed: Invalid type. Expected "{kind}".')
-    given = data.get("attributes")
-    if not isinstance(given, dict):
+    attributes = data.get("attributes")
+    if not isinstance(attributes, dict):
         raise ApiError(400, "API input validation failed: attributes is required.")
-    queries, formulas = given.get("queries"), given.get("formulas") or []
+    queries, formulas = attributes.get("queries"), attributes.get("formulas") or []
     if not isinstance(queries, list) or not queries or not all(_is_query(query) for query in queries):
         raise ApiError(
             400, "API input validation failed: queries is required, each with a query of its metrics."
         )
     if not isinstance(formulas, list) or not all(_has_text(formula, "formula") for formula in formulas):
         raise ApiError(400, "API input validation failed: a formula has no text.")
-    start, end, interval = given.get("from"), given.get("to"), given.get("interval")
+    start, end, interval = attributes.get("from"), attributes.get("to"), attributes.get("interval")
     if not isinstance(start, (int, float)) or not isinstance(end, (int, float)) or not start < end:
         raise ApiError(400, "API input validation failed: from and to are required, in milliseconds.")
     return {

@@ -63,10 +63,12 @@ class RateLimits:
 
     def count(self, method: str, path: str) -> tuple[dict[str, str], bool]:
         """Count one request: the headers of its answer, and whether it is over a limit that is kept."""
-        found = next((limit for m, p, limit in _PATTERNS if m.fullmatch(method) and p.fullmatch(path)), None)
-        if found is None:
+        matched = next(
+            (limit for m, p, limit in _PATTERNS if m.fullmatch(method) and p.fullmatch(path)), None
+        )
+        if matched is None:
             return {}, False
-        limit = self.enforced.get(found.name, found)
+        limit = self.enforced.get(matched.name, matched)
         now = self.clock()
         window = int(now // limit.period)
         last, count = self._counts.get(limit.name, (window, 0))

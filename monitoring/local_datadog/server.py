@@ -48,9 +48,9 @@ class LocalDatadog:
         pages: Callable[[Store], Sequence[BaseRoute]] | None = None,
     ) -> None:
         self._path, self._port, self._host = path, port, host
-        given = settings or Settings()
+        chosen = settings or Settings()
         self._settings = replace(
-            given, access=replace(given.access, hosts=given.access.hosts | {host.lower()})
+            chosen, access=replace(chosen.access, hosts=chosen.access.hosts | {host.lower()})
         )
         self._pages = pages
         self.url = ""

@@ -48,17 +48,17 @@ class SloCorrections(Family):
         return mounted("/api/v1/slo", table)
 
     async def _create(self, request: Request) -> Response:
-        given = _attributes(await read_json(request))
-        given |= {"created_at": int(self._context.clock()), "modified_at": None, "modifier": None}
-        return self._put(given, str(uuid.uuid4()))
+        attributes = _attributes(await read_json(request))
+        attributes |= {"created_at": int(self._context.clock()), "modified_at": None, "modifier": None}
+        return self._put(attributes, str(uuid.uuid4()))
 
     async def _update(self, request: Request) -> Response:
         before = self._find(request)
-        given = _attributes(await read_json(request))
-        given = {key: value for key, value in given.items() if value is not None}
-        given.pop("slo_id", None)
-        changed = before["attributes"] | given
-        if "end" in given and "rrule" not in given:
+        attributes = _attributes(await read_json(request))
+        attributes = {key: value for key, value in attributes.items() if value is not None}
+        attributes.pop("slo_id", None)
+        changed = before["attributes"] | attributes
+        if "end" in attributes and "rrule" not in attributes:
             changed |= {"rrule": None, "duration": None}
         changed |= {"modified_at": int(self._context.clock()), "modifier": _USER}
         return self._put(changed, before["id"])
@@ -80,11 +80,13 @@ class SloCorrections(Family):
         if slo is not None:
             self._context.find("slo", slo, f"SLO not found: {slo} not found")
         every = self._documents.all(KIND)
-        found = [one for one in every if slo is None or one["attributes"]["slo_id"] == slo]
-        given = request.query_params
-        first, most = max(0, number(given, "offset", 0)), max(0, number(given, "limit", 25))
-        shown = found if slo is not None else found[first : first + most]
-        page = {"total_count": len(found), "total_filtered_count": len(found)}
+        corrections = [
+            correction for correction in every if slo is None or correction["attributes"]["slo_id"] == slo
+        ]
+        parameters = request.query_params
+        first, most = max(0, number(parameters, "offset", 0)), max(0, number(parameters, "limit", 25))
+        shown = corrections if slo is not None else corrections[first : first + most]
+        page = {"total_count": len(corrections), "total_filtered_count": len(corrections)}
         return reply({"data": shown, "meta": {"page": page}})
 
     async def _delete(self, request: Request) -> Response:
@@ -95,26 +97,26 @@ class SloCorrections(Family):
         ident = request.path_params["id"]
         return self._context.find(KIND, ident, f"slo correction public id {ident} not found")
 
-    def _refuse(self, given: Body) -> None:
-        slo = given.get("slo_id")
-        if not slo and not given.get("slo_query"):
+    def _refuse(self, attributes: Body) -> None:
+        slo = attributes.get("slo_id")
+        if not slo and not attributes.get("slo_query"):
             raise ApiError(400, "Invalid payload: must specify slo_id or slo_query")
         if slo:
             self._context.find("slo", str(slo), f"SLO not found: {slo} not found")
-        if given.get("category") not in _CATEGORIES:
+        if attributes.get("category") not in _CATEGORIES:
             raise ApiError(400, f"Invalid payload: category must be one of {', '.join(_CATEGORIES)}")
-        _refuse_times(given)
+        _refuse_times(attributes)
 
 
-def _refuse_times(given: Body) -> None:
-    start, end, length = (given.get(key) for key in ("start", "end", "duration"))
-    if not _is_seconds(start) or not all(one is None or _is_seconds(one) for one in (end, length)):
+def _refuse_times(attributes: Body) -> None:
+    start, end, length = (attributes.get(key) for key in ("start", "end", "duration"))
+    if not _is_seconds(start) or not all(number is None or _is_seconds(number) for number in (end, length)):
         raise ApiError(400, "Invalid payload: start, end and duration are whole seconds")
-    recurs = bool(given.get("rrule"))
+    recurs = bool(attributes.get("rrule"))
     if recurs is not bool(length) or (end is None and not recurs) or (end is not None and end <= start):
         raise ApiError(400, "Invalid payload: specify an end after the start, or an rrule and a duration")
     try:
-        correction_intervals([given], 0, 1)
+        correction_intervals([attributes], 0, 1)
     except InputError as error:
         raise ApiError(400, f"Invalid payload: {error.message}") from error
 
@@ -127,7 +129,7 @@ def _attributes(body: Any) -> Body:
     data = as_object(body).get("data")
     if not isinstance(data, dict) or data.get("type") != "correction":
         raise ApiError(400, 'Invalid payload: expected data of type "correction"')
-    given = data.get("attributes")
-    if not isinstance(given, dict):
+    attributes = data.get("attributes")
+    if not isinstance(attributes, dict):
         raise ApiError(400, "Invalid payload: must specify attributes")
-    return {key: given.get(key) for key in _WRITABLE}
+    return {key: attributes.get(key) for key in _WRITABLE}

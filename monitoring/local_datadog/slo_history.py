@@ -42,17 +42,17 @@ def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool =
 
 def corrections_of(store: Store, slo: Slo) -> list[Body]:
     """Return the attributes of the SLO's corrections."""
-    found = [one["attributes"] for one in store.documents.all(CORRECTION)]
-    return [one for one in found if one.get("slo_id") == slo.id]
+    corrections = [correction["attributes"] for correction in store.documents.all(CORRECTION)]
+    return [correction for correction in corrections if correction.get("slo_id") == slo.id]
 
 
 def objectives_of(store: Store) -> dict[str, Objective]:
     """Return what evaluates the alerts on each stored SLO, by its id; one that cannot be read is left out."""
-    found: dict[str, Objective] = {}
+    histories: dict[str, Objective] = {}
     for body in store.documents.all("slo"):
         with contextlib.suppress(InputError):
-            found[str(body["id"])] = functools.partial(alert_values, Slo.from_body(body, str(body["id"])))
-    return found
+            histories[str(body["id"])] = functools.partial(alert_values, Slo.from_body(body, str(body["id"])))
+    return histories
 
 
 def _history(store: Store, ident: int, start: int, end: int) -> History | None:
@@ -60,10 +60,10 @@ def _history(store: Store, ident: int, start: int, end: int) -> History | None:
     if body is None:
         return None
     monitor = Monitor.from_body(body, str(ident))
-    if (found := recorded(store, monitor, start, end)) is not None:
-        return found
+    if (states := recorded(store, monitor, start, end)) is not None:
+        return states
     bodies = store.documents.all("monitor")
-    members = {one["id"]: Monitor.from_body(one, str(one["id"])) for one in bodies}
+    members = {stored["id"]: Monitor.from_body(stored, str(stored["id"])) for stored in bodies}
     setting = Setting(members=members, texts=False)
     first = -(-max(start, end - LONGEST) // 60) * 60
     return evaluate_monitor(monitor, monitor_data(store, monitor.type, first), first, end // 60 * 60, setting)
@@ -78,10 +78,10 @@ def answer(store: Store, body: Body, history: SloHistory, target: float | None) 
         history: it over the window.
         target: one more target to compare with, under the name `custom`.
     """
-    targets = {one["timeframe"]: one["target"] for one in body["thresholds"]}
+    targets = {threshold["timeframe"]: threshold["target"] for threshold in body["thresholds"]}
     targets |= {} if target is None else {"custom": target}
     told: Body = {
-        "thresholds": {one["timeframe"]: one for one in body["thresholds"]},
+        "thresholds": {threshold["timeframe"]: threshold for threshold in body["thresholds"]},
         "from_ts": history.start,
         "to_ts": history.end,
         "type": body["type"],

@@ -19,33 +19,35 @@ _MOST = 100
 _OF_ONE_WINDOW = {"timeframe", "target", "status", "error"}
 
 
-def fits(body: Body, given: Mapping[str, str]) -> bool:
+def fits(body: Body, parameters: Mapping[str, str]) -> bool:
     """Return whether an objective is meant by the query: words of its name, `type:metric`, or a tag."""
-    for negation, key, quoted, plain in _TERM.findall(given.get("query", "")):
+    for negation, key, quoted, plain in _TERM.findall(parameters.get("query", "")):
         value = (quoted or plain).lower()
         if plain == "AND" and not key:
             continue
         if key in {"type", "slo_type"}:
-            found = value == body["type"]
+            fitting = value == body["type"]
         elif key:
-            found = f"{key}:{value}".lower() in {tag.lower() for tag in body["tags"]}
+            fitting = f"{key}:{value}".lower() in {tag.lower() for tag in body["tags"]}
         else:
-            found = value.strip("*") in body["name"].lower()
-        if found is bool(negation):
+            fitting = value.strip("*") in body["name"].lower()
+        if fitting is bool(negation):
             return False
     return True
 
 
-def answer(store: Store, found: list[Body], request: Request, now: int) -> Body:
+def answer(store: Store, bodies: list[Body], request: Request, now: int) -> Body:
     """Return the body of /api/v1/slo/search."""
     size = max(1, min(_MOST, number(request.query_params, "page[size]", 10)))
     page = max(0, number(request.query_params, "page[number]", 0))
-    last = max(0, (len(found) - 1) // size)
-    attributes: Body = {"slos": [_shown(store, body, now) for body in found[page * size : (page + 1) * size]]}
+    last = max(0, (len(bodies) - 1) // size)
+    attributes: Body = {
+        "slos": [_shown(store, body, now) for body in bodies[page * size : (page + 1) * size]]
+    }
     if flag(request, "include_facets"):
-        attributes["facets"] = _facets(found)
+        attributes["facets"] = _facets(bodies)
     numbers = {"number": page, "first_number": 0, "prev_number": max(0, page - 1), "next_number": page + 1}
-    numbers |= {"last_number": last, "size": size, "total": len(found)}
+    numbers |= {"last_number": last, "size": size, "total": len(bodies)}
     url = request.url
 
     def link(at: int) -> str:
@@ -65,8 +67,8 @@ def answer(store: Store, found: list[Body], request: Request, now: int) -> Body:
 
 
 def _shown(store: Store, body: Body, now: int) -> Body:
-    thresholds = [one for one in body["thresholds"] if one["timeframe"] in TIMEFRAMES]
-    statuses = [_status(store, body, one, now) for one in thresholds]
+    thresholds = [threshold for threshold in body["thresholds"] if threshold["timeframe"] in TIMEFRAMES]
+    statuses = [_status(store, body, threshold, now) for threshold in thresholds]
     query = body.get("query") or {}
     attributes: Body = {
         "name": body["name"],
@@ -124,12 +126,14 @@ def _values(body: Body, key: str) -> list[str]:
     return [tag.partition(":")[2] for tag in body["tags"] if tag.startswith(f"{key}:")]
 
 
-def _facets(found: list[Body]) -> Body:
-    facets: Body = {"all_tags": _counted(tag for body in found for tag in body["tags"])}
+def _facets(bodies: list[Body]) -> Body:
+    facets: Body = {"all_tags": _counted(tag for body in bodies for tag in body["tags"])}
     for key in ("env", "service", "team"):
-        facets[f"{key}_tags"] = _counted(value for body in found for value in _values(body, key))
-    facets["creator_name"] = _counted(body["creator"]["name"] for body in found)
-    facets["timeframe"] = _counted(one["timeframe"] for body in found for one in body["thresholds"])
+        facets[f"{key}_tags"] = _counted(value for body in bodies for value in _values(body, key))
+    facets["creator_name"] = _counted(body["creator"]["name"] for body in bodies)
+    facets["timeframe"] = _counted(
+        threshold["timeframe"] for body in bodies for threshold in body["thresholds"]
+    )
     return facets
 
 

@@ -77,19 +77,19 @@ class Slos(Family):
         return reply({"data": self._find(request)})
 
     async def _list(self, request: Request) -> Response:
-        given = request.query_params
-        idents, query = words(request, "ids"), given.get("query", "").lower()
-        tags = given.get("tags_query", "")
-        found = [
+        parameters = request.query_params
+        idents, query = words(request, "ids"), parameters.get("query", "").lower()
+        tags = parameters.get("tags_query", "")
+        bodies = [
             body
             for body in self._documents.all(KIND)
             if (not idents or body["id"] in idents)
             and query in body["name"].lower()
             and (not tags or tags in body["tags"])
         ]
-        offset, limit = number(given, "offset", 0), number(given, "limit", 1000)
-        page = {"total_count": len(found), "total_filtered_count": len(found)}
-        return reply({"data": found[offset : offset + limit], "error": None, "metadata": {"page": page}})
+        offset, limit = number(parameters, "offset", 0), number(parameters, "limit", 1000)
+        page = {"total_count": len(bodies), "total_filtered_count": len(bodies)}
+        return reply({"data": bodies[offset : offset + limit], "error": None, "metadata": {"page": page}})
 
     async def _delete(self, request: Request) -> Response:
         body = self._find(request)
@@ -113,11 +113,11 @@ class Slos(Family):
         return reply({"data": {"ok": ok}} | ({"errors": errors} if errors else {}), 409 if errors else 200)
 
     async def _history(self, request: Request) -> Response:
-        body, given = self._find(request), request.query_params
-        start, end = number(given, "from_ts", -1), number(given, "to_ts", -1)
+        body, parameters = self._find(request), request.query_params
+        start, end = number(parameters, "from_ts", -1), number(parameters, "to_ts", -1)
         if not 0 <= start < end:
             raise ApiError(400, "from_ts and to_ts are seconds, from_ts the earlier one")
-        target = _target(given.get("target"))
+        target = _target(parameters.get("target"))
         corrected = flag(request, "apply_correction", default=True)
         store = self._context.store
 
@@ -153,7 +153,9 @@ class Slos(Family):
                 text = f"SLO not found: {ident} not found"
                 errors.append({"id": ident, "message": text, "timeframe": "all"})
                 continue
-            body["thresholds"] = [one for one in body["thresholds"] if one["timeframe"] not in timeframes]
+            body["thresholds"] = [
+                threshold for threshold in body["thresholds"] if threshold["timeframe"] not in timeframes
+            ]
             if body["thresholds"]:
                 self._documents.put(KIND, ident, body | {"modified_at": int(self._context.clock())})
             else:
@@ -163,16 +165,16 @@ class Slos(Family):
 
     async def _search(self, request: Request) -> Response:
         now = int(self._context.clock())
-        found = [body for body in self._documents.all(KIND) if slo_search.fits(body, request.query_params)]
-        page = await run_in_threadpool(slo_search.answer, self._context.store, found, request, now)
+        bodies = [body for body in self._documents.all(KIND) if slo_search.fits(body, request.query_params)]
+        page = await run_in_threadpool(slo_search.answer, self._context.store, bodies, request, now)
         return reply(page)
 
     def _forget(self, ident: str) -> None:
         """Delete the SLO and its corrections."""
         self._documents.delete(KIND, ident)
-        for one in self._documents.all(slo_history.CORRECTION):
-            if one["attributes"]["slo_id"] == ident:
-                self._documents.delete(slo_history.CORRECTION, one["id"])
+        for correction in self._documents.all(slo_history.CORRECTION):
+            if correction["attributes"]["slo_id"] == ident:
+                self._documents.delete(slo_history.CORRECTION, correction["id"])
 
     def _find(self, request: Request) -> Body:
         ident = request.path_params["id"]
@@ -182,8 +184,10 @@ class Slos(Family):
         return [body["id"] for body in self._documents.all("dashboard") if _mentions(body["widgets"], ident)]
 
     def _monitor_tags(self, body: Body) -> list[str]:
-        found = [self._documents.get("monitor", str(ident)) or {} for ident in body.get("monitor_ids") or ()]
-        return sorted({tag for monitor in found for tag in monitor.get("tags", ())})
+        monitors = [
+            self._documents.get("monitor", str(ident)) or {} for ident in body.get("monitor_ids") or ()
+        ]
+        return sorted({tag for monitor in monitors for tag in monitor.get("tags", ())})
 
 
 def _target(text: str | None) -> float | None:

@@ -64,7 +64,7 @@ def _lenient(body: bytes) -> tuple[Payload, list[Wrong]]:
         events.append(event)
         reasons.append(reason)
     head = {key: str(record.get(key) or "") for key in ("messageType", "owner", "logGroup", "logStream")}
-    return Payload(**head, logEvents=events), [found for found in enumerate(reasons) if found[1]]
+    return Payload(**head, logEvents=events), [refusal for refusal in enumerate(reasons) if refusal[1]]
 
 
 def _event(item: Any) -> tuple[Event, str]:

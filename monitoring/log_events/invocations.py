@@ -38,14 +38,14 @@ class Invocations:
 
     def of(self, request: str) -> LogContext:
         """Return the context of an invocation's log entries."""
-        found = self._contexts.get(request)
-        if found is None:
-            found = self._contexts[request] = LogContext(self._source.log_fields, request)
+        context = self._contexts.get(request)
+        if context is None:
+            context = self._contexts[request] = LogContext(self._source.log_fields, request)
             if len(self._contexts) > 2 * _CONTEXTS:  # seldom: each START comes by here
                 for old in list(self._contexts)[:_CONTEXTS]:
                     del self._contexts[old]
                     self._aliases.pop(old, None)
-        return found
+        return context
 
     def start(self, request: str, time: int, textual: bool = True) -> None:
         """Begin an invocation: the lines without a request id are its own from here on.
@@ -80,8 +80,8 @@ class Invocations:
 
         In the text format START says whose a line is, and an id that it has not named is not of Lambda.
         """
-        found = self._contexts.get(request)
-        return None if found is None and self._textual else found or self.hear(request)
+        context = self._contexts.get(request)
+        return None if context is None and self._textual else context or self.hear(request)
 
     def report(self, report: Report, time: int) -> list[Point]:
         """Return the points of a REPORT: Datadog's enhanced metrics, and how the invocation ended."""
@@ -209,7 +209,7 @@ class Invocations:
         return [Point(f"aws.lambda.enhanced.{name}", 1.0, time // 1000, "distribution", tags)]
 
     def _count(self, name: str, value: float, time: int, named: dict[str, str]) -> list[Point]:
-        own = tuple(f"{key}:{each}" for key, each in named.items() if each)
+        own = tuple(f"{key}:{text}" for key, text in named.items() if text)
         return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(own))]
 
     def _fact(self, name: str, request: str) -> tuple[str, str, str]:

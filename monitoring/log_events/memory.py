@@ -74,8 +74,8 @@ class Memory:
 
     def stream(self, name: str) -> Stream:
         """Return what is remembered of a log stream."""
-        found = self._streams.pop(name) if name in self._streams else Stream()
-        self._streams[name] = found
+        kept = self._streams.pop(name) if name in self._streams else Stream()
+        self._streams[name] = kept
         if len(self._streams) > self._limit:
             del self._streams[next(iter(self._streams))]
-        return found
+        return kept

@@ -161,8 +161,8 @@ class Reader(MetricReader):
 
     def _prefixed(self, message: str, timestamp: int) -> bool:
         """Read what a function prints as JSON, bare or behind the prefix of its runtime or logger."""
-        found = json_lines.document_of(message)
-        return found is not None and self._root(*found, message, timestamp, self._printed)
+        document = json_lines.document_of(message)
+        return document is not None and self._root(*document, message, timestamp, self._printed)
 
     def _root(
         self, root: Root, source: str | dict[str, Any], message: str, timestamp: int, table: _Table
@@ -189,8 +189,8 @@ class Reader(MetricReader):
                 root, source = msgspec.convert(content, Root), content
             elif not isinstance(content, str):
                 return False
-            elif (found := json_lines.document_of(content)) is not None:
-                root, source = found
+            elif (document := json_lines.document_of(content)) is not None:
+                root, source = document
             else:
                 return "MONITORING|" in content and self._metric(content, timestamp)
             table = self._printed
@@ -376,17 +376,17 @@ class Reader(MetricReader):
         Args:
             out_of_memory: whether it tells of that; None where its text has to be looked at.
         """
-        found = self._here()
+        context = self._here()
         request = report_lines.request_of_error(message) or request
         if "Task timed out after " in message:
             timed_out = report_lines.TIMED_OUT.search(message)
             named = timed_out[1] if timed_out else request
-            self.out.points += found.timed_out(named, timestamp) if named else []
+            self.out.points += context.timed_out(named, timestamp) if named else []
         if out_of_memory is None:  # a word of somebody's log is no proof
-            known = self.source.function or found.context.request_id or message.startswith("RequestId: ")
+            known = self.source.function or context.context.request_id or message.startswith("RequestId: ")
             out_of_memory = bool(known) and report_lines.is_out_of_memory(message)
         if out_of_memory:
-            self.out.points += found.out_of_memory(request, timestamp)
+            self.out.points += context.out_of_memory(request, timestamp)
         return request
 
     def _log(self, message: str, timestamp: int, context: LogContext | None = None) -> None:

@@ -122,21 +122,21 @@ def read_fields(text: str) -> dict[str, str]:
 
 def request_id(text: str) -> str:
     """Return the id after `RequestId: `, or ""."""
-    found = _REQUEST_ID.search(text)
-    return found[1] if found else ""
+    match = _REQUEST_ID.search(text)
+    return match[1] if match else ""
 
 
 def request_of_error(text: str) -> str:
     """Return the id of `RequestId: … Error: …`, which tells of a runtime's end; else an empty string."""
-    found = _RUNTIME_ERROR.search(text)
-    return found[1] if found else ""
+    match = _RUNTIME_ERROR.search(text)
+    return match[1] if match else ""
 
 
 def request_of_prefix(text: str) -> str:
     """Return the id that the runtimes of Python, Node.js and .NET print before a log's text; else an empty
     string."""
-    found = _LOG_PREFIX.match(text)
-    return found[1] if found else ""
+    match = _LOG_PREFIX.match(text)
+    return match[1] if match else ""
 
 
 def read_report(text: str) -> Report | None:
@@ -191,8 +191,8 @@ def read_platform_text(text: str) -> PlatformLine | None:
     if not kind:
         return None
     fields = read_fields(text)
-    found = _EXTENSION.search(text)
-    name, state = found.groups() if found else ("", "")
+    match = _EXTENSION.search(text)
+    name, state = match.groups() if match else ("", "")
     image = _IMAGE_ERROR.match(text)
     return PlatformLine(
         kind,
@@ -200,7 +200,7 @@ def read_platform_text(text: str) -> PlatformLine | None:
         error=image[1] if image else fields.get("Error Type", ""),
         name=name,
         phase=fields.get("Phase", ""),
-        number=next((_number(fields[each]) for each in _DURATIONS if each in fields), None),
+        number=next((_number(fields[field]) for field in _DURATIONS if field in fields), None),
     )
 
 

@@ -76,7 +76,7 @@ def _seconds(record: dict[str, Any], *keys: str) -> float:
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value).timestamp()
-        found = 0.0 if isinstance(value, bool) else epoch_seconds(float(value))
+        seconds = 0.0 if isinstance(value, bool) else epoch_seconds(float(value))
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return found if 0 < found < 1e11 else 0.0
+    return seconds if 0 < seconds < 1e11 else 0.0

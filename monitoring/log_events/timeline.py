@@ -157,21 +157,21 @@ class Timeline:
             run = self.execution
         elif run.kind == "attempt" or run.status == "succeeded":
             return self._continue(run.parent or self.execution, redrive, event)
-        found = self._continued.get((id(run), redrive))
-        if found is not None:
-            return found
+        continued = self._continued.get((id(run), redrive))
+        if continued is not None:
+            return continued
         if run is self.execution:
-            found = Run("execution", f"redrive {redrive}", parent=run)
+            continued = Run("execution", f"redrive {redrive}", parent=run)
         else:
             begin = self._continue(self.execution, redrive, event).start
             around = self._continue(run.parent or self.execution, redrive, event)
-            found = Run(run.kind, run.name, run.type, begin, index=run.index, parent=around)
-            found.entered = run.entered
-            self._open[id(found)] = found
-        found.redrive, found.event = redrive, event
-        (found.parent or self.execution).children.append(found)
-        self._continued[id(run), redrive] = found
-        return found
+            continued = Run(run.kind, run.name, run.type, begin, index=run.index, parent=around)
+            continued.entered = run.entered
+            self._open[id(continued)] = continued
+        continued.redrive, continued.event = redrive, event
+        (continued.parent or self.execution).children.append(continued)
+        self._continued[id(run), redrive] = continued
+        return continued
 
     def _begin_late(self, redrive: Run) -> list[Run]:
         """Date the runs that were continued before ExecutionRedriven was heard of; return those that it
@@ -180,7 +180,7 @@ class Timeline:
         for run in late:
             run.start = redrive.start
         known = [run for run in late if run.status == "succeeded"]
-        orphans = [o for found in self._orphans.values() for o in found if o.redrive == redrive.redrive]
+        orphans = [o for waiting in self._orphans.values() for o in waiting if o.redrive == redrive.redrive]
         entered = {run.name for run in self._open.values() if run.redrive == redrive.redrive}
         for orphan in orphans:
             if self._heard(redrive.event, orphan.event) and orphan.name not in entered:
@@ -318,8 +318,8 @@ class Timeline:
         sought = ("iteration", name, index, event.redrive)
         inner = self._at[event.id].up("iteration", name)
         known = [inner] if inner is not None and inner.index == index else self._open.values()
-        found = (r for r in known if (r.kind, r.name, r.index, r.redrive) == sought and r.end is None)
-        run_or_none = next((r for r in found if r is inner or self._heard(r.event, event.id)), None)
+        iterations = (r for r in known if (r.kind, r.name, r.index, r.redrive) == sought and r.end is None)
+        run_or_none = next((r for r in iterations if r is inner or self._heard(r.event, event.id)), None)
         if run_or_none is None:
             return []
         status = {"Succeeded": "succeeded", "Failed": "failed"}.get(event.type[12:], "aborted")
@@ -391,7 +391,7 @@ def timeline(events: Iterable[StepEvent]) -> Timeline:
     ordered = sorted(events, key=lambda event: event.id)
     if not ordered:
         raise ValueError("an execution without events has no timeline")
-    found = Timeline(ordered[0].execution)
+    result = Timeline(ordered[0].execution)
     for event in ordered:
-        found.feed(event)
-    return found
+        result.feed(event)
+    return result

@@ -40,11 +40,17 @@ def _method(query: SearchMonitor) -> str:
         parts = ", ".join(f".{name}()" for name, _ in query.others)
         hint = "leave it out to count every record: which issue is new, only Datadog knows"
         raise InputError(f"{parts} of a search cannot be evaluated offline", hint=hint)
-    given = query.rollup[0] if query.rollup else "count"
-    method = "p50" if given == "median" else f"p{given[2:]}" if given.startswith("pc") else given
+    method_name = query.rollup[0] if query.rollup else "count"
+    method = (
+        "p50"
+        if method_name == "median"
+        else f"p{method_name[2:]}"
+        if method_name.startswith("pc")
+        else method_name
+    )
     if method not in _METHODS and not (method[0] == "p" and method[1:].isdigit()):
         hint = f"{', '.join(_METHODS)}, median and percentiles can be"
-        raise InputError(f"rollup({given!r}) cannot be evaluated offline", hint=hint)
+        raise InputError(f"rollup({method_name!r}) cannot be evaluated offline", hint=hint)
     return method
 
 
@@ -62,11 +68,11 @@ def _found(query: SearchMonitor, method: str, records: list[Record], starts: Ind
     facet = query.rollup[1] if len(query.rollup) > 1 else ""
     if method not in {"count", "cardinality"}:
         return _measured(method, facet, records, starts, ends)
-    found = Found(*reduce_points(times, np.ones(len(times)), starts, ends, "count"))
+    result = Found(*reduce_points(times, np.ones(len(times)), starts, ends, "count"))
     if method == "count":
-        return found
+        return result
     low, high = times.searchsorted(starts), times.searchsorted(ends)
-    return replace(found, values=_cardinality(records, facet, low, high))
+    return replace(result, values=_cardinality(records, facet, low, high))
 
 
 def _cardinality(records: list[Record], facet: str, low: Index, high: Index) -> Values:

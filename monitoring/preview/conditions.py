@@ -25,35 +25,37 @@ _BAND = re.compile(rf"\s*{_NUMBER}\s*<=?\s*y\s*<=?\s*{_NUMBER}\s*", re.IGNORECAS
 
 def painter(formats: Any, theme: Theme) -> Paint:
     """Return a function from a value to the colours of the first conditional format that matches it."""
-    rules = [one for one in formats if isinstance(one, Mapping)] if isinstance(formats, list) else []
+    rules = [rule for rule in formats if isinstance(rule, Mapping)] if isinstance(formats, list) else []
 
     def paint(value: float | None) -> tuple[str, str]:
-        for one in rules:
-            compare = COMPARE.get(str(one.get("comparator")))
-            if value is not None and compare and compare(value, float(one.get("value") or 0)):
-                return conditional(str(one.get("palette")), theme)
+        for rule in rules:
+            compare = COMPARE.get(str(rule.get("comparator")))
+            if value is not None and compare and compare(value, float(rule.get("value") or 0)):
+                return conditional(str(rule.get("palette")), theme)
         return theme.panel, theme.ink
 
     return paint
 
 
-def markers(given: Any) -> list[Marker]:
+def markers(definitions: Any) -> list[Marker]:
     """`y = 5`, `y > 5` and `2 < y < 5` as lines and bands; anything else is left out."""
-    found = []
-    for one in given if isinstance(given, list) else []:
-        text = str(one.get("value")) if isinstance(one, Mapping) else ""
-        label, kind = (str(one.get(key) or "") for key in ("label", "display_type")) if text else ("", "")
+    markers_drawn = []
+    for definition in definitions if isinstance(definitions, list) else []:
+        text = str(definition.get("value")) if isinstance(definition, Mapping) else ""
+        label, kind = (
+            (str(definition.get(key) or "") for key in ("label", "display_type")) if text else ("", "")
+        )
         if band := _BAND.fullmatch(text):
-            found.append(Marker(float(band[1]), float(band[2]), label, kind or "ok"))
+            markers_drawn.append(Marker(float(band[1]), float(band[2]), label, kind or "ok"))
         elif line := _LINE.fullmatch(text):
-            found.append(Marker(float(line[2]), float(line[2]), label, kind or "error dashed"))
-    return found
+            markers_drawn.append(Marker(float(line[2]), float(line[2]), label, kind or "error dashed"))
+    return markers_drawn
 
 
 def bounds(axis: Any) -> tuple[float | None, float | None]:
     """Return the minimum and the maximum that a widget's value axis has to include."""
-    given = axis if isinstance(axis, Mapping) else {}
-    return _bound(given.get("min")), _bound(given.get("max"))
+    options = axis if isinstance(axis, Mapping) else {}
+    return _bound(options.get("min")), _bound(options.get("max"))
 
 
 def _bound(value: Any) -> float | None:

@@ -70,10 +70,10 @@ class Data:
 
         Every query is reduced by its own aggregator, and the formula works on what comes out.
         """
-        found = self._of_formula(ask, aggregator) if ask.queries else self._of_query(ask, aggregator)
+        values = self._of_formula(ask, aggregator) if ask.queries else self._of_query(ask, aggregator)
         rows = [
             Row(", ".join(map(short, tags)) or ask.heading, (value,), ask.unit)
-            for tags, value in found.items()
+            for tags, value in values.items()
             if np.isfinite(value)
         ]
         rows.sort(key=lambda row: row.values[0] or 0.0, reverse=ask.descending or not ask.limit)
@@ -81,7 +81,9 @@ class Data:
 
     def _of_query(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
         by = ask.aggregator or aggregator
-        return {one.tag_set: reduce_line(one.values, by, one.interval) for one in self.answers(ask)}
+        return {
+            answer.tag_set: reduce_line(answer.values, by, answer.interval) for answer in self.answers(ask)
+        }
 
     def _of_formula(self, ask: "Ask", aggregator: str) -> dict[tuple[str, ...], float]:
         queries = [
@@ -126,31 +128,31 @@ class Data:
             text = put_in(request["q"], self.variables)
             return [Ask(text, text, {}, self._unit([text]), str(request.get("aggregator") or ""))]
         known = self._known(_queries_of(request), scalar)
-        formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
-        return [_formula(one, known) for one in formulas] or known.plain()
+        formulas = [formula for formula in request.get("formulas") or [] if isinstance(formula, Mapping)]
+        return [_formula(formula, known) for formula in formulas] or known.plain()
 
-    def _known(self, given: Sequence[Request], scalar: bool) -> "_Known":
+    def _known(self, queries: Sequence[Request], scalar: bool) -> "_Known":
         window = QueryContext(self.start, self.end, self.variables, self.facts)
         texts: dict[str, str] = {}
         units: set[str] = set()
         series: list[Series] = []
-        for one in given:
-            name = str(one.get("name"))
-            if one.get("data_source") in METRICS:
-                texts[name] = put_in(str(one.get("query")), self.variables)
+        for query in queries:
+            name = str(query.get("name"))
+            if query.get("data_source") in METRICS:
+                texts[name] = put_in(str(query.get("query")), self.variables)
                 units.add(self._unit([texts[name]]))
             else:
-                other = counted(one, window, scalar=scalar)
+                other = counted(query, window, scalar=scalar)
                 texts[name], series = other.text, [*series, *other.series]
                 units.add(other.unit)
         return _Known(
             texts,
             units.pop() if len(units) == 1 else "",
-            {str(one.get("name")): str(one.get("aggregator") or "") for one in given},
+            {str(query.get("name")): str(query.get("aggregator") or "") for query in queries},
             Beside(self.source, series)
-            if any(one.get("data_source") not in METRICS for one in given)
+            if any(query.get("data_source") not in METRICS for query in queries)
             else None,
-            {str(one.get("name")): _heading(one) or texts[str(one.get("name"))] for one in given},
+            {str(query.get("name")): _heading(query) or texts[str(query.get("name"))] for query in queries},
         )
 
     def _unit(self, queries: Sequence[str]) -> str:
@@ -187,8 +189,8 @@ class Ask:
 
 def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the definition of every widget, those inside groups included."""
-    for one in widgets if isinstance(widgets, list) else []:
-        definition = one.get("definition") if isinstance(one, Mapping) else None
+    for widget in widgets if isinstance(widgets, list) else []:
+        definition = widget.get("definition") if isinstance(widget, Mapping) else None
         if isinstance(definition, Mapping):
             yield definition
             yield from definitions(definition.get("widgets"))
@@ -235,7 +237,7 @@ def _queries_of(request: Request) -> list[Request]:
     Raises:
         UndrawableError: there is none.
     """
-    queries = [one for one in request.get("queries") or [] if isinstance(one, Mapping)]
+    queries = [query for query in request.get("queries") or [] if isinstance(query, Mapping)]
     older = legacy(request)
     if not queries and older is None:
         asked = [key.removesuffix("_query") for key in request if key.endswith("_query")]
@@ -254,16 +256,16 @@ def _heading(query: Request) -> str:
     return f"{query.get('data_source')}: {words or '*'}"
 
 
-def _formula(one: Mapping[str, Any], known: _Known) -> Ask:
-    expression, alias = str(one.get("formula")), str(one.get("alias") or "")
-    given = one.get("limit")
-    limit = given if isinstance(given, Mapping) else {}
+def _formula(formula: Mapping[str, Any], known: _Known) -> Ask:
+    expression, alias = str(formula.get("formula")), str(formula.get("alias") or "")
+    limit_given = formula.get("limit")
+    limit = limit_given if isinstance(limit_given, Mapping) else {}
     count = limit.get("count")
     return Ask(
         expression,
         alias or known.headings.get(expression, expression),
         known.queries,
-        _stated_unit(one) or ("" if "/" in expression else known.unit),
+        _stated_unit(formula) or ("" if "/" in expression else known.unit),
         alias=alias,
         aggregators=known.aggregators,
         limit=count if isinstance(count, int) else 0,
@@ -279,8 +281,8 @@ def _stated_unit(formula: Mapping[str, Any]) -> str:
 
 
 def _style(request: Request) -> Style:
-    given = request.get("style")
-    style = given if isinstance(given, Mapping) else {}
+    body = request.get("style")
+    style = body if isinstance(body, Mapping) else {}
     return Style(
         display=str(request.get("display_type") or "line"),
         palette=str(style.get("palette") or "dog_classic"),

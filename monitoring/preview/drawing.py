@@ -51,9 +51,9 @@ def identity(definition: Definition) -> str:
 
 def requests_of(definition: Definition) -> list[Request]:
     """Return a widget's requests, whether they are a list or named."""
-    found = definition.get("requests")
-    listed = list(found.values()) if isinstance(found, Mapping) else found
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    requests = definition.get("requests")
+    listed = list(requests.values()) if isinstance(requests, Mapping) else requests
+    return [request for request in listed if isinstance(request, Mapping)] if isinstance(listed, list) else []
 
 
 _MILLISECONDS = 10**11
@@ -67,8 +67,8 @@ def own_time(definition: Definition, drawing: Drawing) -> Drawing:
 
 def own_range(definition: Definition, start: int, end: int) -> tuple[int, int]:
     """Return the widget's own time range (`time` in any of its forms), or the given one where it has none."""
-    given = definition.get("time")
-    time = given if isinstance(given, Mapping) else {}
+    definition_time = definition.get("time")
+    time = definition_time if isinstance(definition_time, Mapping) else {}
     if time.get("type") == "fixed" and _is_number(time.get("from")) and _is_number(time.get("to")):
         first, last = _epoch_seconds(time["from"]), _epoch_seconds(time["to"])
         return (first, last) if first < last else (start, end)

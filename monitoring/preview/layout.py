@@ -56,12 +56,12 @@ def arrange(dashboard: Mapping[str, Any]) -> Layout:
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _definition(widget: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = widget.get("definition")
-    return found if isinstance(found, Mapping) else {}
+    definition = widget.get("definition")
+    return definition if isinstance(definition, Mapping) else {}
 
 
 def _number(layout: Mapping[str, Any], key: str, otherwise: float) -> float:
@@ -76,8 +76,8 @@ def _number(layout: Mapping[str, Any], key: str, otherwise: float) -> float:
 def _free(widgets: Sequence[Mapping[str, Any]]) -> list[Box]:
     boxes = []
     for index, widget in enumerate(widgets):
-        given = widget.get("layout")
-        layout = given if isinstance(given, Mapping) else {}
+        position = widget.get("layout")
+        layout = position if isinstance(position, Mapping) else {}
         x, y = (max(_number(layout, key, 0), 0) * FREE_UNIT + GAP for key in ("x", "y"))
         width = max(_number(layout, "width", 47), 4) * FREE_UNIT
         height = max(_number(layout, "height", 15), 3) * FREE_UNIT
@@ -117,7 +117,7 @@ def _inside(
     if definition.get("type") not in {"group", "powerpack"} or "widgets" not in definition:
         return columns, None
     widgets = _objects(definition["widgets"])
-    columns = min(max([columns, *(_right(one) for one in widgets)]), COLUMNS)
+    columns = min(max([columns, *(_right(part) for part in widgets)]), COLUMNS)
     return columns, tuple(_ordered(widgets, f"{path}.definition.widgets", width - GAP, columns))
 
 
@@ -164,13 +164,13 @@ def _placed(widgets: Sequence[Mapping[str, Any]], columns: int) -> list[tuple[in
     cells: list[_Cell] = []
     half, floor = 0, [0.0] * columns
     for widget in widgets:
-        given = widget.get("layout")
-        if isinstance(given, Mapping) and given.get("is_column_break") is True:
+        layout = widget.get("layout")
+        if isinstance(layout, Mapping) and layout.get("is_column_break") is True:
             half, floor = half + 1, [0.0] * columns
         wide, high = DEFAULT_SIZE.get(str(_definition(widget).get("type")), USUAL_SIZE)
         wide = min(wide, columns)
-        if isinstance(given, Mapping):
-            cell = _given(given, half, (wide, high), columns)
+        if isinstance(layout, Mapping):
+            cell = _given(layout, half, (wide, high), columns)
             if any(cell.overlaps(other) for other in cells):
                 cell = replace(cell, y=max(floor[cell.x : cell.x + cell.wide]))
         else:
@@ -178,7 +178,7 @@ def _placed(widgets: Sequence[Mapping[str, Any]], columns: int) -> list[tuple[in
         span = slice(cell.x, cell.x + cell.wide)
         floor[span] = [max(cell.y + cell.high, *floor[span], 0.0)] * cell.wide
         cells.append(cell)
-    return sorted(enumerate(cells), key=lambda one: (one[1].half, one[1].y, one[1].x))
+    return sorted(enumerate(cells), key=lambda item: (item[1].half, item[1].y, item[1].x))
 
 
 def _given(layout: Mapping[str, Any], half: int, usual: tuple[int, int], columns: int) -> _Cell:

@@ -39,8 +39,8 @@ def custom_links(definition: Definition, drawing: Drawing) -> list[tuple[str, st
     if not written:
         return []
     groups = list(dict.fromkeys(_groups(definition, drawing)))[:MOST_GROUPS]
-    found = [filled for link in written for filled in _filled(link, drawing, groups)]
-    return list(dict.fromkeys(found))
+    links = [filled for link in written for filled in _filled(link, drawing, groups)]
+    return list(dict.fromkeys(links))
 
 
 def _filled(
@@ -73,7 +73,7 @@ def _put_in(address: str, values: _Tags) -> str:
 
 def _variables(drawing: Drawing) -> dict[str, str]:
     data = drawing.data
-    chosen = {f"${name}": ",".join(one.chosen) for name, one in data.variables.items()}
+    chosen = {f"${name}": ",".join(variable.chosen) for name, variable in data.variables.items()}
     return {
         **chosen,
         "timestamp_start": str(data.start * 1000),

@@ -72,12 +72,12 @@ def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
 def legacy(request: Query) -> Query | None:
     """Convert a request of the format before formulas (`log_query: {…}`); None where it is not one."""
     for key, kind in LEGACY.items():
-        given = request.get(key)
-        if isinstance(given, Mapping):
-            several = given.get("multi_compute") or [{}]
-            compute: Query = given.get("compute") or several[0]
+        query = request.get(key)
+        if isinstance(query, Mapping):
+            several = query.get("multi_compute") or [{}]
+            compute: Query = query.get("compute") or several[0]
             metric = compute.get("facet")
-            return {**given, "data_source": kind, "name": "query1", "compute": {**compute, "metric": metric}}
+            return {**query, "data_source": kind, "name": "query1", "compute": {**compute, "metric": metric}}
     return None
 
 
@@ -108,21 +108,23 @@ def whole(window: QueryContext, scalar: bool) -> int | None:
 
 def _found(kind: str, text: str, window: QueryContext) -> Sequence[Record]:
     test = search_of(text, window.variables)
-    found = window.facts.newest(kind, window.start, window.end, test, MOST + 1)
-    if len(found) > MOST:
+    records = window.facts.newest(kind, window.start, window.end, test, MOST + 1)
+    if len(records) > MOST:
         raise UndrawableError(f"More than {MOST:,} {kind} fit in this time: choose a shorter one.")
-    return found
+    return records
 
 
-def _group_by(given: Any) -> list[tuple[str, int]]:
+def _group_by(definition: Any) -> list[tuple[str, int]]:
     """(facet, how many of its values), as a list of groups or as one with several fields says it."""
-    if isinstance(given, Mapping):
-        fields = given.get("fields") or []
-        return [(str(one), int(given.get("limit") or 10)) for one in fields]
-    groups = given if isinstance(given, list) else []
+    if isinstance(definition, Mapping):
+        fields = definition.get("fields") or []
+        return [(str(item), int(definition.get("limit") or 10)) for item in fields]
+    groups = definition if isinstance(definition, list) else []
     return [
-        (str(one.get("facet")), int(one.get("limit") or 10)) if isinstance(one, Mapping) else (str(one), 10)
-        for one in groups
+        (str(item.get("facet")), int(item.get("limit") or 10))
+        if isinstance(item, Mapping)
+        else (str(item), 10)
+        for item in groups
     ]
 
 
@@ -131,10 +133,10 @@ def _first_of_each(
 ) -> Sequence[Record]:
     """One record for every value of a facet in each bucket and group: their number is the cardinality."""
     seen: dict[Any, Record] = {}
-    for one in records:
-        for value in one.values(facet):
-            group = tuple(str(one.values(key)[:1]) for key in keys)
-            seen.setdefault((one.time // max(bucket, 1), group, str(value)), one)
+    for record in records:
+        for value in record.values(facet):
+            group = tuple(str(record.values(key)[:1]) for key in keys)
+            seen.setdefault((record.time // max(bucket, 1), group, str(value)), record)
     return list(seen.values())
 
 
@@ -147,13 +149,13 @@ def _series(
     at: int | None,
 ) -> Counted:
     """Aggregate records into series; with `at`, into one value for each group at that time."""
-    found: dict[tuple[str, ...], list[tuple[int, float]]] = defaultdict(list)
-    for one in records:
-        values = [1.0] if aggregation == "count" else _numbers(one, metric)
-        group = _group(one, keys)
+    groups: dict[tuple[str, ...], list[tuple[int, float]]] = defaultdict(list)
+    for record in records:
+        values = [1.0] if aggregation == "count" else _numbers(record, metric)
+        group = _group(record, keys)
         if group is not None and values:  # a record without the measure is in no group
-            found[group] += [(one.time, value) for value in values]
-    kept = _limited(found, keys)
+            groups[group] += [(record.time, value) for value in values]
+    kept = _limited(groups, keys)
     summed = aggregation in {"count", "sum"}
     title = PREFIX + re.sub(r"\W", "_", name)
     if at is not None:
@@ -175,13 +177,13 @@ def _reduced(points: Sequence[tuple[int, float]], aggregation: str) -> float:
 
 
 def _numbers(record: Record, facet: str) -> list[float]:
-    found = []
+    numbers = []
     for value in record.values(facet):
         try:
-            found.append(float(value))
+            numbers.append(float(value))
         except (TypeError, ValueError):
             continue
-    return found
+    return numbers
 
 
 def _group(record: Record, keys: Sequence[tuple[str, int]]) -> tuple[str, ...] | None:
@@ -189,7 +191,7 @@ def _group(record: Record, keys: Sequence[tuple[str, int]]) -> tuple[str, ...] |
     values = [record.values(key) for key, _ in keys]
     if not all(values):
         return None
-    return tuple(f"{_key(key)}:{_value(found[0])}" for (key, _), found in zip(keys, values, strict=True))
+    return tuple(f"{_key(key)}:{_value(value[0])}" for (key, _), value in zip(keys, values, strict=True))
 
 
 def _key(facet: str) -> str:
@@ -201,18 +203,18 @@ def _value(value: Any) -> str:
 
 
 def _limited(
-    found: Mapping[tuple[str, ...], list[tuple[int, float]]], keys: Sequence[tuple[str, int]]
+    groups: Mapping[tuple[str, ...], list[tuple[int, float]]], keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, ...], list[tuple[int, float]]]:
     """Return the largest groups, as many as every facet's limit allows."""
-    weight = {tags: sum(abs(value) for _, value in points) for tags, points in found.items()}
-    kept = sorted(found, key=lambda tags: -weight[tags])
+    weight = {tags: sum(abs(value) for _, value in points) for tags, points in groups.items()}
+    kept = sorted(groups, key=lambda tags: -weight[tags])
     for place, (_, limit) in enumerate(keys):
         totals: Counter[str] = Counter()
         for tags in kept:
             totals[tags[place]] += int(weight[tags] * 1000) + 1
         allowed = {tag for tag, _ in totals.most_common(limit)}
         kept = [tags for tags in kept if tags[place] in allowed]
-    return {tags: found[tags] for tags in kept}
+    return {tags: groups[tags] for tags in kept}
 
 
 def _one(name: str, tags: tuple[str, ...], points: Sequence[tuple[int, float]], summed: bool) -> Series:
@@ -253,7 +255,7 @@ def _of_spans(query: Query, window: QueryContext, scalar: bool) -> Counted:
     if stat.startswith("latency_"):
         how = _LATENCY.get(stat.removeprefix("latency_"), "avg")
         return replace(_series(name, records, keys, how, "@duration", at), unit="nanosecond")
-    failed = [one for one in records if one.attributes.get("status") == "error"]
+    failed = [record for record in records if record.attributes.get("status") == "error"]
     if stat == "errors":
         return _series(name, failed, keys, "count", "", at)
     hits = _series(f"{name}_hits", records, keys, "count", "", at)
@@ -291,7 +293,7 @@ class Beside:
         """Return the sources of a metric; keys below zero belong to the added series."""
         if not metric.startswith(PREFIX):
             return self._source.select(metric, scope, substring)
-        return [replace(one, key=-1 - one.key) for one in self._own.select(metric, scope, substring)]
+        return [replace(origin, key=-1 - origin.key) for origin in self._own.select(metric, scope, substring)]
 
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
@@ -307,5 +309,5 @@ class Beside:
 
     def _side(self, origins: Sequence[Origin]) -> tuple[Source, Sequence[Origin]]:
         if origins and origins[0].key < 0:
-            return self._own, [replace(one, key=-1 - one.key) for one in origins]
+            return self._own, [replace(origin, key=-1 - origin.key) for origin in origins]
         return self._source, origins

@@ -29,12 +29,12 @@ class Shown:
     def formats(self) -> list[dict[str, Any]]:
         """Conditional formats by its thresholds: red at critical, yellow at warning, green else."""
         palettes = {"critical": "white_on_red", "warning": "white_on_yellow"}
-        found = [
+        rules = [
             {"comparator": self.operator, "value": value, "palette": palettes[name]}
             for name, value in self.thresholds
             if name in palettes
         ]
-        return [*found, {"comparator": "!=", "value": float("nan"), "palette": "white_on_green"}]
+        return [*rules, {"comparator": "!=", "value": float("nan"), "palette": "white_on_green"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Monitors:
             raise UndrawableError(f"The monitor {key} has a query that cannot be read: {error}") from None
         if not isinstance(monitor, MetricMonitor):
             raise UndrawableError(f"Shows the monitor {key}: its query is a {monitor.kind}, not a metric.")
-        given = (body.get("options") or {}).get("thresholds") or {}
-        thresholds = {"critical": monitor.threshold, **given}
+        limits = (body.get("options") or {}).get("thresholds") or {}
+        thresholds = {"critical": monitor.threshold, **limits}
         return Shown(
             str(body.get("name") or key),
             format_query(monitor.query),
@@ -77,17 +77,17 @@ class Monitors:
 
     def embedded(self, dashboard: Mapping[str, Any]) -> list[Shown]:
         """Return the metric monitors that a dashboard's widgets show."""
-        found = []
+        charts = []
         for definition in definitions(dashboard.get("widgets")):
             if "alert_id" in definition:
                 with suppress(Exception):  # the widget itself shows what is wrong with it
-                    found.append(self.find(str(definition["alert_id"])))
-        return found
+                    charts.append(self.find(str(definition["alert_id"])))
+        return charts
 
     def state(self, key: str) -> str:
         """Return the worst state of a monitor's groups; No Data where none is known."""
-        known = {str(one): one for one in State}
-        return str(worst([known[one] for one in self.groups(key).values() if one in known]))
+        known = {str(value): value for value in State}
+        return str(worst([known[value] for value in self.groups(key).values() if value in known]))
 
     def summary(self, search: str) -> list["Summed"]:
         """Return the monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, tags.
@@ -95,9 +95,9 @@ class Monitors:
         Raises:
             InputError: the search cannot be read.
         """
-        found = [self._summed(key, body) for key, body in self.bodies.items()]
+        rows = [self._summed(key, body) for key, body in self.bodies.items()]
         test = compile_search(search.strip() or "*")
-        fitting = [one for one in found if test(one.record())]
+        fitting = [row for row in rows if test(row.record())]
         if fitting or not self.sampled:
             return fitting
         made_up = {
@@ -122,8 +122,8 @@ def numbered(bodies: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[st
     """Replace `${monitor:KEY}` in the queries of composites by numbers; also return number -> key."""
     keys = {key: int(key) if key.isdigit() else OURS + at for at, key in enumerate(sorted(bodies))}
 
-    def number(found: re.Match[str]) -> str:
-        return str(keys.get(found[1], found[0]))
+    def number(match: re.Match[str]) -> str:
+        return str(keys.get(match[1], match[0]))
 
     filled = {
         key: {**body, "query": REFERENCE.sub(number, str(body.get("query") or ""))}

@@ -115,13 +115,13 @@ def seen(
     facts: Facts, slo: Slo, names: Iterable[str], dashboard: tuple[int, int], scope: str, extra: float | None
 ) -> list[Seen]:
     """Evaluate the SLO over each window; `extra` is the target of windows that it has none for."""
-    found = []
+    windows = []
     for name in names:
         threshold = slo.threshold(name) or _other(slo, name, extra)
         history = over(facts, slo, *window_of(name, dashboard), scope)
         target, warning = (threshold.target, threshold.warning) if threshold else (None, None)
-        found.append(Seen(TITLES.get(name, name), history, target, warning))
-    return found
+        windows.append(Seen(TITLES.get(name, name), history, target, warning))
+    return windows
 
 
 def _other(slo: Slo, name: str, extra: float | None) -> Threshold | None:

@@ -54,7 +54,9 @@ def document(title: str, body: str, *, head: str = "", script: str = "", policy:
 def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
     """Return the dashboard as one self-contained HTML file."""
     title = str(dashboard.get("title") or "Untitled")
-    values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    values = [
+        f"${variable.name}: {', '.join(variable.chosen)}" for variable in drawing.data.variables.values()
+    ]
     values += [SAMPLED] if drawing.data.facts.sampled else []
     chosen = f'<span class="values">{escape("   ".join(values))}</span>'
     head = f'<header class="top"><h1>{escape(title)}</h1>{chosen}</header>'
@@ -190,10 +192,10 @@ def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
 
 def _counts(definition: Mapping[str, Any], drawing: Drawing) -> str:
     """How many monitors are in which state, as blocks above their list."""
-    found = states.monitor_counts(definition, drawing)
+    counts = states.monitor_counts(definition, drawing)
     blocks = ""
     as_text = definition.get("color_preference") == "text"
-    for name, count in found.items():
+    for name, count in counts.items():
         state = name if count else ""
         look = f"color:{lists.shade(state, PAGE)}" if as_text else f"background:{BADGES[state.lower()]}"
         blocks += f'<span style="{look}"><b>{count}</b>{name}</span>'

@@ -145,8 +145,8 @@ def title_of(definition: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def _definition(box: Box) -> Mapping[str, Any]:
-    found = box.widget.get("definition")
-    return found if isinstance(found, Mapping) else {}
+    definition = box.widget.get("definition")
+    return definition if isinstance(definition, Mapping) else {}
 
 
 def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: Theme) -> str:
@@ -155,13 +155,17 @@ def _group(box: Box, definition: Mapping[str, Any], drawing: Drawing, theme: The
     back = rect(0, 0, box.width, box.height, theme.panel, stroke=theme.edge, rx=4, fill_opacity=0.55)
     head = rect(0, 0, box.width, GROUP_HEAD - 4, shade, rx=4)
     words = svg.text(title, 12, 20, size=14, font_weight=600, fill="#ffffff")
-    inside = (svg.group([panel(one, drawing, theme)], one.x, one.y + GROUP_HEAD - 4) for one in box.inside)
+    inside = (
+        svg.group([panel(part, drawing, theme)], part.x, part.y + GROUP_HEAD - 4) for part in box.inside
+    )
     return back + head + words + "".join(inside)
 
 
 def _header(dashboard: Mapping[str, Any], drawing: Drawing, layout: Layout, theme: Theme) -> str:
     title = svg.fitted(str(dashboard.get("title") or "Untitled"), layout.width - 24, 20)
-    values = [f"${one.name}: {', '.join(one.chosen)}" for one in drawing.data.variables.values()]
+    values = [
+        f"${variable.name}: {', '.join(variable.chosen)}" for variable in drawing.data.variables.values()
+    ]
     values += [SAMPLED] if drawing.data.facts.sampled else []
     under = svg.fitted("   ".join(values), layout.width - 24)
     first = svg.text(title, GAP, 28, size=20, font_weight=600, fill=theme.ink)
@@ -181,5 +185,5 @@ def side_by_side(before: str | None, after: str, theme: Theme) -> str:
 
 
 def _size(picture: str) -> tuple[float, float]:
-    found = re.search(r'width="(\d+)" height="(\d+)" viewBox', picture)
-    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    match = re.search(r'width="(\d+)" height="(\d+)" viewBox', picture)
+    return (float(match[1]), float(match[2])) if match else (0.0, 0.0)

@@ -88,7 +88,7 @@ def _is_deeper(widgets: Any, levels: int) -> bool:
     """Return whether groups are nested more than so many levels deep."""
     level: list[Any] = [widgets]
     for _ in range(levels + 1):
-        inside = [widget.get("definition") for found in level for widget in found if isinstance(widget, dict)]
+        inside = [widget.get("definition") for row in level for widget in row if isinstance(widget, dict)]
         groups = [group.get("widgets") for group in inside if isinstance(group, dict)]
         level = [group for group in groups if isinstance(group, list)]
     return any(level)
@@ -98,7 +98,7 @@ def sampled(
     dashboard: Mapping[str, Any], window: tuple[int, int], monitors: Monitors | None = None
 ) -> SeriesSource:
     """Synthetic series for everything that a dashboard asks for, embedded monitors included."""
-    embedded = [one.query for one in (monitors or Monitors()).embedded(dashboard)]
+    embedded = [shown.query for shown in (monitors or Monitors()).embedded(dashboard)]
     return SeriesSource(sample(dashboard, *window, known_metrics(), embedded))
 
 
@@ -208,9 +208,9 @@ def _rendered(
     theme = DARK if order.dark else LIGHT
 
     def drawing_of(version: Resource) -> Drawing:
-        given = world(version)
-        data = data_of(given.source, order.window, given.facts)
-        return replace(prepared(version.body, data, given.monitors), failures=failures)
+        inputs = world(version)
+        data = data_of(inputs.source, order.window, inputs.facts)
+        return replace(prepared(version.body, data, inputs.monitors), failures=failures)
 
     def drawn(version: Resource, marked: frozenset[str] = frozenset()) -> str:
         return picture_of(version.body, replace(drawing_of(version), marked=marked), theme, progress)
@@ -228,7 +228,7 @@ def _rendered(
 
 def _said(dashboard: Resource) -> frozenset[str]:
     """Return the widgets' definitions as texts, to compare them with another version of the dashboard."""
-    return frozenset(identity(one) for one in definitions(dashboard.body.get("widgets")))
+    return frozenset(identity(definition) for definition in definitions(dashboard.body.get("widgets")))
 
 
 def _older(order: Order, dashboard: Resource) -> Resource | None:
@@ -243,11 +243,11 @@ def _world(order: Order, files: Files) -> Iterator[World]:
     """Yield the given data; where there is none, each dashboard gets synthetic data of its own."""
     monitors, slos = Monitors(files.monitors), files.slos
     if order.data is None:
-        yield lambda one: made_up(one.body, order.window, monitors.bodies, slos)
+        yield lambda version: made_up(version.body, order.window, monitors.bodies, slos)
     elif not is_database(order.data):
         source = SeriesSource(load_series(order.data).series)
-        given = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
-        yield lambda one: given
+        data = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
+        yield lambda version: data
     else:  # only here is the database's library needed
         from monitoring.preview.stored import Histories, facts_of
         from monitoring.store import Store
@@ -257,7 +257,7 @@ def _world(order: Order, files: Files) -> Iterator[World]:
             histories = Histories(store, monitors.bodies)
             known = replace(monitors, groups=histories.states(order.window[1]))
             stored = Given(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
-            yield lambda one: stored
+            yield lambda version: stored
 
 
 def made_up(

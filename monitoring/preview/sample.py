@@ -126,14 +126,14 @@ def _groups(metric: Metric) -> Iterator[tuple[str, ...]]:
     for wanted in satisfying(metric.scope)[:MOST_ALTERNATIVES]:
         keys = dict.fromkeys([*(tag[:-2] for tag in wanted if tag.endswith(":*")), *metric.by])
         fixed = [tag.replace("*", "sample") for tag in wanted if not tag.endswith(":*")]
-        given = {tag.partition(":")[0] for tag in fixed}
-        found: list[tuple[str, ...]] = [tuple(fixed)]
+        keys_of_scope = {tag.partition(":")[0] for tag in fixed}
+        groups: list[tuple[str, ...]] = [tuple(fixed)]
         if "false" not in str(fixed) and any(tag.endswith(":true") for tag in fixed):
-            found.append(tuple(tag.replace(":true", ":false") for tag in fixed))  # that is not all there is
-        for key in (key.lower() for key in keys if key.lower() not in given):
+            groups.append(tuple(tag.replace(":true", ":false") for tag in fixed))  # that is not all there is
+        for key in (key.lower() for key in keys if key.lower() not in keys_of_scope):
             values = VALUES.get(key, (f"{key}-a", f"{key}-b"))
-            found = [(*group, f"{key}:{value}") for group in found for value in values][:MOST_GROUPS]
-        yield from (tuple(sorted(group)) for group in found)
+            groups = [(*group, f"{key}:{value}") for group in groups for value in values][:MOST_GROUPS]
+        yield from (tuple(sorted(group)) for group in groups)
 
 
 MOST_ALTERNATIVES = 4
@@ -151,7 +151,7 @@ def satisfying(scope: Scope) -> list[Wanted]:
     if isinstance(scope, And):
         sets: list[Wanted] = [()]
         for term in scope.terms:
-            sets = [(*dict.fromkeys((*one, *more)),) for one in sets for more in satisfying(term)]
+            sets = [(*dict.fromkeys((*tags, *more)),) for tags in sets for more in satisfying(term)]
             sets = sets[:MOST_ALTERNATIVES]
         return sets
     return [()]
@@ -186,7 +186,9 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
         for request in requests_of(widget):
             queries = request.get("queries")
             named = (
-                [one.get("query") for one in queries if isinstance(one, Mapping)] if _is_list(queries) else []
+                [item.get("query") for item in queries if isinstance(item, Mapping)]
+                if _is_list(queries)
+                else []
             )
             query = request.get("query")
             inner = query.get("query") if isinstance(query, Mapping) else None

@@ -55,7 +55,7 @@ def sample_facts(
 
     def points(queries: Sequence[str], start: int, end: int) -> Source:
         step = max(60, (end - start) // 2000 // 60 * 60)
-        own = [one for one in queries if "sample.good" not in one and "sample.all" not in one]
+        own = [query for query in queries if "sample.good" not in query and "sample.all" not in query]
         series = sample_queries(own, start, end, known, step)
         return SeriesSource(
             [*series, *_events_counted(start, end, step)] if len(own) < len(queries) else series
@@ -120,13 +120,13 @@ class _Records:
     def newest(self, kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
         """Return those that pass, the newest first; if none does, some that fit the dashboard's facets."""
         demand = self.demands.get(kind, Demand())
-        found: list[Record] = []
+        fitting: list[Record] = []
         for search in {"": None, **demand.searches}:
             records = self.pool(kind, demand, search, start, end)
             if any(map(test, records[:FIRST])):
-                found += [record for record in records if test(record)]
-        found.sort(key=lambda record: -record.time)
-        return (found or self.pool(kind, demand, "", start, end)[:12])[:most]
+                fitting += [record for record in records if test(record)]
+        fitting.sort(key=lambda record: -record.time)
+        return (fitting or self.pool(kind, demand, "", start, end)[:12])[:most]
 
     def pool(self, kind: str, demand: Demand, search: str, start: int, end: int) -> list[Record]:
         """Return records that fulfil one search, spread over the time range, the newest first."""
@@ -190,23 +190,24 @@ _MAKERS = {"logs": _log, "events": _event, "spans": _span}
 
 def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
     """Return a result from every sample host, with the tags that the widgets filter by."""
-    found, variables = [], variables_of(dashboard, {})
-    for one in definitions(dashboard.get("widgets")):
-        if one.get("type") != "check_status":
+    checks, variables = [], variables_of(dashboard, {})
+    for definition in definitions(dashboard.get("widgets")):
+        if definition.get("type") != "check_status":
             continue
-        name = str(one.get("check"))
+        name = str(definition.get("check"))
         tags = [
-            as_search(str(tag), variables).lower() for tag in [*(one.get("tags") or []), one.get("group")]
+            as_search(str(tag), variables).lower()
+            for tag in [*(definition.get("tags") or []), definition.get("group")]
         ]
         asked = {tag for tag in tags if "*" not in tag and ":" in tag}
         chance = chance_of(name)
         for host in HOSTS:
             status = float(chance.choice(3, p=(0.8, 0.12, 0.08)))
             times = np.array([end - 30], np.int64)
-            found.append(
+            checks.append(
                 CheckSeries(name, tuple(sorted({*asked, f"host:{host}"})), times, np.array([status]))
             )
-    return found
+    return checks
 
 
 def sample_states(key: str) -> Mapping[str, str]:

@@ -201,8 +201,10 @@ def _fulfilled(name: str, wanted: str, value: Any, at: int) -> Any:
     if text == "*":
         return f"{_leaf(name)}-{'abcd'[at % 4]}" if value is None else value
     if text.startswith("("):
-        options = [one for one in re.findall(r'"[^"]*"|[^\s()"]+', text) if one not in {"OR", "AND", "NOT"}]
-        positive = [one for one in options if not one.startswith("-")] or ["sample"]
+        options = [
+            term for term in re.findall(r'"[^"]*"|[^\s()"]+', text) if term not in {"OR", "AND", "NOT"}
+        ]
+        positive = [term for term in options if not term.startswith("-")] or ["sample"]
         text = positive[at % len(positive)]
     number = _NUMBER.search(text)
     if text[:1] in {"<", ">", "["} and number:

@@ -52,20 +52,20 @@ def _step(rough: float, show: Callable[[float], str]) -> float:
         return 2.0 ** math.ceil(math.log2(rough * 0.999))
     if show is TIMES and rough > 1:
         if rough <= DURATION_STEPS[-1]:
-            return next(one for one in DURATION_STEPS if one >= rough * 0.999)
+            return next(step for step in DURATION_STEPS if step >= rough * 0.999)
         return DAY * _decimal(rough / DAY)
     return _decimal(rough)
 
 
 def _decimal(rough: float) -> float:
     magnitude = float(10.0 ** math.floor(math.log10(rough)))
-    return next(one * magnitude for one in STEPS if one * magnitude >= rough * 0.999)
+    return next(step * magnitude for step in STEPS if step * magnitude >= rough * 0.999)
 
 
 def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str]]:
     """(epoch seconds, label) at round UTC times, labelled no finer than they lie apart."""
     span = max(end - start, 1)
-    step = next((one for one in TIME_STEPS if span / one <= wanted), TIME_STEPS[-1])
+    step = next((size for size in TIME_STEPS if span / size <= wanted), TIME_STEPS[-1])
     first = math.ceil(start / step) * step
     return [(tick, time_label(tick, step)) for tick in range(int(first), int(end) + 1, step)]
 

@@ -60,7 +60,7 @@ def trace_service(frame: Frame, definition: Definition, drawing: Drawing) -> str
     drawn = [_part(room, about, title, stats, kind, drawing) for _, title, stats, kind in shown]
     drawn += [_resources(room, about, drawing)] if resources else []
     places = ((room.width * (at % across), room.height * (at // across)) for at in range(count))
-    return "".join(svg.group([one], *place) for one, place in zip(drawn, places, strict=True))
+    return "".join(svg.group([picture], *place) for picture, place in zip(drawn, places, strict=True))
 
 
 def _part(
@@ -74,7 +74,9 @@ def _part(
     queries = [
         {**about, **stat, "data_source": "apm_metrics", "name": f"q{at}"} for at, stat in enumerate(stats)
     ]
-    formulas = [{"formula": one["name"], "alias": str(one["stat"]).partition("_")[2]} for one in queries]
+    formulas = [
+        {"formula": query["name"], "alias": str(query["stat"]).partition("_")[2]} for query in queries
+    ]
     request = {"queries": queries, "formulas": formulas, "display_type": kind}
     return _titled(frame, title, lambda room: timeseries(room, drawing.data.lines(request)))
 
@@ -115,18 +117,18 @@ def topology_map(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _map(frame: Frame, filters: Any, service: Any, drawing: Drawing) -> str:
-    wanted = [as_search(str(one), drawing.data.variables) for one in filters or []]
-    kept = [one for one in wanted if "*" not in one and not one.endswith(":none")]
-    found = _spans(drawing, " ".join(kept))
-    service_of = {str(one.attributes.get("span_id")): str(one.attributes.get("service")) for one in found}
+    wanted = [as_search(str(text), drawing.data.variables) for text in filters or []]
+    kept = [text for text in wanted if "*" not in text and not text.endswith(":none")]
+    spans = _spans(drawing, " ".join(kept))
+    service_of = {str(text.attributes.get("span_id")): str(text.attributes.get("service")) for text in spans}
     calls: Counter[tuple[str, str]] = Counter()
     hits: Counter[str] = Counter()
     errors: Counter[str] = Counter()
-    for one in found:
-        name = str(one.attributes.get("service"))
+    for text in spans:
+        name = str(text.attributes.get("service"))
         hits[name] += 1
-        errors[name] += one.attributes.get("status") == "error"
-        caller = service_of.get(str(one.attributes.get("parent_id")))
+        errors[name] += text.attributes.get("status") == "error"
+        caller = service_of.get(str(text.attributes.get("parent_id")))
         if caller is not None and caller != name:
             calls[caller, name] += 1
     middle = as_search(str(service or ""), drawing.data.variables)
@@ -135,7 +137,7 @@ def _map(frame: Frame, filters: Any, service: Any, drawing: Drawing) -> str:
         hits = Counter({name: count for name, count in hits.items() if name in near})
         calls = Counter({edge: count for edge, count in calls.items() if set(edge) <= near})
     nodes = [maps.Service(name, count, errors[name]) for name, count in hits.most_common(30)]
-    shown = {one.name for one in nodes}
+    shown = {text.name for text in nodes}
     return maps.services(frame, nodes, {edge: n for edge, n in calls.items() if set(edge) <= shown})
 
 
@@ -147,14 +149,14 @@ def hostmap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     if not isinstance(text, str):
         raise UndrawableError("Host map without a metric to colour its hosts by.")
     node = "container_id" if definition.get("node_type") == "container" else "host"
-    groups = tuple(str(one) for one in definition.get("group") or [])
-    scope = [put_in(str(one), drawing.data.variables) for one in definition.get("scope") or []]
+    groups = tuple(str(item) for item in definition.get("group") or [])
+    scope = [put_in(str(item), drawing.data.variables) for item in definition.get("scope") or []]
     query = _grouped(put_in(text, drawing.data.variables), (*groups, node), scope)
     rows = drawing.data.rows({"q": query})
-    found = [
+    hosts = [
         maps.Node(_group(row.name), row.name.split(", ")[-1], row.values[0] or 0.0, row.unit) for row in rows
     ]
-    return maps.squares(frame, found)
+    return maps.squares(frame, hosts)
 
 
 def _group(name: str) -> str:
@@ -170,7 +172,7 @@ def _grouped(text: str, keys: tuple[str, ...], scope: Sequence[str]) -> str:
     node = parse(text)
     if isinstance(node, Several):
         node = node.queries[0]
-    metric = next((one for one in walk(node) if isinstance(one, Metric)), None)
+    metric = next((part for part in walk(node) if isinstance(part, Metric)), None)
     if metric is None:
         raise UndrawableError("Host map without a metric to colour its hosts by.")
     return format_query(narrowed(replace(metric, by=tuple(dict.fromkeys(keys))), *scope))

@@ -18,21 +18,21 @@ TIMED = frozenset({"monitor", "time_slice"})
 
 def slo(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """One objective over the widget's windows."""
-    found, _ = find(drawing.data.facts, str(definition.get("slo_id") or ""))
-    unit = "second" if found.type in TIMED else ""
+    stored, _ = find(drawing.data.facts, str(definition.get("slo_id") or ""))
+    unit = "second" if stored.type in TIMED else ""
     budget = definition.get("show_error_budget") is not False
     history = definition.get("view_type", "detail") == "detail"
-    return objective(frame, _windows(found, definition, drawing), budget=budget, history=history, unit=unit)
+    return objective(frame, _windows(stored, definition, drawing), budget=budget, history=history, unit=unit)
 
 
-def _windows(found: Slo, definition: Definition, drawing: Drawing) -> list[Seen]:
-    names = [str(one) for one in definition.get("time_windows") or [] if one in TITLES]
-    names = names or [one.timeframe for one in found.thresholds] or ["7d"]
+def _windows(objective: Slo, definition: Definition, drawing: Drawing) -> list[Seen]:
+    names = [str(timeframe) for timeframe in definition.get("time_windows") or [] if timeframe in TITLES]
+    names = names or [timeframe.timeframe for timeframe in objective.thresholds] or ["7d"]
     data = drawing.data
     scope = as_search(str(definition.get("additional_query_filters") or ""), data.variables)
     target = str(definition.get("global_time_target") or "")
     extra = float(target) if target.replace(".", "", 1).isdigit() else None
-    return seen(data.facts, found, names, (data.start, data.end), scope, extra)
+    return seen(data.facts, objective, names, (data.start, data.end), scope, extra)
 
 
 def slo_list(definition: Definition, drawing: Drawing) -> Listing:
@@ -45,9 +45,9 @@ def slo_list(definition: Definition, drawing: Drawing) -> Listing:
         raise UndrawableError(str(error)) from None
     facts = drawing.data.facts
     bodies = {id(body): key for key, body in facts.slos.items() if test(_record(body))}
-    found = [find(facts, key)[0] for key in bodies.values()]
+    slos = [find(facts, key)[0] for key in bodies.values()]
     limit = query.get("limit")
-    rows = [(one, _shown(one, drawing)) for one in found]
+    rows = [(objective, _shown(objective, drawing)) for objective in slos]
     sort = (query.get("sort") or [{}])[0]
     if str(sort.get("column")).startswith("status"):
         rows.sort(key=lambda row: _order(row[1]), reverse=sort.get("order") == "desc")
@@ -58,24 +58,26 @@ def slo_list(definition: Definition, drawing: Drawing) -> Listing:
         Column("Status", 80, right=True),
         Column("Budget left", 92, right=True, spare=1),
     )
-    entries = [_entry(one, shown) for one, shown in rows[: limit if isinstance(limit, int) else None]]
+    entries = [
+        _entry(objective, shown) for objective, shown in rows[: limit if isinstance(limit, int) else None]
+    ]
     return Listing(columns, tuple(entries), "No objective fits the search")
 
 
 def _record(body: object) -> Record:
     from collections.abc import Mapping
 
-    given = body if isinstance(body, Mapping) else {}
-    tags = tuple(map(str, given.get("tags") or ()))
-    text = f"{given.get('name') or ''} {given.get('description') or ''}"
-    return Record(0, text, tags, {"type": given.get("type"), "slo_type": given.get("type")})
+    definition = body if isinstance(body, Mapping) else {}
+    tags = tuple(map(str, definition.get("tags") or ()))
+    text = f"{definition.get('name') or ''} {definition.get('description') or ''}"
+    return Record(0, text, tags, {"type": definition.get("type"), "slo_type": definition.get("type")})
 
 
-def _shown(one: Slo, drawing: Drawing) -> Seen | str:
-    data, primary = drawing.data, one.primary
+def _shown(objective: Slo, drawing: Drawing) -> Seen | str:
+    data, primary = drawing.data, objective.primary
     try:
         window = [primary.timeframe if primary else "7d"]
-        return seen(data.facts, one, window, (data.start, data.end), "", None)[0]
+        return seen(data.facts, objective, window, (data.start, data.end), "", None)[0]
     except (UndrawableError, QueryError) as error:
         return str(error).partition("\n")[0]
 
@@ -84,11 +86,11 @@ def _order(shown: Seen | str) -> float:
     return shown.sli if isinstance(shown, Seen) and shown.sli is not None else float("inf")
 
 
-def _entry(one: Slo, shown: Seen | str) -> ListRow:
-    target = f"{plain(one.primary.target)} %" if one.primary else "–"
-    window = one.primary.timeframe if one.primary else "–"
+def _entry(objective: Slo, shown: Seen | str) -> ListRow:
+    target = f"{plain(objective.primary.target)} %" if objective.primary else "–"
+    window = objective.primary.timeframe if objective.primary else "–"
     if isinstance(shown, str):
-        return ListRow((one.name, window, target, "–", shown), "")
+        return ListRow((objective.name, window, target, "–", shown), "")
     state = slo_state(shown.sli, shown.target, shown.warning) if shown.target is not None else ""
     words = "–" if shown.budget is None else f"{plain(round(shown.budget, 1))} %"
-    return ListRow((one.name, window, target, status_words(shown), words), state, 3)
+    return ListRow((objective.name, window, target, status_words(shown), words), state, 3)

@@ -28,7 +28,7 @@ def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definitio
     source = definition.get("source_widget_definition")
     if not isinstance(source, Mapping):
         raise UndrawableError("The split graph has no widget to repeat.")
-    keys = [str(one.get("one_graph_per")) for one in split.get("split_dimensions") or []]
+    keys = [str(dimension.get("one_graph_per")) for dimension in split.get("split_dimensions") or []]
     chosen = _static(split.get("static_splits")) or _found(source, keys, drawing)
     if not chosen:
         raise UndrawableError(f"Nothing has the tag {', '.join(keys) or 'that it is split by'} in this time.")
@@ -37,14 +37,14 @@ def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definitio
     return [(", ".join(tags), _narrowed(source, tags)) for tags in chosen]
 
 
-def _static(given: Any) -> list[tuple[str, ...]]:
-    found = []
-    for vector in given if isinstance(given, list) else []:
+def _static(vectors: Any) -> list[tuple[str, ...]]:
+    parts = []
+    for vector in vectors if isinstance(vectors, list) else []:
         tags = [
-            f"{one.get('tag_key')}:{value}" for one in vector for value in (one.get("tag_values") or [])[:1]
+            f"{tag.get('tag_key')}:{value}" for tag in vector for value in (tag.get("tag_values") or [])[:1]
         ]
-        found += [tuple(tags)] if tags else []
-    return found
+        parts += [tuple(tags)] if tags else []
+    return parts
 
 
 def _found(source: Definition, keys: list[str], drawing: Drawing) -> list[tuple[str, ...]]:
@@ -52,23 +52,23 @@ def _found(source: Definition, keys: list[str], drawing: Drawing) -> list[tuple[
     texts = [
         put_in(str(text), drawing.data.variables)
         for request in requests_of(source)
-        for text in (request.get("q"), *(one.get("query") for one in request.get("queries") or []))
+        for text in (request.get("q"), *(query.get("query") for query in request.get("queries") or []))
         if isinstance(text, str)
     ]
     for text in texts:
         try:
-            metric = next((one for one in walk(parse(text)) if isinstance(one, Metric)), None)
+            metric = next((query for query in walk(parse(text)) if isinstance(query, Metric)), None)
         except QueryError:
             continue
         if metric is not None:
             origins = drawing.data.source.select(metric.name, metric.scope)
-            return sorted({tags for one in origins if (tags := _tags(one.tags, keys))})
+            return sorted({tags for query in origins if (tags := _tags(query.tags, keys))})
     return []
 
 
 def _tags(tags: Any, keys: list[str]) -> tuple[str, ...]:
-    found = [next((tag for tag in sorted(tags) if tag.startswith(f"{key}:")), "") for key in keys]
-    return tuple(found) if all(found) else ()
+    tags_of_keys = [next((tag for tag in sorted(tags) if tag.startswith(f"{key}:")), "") for key in keys]
+    return tuple(tags_of_keys) if all(tags_of_keys) else ()
 
 
 def _narrowed(source: Definition, scope: tuple[str, ...]) -> Definition:
@@ -77,8 +77,10 @@ def _narrowed(source: Definition, scope: tuple[str, ...]) -> Definition:
             **request,
             **({"q": _query(request["q"], scope)} if isinstance(request.get("q"), str) else {}),
             "queries": [
-                {**one, "query": _query(one["query"], scope)} if isinstance(one.get("query"), str) else one
-                for one in request.get("queries") or []
+                {**query, "query": _query(query["query"], scope)}
+                if isinstance(query.get("query"), str)
+                else query
+                for query in request.get("queries") or []
             ],
         }
         for request in requests_of(source)
@@ -91,5 +93,5 @@ def _query(text: str, scope: tuple[str, ...]) -> str:
         node = parse(text)
     except QueryError:
         return text  # the widget itself says so
-    one: list[Expression] = list(node.queries) if isinstance(node, Several) else [node]
-    return ", ".join(format_query(narrowed(part, *scope)) for part in one)
+    queries: list[Expression] = list(node.queries) if isinstance(node, Several) else [node]
+    return ", ".join(format_query(narrowed(part, *scope)) for part in queries)

@@ -28,32 +28,32 @@ def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """Draw the last status of a check, or for a cluster the number of groups in each status."""
     data = drawing.data
     name = str(definition.get("check") or "")
-    wanted = [as_search(str(one), data.variables) for one in definition.get("tags") or []]
+    wanted = [as_search(str(item), data.variables) for item in definition.get("tags") or []]
     group = as_search(str(definition.get("group") or ""), data.variables)
-    wanted = [one for one in [*wanted, group] if one and "*" not in one and not one.startswith("$")]
-    found = [
-        one
-        for one in data.facts.checks(data.start, data.end)
-        if one.check == name and {tag.lower() for tag in wanted} <= set(one.tags) and len(one.statuses)
+    wanted = [item for item in [*wanted, group] if item and "*" not in item and not item.startswith("$")]
+    checks = [
+        item
+        for item in data.facts.checks(data.start, data.end)
+        if item.check == name and {tag.lower() for tag in wanted} <= set(item.tags) and len(item.statuses)
     ]
-    if not found:
+    if not checks:
         return notice(frame, f"The check {name} has sent no result in this time")
-    keys = [str(one) for one in definition.get("group_by") or []]
-    states = _by_group(found, keys)
+    keys = [str(item) for item in definition.get("group_by") or []]
+    states = _by_group(checks, keys)
     if definition.get("grouping") == "cluster":
-        counted = status.ordered([CHECKS[one] for one in states.values()], CHECKS)
+        counted = status.ordered([CHECKS[item] for item in states.values()], CHECKS)
         return status.counts(frame, {key: n for key, n in counted.items() if n or key != "Unknown"})
-    latest = max(found, key=lambda one: int(one.times[-1]))
+    latest = max(checks, key=lambda item: int(item.times[-1]))
     return status.one_state(frame, CHECKS[max(states.values())], ", ".join(map(short, latest.tags)) or name)
 
 
-def _by_group(found: Sequence[CheckSeries], keys: Sequence[str]) -> dict[tuple[str, ...], int]:
+def _by_group(checks: Sequence[CheckSeries], keys: Sequence[str]) -> dict[tuple[str, ...], int]:
     """Group -> the worst of the last statuses of its sources; without keys, each source is one."""
     states: dict[tuple[str, ...], int] = {}
     severity = {0: 0, 3: 1, 1: 2, 2: 3}
-    for one in found:
-        group = tuple(tag for tag in one.tags if not keys or tag.split(":", 1)[0] in keys)
-        last = min(max(int(one.statuses[-1]), 0), 3)
+    for check in checks:
+        group = tuple(tag for tag in check.tags if not keys or tag.split(":", 1)[0] in keys)
+        last = min(max(int(check.statuses[-1]), 0), 3)
         states[group] = max(states.get(group, 0), last, key=severity.__getitem__)
     return states
 
@@ -69,8 +69,8 @@ def _summed(definition: Definition, drawing: Drawing) -> list[Summed]:
     key, _, direction = str(definition.get("sort") or "status,asc").partition(",")
     severity = {name: index for index, name in enumerate(STATES)}
     by_state = key in {"status", "triggered", "group"}
-    rows.sort(key=lambda one: one.name.lower(), reverse=key == "name" and direction == "desc")
-    return sorted(rows, key=lambda one: severity.get(one.state, 2)) if by_state else rows
+    rows.sort(key=lambda row: row.name.lower(), reverse=key == "name" and direction == "desc")
+    return sorted(rows, key=lambda row: severity.get(row.state, 2)) if by_state else rows
 
 
 def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
@@ -80,11 +80,11 @@ def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
     columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
     entries = [
         ListRow(
-            (one.state, *([one.priority.upper() or "–"] if priority else []), monitor_name(one.name)),
-            one.state,
+            (row.state, *([row.priority.upper() or "–"] if priority else []), monitor_name(row.name)),
+            row.state,
             0,
         )
-        for one in rows
+        for row in rows
     ]
     return Listing(columns, tuple(entries), "")
 
@@ -95,10 +95,10 @@ def monitor_counts(definition: Definition, drawing: Drawing) -> dict[str, int]:
         return {}
     rows = _summed(definition, drawing)
     groups = definition.get("summary_type") == "groups"
-    states = [state for one in rows for state in one.groups] if groups else [one.state for one in rows]
-    found = status.ordered(states, STATES)
+    states = [state for row in rows for state in row.groups] if groups else [row.state for row in rows]
+    counted = status.ordered(states, STATES)
     hide = definition.get("hide_zero_counts") is not False
-    return {name: count for name, count in found.items() if count or not hide}
+    return {name: count for name, count in counted.items() if count or not hide}
 
 
 def manage_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:

@@ -30,9 +30,9 @@ def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body
         return source
 
     return Facts(
-        newest=lambda *given: _newest(store, *given),
+        newest=lambda *arguments: _newest(store, *arguments),
         checks=lambda start, end: store_facts.checks(store, start, end),
-        slos={**slos, **{str(one["id"]): one for one in store.documents.all("slo")}},
+        slos={**slos, **{str(body["id"]): body for body in store.documents.all("slo")}},
         corrections=lambda slo: corrections_of(store, slo),
         history=Histories(store, monitors).over,
         points=points,
@@ -43,7 +43,7 @@ def _newest(store: Store, kind: str, start: int, end: int, test: Test, most: int
     if kind == "logs":
         return store_facts.newest_logs(store, start, end, test, most)
     read = store_facts.events if kind == "events" else store_facts.spans
-    return [one for one in reversed(read(store, start, end)) if test(one)][:most]
+    return [record for record in reversed(read(store, start, end)) if test(record)][:most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Histories:
         def of(key: str) -> Mapping[str, str]:
             known = self.store.documents.get("monitor_state", key)
             if known:
-                return {name: str(one["status"]) for name, one in known["groups"].items()}
+                return {name: str(group["status"]) for name, group in known["groups"].items()}
             history = self.over(key, now - 3600, now)
             return groups_of(history) if history else {}
 
@@ -79,8 +79,8 @@ class Histories:
             return None
         try:
             monitor = Monitor.from_body(bodies[key], key)
-            if key.isdigit() and (found := recorded(self.store, monitor, start, end)) is not None:
-                return found
+            if key.isdigit() and (states := recorded(self.store, monitor, start, end)) is not None:
+                return states
             data = store_facts.monitor_data(self.store, monitor.type, start - 86_400)
             setting = Setting(texts=False, members=members_of(bodies, numbers))
             return evaluate_monitor(monitor, data, start // 60 * 60, end // 60 * 60, setting)
@@ -90,13 +90,13 @@ class Histories:
 
 def members_of(bodies: Mapping[str, Body], numbers: Mapping[int, str]) -> dict[int, Monitor]:
     """Return the monitors that composites may refer to, by number; unreadable ones are left out."""
-    found = {}
+    members = {}
     for number, key in numbers.items():
         try:
-            found[number] = Monitor.from_body(bodies[key], key)
+            members[number] = Monitor.from_body(bodies[key], key)
         except InputError:
             continue
-    return found
+    return members
 
 
 def groups_of(history: History) -> dict[str, str]:
@@ -104,5 +104,5 @@ def groups_of(history: History) -> dict[str, str]:
     last = len(history.times) - 1
     if last < 0:
         return {}
-    states: dict[str, Any] = {name: one.segment(last).state for name, one in history.groups.items()}
+    states: dict[str, Any] = {name: group.segment(last).state for name, group in history.groups.items()}
     return {name: str(state) for name, state in states.items() if state is not None}

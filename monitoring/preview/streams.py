@@ -38,14 +38,16 @@ USUAL = {
 def list_stream(definition: Definition, drawing: Drawing) -> Listing:
     """Return a list with the columns and the search of its request."""
     request = next(iter(requests_of(definition)), {})
-    given = request.get("query")
-    query: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    definition_query = request.get("query")
+    query: Mapping[str, Any] = definition_query if isinstance(definition_query, Mapping) else {}
     source = str(query.get("data_source"))
     if source not in STREAMS and not drawing.data.facts.sampled:
         raise UndrawableError(
             f"List of {source.removesuffix('_stream').replace('_', ' ')}: only Datadog has them."
         )
-    fields = [str(one.get("field")) for one in request.get("columns") or [] if isinstance(one, Mapping)]
+    fields = [
+        str(column.get("field")) for column in request.get("columns") or [] if isinstance(column, Mapping)
+    ]
     kind = STREAMS.get(source, source)
     usual = USUAL.get(kind, USUAL["logs"])
     return _listing(kind, query.get("query_string"), fields or usual, drawing, query.get("sort"))
@@ -53,7 +55,7 @@ def list_stream(definition: Definition, drawing: Drawing) -> Listing:
 
 def log_stream(definition: Definition, drawing: Drawing) -> Listing:
     """Return a `log_stream` list, whose options say whether it shows the date and the message."""
-    fields = [str(one) for one in definition.get("columns") or []] or ["host", "service"]
+    fields = [str(column) for column in definition.get("columns") or []] or ["host", "service"]
     fields = ["timestamp"] * (definition.get("show_date_column") is not False) + fields
     fields += ["content"] * (definition.get("show_message_column") is not False)
     return _listing("logs", definition.get("query"), fields, drawing, definition.get("sort"))
@@ -67,11 +69,11 @@ def event_stream(definition: Definition, drawing: Drawing) -> Listing:
 def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """How many events came in, over time, by their status."""
     data = drawing.data
-    found = _found("events", definition.get("query"), drawing, 10_000)
+    events = _found("events", definition.get("query"), drawing, 10_000)
     step = default_interval(data.end - data.start, 60)
     lines = []
-    for status in dict.fromkeys(_status(one) for one in found):
-        moments = [one.time // step * step for one in found if _status(one) == status]
+    for status in dict.fromkeys(_status(event) for event in events):
+        moments = [event.time // step * step for event in events if _status(event) == status]
         times, counts = np.unique(np.array(moments, np.int64), return_counts=True)
         lines.append(
             Line(status, times, counts.astype(np.float64), step, "", Style("bars", _palette(status)))
@@ -93,15 +95,15 @@ def _found(kind: str, search: object, drawing: Drawing, most: int) -> Sequence[R
 
 
 def _listing(kind: str, search: object, fields: Sequence[str], drawing: Drawing, sort: object) -> Listing:
-    found = _found(kind, search, drawing, MOST + 1)
-    more, found = len(found) - MOST, list(found[:MOST])
+    records = _found(kind, search, drawing, MOST + 1)
+    more, records = len(records) - MOST, list(records[:MOST])
     if isinstance(sort, Mapping) and sort.get("order") == "asc":
-        found.reverse()
-    names = [_NAMES.get(one, one.removeprefix("core_").removeprefix("tag_")) for one in fields]
-    columns = [Column(_heading(one), _width(one), spare=_SPARE.get(one, 0)) for one in names]
+        records.reverse()
+    names = [_NAMES.get(item, item.removeprefix("core_").removeprefix("tag_")) for item in fields]
+    columns = [Column(_heading(item), _width(item), spare=_SPARE.get(item, 0)) for item in names]
     if all(column.width for column in columns):  # something has to take what is left
         columns[-1] = Column(columns[-1].name)
-    entries = [ListRow(tuple(_cell(one, name) for name in names), _status(one)) for one in found]
+    entries = [ListRow(tuple(_cell(item, name) for name in names), _status(item)) for item in records]
     what = {"logs": "log", "events": "event", "spans": "span"}.get(kind, kind)
     return Listing(tuple(columns), tuple(entries), f"No {what} fits in this time", max(more, 0))
 
@@ -148,17 +150,18 @@ def points_of(definition: Definition, drawing: Drawing) -> list[tuple[str, int, 
     if source not in {"logs", "events", "spans"} and not drawing.data.facts.sampled:
         raise UndrawableError(f"Point plot of {source}: only Datadog has them.")
     columns = {
-        str(one.get("dimension")): str(one.get("column")) for one in projection.get("dimensions") or []
+        str(dimension.get("dimension")): str(dimension.get("column"))
+        for dimension in projection.get("dimensions") or []
     }
     if "y" not in columns:
         raise UndrawableError("The point plot names no value for its height.")
-    found = _found(source, query.get("query_string"), drawing, 2000)
+    records = _found(source, query.get("query_string"), drawing, 2000)
     points = []
-    for one in found:
-        group = ", ".join(map(str, one.values(columns.get("group", "")))) if "group" in columns else ""
-        for value in one.values(columns["y"]) or one.values(f"@{columns['y']}"):
+    for dimension in records:
+        group = ", ".join(map(str, dimension.values(columns.get("group", "")))) if "group" in columns else ""
+        for value in dimension.values(columns["y"]) or dimension.values(f"@{columns['y']}"):
             try:
-                points.append((group, one.time, float(value)))
+                points.append((group, dimension.time, float(value)))
             except (TypeError, ValueError):
                 continue
     return points

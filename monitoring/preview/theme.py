@@ -78,7 +78,7 @@ DARK = Theme(
     bad="#f07178",
     link="#7fb2ff",
 )
-PAGE = Theme(**{one.name: f"var(--{one.name})" for one in fields(Theme)})
+PAGE = Theme(**{field.name: f"var(--{field.name})" for field in fields(Theme)})
 """For SVG inside the page: the page's style sheet says what the names mean."""
 
 CONDITIONAL: dict[str, tuple[str, str]] = {
@@ -112,4 +112,4 @@ def style_sheet() -> str:
 
 
 def _variables(theme: Theme) -> str:
-    return "".join(f"--{one.name}:{getattr(theme, one.name)};" for one in fields(Theme))
+    return "".join(f"--{field.name}:{getattr(theme, field.name)};" for field in fields(Theme))

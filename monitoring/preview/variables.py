@@ -26,16 +26,21 @@ class Variable:
 
 def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> dict[str, Variable]:
     """Return the dashboard's template variables, at their defaults or as chosen."""
-    found = {}
-    for one in _listed(dashboard.get("template_variables")):
-        if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
+    variables = {}
+    for definition in _listed(dashboard.get("template_variables")):
+        if not isinstance(definition, Mapping) or not isinstance(definition.get("name"), str):
             continue
-        name = one["name"]
-        values = chosen.get(name) or _listed(one.get("defaults")) or _listed(one.get("default")) or ["*"]
-        offered = _listed(one.get("available_values"))
-        prefix = str(one.get("prefix") or "")
-        found[name] = Variable(name, prefix, tuple(map(str, values)), tuple(map(str, offered)))
-    return found
+        name = definition["name"]
+        values = (
+            chosen.get(name)
+            or _listed(definition.get("defaults"))
+            or _listed(definition.get("default"))
+            or ["*"]
+        )
+        offered = _listed(definition.get("available_values"))
+        prefix = str(definition.get("prefix") or "")
+        variables[name] = Variable(name, prefix, tuple(map(str, values)), tuple(map(str, offered)))
+    return variables
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -85,7 +90,7 @@ def _used(word: str, variables: Mapping[str, Variable]) -> tuple[Variable | None
     for end in range(len(word), 0, -1):
         variable = variables.get(word[:end])
         if variable is not None and _ENDS.match(word, end):
-            part = next((one for one in (".value", ".key") if word.startswith(one, end)), "")
+            part = next((suffix for suffix in (".value", ".key") if word.startswith(suffix, end)), "")
             return variable, part, word[end + len(part) :]
     return None, "", ""
 
@@ -100,7 +105,7 @@ def as_search(text: str, variables: Mapping[str, Variable]) -> str:
         key = match["key"] or ("" if part or not variable.prefix else f"{variable.prefix}:")
         if "*" in variable.chosen or not variable.chosen:
             return f"{match['key'] or ''}*{rest}"
-        values = [f'"{one}"' if re.search(r"[\s:()]", one) else one for one in variable.chosen]
+        values = [f'"{value}"' if re.search(r"[\s:()]", value) else value for value in variable.chosen]
         return (f"{key}{values[0]}" if len(values) == 1 else f"{key}({' OR '.join(values)})") + rest
 
     return _USE.sub(use, text)

@@ -70,11 +70,11 @@ def broken_query(frame: Frame, error: QueryError) -> str:
     instead = f"Write {error.suggestion}" if error.suggestion else f"Expected {', '.join(error.expected)}"
     said = svg.wrapped(instead, frame.width - 24, 12)
     style = {"fill": frame.theme.bad, "size": 11, "font_family": "monospace", "xml:space": "preserve"}
-    parts = [svg.text(one, 12, 22 + 16 * row, fill=frame.theme.ink) for row, one in enumerate(words)]
+    parts = [svg.text(line, 12, 22 + 16 * row, fill=frame.theme.ink) for row, line in enumerate(words)]
     top = 22 + 16 * len(words)
-    parts += [svg.text(one, 12, top + 14 * row, **style) for row, one in enumerate((shown, caret))]
+    parts += [svg.text(line, 12, top + 14 * row, **style) for row, line in enumerate((shown, caret))]
     top += 34
-    parts += [svg.text(one, 12, top + 16 * row, fill=frame.theme.muted) for row, one in enumerate(said)]
+    parts += [svg.text(line, 12, top + 16 * row, fill=frame.theme.muted) for row, line in enumerate(said)]
     return "".join(parts)
 
 
@@ -106,18 +106,18 @@ def _top_list(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 def _table(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     columns: list[values.Column] = []
-    found: list[dict[str, float]] = []
+    cells: list[dict[str, float]] = []
     for request in requests_of(definition):
-        formulas = [one for one in request.get("formulas") or [] if isinstance(one, Mapping)]
+        formulas = [formula for formula in request.get("formulas") or [] if isinstance(formula, Mapping)]
         for at, (heading, unit, groups) in enumerate(drawing.data.columns(request)):
             own = formulas[at].get("conditional_formats") if at < len(formulas) else None
             paint = painter(own or request.get("conditional_formats"), frame.theme)
             columns.append(values.Column(str(request.get("alias") or heading), unit, paint))
-            found.append(groups)
-    names = list(dict.fromkeys(name for groups in found for name in groups))
+            cells.append(groups)
+    names = list(dict.fromkeys(name for groups in cells for name in groups))
     keys, short_names = split_names(names)
     rows = [
-        Row(short, tuple(groups.get(name) for groups in found))
+        Row(short, tuple(groups.get(name) for groups in cells))
         for name, short in zip(names, short_names, strict=True)
     ]
     return values.table(frame, keys, columns, rows)
@@ -155,36 +155,36 @@ def _by_name(data: Data, ask: Any) -> dict[str, float | None]:
 
 def _heatmap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     return fields.heatmap(
-        frame, [line for one in _histograms(definition) for line in drawing.data.lines(one)]
+        frame, [line for request in _histograms(definition) for line in drawing.data.lines(request)]
     )
 
 
 def _distribution(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    lines = [line for one in _histograms(definition) for line in drawing.data.lines(one)]
-    found = np.concatenate([line.values for line in lines]) if lines else np.empty(0)
-    return fields.distribution(frame, found, lines[0].unit if lines else "")
+    lines = [line for request in _histograms(definition) for line in drawing.data.lines(request)]
+    values = np.concatenate([line.values for line in lines]) if lines else np.empty(0)
+    return fields.distribution(frame, values, lines[0].unit if lines else "")
 
 
 def _histograms(definition: Definition) -> list[Request]:
     """Histogram requests hold one `query`; its values are drawn as an average's."""
-    found: list[Request] = []
+    requests: list[Request] = []
     for request in requests_of(definition):
         query = request.get("query")
         if isinstance(query, Mapping) and query.get("data_source") == "metrics":
             text = str(query.get("query") or "").replace("histogram:", "avg:", 1)
-            found.append({**request, "q": text})
+            requests.append({**request, "q": text})
         elif isinstance(query, Mapping) and isinstance(query.get("compute"), Mapping):
-            found.append({**request, "queries": [{"name": "query1", **query}], "formulas": []})
+            requests.append({**request, "queries": [{"name": "query1", **query}], "formulas": []})
         elif isinstance(query, Mapping):
             raise UndrawableError(f"Asks for {query.get('data_source')}: shown in Datadog only.")
         else:
-            found.append(request)
-    return found
+            requests.append(request)
+    return requests
 
 
 def _scatter(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    given = definition.get("requests")
-    requests = given if isinstance(given, Mapping) else {}
+    axes = definition.get("requests")
+    requests = axes if isinstance(axes, Mapping) else {}
     data = drawing.data
     if "table" in requests:
         columns = data.columns(requests["table"])
@@ -202,14 +202,16 @@ def _scatter(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 def _groups(chart: Callable[[Frame, list[Row]], str]) -> Draw:
     def drawn(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-        return chart(frame, [row for one in requests_of(definition) for row in drawing.data.rows(one)])
+        return chart(
+            frame, [row for request in requests_of(definition) for row in drawing.data.rows(request)]
+        )
 
     return drawn
 
 
 def _geomap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """Countries by their value, as a list: no map is shipped."""
-    rows = [row for one in requests_of(definition) for row in drawing.data.rows(one)]
+    rows = [row for request in requests_of(definition) for row in drawing.data.rows(request)]
     rows = [Row(row.name.rpartition(":")[2].upper(), row.values, row.unit) for row in rows]
     return values.top_list(frame, rows, painter([], frame.theme))
 

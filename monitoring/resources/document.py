@@ -73,13 +73,13 @@ class Document:
     def span(self, pointer: Pointer) -> TextRange:
         """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
         start = _skip(self.text, 0)
-        found = TextRange(start, len(self.text.rstrip()))
+        place = TextRange(start, len(self.text.rstrip()))
         for step in (*self.root, *pointer):
-            child = self._child(found.start, step)
+            child = self._child(place.start, step)
             if child is None:
-                return found
-            found = child[1]
-        return found
+                return place
+            place = child[1]
+        return place
 
     def key_span(self, pointer: Pointer) -> TextRange:
         """Where the key of a value stands, with its quotes; of an item of a list, the item itself."""
@@ -208,8 +208,8 @@ def _hint(text: str, at: int) -> str:
 
 
 def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
 
 
 _decode = json.JSONDecoder().raw_decode

@@ -29,11 +29,11 @@ def read_resource(path: Path, kind: str = "", *, root: Path | None = None) -> Re
     document = read_document(path, shown)
     for start, message in fatal(document, kind or FOLDERS.get(path.parent.name, "")):
         raise InputError(message, where=located(document, start))
-    found = kind or kind_of(document.body, path.parent.name)
-    if found is None:
+    kind_of_file = kind or kind_of(document.body, path.parent.name)
+    if kind_of_file is None:
         raise InputError(UNKNOWN_KIND, where=located(document, document.span(()).start))
     adopted = document.body.get("id")
-    return Resource(found, path.stem, document.body, str(adopted) if adopted else None, shown)
+    return Resource(kind_of_file, path.stem, document.body, str(adopted) if adopted else None, shown)
 
 
 def read_document(path: Path, shown: str = "") -> Document:

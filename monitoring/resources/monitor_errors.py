@@ -139,12 +139,15 @@ def _critical(body: Body, _previous: str | None) -> Iterator[str]:
 
 def _sides(body: Body, _previous: str | None) -> Iterator[str]:
     """Warning and recovery lie on their sides of the thresholds."""
-    parsed, given = _parsed(body), _thresholds(body)
+    parsed, thresholds = _parsed(body), _thresholds(body)
     operator = getattr(parsed, "operator", None)
     if operator not in {"<", "<=", ">", ">="}:
         return
     sign = 1 if operator[0] == ">" else -1
-    critical, warning = given.get("critical", getattr(parsed, "threshold", None)), given.get("warning")
+    critical, warning = (
+        thresholds.get("critical", getattr(parsed, "threshold", None)),
+        thresholds.get("warning"),
+    )
     if critical is not None and warning is not None and sign * (critical - warning) <= 0:
         side = "less" if sign > 0 else "greater"
         yield (
@@ -152,7 +155,7 @@ def _sides(body: Body, _previous: str | None) -> Iterator[str]:
             f"({float(critical)}) with {operator} comparison."
         )
     for word, level, limit in (("alert", "critical", critical), ("warning", "warning", warning)):
-        recovery = given.get(f"{level}_recovery")
+        recovery = thresholds.get(f"{level}_recovery")
         if recovery is not None and limit is not None and sign * (recovery - limit) > 0:
             yield (
                 f"{word} and {word} recovery criteria are such that the monitor can be simultaneously in "
@@ -161,9 +164,9 @@ def _sides(body: Body, _previous: str | None) -> Iterator[str]:
 
 
 def _recovery(body: Body, _previous: str | None) -> Iterator[str]:
-    found = [name for name in ("critical_recovery", "warning_recovery") if name in _thresholds(body)]
-    if found and body["type"] in {"event-v2 alert", "event alert"}:
-        yield f"Invalid threshold statuses found: {', '.join(found)}."
+    names = [name for name in ("critical_recovery", "warning_recovery") if name in _thresholds(body)]
+    if names and body["type"] in {"event-v2 alert", "event alert"}:
+        yield f"Invalid threshold statuses found: {', '.join(names)}."
 
 
 def _check(body: Body, _previous: str | None) -> Iterator[str]:
@@ -190,8 +193,8 @@ def _parsed(body: Body) -> MonitorQuery | None:
 
 
 def _thresholds(body: Body) -> Mapping[str, Any]:
-    given = (body.get("options") or {}).get("thresholds") or {}
-    return {name: given[name] for name in _LEVELS if given.get(name) is not None}
+    thresholds = (body.get("options") or {}).get("thresholds") or {}
+    return {name: thresholds[name] for name in _LEVELS if thresholds.get(name) is not None}
 
 
 def _number(value: object) -> bool:

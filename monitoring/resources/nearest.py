@@ -9,8 +9,8 @@ def nearest(word: str, words: Iterable[str], cutoff: float = 0.72) -> str | None
     squashed: dict[str, str] = {}
     for candidate in words:
         squashed.setdefault(_squash(candidate), candidate)
-    found = difflib.get_close_matches(_squash(word), squashed, n=1, cutoff=cutoff)
-    return squashed[found[0]] if found else None
+    matches = difflib.get_close_matches(_squash(word), squashed, n=1, cutoff=cutoff)
+    return squashed[matches[0]] if matches else None
 
 
 def _squash(word: str) -> str:

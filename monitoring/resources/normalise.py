@@ -44,30 +44,30 @@ def monitor(
         now: seconds since the epoch.
         previous: the monitor that a PUT changes; what the body leaves out stays as it was.
     """
-    given = {**{key: previous[key] for key in _KEPT if key in previous}, **body} if previous else dict(body)
-    query = str(given.get("query") or "").strip()
+    merged = {**{key: previous[key] for key in _KEPT if key in previous}, **body} if previous else dict(body)
+    query = str(merged.get("query") or "").strip()
     parsed = parsed_query(query)
-    kind = _type(str(given["type"]), parsed)
+    kind = _type(str(merged["type"]), parsed)
     moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds")
     return {
         "id": ident,
         "org_id": ORG_ID,
         "type": kind,
-        "name": _stripped(given.get("name")) or _generated_name(query, parsed),
-        "message": _stripped(given.get("message")),
-        "tags": list(given.get("tags") or []),
+        "name": _stripped(merged.get("name")) or _generated_name(query, parsed),
+        "message": _stripped(merged.get("message")),
+        "tags": list(merged.get("tags") or []),
         "query": query,
-        "options": _options(given.get("options") or {}, kind, parsed),
+        "options": _options(merged.get("options") or {}, kind, parsed),
         "multi": bool(parsed and grouped_by(parsed)),
         "created_at": previous["created_at"] if previous else int(now) * 1000,
         "created": previous["created"] if previous else moment,
         "modified": moment,
         "deleted": None,
-        "priority": given.get("priority") or None,
-        "restricted_roles": given.get("restricted_roles") or None,
-        "restriction_policy": given.get("restriction_policy"),
-        "draft_status": given.get("draft_status") or "published",
-        "assets": [_ASSET | {"monitor_id": ident} | asset for asset in given.get("assets") or []],
+        "priority": merged.get("priority") or None,
+        "restricted_roles": merged.get("restricted_roles") or None,
+        "restriction_policy": merged.get("restriction_policy"),
+        "draft_status": merged.get("draft_status") or "published",
+        "assets": [_ASSET | {"monitor_id": ident} | asset for asset in merged.get("assets") or []],
         "overall_state_modified": previous["overall_state_modified"] if previous else None,
         "overall_state": previous["overall_state"] if previous else "No Data",
         "creator": previous["creator"] if previous else dict(CREATOR),
@@ -102,8 +102,8 @@ def _type(kind: str, parsed: MonitorQuery | None) -> str:
     return kind
 
 
-def _options(given: Mapping[str, Any], kind: str, parsed: MonitorQuery | None) -> Body:
-    options = {key: value for key, value in given.items() if value is not None}
+def _options(body: Mapping[str, Any], kind: str, parsed: MonitorQuery | None) -> Body:
+    options = {key: value for key, value in body.items() if value is not None}
     options["silenced"] = {scope: until or None for scope, until in (options.get("silenced") or {}).items()}
     thresholds = _thresholds(options.pop("thresholds", None), parsed)
     if thresholds:
@@ -127,10 +127,10 @@ def _defaults(options: Mapping[str, Any], kind: str) -> Body:
     return added
 
 
-def _thresholds(given: Mapping[str, Any] | None, parsed: MonitorQuery | None) -> Body:
+def _thresholds(thresholds: Mapping[str, Any] | None, parsed: MonitorQuery | None) -> Body:
     numbers: Body = {
         key: float(value) if isinstance(value, (int, float)) else value
-        for key, value in (given or {}).items()
+        for key, value in (thresholds or {}).items()
         if value is not None
     }
     if numbers and "critical" not in numbers and parsed is not None:

@@ -31,9 +31,9 @@ def _filled(text: str) -> str:
         return text
     ids: dict[str, str] = {}
 
-    def value(found: re.Match[str]) -> str:
-        default = found.group("default")
-        word = default if default is not None else ids.setdefault(found.group("key"), str(len(ids) + 1))
-        return word.ljust(len(found.group()))
+    def value(match: re.Match[str]) -> str:
+        default = match.group("default")
+        word = default if default is not None else ids.setdefault(match.group("key"), str(len(ids) + 1))
+        return word.ljust(len(match.group()))
 
     return REFERENCE.sub(value, text)

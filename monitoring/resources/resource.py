@@ -89,6 +89,6 @@ def references(body: Any) -> Iterator[ResourceReference]:
     for pointer, text in strings(body):
         if "${" not in text:
             continue
-        for found in REFERENCE.finditer(text):
-            kind, key, default = found.group("kind", "key", "default")
-            yield ResourceReference(kind, key, default, pointer, found.start(), found.end())
+        for match in REFERENCE.finditer(text):
+            kind, key, default = match.group("kind", "key", "default")
+            yield ResourceReference(kind, key, default, pointer, match.start(), match.end())

@@ -139,7 +139,9 @@ class _Walk:
                 yield from self._by_key(value, key, branches, at)
                 return
         results = [(_strangers(value, rule), list(self.check(value, rule, at))) for rule in rules]
-        yield from min(results, key=lambda one: (_depth_of_type_fault(one[1], at), one[0], len(one[1])))[1]
+        yield from min(
+            results, key=lambda result: (_depth_of_type_fault(result[1], at), result[0], len(result[1]))
+        )[1]
 
     def _flat(self, rules: list[Schema]) -> Iterator[Schema]:
         """Yield the alternatives, nested ones included."""
@@ -150,11 +152,11 @@ class _Walk:
                 yield rule
 
     def _by_key(self, value: dict[str, Any], key: str, rules: list[Schema], at: Pointer) -> Iterator[Fault]:
-        given = value.get(key)
-        fitting = [rule for rule in rules if given in self._values(rule, key)]
+        key_value = value.get(key)
+        fitting = [rule for rule in rules if key_value in self._values(rule, key)]
         if not fitting and key in value:
             allowed = sorted({word for rule in rules for word in self._values(rule, key)})
-            yield _not_one_of(given, allowed, (*at, key))
+            yield _not_one_of(key_value, allowed, (*at, key))
             return
         results = [list(self.check(value, rule, at)) for rule in fitting or rules]
         yield from min(results, key=len)
@@ -167,8 +169,8 @@ class _Walk:
         return None
 
     def _values(self, rule: Schema, key: str) -> list[Any]:
-        found = self.resolve(rule.get("properties", {}).get(key, {}))
-        return list(found.get("enum", ()))
+        schema = self.resolve(rule.get("properties", {}).get(key, {}))
+        return list(schema.get("enum", ()))
 
     def _about(self, rule: Schema, key: str) -> str:
         """Describe what is expected at a missing key."""
@@ -226,9 +228,9 @@ def _strangers(value: Any, rule: Schema) -> int:
     )
 
 
-def _depth_of_type_fault(found: list[Fault], at: Pointer) -> int:
+def _depth_of_type_fault(faults: list[Fault], at: Pointer) -> int:
     """1 if the value itself has the wrong type, so that a schema which gets further is preferred."""
-    return int(any(fault.pointer == at and " is " in fault.message for fault in found))
+    return int(any(fault.pointer == at and " is " in fault.message for fault in faults))
 
 
 def _not_one_of(value: Any, allowed: list[Any], at: Pointer) -> Fault:

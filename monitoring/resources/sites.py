@@ -35,8 +35,8 @@ class Widget(NamedTuple):
     @property
     def type(self) -> str:
         """The widget type: timeseries, note, group…"""
-        found = self.definition.get("type")
-        return found if isinstance(found, str) else ""
+        kind = self.definition.get("type")
+        return kind if isinstance(kind, str) else ""
 
 
 class Site(NamedTuple):
@@ -81,13 +81,13 @@ def _widgets(items: Any, at: Pointer, depth: int) -> Iterator[Widget]:
 
 def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
     """Every request of a widget; host maps and scatter plots keep theirs under names."""
-    found = widget.definition.get("requests")
+    requests = widget.definition.get("requests")
     at = (*widget.pointer, "requests")
     items: list[tuple[str | int, Any]] = []
-    if isinstance(found, list):
-        items = list(enumerate(found))
-    elif isinstance(found, dict):
-        items = list(found.items())
+    if isinstance(requests, list):
+        items = list(enumerate(requests))
+    elif isinstance(requests, dict):
+        items = list(requests.items())
     for step, item in items:
         if isinstance(item, dict):
             yield (*at, step), item
@@ -119,8 +119,8 @@ def _named(
 
 def _formulas(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Any]]:
     listed = body.get("formulas")
-    for index, one in enumerate(listed if isinstance(listed, list) else ()):
-        yield (*at, "formulas", index), one
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        yield (*at, "formulas", index), item
 
 
 def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
@@ -132,9 +132,9 @@ def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Ma
         yield (*at, "query"), body["query"]
 
 
-def widget_sites(found: Iterable[Widget]) -> Iterator[Site]:
+def widget_sites(widgets: Iterable[Widget]) -> Iterator[Site]:
     """Every metric query and formula of the widgets."""
-    for widget in found:
+    for widget in widgets:
         scalar = widget.type not in _OVER_TIME
         for at, body in _requests(widget):
             yield from _request_sites(at, body, scalar)
@@ -148,16 +148,16 @@ def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
             yield Site(("query", name), query[name])
     specification = body.get("sli_specification")
     for kind, way in _SPECIFICATIONS.items():
-        found = specification
+        value = specification
         for step in (kind, *way):
-            found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(found, dict):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, dict):
             at = ("sli_specification", kind, *way)
             formulas = [
-                *_formulas(found, at),
-                *(((*at, name), found[name]) for name in _EVENTS if name in found),
+                *_formulas(value, at),
+                *(((*at, name), value[name]) for name in _EVENTS if name in value),
             ]
-            yield from _named(found, at, False, formulas)
+            yield from _named(value, at, False, formulas)
 
 
 def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:

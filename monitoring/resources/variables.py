@@ -57,7 +57,7 @@ def _fill(value: Any, variables: Mapping[str, Any]) -> Any:
 def _typed(text: str) -> Any:
     """Return a default as the JSON number or boolean that it reads as, else as text."""
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError:
         return text
-    return found if isinstance(found, (int, float)) else text
+    return value if isinstance(value, (int, float)) else text

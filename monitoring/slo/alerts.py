@@ -60,6 +60,6 @@ def _bad(good: Any, total: Any, counts: Counts, times: Times, span: int) -> Floa
     """Return the share of bad events in `[t - span, t)` for each time."""
     sums = [np.concatenate([[0.0], np.cumsum(values)]) for values in (good, total)]
     low, high = counts.times.searchsorted(times - span), counts.times.searchsorted(times)
-    passed, events = (one[high] - one[low] for one in sums)
+    passed, events = (sums_of_side[high] - sums_of_side[low] for sums_of_side in sums)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(events > 0, 1 - passed / events, np.nan)

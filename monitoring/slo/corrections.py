@@ -28,7 +28,7 @@ def correction_intervals(corrections: Iterable[Mapping[str, Any]], start: int, e
     Raises:
         InputError: a recurrence cannot be read.
     """
-    return within((span for one in corrections for span in _spans(one, start, end)), start, end)
+    return within((span for correction in corrections for span in _spans(correction, start, end)), start, end)
 
 
 def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Interval]:
@@ -43,8 +43,8 @@ def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Interval
 
 def _known(rule: str) -> str:
     """Return the recurrence rule, or refuse one with parts that corrections do not support."""
-    given = {name: value for name, _, value in parts(rule.upper().removeprefix("RRULE:"))}
-    if set(given) - _PARTS - {""} or given.get("FREQ") not in _FREQUENCIES:
+    fields = {name: value for name, _, value in parts(rule.upper().removeprefix("RRULE:"))}
+    if set(fields) - _PARTS - {""} or fields.get("FREQ") not in _FREQUENCIES:
         hint = f"FREQ ({', '.join(_FREQUENCIES)}), INTERVAL, COUNT, UNTIL and BYDAY can be used"
         raise InputError(f"the recurrence {rule!r} cannot be read", where="rrule", hint=hint)
     return rule

@@ -58,10 +58,10 @@ def count_events(
         for text in (count.good, count.other)
         for node in (prepared(text, count.queries, scope),)
     ]
-    lines = [found for side in terms for _, found in side]
-    keys = max((one.keys for one in lines), key=len, default=())
-    names = list(dict.fromkeys(_name(one, row) for one in lines for row in range(len(one.groups))))
-    times = distinct(np.concatenate([np.empty(0, np.int64), *(one.times for one in lines)]))
+    lines = [lines_of_side for side in terms for _, lines_of_side in side]
+    keys = max((line.keys for line in lines), key=len, default=())
+    names = list(dict.fromkeys(_name(line, row) for line in lines for row in range(len(line.groups))))
+    times = distinct(np.concatenate([np.empty(0, np.int64), *(line.times for line in lines)]))
     good, other = (_summed(side, names, times) for side in terms)
     total = good + other if count.other_is == "bad" else other
     return Counts(keys, tuple(names), times, good, total)
@@ -90,10 +90,10 @@ def _terms(node: Expression, sign: float = 1.0) -> list[tuple[float, Expression]
 def _lines(
     node: Expression, text: str, series: "Sequence[Series] | Source", window: tuple[int, int]
 ) -> Lines:
-    found = evaluate_lines(node, series, *window, MINUTE)
-    if not any(isinstance(one, Metric) for one in walk(node)):
+    lines = evaluate_lines(node, series, *window, MINUTE)
+    if not any(isinstance(part, Metric) for part in walk(node)):
         raise QueryError(text, "a number is not a count of events", node.start, node.end)
-    return found
+    return lines
 
 
 def _name(lines: Lines, row: int) -> str:
@@ -101,10 +101,10 @@ def _name(lines: Lines, row: int) -> str:
 
 
 def _summed(terms: "Sequence[tuple[float, Lines]]", names: Sequence[str], times: Times) -> Floats:
-    found = np.zeros((len(names), len(times)))
+    sums = np.zeros((len(names), len(times)))
     places = {name: row for row, name in enumerate(names)}
     for sign, lines in terms:
         at = lines.at(times)
         for row in range(len(at.groups)):
-            found[places[_name(at, row)]] += sign * np.nan_to_num(at.values[row])
-    return found
+            sums[places[_name(at, row)]] += sign * np.nan_to_num(at.values[row])
+    return sums

@@ -78,48 +78,48 @@ class Slo:
         return cls(
             name=str(body.get("name") or key or "SLO"),
             type=kind,
-            thresholds=tuple(_threshold(one, key) for one in body.get("thresholds") or ()),
+            thresholds=tuple(_threshold(item, key) for item in body.get("thresholds") or ()),
             count=_count(body, key) if kind == "metric" else None,
             slice=_slice(body, key) if kind == "time_slice" else None,
             monitor_ids=tuple(numbers),
-            groups=tuple(str(one) for one in body.get("groups") or ()),
+            groups=tuple(str(item) for item in body.get("groups") or ()),
             id=str(body.get("id") or ""),
-            tags=tuple(str(one) for one in body.get("tags") or ()),
+            tags=tuple(str(item) for item in body.get("tags") or ()),
             members={number: name for number, name in numbers.items() if name},
         )
 
     def threshold(self, timeframe: str) -> Threshold | None:
         """Return the threshold of a rolling window, or None where the SLO has none for it."""
-        return next((one for one in self.thresholds if one.timeframe == timeframe), None)
+        return next((target for target in self.thresholds if target.timeframe == timeframe), None)
 
     @property
     def primary(self) -> Threshold | None:
         """The threshold of the shortest window, which lists show where none is chosen."""
-        known = [one for one in self.thresholds if one.timeframe in TIMEFRAMES]
-        return min(known, key=lambda one: TIMEFRAMES[one.timeframe], default=None)
+        known = [threshold for threshold in self.thresholds if threshold.timeframe in TIMEFRAMES]
+        return min(known, key=lambda threshold: TIMEFRAMES[threshold.timeframe], default=None)
 
 
 OURS = 900_000_001
 """The first of the numbers that stand for monitors which Datadog has given none yet."""
 
 
-def _numbered(given: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
+def _numbered(texts: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
     """Return (number, key) of each monitor; the key is empty where the body has the number."""
-    for place, one in enumerate(given):
-        if found := REFERENCE.fullmatch(str(one)):
-            yield OURS + place, found[1]
+    for place, text in enumerate(texts):
+        if reference := REFERENCE.fullmatch(str(text)):
+            yield OURS + place, reference[1]
         else:
-            yield int(_number(one, "monitor id", key)), ""
+            yield int(_number(text, "monitor id", key)), ""
 
 
-def _threshold(given: Any, key: str) -> Threshold:
-    if not isinstance(given, Mapping):
+def _threshold(body: Any, key: str) -> Threshold:
+    if not isinstance(body, Mapping):
         raise InputError("a threshold of the SLO is not an object", where=key)
-    target, warning = _number(given.get("target"), "target", key), given.get("warning")
+    target, warning = _number(body.get("target"), "target", key), body.get("warning")
     if not 0 < target < 100:
         raise InputError(f"the target {target:g} is not between 0 and 100", where=key)
     return Threshold(
-        str(given.get("timeframe")), target, None if warning is None else _number(warning, "warning", key)
+        str(body.get("timeframe")), target, None if warning is None else _number(warning, "warning", key)
     )
 
 
@@ -145,7 +145,7 @@ def _count(body: Mapping[str, Any], key: str) -> Count:
 def _slice(body: Mapping[str, Any], key: str) -> TimeSlice:
     spec = _mapping(_mapping(body.get("sli_specification")).get("time_slice"))
     query = _mapping(spec.get("query"))
-    formulas = [one for one in query.get("formulas") or [] if isinstance(one, Mapping)]
+    formulas = [formula for formula in query.get("formulas") or [] if isinstance(formula, Mapping)]
     if len(formulas) != 1 or spec.get("comparator") not in {">", ">=", "<", "<="}:
         hint = "give sli_specification.time_slice one formula, a comparator (> >= < <=) and a threshold"
         raise InputError("an SLO of time slices needs a condition", where=key, hint=hint)
@@ -161,17 +161,17 @@ def _slice(body: Mapping[str, Any], key: str) -> TimeSlice:
     )
 
 
-def _queries(given: Any, key: str) -> dict[str, str]:
-    found = {}
-    for one in given if isinstance(given, Sequence) else ():
-        if not isinstance(one, Mapping) or one.get("data_source") != "metrics":
+def _queries(queries: Any, key: str) -> dict[str, str]:
+    texts = {}
+    for query in queries if isinstance(queries, Sequence) else ():
+        if not isinstance(query, Mapping) or query.get("data_source") != "metrics":
             raise InputError("an SLO can be evaluated over queries of metrics only", where=key)
-        found[str(one.get("name"))] = str(one.get("query"))
-    return found
+        texts[str(query.get("name"))] = str(query.get("query"))
+    return texts
 
 
-def _formula(given: Any) -> str:
-    return str(_mapping(given).get("formula") or "")
+def _formula(formula: Any) -> str:
+    return str(_mapping(formula).get("formula") or "")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

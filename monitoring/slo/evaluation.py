@@ -91,7 +91,7 @@ def _timed(
 ) -> SloHistory:
     removed = excluded if slo.type == "monitor" else ()
     forgiven = excluded if slo.type == "time_slice" else ()
-    parts = tuple(one.part(edges, window, removed, forgiven) for one in uptime.groups)
+    parts = tuple(group.part(edges, window, removed, forgiven) for group in uptime.groups)
     overall = uptime.overall().part(edges, window, removed, forgiven)
     several = len(parts) > 1 or bool(uptime.keys)
     return SloHistory(

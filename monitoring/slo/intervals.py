@@ -11,30 +11,30 @@ Spans = tuple[Interval, ...]
 
 def union(spans: Iterable[Interval]) -> Spans:
     """All time that lies in any of the spans; empty ones are left out."""
-    found: list[Interval] = []
+    intervals: list[Interval] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
+        if intervals and start <= intervals[-1][1]:
+            intervals[-1] = (intervals[-1][0], max(intervals[-1][1], end))
         else:
-            found.append((start, end))
-    return tuple(found)
+            intervals.append((start, end))
+    return tuple(intervals)
 
 
 def within(spans: Iterable[Interval], start: int, end: int) -> Spans:
     """Return the parts of the intervals between two times."""
-    return union((max(one, start), min(two, end)) for one, two in spans)
+    return union((max(begin, start), min(two, end)) for begin, two in spans)
 
 
 def without(spans: Spans, removed: Spans) -> Spans:
     """Return the time of `spans` that no interval of `removed` covers."""
-    found: list[Interval] = []
+    intervals: list[Interval] = []
     for start, end in spans:
         at = start
         for low, high in within(removed, start, end):
-            found.append((at, low))
+            intervals.append((at, low))
             at = high
-        found.append((at, end))
-    return union(found)
+        intervals.append((at, end))
+    return union(intervals)
 
 
 def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -52,15 +52,17 @@ class GroupUptime:
         """(seconds, state) at the start and wherever it changes; missing data is told apart from uptime."""
         down = within(self.down, *window)
         missing = without(within((*self.no_data, *_gaps(self.known, window)), *window), down)
-        marks = sorted([*((*one, DOWN) for one in down), *((*one, NO_DATA) for one in missing)])
-        found: list[tuple[int, int]] = []
+        marks = sorted(
+            [*((*interval, DOWN) for interval in down), *((*interval, NO_DATA) for interval in missing)]
+        )
+        transitions: list[tuple[int, int]] = []
         at = window[0]
         for start, end, state in marks:
-            if start > at or not found:
-                found += [(at, UP)] if start > at else []
-            found.append((start, state))
+            if start > at or not transitions:
+                transitions += [(at, UP)] if start > at else []
+            transitions.append((start, state))
             at = end
-        return tuple([*found, (at, UP)] if at < window[1] else found)
+        return tuple([*transitions, (at, UP)] if at < window[1] else transitions)
 
 
 def _gaps(known: Spans, window: tuple[int, int]) -> Spans:
@@ -76,11 +78,11 @@ class Uptime:
 
     def overall(self) -> GroupUptime:
         """Down while any group is down (the pages on SLOs of monitors and of time slices)."""
-        known = union(span for one in self.groups for span in one.known)
-        down = union(span for one in self.groups for span in one.down)
+        known = union(span for group in self.groups for span in group.known)
+        down = union(span for group in self.groups for span in group.down)
         silent = known
-        for one in self.groups:
-            silent = without(silent, without(known, union((*one.no_data, *without(known, one.known)))))
+        for group in self.groups:
+            silent = without(silent, without(known, union((*group.no_data, *without(known, group.known)))))
         return GroupUptime("", down, silent, known)
 
 
@@ -122,20 +124,20 @@ def monitor_uptime(
     Raises:
         InputError: none of the monitors is known.
     """
-    found = {ident: history(ident, start, end) for ident in slo.monitor_ids}
-    known = {ident: one for ident, one in found.items() if one is not None}
+    histories = {ident: history(ident, start, end) for ident in slo.monitor_ids}
+    known = {ident: item for ident, item in histories.items() if item is not None}
     if not known:
         idents = ", ".join(map(str, slo.monitor_ids)) or "none is named"
         raise InputError("no monitor of the SLO is known here", where=slo.name, hint=f"monitors: {idents}")
     if len(slo.monitor_ids) > 1:
-        return Uptime((), tuple(_monitor(ident, one, end) for ident, one in known.items()))
+        return Uptime((), tuple(_monitor(ident, item, end) for ident, item in known.items()))
     (only,) = known.values()
-    groups = [one for name, one in only.groups.items() if not slo.groups or name in slo.groups]
-    return Uptime(only.keys, tuple(_group(only, one, end) for one in groups))
+    groups = [item for name, item in only.groups.items() if not slo.groups or name in slo.groups]
+    return Uptime(only.keys, tuple(_group(only, item, end) for item in groups))
 
 
 def _monitor(ident: int, history: History, end: int) -> GroupUptime:
-    groups = Uptime((), tuple(_group(history, one, end) for one in history.groups.values())).overall()
+    groups = Uptime((), tuple(_group(history, group, end) for group in history.groups.values())).overall()
     return GroupUptime(str(ident), groups.down, groups.no_data, groups.known)
 
 

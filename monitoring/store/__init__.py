@@ -139,13 +139,13 @@ class Store(Answers):
 
     def add_points(self, series: Iterable[Series]) -> None:
         """Append the points of whole series; raw values of those of type distribution."""
-        given = list(series)
-        self.append(Batch.of(one for one in given if one.type != DISTRIBUTION))
-        self.add_samples(one for one in given if one.type == DISTRIBUTION)
+        lines = list(series)
+        self.append(Batch.of(line for line in lines if line.type != DISTRIBUTION))
+        self.add_samples(line for line in lines if line.type == DISTRIBUTION)
 
     def add_samples(self, series: Iterable[Series]) -> None:
         """Append raw values of distributions, whatever type the series name."""
-        self.append(Batch.of(replace(one, type=DISTRIBUTION) for one in series), samples=True)
+        self.append(Batch.of(replace(line, type=DISTRIBUTION) for line in series), samples=True)
 
     def append(self, batch: Batch, *, samples: bool = False) -> None:
         """Append a batch: when this returns, killing the process loses none of it.

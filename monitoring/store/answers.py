@@ -60,12 +60,12 @@ class Answers:
         tags: Sequence[str] = (),
     ) -> list[Series]:
         """Return the series of a metric (or of all) with all of the tags, and points in [start, end)."""
-        given = {"metric": metric, "tags": [tag.lower() for tag in tags]}
+        wanted = {"metric": metric, "tags": [tag.lower() for tag in tags]}
         with self.reading() as cursor:
-            known = cursor.execute(_SERIES, given).fetchall()
+            known = cursor.execute(_SERIES, wanted).fetchall()
             ids = [row[0] for row in known]
-            found = [_columns(cursor, table, ids, start, end) for table in ("points", "samples")]
-        return [one for row in known if (one := _series(row, found)) is not None]
+            columns = [_columns(cursor, table, ids, start, end) for table in ("points", "samples")]
+        return [line for row in known if (line := _series(row, columns)) is not None]
 
     def transitions(self, monitor_id: int, end: float | None = None) -> list[tuple[int, str, str]]:
         """Return the state changes of a monitor's groups before `end`: seconds, group, state ("": none)."""
@@ -74,8 +74,8 @@ class Answers:
             " AND (time < $end OR $end IS NULL) ORDER BY time, group_name"
         )
         with self.reading() as cursor:
-            found = cursor.execute(query, {"monitor_id": monitor_id, "end": end}).fetchall()
-        return [(time, group, state) for time, group, state in found]
+            rows = cursor.execute(query, {"monitor_id": monitor_id, "end": end}).fetchall()
+        return [(time, group, state) for time, group, state in rows]
 
     def spans(
         self,
@@ -88,9 +88,9 @@ class Answers:
         """Spans that started in [start, end) seconds, in the order of their start."""
         where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("trace_id", "service", "name"))
         query = f"SELECT * FROM spans WHERE {_BOUNDS.format(column='time')}{where} ORDER BY start"  # noqa: S608
-        given = {"trace_id": trace_id, "service": service, "name": name, "start": start, "end": end}
+        wanted = {"trace_id": trace_id, "service": service, "name": name, "start": start, "end": end}
         with self.reading() as cursor:
-            return [rows.to_span(row) for row in cursor.execute(query, given).fetchall()]
+            return [rows.to_span(row) for row in cursor.execute(query, wanted).fetchall()]
 
     def logs(
         self,
@@ -108,10 +108,10 @@ class Answers:
             " AND ($text IS NULL OR contains(message, $text)) AND list_has_all(tags, $tags::VARCHAR[])"
             " ORDER BY time"
         )
-        given = {"service": service, "source": source, "text": text, "tags": [tag.lower() for tag in tags]}
+        wanted = {"service": service, "source": source, "text": text, "tags": [tag.lower() for tag in tags]}
         with self.reading() as cursor:
-            found = cursor.execute(query, given | {"start": start, "end": end}).fetchall()
-        return [rows.to_log(row) for row in found]
+            log_rows = cursor.execute(query, wanted | {"start": start, "end": end}).fetchall()
+        return [rows.to_log(row) for row in log_rows]
 
 
 _Found = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]
@@ -134,9 +134,9 @@ def _columns(
     return dict(zip(starts, zip(times, values, strict=True), strict=True))
 
 
-def _series(row: tuple[Any, ...], found: list[_Found]) -> Series | None:
+def _series(row: tuple[Any, ...], columns: list[_Found]) -> Series | None:
     ident, metric, kind, host, tags, interval = row
-    points = next((part[ident] for part in found if ident in part), None)
+    points = next((part[ident] for part in columns if ident in part), None)
     if points is None:
         return None
     shown = cast("MetricType", kind or "gauge")

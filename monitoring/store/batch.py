@@ -41,15 +41,15 @@ class Batch:
     @classmethod
     def of(cls, series: Iterable[Series]) -> Self:
         """Return the batch of whole `Series`."""
-        given = list(series)
+        lines = list(series)
         return cls(
             [
-                SeriesIdentity(one.metric, one.host, tuple(sorted(one.tags)), one.type, one.interval)
-                for one in given
+                SeriesIdentity(line.metric, line.host, tuple(sorted(line.tags)), line.type, line.interval)
+                for line in lines
             ],
-            np.array([len(one.times) for one in given], np.int64),
-            np.concatenate([np.empty(0), *(one.times for one in given)]),
-            np.concatenate([np.empty(0), *(one.values for one in given)]),
+            np.array([len(line.times) for line in lines], np.int64),
+            np.concatenate([np.empty(0), *(line.times for line in lines)]),
+            np.concatenate([np.empty(0), *(line.values for line in lines)]),
         )
 
     def only(self, kept: NDArray[np.bool_]) -> Self:

@@ -51,14 +51,14 @@ class Catalog:
             InputError: a time is not in seconds since the epoch.
         """
         ids = self._ids
-        found = [ids.get(source) for source in batch.sources]
-        for index, ident in enumerate(found):
+        known = [ids.get(source) for source in batch.sources]
+        for index, ident in enumerate(known):
             if ident is None:
-                found[index] = self._enter(batch.sources[index])
+                known[index] = self._enter(batch.sources[index])
         times = np.rint(batch.times)
         if len(times) and not (times.min() >= 0 and times.max() < LATEST):
             raise InputError("a point's time is not in seconds since the epoch")
-        repeated = np.repeat(np.asarray(found, np.int32), batch.lengths)
+        repeated = np.repeat(np.asarray(known, np.int32), batch.lengths)
         values = batch.values
         if not (finite := np.isfinite(values)).all():
             repeated, times, values = repeated[finite], times[finite], values[finite]

@@ -23,8 +23,8 @@ class Documents:
 
     def get(self, kind: str, ident: str) -> Document | None:
         """Return a copy of the document, or None."""
-        found = self._kinds.get(kind, {}).get(ident)
-        return None if found is None else msgspec.json.decode(msgspec.json.encode(found))
+        document = self._kinds.get(kind, {}).get(ident)
+        return None if document is None else msgspec.json.decode(msgspec.json.encode(document))
 
     def all(self, kind: str) -> list[Document]:
         """Return copies of all documents of the kind, in insertion order."""

@@ -37,18 +37,18 @@ def monitor_data(store: Store, kind: str, start: int) -> Data:
 
 def checks(store: Store, start: int, end: int = FOREVER) -> list[CheckSeries]:
     """Return the results of every service check from `start` on, by source, in epoch seconds."""
-    found: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[int]]] = {}
     with store.reading() as cursor:
         for name, host, tags, moment, status in cursor.execute(
             _CHECKS, {"start": start, "end": end}
         ).fetchall():
             all_tags = tuple(sorted({*tags, *([f"host:{host}"] if host else [])}))
-            times, statuses = found.setdefault((name, all_tags), ([], []))
+            times, statuses = groups.setdefault((name, all_tags), ([], []))
             times.append(moment)
             statuses.append(status)
     return [
         CheckSeries(name, tags, np.array(times, np.int64), np.array(statuses, np.float64))
-        for (name, tags), (times, statuses) in found.items()
+        for (name, tags), (times, statuses) in groups.items()
     ]
 
 
@@ -61,26 +61,26 @@ def newest_logs(
     store: Store, start: int, end: int, test: Callable[[Record], bool], most: int
 ) -> list[Record]:
     """Return the newest matching logs of `[start, end)`, newest first, reading no more than needed."""
-    found: list[Record] = []
-    given = {"start": start * 1000, "end": end * 1000, "most": PAGE}
+    records: list[Record] = []
+    wanted = {"start": start * 1000, "end": end * 1000, "most": PAGE}
     with store.reading() as cursor:
         for skip in range(0, FOREVER, PAGE):
-            page = cursor.execute(_NEWEST, {**given, "skip": skip}).fetchall()
-            found += [one for row in page if test(one := log_record(rows.to_log(row)))]
-            if len(page) < PAGE or len(found) >= most:
+            page = cursor.execute(_NEWEST, {**wanted, "skip": skip}).fetchall()
+            records += [record for row in page if test(record := log_record(rows.to_log(row)))]
+            if len(page) < PAGE or len(records) >= most:
                 break
-    return found[:most]
+    return records[:most]
 
 
 def events(store: Store, start: int, end: int = FOREVER) -> list[Record]:
     """Return the events from `start` on, in time order."""
-    kept = [one for one in store.documents.all("event") if start <= one["date_happened"] < end]
-    return sorted((event_record(one) for one in kept), key=lambda one: one.time)
+    kept = [event for event in store.documents.all("event") if start <= event["date_happened"] < end]
+    return sorted((event_record(event) for event in kept), key=lambda event: event.time)
 
 
 def spans(store: Store, start: int, end: int) -> list[Record]:
     """Return the spans that started in the time range, in that order."""
-    return [span_record(one) for one in store.spans(start=start, end=end)]
+    return [span_record(span) for span in store.spans(start=start, end=end)]
 
 
 def log_record(log: Mapping[str, Any]) -> Record:

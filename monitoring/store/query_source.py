@@ -31,8 +31,11 @@ class StoreSource:
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
         """Return the sources of a metric that a scope selects, sorted by their tags."""
         test = matcher(scope, substring)
-        found = [self._origin(ident, source) for ident, source in self._store.sources(metric).items()]
-        return sorted((one for one in found if test(one.tags)), key=lambda origin: sorted(origin.tags))
+        origins = [self._origin(ident, source) for ident, source in self._store.sources(metric).items()]
+        return sorted(
+            (candidate for candidate in origins if test(candidate.tags)),
+            key=lambda origin: sorted(origin.tags),
+        )
 
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
@@ -48,14 +51,14 @@ class StoreSource:
         query = (
             f"SELECT series_id, {bucket} AS bucket, {value} AS value {{wanted}} GROUP BY series_id, bucket"
         )
-        found = self._asked(query, origins, start, end)
-        row, column = self._places(origins, found["series_id"]), found["bucket"].astype(np.int64)
+        rows = self._asked(query, origins, start, end)
+        row, column = self._places(origins, rows["series_id"]), rows["bucket"].astype(np.int64)
         starts = grid.starts
         if occupied:
             kept, column = occupied_columns(column, len(grid))
             starts = starts[kept]
         values = np.full((len(origins), len(starts)), np.nan)
-        values[row, column] = found["value"]
+        values[row, column] = rows["value"]
         return Buckets(starts, values)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
@@ -63,10 +66,10 @@ class StoreSource:
         if not origins:
             return Points(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
         query = "SELECT series_id, time, value {wanted} ORDER BY series_id, time"
-        found = self._asked(query, origins, start, end)
-        place, times = self._places(origins, found["series_id"]), found["time"].astype(np.int64)
+        rows = self._asked(query, origins, start, end)
+        place, times = self._places(origins, rows["series_id"]), rows["time"].astype(np.int64)
         order = np.argsort(place, kind="stable")
-        return Points(place[order], times[order], found["value"].astype(np.float64)[order])
+        return Points(place[order], times[order], rows["value"].astype(np.float64)[order])
 
     def _origin(self, ident: int, source: SeriesIdentity) -> Origin:
         key = (ident, source)
@@ -78,9 +81,13 @@ class StoreSource:
     def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> _Columns:
         """Return the result as columns; distributions are in a table of their own."""
         answers = []
-        with self._store.reading([one.key for one in origins]) as cursor:
+        with self._store.reading([origin.key for origin in origins]) as cursor:
             for table in ("points", "samples"):
-                ids = [one.key for one in origins if (one.type == "distribution") == (table == "samples")]
+                ids = [
+                    origin.key
+                    for origin in origins
+                    if (origin.type == "distribution") == (table == "samples")
+                ]
                 if ids:
                     wanted = f"FROM {table} WHERE {_within(ids, start, end)}"
                     answers.append(cursor.execute(query.replace("{wanted}", wanted)).fetchnumpy())
@@ -91,7 +98,7 @@ class StoreSource:
     @staticmethod
     def _places(origins: Sequence[Origin], ids: NDArray[np.generic]) -> NDArray[np.int64]:
         """Ids of series -> places in the list of origins."""
-        keys = np.array([one.key for one in origins], np.int64)
+        keys = np.array([origin.key for origin in origins], np.int64)
         order = np.argsort(keys)
         return order[np.searchsorted(keys, ids, sorter=order)]
 

@@ -94,9 +94,9 @@ def of_check(check: Mapping[str, Any]) -> Sequence[Any]:
     )
 
 
-def tags_of(given: object) -> list[str]:
+def tags_of(value: object) -> list[str]:
     """Tags as a sorted list of lower-cased strings, from a list or from Datadog's comma-separated text."""
-    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return sorted({str(part).strip().lower() for part in parts if str(part).strip()})
 
 
@@ -125,8 +125,8 @@ def _whole(record: Mapping[str, Any], name: str) -> int:
         raise InputError(f"{name} is {record[name]!r}: expected a number") from None
 
 
-def _hex(given: object) -> str:
-    return f"{given:016x}" if isinstance(given, int) else str(given or "")
+def _hex(value: object) -> str:
+    return f"{value:016x}" if isinstance(value, int) else str(value or "")
 
 
 def _json(value: object) -> str:

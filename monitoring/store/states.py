@@ -33,9 +33,9 @@ def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | 
             name,
             () if name == UNGROUPED else tuple(name.split(",")),
             np.full(len(times), np.nan),
-            _segments(list(found), times.tolist()),
+            _segments(list(transitions), times.tolist()),
         )
-        for name, found in by_group
+        for name, transitions in by_group
     }
     keys = grouped_by(parsed(monitor.query))
     return History(monitor, times, times, times, groups, keys=keys)
@@ -43,9 +43,9 @@ def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | 
 
 def _segments(changes: Sequence[_Change], times: Sequence[int]) -> tuple[Segment, ...]:
     """Return the segments of one group; the first is the state before the first time, if known."""
-    found: dict[int, Segment] = {0: Segment(0, None, Rule.NEVER)}
+    segments: dict[int, Segment] = {0: Segment(0, None, Rule.NEVER)}
     for time, _, state in changes:
         index = max(0, -(-(time - times[0]) // EVERY))
         if index < len(times):
-            found[index] = Segment(index, State(state) if state else None, Rule.RECORDED)
-    return tuple(found.values())
+            segments[index] = Segment(index, State(state) if state else None, Rule.RECORDED)
+    return tuple(segments.values())

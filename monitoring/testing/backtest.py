@@ -112,8 +112,8 @@ def _summed_up(name: str, history: History, start: int, end: int) -> BacktestRes
     for note in history.notifications:
         if not note.muted:
             counts[note.kind] = counts.get(note.kind, 0) + 1
-    episodes = sorted(_episodes(history), key=lambda each: (each.start, each.group))
-    groups = sum(any(state is not None for _, _, state in each.spans()) for each in history.groups.values())
+    episodes = sorted(_episodes(history), key=lambda part: (part.start, part.group))
+    groups = sum(any(state is not None for _, _, state in part.spans()) for part in history.groups.values())
     return BacktestResult(name, start, end, groups, tuple(episodes), counts)
 
 

@@ -41,8 +41,8 @@ def queries(node: MonitorQuery) -> list[tuple[Metric, str]]:
     """
     if not isinstance(node, MetricMonitor):
         raise InputError("only the history of metric monitors can be fetched", hint="give it with --data")
-    found = dict.fromkeys(each for each in walk(node.query) if isinstance(each, Metric))
-    return [(metric, _asked(metric)) for metric in found]
+    metrics = dict.fromkeys(part for part in walk(node.query) if isinstance(part, Metric))
+    return [(metric, _asked(metric)) for metric in metrics]
 
 
 def _asked(metric: Metric) -> str:
@@ -52,7 +52,7 @@ def _asked(metric: Metric) -> str:
             message, hint="percentiles and counts of distributions need the raw values: use --data"
         )
     keys = tuple(dict.fromkeys((*metric.by, *scope_keys(metric.scope))))
-    counted = [each for each in metric.modifiers if each.name in {"as_count", "as_rate"}]
+    counted = [modifier for modifier in metric.modifiers if modifier.name in {"as_count", "as_rate"}]
     method = "sum" if counted else metric.aggregator or "avg"
     modifiers = (*counted, Modifier("rollup", (method, float(MINUTE))))
     return format_query(replace(metric, by=keys, modifiers=modifiers))
@@ -81,7 +81,7 @@ def fetch(
     asked = queries(node)
     days = range(start // DAY * DAY, end, DAY)
     total = len(asked) * len(days)
-    for at, (day, (metric, text)) in enumerate((day, each) for day in days for each in asked):
+    for at, (day, (metric, text)) in enumerate((day, query) for day in days for query in asked):
         progress(at, total)
         answer = client.points(text, max(day, start), min(day + DAY, end) - 1)
         yield list(_series(metric, answer))
@@ -91,11 +91,11 @@ def fetch(
 def _series(metric: Metric, answer: Iterable[dict[str, Any]]) -> Iterator[Series]:
     counted = metric.modifier("as_count") is not None
     rated = metric.modifier("as_rate") is not None
-    for one in answer:
-        pairs = [(time, value) for time, value in one.get("pointlist") or () if value is not None]
+    for item in answer:
+        pairs = [(time, value) for time, value in item.get("pointlist") or () if value is not None]
         if not pairs:
             continue
-        tags = [tag for tag in one.get("tag_set") or () if not tag.endswith(f":{NOT_THERE}")]
+        tags = [tag for tag in item.get("tag_set") or () if not tag.endswith(f":{NOT_THERE}")]
         host = next((tag.split(":", 1)[1] for tag in tags if tag.startswith("host:")), "")
         yield Series(
             metric.name,

@@ -13,7 +13,10 @@ SHOWN = 20
 
 def as_json(outcomes: Sequence[BacktestResult]) -> list[dict[str, Any]]:
     """One object a variant, with its totals and every episode."""
-    return [{**_totals(each), "episodes": [_episode(one) for one in each.episodes]} for each in outcomes]
+    return [
+        {**_totals(outcome), "episodes": [_episode(episode) for episode in outcome.episodes]}
+        for outcome in outcomes
+    ]
 
 
 def _totals(outcome: BacktestResult) -> dict[str, Any]:
@@ -37,20 +40,20 @@ def _episode(episode: Any) -> dict[str, Any]:
 
 
 _ROWS: tuple[tuple[str, Callable[[BacktestResult], str]], ...] = (
-    ("alerts", lambda each: str(len(each.of(State.ALERT)))),
-    ("warnings", lambda each: str(len(each.of(State.WARN)))),
-    ("no data", lambda each: str(len(each.of(State.NO_DATA)))),
-    ("time in alert", lambda each: show_duration(each.alerting)),
-    ("longest alert", lambda each: show_duration(each.longest)),
-    ("flapping", lambda each: str(each.flapping)),
-    ("notifications", lambda each: str(sum(each.notifications.values()))),
-    ("groups", lambda each: str(each.groups)),
+    ("alerts", lambda outcome: str(len(outcome.of(State.ALERT)))),
+    ("warnings", lambda outcome: str(len(outcome.of(State.WARN)))),
+    ("no data", lambda outcome: str(len(outcome.of(State.NO_DATA)))),
+    ("time in alert", lambda outcome: show_duration(outcome.alerting)),
+    ("longest alert", lambda outcome: show_duration(outcome.longest)),
+    ("flapping", lambda outcome: str(outcome.flapping)),
+    ("notifications", lambda outcome: str(sum(outcome.notifications.values()))),
+    ("groups", lambda outcome: str(outcome.groups)),
 )
 
 
 def table(outcomes: Sequence[BacktestResult]) -> list[str]:
     """One column a variant."""
-    columns = [[each.variant, *(show(each) for _, show in _ROWS)] for each in outcomes]
+    columns = [[outcome.variant, *(show(outcome) for _, show in _ROWS)] for outcome in outcomes]
     names = ["", *(name for name, _ in _ROWS)]
     widths = [max(map(len, column)) for column in columns]
     lines = []
@@ -63,10 +66,12 @@ def table(outcomes: Sequence[BacktestResult]) -> list[str]:
 def episodes(outcome: BacktestResult) -> list[str]:
     """Return the first episodes of a variant: start, length, group, and the value at the start."""
     lines = []
-    for one in outcome.episodes[:SHOWN]:
-        value = "" if one.value is None else f"  {one.value:.6g}"
-        length = show_duration(one.seconds) + ("+" if one.end is None else "")
-        lines.append(f"{show_moment(one.start)}  {one.state!s:<7}  {length:>8}  {one.group}{value}")
+    for episode in outcome.episodes[:SHOWN]:
+        value = "" if episode.value is None else f"  {episode.value:.6g}"
+        length = show_duration(episode.seconds) + ("+" if episode.end is None else "")
+        lines.append(
+            f"{show_moment(episode.start)}  {episode.state!s:<7}  {length:>8}  {episode.group}{value}"
+        )
     if len(outcome.episodes) > SHOWN:
         lines.append(f"… and {len(outcome.episodes) - SHOWN} more: --json lists them all")
     return lines

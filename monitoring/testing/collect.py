@@ -43,21 +43,21 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     Raises:
         InputError: a path that does not exist, or holds no test file.
     """
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(path.rglob(f"*{SUFFIX}"))))
+            files.update(dict.fromkeys(sorted(path.rglob(f"*{SUFFIX}"))))
         elif path.is_file() and path.name.endswith(SUFFIX):
-            found[path] = None
+            files[path] = None
         elif path.is_file():
             raise InputError(f"is not a monitor test: its name does not end in {SUFFIX}", where=str(path))
         else:
             raise InputError("no such file or folder", where=str(path), hint="stepscope test [PATH…]")
-    if not found:
+    if not files:
         listed = ", ".join(str(path) for path in paths)
         hint = f"write one beside a monitor: NAME.json and NAME{SUFFIX}; docs/monitor-tests.md shows how"
         raise InputError(f"no monitor test in {listed}", hint=hint)
-    return list(found)
+    return list(files)
 
 
 def untested(paths: Sequence[Path], files: Iterable[Path]) -> list[Path]:

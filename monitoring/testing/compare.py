@@ -137,8 +137,8 @@ class _View:
         self.check_inside(max(start, end or 0), expectation)
         first = int(np.searchsorted(self.history.times, self.case.start + start))
         last = len(self.history.times) if end is None else self.history.index(self.case.start + end) + 1
-        found = range(first, last)
-        if not any(self._told(group, found, expectation.never) for group in self.groups(expectation)):
+        numbers = range(first, last)
+        if not any(self._told(group, numbers, expectation.never) for group in self.groups(expectation)):
             until = show_duration(self.case.length if end is None else end)
             message = (
                 f"nothing is evaluated from {show_duration(start)} to {until}, so nothing would be tested"
@@ -146,7 +146,7 @@ class _View:
             raise _UnjudgedError(
                 CaseProblem(expectation.place, message, "choose other moments for from and to")
             )
-        return found
+        return numbers
 
     def _told(self, group: str, span: range, never: bool) -> bool:
         segments = self.history.groups[group].segments
@@ -348,18 +348,18 @@ _CHECKS: dict[type[Expectation], Callable[[_View, Any], Iterator[Failure]]] = {
 # --- two forms of one case
 
 
-def same(one: History, other: History, shift: int) -> str | None:
+def same(history: History, other: History, shift: int) -> str | None:
     """None where two histories tell the same, `other` being `shift` seconds later; else what differs."""
-    if one.groups.keys() != other.groups.keys():
-        return f"other groups: {', '.join(sorted(one.groups.keys() ^ other.groups.keys()))}"
-    for name, group in one.groups.items():
+    if history.groups.keys() != other.groups.keys():
+        return f"other groups: {', '.join(sorted(history.groups.keys() ^ other.groups.keys()))}"
+    for name, group in history.groups.items():
         twin = other.groups[name]
-        states = [(each.index, each.state) for each in group.segments]
-        if states != [(each.index, each.state) for each in twin.segments]:
+        states = [(segment.index, segment.state) for segment in group.segments]
+        if states != [(segment.index, segment.state) for segment in twin.segments]:
             return f"other states{named(name)}"
         if not np.allclose(group.values, twin.values, rtol=1e-9, atol=1e-9, equal_nan=True):
             return f"other values{named(name)}"
-    notes = [(note.time + shift, note.group, note.kind, note.muted) for note in one.notifications]
+    notes = [(note.time + shift, note.group, note.kind, note.muted) for note in history.notifications]
     if notes != [(note.time, note.group, note.kind, note.muted) for note in other.notifications]:
         return "other notifications"
     return None

@@ -67,16 +67,16 @@ class DocumentReader:
             self.wrong(node, f"{what} is written as key: value lines", f"known keys: {', '.join(known)}")
             return {}
         known = tuple(known)
-        found: dict[str, yaml.Node] = {}
+        nodes: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if name not in known:
                 self._unknown(key, name, what, known, elsewhere or {})
-            elif name in found:
+            elif name in nodes:
                 self.wrong(key, f"{name!r} stands here twice", "keep one of them")
             else:
-                found[name] = value
-        return found
+                nodes[name] = value
+        return nodes
 
     def _unknown(
         self, key: yaml.Node, name: str, what: str, known: tuple[str, ...], elsewhere: Mapping[str, str]
@@ -111,8 +111,8 @@ class DocumentReader:
     def texts(self, node: yaml.Node, what: str, example: str) -> list[tuple[str, yaml.Node]]:
         """Return the texts of a list, or one text, each with its node."""
         nodes = [node] if isinstance(node, yaml.ScalarNode) else self.items(node, what, example)
-        found = [(self.text(each, what), each) for each in nodes]
-        return [(text, each) for text, each in found if text is not None]
+        pairs = [(self.text(item, what), item) for item in nodes]
+        return [(text, item) for text, item in pairs if text is not None]
 
     def number(self, node: yaml.Node, what: str) -> float | None:
         """Return a finite number."""
@@ -180,13 +180,13 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> CaseProblem:
         return CaseProblem(
             place, "a value with a colon and a blank in it", f'write {nested[1]}: "{nested[2]}"'
         )
-    found = (CaseProblem(place, said, hint) for part, said, hint in _YAML_MISTAKES if part in problem)
-    return next(found, CaseProblem(place, problem))
+    problems = (CaseProblem(place, said, hint) for part, said, hint in _YAML_MISTAKES if part in problem)
+    return next(problems, CaseProblem(place, problem))
 
 
 def _quote(line: str) -> str:
-    found = re.search(r"[@`%][^\s,\]]*", line)
-    return f'put it in quotes: "{found[0]}"' if found else "put the value in quotes"
+    match = re.search(r"[@`%][^\s,\]]*", line)
+    return f'put it in quotes: "{match[0]}"' if match else "put the value in quotes"
 
 
 _INDENT = "keys of one block stand exactly under each other; a list item is a dash, a blank and its keys"

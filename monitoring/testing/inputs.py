@@ -96,18 +96,18 @@ def read_downtime(reader: DocumentReader, node: yaml.Node, every: int) -> Downti
 def read_offsets(reader: DocumentReader, node: yaml.Node) -> tuple[int, ...]:
     """Moments of a case: `12m`, or a list of such, or a range `10m..20m` by the minute."""
     offsets: list[int] = []
-    for text, each in reader.texts(node, "at", "[5m, 10m]"):
+    for text, item in reader.texts(node, "at", "[5m, 10m]"):
         first, dots, last = text.partition("..")
         ends = [parse_duration(part.strip()) for part in ((first, last) if dots else (first,))]
         if None in ends or ends[-1] < ends[0]:  # type: ignore[operator]
             hint = hint_for(text)
             after = " after the start, or 10m..20m" if hint == HINT else ""
-            reader.wrong(each, f"{text!r} is not a time of the case", hint + after)
+            reader.wrong(item, f"{text!r} is not a time of the case", hint + after)
             continue
         moments = range(ends[0], ends[-1] + 1, 60)  # type: ignore[arg-type, operator]
         if len(moments) > _MOST_MOMENTS:
             what = f"{text} is more than {_MOST_MOMENTS:,} moments"
-            reader.wrong(each, what, "write always: or never: with from: and to:")
+            reader.wrong(item, what, "write always: or never: with from: and to:")
         else:
             offsets.extend(moments)
     return tuple(offsets)
@@ -116,11 +116,11 @@ def read_offsets(reader: DocumentReader, node: yaml.Node) -> tuple[int, ...]:
 def read_tags(reader: DocumentReader, node: yaml.Node | None) -> tuple[tuple[str, ...], str]:
     """Tags, lower-cased as intake does it, and the host that stands among them."""
     tags, host = [], ""
-    for text, each in _tag_texts(reader, node):
+    for text, item in _tag_texts(reader, node):
         key, colon, value = text.partition(":")
         if not colon or not value.strip() or not key.strip():
             reader.wrong(
-                each, f"the tag {text!r} has no value", f"write key:value, such as {key or 'env'}:prod"
+                item, f"the tag {text!r} has no value", f"write key:value, such as {key or 'env'}:prod"
             )
         elif key == "host":
             host = value.strip().lower()
@@ -131,7 +131,7 @@ def read_tags(reader: DocumentReader, node: yaml.Node | None) -> tuple[tuple[str
 
 def _tag_texts(reader: DocumentReader, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
     """Return the tags as written; `[env: prod]`, with a blank, is a mapping in YAML."""
-    blank = [each for each in getattr(node, "value", ()) if isinstance(each, yaml.MappingNode)]
+    blank = [item for item in getattr(node, "value", ()) if isinstance(item, yaml.MappingNode)]
     if isinstance(node, yaml.SequenceNode) and blank:
         reader.wrong(blank[0], "a tag has no blank after its colon", "write env:prod")
         return []

@@ -135,20 +135,20 @@ class _Case:
             self.interval = self._duration(entries["interval"], "interval") or 60
         elif self.base.series:
             self.interval = self.base.series[0].every
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key, node in entries.items():
             if key in _READERS:
-                given[key] = _READERS[key](self, node)
+                values[key] = _READERS[key](self, node)
         if "expect" in entries:
-            given["expectations"] = self._expectations(entries["expect"])
+            values["expectations"] = self._expectations(entries["expect"])
         elif complete:
             hint = "add expect: with at least one item, such as - never: Alert"
             self.reader.wrong(self.node, "nothing is expected, so nothing would be tested", hint)
         for key in ("series", "checks", "events", "downtimes"):
-            given[key] = (*getattr(self.base, key), *given.get(key, ()))
+            values[key] = (*getattr(self.base, key), *values.get(key, ()))
         for key in ("members", "switches", "stand_in", "slos"):
-            given[key] = {**getattr(self.base, key), **given.get(key, {})}
-        return replace(self.base, **{key: value for key, value in given.items() if value is not None})
+            values[key] = {**getattr(self.base, key), **values.get(key, {})}
+        return replace(self.base, **{key: value for key, value in values.items() if value is not None})
 
     def _duration(self, node: yaml.Node, what: str) -> int | None:
         text = self.reader.text(node, what)
@@ -166,15 +166,15 @@ class _Case:
 
     def _list(self, node: yaml.Node, what: str, example: str, read: Callable[..., Any]) -> tuple[Any, ...]:
         nodes = self.reader.items(node, what, example)
-        found = [read(self.reader, each, self.interval) for each in nodes]
-        return tuple(each for each in found if each is not None)
+        items = [read(self.reader, item, self.interval) for item in nodes]
+        return tuple(item for item in items if item is not None)
 
     def _expectations(self, node: yaml.Node) -> tuple[Any, ...]:
         nodes = self.reader.items(node, "expect", "- at: 12m")
         if isinstance(node, yaml.SequenceNode) and not nodes:
             self.reader.wrong(node, "expect is empty, so nothing would be tested", "write - never: Alert")
-        found = [read_expectation(self.reader, each) for each in nodes]
-        return tuple(each for each in found if each is not None)
+        expectations = [read_expectation(self.reader, item) for item in nodes]
+        return tuple(item for item in expectations if item is not None)
 
     def _members(self, node: yaml.Node) -> dict[str, Any]:
         if not isinstance(node, yaml.MappingNode):
@@ -185,20 +185,20 @@ class _Case:
     def _plain_mapping(self, node: yaml.Node) -> dict[str, Any]:
         value = self.reader.plain(node)
         if isinstance(value, dict):
-            return {str(key): each for key, each in value.items()}
+            return {str(key): item for key, item in value.items()}
         self.reader.wrong(node, "this is written as name: value")
         return {}
 
 
 def _switches(case: _Case, node: yaml.Node) -> dict[str, Any]:
-    given = case._plain_mapping(node)
+    names = case._plain_mapping(node)
     places = {str(key.value): key for key, _ in node.value} if isinstance(node, yaml.MappingNode) else {}
-    for name, value in given.items():
+    for name, value in names.items():
         try:
             switches_of({name: value})
         except InputError as error:
             case.reader.wrong(places.get(name, node), error.message, error.hint)
-    return given
+    return names
 
 
 _READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {

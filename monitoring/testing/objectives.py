@@ -25,15 +25,15 @@ def objectives(case: "Case", folder: Folder, monitors: Sequence[Monitor]) -> dic
         InputError: an SLO cannot be read.
     """
     nodes = (parsed(monitor.query) for monitor in monitors)
-    found: dict[str, Objective] = {}
+    slos: dict[str, Objective] = {}
     for name in {node.slo for node in nodes if isinstance(node, SloMonitor)}:
         body = _body(case, folder, name)
         if body is not None:
             from monitoring.slo.alerts import alert_values  # few monitors are about an SLO
             from monitoring.slo.definition import Slo
 
-            found[name] = functools.partial(alert_values, Slo.from_body(body, name))
-    return found
+            slos[name] = functools.partial(alert_values, Slo.from_body(body, name))
+    return slos
 
 
 def _body(case: "Case", folder: Folder, name: str) -> Mapping[str, Any] | None:

@@ -71,8 +71,8 @@ def load_body(body: Mapping[str, Any], key: str) -> Loaded:
     if isinstance(query, str) and "${monitor:" in query:
         numbers: dict[str, int] = {}
 
-        def number(found: re.Match[str]) -> str:
-            return str(numbers.setdefault(found[1], 900000001 + len(numbers)))
+        def number(match: re.Match[str]) -> str:
+            return str(numbers.setdefault(match[1], 900000001 + len(numbers)))
 
         body = {**body, "query": _MEMBER.sub(number, query)}
         members = {identity: name for name, identity in numbers.items()}

@@ -36,12 +36,12 @@ def check_inputs(case: "Case", monitors: Sequence[Monitor]) -> tuple[CaseProblem
     if case.length > LONGEST_DAYS * 86_400:
         message = f"the case lasts {show_duration(case.length)}, and {LONGEST_DAYS}d is the most"
         return (CaseProblem(case.place, message, "shorten it: until:, interval: and every: add up"),)
-    found = list(_unknown(case, metrics, checks))
+    problems = list(_unknown(case, metrics, checks))
     if case.events and not any(isinstance(node, SearchMonitor | ProcessMonitor) for node in nodes):
         message = "the monitor counts no logs or events, so this is never looked at"
-        found.append(CaseProblem(case.events[0].place, message, _looks_at(metrics, checks)))
-    found += _unused(case, nodes)
-    return tuple(found)
+        problems.append(CaseProblem(case.events[0].place, message, _looks_at(metrics, checks)))
+    problems += _unused(case, nodes)
+    return tuple(problems)
 
 
 def _unused(case: "Case", nodes: Sequence[MonitorQuery]) -> Iterator[CaseProblem]:
@@ -84,17 +84,17 @@ def metrics_of(monitor: Monitor) -> list[str]:
     if not isinstance(node, FormulaMonitor):
         return metric_names(node)
     queries = (
-        each.get("query") for each in monitor.options.variables if each.get("data_source") == "metrics"
+        part.get("query") for part in monitor.options.variables if part.get("data_source") == "metrics"
     )
-    found = [parse(query) for query in queries if isinstance(query, str)]
-    return [each.name for query in found for each in walk(query) if isinstance(each, Metric)]
+    queries_of_monitor = [parse(query) for query in queries if isinstance(query, str)]
+    return [part.name for query in queries_of_monitor for part in walk(query) if isinstance(part, Metric)]
 
 
 def metric_names(node: MonitorQuery) -> list[str]:
     """Return the metrics of a monitor's query."""
     if not isinstance(node, MetricMonitor):
         return []
-    return [each.name for each in walk(node.query) if isinstance(each, Metric)]
+    return [part.name for part in walk(node.query) if isinstance(part, Metric)]
 
 
 def rollups(node: MonitorQuery) -> int | None:
@@ -105,13 +105,13 @@ def rollups(node: MonitorQuery) -> int | None:
     if not isinstance(node, MetricMonitor):
         return 60
     steps = [60 if window is None or window.seconds < 86400 else 1800]
-    for each in walk(node.query):
-        rollup = each.modifier("rollup") if isinstance(each, Metric) else None
+    for part in walk(node.query):
+        rollup = part.modifier("rollup") if isinstance(part, Metric) else None
         for argument in rollup.arguments if rollup else ():
             if argument in {"daily", "weekly", "monthly"}:
                 return None
             if not isinstance(argument, str):
                 steps.append(int(argument))
-        if getattr(each, "name", "") == "calendar_shift":
+        if getattr(part, "name", "") == "calendar_shift":
             return None
     return lcm(*steps)

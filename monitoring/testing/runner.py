@@ -83,11 +83,11 @@ def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...
     return history, failures, problems
 
 
-def _monitor(given: Any, folder: Folder) -> Loaded:
+def _monitor(identity: Any, folder: Folder) -> Loaded:
     return (
-        folder.monitor(given)
-        if isinstance(given, str)
-        else load_body(given, str(given.get("name") or "monitor"))
+        folder.monitor(identity)
+        if isinstance(identity, str)
+        else load_body(identity, str(identity.get("name") or "monitor"))
     )
 
 
@@ -101,12 +101,12 @@ def _check_thresholds(monitors: Sequence[Monitor]) -> None:
 
 def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:
     """Return the members of a composite: by key in its query, or as the case defines them."""
-    found = {identity: folder.monitor(key).monitor for identity, key in loaded.members.items()}
-    for name, given in case.members.items():
+    members = {identity: folder.monitor(key).monitor for identity, key in loaded.members.items()}
+    for name, state in case.members.items():
         if not name.isdigit():
             raise InputError(f"members: {name!r} is not in the composite's query", where=str(case.place))
-        found[int(name)] = _monitor(given, folder).monitor
-    return found
+        members[int(name)] = _monitor(state, folder).monitor
+    return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Form:
         setting = Setting(
             switches=switches_of(dict(case.switches), str(case.place)),
             stand_in=case.stand_in,
-            mutes=[_mute(each, start) for each in case.downtimes],
+            mutes=[_mute(downtime, start) for downtime in case.downtimes],
             members=self.members,
             known_groups=case.known_groups,
             phase=start,
@@ -207,6 +207,6 @@ def _by_the_clock(monitor: Monitor) -> bool:
     return monitor.options.scheduled or str(window.get("timezone") or "UTC").upper() != "UTC"
 
 
-def _difference(case: Case, one: History, other: History, how: str, shift: int) -> list[Failure]:
-    found = same(one, other, shift)
-    return [] if found is None else [Failure(case.place, f"the same states {how}", found)]
+def _difference(case: Case, history: History, other: History, how: str, shift: int) -> list[Failure]:
+    difference = same(history, other, shift)
+    return [] if difference is None else [Failure(case.place, f"the same states {how}", difference)]

@@ -61,15 +61,15 @@ def read_executions(path: Path) -> list[Execution]:
     Raises:
         InputError: there is no such file, or nothing in it is an execution.
     """
-    found = _of_file(_file(path))
-    if not found:
+    executions = _of_file(_file(path))
+    if not executions:
         raise InputError(
             "no execution is in here",
             where=str(path),
             hint="give Step Functions' log events, pages of GetExecutionHistory, or datadog.duckdb",
         )
     return sorted(
-        found, key=lambda execution: (execution.root.start or execution.root.end or 0, execution.arn)
+        executions, key=lambda execution: (execution.root.start or execution.root.end or 0, execution.arn)
     )
 
 
@@ -79,13 +79,13 @@ def choose(executions: list[Execution], wanted: str) -> Execution:
     Raises:
         InputError: none or several are meant.
     """
-    exact = [each for each in executions if wanted in {each.arn, each.name}]
-    meant = exact or [each for each in executions if each.name.startswith(wanted)]
+    exact = [execution for execution in executions if wanted in {execution.arn, execution.name}]
+    meant = exact or [execution for execution in executions if execution.name.startswith(wanted)]
     if len(meant) == 1:
         return meant[0]
-    names = [each.name for each in executions]
+    names = [execution.name for execution in executions]
     if meant:
-        listed = ", ".join(each.arn for each in meant[:5])
+        listed = ", ".join(execution.arn for execution in meant[:5])
         raise InputError(f"{wanted!r} may be {len(meant)} executions: {listed}", hint="give the whole ARN")
     near = get_close_matches(wanted, names, 3) or names[:5]
     raise InputError(f"there is no execution {wanted!r}", hint=f"there are: {', '.join(near)}")
@@ -226,7 +226,7 @@ def _of_events(events: Iterable[StepEvent]) -> list[Execution]:
     by_execution: dict[str, dict[int, StepEvent]] = {}
     for event in events:
         by_execution.setdefault(event.execution, {})[event.id] = event
-    return [_of_one(arn, found) for arn, found in by_execution.items()]
+    return [_of_one(arn, own) for arn, own in by_execution.items()]
 
 
 def _of_one(arn: str, events: dict[int, StepEvent]) -> Execution:
@@ -236,8 +236,8 @@ def _of_one(arn: str, events: dict[int, StepEvent]) -> Execution:
 
 
 def _is_cut(event: StepEvent, note: str) -> bool:
-    found = event.details.get(note)
-    return isinstance(found, dict) and found.get("truncated") is True
+    note_value = event.details.get(note)
+    return isinstance(note_value, dict) and note_value.get("truncated") is True
 
 
 # -- the database
@@ -258,7 +258,7 @@ def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:
             continue
         if arn := span["meta"].get("executionarn"):
             by_execution.setdefault(arn, []).append(span)
-    return [Execution(arn, _tree(arn, found)) for arn, found in by_execution.items()]
+    return [Execution(arn, _tree(arn, own)) for arn, own in by_execution.items()]
 
 
 def _tree(arn: str, spans: list[Span]) -> Run:

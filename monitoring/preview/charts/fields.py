@@ -30,19 +30,19 @@ BANDS = 16
 
 def heatmap(frame: Frame, lines: Sequence[Line]) -> str:
     """How many series lie in each band of values, over time: the darker, the more."""
-    values = [value for one in lines for value in one.values if np.isfinite(value)]
+    values = [value for series in lines for value in series.values if np.isfinite(value)]
     if not values:
         return notice(frame, "No data in this time")
-    unit = next((one.unit for one in lines if one.unit), "")
+    unit = next((series.unit for series in lines if series.unit), "")
     plot = canvas(frame, values, unit=unit)
     edges = np.linspace(plot.y.low, plot.y.high, BANDS + 1)
     cells: dict[tuple[int, int], int] = {}
-    for one in lines:
-        there = np.isfinite(one.values)
-        bands = np.clip(np.searchsorted(edges, one.values[there], side="right") - 1, 0, BANDS - 1)
-        for moment, band in zip(one.times[there].tolist(), bands.tolist(), strict=True):
+    for series in lines:
+        there = np.isfinite(series.values)
+        bands = np.clip(np.searchsorted(edges, series.values[there], side="right") - 1, 0, BANDS - 1)
+        for moment, band in zip(series.times[there].tolist(), bands.tolist(), strict=True):
             cells[moment, band] = cells.get((moment, band), 0) + 1
-    wide = max(plot.x(frame.start + max(one.interval for one in lines)) - LEFT, 1.5)
+    wide = max(plot.x(frame.start + max(series.interval for series in lines)) - LEFT, 1.5)
     most = max(cells.values())
     drawn, dark = [], colour("dog_classic", 0)
     for (moment, band), count in cells.items():
@@ -99,8 +99,8 @@ def scatter(frame: Frame, dots: Sequence[Dot], x_name: str, y_name: str) -> str:
     """One point a group, by two values."""
     if not dots:
         return notice(frame, "No data in this time")
-    x_ticks = value_ticks(*_reach([one.x for one in dots]), max(2, int(frame.width // 90)))
-    y_ticks = value_ticks(*_reach([one.y for one in dots]), max(2, int(frame.height // 44)))
+    x_ticks = value_ticks(*_reach([point.x for point in dots]), max(2, int(frame.width // 90)))
+    y_ticks = value_ticks(*_reach([point.y for point in dots]), max(2, int(frame.height // 44)))
     x = Scale(x_ticks[0], x_ticks[-1], LEFT, frame.width - RIGHT)
     y = Scale(y_ticks[0], y_ticks[-1], frame.height - BOTTOM - 12, 12)
     theme = frame.theme
@@ -113,10 +113,12 @@ def scatter(frame: Frame, dots: Sequence[Dot], x_name: str, y_name: str) -> str:
     parts += [label(format_value(tick), x(tick), bottom, theme.muted, "middle") for tick in x_ticks[:-1]]
     parts.append(label(x_name, frame.width - RIGHT, frame.height - 5, theme.muted, "end"))
     parts.append(label(y_name, LEFT, 9, theme.muted))
-    for index, one in enumerate(dots):
+    for index, point in enumerate(dots):
         shade = colour("dog_classic", index)
-        dot = svg.title(one.name)
-        parts.append(svg.tag("circle", dot, cx=x(one.x), cy=y(one.y), r=4.5, fill=shade, fill_opacity=0.75))
+        dot = svg.title(point.name)
+        parts.append(
+            svg.tag("circle", dot, cx=x(point.x), cy=y(point.y), r=4.5, fill=shade, fill_opacity=0.75)
+        )
     return "".join(parts)
 
 
@@ -151,7 +153,7 @@ def treemap(frame: Frame, rows: Sequence[Row]) -> str:
     if not sizes:
         return notice(frame, "No data in this time")
     parts = []
-    ordered = sorted(((row, float(value or 0)) for row, value in sizes), key=lambda one: -one[1])
+    ordered = sorted(((row, float(value or 0)) for row, value in sizes), key=lambda entry: -entry[1])
     room = (4.0, 4.0, frame.width - 8, frame.height - 8)
     for index, (row, x, y, width, height) in enumerate(_slices(ordered, room)):
         shade = colour("cool", index)

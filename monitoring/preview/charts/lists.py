@@ -72,12 +72,14 @@ def as_picture(frame: Frame, listing: Listing) -> str:
     ]
     room = max(1, int((frame.height - HEAD - 6) // ROW))
     shown = listing.entries[:room]
-    for line, one in enumerate(shown):
+    for line, entry in enumerate(shown):
         y = HEAD + ROW * line
         parts.append(rect(PAD, y, frame.width - 2 * PAD, 1, theme.grid))
-        parts.append(rect(PAD, y + 3, 3, ROW - 5, shade(one.state, theme), rx=1))
-        for index, (words, column, place) in enumerate(zip(one.cells, listing.columns, places, strict=False)):
-            ink = shade(one.state, theme) if index == one.coloured else theme.ink
+        parts.append(rect(PAD, y + 3, 3, ROW - 5, shade(entry.state, theme), rx=1))
+        for index, (words, column, place) in enumerate(
+            zip(entry.cells, listing.columns, places, strict=False)
+        ):
+            ink = shade(entry.state, theme) if index == entry.coloured else theme.ink
             parts.append(_cell(words, place, y + 15, ink, column.right, 12))
     more = len(listing.entries) - len(shown) + listing.more
     if more:
@@ -103,11 +105,11 @@ def fitting(listing: Listing, room: float) -> Listing:
         return listing
     entries = tuple(
         ListRow(
-            tuple(one.cells[at] for at in kept),
-            one.state,
-            kept.index(one.coloured) if one.coloured in kept else -1,
+            tuple(entry.cells[at] for at in kept),
+            entry.state,
+            kept.index(entry.coloured) if entry.coloured in kept else -1,
         )
-        for one in listing.entries
+        for entry in listing.entries
     )
     return Listing(tuple(listing.columns[at] for at in kept), entries, listing.empty, listing.more)
 
@@ -121,12 +123,12 @@ def _places(columns: Sequence[Column], room: float) -> list[Place]:
     flexible = sum(not column.width for column in columns)
     squeeze = min(1.0, (room * (0.62 if flexible else 1.0)) / fixed) if fixed else 1.0
     rest = (room - fixed * squeeze) / max(flexible, 1)
-    found, left = [], PAD + 8
+    places, left = [], PAD + 8
     for column in columns:
         width = column.width * squeeze or rest
-        found.append((left, width))
+        places.append((left, width))
         left += width
-    return found
+    return places
 
 
 def _cell(words: str, place: Place, y: float, ink: str, right: bool, size: float) -> str:
@@ -142,9 +144,10 @@ def as_html(listing: Listing) -> str:
     if not listing.entries:
         return f'<p class="empty">{escape(listing.empty)}</p>'
     heads = "".join(
-        f"<th{' class=right' if one.right else ''}>{escape(one.name)}</th>" for one in listing.columns
+        f"<th{' class=right' if column.right else ''}>{escape(column.name)}</th>"
+        for column in listing.columns
     )
-    rows = "".join(_row(one, listing.columns) for one in listing.entries)
+    rows = "".join(_row(column, listing.columns) for column in listing.entries)
     more = f'<p class="empty">{listing.more} more</p>' if listing.more else ""
     return f'<table class="rows"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}'
 

@@ -28,9 +28,9 @@ def squares(frame: Frame, nodes: Sequence[Node]) -> str:
     if not nodes:
         return notice(frame, "No host has a value in this time")
     groups: dict[str, list[Node]] = {}
-    for one in nodes:
-        groups.setdefault(one.group, []).append(one)
-    values = [one.value for one in nodes]
+    for node in nodes:
+        groups.setdefault(node.group, []).append(node)
+    values = [node.value for node in nodes]
     low, high = min(values), max(values)
     legend = _legend(frame, low, high, nodes[0].unit)
     across = ceil(sqrt(len(groups) * frame.width / max(frame.height, 1)))
@@ -59,15 +59,15 @@ def _grid(
         across += 1
     side = min(wide / across, max(high / ceil(len(nodes) / across), 4.0), 90.0)
     parts = []
-    for index, one in enumerate(nodes):
+    for index, node in enumerate(nodes):
         x, y = left + side * (index % across), top + side * (index // across)
-        said = svg.title(f"{one.name}  {format_value(one.value, one.unit)}")
-        fill = step_of(one.value, *reach)
+        said = svg.title(f"{node.name}  {format_value(node.value, node.unit)}")
+        fill = step_of(node.value, *reach)
         inside = [said, rect(x, y, side - 2, side - 2, fill, rx=3, stroke=frame.theme.panel)]
         if side > 44:
-            words = svg.fitted(one.name.rpartition(":")[2], side - 8, 10)
+            words = svg.fitted(node.name.rpartition(":")[2], side - 8, 10)
             inside.append(svg.text(words, x + 4, y + 13, size=10, fill=INK))
-            inside.append(svg.text(format_value(one.value, one.unit), x + 4, y + 27, size=11, fill=INK))
+            inside.append(svg.text(format_value(node.value, node.unit), x + 4, y + 27, size=11, fill=INK))
         parts.append(svg.tag("g", *inside))
     return parts
 
@@ -105,8 +105,8 @@ def services(frame: Frame, nodes: Sequence[Service], edges: Edges) -> str:
     """Services from left to right, by how far they are from the first caller, with arrows between them."""
     if not nodes:
         return notice(frame, "No span fits in this time")
-    columns = _columns([one.name for one in nodes], edges)
-    known = {one.name: one for one in nodes}
+    columns = _columns([node.name for node in nodes], edges)
+    known = {node.name: node for node in nodes}
     wide = frame.width / len(columns)
     places = {
         name: (wide * (column + 0.5), frame.height * (row + 0.5) / len(names))
@@ -114,7 +114,7 @@ def services(frame: Frame, nodes: Sequence[Service], edges: Edges) -> str:
         for row, name in enumerate(names)
     }
     radius = min(22.0, wide * 0.22, frame.height / (2.9 * max(len(names) for names in columns)))
-    parts = [_arrow(frame, places[one], places[two], radius, calls) for (one, two), calls in edges.items()]
+    parts = [_arrow(frame, places[node], places[two], radius, calls) for (node, two), calls in edges.items()]
     return "".join(parts) + "".join(
         _service(frame, known[name], place, radius, wide) for name, place in places.items()
     )
@@ -124,19 +124,19 @@ def _columns(names: Sequence[str], edges: Edges) -> list[list[str]]:
     """Each service one column right of the last that calls it; a circle is cut where it is met again."""
     depth = dict.fromkeys(names, 0)
     for _ in range(min(len(names), 12)):
-        for one, two in edges:
-            if one != two and depth[two] <= depth[one] < len(names):
-                depth[two] = depth[one] + 1
+        for source, two in edges:
+            if source != two and depth[two] <= depth[source] < len(names):
+                depth[two] = depth[source] + 1
     order = sorted(set(depth.values()))
     return [[name for name in names if depth[name] == level] for level in order]
 
 
 def _arrow(
-    frame: Frame, one: tuple[float, float], two: tuple[float, float], radius: float, calls: int
+    frame: Frame, start: tuple[float, float], two: tuple[float, float], radius: float, calls: int
 ) -> str:
-    if one == two:
+    if start == two:
         return ""
-    (x1, y1), (x2, y2) = one, two
+    (x1, y1), (x2, y2) = start, two
     long = max(sqrt((x2 - x1) ** 2 + (y2 - y1) ** 2), 1.0)
     dx, dy = (x2 - x1) / long, (y2 - y1) / long
     x1, y1, x2, y2 = x1 + dx * radius, y1 + dy * radius, x2 - dx * (radius + 5), y2 - dy * (radius + 5)
@@ -148,13 +148,13 @@ def _arrow(
     return svg.tag("g", svg.title(f"{calls} calls"), shaft, svg.tag("path", d=head, fill=frame.theme.muted))
 
 
-def _service(frame: Frame, one: Service, place: tuple[float, float], radius: float, room: float) -> str:
+def _service(frame: Frame, service: Service, place: tuple[float, float], radius: float, room: float) -> str:
     theme, (x, y) = frame.theme, place
-    stroke = theme.bad if one.errors else theme.good
+    stroke = theme.bad if service.errors else theme.good
     circle = svg.tag("circle", cx=x, cy=y, r=radius, fill=theme.panel, stroke=stroke, stroke_width=3)
     style = {"text_anchor": "middle"}
-    hits = svg.text(format_value(float(one.hits)), x, y + 4, size=11, fill=theme.ink, **style)
-    name = svg.fitted(one.name, room - 6, 11)
+    hits = svg.text(format_value(float(service.hits)), x, y + 4, size=11, fill=theme.ink, **style)
+    name = svg.fitted(service.name, room - 6, 11)
     under = svg.text(name, x, y + radius + 13, size=11, fill=theme.ink, **style)
-    said = svg.title(f"{one.name}: {one.hits} spans, {one.errors} with an error")
+    said = svg.title(f"{service.name}: {service.hits} spans, {service.errors} with an error")
     return svg.tag("g", said, circle, hits if radius > 9 else "", under)

@@ -14,11 +14,11 @@ def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
     `state:build, error:a` is `build, a` under `state, error`. Names with other keys, or that are not tags (a
     query, an alias), stay as they are, and the keys are "".
     """
-    found = [[_TAG.fullmatch(part) for part in name.split(", ")] for name in names]
-    keys = {tuple(tag[1] if tag else "" for tag in tags) for tags in found}
+    matches = [[_TAG.fullmatch(part) for part in name.split(", ")] for name in names]
+    keys = {tuple(tag[1] if tag else "" for tag in tags) for tags in matches}
     if len(keys) != 1 or "" in (common := keys.pop()):
         return "", list(names)
-    return ", ".join(common), [", ".join(tag[2] for tag in tags if tag) for tags in found]
+    return ", ".join(common), [", ".join(tag[2] for tag in tags if tag) for tags in matches]
 
 
 def values_only(names: Sequence[str]) -> list[str]:

@@ -146,4 +146,4 @@ def notice(frame: Frame, words: str) -> str:
     lines = svg.wrapped(words, frame.width - 32, 12)[: max(1, int(frame.height // 17))]
     top = frame.height / 2 - (len(lines) - 1) * 8 + 4
     style = {"fill": frame.theme.muted, "text_anchor": "middle"}
-    return "".join(svg.text(one, frame.width / 2, top + 16 * row, **style) for row, one in enumerate(lines))
+    return "".join(svg.text(text, frame.width / 2, top + 16 * row, **style) for row, text in enumerate(lines))

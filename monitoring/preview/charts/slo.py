@@ -30,8 +30,8 @@ def objective(frame: Frame, seen: Sequence[Seen], *, budget: bool, history: bool
     height = min(frame.height, CARD + 26) if under else frame.height
     wide = frame.width / max(len(seen), 1)
     cards = [
-        svg.group([_card(replace(frame, width=wide, height=height), one, budget, unit)], wide * index)
-        for index, one in enumerate(seen)
+        svg.group([_card(replace(frame, width=wide, height=height), shown, budget, unit)], wide * index)
+        for index, shown in enumerate(seen)
     ]
     rules = [
         line(wide * index, 10, wide * index, height - 8, frame.theme.grid) for index in range(1, len(seen))
@@ -42,70 +42,70 @@ def objective(frame: Frame, seen: Sequence[Seen], *, budget: bool, history: bool
     return "".join([*cards, *rules, svg.group([_history(place, seen[0])], 0, height)])
 
 
-def colour_of(one: Seen, theme: Theme) -> str:
+def colour_of(seen: Seen, theme: Theme) -> str:
     """Green, yellow or red, by target and warning; grey where nothing is known."""
-    if one.target is None:
+    if seen.target is None:
         return theme.ink
     shades = {"ok": theme.good, "warning": theme.warn, "breached": theme.bad, "no_data": theme.muted}
-    return shades[slo_state(one.sli, one.target, one.warning)]
+    return shades[slo_state(seen.sli, seen.target, seen.warning)]
 
 
-def status_words(one: Seen) -> str:
+def status_words(seen: Seen) -> str:
     """Return the SLI with as many decimals as are significant."""
-    if one.sli is None:
+    if seen.sli is None:
         return "No data"
-    digits = max(one.history.precision(one.history.overall), 2 if one.sli > 99 else 1)
-    cut = np.floor(one.sli * 10**digits + 1e-9) / 10**digits  # 99.996 % is not 100 %
+    digits = max(seen.history.precision(seen.history.overall), 2 if seen.sli > 99 else 1)
+    cut = np.floor(seen.sli * 10**digits + 1e-9) / 10**digits  # 99.996 % is not 100 %
     return f"{cut:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
-def budget_words(one: Seen, unit: str) -> str:
+def budget_words(seen: Seen, unit: str) -> str:
     """`62 % left · 310 events`, or how far it is overspent."""
-    if one.budget is None or one.left is None:
+    if seen.budget is None or seen.left is None:
         return "no error budget is known"
-    amount = abs(one.left)
+    amount = abs(seen.left)
     shown = format_value(amount, unit) if unit else f"{format_value(round(amount, 1))} events"
-    if one.left < 0:
-        return f"overspent by {shown} ({plain(one.budget)} %)"
-    return f"{plain(round(one.budget, 1))} % left · {shown}"
+    if seen.left < 0:
+        return f"overspent by {shown} ({plain(seen.budget)} %)"
+    return f"{plain(round(seen.budget, 1))} % left · {shown}"
 
 
-def _card(frame: Frame, one: Seen, budget: bool, unit: str) -> str:
+def _card(frame: Frame, seen: Seen, budget: bool, unit: str) -> str:
     theme, room = frame.theme, frame.width - 24
     middle = frame.width / 2
-    words = status_words(one)
+    words = status_words(seen)
     size = min(34.0, max(frame.height - 62, 14) * 0.8)
     while size > 13 and svg.width_of(words, size) > room:
         size *= 0.92
     style = {"text_anchor": "middle"}
-    target = f"Target {plain(one.target)} %" if one.target is not None else "No target"
+    target = f"Target {plain(seen.target)} %" if seen.target is not None else "No target"
     small = frame.height < 84
-    parts = [svg.text(svg.fitted(one.title, room), middle, 18, size=12, fill=theme.muted, **style)]
+    parts = [svg.text(svg.fitted(seen.title, room), middle, 18, size=12, fill=theme.muted, **style)]
     y = 26 + size
-    fill = colour_of(one, theme)
+    fill = colour_of(seen, theme)
     parts.append(svg.text(words, middle, y, size=round(size), fill=fill, font_weight=600, **style))
     if not small or not budget:
         parts.append(svg.text(target, middle, y + 17, size=11, fill=theme.muted, **style))
         y += 17
-    if budget and one.budget is not None:
-        parts.append(_budget(frame, one, y + 10, unit))
+    if budget and seen.budget is not None:
+        parts.append(_budget(frame, seen, y + 10, unit))
     return "".join(parts)
 
 
-def _budget(frame: Frame, one: Seen, y: float, unit: str) -> str:
+def _budget(frame: Frame, seen: Seen, y: float, unit: str) -> str:
     theme, room = frame.theme, min(frame.width - 32, 220.0)
     left = (frame.width - room) / 2
-    share = min(max((one.budget or 0.0) / 100, 0.0), 1.0)
-    words = svg.fitted(budget_words(one, unit), frame.width - 16, 11)
+    share = min(max((seen.budget or 0.0) / 100, 0.0), 1.0)
+    words = svg.fitted(budget_words(seen, unit), frame.width - 16, 11)
     style = {"size": 11, "fill": theme.ink, "text_anchor": "middle"}
     back = rect(left, y, room, 5, theme.grid, rx=2.5)
-    bar = rect(left, y, room * share, 5, colour_of(one, theme), rx=2.5)
+    bar = rect(left, y, room * share, 5, colour_of(seen, theme), rx=2.5)
     return back + bar + svg.text(words, frame.width / 2, y + 19, **style)
 
 
-def _history(frame: Frame, one: Seen) -> str:
+def _history(frame: Frame, seen: Seen) -> str:
     """Draw the share of good events in each bucket as a bar: bad in red on top, corrected time hatched."""
-    theme, history = frame.theme, one.history
+    theme, history = frame.theme, seen.history
     left, right, top, bottom = 14.0, frame.width - 14, 6.0, frame.height - 20
     span = max(history.end - history.start, 1)
 

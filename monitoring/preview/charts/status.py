@@ -27,9 +27,9 @@ def filled(state: str, frame: Frame) -> str:
     return frame.theme.badges.get(state.lower(), frame.theme.badges[""])
 
 
-def counts(frame: Frame, found: Mapping[str, int], *, background: bool = True) -> str:
+def counts(frame: Frame, numbers: Mapping[str, int], *, background: bool = True) -> str:
     """Draw a block for each state with its count."""
-    shown = list(found.items())
+    shown = list(numbers.items())
     wide = (frame.width - 12) / max(len(shown), 1)
     parts = []
     size = min(frame.height * 0.42, 30.0)

@@ -44,16 +44,16 @@ def timeseries(
 
     `bounds` widen the value axis to at least these values.
     """
-    if not any(np.isfinite(one.values).any() for one in lines):
+    if not any(np.isfinite(line.values).any() for line in lines):
         return notice(frame, "No data in this time")
     shown = _in_legend(frame, len(lines))
     stacked = _stacks(lines)
     reach = [value for _, low, high in stacked for value in (_least(low), _most(high))]
     reach += [value for value in bounds if value is not None]
-    reach += [value for one in markers for value in (one.low, one.high)]
-    unit = next((one.unit for one in lines if one.unit), "")
+    reach += [value for line in markers for value in (line.low, line.high)]
+    unit = next((line.unit for line in lines if line.unit), "")
     plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero, unit=unit)
-    drawn = [_draw(plot, one, low, high, index) for index, (one, low, high) in enumerate(stacked)]
+    drawn = [_draw(plot, line, low, high, index) for index, (line, low, high) in enumerate(stacked)]
     over = _markers(plot, markers, unit)
     return axes(plot, unit) + "".join(drawn) + "".join(over) + _legend(frame, lines[:shown], len(lines))
 
@@ -80,34 +80,34 @@ Stack = tuple[Line, NDArray[np.float64], NDArray[np.float64]]
 def _stacks(lines: Sequence[Line]) -> list[Stack]:
     """(line, lower edge, upper edge): areas and bars pile up, lines stand on their own."""
     below: dict[tuple[str, int], float] = {}
-    found: list[Stack] = []
-    for one in lines:
-        if one.style.display not in {"area", "bars"}:
-            found.append((one, one.values, one.values))
+    stacks: list[Stack] = []
+    for series in lines:
+        if series.style.display not in {"area", "bars"}:
+            stacks.append((series, series.values, series.values))
             continue
-        keys = [(one.style.display, int(moment)) for moment in one.times]
+        keys = [(series.style.display, int(moment)) for moment in series.times]
         low = np.array([below.get(key, 0.0) for key in keys])
-        values = np.nan_to_num(one.values)
+        values = np.nan_to_num(series.values)
         below.update(zip(keys, (low + values).tolist(), strict=True))
-        found.append((one, low, low + values))
-    return found
+        stacks.append((series, low, low + values))
+    return stacks
 
 
-def _draw(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], index: int) -> str:
-    name = svg.title(one.name)
-    shade = colour(one.style.palette, index)
-    if one.style.display == "bars":
-        return svg.group([name, _bars(plot, one, low, high, shade)])
-    if one.style.display == "area":
-        return svg.group([name, *_area(plot, one, low, high, shade)])
-    return svg.group([name, *_strokes(plot, one, high, shade)])
+def _draw(plot: Canvas, line: Line, low: NDArray[np.float64], high: NDArray[np.float64], index: int) -> str:
+    name = svg.title(line.name)
+    shade = colour(line.style.palette, index)
+    if line.style.display == "bars":
+        return svg.group([name, _bars(plot, line, low, high, shade)])
+    if line.style.display == "area":
+        return svg.group([name, *_area(plot, line, low, high, shade)])
+    return svg.group([name, *_strokes(plot, line, high, shade)])
 
 
-def _bars(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str) -> str:
-    slot = max(plot.x(plot.x.low + one.interval) - plot.x(plot.x.low), 1.0)
+def _bars(plot: Canvas, line: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str) -> str:
+    slot = max(plot.x(plot.x.low + line.interval) - plot.x(plot.x.low), 1.0)
     wide = max(slot * 0.82, 0.8)
     bars = []
-    for moment, bottom, top, value in zip(one.times, low, high, one.values, strict=True):
+    for moment, bottom, top, value in zip(line.times, low, high, line.values, strict=True):
         x = plot.x(float(moment))
         if not np.isfinite(value) or x > plot.right:
             continue
@@ -116,24 +116,24 @@ def _bars(plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.fl
     return "".join(bars)
 
 
-def _pieces(one: Line, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+def _pieces(line: Line, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     """Return the index ranges without a gap: a missing value, or more than three intervals between points."""
     there = np.flatnonzero(np.isfinite(values))
     if not there.size:
         return []
-    gaps = np.flatnonzero((np.diff(there) > 1) | (np.diff(one.times[there]) > 3 * max(one.interval, 1)))
+    gaps = np.flatnonzero((np.diff(there) > 1) | (np.diff(line.times[there]) > 3 * max(line.interval, 1)))
     return np.split(there, gaps + 1)
 
 
-def _path(plot: Canvas, one: Line, values: NDArray[np.float64], piece: NDArray[np.int64]) -> list[str]:
-    return [f"{plot.x(float(one.times[i])):.1f} {plot.y(float(values[i])):.1f}" for i in piece]
+def _path(plot: Canvas, line: Line, values: NDArray[np.float64], piece: NDArray[np.int64]) -> list[str]:
+    return [f"{plot.x(float(line.times[i])):.1f} {plot.y(float(values[i])):.1f}" for i in piece]
 
 
-def _strokes(plot: Canvas, one: Line, values: NDArray[np.float64], shade: str) -> list[str]:
+def _strokes(plot: Canvas, line: Line, values: NDArray[np.float64], shade: str) -> list[str]:
     parts = []
-    width = WIDTHS.get(one.style.line_width, 1.6)
-    for piece in _pieces(one, values):
-        points = _path(plot, one, values, piece)
+    width = WIDTHS.get(line.style.line_width, 1.6)
+    for piece in _pieces(line, values):
+        points = _path(plot, line, values, piece)
         if len(points) == 1:  # a lonely point would be a line without length
             x, y = points[0].split()
             parts.append(svg.tag("circle", cx=x, cy=y, r=2.8, fill=shade))
@@ -145,7 +145,7 @@ def _strokes(plot: Canvas, one: Line, values: NDArray[np.float64], shade: str) -
                 fill="none",
                 stroke=shade,
                 stroke_width=width,
-                stroke_dasharray=DASHES.get(one.style.line_type),
+                stroke_dasharray=DASHES.get(line.style.line_type),
                 stroke_linejoin="round",
             )
         )
@@ -153,24 +153,24 @@ def _strokes(plot: Canvas, one: Line, values: NDArray[np.float64], shade: str) -
 
 
 def _area(
-    plot: Canvas, one: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str
+    plot: Canvas, line: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str
 ) -> list[str]:
     parts = []
-    for piece in _pieces(one, one.values):
-        top, bottom = _path(plot, one, high, piece), _path(plot, one, low, piece)[::-1]
+    for piece in _pieces(line, line.values):
+        top, bottom = _path(plot, line, high, piece), _path(plot, line, low, piece)[::-1]
         parts.append(svg.tag("path", d="M" + "L".join(top + bottom) + "Z", fill=shade, fill_opacity=0.45))
-    return parts + _strokes(plot, one, np.where(np.isfinite(one.values), high, np.nan), shade)
+    return parts + _strokes(plot, line, np.where(np.isfinite(line.values), high, np.nan), shade)
 
 
 def _markers(plot: Canvas, markers: Sequence[Marker], unit: str) -> list[str]:
     """Draw the markers; where two labels would overlap, the second one is at the left."""
     taken: list[float] = []
     drawn = []
-    for one in markers:
-        y = plot.y(one.high)
+    for marker in markers:
+        y = plot.y(marker.high)
         left = any(abs(y - other) < LABEL for other in taken)
         taken += [] if left else [y]
-        drawn.append(_marker(plot, one, unit, left))
+        drawn.append(_marker(plot, marker, unit, left))
     return drawn
 
 
@@ -178,17 +178,17 @@ LABEL = 12.0
 """The height of a marker's label."""
 
 
-def _marker(plot: Canvas, one: Marker, unit: str, left: bool) -> str:
+def _marker(plot: Canvas, marker: Marker, unit: str, left: bool) -> str:
     theme = plot.frame.theme
-    kind, _, dash = one.kind.partition(" ")
+    kind, _, dash = marker.kind.partition(" ")
     shade = {"error": theme.bad, "warning": theme.warn, "ok": theme.good}.get(kind, theme.muted)
-    low, high = (plot.y(min(max(value, plot.y.low), plot.y.high)) for value in (one.low, one.high))
-    words = one.label or ("" if one.low != one.high else format_value(one.low, unit))
+    low, high = (plot.y(min(max(value, plot.y.low), plot.y.high)) for value in (marker.low, marker.high))
+    words = marker.label or ("" if marker.low != marker.high else format_value(marker.low, unit))
     above = high - 4 if high - 4 >= TOP + 8 else high + 11  # under a line at the top
     place, anchor = (LEFT + 4, "start") if left else (plot.right - 4, "end")
     halo = {"stroke": theme.panel, "stroke_width": 3, "paint_order": "stroke", "stroke_linejoin": "round"}
     said = svg.text(words, place, above, size=10, fill=shade, text_anchor=anchor, **halo)
-    if one.low != one.high:
+    if marker.low != marker.high:
         return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + said
     dashes = None if dash in {"bold", "solid"} else DASHES["dashed"]
     return line(LEFT, low, plot.right, low, shade, stroke_width=1.4, stroke_dasharray=dashes) + said
@@ -197,14 +197,14 @@ def _marker(plot: Canvas, one: Marker, unit: str, left: bool) -> str:
 def _legend(frame: Frame, lines: Sequence[Line], count: int) -> str:
     parts = []
     right, top = frame.width - RIGHT, frame.height - len(lines) * LEGEND_ROW
-    names = values_only([one.name for one in lines])
-    for index, one in enumerate(lines):
+    names = values_only([series.name for series in lines])
+    for index, series in enumerate(lines):
         y = top + LEGEND_ROW * index + 10
         more = f"  (+{count - len(lines)} more)" if index == len(lines) - 1 and count > len(lines) else ""
-        last = one.values[np.isfinite(one.values)]
-        value = format_value(float(last[-1]) if last.size else None, one.unit)
+        last = series.values[np.isfinite(series.values)]
+        value = format_value(float(last[-1]) if last.size else None, series.unit)
         name = svg.fitted(names[index], right - LEFT - 84, 11) + more
-        parts.append(rect(LEFT, y - 8, 9, 9, colour(one.style.palette, index), rx=2))
+        parts.append(rect(LEFT, y - 8, 9, 9, colour(series.style.palette, index), rx=2))
         parts.append(svg.text(name, LEFT + 14, y, size=11, fill=frame.theme.muted))
         parts.append(svg.text(value, right, y, size=11, fill=frame.theme.ink, text_anchor="end"))
     return "".join(parts)
