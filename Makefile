@@ -42,8 +42,9 @@ mutants: .venv/dev.ready  ## small harmful edits of the package, one at a time: 
 
 check: lint test  ## everything that a change has to pass
 
-docs: .venv/docs.ready  ## the documentation as a site, in site/; a broken link or anchor is an error
-	$(BIN)/zensical build --strict
+REVISION ?= HEAD
+docs: .venv/docs.ready  ## the documentation as a site, in site/; with VERSION=0.3.0 in versions/, beside those of others
+	$(if $(VERSION),$(BIN)/python tests/site_versions.py $(VERSION) --revision $(REVISION),$(BIN)/zensical build --strict)
 
 pictures: .venv/dev.ready  ## the pictures of the documentation, in docs/images/
 	$(BIN)/python tests/pictures.py
@@ -80,4 +81,4 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	for part in steps forwarder; do (cd build/$$part && $(abspath $(BIN))/python -m zipfile -c ../$$part.zip *); done
 
 clean:  ## remove what was made
-	rm -rf .venv dist build site .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv dist build site versions .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -120,6 +121,76 @@ def widgets_page() -> str:
     return head + "\n| type | here |\n| --- | --- |\n" + "\n".join(sorted(rows)) + "\n"
 
 
+METRICS_HEAD = """# Metrics
+
+Every metric with its type, unit and tags. The forwarder submits counts, histograms and distributions as distributions, unless
+`MONITORING_METRICS=native` is set; ask a count for its `sum`.
+
+## Of a function
+
+`@monitored` prints them ([how they are meant](../metrics.md)). All but the last also carry {call_tags}.
+
+"""
+FORWARDER_HEAD = """
+## Of the forwarder
+
+Made from Lambda's lines, from Step Functions' events and from its own work ([more](../forwarder-metrics.md)). Each also carries the tags
+of what it is made from, where the line or event gives them, and `DD_TAGS` of the forwarder:
+
+"""
+AWS_HEAD = """
+## Of AWS
+
+What Datadog's integration brings of Lambda and Step Functions; `stepscope lint` knows them. Tags of the AWS resource come on top; where
+the column is empty, Datadog's documentation names none.
+
+"""
+
+
+def metrics_page() -> str:
+    """Return the metrics of functions, of the forwarder and of AWS, with types, units and tags."""
+    from monitoring.log_events import names
+    from monitoring.resources import catalogue, function_metrics
+
+    own = [
+        (metric.name, metric.type, metric.unit, metric.meaning, ticked(metric.tags))
+        for metric in function_metrics.METRICS
+    ]
+    families = [(family, ticked(tags)) for family, tags in names.FAMILY_TAGS.items()]
+    forwarded = [
+        (metric.name, metric.type, metric.unit, metric.family, metric.meaning, ticked(metric.tags))
+        for metric in names.METRICS
+    ]
+    aws = [
+        (row.name, row.type, row.unit, f"{row.cloudwatch_metric} {row.statistic}".strip(), ticked(row.tags))
+        for row in catalogue.rows()
+        if row.name and row.name not in {metric.name for metric in names.METRICS}
+    ]
+    return "".join(
+        (
+            METRICS_HEAD.format(call_tags=ticked(function_metrics.CALL_TAGS)),
+            table(("metric", "type", "unit", "what it is", "tags of its own"), own),
+            FORWARDER_HEAD,
+            table(("made from", "tags"), families),
+            "\n",
+            table(("metric", "type", "unit", "made from", "what it says", "tags of its own"), forwarded),
+            AWS_HEAD,
+            table(("metric", "type", "unit", "CloudWatch", "tags"), aws),
+        )
+    )
+
+
+def ticked(names: Sequence[str]) -> str:
+    """Return names as code, with commas."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; a metric's name in the first column is code."""
+    cells = [(f"`{row[0]}`" if "." in row[0] else row[0], *row[1:]) for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *cells)) + "\n"
+
+
 def addresses_page() -> str:
     """Return the address of every page of `serve` and `up`, with what it shows."""
     from monitoring.serve.pages.routes import PAGES as ROUTES
@@ -146,6 +217,7 @@ def relinked(text: str) -> str:
 
 PAGES = {
     "commands.md": commands_page,
+    "metrics.md": metrics_page,
     "pages.md": addresses_page,
     "settings.md": settings_page,
     "widgets.md": widgets_page,

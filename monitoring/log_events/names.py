@@ -10,13 +10,19 @@ from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """One metric of the table. `family` is the line or event that it is made from."""
+    """One metric of the table.
+
+    Attributes:
+        family: the line or event that it is made from.
+        tags: tag keys beside those of its family, each where there is such a value.
+    """
 
     name: str
     type: str
     unit: str
     family: str
     meaning: str
+    tags: tuple[str, ...] = ()
 
 
 _REPORT, _LINES, _STATES, _STATUS, _DURABLE, _SELF = (
@@ -27,6 +33,28 @@ _REPORT, _LINES, _STATES, _STATUS, _DURABLE, _SELF = (
     "durable status change",
     "forwarder",
 )
+
+_FUNCTION = (
+    "functionname",
+    "function_name",
+    "region",
+    "account_id",
+    "aws_account",
+    "executedversion",
+    "service",
+    "resource",
+)
+_MACHINE = ("statemachinearn", "statemachinename", "region", "account_id")
+
+FAMILY_TAGS: dict[str, tuple[str, ...]] = {
+    _REPORT: (*_FUNCTION, "memorysize", "cold_start"),
+    _LINES: _FUNCTION,
+    _STATES: _MACHINE,
+    _STATUS: _MACHINE,
+    _DURABLE: _FUNCTION,
+    _SELF: ("functionname", "function_name"),
+}
+"""Tag keys of every metric of a family, each where the line or event gives it; `DD_TAGS` are added."""
 
 METRICS: tuple[Metric, ...] = (
     Metric("aws.lambda.enhanced.invocations", "count", "invocation", _REPORT, "one for each REPORT"),
@@ -70,50 +98,100 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "error",
         _LINES,
-        "INIT_REPORT with a status; phase, error_type",
+        "INIT_REPORT with a status",
+        ("status", "phase", "error_type"),
     ),
     Metric(
         "stepscope.lambda.restore_duration", "distribution", "second", _LINES, "Restore Duration of SnapStart"
     ),
-    Metric("stepscope.lambda.restore_errors", "count", "error", _LINES, "RESTORE_REPORT with a status"),
-    Metric("stepscope.lambda.extension_errors", "count", "error", _LINES, "EXTENSION; extension, error_type"),
+    Metric(
+        "stepscope.lambda.restore_errors",
+        "count",
+        "error",
+        _LINES,
+        "RESTORE_REPORT with a status",
+        ("status", "error_type"),
+    ),
+    Metric(
+        "stepscope.lambda.extension_errors",
+        "count",
+        "error",
+        _LINES,
+        "EXTENSION",
+        ("status", "extension", "error_type"),
+    ),
     Metric("stepscope.lambda.image_errors", "count", "error", _LINES, "IMAGE Launch error"),
     Metric("stepscope.lambda.logs_dropped", "count", "", _LINES, "lines that Lambda itself dropped"),
     Metric("aws.states.enhanced.execution.started", "count", "execution", _STATES, "ExecutionStarted"),
     Metric("aws.states.enhanced.execution.succeeded", "count", "execution", _STATES, "ExecutionSucceeded"),
     Metric(
-        "aws.states.enhanced.execution.failed", "count", "execution", _STATES, "ExecutionFailed; tag error"
+        "aws.states.enhanced.execution.failed", "count", "execution", _STATES, "ExecutionFailed", ("error",)
     ),
-    Metric("aws.states.enhanced.execution.timed_out", "count", "execution", _STATES, "ExecutionTimedOut"),
-    Metric("aws.states.enhanced.execution.aborted", "count", "execution", _STATES, "ExecutionAborted"),
+    Metric(
+        "aws.states.enhanced.execution.timed_out",
+        "count",
+        "execution",
+        _STATES,
+        "ExecutionTimedOut",
+        ("error",),
+    ),
+    Metric(
+        "aws.states.enhanced.execution.aborted", "count", "execution", _STATES, "ExecutionAborted", ("error",)
+    ),
     Metric("aws.states.enhanced.execution.redriven", "count", "execution", _STATES, "ExecutionRedriven"),
     Metric(
         "aws.states.enhanced.execution.execution_time",
         "distribution",
         "nanosecond",
         _STATES,
-        "start to end; tag status",
+        "start to end",
+        ("status",),
     ),
     Metric(
-        "aws.states.enhanced.state.entered", "count", "", _STATES, "…StateEntered; tags statename, statetype"
+        "aws.states.enhanced.state.entered", "count", "", _STATES, "…StateEntered", ("statename", "statetype")
     ),
-    Metric("aws.states.enhanced.state.exited", "count", "", _STATES, "…StateExited"),
     Metric(
-        "aws.states.enhanced.state.failed", "count", "error", _STATES, "states left by an error; tag error"
+        "aws.states.enhanced.state.exited", "count", "", _STATES, "…StateExited", ("statename", "statetype")
+    ),
+    Metric(
+        "aws.states.enhanced.state.failed",
+        "count",
+        "error",
+        _STATES,
+        "states left by an error",
+        ("statename", "statetype", "error"),
     ),
     Metric(
         "aws.states.enhanced.state.duration",
         "distribution",
         "nanosecond",
         _STATES,
-        "entered to left; tag status",
-    ),
-    Metric("aws.states.enhanced.task.execution.task_started", "count", "", _STATES, "attempts that started"),
-    Metric(
-        "aws.states.enhanced.task.execution.task_succeeded", "count", "", _STATES, "attempts that succeeded"
+        "entered to left",
+        ("statename", "statetype", "status"),
     ),
     Metric(
-        "aws.states.enhanced.task.execution.task_failed", "count", "error", _STATES, "attempts that failed"
+        "aws.states.enhanced.task.execution.task_started",
+        "count",
+        "",
+        _STATES,
+        "attempts that started",
+        ("statename", "resource"),
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_succeeded",
+        "count",
+        "",
+        _STATES,
+        "attempts that succeeded",
+        ("statename", "resource"),
+    ),
+    Metric(
+        "aws.states.enhanced.task.execution.task_failed",
+        "count",
+        "error",
+        _STATES,
+        "attempts that failed",
+        ("statename", "resource", "error"),
     ),
     Metric(
         "aws.states.enhanced.task.execution.task_timed_out",
@@ -121,9 +199,15 @@ METRICS: tuple[Metric, ...] = (
         "timeout",
         _STATES,
         "attempts that timed out",
+        ("statename", "resource", "error"),
     ),
     Metric(
-        "aws.states.enhanced.task.execution.task_retried", "count", "", _STATES, "second and later attempts"
+        "aws.states.enhanced.task.execution.task_retried",
+        "count",
+        "",
+        _STATES,
+        "second and later attempts",
+        ("statename", "resource"),
     ),
     Metric(
         "aws.states.enhanced.task.execution.task_duration",
@@ -131,6 +215,7 @@ METRICS: tuple[Metric, ...] = (
         "nanosecond",
         _STATES,
         "scheduled to ended, one attempt",
+        ("statename", "resource", "status"),
     ),
     Metric("stepscope.execution.started", "count", "execution", _STATUS, "RUNNING, unless it was redriven"),
     Metric("stepscope.execution.redriven", "count", "execution", _STATUS, "RUNNING after a redrive"),
@@ -143,7 +228,8 @@ METRICS: tuple[Metric, ...] = (
         "distribution",
         "second",
         _STATUS,
-        "startDate, or redriveDate, to stopDate; tag status",
+        "startDate, or redriveDate, to stopDate",
+        ("status",),
     ),
     Metric("stepscope.durable_execution.started", "count", "execution", _DURABLE, "RUNNING"),
     Metric("stepscope.durable_execution.succeeded", "count", "execution", _DURABLE, "SUCCEEDED"),
@@ -155,21 +241,22 @@ METRICS: tuple[Metric, ...] = (
         "distribution",
         "second",
         _DURABLE,
-        "startTimestamp to endTimestamp; tag status",
+        "startTimestamp to endTimestamp",
+        ("status",),
     ),
-    Metric("stepscope.forwarder.events", "count", "event", _SELF, "log events read; tag kind"),
+    Metric("stepscope.forwarder.events", "count", "event", _SELF, "log events read", ("kind",)),
     Metric("stepscope.forwarder.points", "count", "", _SELF, "points understood"),
-    Metric("stepscope.forwarder.points_late", "count", "", _SELF, "points Datadog will ignore; tag reason"),
+    Metric("stepscope.forwarder.points_late", "count", "", _SELF, "points Datadog will ignore", ("reason",)),
     Metric("stepscope.forwarder.spans", "count", "span", _SELF, "spans understood"),
     Metric("stepscope.forwarder.logs", "count", "", _SELF, "log entries"),
-    Metric("stepscope.forwarder.refused", "count", "error", _SELF, "what was set aside; tag reason"),
-    Metric("stepscope.forwarder.batches", "count", "request", _SELF, "batches; tags kind, outcome"),
-    Metric("stepscope.forwarder.retries", "count", "request", _SELF, "requests sent again; tag reason"),
+    Metric("stepscope.forwarder.refused", "count", "error", _SELF, "what was set aside", ("reason",)),
+    Metric("stepscope.forwarder.batches", "count", "request", _SELF, "batches", ("kind", "outcome")),
+    Metric("stepscope.forwarder.retries", "count", "request", _SELF, "requests sent again", ("reason",)),
     Metric(
-        "stepscope.forwarder.spooled", "count", "request", _SELF, "batches put into the spool; tag reason"
+        "stepscope.forwarder.spooled", "count", "request", _SELF, "batches put into the spool", ("reason",)
     ),
     Metric("stepscope.forwarder.redriven", "count", "request", _SELF, "batches sent from the spool"),
     Metric("stepscope.forwarder.dead", "count", "request", _SELF, "entries moved to the dead letters"),
-    Metric("stepscope.forwarder.bytes", "count", "byte", _SELF, "bytes sent, compressed; tag kind"),
+    Metric("stepscope.forwarder.bytes", "count", "byte", _SELF, "bytes sent, compressed", ("kind",)),
     Metric("stepscope.forwarder.lag", "distribution", "second", _SELF, "oldest log event to its submission"),
 )

@@ -15,7 +15,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_page_of_metrics_is_the_table_in_code():
     page = (DOCS / "forwarder-metrics.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    assert rows == [f"| `{m.name}` | {m.type} | {m.unit} | {m.family} | {m.meaning} |" for m in METRICS]
+    assert rows == [
+        f"| `{m.name}` | {m.type} | {m.unit} | {m.family} | {m.meaning} | {', '.join(m.tags)} |"
+        for m in METRICS
+    ]
 
 
 def test_the_page_of_the_forwarder_has_every_setting_as_it_is():
