@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
-from monitoring.monitor.evaluation import Objective, Setting, evaluate_monitor
+from monitoring.monitor.evaluation import Data, Objective, Setting, evaluate_monitor
 from monitoring.monitor.history import History
+from monitoring.monitor.windows import Times
+from monitoring.query import SloMonitor
 from monitoring.slo import Inputs, Part, Slo, SloHistory, budget_remaining, evaluate_slo, slo_state
 from monitoring.slo.alerts import alert_values
 from monitoring.slo.definition import Count
@@ -51,8 +53,19 @@ def objectives_of(store: Store) -> dict[str, Objective]:
     histories: dict[str, Objective] = {}
     for body in store.documents.all("slo"):
         with contextlib.suppress(InputError):
-            histories[str(body["id"])] = functools.partial(alert_values, Slo.from_body(body, str(body["id"])))
+            histories[str(body["id"])] = _objective(store, Slo.from_body(body, str(body["id"])))
     return histories
+
+
+def _objective(store: Store, slo: Slo) -> Objective:
+    history = functools.partial(_history, store)
+
+    def evaluated(
+        node: SloMonitor, data: Data, times: Times
+    ) -> Mapping[tuple[str, ...], NDArray[np.float64]]:
+        return alert_values(slo, node, data.series, times, history)
+
+    return evaluated
 
 
 def _history(store: Store, ident: int, start: int, end: int) -> History | None:

@@ -48,6 +48,15 @@ class Found:
     recovery: Values | None = None
 
 
+class Levels(NamedTuple):
+    """Thresholds of which each evaluation has its own; `Thresholds` are those that never change."""
+
+    critical: Values | None = None
+    warning: Values | None = None
+    critical_recovery: Values | None = None
+    warning_recovery: Values | None = None
+
+
 class Limits(NamedTuple):
     """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data is evaluated.
 
@@ -58,7 +67,7 @@ class Limits(NamedTuple):
     """
 
     operator: str
-    thresholds: Thresholds
+    thresholds: Thresholds | Levels
     as_zero: bool | Flags = False
     timeframe: int | None = None
     new_group_delay: int = 0
@@ -99,7 +108,10 @@ def codes(
     values = np.where(zero, limits.missing, values)
     code = _levels(values, values if result.recovery is None else result.recovery, limits, switches)
     code |= np.where(zero, AS_ZERO, np.where(empty, EMPTY, 0)).astype(np.int16)
-    code |= np.where(~known & ~empty, NO_VALUE, 0).astype(np.int16)
+    unknown = ~known & ~empty
+    if isinstance(limits.thresholds, Levels) and limits.thresholds.critical is not None:
+        unknown |= known & np.isnan(limits.thresholds.critical)
+    code |= np.where(unknown, NO_VALUE, 0).astype(np.int16)
     if result.full is not None:
         code |= np.where(known & ~result.full, PARTIAL, 0).astype(np.int16)
     if limits.timeframe is not None:
@@ -113,7 +125,7 @@ def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches
     """Return the bits of the thresholds; a missing value reaches none of them."""
     meets = _MEETS[limits.operator]
     recovers = np.less_equal if limits.shares else _RECOVERS[limits.operator]
-    thresholds = limits.thresholds
+    thresholds: Any = limits.thresholds
     ignored = limits.operator in {"==", "!="} and switches.equality_recovery == "ignore"
     code = np.zeros(len(values), dtype=np.int16)
     for bit, limit, test, looked_at in (
@@ -165,9 +177,10 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
     if thresholds == Thresholds() and threshold is not None:
         return Thresholds(critical=threshold)
     if threshold is None and thresholds.critical is None:
-        hint = "compare with a number to test the rest of the monitor"
         raise InputError(
-            "a dynamic threshold (thresholds.critical_query) cannot be evaluated offline", hint=hint
+            "the query compares with a threshold that the options do not have",
+            where=monitor.key,
+            hint="add options.thresholds.critical, or critical_query to a formula",
         )
     if thresholds.critical is None:
         raise missing_critical(monitor, threshold)

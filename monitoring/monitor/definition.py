@@ -51,6 +51,7 @@ class MonitorOptions:
     scheduling: Mapping[str, Any] = field(default_factory=dict)
     threshold_windows: Mapping[str, Any] = field(default_factory=dict)
     variables: tuple[Mapping[str, Any], ...] = ()
+    threshold_queries: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scheduled(self) -> bool:
@@ -134,7 +135,14 @@ def _options(options: Mapping[str, Any], key: str) -> MonitorOptions:
         scheduling=_mapping(options.get("scheduling_options"), "options.scheduling_options", key),
         threshold_windows=_mapping(options.get("threshold_windows"), "options.threshold_windows", key),
         variables=tuple(options.get("variables") or ()),
+        threshold_queries=_threshold_queries(_mapping(options.get("thresholds"), "options.thresholds", key)),
     )
+
+
+def _threshold_queries(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the queries of dynamic thresholds by level: critical and critical_recovery."""
+    levels = ("critical", "critical_recovery")
+    return {level: str(given[f"{level}_query"]) for level in levels if given.get(f"{level}_query")}
 
 
 _MISSING_DATA = ("default", "show_no_data", "show_and_notify_no_data", "resolve")

@@ -12,7 +12,8 @@ from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged
 from monitoring.monitor.clusters import run_cluster
 from monitoring.monitor.codes import Flags, Found, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
-from monitoring.monitor.definition import Monitor, parsed
+from monitoring.monitor.definition import Monitor, Thresholds, parsed
+from monitoring.monitor.dynamic import NOT_DYNAMIC, Dynamic, details_of, limits_of, thresholds_by_group
 from monitoring.monitor.events import as_search, count_records, processes
 from monitoring.monitor.families import look_up
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, group_name
@@ -52,8 +53,8 @@ class Data(NamedTuple):
     records: Sequence[Record] = ()
 
 
-Objective = Callable[[SloMonitor, Any, Times], Mapping[tuple[str, ...], NDArray[np.float64]]]
-"""(query of an SLO alert, series, times) -> the value of each evaluation by the tags of its group."""
+Objective = Callable[[SloMonitor, Data, Times], Mapping[tuple[str, ...], NDArray[np.float64]]]
+"""(query of an SLO alert, data, times) -> the value of each evaluation by the tags of its group."""
 EVER = 2**62
 """A second after every other."""
 
@@ -108,8 +109,17 @@ def evaluate_monitor(
 # --- metric monitors
 
 
-def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
-    thresholds = check_thresholds(monitor, node.operator, node.threshold)
+def _metric(
+    monitor: Monitor,
+    node: Any,
+    data: Data,
+    start: int,
+    end: int,
+    setting: Setting,
+    named: Mapping[str, str] | None = None,
+) -> History:
+    asked = monitor.options.threshold_queries if node.threshold is None and named is not None else {}
+    thresholds = Thresholds() if asked else check_thresholds(monitor, node.operator, node.threshold)
     window = window_of(node.window, monitor.options.scheduling)
     lookup = _lookup(window, monitor, start, end, setting)
     series = look_up(node, data.series, lookup)
@@ -118,7 +128,8 @@ def _metric(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
     as_zero = _as_zero(monitor, counts(node)) or bool(node.kind == "metric" and not np.isnan(missing))
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
     limits = limits._replace(missing=0.0 if np.isnan(missing) else missing)
-    history = _history(monitor, series, lookup, keys, limits, setting)
+    dynamic = thresholds_by_group(monitor, named or {}, data.series, lookup) if asked else {}
+    history = _history(monitor, series, lookup, keys, limits, setting, dynamic)
     return history if np.isnan(missing) else _decided(history, series)
 
 
@@ -150,7 +161,7 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
         raise InputError("this formula cannot be evaluated offline", where=monitor.key, hint=hint)
     aggregation = node.rollup[0] if node.rollup else "avg"
     plain = MetricMonitor("metric", aggregation, node.window, query, node.operator, node.threshold)
-    return _metric(monitor, plain, data, start, end, setting)
+    return _metric(monitor, plain, data, start, end, setting, named)
 
 
 def _times(monitor: Monitor, window: EvaluationWindow, start: int, end: int, setting: Setting) -> Times:
@@ -235,15 +246,17 @@ def _history(
     keys: tuple[str, ...],
     limits: Limits,
     setting: Setting,
+    dynamic: Dynamic = NOT_DYNAMIC,
 ) -> History:
     policy = policy_of(monitor, bool(keys), setting.switches)
     if not keys and () not in lines:
         lines = {(): _nothing(len(lookup.times))}
     groups: dict[str, GroupHistory] = {}
     for tags, line in sorted(lines.items()):
-        code, values = codes(line, limits, lookup.times, lookup.ends, setting.switches)
-        segments = run(code, lookup.times, policy, setting.known_groups and bool(keys))
-        groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
+        own = limits_of(limits, dynamic, tags, line)
+        code, values = codes(line, own, lookup.times, lookup.ends, setting.switches)
+        segments = tuple(run(code, lookup.times, policy, setting.known_groups and bool(keys)))
+        groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, segments, details_of(own))
     return History(monitor, lookup.times, lookup.starts, lookup.ends, groups, keys=keys)
 
 
@@ -303,7 +316,7 @@ def _slo(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting:
     lookup = Lookup(window, times, times - length.seconds, times, setting.switches, None, setting.stand_in)
     groups = {
         tags: Found(values, ~np.isnan(values), np.where(np.isnan(values), NEVER, times))
-        for tags, values in (objective(node, data.series, times) if len(times) else {}).items()
+        for tags, values in (objective(node, data, times) if len(times) else {}).items()
     }
     keys = max((tuple(tag.partition(":")[0] for tag in tags) for tags in groups), key=len, default=())
     return _history(monitor, groups, lookup, keys, Limits(node.operator, thresholds), setting)

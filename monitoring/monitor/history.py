@@ -123,7 +123,7 @@ class History:
         number = float(history.values[index])
         value = None if np.isnan(number) else number
         window = (int(self.starts[index]), int(self.ends[index]))
-        evidence = Evidence(window, value, segment.rule, history.details.get(segment.index, ""))
+        evidence = Evidence(window, value, segment.rule, history.details.get(index, ""))
         return Verdict(int(self.times[index]), group, segment.state, value, evidence)
 
     def overall(self, index: int) -> State:

@@ -1,6 +1,6 @@
-"""Error budget and burn rate of an SLO of metrics, at every evaluation of an SLO alert."""
+"""Error budget and burn rate of an SLO, at every evaluation of an SLO alert."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,51 +9,68 @@ from numpy.typing import NDArray
 from monitoring.errors import InputError
 from monitoring.query import SloMonitor
 from monitoring.slo.counts import Counts, count_events
-from monitoring.slo.definition import Slo
+from monitoring.slo.definition import Slo, Threshold
+from monitoring.slo.intervals import elapsed
+from monitoring.slo.uptime import GroupUptime, Uptime, monitor_uptime, slice_uptime
 
 if TYPE_CHECKING:
+    from monitoring.monitor.history import History
     from monitoring.query.series import Series
     from monitoring.query.sources import Source
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+Histories = Callable[[int, int, int], "History | None"]
+"""(id of a monitor, start, end) -> its evaluations, or None where it is not known."""
+
+_Shares = Iterator[tuple[tuple[str, ...], list[Floats]]]
+"""The tags of each group, and for each window the share of it that was bad, at every evaluation."""
 
 
 def alert_values(
-    slo: Slo, node: SloMonitor, series: "Sequence[Series] | Source", times: Times
+    slo: Slo, node: SloMonitor, series: "Sequence[Series] | Source", times: Times, history: Histories
 ) -> Mapping[tuple[str, ...], Floats]:
-    """Return the value of each evaluation by the group's tags; NaN where no event is in the window.
+    """Return the value of each evaluation by the group's tags; NaN where nothing is in the window.
 
     An error budget's value is the share of it, in percent, that the time frame has used. A burn rate's is how
     many times faster than sustainable it is used; with two windows the lower of both, for the monitor alerts
-    if both are over the threshold. Source: Datadog, service_management/service_level_objectives/error_budget
-    and burn_rate.
+    if both are over the threshold. What is bad is a share of the events of an SLO of metrics, and of the time
+    of one of monitors or time slices, where missing data is uptime and a slice is known once it is over.
+    Source: Datadog, service_management/service_level_objectives/error_budget and burn_rate.
 
     Raises:
         QueryError: a query of the SLO cannot be read or evaluated.
-        InputError: the SLO is not one of metrics, or has no target for the time frame.
+        InputError: the SLO has no target for the time frame, or none of its monitors is known.
     """
-    if slo.count is None:
-        hint = "an SLO of metrics (type metric) can be"
-        raise InputError(f"an alert on an SLO of type {slo.type} cannot be evaluated offline", hint=hint)
+    allowed = 1 - _threshold(slo, node).target / 100
+    scale = (100.0 if node.function == "error_budget" else 1.0) / allowed
+    windows = [node.long_window, node.short_window] if node.function == "burn_rate" else [node.over]
+    spans = [window.seconds for window in windows if window is not None] or [node.over.seconds]
+    first, last = int(times[0]) - max(spans), int(times[-1])
+    if slo.count is not None:
+        shares = _of_events(count_events(slo.count, series, "", first, last + 1), times, spans)
+    elif slo.slice is not None:
+        length = slo.slice.seconds
+        first = first // length * length
+        uptime = slice_uptime(slo.slice, series, "", first, last // length * length)
+        shares = _of_time(uptime, times // length * length, spans)
+    else:
+        shares = _of_time(monitor_uptime(slo, history, first, last), times, spans)
+    return {tags: np.min(bad, axis=0) * scale for tags, bad in shares}
+
+
+def _threshold(slo: Slo, node: SloMonitor) -> Threshold:
     frame = f"{node.over.count}{node.over.unit}"
     threshold = slo.threshold(frame)
     if threshold is None:
         hint = f'add {{"timeframe": "{frame}", "target": 99.9}} to the thresholds of the SLO'
         raise InputError(f"the SLO {slo.name!r} has no target for {frame}", hint=hint)
-    windows = [node.long_window, node.short_window] if node.function == "burn_rate" else [node.over]
-    spans = [window.seconds for window in windows if window is not None] or [node.over.seconds]
-    first, last = int(times[0]) - max(spans), int(times[-1]) + 1
-    counts = count_events(slo.count, series, "", first, last)
-    allowed = 1 - threshold.target / 100
-    scale = (100.0 if node.function == "error_budget" else 1.0) / allowed
-    return {
-        tuple(name.split(",")) if name else (): np.min(
-            [_bad(good, total, counts, times, span) for span in spans], 0
-        )
-        * scale
-        for name, good, total in counts.rows()
-    }
+    return threshold
+
+
+def _of_events(counts: Counts, times: Times, spans: Sequence[int]) -> _Shares:
+    for name, good, total in counts.rows():
+        yield _tags(name), [_bad(good, total, counts, times, span) for span in spans]
 
 
 def _bad(good: Any, total: Any, counts: Counts, times: Times, span: int) -> Floats:
@@ -63,3 +80,21 @@ def _bad(good: Any, total: Any, counts: Counts, times: Times, span: int) -> Floa
     passed, events = (sums_of_side[high] - sums_of_side[low] for sums_of_side in sums)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(events > 0, 1 - passed / events, np.nan)
+
+
+def _of_time(uptime: Uptime, times: Times, spans: Sequence[int]) -> _Shares:
+    """Each group of the SLO; of several monitors the time at which any of them was down."""
+    groups = uptime.groups if uptime.keys else (uptime.overall(),)
+    for group in groups:
+        yield _tags(group.name if uptime.keys else ""), [_down(group, times, span) for span in spans]
+
+
+def _down(group: GroupUptime, times: Times, span: int) -> Floats:
+    """Return the share of the known time in `[t - span, t)` in which the group was down."""
+    down, known = (elapsed(part, times) - elapsed(part, times - span) for part in (group.down, group.known))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(known > 0, down / known, np.nan)
+
+
+def _tags(name: str) -> tuple[str, ...]:
+    return tuple(name.split(",")) if name else ()

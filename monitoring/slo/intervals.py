@@ -37,16 +37,21 @@ def without(spans: Spans, removed: Spans) -> Spans:
     return union(intervals)
 
 
-def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How many seconds of each bucket between neighbouring edges the spans cover."""
+def elapsed(spans: Spans, times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many seconds of the spans lie before each of the times, which are in order."""
     if not spans:
-        return np.zeros(max(len(edges) - 1, 0))
+        return np.zeros(len(times))
     starts, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True))
     before = np.concatenate([[0], np.cumsum(ends - starts)])
-    at = np.searchsorted(starts, edges, side="right")
-    inside = np.clip(edges - starts[np.maximum(at - 1, 0)], 0, None)
-    last = np.minimum(inside, (ends - starts)[np.maximum(at - 1, 0)])
-    return np.diff(np.where(at == 0, 0, before[np.maximum(at - 1, 0)] + last)).astype(np.float64)
+    at = np.searchsorted(starts, times, side="right")
+    place = np.maximum(at - 1, 0)
+    inside = np.minimum(np.clip(times - starts[place], 0, None), (ends - starts)[place])
+    return np.where(at == 0, 0, before[place] + inside).astype(np.float64)
+
+
+def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many seconds of each bucket between neighbouring edges the spans cover."""
+    return np.diff(elapsed(spans, edges)) if len(edges) else np.zeros(0)
 
 
 def runs(flags: NDArray[np.bool_], starts: NDArray[np.int64], seconds: int) -> Spans:

@@ -79,6 +79,13 @@ def load_body(body: Mapping[str, Any], key: str) -> Loaded:
     return Loaded(Monitor.from_body(body, key), members)
 
 
+def load_monitor(given: Any, folder: Folder) -> Loaded:
+    """Return a monitor that a case names by its key, or holds as a body."""
+    if isinstance(given, str):
+        return folder.monitor(given)
+    return load_body(given, str(given.get("name") or "monitor"))
+
+
 @functools.cache
 def _variables(root: Path, env: str) -> Mapping[str, Any]:
     return load_project(root, env).variables

@@ -23,7 +23,7 @@ from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
 from monitoring.testing.objectives import objectives
 from monitoring.testing.problems import CaseProblem
-from monitoring.testing.project import Folder, Loaded, load_body
+from monitoring.testing.project import Folder, Loaded, load_monitor
 from monitoring.testing.references import check_inputs, rollups
 
 
@@ -69,7 +69,7 @@ def _problem(case: Case, error: InputError) -> CaseProblem:
 
 
 def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...], tuple[CaseProblem, ...]]:
-    loaded = _monitor(case.monitor, folder)
+    loaded = load_monitor(case.monitor, folder)
     members = _members(case, folder, loaded)
     _check_thresholds([loaded.monitor, *members.values()])
     problems = check_inputs(case, [loaded.monitor, *members.values()])
@@ -81,14 +81,6 @@ def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...
     if not failures and not problems:
         failures = tuple(_other_forms(form, history))
     return history, failures, problems
-
-
-def _monitor(identity: Any, folder: Folder) -> Loaded:
-    return (
-        folder.monitor(identity)
-        if isinstance(identity, str)
-        else load_body(identity, str(identity.get("name") or "monitor"))
-    )
 
 
 def _check_thresholds(monitors: Sequence[Monitor]) -> None:
@@ -105,7 +97,7 @@ def _members(case: Case, folder: Folder, loaded: Loaded) -> dict[int, Monitor]:
     for name, state in case.members.items():
         if not name.isdigit():
             raise InputError(f"members: {name!r} is not in the composite's query", where=str(case.place))
-        members[int(name)] = _monitor(state, folder).monitor
+        members[int(name)] = load_monitor(state, folder).monitor
     return members
 
 

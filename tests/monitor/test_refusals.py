@@ -29,7 +29,7 @@ REFUSED = [
         'logs("x").index("main").rollup("latest","@d").last("5m") > 3',
         "rollup('latest') cannot be",
     ),
-    ("query alert", "avg(last_5m):avg:a{*} > threshold", "dynamic threshold (thresholds.critical_query)"),
+    ("query alert", "avg(last_5m):avg:a{*} > threshold", "a threshold that the options do not have"),
     ("query alert", "avg(last_1h):anomalies(avg:a{*}, 'basic', 2) >= 1", "not published"),
     ("query alert", "min(next_1d):forecast(avg:a{*}, 'linear', 1) <= 0", "not published"),
 ]

@@ -86,10 +86,11 @@ def test_an_slo_alert_compares_the_budget_or_its_burn_rate(query, good, bad, exp
         ({}, BURN, "is not known here"),
         ({"orders": "x"}, BURN, "is not an SLO"),
         ({"orders": {**SLO, "thresholds": []}}, BURN, "has no target for 7d"),
+        ({"orders": {**SLO, "type": "monitor", "monitor_ids": [1]}}, BURN, "no monitor of the SLO is known"),
         (
-            {"orders": {**SLO, "type": "monitor", "monitor_ids": [1]}},
+            {"orders": {**SLO, "type": "monitor", "monitor_ids": ["${monitor:nosuch}"]}},
             BURN,
-            "type monitor cannot be evaluated",
+            "there is no monitor 'nosuch'",
         ),
         ({"orders": {"type": "x"}}, BUDGET, "cannot be of type"),
     ],
@@ -150,4 +151,93 @@ def test_a_rum_monitor_counts_the_events_of_a_case(tmp_path):
         {"recovers_by": "12m", "group": "@view:/"},
     ]
     found = result(case(query, events=[error], expect=expect, kind="rum alert"), tmp_path)
+    assert (found.problems, found.failures) == ((), ())
+
+
+SLICES = {
+    "name": "Latency is low",
+    "type": "time_slice",
+    "thresholds": [{"timeframe": "7d", "target": 99.0}],
+    "sli_specification": {
+        "time_slice": {
+            "query": {
+                "queries": [
+                    {"data_source": "metrics", "name": "a", "query": "avg:shop.latency{*} by {region}"}
+                ],
+                "formulas": [{"formula": "a"}],
+            },
+            "comparator": "<",
+            "threshold": 2,
+            "query_interval_seconds": 60,
+        }
+    },
+}
+SLOW = {
+    "name": "slow",
+    "type": "query alert",
+    "query": "avg(last_1m):avg:shop.latency{*} by {region} > 2",
+    "message": "@a",
+    "options": {"thresholds": {"critical": 2}},
+}
+WATCHED = {**SLO, "name": "Never slow", "type": "monitor", "monitor_ids": ["${monitor:slow}"]}
+
+
+def latency(values, region="eu"):
+    return {"metric": "shop.latency", "tags": [f"region:{region}"], "values": values}
+
+
+@pytest.mark.parametrize("kind", ["time_slice", "monitor"])
+@pytest.mark.parametrize(
+    ("query", "values", "expect"),
+    [
+        # of the last hour 12 minutes were slow, of the last 5 all: 20 times the 1 % that is allowed
+        (BURN, "1x107 5x30", [{"at": 120, "value": 20, "state": "Alert"}, {"at": 100, "state": "OK"}]),
+        # the short window ends the alert
+        (BURN, "1x60 5x20 1x60", [{"at": 80, "state": "Alert"}, {"recovers_by": 90}]),
+        # 6 of 100 in the hour: 3.6 minutes
+        (BURN, "1x100 5x2 1x30", [{"never": "Alert"}]),
+        # 7 days allow 100.8 minutes
+        (BUDGET, "1x100 5x99", [{"at": 200, "value": 100 * 99 / 100.8, "state": "Alert"}]),
+        (BUDGET, "1x100 5x49", [{"at": 150, "value": 100 * 49 / 100.8}, {"never": "Alert"}]),
+        # missing data is uptime
+        (BUDGET, "1x20 _x200 5 5 1", [{"at": 225, "value": 100 * 2 / 100.8}]),
+    ],
+)
+def test_an_slo_alert_measures_time_of_slices_and_of_monitors(kind, query, values, expect, tmp_path):
+    (tmp_path / "monitors").mkdir()
+    (tmp_path / "monitors" / "slow.json").write_text(json.dumps(SLOW))
+    late = kind == "monitor"  # down from the evaluation on that follows the slow minute
+    expect = [
+        {
+            **{
+                key: f"{each + late}m" if key in {"at", "recovers_by"} else each for key, each in item.items()
+            },
+            **({} if "never" in item else {"group": "region:eu"}),
+        }
+        for item in expect
+    ]
+    slo = WATCHED if late else SLICES
+    found = result(case(query, [latency(values)], expect=expect, slos={"orders": slo}), tmp_path)
+    assert (found.problems, found.failures) == ((), ())
+
+
+def test_of_several_monitors_the_time_counts_at_which_any_was_down(tmp_path):
+    (tmp_path / "monitors").mkdir()
+    (tmp_path / "monitors" / "slow.json").write_text(json.dumps(SLOW))
+    full = {**SLOW, "name": "full", "query": "avg(last_1m):avg:shop.queue{*} > 2"}
+    (tmp_path / "monitors" / "full.json").write_text(json.dumps(full))
+    slo = {**WATCHED, "monitor_ids": ["${monitor:slow}", "${monitor:full}"]}
+    queue = {"metric": "shop.queue", "values": "1x30 5x10 1x60"}
+    series = [latency("1x20 5x14 1x60"), latency("1x95", "us"), queue]
+    expect = [{"at": "80m", "value": 100 * 21 / 100.8}]  # down from minute 22 to 43: the spans overlap
+    found = result(case(BUDGET, series, expect=expect, slos={"orders": slo}), tmp_path)
+    assert (found.problems, [failure.got for failure in found.failures]) == ((), [])
+
+
+def test_numbers_of_monitors_are_named_under_members(tmp_path):
+    slo = {**WATCHED, "monitor_ids": [7]}
+    text = json.loads(
+        case(BURN, [latency("1x60 5x20")], expect=[{"at": "80m", "state": "Alert"}], slos={"orders": slo})
+    )
+    found = result(json.dumps({**text, "members": {"7": SLOW}}), tmp_path)
     assert (found.problems, found.failures) == ((), ())
