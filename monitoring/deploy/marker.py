@@ -13,7 +13,7 @@ MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "descri
 """Kind -> the text field that carries the marker; each kind has one that the API stores as it is."""
 
 _MARKER = re.compile(
-    r"\n*Managed by stepscope: (?P<project>[\w.-]+)/(?P<env>[\w.-]+)/(?P<key>[\w.-]+)"
+    r"\n*Managed by stepscope: (?P<project>[\w.-]+)/(?P<env>[\w.-]+)/(?P<key>[\w.-]+(?:\[[\w.-]+\])?)"
     r" \((?P<fingerprint>[0-9a-f]{12})\)\s*$"
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule, Subject
-from monitoring.lint.project import FileFacts, Mark, Project, facts_of, values_of
+from monitoring.lint.project import FileFacts, Mark, Project, SetValue, facts_of, values_of
 from monitoring.lint.rules import (
     duplicate_key,
     json_syntax,
@@ -21,8 +21,10 @@ from monitoring.lint.rules import (
 from monitoring.lint.templates.kinds import TEMPLATE, is_application
 from monitoring.resources.document import Document, JsonError, TextRange, parse_document, read_text
 from monitoring.resources.files import UNKNOWN_KIND, duplicate, not_an_object
+from monitoring.resources.instances import FOR_EACH
 from monitoring.resources.project import FILE, key_place, parse_settings
 from monitoring.resources.resource import FOLDERS, Resource, kind_of
+from monitoring.resources.variables import with_defaults
 
 if TYPE_CHECKING:
     from monitoring.lint.templates.application import TemplateProblem
@@ -158,12 +160,14 @@ def lint_settings(path: str, text: str, codes: frozenset[str]) -> FileReport:
         line, column = fault.place
         message = ". ".join(filter(None, (fault.message, fault.hint)))
         findings.append(_together(path, (line, column, line, column + len(fault.word)), rule, message))
-    values = [] if findings else [*values_of(parse_settings(text)[0])]
+    settings = {} if findings else parse_settings(text)[0]
     marked = []
-    for name, keys in values:
+    for name, keys in values_of(settings):
         line, column = key_place(text, keys)
-        marked.append((name, (line, column, line, column + len(name))))
-    facts = FileFacts(path, "", "", "", "", (1, 1, 1, 1), (), (), frozenset(), values=tuple(marked))
+        marked.append(SetValue(name, (line, column, line, column + len(name)), keys))
+    facts = FileFacts(
+        path, "", "", "", "", (1, 1, 1, 1), (), (), frozenset(), values=tuple(marked), settings=settings
+    )
     return FileReport(tuple(findings) if rule.code in codes else (), facts)
 
 
@@ -173,7 +177,12 @@ def subject_of(document: Document) -> Subject | None:
         return None
     file = Path(document.source)
     kind = kind_of(document.body, file.parent.name)
-    return Subject(document, Resource(kind, file.stem, document.body)) if kind else None
+    if not kind:
+        return None
+    body = {key: value for key, value in document.body.items() if key != FOR_EACH}
+    return Subject(
+        document, Resource(kind, file.stem, with_defaults(body) if "${var:" in document.text else body)
+    )
 
 
 def _unusable(document: Document) -> Iterator[Finding]:

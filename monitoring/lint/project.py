@@ -1,7 +1,7 @@
 """Collect what rules across files need of each: its name, references, links and template variables."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from monitoring.errors import InputError
 from monitoring.lint.model import Severity, Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.document import Document, Pointer, read_text
+from monitoring.resources.instances import EACH, FOR_EACH, file_key
 from monitoring.resources.project import FILE, read_settings
 from monitoring.resources.resource import FOLDERS, references, strings
 from monitoring.resources.variables import VARIABLE
@@ -18,9 +19,10 @@ from monitoring.resources.variables import VARIABLE
 Mark = tuple[int, int, int, int]
 """Line and column of the first character, line and column behind the last; all count from 1."""
 
-_BOARD = re.compile(r"/dashboard/\$\{dashboard:(?P<key>[\w.-]+)\}[^\s)\"'\]]*")
+_BOARD = re.compile(r"/dashboard/\$\{dashboard:(?P<key>[\w.-]+)(?:\[[\w.-]+\])?\}[^\s)\"'\]]*")
 _HANDLE = re.compile(r"(?<![\w.])@[\w{$]|\$\{var:[^}|]*\}")
 _TITLE = {"dashboard": "title", "downtime": "scope"}
+_FOR_EACH = re.compile(rf'"{FOR_EACH}"\s*:\s*"([^"]*)"')
 _FOLDER = {kind: folder for folder, kind in FOLDERS.items()}
 
 
@@ -34,6 +36,28 @@ class Mention(NamedTuple):
     has_default: bool = False
     in_query: bool = False
     target: str = ""
+
+
+class SetValue(NamedTuple):
+    """A value of `stepscope.toml`: its name, where it stands, and the keys that lead to it."""
+
+    name: str
+    mark: Mark
+    keys: tuple[str, ...]
+
+    @property
+    def list(self) -> str:
+        """The list whose entry has the value; "" for a value of the project."""
+        start = 2 if self.keys[0] == "env" else 1
+        return self.keys[start] if len(self.keys) > start + 1 else ""
+
+
+class Several(NamedTuple):
+    """A file with `for_each`: the body as written, where the list is named, and where the query stands."""
+
+    body: Mapping[str, Any]
+    mark: Mark
+    query_mark: Mark
 
 
 class FileFacts(NamedTuple):
@@ -54,8 +78,12 @@ class FileFacts(NamedTuple):
     """Of a monitor: how downtimes can get at it."""
     meant: Meant | None = None
     """Of a downtime: whom it means. Its `title_mark` is its scope's."""
-    values: tuple[tuple[str, Mark], ...] = ()
-    """Of `stepscope.toml`: the names of its values."""
+    values: tuple[SetValue, ...] = ()
+    """Of `stepscope.toml`."""
+    settings: Mapping[str, Any] | None = None
+    """Likewise, all of it."""
+    several: "Several | None" = None
+    """Of a file with `for_each`."""
 
 
 class ProjectProblem(NamedTuple):
@@ -84,7 +112,7 @@ class Project:
 
     def type_of(self, kind: str, key: str) -> str:
         """Return the type of a monitor of this run."""
-        found = self._by_key.get((kind, key))
+        found = self._by_key.get((kind, file_key(key)))
         return found.type if found else ""
 
     def template_variables(self, key: str) -> frozenset[str] | None:
@@ -99,10 +127,17 @@ class Project:
         """
         return _settings(Path(path).resolve().parent)
 
+    def settings(self, path: str) -> Mapping[str, Any] | None:
+        """Return the nearest stepscope.toml above a file; None where there is none that can be used."""
+        folders = Path(path).parents
+        own = (file.settings for file in self.files if file.values and Path(file.path).parent in folders)
+        return next(own, None) or _read_settings(Path(path).resolve().parent)
+
     def used_variables(self, settings: str) -> frozenset[str]:
-        """Return the names of `${var:…}` in this run's files, and in all files beside a stepscope.toml."""
+        """Return the names of `${var:…}` and `for_each` in this run's files, and beside a settings file."""
         here = {mention.key for file in self.files for mention in file.references if mention.kind == "var"}
-        return _used_beside(Path(settings).resolve().parent) | here
+        lists = {str(file.several.body[FOR_EACH]) for file in self.files if file.several}
+        return _used_beside(Path(settings).resolve().parent) | here | lists
 
 
 @lru_cache
@@ -112,19 +147,29 @@ def _keys_in(folder: Path) -> frozenset[str]:
 
 @lru_cache
 def _settings(folder: Path) -> frozenset[str] | None:
+    if settings_file(folder) is None:
+        return frozenset({"env", EACH})
+    settings = _read_settings(folder)
+    if settings is None:
+        return None
+    return frozenset({"env", EACH, *(name for name, _ in values_of(settings))})
+
+
+@lru_cache
+def _read_settings(folder: Path) -> Mapping[str, Any] | None:
     file = settings_file(folder)
-    if file is None:
-        return frozenset({"env"})
     try:
-        return frozenset({"env", *(name for name, _ in values_of(read_settings(file)))})
+        return read_settings(file) if file else None
     except InputError:
         return None  # project-settings says why
 
 
 @lru_cache
 def _used_beside(root: Path) -> frozenset[str]:
-    files = (file for folder in FOLDERS for file in (root / folder).glob("*.json"))
-    return frozenset(found["name"] for file in files for found in VARIABLE.finditer(_text(file)))
+    files = [file for folder in FOLDERS for file in (root / folder).glob("*.json")]
+    texts = [_text(file) for file in (*files, root / FILE)]
+    names = {found["name"] for text in texts for found in VARIABLE.finditer(text)}
+    return frozenset(names | {found[1] for text in texts for found in _FOR_EACH.finditer(text)})
 
 
 def _text(file: Path) -> str:
@@ -139,13 +184,20 @@ def settings_file(folder: Path) -> Path | None:
     return next((file for place in (folder, *folder.parents) if (file := place / FILE).is_file()), None)
 
 
-def values_of(settings: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the name of each value of a stepscope.toml, and the keys that lead to it."""
-    for name in settings.get("defaults", {}):
-        yield name, ("defaults", name)
+def values_of(settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the name of each value of a stepscope.toml, entries of lists too, and the keys down to it."""
+    yield from _values_in(settings.get("defaults", {}), ("defaults",))
     for env, values in settings.get("env", {}).items():
-        for name in values:
-            yield name, ("env", env, name)
+        yield from _values_in(values, ("env", env))
+
+
+def _values_in(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, value in values.items():
+        yield name, (*above, name)
+        if isinstance(value, Mapping):
+            for entry, own in value.items():
+                for inner in own if isinstance(own, Mapping) else ():
+                    yield inner, (*above, name, entry, inner)
 
 
 def mark(document: Document, start: int, end: int) -> Mark:
@@ -176,7 +228,15 @@ def facts_of(subject: Subject, path: str) -> FileFacts:
         silent=_silent(subject),
         reach=reach_of(subject),
         meant=meant_by(subject),
+        several=_several(document),
     )
+
+
+def _several(document: Document) -> Several | None:
+    if FOR_EACH not in document.body:
+        return None
+    query = _mark_of(document, ("query",) if "query" in document.body else ())
+    return Several(document.body, _mark_of(document, (FOR_EACH,)), query)
 
 
 def _silent(subject: Subject) -> Mark | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from monitoring.query.datafile import is_database
 from monitoring.query.datafile import load as load_series
 from monitoring.query.sources import SeriesSource, Source
 from monitoring.resources.catalogue import known_metrics
-from monitoring.resources.files import read_folder, read_resource
+from monitoring.resources.files import path_of, read_resource
+from monitoring.resources.project import instances_in, load_project, made_of, usable_resources
 from monitoring.resources.resource import Resource
 
 FORMATS = ("png", "svg", "html")
@@ -52,13 +54,15 @@ def load(paths: Sequence[Path], root: Path) -> Files:
             hint="Name a file, or go to the project's folder, or start one: stepscope init",
         )
     dashboards: list[Resource] = []
-    (monitors, refused), (slos, more) = read_folder(root, "monitor"), read_folder(root, "slo")
-    problems = [*refused, *more]
+    project = load_project(root)
+    beside, problems = usable_resources(project, ("monitor", "slo"))
+    lookup = instances_in(partial(path_of, root), lambda: project.variables)
     for path in chosen:
         try:
-            dashboards.append(read_dashboard(path))
+            dashboards += made_of(read_dashboard(path), project.variables, lookup)
         except InputError as error:
             problems.append(error)
+    monitors, slos = ([item for item in beside if item.kind == kind] for kind in ("monitor", "slo"))
     return Files(dashboards, _by_key(monitors), _by_key(slos), problems)
 
 

@@ -71,6 +71,11 @@ def paths_of(root: Path, kind: str) -> list[Path]:
     return sorted((root / _FOLDER[kind]).glob("*.json"))
 
 
+def path_of(root: Path, kind: str, key: str) -> Path:
+    """Return the file of a key in a project."""
+    return root / _FOLDER[kind] / f"{key}.json"
+
+
 UNKNOWN_KIND = (
     "neither a dashboard (widgets, layout_type) nor a monitor (type, query). "
     "Put it in dashboards/ or monitors/, or leave it out"

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from monitoring.query import MonitorQuery, Query, QueryError, parse, parse_monitor
 from monitoring.resources.resource import REFERENCE
+from monitoring.resources.variables import AND, scope_before_and
 
 
 @lru_cache(maxsize=1024)
@@ -34,6 +35,10 @@ def _filled(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         default = match.group("default")
         word = default if default is not None else ids.setdefault(match.group("key"), str(len(ids) + 1))
-        return word.ljust(len(match.group()))
+        scope = scope_before_and(word) if match.group("and") else word
+        return scope.ljust(len(match.group()))
 
-    return REFERENCE.sub(value, text)
+    return _REFERENCE_IN_SCOPE.sub(value, text)
+
+
+_REFERENCE_IN_SCOPE = re.compile(rf"{REFERENCE.pattern}(?P<and>{AND})?")

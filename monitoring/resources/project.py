@@ -3,17 +3,19 @@
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
 from monitoring.resources.document import read_text
-from monitoring.resources.files import read_folder
+from monitoring.resources.files import path_of, read_folder, read_resource
+from monitoring.resources.instances import FOR_EACH, Instances, Lookup, filled_instances, instances_of
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import KINDS, Resource
-from monitoring.resources.variables import fill_in
+from monitoring.resources.variables import merged, settled
 
 FILE = "stepscope.toml"
 NO_ENV = "default"
@@ -37,7 +39,8 @@ def load_project(root: Path, env: str = "") -> Project:
     """Load the project of `root` with the variables of `stepscope.toml`: `[defaults]`, then `[env.NAME]`.
 
     Raises:
-        InputError: the file is not TOML, has unknown keys, holds a secret, or has no such environment.
+        InputError: the file is not TOML, has unknown keys, holds a secret, has no such environment, or values
+            that mention others which are not there.
     """
     file = root / FILE
     settings = read_settings(file)
@@ -46,11 +49,11 @@ def load_project(root: Path, env: str = "") -> Project:
     if env and environments and env not in environments:
         known = ", ".join(sorted(environments))
         raise InputError(f"no environment {env!r}", where=str(file), hint=f"There are: {known}.")
-    variables = {**settings.get("defaults", {}), **environments.get(env, {})}
+    variables = merged(settings.get("defaults", {}), environments.get(env, {}))
     name = str(settings.get("project", "stepscope"))
     if env and not _NAME.fullmatch(env):
         raise InputError(f"--env {env!r} is not a valid name", hint="Use letters, digits, dots and dashes.")
-    return Project(root, name, env or NO_ENV, {"env": env or NO_ENV, **variables})
+    return Project(root, name, env or NO_ENV, settled({"env": env or NO_ENV, **variables}, str(file)))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -190,33 +193,66 @@ def key_place(text: str, keys: tuple[str, ...]) -> tuple[int, int]:
 
 
 def load_resources(project: Project) -> list[Resource]:
-    """Return every resource of the project, its variables filled in.
+    """Return every resource of the project, its variables filled in; a file with `for_each` may make several.
 
     Raises:
         InputError: one or more files cannot be used; all of them are named.
     """
-    resources: list[Resource] = []
-    problems: list[InputError] = []
-    for kind in KINDS:
-        read, refused = read_folder(project.root, kind)
-        problems += refused
-        for resource in read:
-            try:
-                resources.append(filled(resource, project.variables))
-            except InputError as error:
-                problems.append(error)
+    resources, problems = usable_resources(project)
     if problems:
         raise InputError("\n".join(map(str, problems)))
     return resources
 
 
-def filled(resource: Resource, variables: Mapping[str, Any]) -> Resource:
-    """Return the resource with the values of its variables.
+def usable_resources(
+    project: Project, kinds: Iterable[str] = KINDS
+) -> tuple[list[Resource], list[InputError]]:
+    """Return the resources of these kinds as `load_resources` does, and what is wrong with other files."""
+    resources: list[Resource] = []
+    problems: list[InputError] = []
+    lookup = instances_in(partial(path_of, project.root), lambda: project.variables)
+    for kind in kinds:
+        files, refused = read_folder(project.root, kind)
+        problems += refused
+        for file in files:
+            try:
+                resources += made_of(file, project.variables, lookup)
+            except InputError as error:
+                problems.append(error)
+    return resources, problems
+
+
+def made_of(file: Resource, variables: Mapping[str, Any], lookup: Lookup) -> list[Resource]:
+    """Return what a file makes: one resource, or one for each entry of its `for_each`.
 
     Raises:
-        InputError: a variable has neither a value nor a default, or the file's name is not a valid key.
+        InputError: a variable has neither a value nor a default, a list cannot be used, or the file's name is
+            not a valid key.
     """
-    if not _NAME.fullmatch(resource.key):
+    if not _NAME.fullmatch(file.key):
         hint = "Use letters, digits, dots and dashes."
-        raise InputError(f"{resource.key!r} is not a valid key", where=resource.path, hint=hint)
-    return replace(resource, body=fill_in(resource.body, variables, resource.path))
+        raise InputError(f"{file.key!r} is not a valid key", where=file.path, hint=hint)
+    return list(filled_instances(file, variables, lookup))
+
+
+def instances_in(path: Callable[[str, str], Path], variables: Callable[[], Mapping[str, Any]]) -> Lookup:
+    """Return what says of a file of a project which instances it makes; a file is looked at once.
+
+    What it returns raises InputError: the file cannot be read, or its list cannot be used.
+
+    Args:
+        path: from kind and key to the file.
+        variables: the project's values, asked for only where a file has `for_each`.
+    """
+
+    @cache
+    def lookup(kind: str, key: str) -> Instances | None:
+        file = path(kind, key)
+        if not file.is_file() or _FOR_EACH not in file.read_bytes():
+            return None
+        return instances_of(read_resource(file, kind), variables())
+
+    return lookup
+
+
+_FOR_EACH = f'"{FOR_EACH}"'.encode()

@@ -14,11 +14,12 @@ FOLDERS = {"dashboards": "dashboard", "monitors": "monitor", "slos": "slo", "dow
 """Folder -> the kind of the files in it. A file elsewhere is known by its keys."""
 
 _SLO_TYPES = ("metric", "monitor", "time_slice")
-REFERENCE = re.compile(r"\$\{(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9_.-]+)(?:\|(?P<default>[^}]*))?\}")
-"""`${monitor:KEY}`, `${dashboard:KEY}`, `${slo:KEY}` stand for the id that Datadog gave to the resource;
-`${var:NAME|DEFAULT}` for a value of stepscope.toml."""
+_KEY = r"[A-Za-z0-9_.-]+(?:\[[A-Za-z0-9_.-]+\])?"
+REFERENCE = re.compile(rf"\$\{{(?P<kind>[a-z]+):(?P<key>{_KEY})(?:\|(?P<default>[^}}]*))?\}}")
+"""`${monitor:KEY}`, `${dashboard:KEY}`, `${slo:KEY}` stand for the id that Datadog gave to the resource (of a
+file of several, `${monitor:KEY[ENTRY]}`); `${var:NAME|DEFAULT}` for a value of stepscope.toml."""
 
-ID_REFERENCE = re.compile(rf"\$\{{(?P<kind>{'|'.join(KINDS)}):(?P<key>[A-Za-z0-9_.-]+)\}}")
+ID_REFERENCE = re.compile(rf"\$\{{(?P<kind>{'|'.join(KINDS)}):(?P<key>{_KEY})\}}")
 """Those of them that stand for an id."""
 
 
@@ -28,7 +29,8 @@ class Resource:
 
     Args:
         kind: one of `KINDS`.
-        key: the file's name without `.json`; what references and plans call it.
+        key: the file's name without `.json`, and in brackets the entry of its `for_each`; what references and
+            plans call it.
         body: the JSON object, in the shape of Datadog's API.
         id: Datadog's id; in a file, that of an existing resource that the file takes over.
         path: the file, as messages name it; empty for a resource of Datadog.

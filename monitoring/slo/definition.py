@@ -10,7 +10,7 @@ from monitoring.errors import InputError
 Kind = Literal["metric", "monitor", "time_slice"]
 
 DAY = 86_400
-REFERENCE = re.compile(r"\$\{monitor:([\w.-]+)\}")
+REFERENCE = re.compile(r"\$\{monitor:([\w.-]+(?:\[[\w.-]+\])?)\}")
 TIMEFRAMES = {"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
 """The rolling windows that an objective can have, in seconds."""
 

@@ -131,6 +131,7 @@ class Case:
     switches: Mapping[str, Any] = field(default_factory=dict)
     stand_in: Mapping[str, str] = field(default_factory=dict)
     slos: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] | None = None
     known_groups: bool = False
     monitor_place: Place | None = None
 

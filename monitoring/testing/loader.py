@@ -33,6 +33,7 @@ CASE_KEYS = (
     "switches",
     "stand_in",
     "slos",
+    "variables",
     "known_groups",
     "expect",
 )
@@ -213,5 +214,6 @@ _READERS: dict[str, Callable[[_Case, yaml.Node], Any]] = {
     "switches": _switches,
     "stand_in": lambda case, node: case._plain_mapping(node),
     "slos": lambda case, node: case._plain_mapping(node),
+    "variables": lambda case, node: case._plain_mapping(node),
     "known_groups": lambda case, node: case.reader.boolean(node, "known_groups"),
 }

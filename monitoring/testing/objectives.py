@@ -17,7 +17,7 @@ from monitoring.testing.project import Folder, load_monitor
 if TYPE_CHECKING:
     from monitoring.testing.cases import Case
 
-_NAME = re.compile(r"\$\{slo:([\w.-]+)\}\Z")
+_NAME = re.compile(r"\$\{slo:([\w.-]+(?:\[[\w.-]+\])?)\}\Z")
 
 
 def objectives(case: "Case", folder: Folder, monitors: Sequence[Monitor]) -> dict[str, Objective]:

@@ -1,6 +1,7 @@
 """The monitors of a folder: from a key to a monitor, with variables and references filled in."""
 
 import functools
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,23 +11,46 @@ from typing import Any
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
 from monitoring.query.errors import nearest
-from monitoring.resources.files import read_resource
-from monitoring.resources.project import filled, load_project
+from monitoring.resources.files import path_of, read_resource
+from monitoring.resources.instances import FOR_EACH, Instances, file_key, instance_key
+from monitoring.resources.project import instances_in, load_project, made_of
 from monitoring.resources.variables import mentioned
 
-_MEMBER = re.compile(r"\$\{monitor:([\w.-]+)\}")
+_MEMBER = re.compile(r"\$\{monitor:([\w.-]+(?:\[[\w.-]+\])?)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """`monitors/`: `NAME.json` in the shape of Datadog's API, for one environment (`--env`)."""
+    """`monitors/`: `NAME.json` in the shape of Datadog's API, for one environment (`--env`).
+
+    `values` stand in the place of those of stepscope.toml, which is not read then.
+    """
 
     path: Path
     env: str = ""
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
+    values: Mapping[str, Any] | None = field(default=None, compare=False)
+    others: dict[str, "Folder"] = field(default_factory=dict, compare=False)
+    """The same folder with other values, by these."""
+
+    def with_values(self, values: Mapping[str, Any] | None) -> "Folder":
+        """Return the folder with these values in the place of stepscope.toml's; None leaves those."""
+        if values is None:
+            return self
+        name = json.dumps(values, sort_keys=True, default=str)
+        return self.others.setdefault(name, Folder(self.path, self.env, values=values))
 
     def keys(self) -> list[str]:
-        """Every monitor of the folder."""
+        """Every monitor of the folder, each of those that a file makes for a list."""
+        return sorted(key for file in self._files() for key in self._keys_of(file))
+
+    def _keys_of(self, file: str) -> list[str]:
+        several = self._lookup("monitor", file)
+        if several is None or several.names is None:
+            return [file]
+        return [instance_key(file, name) for name in several.names]
+
+    def _files(self) -> list[str]:
         return sorted(path.stem for path in self.path.glob("*.json"))
 
     def monitor(self, key: str) -> "Loaded":
@@ -44,16 +68,37 @@ class Folder:
         return self.bodies[key]
 
     def _read(self, key: str) -> dict[str, Any]:
-        path = self.path / f"{key}.json"
-        if not path.is_file():
-            near = nearest(key.removesuffix(".json"), self.keys())
-            known = ", ".join(self.keys()) or "there is no monitor here"
-            hint = f"did you mean {near}?" if near else f"in {self.path}: {known}"
-            raise InputError(f"there is no monitor {key!r}", hint=hint)
-        resource = read_resource(path, "monitor")
-        if any(mentioned(resource.body)):
-            resource = filled(resource, _variables(self.path.resolve().parent, self.env))
+        name = file_key(key)
+        if not (self.path / f"{name}.json").is_file():
+            raise self._unknown(key, self._files())
+        resource = read_resource(self.path / f"{name}.json", "monitor")
+        if any(mentioned(resource.body)) or FOR_EACH in resource.body:
+            made = {item.key: item for item in made_of(resource, self._values(), self._lookup)}
+            if key not in made:
+                raise self._unknown(key, list(made))
+            resource = made[key]
         return dict(resource.body)
+
+    def _unknown(self, key: str, known: list[str]) -> InputError:
+        near = nearest(key.removesuffix(".json"), known)
+        if not near and file_key(known[0] if known else "") == key:
+            near = known[0]
+        listed = ", ".join(known) or "there is no monitor here"
+        hint = f"did you mean {near}?" if near else f"in {self.path}: {listed}"
+        return InputError(f"there is no monitor {key!r}", hint=hint)
+
+    def _lookup(self, kind: str, key: str) -> Instances | None:
+        return instances_in(self._path_of, self._values)(kind, key)
+
+    def _path_of(self, kind: str, key: str) -> Path:
+        return (
+            self.path / f"{key}.json" if kind == "monitor" else path_of(self.path.resolve().parent, kind, key)
+        )
+
+    def _values(self) -> Mapping[str, Any]:
+        if self.values is not None:
+            return {"env": self.env or "default", **self.values}
+        return _variables(self.path.resolve().parent, self.env)
 
 
 @dataclass(frozen=True, slots=True)

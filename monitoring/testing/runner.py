@@ -53,7 +53,7 @@ def run_case(case: Case, folder: Folder | Path) -> CaseResult:
     if isinstance(folder, Path):
         folder = Folder(folder)
     try:
-        history, failures, problems = _run(case, folder)
+        history, failures, problems = _run(case, folder.with_values(case.variables))
     except InputError as error:
         problems = (_problem(case, error),)
         history, failures = None, ()

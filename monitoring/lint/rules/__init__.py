@@ -35,6 +35,7 @@ MODULES = (
     "dead_link",
     "dead_reference",
     "project_settings",
+    "for_each",
     "unused_value",
     "duplicate_name",
     "downtime_scope",

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from monitoring.lint.model import RECORDED, Refusal, Rule
 from monitoring.lint.project import Mention, Project, ProjectProblem
+from monitoring.resources.instances import file_key
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import KINDS
 
@@ -48,7 +49,7 @@ def _wrong(project: Project, mention: Mention, member: bool) -> str:
     if mention.kind not in KINDS:
         return f"no kind of resource is called {mention.kind}. Write one of {', '.join(KINDS)} or var"
     keys = project.keys(mention.kind, mention.path)
-    if mention.key not in keys:
+    if file_key(mention.key) not in keys:
         near = nearest(mention.key, keys)
         hint = f"Did you mean {near}?" if near else f"Its file would be {mention.kind}s/{mention.key}.json"
         return f"there is no {mention.kind} {mention.key}. {hint}"

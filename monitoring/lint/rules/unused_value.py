@@ -15,8 +15,8 @@ def check_all(project: Project) -> Iterator[ProjectProblem]:
         if not file.values:
             continue
         used = project.used_variables(file.path)
-        names = {name for name, _ in file.values}
-        for name, mark in file.values:
+        names = {value.name for value in file.values}
+        for name, mark, _ in (value for value in file.values if not value.list or value.list in used):
             if name in used or name == "env":
                 continue
             near = nearest(name, used - names) or nearest(name, used)

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from monitoring.preview.data import Data
 from monitoring.preview.monitors import Monitors
 from monitoring.preview.stored import Histories, facts_of
 from monitoring.resources.catalogue import MetricFacts, known_metrics
-from monitoring.resources.files import paths_of, read_resource
-from monitoring.resources.project import load_project
-from monitoring.resources.variables import fill_in
+from monitoring.resources.files import path_of, paths_of, read_resource
+from monitoring.resources.instances import Lookup
+from monitoring.resources.project import instances_in, load_project, made_of
 from monitoring.store import Store
 from monitoring.store.definitions import recorded_definition
 from monitoring.store.query_source import StoreSource
@@ -94,8 +95,9 @@ class Site:
 
     def _entries(self, kind: str, name: str) -> Iterator[SiteEntry]:
         variables = self._variables()
+        lookup = instances_in(partial(path_of, self.root or Path()), lambda: variables)
         for path in self.files(kind):
-            yield _from_file(path, kind, name, variables)
+            yield from _from_file(path, (kind, name), variables, lookup)
         for body in self.store.documents.all(kind):
             yield SiteEntry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
@@ -157,11 +159,20 @@ class Site:
         return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
 
-def _from_file(path: Path, kind: str, name: str, variables: Mapping[str, Any]) -> SiteEntry:
+def _from_file(
+    path: Path, shown: tuple[str, str], variables: Mapping[str, Any], lookup: Lookup
+) -> Iterator[SiteEntry]:
+    """Yield what a file makes, or what is wrong with it; `shown` is its kind and the key of its title."""
+    kind, title = shown
     try:
-        body = read_resource(path, kind, root=path.parent.parent).body
+        file = read_resource(path, kind, root=path.parent.parent)
     except InputError as error:
-        return SiteEntry(path.stem, path.stem, {}, path.name, str(error))
-    with contextlib.suppress(InputError):  # a variable that only an environment gives is shown by its name
-        body = fill_in(body, variables)
-    return SiteEntry(path.stem, str(body.get(name) or path.stem), body, path.name)
+        yield SiteEntry(path.stem, path.stem, {}, path.name, str(error))
+        return
+    try:
+        made = made_of(file, variables, lookup)
+    except InputError:  # a variable that only an environment gives is shown by its name
+        made = [file]
+    for resource in made:
+        name = str(resource.body.get(title) or resource.key)
+        yield SiteEntry(resource.key, name, resource.body, path.name)
