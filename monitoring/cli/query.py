@@ -15,7 +15,7 @@ import click
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
-    from monitoring.query import Answer, Source
+    from monitoring.query import Answer, Source, Switches
 
 _COLUMNS = 5
 """The most lines that share one table; more have a block each."""
@@ -68,6 +68,7 @@ def command(
             "--interval, --var, --let and --switch need --data", hint="Leave them out with --url."
         )
     from monitoring.query import evaluate, parse
+    from monitoring.query.decided import decisions
     from monitoring.query.times import moment
 
     node, now = parse(query), time.time()
@@ -80,18 +81,19 @@ def command(
         source, problems, span, metrics = _source(data, stack, _asked(query, queries))
         begin = moment(start, now, "--from") if start else span()[0]
         finish = moment(end, now, "--to") if end else max(span()[1], begin + 1)
-        answers = evaluate(
-            node if "\n" in query else query,
-            source,
-            begin,
-            finish,
-            interval,
-            switches=_switches(switches),
-            queries=_pairs(queries, "--let"),
-            variables=_pairs(variables, "--var"),
-        )
+        chosen = _switches(switches)
+
+        def evaluated(other: "Switches") -> "list[Answer]":
+            text = node if "\n" in query else query
+            named, values = _pairs(queries, "--let"), _pairs(variables, "--var")
+            return evaluate(
+                text, source, begin, finish, interval, switches=other, queries=named, variables=values
+            )
+
+        answers = evaluated(chosen)
+        decided = decisions(node, answers, chosen, evaluated)
         missing = [] if answers else _missing(node, metrics())
-    for hint in missing:
+    for hint in (*missing, *decided):
         click.echo(f"stepscope: {hint}", err=True)
     for problem in problems[:20]:
         click.echo(f"stepscope: {problem}", err=True)

@@ -110,12 +110,16 @@ class _Progress:
 
 
 def _print(report: "Report", missing: "list[CaseProblem]", require_tests: bool) -> None:
+    from monitoring.testing.explanation import decided_by
+
     for file, results in _by_file(report.results).items():
         counts = [
             (status, sum(r.status == status for r in results)) for status in ("passed", "failed", "error")
         ]
         said = ", ".join(_counted(status, count) for status, count in counts if count)
         click.echo(f"{file}  {said}")
+        for line in decided_by(results):
+            click.echo(f"  {line}")
     _explain([result for result in report.results if not result.passed])
     if missing:
         click.echo("")

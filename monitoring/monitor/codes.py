@@ -62,6 +62,7 @@ class Limits(NamedTuple):
 
     `missing`: the value that it is evaluated as: 0, but for arithmetic around default_zero.
 
+    `empty`: the switch that says what a window without data is, where one does.
     `known_until`: a group that first appeared by this second is not new.
     `shares`: an anomaly monitor; its recovery thresholds are reached by equality too, for 0 has to be.
     """
@@ -74,6 +75,7 @@ class Limits(NamedTuple):
     known_until: int = 0
     shares: bool = False
     missing: float = 0.0
+    empty: str = ""
 
 
 _MEETS: dict[str, Callable[[Any, Any], Any]] = {

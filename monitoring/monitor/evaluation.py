@@ -12,6 +12,7 @@ from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged
 from monitoring.monitor.clusters import run_cluster
 from monitoring.monitor.codes import Flags, Found, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
+from monitoring.monitor.decisions import decisions
 from monitoring.monitor.definition import Monitor, Thresholds, parsed
 from monitoring.monitor.dynamic import NOT_DYNAMIC, Dynamic, details_of, limits_of, thresholds_by_group
 from monitoring.monitor.events import as_search, count_records, processes
@@ -103,7 +104,8 @@ def evaluate_monitor(
     except InputError as error:
         error.where = error.where or monitor.key
         raise
-    return replace(history, notifications=notifications(history, setting.mutes, setting.texts))
+    sent = notifications(history, setting.mutes, setting.texts, setting.switches)
+    return replace(history, notifications=sent)
 
 
 # --- metric monitors
@@ -124,27 +126,22 @@ def _metric(
     lookup = _lookup(window, monitor, start, end, setting)
     series = look_up(node, data.series, lookup)
     keys = grouped_by(node)
-    missing = value_when_empty(node.query) if setting.switches.default_zero_empty == "zero" else np.nan
-    as_zero = _as_zero(monitor, counts(node)) or bool(node.kind == "metric" and not np.isnan(missing))
+    missing, empty = _when_empty(monitor, node, setting.switches)
+    as_zero = _as_zero(monitor, counts(node)) or not np.isnan(missing)
     limits = _limits(monitor, node, thresholds, keys, as_zero, window, setting)
-    limits = limits._replace(missing=0.0 if np.isnan(missing) else missing)
+    limits = limits._replace(missing=0.0 if np.isnan(missing) else missing, empty=empty)
     dynamic = thresholds_by_group(monitor, named or {}, data.series, lookup) if asked else {}
-    history = _history(monitor, series, lookup, keys, limits, setting, dynamic)
-    return history if np.isnan(missing) else _decided(history, series)
+    return _history(monitor, series, lookup, keys, limits, setting, dynamic)
 
 
-def _decided(history: History, lines: Mapping[tuple[str, ...], Found]) -> History:
-    """Return the history with the switch that decided where default_zero stood over an empty window."""
-    groups = dict(history.groups)
-    for tags, values in lines.items():
-        empty = np.flatnonzero(np.isnan(values.values) & ~values.points).tolist()
-        name = group_name(tags)
-        if empty and name in groups:
-            groups[name] = replace(groups[name], details=dict.fromkeys(empty, DECIDED))
-    return replace(history, groups=groups)
-
-
-DECIDED = "an empty window under default_zero, by the switch default_zero_empty: zero"
+def _when_empty(monitor: Monitor, node: MetricMonitor, switches: Switches) -> tuple[float, str]:
+    """Return the value of a window without data (NaN for none), and the switch that says so, if one does."""
+    value = value_when_empty(node.query) if node.kind == "metric" else np.nan
+    if not np.isnan(value):
+        return (value if switches.default_zero_empty == "zero" else np.nan), "default_zero_empty"
+    if counts(node) and not monitor.options.on_missing_data and not monitor.options.notify_no_data:
+        return (0.0 if switches.counts_without_options == "zero" else np.nan), "counts_without_options"
+    return np.nan, ""
 
 
 def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
@@ -256,7 +253,11 @@ def _history(
         own = limits_of(limits, dynamic, tags, line)
         code, values = codes(line, own, lookup.times, lookup.ends, setting.switches)
         segments = tuple(run(code, lookup.times, policy, setting.known_groups and bool(keys)))
-        groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, segments, details_of(own))
+        decided = decisions(
+            code, segments, limits.empty, own.thresholds.warning is not None, setting.switches
+        )
+        name = group_name(tags)
+        groups[name] = GroupHistory(name, tags, values, segments, details_of(own), decided)
     return History(monitor, lookup.times, lookup.starts, lookup.ends, groups, keys=keys)
 
 

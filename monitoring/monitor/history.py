@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.monitor.decisions import Decision
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.states import Rule, State, worst
@@ -68,6 +69,12 @@ class GroupHistory:
     values: NDArray[np.float64]
     segments: tuple[Segment, ...]
     details: Mapping[int, str] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+
+    def detail(self, index: int) -> str:
+        """Return what the evidence of an evaluation says beside its rule."""
+        decided = [str(decision) for decision in self.decisions if decision.at[index]]
+        return "; ".join(filter(None, [self.details.get(index, ""), *decided]))
 
     def segment(self, index: int) -> Segment:
         """Return the segment that contains evaluation `index`."""
@@ -112,6 +119,11 @@ class History:
         """Return whether the monitor has one state a group (a multi alert)."""
         return bool(self.keys)
 
+    @property
+    def decided(self) -> Mapping[str, str]:
+        """Return the switches that decided about any group, with their values."""
+        return {row.switch: row.value for group in self.groups.values() for row in group.decisions}
+
     def index(self, time: int) -> int:
         """Return the last evaluation at or before `time`; -1 before the first."""
         return int(np.searchsorted(self.times, time, side="right")) - 1
@@ -123,7 +135,7 @@ class History:
         number = float(history.values[index])
         value = None if np.isnan(number) else number
         window = (int(self.starts[index]), int(self.ends[index]))
-        evidence = Evidence(window, value, segment.rule, history.details.get(index, ""))
+        evidence = Evidence(window, value, segment.rule, history.detail(index))
         return Verdict(int(self.times[index]), group, segment.state, value, evidence)
 
     def overall(self, index: int) -> State:

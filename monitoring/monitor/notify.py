@@ -8,6 +8,7 @@ from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notific
 from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
 from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
 from monitoring.monitor.states import Rule, State, worst
+from monitoring.monitor.switches import DEFAULTS, Switches
 
 if TYPE_CHECKING:
     from monitoring.monitor.definition import Monitor
@@ -24,6 +25,8 @@ class _Line:
     sent: int = 0
     repeats: int = 0
     muted: bool = False
+    through: bool = False
+    """It is in No Data, after Alert or Warn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class _Member:
 
 
 def notifications(
-    history: History, mutes: Sequence[Mute] = (), texts: bool = True
+    history: History, mutes: Sequence[Mute] = (), texts: bool = True, switches: Switches = DEFAULTS
 ) -> tuple[Notification, ...]:
     """All notifications of a history, in the order of their time; without `texts` they say nothing."""
     monitor = history.monitor
@@ -46,7 +49,7 @@ def notifications(
     for tags, members in _lines(history).items():
         around = {*everywhere, *(members[0].tags if len(members) == 1 else tags)}
         quiet = Quiet([*mutes, *silenced], around, history.times)
-        teller = _Teller(history, tags, members, quiet, texts)
+        teller = _Teller(history, tags, members, quiet, texts, switches)
         sent.extend(teller.each() if monitor.options.scheduled else teller.tell())
     return tuple(sorted(sent, key=lambda notification: (notification.time, notification.group)))
 
@@ -98,9 +101,11 @@ class _Teller:
         members: list[_Member],
         quiet: Quiet,
         texts: bool = True,
+        switches: Switches = DEFAULTS,
     ) -> None:
         self.history, self.tags, self.members, self.quiet = history, tags, members, quiet
         self.texts = texts
+        self.after_no_data = switches.recovery_after_no_data == "notify"
         self.monitor: Monitor = history.monitor
         self.line = _Line()
 
@@ -138,12 +143,18 @@ class _Teller:
     def _change(self, index: int, state: State, inside: tuple[_Member, ...]) -> Iterator[Notification]:
         time = int(self.history.times[index])
         previous = self.line.state
+        if state is State.NO_DATA:
+            self.line.through = self.line.through or previous in (State.ALERT, State.WARN)
         if state is not State.OK and state is not previous:
             self.line.last = time
             if previous in (None, State.OK):
                 self.line.first = time
         self.line.muted = False
-        if not self._worth_telling(state):
+        worth = self._worth_telling(state)
+        if state is not State.NO_DATA:
+            self.line.through = False
+        if not worth:
+            self.line.told = None if state is State.OK else self.line.told
             return
         notification = self._compose(index, KINDS[state], state, previous, inside)
         self.line.muted = bool(notification.muted)
@@ -159,7 +170,7 @@ class _Teller:
         if state is self.line.told:
             return False
         if state is State.OK:
-            return self.line.told is not None
+            return self.line.told is not None and (self.after_no_data or not self.line.through)
         if state is State.NO_DATA:
             return self._asks_for_no_data() and self.line.state is not None and self._evaluated()
         return True

@@ -18,6 +18,13 @@ class Switches(query.Switches):
     default_zero_empty: Literal["zero", "skip"] = "zero"
     """A window without a point under default_zero: evaluated as zero, as the page on the configuration of
     monitors has it since 2026-08-17, or without data, as the page on interpolation has it."""
+    counts_without_options: Literal["keep", "zero"] = "keep"
+    """A window without a point of a count, where neither on_missing_data nor notify_no_data is set: the state
+    is kept, as the older options have it that the API adds to such a monitor, or 0 is evaluated, as
+    on_missing_data: default has it."""
+    recovery_after_no_data: Literal["notify", "silent"] = "notify"
+    """A group that goes from Alert or Warn over No Data to OK: its recovery is notified, or not, as the page
+    on monitor dependencies had it in 2020."""
     window_end: Literal["open", "closed"] = "open"
     """Whether a point stamped exactly at the end of the window belongs to it ("closed")."""
     no_data_timeframe: Literal["points", "empty"] = "points"

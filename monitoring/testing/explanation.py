@@ -1,12 +1,19 @@
 """Why a case failed, for people: what was expected, what came, the evidence, and a plot."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from monitoring.monitor.decisions import PAGES
 from monitoring.monitor.history import History, Verdict
+from monitoring.query import decided
+from monitoring.testing.cases import Case
 from monitoring.testing.compare import Failure, state_name
 from monitoring.testing.plot import Plot, draw
-from monitoring.testing.runner import CaseResult
+from monitoring.testing.project import Folder
+from monitoring.testing.runner import CaseResult, run_case
 from monitoring.testing.times import show_duration
 
 AROUND = 30
@@ -24,7 +31,46 @@ def explain(result: CaseResult) -> str:
         ]
     for failure in result.failures:
         lines += [f"FAILED {failure.place}  {title(result)}", *_failure(result, failure)]
+    if result.failures:
+        lines += [f"  holds with  switches: {{{name}: {value}}}" for name, value in otherwise(result.case)]
     return "\n".join(lines)
+
+
+OTHERWISE: Mapping[str, Any] = {
+    "default_zero_empty": "skip",
+    "counts_without_options": "zero",
+    "recovery_after_no_data": "silent",
+    "between_warning_and_recovery": "warn",
+    "window_end": "closed",
+    "no_data_timeframe": "empty",
+    "null_window": "missing",
+    "change_order": "window",
+    "cluster_threshold": "reached",
+    "monitor_na": "keep",
+    "equality_recovery": "ignore",
+    "percentile_monitor": "share",
+    **decided.OTHERWISE,
+}
+"""Switch -> the value that is not its default."""
+
+
+def otherwise(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield the switches, with the value, by which alone a case that fails would hold."""
+    folder = Folder(Path(case.file).parent)
+    for name, value in OTHERWISE.items():
+        if name not in case.switches:
+            other = replace(case, switches={**case.switches, name: value})
+            if run_case(other, folder).passed:
+                yield name, str(value).lower()
+
+
+def decided_by(results: Iterable[CaseResult]) -> Iterator[str]:
+    """Yield a line for each switch that decided in some cases, with the sources that conflict."""
+    values: dict[str, str] = {}
+    for result in results:
+        values |= result.history.decided if result.history is not None else {}
+    for name, value in values.items():
+        yield f"decided by the switch {name}: {value} ({PAGES[name]})"
 
 
 def title(result: CaseResult) -> str:

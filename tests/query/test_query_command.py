@@ -360,3 +360,47 @@ TIMES = [
 @pytest.mark.parametrize(("text", "seconds"), TIMES, ids=[text for text, _ in TIMES])
 def test_a_time_is_written_in_several_ways(text, seconds):
     assert moment(text, 5000) == seconds
+
+
+GAP = [(0, 11), (60, 13), (540, 19)]
+
+
+def gap(tmp_path, *more, kind="gauge"):
+    rows = [(START + at, value) for at, value in GAP]
+    body = {"series": [{"metric": "m", "type": kind, "interval": 60, "points": rows, "tags": ["a:b"]}, *more]}
+    path = tmp_path / "gap.json"
+    path.write_text(json.dumps(body))
+    return str(path), "--from", str(START), "--to", str(START + 599), "--interval", "60"
+
+
+OTHER = {
+    "metric": "m",
+    "type": "gauge",
+    "tags": ["a:c"],
+    "points": [[START + 60 * at, 10] for at in range(10)],
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "options", "switches"),
+    [
+        ("sum:m{*}", [OTHER], (), ["long_gaps: empty"]),
+        ("sum:m{*}", [OTHER], ("--switch", "long_gaps=limit"), []),
+        ("sum:m{*}", [], (), []),
+        ("monotonic_diff(sum:m{a:b})", [], (), []),
+        (
+            "per_minute(sum:m{a:c})",
+            [{**OTHER, "points": [[START, 9], [START + 60, 1]]}],
+            (),
+            ["negative_deltas: keep"],
+        ),
+        ("sum:m{a:*c*}", [OTHER], (), ["wildcards: anywhere"]),
+    ],
+)
+def test_the_switch_that_decided_an_answer_is_named(query, more, options, switches, tmp_path, capsys):
+    status, out, err = run(capsys, query, "--data", *gap(tmp_path, *more), *options)
+    assert status == 0
+    assert "switch" not in out
+    named = [line for line in err.splitlines() if "decided by the switch" in line]
+    assert [any(name in line for line in named) for name in switches] == [True] * len(switches)
+    assert len(named) == len(switches)

@@ -108,3 +108,40 @@ def test_pytest_collects_the_same_files(monitors):
     assert "1 failed, 1 passed" in run.stdout
     assert "expected  never Alert" in run.stdout
     assert "Traceback" not in run.stdout
+
+
+EMPTY = """\
+monitor:
+  type: query alert
+  query: "sum(last_5m):default_zero(sum:jobs.done{*}.as_count()) < 1"
+  options: {thresholds: {critical: 1}}
+series: [{metric: jobs.done, type: count, values: 2x10 _x20}]
+expect: [{at: 9m, state: OK}, {at: 25m, state: STATE}]
+"""
+
+
+def test_the_switch_that_decided_is_named_with_its_pages(monitors, capsys):
+    (monitors / "empty.test.yaml").write_text(EMPTY.replace("STATE", "Alert"))
+    assert status("test", str(monitors / "empty.test.yaml")) == 0
+    out = capsys.readouterr().out
+    assert "decided by the switch default_zero_empty: zero (monitors/configuration of 2026-08-17" in out
+    assert "holds with" not in out
+
+
+def test_a_failure_names_the_switch_with_which_it_would_hold(monitors, capsys):
+    (monitors / "empty.test.yaml").write_text(EMPTY.replace("STATE", "OK"))
+    assert status("test", str(monitors / "empty.test.yaml")) == 1
+    out = capsys.readouterr().out
+    assert "by the switch default_zero_empty: zero" in out
+    assert [line.strip() for line in out.splitlines() if "holds with" in line] == [
+        "holds with  switches: {default_zero_empty: skip}"
+    ]
+    (monitors / "empty.test.yaml").write_text(
+        EMPTY.replace("STATE", "OK") + "switches: {default_zero_empty: skip}\n"
+    )
+    assert status("test", str(monitors / "empty.test.yaml")) == 0
+
+
+def test_no_switch_is_named_where_none_decided(monitors, capsys):
+    assert status("test") == 0
+    assert "switch" not in capsys.readouterr().out

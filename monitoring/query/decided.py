@@ -1,0 +1,102 @@
+"""Find the open points that decided an answer: those whose other choice gives another one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from monitoring.query.answers import Answer
+from monitoring.query.errors import QueryError
+from monitoring.query.nodes import Binary, Call, Metric, Query
+from monitoring.query.parser import walk
+from monitoring.query.switches import Switches
+
+OTHERWISE: Mapping[str, Any] = {
+    "join": "shared",
+    "negative_deltas": "drop",
+    "monotonic_reset": "zero",
+    "rates": "after",
+    "interpolate_counts": True,
+    "align_groups": True,
+    "long_gaps": "limit",
+    "longest_fill": 600,
+    "count_rollup": "sum",
+    "bare_fill": "ignore",
+    "wildcards": "ends",
+    "integral_of": "value",
+}
+"""Switch -> the value that is not its default; without those that only say how exactly to compute."""
+
+_OF_CALLS = {
+    "monotonic_reset": {"monotonic_diff"},
+    "integral_of": {"integral"},
+    "negative_deltas": {"diff", "derivative", "rate", "per_second", "per_minute", "per_hour"},
+    "rates": {"diff", "derivative", "rate", "per_second", "per_minute", "per_hour", "monotonic_diff"},
+}
+"""Switch -> the functions without which it decides nothing."""
+
+
+class Decision(NamedTuple):
+    """A switch that decided: with the other value the answer is another one."""
+
+    switch: str
+    value: Any
+    other: Any
+
+    def __str__(self) -> str:
+        value, other = (str(each).lower() for each in (self.value, self.other))
+        return f"decided by the switch {self.switch}: {value} ({other} gives another answer)"
+
+
+def decisions(
+    query: Query,
+    answers: Sequence[Answer],
+    switches: Switches,
+    evaluate: Callable[[Switches], Sequence[Answer]],
+) -> list[Decision]:
+    """Evaluate the query with the other value of each switch that its words leave open.
+
+    Args:
+        query: what was asked.
+        answers: what it came to.
+        switches: the choices with which it did; those that differ from the defaults were made by the caller.
+        evaluate: evaluates it with other switches.
+    """
+    decided = []
+    for name, other in OTHERWISE.items():
+        value = getattr(switches, name)
+        if value != getattr(Switches(), name) or not _open(name, query):
+            continue
+        try:
+            others = evaluate(replace(switches, **{name: other}))
+        except QueryError:
+            continue
+        if not _same(answers, others):
+            decided.append(Decision(name, value, other))
+    return decided
+
+
+def _open(name: str, query: Query) -> bool:
+    """Return whether the switch can decide about a query with these words."""
+    nodes = list(walk(query))
+    calls = {node.name for node in nodes if isinstance(node, Call)}
+    if name in _OF_CALLS:
+        return bool(calls & _OF_CALLS[name])
+    if name == "join":
+        return any(isinstance(node, Binary) for node in nodes)
+    fills = [node.modifier("fill") for node in nodes if isinstance(node, Metric)]
+    if name in {"longest_fill", "bare_fill"}:
+        return any(fills) or "fill" in calls
+    return True
+
+
+def _same(answers: Sequence[Answer], others: Sequence[Answer]) -> bool:
+    if len(answers) != len(others):
+        return False
+    return all(
+        one.scope == other.scope
+        and np.array_equal(one.times, other.times)
+        and np.allclose(one.values, other.values, rtol=1e-9, equal_nan=True)
+        for one, other in zip(answers, others, strict=True)
+    )
