@@ -68,7 +68,7 @@ forwarder: .venv/tools.ready  ## the forwarder's code for deploy/forwarder.yaml:
 	$(BIN)/python deploy/forwarder/build.py --python $(RUNTIME) --architecture $(ARCHITECTURE)
 
 # What the example's functions carry in an account (deploy/template.yaml): boto3 is in Lambda's runtime already.
-LAMBDA := --quiet --disable-pip-version-check --upgrade --python-version 3.12 --only-binary=:all: \
+LAMBDA := --quiet --disable-pip-version-check --no-compile --upgrade --python-version 3.12 --only-binary=:all: \
 	--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
 bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	rm -rf build
@@ -77,8 +77,7 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	$(BIN)/python -m pip install $(LAMBDA) --target build/forwarder '.[forwarder]'
 	$(BIN)/python -m pip install $(LAMBDA) --target build/site ./deploy/function aws-lambda-powertools boto3
 	for step in steps identify site; do cp -R handlers build/$$step/; done
-	cd build/site && $(abspath $(BIN))/python -m zipfile -c ../site.zip *
-	for part in steps forwarder; do (cd build/$$part && $(abspath $(BIN))/python -m zipfile -c ../$$part.zip *); done
+	for part in steps forwarder site; do $(BIN)/python deploy/archive.py build/$$part build/$$part.zip; done
 
 clean:  ## remove what was made
 	rm -rf .venv dist build site versions .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import archive
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "dist" / "stepscope-forwarder.zip"
@@ -40,9 +42,7 @@ _PLATFORMS = (
     "manylinux_2_17",
     "manylinux_2_28",
 )  # Lambda's Amazon Linux 2023 has glibc 2.34
-_LEFT_OUT = re.compile(
-    r"(^|/)(__pycache__|bin|tests?)/|\.pyi$|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$"
-)
+_LEFT_OUT = re.compile(rf"(^|/)(bin|tests?)/|\.pyi$|{archive.NOTES.pattern}")
 
 
 def build(target: Path, python: str = "3.13", architecture: str = "arm64") -> int:
@@ -59,9 +59,9 @@ def build(target: Path, python: str = "3.13", architecture: str = "arm64") -> in
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         _install(Path(folder), python, architecture)
-        entries = {**dict(_files(Path(folder))), **dict(_own_files())}
+        entries = {**dict(archive.files(Path(folder), _LEFT_OUT)), **dict(_own_files())}
         entries[DECLARATION] = declaration(python, architecture)
-        _write(target, entries)
+        archive.write(target, entries)
     return target.stat().st_size
 
 
@@ -103,29 +103,12 @@ def _install(folder: Path, python: str, architecture: str) -> None:
         sys.exit(f"the packages for python{python} on {architecture} cannot be installed")
 
 
-def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not _LEFT_OUT.search(name):
-            yield name, path.read_bytes()
-
-
 def _own_files() -> Iterator[tuple[str, bytes]]:
     package = ROOT / "monitoring"
     for room in ROOMS:
         place = package / room
         for path in place.rglob("*.py") if place.is_dir() else [place]:
             yield path.relative_to(ROOT).as_posix(), path.read_bytes()
-
-
-def _write(target: Path, entries: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(target, "w") as archive:
-        for name in sorted(entries):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3
-            entry.external_attr = (0o755 if name.endswith(".so") else 0o644) << 16
-            archive.writestr(entry, entries[name], compresslevel=9)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -115,16 +115,20 @@ resource "aws_lambda_function" "states_forwarder" {
   }
 }
 
+data "aws_caller_identity" "current" {}
+
 resource "aws_lambda_permission" "forwarder" {
-  function_name = aws_lambda_function.forwarder.function_name
-  action        = "lambda:InvokeFunction"
-  principal     = "logs.amazonaws.com"
+  function_name  = aws_lambda_function.forwarder.function_name
+  action         = "lambda:InvokeFunction"
+  principal      = "logs.amazonaws.com"
+  source_account = data.aws_caller_identity.current.account_id
 }
 
 resource "aws_lambda_permission" "states_forwarder" {
-  function_name = aws_lambda_function.states_forwarder.function_name
-  action        = "lambda:InvokeFunction"
-  principal     = "logs.amazonaws.com"
+  function_name  = aws_lambda_function.states_forwarder.function_name
+  action         = "lambda:InvokeFunction"
+  principal      = "logs.amazonaws.com"
+  source_account = data.aws_caller_identity.current.account_id
 }
 
 resource "aws_cloudwatch_event_rule" "redrive" {

@@ -1,10 +1,8 @@
 """The example is deployed in four ways: SAM, the Serverless Framework, the CDK and Terraform make the same things of it."""
 
-import importlib.util
 import json
-import os
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -41,28 +39,13 @@ NEEDED = {
 
 
 @pytest.fixture(scope="session")
-def cdk_out(tmp_path_factory):
-    """The template of the CDK app; the CDK for Python is no dependency of the project, and runs on Node.js."""
-    if importlib.util.find_spec("aws_cdk") is None:
-        pytest.skip("aws-cdk-lib is not installed")
-    folder = tmp_path_factory.mktemp("cdk") / "cdk.out"
-    subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT / "deploy" / "cdk",
-        check=True,
-        env={**os.environ, "CDK_OUTDIR": str(folder)},
-        timeout=600,
-        capture_output=True,
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
 def sam():
     return Example(SAM)
 
 
-@pytest.fixture(scope="session", params=["serverless", "terraform", "cdk"])
+@pytest.fixture(
+    scope="session", params=["serverless", "terraform", pytest.param("cdk", marks=pytest.mark.tools)]
+)
 def other(request):
     paths = {"serverless": SERVERLESS, "terraform": TERRAFORM}
     return Example(paths[request.param] if request.param in paths else request.getfixturevalue("cdk_out"))
@@ -221,3 +204,20 @@ def test_the_single_file_has_what_the_talk_lists_besides():
     assert target["Arn"] == {"Fn::GetAtt": ["BuildProject", "Arn"]}
     assert json.loads(target["Input"])["environmentVariablesOverride"][0]["name"] == "TALK"
     assert stack.of_type("AWS::ApiGatewayV2::Api")
+
+
+@pytest.mark.tools
+def test_cfn_lint_takes_what_the_cdk_makes(cdk_out):
+    """W: the CDK writes dependencies and properties that a person would leave out."""
+    command = shutil.which("cfn-lint")
+    if command is None:
+        pytest.skip("cfn-lint is not on the PATH: .ci/deploy-tools")
+    template = cdk_out / "slides.template.json"
+    done = subprocess.run(
+        [command, "--ignore-checks", "W", "--", template],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout

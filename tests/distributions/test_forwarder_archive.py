@@ -99,7 +99,7 @@ def test_a_lock_without_one_of_them_is_refused(monkeypatch):
 @pytest.mark.parametrize("order", [1, -1])
 def test_entries_are_sorted_and_have_one_time_whatever_order_they_came_in(tmp_path, order):
     entries = dict([("b.py", b"2"), ("a.py", b"1"), ("c/native.so", b"\x7fELF")][::order])
-    build._write(tmp_path / "one.zip", entries)
+    build.archive.write(tmp_path / "one.zip", entries)
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         found = [(each.filename, each.date_time, each.external_attr >> 16) for each in archive.infolist()]
     start = (1980, 1, 1, 0, 0, 0)
@@ -117,7 +117,10 @@ def test_what_is_made_on_this_machine_stays_out(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert sorted(name for name, _ in build._files(tmp_path)) == ["a-1.dist-info/METADATA", "a/b.py"]
+    assert sorted(name for name, _ in build.archive.files(tmp_path, build._LEFT_OUT)) == [
+        "a-1.dist-info/METADATA",
+        "a/b.py",
+    ]
 
 
 @pytest.mark.packaging
