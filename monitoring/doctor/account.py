@@ -11,7 +11,7 @@ FORWARDER, SUBSCRIBER = "monitoring.forwarder.handler", "monitoring.forwarder.su
 _EVENTS = 200  # log events of a log group that are looked at
 
 
-class Function(NamedTuple):
+class AccountFunction(NamedTuple):
     """A Lambda function, as ListFunctions describes it."""
 
     name: str
@@ -47,12 +47,12 @@ class Account:
                 hint="set AWS_PROFILE and AWS_REGION, or run `aws configure`",
             ) from error
 
-    def functions(self) -> Iterator[Function]:
+    def functions(self) -> Iterator[AccountFunction]:
         """Yield the functions of the region."""
         for page in self._clients("lambda").get_paginator("list_functions").paginate():
             for each in page["Functions"]:
                 group = (each.get("LoggingConfig") or {}).get("LogGroup")
-                yield Function(
+                yield AccountFunction(
                     each["FunctionName"],
                     each["FunctionArn"],
                     each.get("Handler", ""),

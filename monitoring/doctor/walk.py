@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from monitoring.doctor.account import FORWARDER, SUBSCRIBER, Account, Clients, Function, code, reason
+from monitoring.doctor.account import FORWARDER, SUBSCRIBER, Account, AccountFunction, Clients, code, reason
 from monitoring.doctor.checks import Check, fault, ok, unknown
 from monitoring.doctor.datadog import Datadog, has_points
 from monitoring.errors import InputError
@@ -64,7 +64,7 @@ def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = 
         yield unknown("functions", "Lambda", rest, "name some with --function")
 
 
-def _forwarders(functions: list[Function], options: DoctorOptions) -> list[Function]:
+def _forwarders(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
     named = [each for each in functions if options.forwarder in (each.name, each.arn)]
     if options.forwarder and not named:
         raise InputError(
@@ -75,7 +75,7 @@ def _forwarders(functions: list[Function], options: DoctorOptions) -> list[Funct
     return named or [each for each in functions if each.handler == FORWARDER]
 
 
-def _watched(functions: list[Function], options: DoctorOptions) -> list[Function]:
+def _watched(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
     ours = {FORWARDER, SUBSCRIBER}
     others = [each for each in functions if each.handler not in ours and each.name != options.forwarder]
     for pattern in options.functions:
@@ -89,7 +89,11 @@ def _watched(functions: list[Function], options: DoctorOptions) -> list[Function
 
 
 def _forwarder(
-    function: Function, account: Account, clients: Clients, options: DoctorOptions, clock: Callable[[], float]
+    function: AccountFunction,
+    account: Account,
+    clients: Clients,
+    options: DoctorOptions,
+    clock: Callable[[], float],
 ) -> tuple[list[Check], Datadog | None]:
     try:
         settings = ForwarderSettings.from_env(function.variables)
@@ -105,7 +109,7 @@ def _forwarder(
 
 
 def _key(
-    function: Function, settings: ForwarderSettings, clients: Clients, options: DoctorOptions
+    function: AccountFunction, settings: ForwarderSettings, clients: Clients, options: DoctorOptions
 ) -> tuple[list[Check], Datadog | None]:
     base = options.url or settings.url or f"https://api.{settings.site}"
     try:
@@ -150,7 +154,7 @@ def _plain(key: str) -> ForwarderSettings:
 
 
 def _health(
-    function: Function, account: Account, options: DoctorOptions, clock: Callable[[], float]
+    function: AccountFunction, account: Account, options: DoctorOptions, clock: Callable[[], float]
 ) -> Check:
     since = round((clock() - options.since) * 1000)
     try:
@@ -169,7 +173,7 @@ def _health(
     return ok("health", function.log_group, f"{len(summaries)} invocations lately, none with an error")
 
 
-def _spool(function: Function, settings: ForwarderSettings, account: Account) -> Iterator[Check]:
+def _spool(function: AccountFunction, settings: ForwarderSettings, account: Account) -> Iterator[Check]:
     if not settings.spool_queue:
         if not settings.spool_bucket:
             hint = "set MONITORING_SPOOL_QUEUE or MONITORING_SPOOL_BUCKET"
@@ -195,7 +199,7 @@ def _spool(function: Function, settings: ForwarderSettings, account: Account) ->
 
 
 def _function(
-    function: Function,
+    function: AccountFunction,
     account: Account,
     forwarders: set[str],
     datadog: Datadog | None,
@@ -220,7 +224,7 @@ def _function(
         yield _points(function, newest.metric, datadog, options, clock)
 
 
-def _unread(function: Function, error: Exception) -> Check:
+def _unread(function: AccountFunction, error: Exception) -> Check:
     if code(error) == "ResourceNotFoundException":
         hint = "invoke it once; then check that its role may write logs"
         return fault("lines", function.log_group, f"{function.name} has no log group yet", hint)
@@ -228,7 +232,7 @@ def _unread(function: Function, error: Exception) -> Check:
     return unknown("lines", function.log_group, reason(error), hint)
 
 
-def _lines(function: Function, messages: list[str], printed: bool, options: DoctorOptions) -> Check:
+def _lines(function: AccountFunction, messages: list[str], printed: bool, options: DoctorOptions) -> Check:
     if printed or any(_TRACE in text for text in messages):
         return ok("lines", function.name, "it prints metrics or traces")
     if not messages:
@@ -238,7 +242,7 @@ def _lines(function: Function, messages: list[str], printed: bool, options: Doct
     return fault("lines", function.name, "it writes logs, but no metrics and no traces", hint)
 
 
-def _unsubscribed(function: Function, destinations: list[str]) -> Check:
+def _unsubscribed(function: AccountFunction, destinations: list[str]) -> Check:
     others = f"; it is subscribed to {', '.join(destinations)}" if destinations else ""
     hint = "select it by LogGroupNames, LogGroupPrefixes or LogGroupTags of the forwarder's stack"
     if len(destinations) >= 2:
@@ -247,7 +251,7 @@ def _unsubscribed(function: Function, destinations: list[str]) -> Check:
 
 
 def _points(
-    function: Function,
+    function: AccountFunction,
     metric: str,
     datadog: Datadog | None,
     options: DoctorOptions,

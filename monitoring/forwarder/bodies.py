@@ -7,7 +7,17 @@ from typing import Any, Protocol
 
 from monitoring.forwarder.decoding import UNREADABLE, Stream, decode_base64, expand, peek
 from monitoring.forwarder.documents import Elements, Read, read_document
-from monitoring.forwarder.pieces import INNER, LINES, SIZE, Line, Lines, LogPayload, Piece, Refusal, Skipped
+from monitoring.forwarder.pieces import (
+    INNER,
+    LINES,
+    SIZE,
+    Line,
+    LinePiece,
+    LogPayload,
+    Piece,
+    Refusal,
+    Skipped,
+)
 from monitoring.forwarder.rows import (
     Row,
     csv_dialect,
@@ -52,14 +62,14 @@ class Shapes(Protocol):
     def log(self) -> "Shapes":
         """Read known JSON documents between the lines of a log."""
 
-    def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of a whole document, or None where it is not known."""
 
-    def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
+    def choose(self, key: str, first: Any, head: dict[str, Any], base: LinePiece) -> Read | None:
         """Return what reads the list under a key (empty: the document itself), or None."""
 
 
-def read_body(chunks: Iterable[bytes], base: Lines, shapes: Shapes) -> Iterator[Piece]:
+def read_body(chunks: Iterable[bytes], base: LinePiece, shapes: Shapes) -> Iterator[Piece]:
     """Yield the pieces of a body, the same however it is cut into chunks.
 
     Args:
@@ -158,14 +168,16 @@ def _salvaged(body: bytes, where: str) -> Iterator[Piece]:
             for key in ("owner", "logGroup", "logStream")
             if (match := re.search(rb'"%b":\s*"([^"\\]*)"' % key.encode(), head))
         }
-        base = Lines([], where, names.get("logGroup", ""), names.get("logStream", ""), names.get("owner", ""))
+        base = LinePiece(
+            [], where, names.get("logGroup", ""), names.get("logStream", ""), names.get("owner", "")
+        )
         yield from pieces_of(rows_of(Elements(text)), base)
 
 
 # Text
 
 
-def _texts(text: Text, head: str, base: Lines, shapes: Shapes) -> Iterator[Piece]:
+def _texts(text: Text, head: str, base: LinePiece, shapes: Shapes) -> Iterator[Piece]:
     delimiter = csv_dialect(next((line for line in head.split("\n") if line.strip()), ""))
     if delimiter:
         try:
@@ -208,7 +220,7 @@ def _is_own(line: str, keys: frozenset[str]) -> bool:
 class _LineReader:
     """Reads lines, and the JSON documents that begin at one of them."""
 
-    def __init__(self, text: Text, base: Lines, shapes: Shapes) -> None:
+    def __init__(self, text: Text, base: LinePiece, shapes: Shapes) -> None:
         self._text, self._base, self._shapes = text, base, shapes
         self._held: list[Line] = []
         self._size = 0  # characters of what is held
@@ -271,7 +283,7 @@ class _LineReader:
     def _is_full(self) -> bool:
         return max(len(self._held), len(self._rows)) >= LINES or self._size > SIZE
 
-    def _flush(self) -> Iterator[Lines]:
+    def _flush(self) -> Iterator[LinePiece]:
         held, self._held[:] = self._held[:], []
         if self._size > LINE:
             held = [

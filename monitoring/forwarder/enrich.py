@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from monitoring.forwarder.settings import ForwarderSettings
-from monitoring.log_events.source import Function, LogSource, function_of, source_kind
+from monitoring.log_events.source import LogSource, SourceFunction, function_of, source_kind
 from monitoring.log_events.telemetry import LogFields
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
@@ -66,7 +66,7 @@ def describe(
     )
 
 
-def function_arn(region: str, account: str, function: Function) -> str:
+def function_arn(region: str, account: str, function: SourceFunction) -> str:
     """Return the function's ARN, empty where a part of it is not known."""
     region = function.region or region
     known = region and account and function.name

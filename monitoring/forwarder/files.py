@@ -12,7 +12,7 @@ from monitoring.errors import InputError
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.decoding import CHUNK
 from monitoring.forwarder.inputs import Inputs
-from monitoring.forwarder.pieces import Lines, Unit
+from monitoring.forwarder.pieces import LinePiece, Unit
 
 Advance = Callable[[int], object]
 """Takes the number of bytes that were read."""
@@ -27,7 +27,7 @@ def file_unit(name: str, inputs: Inputs, group: str = "", advance: Advance = lam
     Raises:
         InputError: the file cannot be opened.
     """
-    base = Lines([], name, group=group)
+    base = LinePiece([], name, group=group)
     if name == "-":
         return Unit(_stdin_identity(), read_body(_chunks(sys.stdin.buffer, -1, advance), base, inputs))
     try:

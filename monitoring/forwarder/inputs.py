@@ -14,7 +14,7 @@ from monitoring.forwarder.aws import Clients
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.decoding import CHUNK
 from monitoring.forwarder.pieces import (
-    Lines,
+    LinePiece,
     Piece,
     Redrive,
     Refusal,
@@ -66,7 +66,7 @@ class Inputs(ContentShapes):
 
     def pieces(self, event: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of one event, units or not; `where` says where it was found."""
-        base = Lines([], where)
+        base = LinePiece([], where)
         parts: Iterator[Piece] | None = None
         if isinstance(event, dict):
             parts = self.event(event, base)
@@ -78,7 +78,7 @@ class Inputs(ContentShapes):
         else:
             yield from parts
 
-    def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of an event, or None where it is not known."""
         if record.get("source") == "aws.s3" and isinstance(record.get("detail"), dict):
             return self._eventbridge_object(record, base)
@@ -92,7 +92,7 @@ class Inputs(ContentShapes):
             return self._nested(record["Message"], base.where)
         return super().event(record, base)
 
-    def record(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def record(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of one record of an event, or None where it is not known."""
         source = event_source(record)
         if source == "aws:s3":
@@ -123,9 +123,9 @@ class Inputs(ContentShapes):
     def _nested(self, body: Any, where: str) -> Iterator[Piece]:
         """Yield the pieces of a message: an event, such as S3's in SNS in SQS, or lines."""
         text = body if isinstance(body, str) else json.dumps(body, default=str)
-        return read_body([text.encode("utf-8", "replace")], Lines([], where), self)
+        return read_body([text.encode("utf-8", "replace")], LinePiece([], where), self)
 
-    def _s3_record(self, record: dict[str, Any], base: Lines) -> Iterator[Piece]:
+    def _s3_record(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece]:
         name = str(record.get("eventName") or "ObjectCreated")
         try:
             bucket, key = record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
@@ -139,7 +139,7 @@ class Inputs(ContentShapes):
         else:
             yield Skipped(f"{name} leaves nothing to read", f"s3://{bucket}/{key}")
 
-    def _eventbridge_object(self, event: dict[str, Any], base: Lines) -> Iterator[Piece]:
+    def _eventbridge_object(self, event: dict[str, Any], base: LinePiece) -> Iterator[Piece]:
         kind, detail = str(event.get("detail-type")), event["detail"]
         try:
             bucket, key = detail["bucket"]["name"], detail["object"]["key"]
@@ -177,7 +177,7 @@ class Inputs(ContentShapes):
             return
         yield Delivery(f"{where}\n{rest.delivery}\n{state}", skip, separate=True)
         kind = "elb" if "elasticloadbalancing" in key else ""
-        base = Lines(
+        base = LinePiece(
             [], where, stream=_export_stream(key), kind=kind, fields=(("bucket", bucket), ("key", key))
         )
         try:
@@ -198,7 +198,7 @@ class Inputs(ContentShapes):
 
 def _without_lines(piece: Piece, count: int) -> Piece:
     """Return the piece without its first lines, if it has lines and the count is positive."""
-    return piece._replace(lines=piece.lines[count:]) if count > 0 and isinstance(piece, Lines) else piece
+    return piece._replace(lines=piece.lines[count:]) if count > 0 and isinstance(piece, LinePiece) else piece
 
 
 def _not_given(error: Exception, where: str) -> Refusal:

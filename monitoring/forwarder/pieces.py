@@ -31,7 +31,7 @@ class LogPayload(NamedTuple):
     where: str = ""
 
 
-class Lines(NamedTuple):
+class LinePiece(NamedTuple):
     """Some lines of one source.
 
     `fields` go into the log entries (`aws.s3`); `group`, `stream` and `owner` name the log stream, if known.
@@ -106,12 +106,12 @@ class Rest(NamedTuple):
     state: str = ""
 
 
-Piece = Delivery | LogPayload | Lines | StatusChange | Spooled | Redrive | Rest | Refusal | Skipped
+Piece = Delivery | LogPayload | LinePiece | StatusChange | Spooled | Redrive | Rest | Refusal | Skipped
 
 
 def count_lines(piece: Piece) -> int:
     """Return the number of lines or log events of the piece; 1 for what has none."""
-    if isinstance(piece, Lines):
+    if isinstance(piece, LinePiece):
         return len(piece.lines) or 1
     if isinstance(piece, LogPayload):
         return len(piece.payload.logEvents) or 1

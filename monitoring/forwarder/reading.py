@@ -15,7 +15,7 @@ from monitoring.forwarder.enrich import (
     with_object,
 )
 from monitoring.forwarder.executions import Executions
-from monitoring.forwarder.pieces import Lines, LogPayload, Piece, Refusal, Skipped, StatusChange
+from monitoring.forwarder.pieces import LinePiece, LogPayload, Piece, Refusal, Skipped, StatusChange
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.rules import log_filter
 from monitoring.forwarder.settings import ForwarderSettings, switched_off
@@ -66,7 +66,7 @@ class PieceReader:
         """Read the piece into telemetry; a piece without log events gives none."""
         if isinstance(piece, LogPayload):
             out = self._payload(piece, tally)
-        elif isinstance(piece, Lines):
+        elif isinstance(piece, LinePiece):
             out = self._lines(piece, tally)
         elif isinstance(piece, StatusChange):
             out = self._status_change(piece, tally)
@@ -99,7 +99,7 @@ class PieceReader:
 
     def _payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
         payload = piece.payload
-        known = Lines([], piece.where) if piece.where else None
+        known = LinePiece([], piece.where) if piece.where else None
         stream = (payload.owner, payload.logGroup, payload.logStream)
         reader, fields = self._reader(*stream, known), None
         readers, reasons = {reader: None}, dict(piece.wrong)
@@ -133,7 +133,7 @@ class PieceReader:
             )
             tally.refused[reason] += 1
 
-    def _lines(self, piece: Lines, tally: Tally) -> Telemetry:
+    def _lines(self, piece: LinePiece, tally: Tally) -> Telemetry:
         reader = self._reader(piece.owner, piece.group, piece.stream, piece)
         now = piece.milliseconds or round(self._clock() * 1000)
         for text, milliseconds, line in piece.lines:
@@ -191,7 +191,7 @@ class PieceReader:
         owner: str,
         group: str,
         stream: str,
-        lines: Lines | None = None,
+        lines: LinePiece | None = None,
         fields: dict[str, Any] | None = None,
     ) -> Reader:
         where = lines.where if lines else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from monitoring.forwarder.pieces import INNER, LINES, SIZE, Line, Lines
+from monitoring.forwarder.pieces import INNER, LINES, SIZE, Line, LinePiece
 from monitoring.log_events.codec import encode, milliseconds
 
 _MESSAGE = ("message", "@message")
@@ -86,7 +86,7 @@ def _second(text: str) -> int:
     return milliseconds(text)
 
 
-def pieces_of(rows: Iterable[Row], base: Lines) -> Iterator[Lines]:
+def pieces_of(rows: Iterable[Row], base: LinePiece) -> Iterator[LinePiece]:
     """Yield the rows as pieces, those of one log stream together.
 
     Args:
@@ -113,7 +113,7 @@ def pieces_of(rows: Iterable[Row], base: Lines) -> Iterator[Lines]:
         raise broken
 
 
-def _flush(held: dict[tuple[str, str, str], list[Line]], base: Lines) -> Iterator[Lines]:
+def _flush(held: dict[tuple[str, str, str], list[Line]], base: LinePiece) -> Iterator[LinePiece]:
     for (owner, group, stream), lines in held.items():
         yield base._replace(
             lines=lines,

@@ -8,7 +8,7 @@ from typing import Any
 from monitoring.forwarder.bodies import payload_piece, read_body
 from monitoring.forwarder.decoding import UNREADABLE, decode_base64, inflate
 from monitoring.forwarder.documents import Read
-from monitoring.forwarder.pieces import Lines, Piece, Refusal, StatusChange
+from monitoring.forwarder.pieces import LinePiece, Piece, Refusal, StatusChange
 from monitoring.forwarder.rows import Row, is_insights_row, is_page_row, pieces_of, read_row, rows_of
 from monitoring.log_events.codec import decode_payload, encode, milliseconds
 from monitoring.log_events.status_change import DETAIL_TYPES
@@ -72,7 +72,7 @@ class LogShapes:
         """Return what is known between the lines of a log."""
         return LOG
 
-    def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of a document, or None where it is not known."""
         if isinstance(record.get("awslogs"), dict):
             return subscription(record["awslogs"].get("data"), base.where)
@@ -88,14 +88,14 @@ class LogShapes:
         return None
 
     def _list(
-        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: Lines
+        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: LinePiece
     ) -> Iterator[Piece] | None:
         if not items:  # a page without events; without a key beside it, it may be anything
             return iter(()) if beside and beside <= _BESIDE[key] else None
         read = self.choose(key, items[0], head, base)
         return read(iter(items)) if read is not None else None
 
-    def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
+    def choose(self, key: str, first: Any, head: dict[str, Any], base: LinePiece) -> Read | None:
         """Return what reads the list under a key, or None; by its first element and what precedes it."""
         if key and (key not in _BESIDE or head.keys() - _BESIDE[key]):
             return None
@@ -113,7 +113,7 @@ class ContentShapes(LogShapes):
     anything.
     """
 
-    def event(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of a document, or None where it is not known."""
         if str(record.get("detail-type")) in DETAIL_TYPES:
             return iter([StatusChange(record)])
@@ -125,7 +125,7 @@ class ContentShapes(LogShapes):
         return super().event(record, base) or self.record(record, base)
 
     def _list(
-        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: Lines
+        self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: LinePiece
     ) -> Iterator[Piece] | None:
         if key == "Records" and not items and not beside:
             return iter(())
@@ -134,7 +134,7 @@ class ContentShapes(LogShapes):
             return self._each(iter(items), base)
         return entries
 
-    def choose(self, key: str, first: Any, head: dict[str, Any], base: Lines) -> Read | None:
+    def choose(self, key: str, first: Any, head: dict[str, Any], base: LinePiece) -> Read | None:
         """Return what reads the list under a key, or None; by its first element and what precedes it."""
         read = super().choose(key, first, head, base)
         if read is not None or not isinstance(first, dict) or key in ("events", "results"):
@@ -146,7 +146,7 @@ class ContentShapes(LogShapes):
         known = self.record(first, base) or (None if key else self.event(first, base))
         return None if known is None else lambda items: self._each(items, base)
 
-    def _each(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
+    def _each(self, items: Iterator[Any], base: LinePiece) -> Iterator[Piece]:
         for item in items:
             entries = None
             if isinstance(item, dict):
@@ -157,11 +157,11 @@ class ContentShapes(LogShapes):
             else:
                 yield from entries
 
-    def _trails(self, items: Iterator[Any], base: Lines) -> Iterator[Piece]:
+    def _trails(self, items: Iterator[Any], base: LinePiece) -> Iterator[Piece]:
         rows = (_trail(item, place) or read_row(item, place) for place, item in enumerate(items, 1))
         return pieces_of(rows, base._replace(kind="cloudtrail"))
 
-    def record(self, record: dict[str, Any], base: Lines) -> Iterator[Piece] | None:
+    def record(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
         """Return the pieces of one record of a list, or None where it is not known."""
         kinesis = record.get("kinesis")
         if event_source(record) == "aws:kinesis":
@@ -193,7 +193,7 @@ def subscription(data: Any, where: str) -> Iterator[Piece]:
         yield Refusal(f"not a subscription payload: {error}", where, body=body)
 
 
-def _payload(record: dict[str, Any], base: Lines) -> Iterator[Piece]:
+def _payload(record: dict[str, Any], base: LinePiece) -> Iterator[Piece]:
     try:
         yield payload_piece(*decode_payload(json.dumps(record).encode()), base.where)
     except UNREADABLE as error:
@@ -205,10 +205,10 @@ def _data(data: Any, where: str, when: int) -> Iterator[Piece]:
     if data is None:  # Kafka's tombstone
         return
     if not isinstance(data, str):
-        yield from pieces_of(rows_of([{"message": data, "timestamp": when}]), Lines([], where))
+        yield from pieces_of(rows_of([{"message": data, "timestamp": when}]), LinePiece([], where))
         return
     try:
-        entries = read_body([decode_base64(data)], Lines([], where, milliseconds=when), CONTENT)
+        entries = read_body([decode_base64(data)], LinePiece([], where, milliseconds=when), CONTENT)
     except ValueError as error:
         entries = iter([Refusal(f"not a subscription payload: {error}", where)])
     first = next(entries, None)
@@ -218,7 +218,7 @@ def _data(data: Any, where: str, when: int) -> Iterator[Piece]:
         yield from chain([first], entries)
 
 
-def _place(record: dict[str, Any], base: Lines) -> str:
+def _place(record: dict[str, Any], base: LinePiece) -> str:
     if "topic" in record:
         return f"Kafka {record['topic']}-{record.get('partition')} offset {record.get('offset')}"
     return f"{base.where} record {record.get('recordId', '')}".strip()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from monitoring.forwarder.pieces import Lines
+from monitoring.forwarder.pieces import LinePiece
 from monitoring.forwarder.rows import Row, pieces_of, utc_milliseconds
 from monitoring.forwarder.text import LINE, Text
 from monitoring.log_events.codec import encode, load_object
@@ -55,7 +55,7 @@ def stamped_form(head: str) -> re.Pattern[str] | None:
     return None
 
 
-def read_stamped(text: Text, form: re.Pattern[str], base: Lines) -> Iterator[Lines]:
+def read_stamped(text: Text, form: re.Pattern[str], base: LinePiece) -> Iterator[LinePiece]:
     """Yield the events of a text in this form; lines without a time belong to the event before them."""
     return pieces_of(_rows(text, form), base)
 

@@ -16,7 +16,7 @@ from monitoring.instrumentation.spans import span
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from monitoring.instrumentation.invocation import Call, Options
+    from monitoring.instrumentation.invocation import Invocation, Options
     from monitoring.instrumentation.verification import Claim
 
 _runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
@@ -41,7 +41,7 @@ def wrap_async(handler: Any, options: Options, claim: Claim | None) -> Any:
     return _marked(monitored_handler)
 
 
-def end_later(coroutine: Any, call: Call | None, claim: Claim | None, event: Any, context: Any) -> Any:
+def end_later(coroutine: Any, call: Invocation | None, claim: Claim | None, event: Any, context: Any) -> Any:
     """End the invocation of a plain function that returned a coroutine when that is done.
 
     Until it is awaited, if it ever is, nothing runs that could be killed.
@@ -53,7 +53,9 @@ def end_later(coroutine: Any, call: Call | None, claim: Claim | None, event: Any
     return _run(later) if _called_by_lambda() else later
 
 
-async def _resumed(coroutine: Any, call: Call | None, claim: Claim | None, event: Any, context: Any) -> Any:
+async def _resumed(
+    coroutine: Any, call: Invocation | None, claim: Claim | None, event: Any, context: Any
+) -> Any:
     if call is not None and not call.reported:
         try:
             timeouts.watch(call, context)
@@ -68,7 +70,7 @@ async def _awaited(handler: Any, options: Options, claim: Claim | None, args: An
     return await _finish(handler(*args, **kwargs), call, claim, event)
 
 
-async def _finish(coroutine: Any, call: Call | None, claim: Claim | None, event: Any) -> Any:
+async def _finish(coroutine: Any, call: Invocation | None, claim: Claim | None, event: Any) -> Any:
     if call is not None and call.token is None:
         call.token = spans.enter(call)
     try:
@@ -84,7 +86,7 @@ async def _finish(coroutine: Any, call: Call | None, claim: Claim | None, event:
     return result
 
 
-async def _settle(claim: Claim, call: Call | None, event: Any, result: Any) -> None:
+async def _settle(claim: Claim, call: Invocation | None, event: Any, result: Any) -> None:
     with span("verify", claim.name) as made:
         try:
             verdict = claim.check(event, result)

@@ -145,7 +145,7 @@ def _members(meta: dict[str, str]) -> str:
     return encode({key: value for key, value in meta.items() if value})[1:-1]
 
 
-class Call(RootSpan):
+class Invocation(RootSpan):
     """One invocation of one handler, and its root span."""
 
     name = "aws.lambda"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from monitoring.instrumentation import timeouts
-from monitoring.instrumentation.invocation import Call
+from monitoring.instrumentation.invocation import Invocation
 from monitoring.instrumentation.output import failed
 
 TYPE_CHECKING = False
@@ -22,11 +22,11 @@ def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
     return kwargs.get("event", args[-1] if args else None), kwargs.get("context")
 
 
-def begin(options: Options, event: Any, context: Any) -> Call | None:
+def begin(options: Options, event: Any, context: Any) -> Invocation | None:
     """Begin an invocation; None where telemetry itself failed before there was one."""
     call = None
     try:
-        call = Call(event, context, options)
+        call = Invocation(event, context, options)
         call.begin()
         timeouts.watch(call, context)
         if "aws_lambda_powertools.tracing" in sys.modules and "aws_xray_sdk.core" in sys.modules:
@@ -38,7 +38,7 @@ def begin(options: Options, event: Any, context: Any) -> Call | None:
     return call
 
 
-def end(call: Call, result: Any, error: BaseException | None) -> None:
+def end(call: Invocation, result: Any, error: BaseException | None) -> None:
     """End an invocation: print what is known of it."""
     try:
         timeouts.unwatch(call)

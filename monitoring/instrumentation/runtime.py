@@ -56,7 +56,7 @@ class Process:
 process = Process()
 
 
-class Request:
+class LastRequest:
     """Note the size of the request's body that Lambda's runtime client has read last.
 
     The client's attribute `marshaller` is there to be replaced (awslambdaric, lambda_runtime_client.py), and
@@ -89,7 +89,7 @@ class Request:
             client.marshaller = Marshaller(marshaller)  # type: ignore[union-attr]
 
 
-request = Request()
+request = LastRequest()
 
 
 class Marshaller:

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from monitoring.instrumentation.invocation import Call
+    from monitoring.instrumentation.invocation import Invocation
 
 
 _CLOCK = (time.monotonic,)  # in a tuple, so that a test that freezes the clock does not stop the thread
@@ -34,7 +34,7 @@ class _Watchdog:
     """The invocations that run now, and the thread that waits for the earliest deadline."""
 
     def __init__(self) -> None:
-        self.watched: dict[Call, float] = {}  # and the milliseconds that each was given
+        self.watched: dict[Invocation, float] = {}  # and the milliseconds that each was given
         self.bell = threading.Event()
         self.reporting = threading.Lock()  # held to report, and to set when to wake
         self.thread: threading.Thread | None = None
@@ -56,7 +56,7 @@ class _Watchdog:
             self.wakes, self.serves = at, at + margin * 3 / 4
             return True
 
-    def ring(self, call: Call, remaining: float) -> None:
+    def ring(self, call: Invocation, remaining: float) -> None:
         """Wake for an invocation whose deadline may be earlier than the thread wakes."""
         if self.thread is None:
             self.start()
@@ -108,7 +108,7 @@ class _Watchdog:
                 self.watched.pop(call, None)
                 failed("watchdog", error)
 
-    def look_at(self, call: Call, remaining: float) -> None:
+    def look_at(self, call: Invocation, remaining: float) -> None:
         """Report the invocation if it is close to its deadline, or wake for it."""
         margin = _margin(call, remaining)
         left = call.context.get_remaining_time_in_millis() / 1000 - margin
@@ -123,7 +123,7 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-def watch(call: Call, context: Any) -> None:
+def watch(call: Invocation, context: Any) -> None:
     """Report the invocation before the deadline of its context; one without a deadline is not watched."""
     try:
         remaining = context.get_remaining_time_in_millis()
@@ -137,13 +137,13 @@ def watch(call: Call, context: Any) -> None:
         dog.ring(call, remaining)
 
 
-def unwatch(call: Call) -> None:
+def unwatch(call: Invocation) -> None:
     """Stop watching an invocation that is over. If it is being reported at this moment, wait for that."""
     if _watchdog.watched.pop(call, None) is None:
         with _watchdog.reporting:
             pass
 
 
-def _margin(call: Call, remaining: float) -> float:
+def _margin(call: Invocation, remaining: float) -> float:
     """Return how many seconds before its deadline to report: a tenth of its time at most, unless set."""
     return (call.settings.margin_ms or min(_MARGIN_MS, remaining / 10)) / 1000

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from monitoring.instrumentation.invocation import Call
+    from monitoring.instrumentation.invocation import Invocation
 
     Check = Callable[[Any, Any], Any]
 
@@ -54,7 +54,7 @@ class Claim:
         self.check = check
         self.name = name or str(getattr(check, "__name__", type(check).__name__)).strip("<>")
 
-    def settle(self, call: Call | None, event: Any, result: Any) -> None:
+    def settle(self, call: Invocation | None, event: Any, result: Any) -> None:
         """Run the check and report; raises only what `on_broken` asks for."""
         with span("verify", self.name) as made:
             try:
@@ -67,7 +67,7 @@ class Claim:
                 verdict = error
             self.report(call, made, verdict)
 
-    def report(self, call: Call | None, made: Any, verdict: Any) -> None:
+    def report(self, call: Invocation | None, made: Any, verdict: Any) -> None:
         """Print the outcome of a check: `verdict` is its result, or what it raised; `made` is its span."""
         broken = _reason(verdict)
         tags = tag_list([f"claim:{self.name}", *([f"reason:{broken[0]}"] if broken else [])])

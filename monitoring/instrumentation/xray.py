@@ -9,10 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from monitoring.instrumentation.invocation import Call
+    from monitoring.instrumentation.invocation import Invocation
 
 
-def annotate(call: Call) -> Any:
+def annotate(call: Invocation) -> Any:
     """Annotate the open subsegment with the Datadog ids; open one where only Lambda's own segment is open.
 
     Lambda's own segment takes no annotations. What is returned, if anything, is for `close`.

@@ -13,7 +13,7 @@ from monitoring.resources.resource import Resource
 from monitoring.resources.schema import Fault, faults
 from monitoring.resources.sites import (
     METRIC_MONITORS,
-    Site,
+    QuerySite,
     Widget,
     slo_sites,
     variable_sites,
@@ -116,7 +116,7 @@ REMOVE = object()
 class ReadQuery(NamedTuple):
     """A query or formula of a dashboard with its nodes, or with the error that it has instead."""
 
-    site: Site
+    site: QuerySite
     query: Query | None
     error: QueryError | None
 

@@ -22,7 +22,7 @@ class ApiCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """The region and account that ARNs name."""
 
     region: str
@@ -33,7 +33,7 @@ class Place:
         return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
 
 
-def _table(call: ApiCall, place: Place) -> list[str]:
+def _table(call: ApiCall, place: Location) -> list[str]:
     """Return the tables of a call; those of a batch or transaction are many."""
     parameters = call.parameters
     names = [parameters.get("TableName")]
@@ -50,10 +50,10 @@ def _table(call: ApiCall, place: Place) -> list[str]:
     return [f"{table}/index/{index}" for table in tables] if index else tables
 
 
-def _named(key: str, kind: str) -> Callable[[ApiCall, Place], list[str]]:
+def _named(key: str, kind: str) -> Callable[[ApiCall, Location], list[str]]:
     """Return a reader of a parameter that is a name or an ARN; `kind` comes before a name."""
 
-    def read(call: ApiCall, place: Place) -> list[str]:
+    def read(call: ApiCall, place: Location) -> list[str]:
         name = call.parameters.get(key)
         if not name:
             return []
@@ -63,62 +63,62 @@ def _named(key: str, kind: str) -> Callable[[ApiCall, Place], list[str]]:
     return read
 
 
-def _arn_only(key: str) -> Callable[[ApiCall, Place], list[str]]:
+def _arn_only(key: str) -> Callable[[ApiCall, Location], list[str]]:
     """Return a reader of a parameter that may be an ARN; a name of this kind does not tell the ARN."""
 
-    def read(call: ApiCall, _: Place) -> list[str]:
+    def read(call: ApiCall, _: Location) -> list[str]:
         name = str(call.parameters.get(key))
         return [name] if name.startswith("arn:") else []
 
     return read
 
 
-def _function(call: ApiCall, place: Place) -> list[str]:
+def _function(call: ApiCall, place: Location) -> list[str]:
     """Return the function, with its qualifier: named by name, partial ARN or ARN."""
     name = str(call.parameters.get("FunctionName") or "").rpartition("function:")[2]
     qualifier = call.parameters.get("Qualifier")
     return [place.arn("lambda", f"function:{name}" + (f":{qualifier}" if qualifier else ""))] if name else []
 
 
-def _queue(call: ApiCall, place: Place) -> list[str]:
+def _queue(call: ApiCall, place: Location) -> list[str]:
     url = str(call.parameters.get("QueueUrl") or call.parameters.get("QueueName") or "")
     return [place.arn("sqs", url.rpartition("/")[2])] if url else []
 
 
-def _bucket(call: ApiCall, _: Place) -> list[str]:
+def _bucket(call: ApiCall, _: Location) -> list[str]:
     bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
     if not bucket:
         return []
     return [f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"]
 
 
-def _machine(call: ApiCall, _: Place) -> list[str]:
+def _machine(call: ApiCall, _: Location) -> list[str]:
     keys = ("stateMachineArn", "executionArn", "activityArn", "mapRunArn")
     return [str(call.parameters[key]) for key in keys if call.parameters.get(key)][:1]
 
 
-def _topic(call: ApiCall, _: Place) -> list[str]:
+def _topic(call: ApiCall, _: Location) -> list[str]:
     return [str(call.parameters[key]) for key in ("TopicArn", "TargetArn") if call.parameters.get(key)][:1]
 
 
-def _project(call: ApiCall, place: Place) -> list[str]:
+def _project(call: ApiCall, place: Location) -> list[str]:
     ids = call.parameters.get("ids") or call.parameters.get("names") or ()
     names = [call.parameters.get("projectName"), *(str(build).partition(":")[0] for build in ids)]
     return [place.arn("codebuild", f"project/{name}") for name in names if name]
 
 
-def _buses(call: ApiCall, place: Place) -> list[str]:
+def _buses(call: ApiCall, place: Location) -> list[str]:
     entries = call.parameters.get("Entries") or ()
     names = {str(entry.get("EventBusName") or "default").rpartition("/")[2] for entry in entries}
     return [place.arn("events", f"event-bus/{name}") for name in sorted(names)]
 
 
-def _distribution(call: ApiCall, place: Place) -> list[str]:
+def _distribution(call: ApiCall, place: Location) -> list[str]:
     name = call.parameters.get("DistributionId")
     return [f"arn:aws:cloudfront::{place.account}:distribution/{name}"] if name else []
 
 
-_RESOURCES: dict[str, Callable[[ApiCall, Place], list[str]]] = {
+_RESOURCES: dict[str, Callable[[ApiCall, Location], list[str]]] = {
     "cloudfront": _distribution,
     "codebuild": _project,
     "dynamodb": _table,
@@ -161,7 +161,7 @@ _ACTIONS = {
 _FREE = {("sts", "GetCallerIdentity")}
 
 
-def requests_of(call: ApiCall, place: Place, context: Mapping[str, str]) -> list[Request]:
+def requests_of(call: ApiCall, place: Location, context: Mapping[str, str]) -> list[Request]:
     """Return what a call asks for: an action on each of its resources; nothing for what is not judged."""
     prefix = _PREFIXES.get(call.service, call.service)
     resources = _RESOURCES.get(prefix)
@@ -174,7 +174,9 @@ def requests_of(call: ApiCall, place: Place, context: Mapping[str, str]) -> list
     return [Request(f"{prefix}:{action}", arn, context) for action in actions for arn in arns]
 
 
-def denial(permissions: Permissions, role: str, call: ApiCall, place: Place, session: str = "session") -> str:
+def denial(
+    permissions: Permissions, role: str, call: ApiCall, place: Location, session: str = "session"
+) -> str:
     """Return AWS's message where a role may not make a call; "" where it may."""
     if not permissions.knows(role):
         return ""

@@ -18,7 +18,7 @@ from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
-from monitoring.local_aws.authorization import Place
+from monitoring.local_aws.authorization import Location
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.checks import check_function, check_handler, definition_text, refused
 from monitoring.local_aws.deliveries import Deliveries
@@ -129,7 +129,7 @@ class LocalAws:
         self._exit.enter_context(applied(PATCHES, self._host))
         moto_backends.reset()
         self._exit.callback(moto_backends.reset)
-        place = Place(self.region, ACCOUNT)
+        place = Location(self.region, ACCOUNT)
         server = Server(self._port, lambda application: Gate(application, self._host.permissions, place))
         self._exit.callback(server.close)
         self._exit.callback(self._close_clients)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
-from monitoring.local_aws.authorization import ApiCall, Place, denial
+from monitoring.local_aws.authorization import ApiCall, Location, denial
 from monitoring.local_aws.permissions import Permissions
 
 Environ = dict[str, Any]
@@ -45,7 +45,7 @@ class Gate:
         place: the region and account.
     """
 
-    def __init__(self, application: Application, permissions: Permissions, place: Place) -> None:
+    def __init__(self, application: Application, permissions: Permissions, place: Location) -> None:
         self._application = application
         self._permissions = permissions
         self._place = place

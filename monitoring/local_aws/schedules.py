@@ -99,7 +99,7 @@ def _weekday_matches(field: str, moment: datetime) -> bool:
     return _matches(field, weekday, 1, 7, _DAYS)
 
 
-class Rule(Protocol):
+class ScheduleRule(Protocol):
     """Define what a schedule needs of a rule of moto."""
 
     name: str
@@ -121,8 +121,8 @@ class Schedules:
 
     def __init__(
         self,
-        rules: Callable[[], list[Rule]],
-        send: Callable[[Rule, dict[str, Any], dict[str, Any]], object],
+        rules: Callable[[], list[ScheduleRule]],
+        send: Callable[[ScheduleRule, dict[str, Any], dict[str, Any]], object],
         *,
         region: str,
         account: str,
@@ -156,7 +156,7 @@ class Schedules:
                 for target in list(rule.targets):
                     self._send(rule, target, self._event(rule, minute))
 
-    def _event(self, rule: Rule, minute: datetime) -> dict[str, Any]:
+    def _event(self, rule: ScheduleRule, minute: datetime) -> dict[str, Any]:
         return {
             "version": "0",
             "id": str(uuid.uuid4()),

@@ -53,7 +53,7 @@ _FUNCTION = re.compile(r"(?:([a-z]{2}(?:-[a-z]+)+-\d)\.)?([\w.-]+)")
 _STREAM = re.compile(r"\d{4}[/-]\d\d[/-]\d\d[/-]([\w.-]*)\[([^\]]+)\]")
 
 
-class Function(NamedTuple):
+class SourceFunction(NamedTuple):
     """The Lambda function that writes to a log stream; empty where it is not known.
 
     `region` is that of a Lambda@Edge function, whose log groups lie in the regions that it ran in.
@@ -64,7 +64,7 @@ class Function(NamedTuple):
     region: str = ""
 
 
-def function_of(log_group: str, log_stream: str = "") -> Function:
+def function_of(log_group: str, log_stream: str = "") -> SourceFunction:
     """Return the function of a log stream.
 
     `2026/11/23/NAME[VERSION]…` in a configured log group, `2026/11/23/[VERSION]…` in `/aws/lambda/NAME`;
@@ -75,7 +75,7 @@ def function_of(log_group: str, log_stream: str = "") -> Function:
     if not name and log_group.startswith(_LAMBDA_GROUP):
         name = log_group.removeprefix(_LAMBDA_GROUP)
     known = _FUNCTION.fullmatch(name)
-    return Function(known[2], version, known[1] or "") if known else Function()
+    return SourceFunction(known[2], version, known[1] or "") if known else SourceFunction()
 
 
 def source_kind(log_group: str, log_stream: str = "") -> str:

@@ -21,7 +21,7 @@ class Moment(NamedTuple):
     last_triggered: int
 
 
-class Text(NamedTuple):
+class MessageText(NamedTuple):
     """Hold the sent text; `empty` names the variables that had no value."""
 
     title: str
@@ -30,7 +30,7 @@ class Text(NamedTuple):
     empty: tuple[str, ...]
 
 
-NO_TEXT = Text("", "", (), ())
+NO_TEXT = MessageText("", "", (), ())
 
 _TITLES = {
     "alert": "Triggered",
@@ -66,7 +66,7 @@ _TRANSITION_FLAGS = {
 }
 
 
-def compose(monitor: Monitor, moment: Moment) -> Text:
+def compose(monitor: Monitor, moment: Moment) -> MessageText:
     """Render the monitor's name and message for the moment, with the escalation message if it repeats."""
     context = Context(_flags(moment), _variables(monitor, moment), monitor.priority)
     body = render(monitor.message, context)
@@ -79,7 +79,7 @@ def compose(monitor: Monitor, moment: Moment) -> Text:
     scope = f" on {{{','.join(moment.tags)}}}" if moment.tags else ""
     priority = f"[P{monitor.priority}] " if monitor.priority else ""
     title = f"{priority}[{word}{scope}] {name.text}".strip()
-    return Text(title, message, handles(message), (*body.empty, *name.empty))
+    return MessageText(title, message, handles(message), (*body.empty, *name.empty))
 
 
 def _flags(moment: Moment) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
-from monitoring.monitor.message import KINDS, NO_TEXT, Moment, Text, compose
+from monitoring.monitor.message import KINDS, NO_TEXT, MessageText, Moment, compose
 from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
 from monitoring.monitor.states import Rule, State, worst
 from monitoring.monitor.switches import DEFAULTS, Switches
@@ -242,7 +242,7 @@ class _Teller:
         state: State,
         previous: State | None,
         inside: tuple[_Member, ...],
-    ) -> Text:
+    ) -> MessageText:
         values = (_value(self.history.groups[member.group], index) for member in inside)
         moment = Moment(
             time=time,

@@ -39,7 +39,7 @@ class Widget(NamedTuple):
         return kind if isinstance(kind, str) else ""
 
 
-class Site(NamedTuple):
+class QuerySite(NamedTuple):
     """A metric query or a formula in a file.
 
     Args:
@@ -93,16 +93,16 @@ def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
             yield (*at, step), item
 
 
-def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterator[Site]:
+def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterator[QuerySite]:
     """Yield the metric queries and formulas of one request; other data sources have other languages."""
     if isinstance(body.get("q"), str):
-        yield Site((*at, "q"), body["q"], scalar=scalar)
+        yield QuerySite((*at, "q"), body["q"], scalar=scalar)
     yield from _named(body, at, scalar, _formulas(body, at))
 
 
 def _named(
     body: Mapping[str, Any], at: Pointer, scalar: bool, formulas: Iterable[tuple[Pointer, Any]]
-) -> Iterator[Site]:
+) -> Iterator[QuerySite]:
     """Yield named queries, and the formulas over them."""
     names: set[str | None] = set()
     for pointer, query in _queries(body, at):
@@ -110,11 +110,13 @@ def _named(
         if name is None or isinstance(name, str):
             names.add(name)
         if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
-            yield Site((*pointer, "query"), query["query"], scalar=scalar)
+            yield QuerySite((*pointer, "query"), query["query"], scalar=scalar)
     known = None if None in names else frozenset(name for name in names if name is not None)
     for pointer, formula in formulas:
         if isinstance(formula, dict) and isinstance(formula.get("formula"), str):
-            yield Site((*pointer, "formula"), formula["formula"], formula=True, names=known, scalar=scalar)
+            yield QuerySite(
+                (*pointer, "formula"), formula["formula"], formula=True, names=known, scalar=scalar
+            )
 
 
 def _formulas(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Any]]:
@@ -132,7 +134,7 @@ def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Ma
         yield (*at, "query"), body["query"]
 
 
-def widget_sites(widgets: Iterable[Widget]) -> Iterator[Site]:
+def widget_sites(widgets: Iterable[Widget]) -> Iterator[QuerySite]:
     """Every metric query and formula of the widgets."""
     for widget in widgets:
         scalar = widget.type not in _OVER_TIME
@@ -140,12 +142,12 @@ def widget_sites(widgets: Iterable[Widget]) -> Iterator[Site]:
             yield from _request_sites(at, body, scalar)
 
 
-def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
+def slo_sites(body: Mapping[str, Any]) -> Iterator[QuerySite]:
     """Yield the metric queries and formulas of a service level objective."""
     query = body.get("query")
     for name in ("numerator", "denominator"):
         if isinstance(query, dict) and isinstance(query.get(name), str):
-            yield Site(("query", name), query[name])
+            yield QuerySite(("query", name), query[name])
     specification = body.get("sli_specification")
     for kind, way in _SPECIFICATIONS.items():
         value = specification
@@ -160,7 +162,7 @@ def slo_sites(body: Mapping[str, Any]) -> Iterator[Site]:
             yield from _named(value, at, False, formulas)
 
 
-def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:
+def variable_sites(body: Mapping[str, Any]) -> Iterator[QuerySite]:
     """Yield the metric queries in a monitor's `options.variables`."""
     options = body.get("options")
     variables = options.get("variables") if isinstance(options, dict) else None
@@ -168,4 +170,4 @@ def variable_sites(body: Mapping[str, Any]) -> Iterator[Site]:
         if not isinstance(query, dict) or query.get("data_source") != "metrics":
             continue
         if isinstance(query.get("query"), str):
-            yield Site(("options", "variables", index, "query"), query["query"])
+            yield QuerySite(("options", "variables", index, "query"), query["query"])

@@ -9,7 +9,7 @@ from log_formats import FORMS, GROUP, MESSAGES, PACKINGS, STREAM, TEXTS, events
 
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.inputs import Inputs
-from monitoring.forwarder.pieces import Lines
+from monitoring.forwarder.pieces import LinePiece
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.settings import ForwarderSettings
@@ -40,11 +40,11 @@ def telemetry(pieces):
 
 def read(body, size=None, group=GROUP):
     chunks = [body[at : at + size] for at in range(0, len(body), size)] if size else [body]
-    return list(read_body(chunks, Lines([], "f", group), INPUTS))
+    return list(read_body(chunks, LinePiece([], "f", group), INPUTS))
 
 
 def expected(found):
-    return telemetry([Lines([(m, t, i) for i, (t, m) in enumerate(found, 1)], "f", GROUP, STREAM)])
+    return telemetry([LinePiece([(m, t, i) for i, (t, m) in enumerate(found, 1)], "f", GROUP, STREAM)])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitoring.forwarder.batches import log_batches, metric_batches, trace_batches
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.inputs import Inputs
-from monitoring.forwarder.pieces import Lines, Redrive, Rest, Spooled
+from monitoring.forwarder.pieces import LinePiece, Redrive, Rest, Spooled
 from monitoring.forwarder.reading import PieceReader
 from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.settings import ForwarderSettings
@@ -169,7 +169,7 @@ def test_any_bytes_in_any_pieces_are_read_to_their_end(body, pack, size, data):
     cut = data.draw(st.integers(0, len(text)))
     chunks = [text[i : i + size] for i in range(0, cut, size)]
     read, tally = reader(), Tally()
-    for piece in read_body(chunks, Lines([], "f"), CONTENT):
+    for piece in read_body(chunks, LinePiece([], "f"), CONTENT):
         forwarded(read.read(piece, tally))
 
 
@@ -180,6 +180,6 @@ def test_a_body_is_read_the_same_however_it_is_cut_into_chunks(size, seed):
     bodies = [json.dumps(subscribed([GOOD] * rng.randrange(3))).encode() for _ in range(4)]
     text = rng.choice([gzip.compress, bytes])(rng.choice([b"", b"\n"]).join(bodies))
     read, tally = reader(), Tally()
-    found = read_body([text[i : i + size] for i in range(0, len(text), size)], Lines([], "f"), CONTENT)
+    found = read_body([text[i : i + size] for i in range(0, len(text), size)], LinePiece([], "f"), CONTENT)
     values = [value for piece in found for value in forwarded(read.read(piece, tally))]
     assert len(values) == b"".join(bodies).count(b"good.neighbour")

@@ -17,7 +17,7 @@ from monitoring.cli import main
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.files import file_unit
 from monitoring.forwarder.inputs import Inputs
-from monitoring.forwarder.pieces import Lines, Skipped
+from monitoring.forwarder.pieces import LinePiece, Skipped
 from monitoring.forwarder.sender import UndeliveredError
 from monitoring.forwarder.shapes import CONTENT
 
@@ -95,9 +95,9 @@ def test_what_holds_nothing_is_skipped_with_a_sentence(intake, name):
 
 
 def test_a_permission_check_is_known_by_its_content_too():
-    assert [type(p) for p in read_body([b"Permission Check ", b"Successful\n"], Lines([], "f"), CONTENT)] == [
-        Skipped
-    ]
+    assert [
+        type(p) for p in read_body([b"Permission Check ", b"Successful\n"], LinePiece([], "f"), CONTENT)
+    ] == [Skipped]
 
 
 def test_an_object_that_is_denied_comes_again_alone_through_a_queue(intake):
@@ -171,7 +171,7 @@ def test_a_function_that_prints_its_event_prints_a_line_of_its_log():
     records = json.dumps({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "aGVsbG8="}}]})
     for first in ("START RequestId: x Version: 1", '{"level": "INFO"}'):
         (found,) = read_body(
-            [f"{first}\n{event}\n{records}\n".encode()], Lines([], "f"), Inputs(lambda _: store)
+            [f"{first}\n{event}\n{records}\n".encode()], LinePiece([], "f"), Inputs(lambda _: store)
         )
         assert [text for text, _, _ in found.lines] == [first, event, records]
     assert store.asked == []
@@ -367,7 +367,7 @@ def test_what_precedes_the_cut_of_a_file_is_kept_and_the_cut_line_is_not_believe
 def test_events_of_a_payload_that_is_cut_off_are_kept(pack):
     whole = payload([(NOON + i, f"event {i}") for i in range(20_000)]).encode()
     body = pack(whole * 2)
-    (*pieces, refusal) = read_body([body[: len(body) * 3 // 4]], Lines([], "f"), CONTENT)
+    (*pieces, refusal) = read_body([body[: len(body) * 3 // 4]], LinePiece([], "f"), CONTENT)
     if pack is bytes:
         assert refusal.reason.startswith("not a subscription payload")
         return

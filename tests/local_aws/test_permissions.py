@@ -14,10 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from monitoring.local_aws import LocalAws
-from monitoring.local_aws.authorization import ApiCall, Place, denial, requests_of
+from monitoring.local_aws.authorization import ApiCall, Location, denial, requests_of
 from monitoring.local_aws.permissions import Permissions, Request, access_key
 
-PLACE = Place("us-east-1", "123456789012")
+PLACE = Location("us-east-1", "123456789012")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
 HERE = {"aws:requestedregion": "us-east-1"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from monitoring.lint.model import Rule
-from monitoring.lint.templates.application import Application, Resource, TemplateProblem, plain_name
+from monitoring.lint.templates.application import Application, TemplateProblem, TemplateResource, plain_name
 from monitoring.lint.templates.kinds import TEMPLATE
 from monitoring.lint.templates.logs import declared, forwarders, groups, is_named_after
 
@@ -56,7 +56,7 @@ def _senders(application: Application) -> dict[str, str]:
     return {group: sender for group, sender in senders.items() if group not in silent | taken}
 
 
-def _destinations(machine: Resource) -> Iterator[str]:
+def _destinations(machine: TemplateResource) -> Iterator[str]:
     logging = machine.properties.get("LoggingConfiguration")
     destinations = logging.get("Destinations") if isinstance(logging, Mapping) else None
     for item in destinations if isinstance(destinations, list) else ():

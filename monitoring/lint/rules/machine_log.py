@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitoring.lint.model import Edit, Rule
-from monitoring.lint.templates.application import Application, Resource, TemplateProblem
+from monitoring.lint.templates.application import Application, TemplateProblem, TemplateResource
 from monitoring.lint.templates.kinds import TEMPLATE
 
 RULE = Rule(
@@ -28,7 +28,7 @@ def check(application: Application) -> Iterator[TemplateProblem]:
         yield from _check(resource, logging or {})
 
 
-def _check(resource: Resource, logging: Mapping[str, Any]) -> Iterator[TemplateProblem]:
+def _check(resource: TemplateResource, logging: Mapping[str, Any]) -> Iterator[TemplateProblem]:
     name = resource.logical_id
     if not logging.get("Destinations"):
         message = (
@@ -46,7 +46,7 @@ def _check(resource: Resource, logging: Mapping[str, Any]) -> Iterator[TemplateP
         yield TemplateProblem(resource.spot, message, _fix(resource, 1, True))
 
 
-def _fix(resource: Resource, index: int, value: Any) -> Edit | None:
+def _fix(resource: TemplateResource, index: int, value: Any) -> Edit | None:
     for section, keys in _SECTIONS.items():
         spot = resource.properties_spot.below(section)
         entries = spot.text.entries(spot.pointer) if spot.is_exact else None

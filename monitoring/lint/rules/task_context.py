@@ -7,9 +7,9 @@ from typing import Any
 from monitoring.lint.model import Edit, Rule
 from monitoring.lint.templates.application import (
     Application,
-    Machine,
-    State,
+    TemplateMachine,
     TemplateProblem,
+    TemplateState,
     has_context,
 )
 from monitoring.lint.templates.kinds import TEMPLATE
@@ -45,13 +45,13 @@ def check(application: Application) -> Iterator[TemplateProblem]:
                 yield from _batch(machine, state)
 
 
-def _writes_context(machine: Machine) -> bool:
+def _writes_context(machine: TemplateMachine) -> bool:
     """Return whether a Pass state puts the context object into what the states after it work on."""
     return any(state.body.get("Type") == "Pass" and has_context(state.body) for state in machine.states())
 
 
 def _task(
-    application: Application, machine: Machine, state: State, *, writes: bool
+    application: Application, machine: TemplateMachine, state: TemplateState, *, writes: bool
 ) -> Iterator[TemplateProblem]:
     match = _INTEGRATION.fullmatch(state.resource)
     if match is None and (":states:" in state.resource or application.is_activity(state.resource)):
@@ -73,7 +73,7 @@ def _task(
     yield TemplateProblem(machine.spot.below(*state.pointer), message + _advice(state, key, payload), fix)
 
 
-def _advice(state: State, key: str, payload: Any) -> str:
+def _advice(state: TemplateState, key: str, payload: Any) -> str:
     where = key or state.arguments_key
     name, value = JSONATA if state.is_jsonata else JSONPATH
     if payload is None and not key:
@@ -85,7 +85,7 @@ def _advice(state: State, key: str, payload: Any) -> str:
     return f'Write an object with "{name}": "{value}" instead of {payload}; {_WAYS}'
 
 
-def _fix(machine: Machine, state: State, key: str, payload: Any) -> Edit | None:
+def _fix(machine: TemplateMachine, state: TemplateState, key: str, payload: Any) -> Edit | None:
     name, value = JSONATA if state.is_jsonata else JSONPATH
     spot = machine.spot.below(*state.pointer, state.arguments_key)
     if isinstance(payload, Mapping):
@@ -96,7 +96,7 @@ def _fix(machine: Machine, state: State, key: str, payload: Any) -> Edit | None:
     return None
 
 
-def _batch(machine: Machine, state: State) -> Iterator[TemplateProblem]:
+def _batch(machine: TemplateMachine, state: TemplateState) -> Iterator[TemplateProblem]:
     """Find a Distributed Map whose child executions have traces of their own: no input brings the root's."""
     processor = state.body.get("ItemProcessor")
     config = processor.get("ProcessorConfig") if isinstance(processor, Mapping) else None

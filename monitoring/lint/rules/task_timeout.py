@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitoring.lint.model import Rule
-from monitoring.lint.templates.application import Application, Machine, State, TemplateProblem
+from monitoring.lint.templates.application import Application, TemplateMachine, TemplateProblem, TemplateState
 from monitoring.lint.templates.kinds import TEMPLATE
 
 RULE = Rule("task-timeout", "warning", "A task without a time-out, in a machine without one.", TEMPLATE)
@@ -24,7 +24,9 @@ def check(application: Application) -> Iterator[TemplateProblem]:
             yield _problem(application, machine, unlimited)
 
 
-def _problem(application: Application, machine: Machine, states: list[State]) -> TemplateProblem:
+def _problem(
+    application: Application, machine: TemplateMachine, states: list[TemplateState]
+) -> TemplateProblem:
     waits: dict[str, list[str]] = {}
     for state in states:
         waits.setdefault(_wait(application, state), []).append(state.name)
@@ -41,7 +43,7 @@ def _problem(application: Application, machine: Machine, states: list[State]) ->
     return TemplateProblem(machine.spot.below(*states[0].pointer), message)
 
 
-def _wait(application: Application, state: State) -> str:
+def _wait(application: Application, state: TemplateState) -> str:
     if state.resource.endswith(".waitForTaskToken"):
         return "a token that never comes back is waited for until the execution is a year old"
     if application.is_activity(state.resource):

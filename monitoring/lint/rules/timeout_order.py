@@ -7,10 +7,10 @@ from typing import Any
 from monitoring.lint.model import Refusal, Rule
 from monitoring.lint.templates.application import (
     Application,
-    Machine,
-    Resource,
-    State,
+    TemplateMachine,
     TemplateProblem,
+    TemplateResource,
+    TemplateState,
     plain_name,
 )
 from monitoring.lint.templates.kinds import TEMPLATE
@@ -49,7 +49,9 @@ def check(application: Application) -> Iterator[TemplateProblem]:
     yield from _queues(application)
 
 
-def _task(application: Application, machine: Machine, state: State) -> Iterator[TemplateProblem]:
+def _task(
+    application: Application, machine: TemplateMachine, state: TemplateState
+) -> Iterator[TemplateProblem]:
     name: Any = state.resource if ":states:" not in state.resource else ""
     if _INVOKE.fullmatch(state.resource) and isinstance(state.arguments, Mapping):
         name = state.arguments.get("FunctionName")
@@ -102,7 +104,9 @@ def _queues(application: Application) -> Iterator[TemplateProblem]:
         yield _queue(queue, function, visibility, timeout)
 
 
-def _queue(queue: Resource, function: Resource, visibility: int, timeout: int) -> TemplateProblem:
+def _queue(
+    queue: TemplateResource, function: TemplateResource, visibility: int, timeout: int
+) -> TemplateProblem:
     enough = min(_TIMES * timeout, _LONGEST_VISIBILITY)
     message = (
         f"{queue.logical_id} shows a message again after {visibility} s, but {function.logical_id} may run "

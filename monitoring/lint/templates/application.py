@@ -48,7 +48,7 @@ class TemplateProblem(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class TemplateResource:
     """A resource, its intrinsic functions resolved: `!GetAtt Take.Arn` and `!Ref Take` are `Take`.
 
     Attributes:
@@ -81,7 +81,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TemplateState:
     """A state of a machine.
 
     Attributes:
@@ -116,13 +116,13 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class TemplateMachine:
     """A state machine, its definition resolved, and its place; a bare definition has no `resource`."""
 
     name: str
     definition: Mapping[str, Any]
     spot: Spot
-    resource: Resource | None = None
+    resource: TemplateResource | None = None
 
     @property
     def is_express(self) -> bool:
@@ -130,11 +130,11 @@ class Machine:
         properties = self.resource.properties if self.resource else {}
         return properties.get("StateMachineType") == "EXPRESS"
 
-    def states(self) -> Iterator[State]:
+    def states(self) -> Iterator[TemplateState]:
         """Yield every state, those of branches and Maps too."""
         yield from _states(self.definition, (), _Around())
 
-    def tasks(self) -> Iterator[State]:
+    def tasks(self) -> Iterator[TemplateState]:
         """Yield every Task."""
         yield from (state for state in self.states() if state.body.get("Type") == "Task")
 
@@ -147,7 +147,7 @@ class _Around(NamedTuple):
     passes_context: bool = False
 
 
-def _states(definition: Mapping[str, Any], pointer: Pointer, around: _Around) -> Iterator[State]:
+def _states(definition: Mapping[str, Any], pointer: Pointer, around: _Around) -> Iterator[TemplateState]:
     states = definition.get("States")
     jsonata = _is_jsonata(definition, around.is_jsonata)
     for name, body in states.items() if isinstance(states, Mapping) else ():
@@ -155,7 +155,7 @@ def _states(definition: Mapping[str, Any], pointer: Pointer, around: _Around) ->
             continue
         place = (*pointer, "States", name)
         own = _is_jsonata(body, jsonata)
-        yield State(str(name), body, place, own, around.is_caught, around.passes_context)
+        yield TemplateState(str(name), body, place, own, around.is_caught, around.passes_context)
         inner = _Around(
             jsonata,
             around.is_caught or bool(body.get("Catch")),
@@ -224,21 +224,21 @@ class Application:
     """
 
     path: Path
-    resources: tuple[Resource, ...] = ()
-    machines: tuple[Machine, ...] = ()
+    resources: tuple[TemplateResource, ...] = ()
+    machines: tuple[TemplateMachine, ...] = ()
     codes: Mapping[str, Code] = field(default_factory=dict)
     resolvers: "Mapping[str, Intrinsics]" = field(default_factory=dict)
 
-    def of_type(self, *types: str) -> Iterator[Resource]:
+    def of_type(self, *types: str) -> Iterator[TemplateResource]:
         """Yield the resources of these types."""
         return (resource for resource in self.resources if resource.raw.type in types)
 
     @property
-    def functions(self) -> Iterator[Resource]:
+    def functions(self) -> Iterator[TemplateResource]:
         """The Lambda functions."""
         return self.of_type("AWS::Lambda::Function")
 
-    def function(self, name: Any) -> Resource | None:
+    def function(self, name: Any) -> TemplateResource | None:
         """Return the function that an ARN, a name or a reference means, or None."""
         word = plain_name(name)
         return next((item for item in self.functions if word in item.names("FunctionName")), None)

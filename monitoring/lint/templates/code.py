@@ -7,7 +7,7 @@ from typing import NamedTuple
 from monitoring.lint.templates.application import Code
 
 
-class Call(NamedTuple):
+class AwsCall(NamedTuple):
     """A call of an AWS client: service and method as boto3 names them, and where it stands."""
 
     service: str
@@ -81,7 +81,7 @@ def reachable(tree: ast.Module, handler: str) -> list[ast.AST]:
     return statements
 
 
-def client_calls(tree: ast.Module, statements: Iterable[ast.AST]) -> Iterator[Call]:
+def client_calls(tree: ast.Module, statements: Iterable[ast.AST]) -> Iterator[AwsCall]:
     """Yield the calls of AWS clients that are certain: on a name that is only ever assigned one client.
 
     `boto3.client("s3").get_object(…)` counts, and `s3 = boto3.client("s3")` with `s3.get_object(…)`.
@@ -93,7 +93,7 @@ def client_calls(tree: ast.Module, statements: Iterable[ast.AST]) -> Iterator[Ca
         owner = node.func.value
         service = clients.get(owner.id, "") if isinstance(owner, ast.Name) else _client(owner)
         if service:
-            yield Call(service, node.func.attr, node)
+            yield AwsCall(service, node.func.attr, node)
 
 
 def _clients(tree: ast.Module) -> Mapping[str, str]:

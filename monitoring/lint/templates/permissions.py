@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitoring.lint.templates.application import Application, Resource, text_list
+from monitoring.lint.templates.application import Application, TemplateResource, text_list
 
 _MANAGED = {
     "AWSLambdaBasicExecutionRole": (),
@@ -95,7 +95,7 @@ def by_resources(application: Application) -> set[str]:
     return {_RESOURCE_POLICIES[item.raw.type] for item in application.of_type(*_RESOURCE_POLICIES)}
 
 
-def allowed(application: Application, function: Resource) -> list[str] | None:
+def allowed(application: Application, function: TemplateResource) -> list[str] | None:
     """Return the actions, with wildcards, that a function's role allows; None where not all is known."""
     name = function.properties.get("Role")
     roles = [role for role in application.of_type("AWS::IAM::Role") if name in role.names("RoleName")]
@@ -115,7 +115,7 @@ def allows(actions: list[str], action: str) -> bool:
     return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
 
 
-def _documents(application: Application, role: Resource) -> Iterator[Any]:
+def _documents(application: Application, role: TemplateResource) -> Iterator[Any]:
     """Yield the role's policy documents; None for one that is not in the template."""
     policies = role.properties.get("Policies") or []
     for policy in policies if isinstance(policies, list) else [None]:

@@ -11,7 +11,7 @@ from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_stacks
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
-from monitoring.lint.templates.application import Application, Code, Machine, Resource, Spot
+from monitoring.lint.templates.application import Application, Code, Spot, TemplateMachine, TemplateResource
 from monitoring.lint.templates.places import Places
 
 
@@ -29,9 +29,9 @@ def read_application(path: Path) -> Application:
         content = load(path)
         if "StartAt" in content and "States" in content:
             name = path.name.partition(".")[0]
-            return Application(path, machines=(Machine(name, content, Spot(places.text(path), ())),))
-    resources: list[Resource] = []
-    machines: list[Machine] = []
+            return Application(path, machines=(TemplateMachine(name, content, Spot(places.text(path), ())),))
+    resources: list[TemplateResource] = []
+    machines: list[TemplateMachine] = []
     codes: dict[str, Code] = {}
     resolvers: dict[str, Intrinsics] = {}
     for stack in read_stacks(path):
@@ -48,9 +48,9 @@ def read_application(path: Path) -> Application:
     return Application(path, tuple(resources), tuple(machines), codes, resolvers)
 
 
-def _resource(stack: Stack, raw: StackResource, intrinsics: Intrinsics, places: Places) -> Resource:
+def _resource(stack: Stack, raw: StackResource, intrinsics: Intrinsics, places: Places) -> TemplateResource:
     spot, properties = places.of_resource(stack, raw)
-    return Resource(stack, raw, _resolved(raw.properties, intrinsics), spot, properties)
+    return TemplateResource(stack, raw, _resolved(raw.properties, intrinsics), spot, properties)
 
 
 def _resolved(properties: Mapping[str, Any], intrinsics: Intrinsics) -> Mapping[str, Any]:
@@ -65,7 +65,9 @@ def _resolved(properties: Mapping[str, Any], intrinsics: Intrinsics) -> Mapping[
     return result
 
 
-def _machines(resources: list[Resource], intrinsics: Intrinsics, places: Places) -> Iterator[Machine]:
+def _machines(
+    resources: list[TemplateResource], intrinsics: Intrinsics, places: Places
+) -> Iterator[TemplateMachine]:
     for resource in resources:
         if resource.raw.type != "AWS::StepFunctions::StateMachine":
             continue
@@ -75,10 +77,12 @@ def _machines(resources: list[Resource], intrinsics: Intrinsics, places: Places)
             continue
         name = resource.properties.get("StateMachineName")
         spot = places.of_definition(resource.stack, resource.raw, resource.properties_spot)
-        yield Machine(name if isinstance(name, str) else resource.logical_id, definition, spot, resource)
+        yield TemplateMachine(
+            name if isinstance(name, str) else resource.logical_id, definition, spot, resource
+        )
 
 
-def _codes(resources: Iterable[Resource], places: Places) -> dict[str, Code]:
+def _codes(resources: Iterable[TemplateResource], places: Places) -> dict[str, Code]:
     """Return the handlers' files by the logical ids of their functions."""
     codes = {}
     for resource in resources:
@@ -94,7 +98,7 @@ def _codes(resources: Iterable[Resource], places: Places) -> dict[str, Code]:
     return codes
 
 
-def _file(folder: Path, resource: Resource, module: str) -> Path | None:
+def _file(folder: Path, resource: TemplateResource, module: str) -> Path | None:
     """Return the module's file; of a folder that a build makes, that beside the template."""
     path = Path(module.replace(".", "/") + ".py")
     roots = [folder, resource.stack.source.parent, resource.stack.source.parent.parent]

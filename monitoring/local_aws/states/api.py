@@ -10,7 +10,7 @@ from monitoring.local_aws.states.history import now
 from monitoring.local_aws.states.service import StatesService
 from monitoring.local_aws.states.state_machines import Alias, StateMachine, Version
 from monitoring.local_aws.states.test_state import run_test_state
-from monitoring.local_aws.states.tokens import Activity
+from monitoring.local_aws.states.tokens import ActivityQueue
 from monitoring.local_aws.states.validation import problems_of
 
 Parameters = dict[str, Any]
@@ -433,18 +433,18 @@ def _update_map_run(service: StatesService, parameters: Parameters) -> Parameter
 def _create_activity(service: StatesService, parameters: Parameters) -> Parameters:
     name = parameters["name"]
     arn = f"arn:aws:states:{service.region}:{service.account}:activity:{name}"
-    activity = service.activities.setdefault(arn, Activity(arn, name, now()))
+    activity = service.activities.setdefault(arn, ActivityQueue(arn, name, now()))
     return {"activityArn": arn, "creationDate": activity.created}
 
 
-def _activity(service: StatesService, parameters: Parameters) -> Activity:
+def _activity(service: StatesService, parameters: Parameters) -> ActivityQueue:
     activity = service.activities.get(parameters["activityArn"])
     if activity is None:
         raise ApiError("ActivityDoesNotExist", f"Activity Does Not Exist: '{parameters['activityArn']}'")
     return activity
 
 
-def _described_activity(activity: Activity) -> Parameters:
+def _described_activity(activity: ActivityQueue) -> Parameters:
     return {"activityArn": activity.arn, "name": activity.name, "creationDate": activity.created}
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import FatalError, StateFailedError
 from monitoring.local_aws.states.interpreter import StateRun
-from monitoring.local_aws.states.resources import Resource
+from monitoring.local_aws.states.resources import TaskResource
 
 TIMEOUT_SECONDS = 60
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-async def invoke_http(run: StateRun, _: Resource, argument: Any) -> Any:
+async def invoke_http(run: StateRun, _: TaskResource, argument: Any) -> Any:
     """Call an HTTP endpoint with the authorization of an EventBridge connection."""
     connection = await _connection(run, argument)
     headers = {
@@ -45,7 +45,7 @@ async def invoke_http(run: StateRun, _: Resource, argument: Any) -> Any:
     return answer
 
 
-async def call_api(run: StateRun, _: Resource, argument: Any) -> Any:
+async def call_api(run: StateRun, _: TaskResource, argument: Any) -> Any:
     """Call an API that answers on this machine."""
     endpoint = str(argument.get("ApiEndpoint", ""))
     parts = [argument.get("Stage"), str(argument.get("Path", "")).lstrip("/")]

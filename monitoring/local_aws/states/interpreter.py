@@ -12,7 +12,7 @@ from monitoring.local_aws.states.errors import EvaluationError, FatalError, Stat
 from monitoring.local_aws.states.expressions import expression_of
 from monitoring.local_aws.states.history import INCLUDED, Frame, payload
 from monitoring.local_aws.states.jsonpath import PathNotFoundError, compile_path
-from monitoring.local_aws.states.machine import Machine, State
+from monitoring.local_aws.states.machine import Machine, StateDefinition
 from monitoring.local_aws.states.query import Query
 from monitoring.local_aws.states.timestamps import parse_timestamp
 
@@ -21,7 +21,7 @@ Outcome = tuple[Any, str | None]
 _ABORTABLE = {"Task", "Wait", "Map", "Parallel"}
 
 
-class Execution(Protocol):
+class RunningExecution(Protocol):
     """Define what the interpreter needs of the execution that it runs."""
 
     clock: Clock
@@ -44,7 +44,7 @@ class StateRun:
         caught: the failure that a Catch took.
     """
 
-    def __init__(self, execution: Any, state: State, frame: Frame, raw: Any) -> None:
+    def __init__(self, execution: Any, state: StateDefinition, frame: Frame, raw: Any) -> None:
         self.execution = execution
         self.state = state
         self.fields = state.fields
@@ -164,7 +164,7 @@ async def run_machine(
     return value
 
 
-async def run_state(execution: Any, state: State, frame: Frame, value: Any) -> Outcome:
+async def run_state(execution: Any, state: StateDefinition, frame: Frame, value: Any) -> Outcome:
     """Run one state.
 
     Raises:
@@ -214,7 +214,7 @@ async def _carried_out(run: StateRun) -> Outcome:
     return output, run.next
 
 
-def _check_size(state: State, output: Any) -> None:
+def _check_size(state: StateDefinition, output: Any) -> None:
     if text.too_large(text.dumps(output)):
         raise StateFailedError(
             "States.DataLimitExceeded",

@@ -27,7 +27,7 @@ class IntrinsicError(ValueError):
     """A function cannot do with its arguments; the message says what it expected."""
 
 
-class Call(NamedTuple):
+class IntrinsicCall(NamedTuple):
     """`States.Name(arguments)`; an argument is a Call, a Reference or a literal."""
 
     name: str
@@ -56,14 +56,14 @@ _TOKEN = re.compile(
 
 
 @functools.lru_cache(maxsize=4096)
-def parse_intrinsic(text: str) -> Call:
+def parse_intrinsic(text: str) -> IntrinsicCall:
     """call = "States." name "(" [argument {"," argument}] ")"; argument = call | path | string | number
 
     Raises:
         IntrinsicSyntaxError: it is something else, or there is no such function.
     """
     call, end = _argument(text, 0)
-    if not isinstance(call, Call) or text[end:].strip():
+    if not isinstance(call, IntrinsicCall) or text[end:].strip():
         raise IntrinsicSyntaxError(f"'{text}' is not a call of an intrinsic function")
     return call
 
@@ -82,7 +82,7 @@ def _argument(text: str, at: int) -> tuple[Any, int]:
     return json.loads(token["number"] or token["word"]), token.end()
 
 
-def _call(text: str, name: str, at: int) -> tuple[Call, int]:
+def _call(text: str, name: str, at: int) -> tuple[IntrinsicCall, int]:
     function = FUNCTIONS.get(name)
     if function is None:
         raise IntrinsicSyntaxError(f"'{name}' is not an intrinsic function")
@@ -102,7 +102,7 @@ def _call(text: str, name: str, at: int) -> tuple[Call, int]:
             str(least) if least == most else f"{least} or more" if most == math.inf else f"{least} to {most}"
         )
         raise IntrinsicSyntaxError(f"{name} takes {expected} arguments, not {len(arguments)}")
-    return Call(name, tuple(arguments)), end.end()
+    return IntrinsicCall(name, tuple(arguments)), end.end()
 
 
 def _path_end(text: str, at: int) -> int:
@@ -125,13 +125,13 @@ def _path_end(text: str, at: int) -> int:
     return at
 
 
-def references(call: Call) -> list[str]:
+def references(call: IntrinsicCall) -> list[str]:
     """Return the paths and variables that a call reads."""
     found: list[str] = []
     for argument in call.arguments:
         found += (
             references(argument)
-            if isinstance(argument, Call)
+            if isinstance(argument, IntrinsicCall)
             else [argument.path]
             if isinstance(argument, Reference)
             else []
@@ -142,7 +142,7 @@ def references(call: Call) -> list[str]:
 # -- evaluation
 
 
-def evaluate_intrinsic(call: Call, lookup: Callable[[str], Any]) -> Any:
+def evaluate_intrinsic(call: IntrinsicCall, lookup: Callable[[str], Any]) -> Any:
     """Return what a call gives; `lookup` reads the paths and variables among its arguments.
 
     Raises:
@@ -156,7 +156,7 @@ def evaluate_intrinsic(call: Call, lookup: Callable[[str], Any]) -> Any:
 
 
 def _value(argument: Any, lookup: Callable[[str], Any], *, keep: bool) -> Any:
-    if isinstance(argument, Call):
+    if isinstance(argument, IntrinsicCall):
         return evaluate_intrinsic(argument, lookup)
     if isinstance(argument, Reference):
         return lookup(argument.path)

@@ -11,7 +11,7 @@ from monitoring.local_aws.states.errors import FatalError, StateFailedError
 from monitoring.local_aws.states.expressions import expression_of
 from monitoring.local_aws.states.interpreter import StateRun
 from monitoring.local_aws.states.jsonpath import is_number
-from monitoring.local_aws.states.resources import Resource, known_resource
+from monitoring.local_aws.states.resources import TaskResource, known_resource
 from monitoring.local_aws.states.sdk import known_call, request_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def read_items(run: StateRun, value: Any) -> list[Any]:
 
 
 async def _call(run: StateRun, action: str, argument: dict[str, Any]) -> Any:
-    call = known_call(Resource("sdk", "", "s3", action))
+    call = known_call(TaskResource("sdk", "", "s3", action))
     try:
         return await run.execution.service.call(call, request_of(call, argument))
     except StateFailedError as failed:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import StateFailedError
-from monitoring.local_aws.states.resources import Resource
+from monitoring.local_aws.states.resources import TaskResource
 from monitoring.local_aws.states.sdk import known_call, request_of, result_of
 from monitoring.local_aws.states.tokens import Pending
 
@@ -81,7 +81,7 @@ async def wait_for_job(run: Any, job: Job, response: dict[str, Any], parameters:
         name.removesuffix("[]"): [_at(source, path)] if name.endswith("[]") else _at(source, path)
         for name, path in job.request.items()
     }
-    resource = Resource("sdk", "", run.fields["Resource"].split(":")[5], job.action)
+    resource = TaskResource("sdk", "", run.fields["Resource"].split(":")[5], job.action)
     call = known_call(resource)
     while True:
         described = result_of(call, await run.execution.service.call(call, request_of(call, request)))

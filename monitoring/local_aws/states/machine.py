@@ -7,7 +7,7 @@ JSONATA = "JSONata"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateDefinition:
     """One state: its name, its fields, whether it is written in JSONata, and the machines within it."""
 
     name: str
@@ -40,7 +40,7 @@ class Machine:
     """The states of a state machine, a branch or an item processor."""
 
     start_at: str
-    states: dict[str, State]
+    states: dict[str, StateDefinition]
     timeout: float | None = None
 
 
@@ -51,11 +51,11 @@ def build_machine(definition: dict[str, Any], language: str = "JSONPath") -> Mac
     return Machine(definition["StartAt"], states, definition.get("TimeoutSeconds"))
 
 
-def _state(name: str, fields: dict[str, Any], language: str) -> State:
+def _state(name: str, fields: dict[str, Any], language: str) -> StateDefinition:
     own = fields.get("QueryLanguage", language)
     branches = tuple(build_machine(branch, language) for branch in fields.get("Branches", ()))
     iterator = fields.get("ItemProcessor") or fields.get("Iterator")
-    return State(
+    return StateDefinition(
         name,
         fields["Type"],
         fields,

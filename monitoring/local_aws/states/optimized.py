@@ -13,11 +13,11 @@ from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import ApiError, StateFailedError
 from monitoring.local_aws.states.http_task import call_api, invoke_http
 from monitoring.local_aws.states.interpreter import StateRun
-from monitoring.local_aws.states.resources import SYNC, SYNC2, Resource
+from monitoring.local_aws.states.resources import SYNC, SYNC2, TaskResource
 from monitoring.local_aws.states.sdk import http_metadata, known_call, request_of, result_of, unreachable
 
 
-async def _call(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _call(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     call = known_call(resource)
     request = request_of(call, argument)
     with run.execution.clock.working():
@@ -32,16 +32,16 @@ def _as_text(argument: Any, *names: str) -> Any:
     }
 
 
-async def _lambda(run: StateRun, _: Resource, argument: Any) -> Any:
+async def _lambda(run: StateRun, _: TaskResource, argument: Any) -> Any:
     with run.execution.clock.working():
         return await run.execution.service.invoke(argument, metadata=True)
 
 
-async def _publish(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _publish(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     return await _call(run, resource, _as_text(argument, "Message"))
 
 
-async def _send_message(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _send_message(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     host = urllib.parse.urlsplit(str(argument.get("QueueUrl", ""))).hostname
     if host and not re.fullmatch(r"localhost|127\.[\d.]+|.*\.amazonaws\.com(\.cn)?", host):
         call = known_call(resource)
@@ -49,7 +49,7 @@ async def _send_message(run: StateRun, resource: Resource, argument: Any) -> Any
     return await _call(run, resource, _as_text(argument, "MessageBody"))
 
 
-async def _put_events(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _put_events(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     context = run.frame.context
     own = [context["StateMachine"]["Id"], context["Execution"]["Id"]]
     entries = [
@@ -64,7 +64,7 @@ async def _put_events(run: StateRun, resource: Resource, argument: Any) -> Any:
     return response
 
 
-async def _start_execution(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _start_execution(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     """Start an execution of another state machine."""
     service = run.execution.service
     given = argument.get("Input")
@@ -106,7 +106,7 @@ def lambda_payload(value: Any) -> bytes:
     return text.dumps({} if value is None else value).encode()
 
 
-SPECIAL: dict[str, Callable[[StateRun, Resource, Any], Awaitable[Any]]] = {
+SPECIAL: dict[str, Callable[[StateRun, TaskResource, Any], Awaitable[Any]]] = {
     "lambda:invoke": _lambda,
     "sns:publish": _publish,
     "sqs:sendMessage": _send_message,

@@ -110,7 +110,7 @@ ELSEWHERE: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class TaskResource:
     """A Resource.
 
     Attributes:
@@ -159,16 +159,16 @@ _ARNS = (
 
 
 @functools.lru_cache(maxsize=1024)
-def parse_resource(arn: str) -> Resource | None:
+def parse_resource(arn: str) -> TaskResource | None:
     """Return what an ARN names, or None if it is not one of a task."""
     for kind, pattern in _ARNS:
         match = pattern.fullmatch(arn)
         if match is not None:
-            return Resource(kind, arn, **{name: found or "" for name, found in match.groupdict().items()})
+            return TaskResource(kind, arn, **{name: found or "" for name, found in match.groupdict().items()})
     return None
 
 
-def known_resource(arn: str) -> Resource:
+def known_resource(arn: str) -> TaskResource:
     """Return what the ARN of a validated definition names."""
     resource = parse_resource(arn)
     if resource is None:

@@ -5,7 +5,7 @@ from typing import Any
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import StateFailedError
 from monitoring.local_aws.states.interpreter import StateRun
-from monitoring.local_aws.states.resources import Resource
+from monitoring.local_aws.states.resources import TaskResource
 from monitoring.local_aws.states.sdk import known_call, request_of
 
 _GROUPS = {"SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED", "TIMED_OUT": "FAILED"}
@@ -79,7 +79,7 @@ def described(child: Any) -> dict[str, Any]:
 
 
 async def _put(run: StateRun, target: dict[str, Any], key: str, body: str) -> None:
-    call = known_call(Resource("sdk", "", "s3", "putObject"))
+    call = known_call(TaskResource("sdk", "", "s3", "putObject"))
     request = request_of(call, {"Bucket": target.get("Bucket"), "Key": key, "Body": body})
     try:
         await run.execution.service.call(call, request)

@@ -11,10 +11,10 @@ from botocore.model import OperationModel, Shape
 
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import FatalError, StateFailedError
-from monitoring.local_aws.states.resources import BOTO_NAMES, Integration, Resource, pascal_service
+from monitoring.local_aws.states.resources import BOTO_NAMES, Integration, TaskResource, pascal_service
 
 
-class Call(NamedTuple):
+class SdkCall(NamedTuple):
     """An operation of a service, and how its errors are told."""
 
     service: str
@@ -50,7 +50,7 @@ def operation_of(service: str, action: str) -> OperationModel | None:
     return model.operation_model(found) if found else None
 
 
-def call_of(resource: Resource) -> Call | None:
+def call_of(resource: TaskResource) -> SdkCall | None:
     """Return the call that a resource of an integration names, or None if there is no such operation."""
     integration = resource.integration
     service = integration.api or resource.service if integration else boto_name(resource.service.lower())
@@ -64,10 +64,10 @@ def call_of(resource: Resource) -> Call | None:
         if integration
         else functools.partial(_sdk_error, service)
     )
-    return Call(service, method, model, describe, integration is not None)
+    return SdkCall(service, method, model, describe, integration is not None)
 
 
-def known_call(resource: Resource) -> Call:
+def known_call(resource: TaskResource) -> SdkCall:
     """Return the call that a resource of a validated definition names."""
     call = call_of(resource)
     if call is None:
@@ -103,7 +103,7 @@ def _sdk_error(
     return f"{prefix}.{name}", f"{message} ({', '.join(parts)}){attempts}"
 
 
-def failure_of(call: Call, failed: Exception) -> Exception:
+def failure_of(call: SdkCall, failed: Exception) -> Exception:
     """Return the failure of a task for an exception of a client."""
     if isinstance(failed, ClientError):
         response: dict[str, Any] = dict(failed.response)
@@ -127,11 +127,11 @@ def failure_of(call: Call, failed: Exception) -> Exception:
     return FatalError(f"{call.service}:{call.model.name} cannot be called: the embedded AWS failed on it")
 
 
-def _prefix(call: Call) -> str:
+def _prefix(call: SdkCall) -> str:
     return call.describe("", "", 0, {})[0].partition(".")[0]
 
 
-def unreachable(call: Call, host: str) -> StateFailedError:
+def unreachable(call: SdkCall, host: str) -> StateFailedError:
     """Return the failure of a call whose host does not exist."""
     return StateFailedError(
         f"{_prefix(call)}.SdkClientException",
@@ -139,7 +139,7 @@ def unreachable(call: Call, host: str) -> StateFailedError:
     )
 
 
-def _refused(call: Call, report: str) -> Exception:
+def _refused(call: SdkCall, report: str) -> Exception:
     """Return the failure of a call whose parameters the API would refuse."""
     missing = re.findall(
         r'Missing required parameter in input(?:\.\S+)?: "(\w+)"|Missing required parameter in \S+: "(\w+)"',
@@ -182,7 +182,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def request_of(call: Call, parameters: Any) -> dict[str, Any]:
+def request_of(call: SdkCall, parameters: Any) -> dict[str, Any]:
     """Return the parameters of a task as the API names and takes them.
 
     Raises:
@@ -248,7 +248,7 @@ def pascal_member(name: str) -> str:
     return head + name[len(head) :]
 
 
-def result_of(call: Call, response: dict[str, Any]) -> dict[str, Any]:
+def result_of(call: SdkCall, response: dict[str, Any]) -> dict[str, Any]:
     """Return the response of a call as the result of a task, with the SDK for Java's names of members."""
     metadata = response.pop("ResponseMetadata", {})
     shape = call.model.output_shape

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from monitoring.local_aws.authorization import ApiCall, Place, denial
+from monitoring.local_aws.authorization import ApiCall, Location, denial
 from monitoring.local_aws.clock import Clock
 from monitoring.local_aws.invocation import Invocation, ThrottledError
 from monitoring.local_aws.permissions import Permissions
@@ -19,9 +19,9 @@ from monitoring.local_aws.states.executions import ROLE, Execution
 from monitoring.local_aws.states.history import Event
 from monitoring.local_aws.states.optimized import lambda_payload
 from monitoring.local_aws.states.resources import function_parts
-from monitoring.local_aws.states.sdk import Call, failure_of, http_metadata
+from monitoring.local_aws.states.sdk import SdkCall, failure_of, http_metadata
 from monitoring.local_aws.states.state_machines import Alias, StateMachine, Version
-from monitoring.local_aws.states.tokens import Activity, Tokens
+from monitoring.local_aws.states.tokens import ActivityQueue, Tokens
 from monitoring.local_aws.vended import log_level_takes, log_message, stream_name
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class StatesService:
         self.host = host
         self.account = account
         self.region = region
-        self._place = Place(region, account)
+        self._place = Location(region, account)
         self._client = client
         self._max_workers = max_workers
         self.state_machines: dict[str, StateMachine] = {}
         self.executions: dict[str, Execution] = {}
-        self.activities: dict[str, Activity] = {}
+        self.activities: dict[str, ActivityQueue] = {}
         self.map_runs: dict[str, Any] = {}
         self.tokens = Tokens()
         self._functions: dict[str, asyncio.Semaphore] = {}
@@ -148,7 +148,7 @@ class StatesService:
 
     # -- what tasks call
 
-    async def call(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    async def call(self, call: SdkCall, request: dict[str, Any]) -> dict[str, Any]:
         """Return the response of an operation of AWS's API."""
 
         refusal = self.denial(ApiCall(call.service, call.model.name, request))

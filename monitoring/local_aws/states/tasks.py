@@ -11,7 +11,7 @@ from monitoring.local_aws.states.interpreter import HANDLERS, StateRun, attempt
 from monitoring.local_aws.states.jobs import JOBS, wait_for_child, wait_for_job
 from monitoring.local_aws.states.limits import whole_number
 from monitoring.local_aws.states.optimized import SPECIAL
-from monitoring.local_aws.states.resources import SYNC, SYNC2, TOKEN, Resource, known_resource
+from monitoring.local_aws.states.resources import SYNC, SYNC2, TOKEN, TaskResource, known_resource
 from monitoring.local_aws.states.sdk import known_call, request_of, result_of
 from monitoring.local_aws.states.tokens import ActivityTask, HeartbeatTimeoutError, Pending
 
@@ -88,7 +88,7 @@ def _credentials(run: StateRun) -> dict[str, Any]:
     return {"taskCredentials": {"roleArn": found.get("RoleArn")}}
 
 
-async def _function(run: StateRun, resource: Resource, value: Any) -> Any:
+async def _function(run: StateRun, resource: TaskResource, value: Any) -> Any:
     argument = argument_of(run, value)
     this = _Attempt(run, value, "LambdaFunction")
     this.scheduled(resource=resource.arn, input=text.dumps(argument), inputDetails=INCLUDED)
@@ -104,7 +104,7 @@ async def _function(run: StateRun, resource: Resource, value: Any) -> Any:
     return result
 
 
-async def _activity(run: StateRun, resource: Resource, value: Any) -> Any:
+async def _activity(run: StateRun, resource: TaskResource, value: Any) -> Any:
     service = run.execution.service
     activity = service.activities.get(resource.arn)
     if activity is None:
@@ -130,7 +130,7 @@ async def _activity(run: StateRun, resource: Resource, value: Any) -> Any:
     return result
 
 
-async def _integration(run: StateRun, resource: Resource, value: Any) -> Any:
+async def _integration(run: StateRun, resource: TaskResource, value: Any) -> Any:
     service = run.execution.service
     pending: Pending | None = None
     if resource.pattern:
@@ -150,7 +150,7 @@ async def _integration(run: StateRun, resource: Resource, value: Any) -> Any:
     return result
 
 
-async def _called(this: _Attempt, resource: Resource, argument: Any, pending: Pending | None) -> Any:
+async def _called(this: _Attempt, resource: TaskResource, argument: Any, pending: Pending | None) -> Any:
     """Return what a call gives, and what it started in the end where the pattern says so."""
     run = this.run
     special = SPECIAL.get(f"{resource.service}:{resource.action}") if resource.kind == "service" else None
@@ -167,14 +167,14 @@ async def _called(this: _Attempt, resource: Resource, argument: Any, pending: Pe
     return await wait_for_job(run, JOBS[f"{resource.service}:{resource.action}"], response, argument)
 
 
-async def _plain_call(run: StateRun, resource: Resource, argument: Any) -> Any:
+async def _plain_call(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     call = known_call(resource)
     request = request_of(call, argument)
     with run.execution.clock.working():
         return result_of(call, await run.execution.service.call(call, request))
 
 
-_KINDS: dict[str, Callable[[StateRun, Resource, Any], Awaitable[Any]]] = {
+_KINDS: dict[str, Callable[[StateRun, TaskResource, Any], Awaitable[Any]]] = {
     "lambda": _function,
     "activity": _activity,
     "service": _integration,

@@ -98,7 +98,7 @@ class ActivityTask:
         self.started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
 
-class Activity:
+class ActivityQueue:
     """An activity: tasks that wait for workers, and workers that wait for tasks."""
 
     def __init__(self, arn: str, name: str, created: Any) -> None:

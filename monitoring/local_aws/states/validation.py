@@ -10,7 +10,7 @@ from monitoring.local_aws.states.choice import OPERATORS, PATH_OPERATORS
 from monitoring.local_aws.states.expressions import ExpressionSyntaxError, compile_expression, expression_of
 from monitoring.local_aws.states.intrinsics import IntrinsicSyntaxError, parse_intrinsic, references
 from monitoring.local_aws.states.jsonpath import PathSyntaxError, compile_path
-from monitoring.local_aws.states.resources import ELSEWHERE, TOKEN, Resource, parse_resource
+from monitoring.local_aws.states.resources import ELSEWHERE, TOKEN, TaskResource, parse_resource
 from monitoring.local_aws.states.sdk import boto_name, call_of
 
 MAX_DEFINITION_BYTES = 1_048_576
@@ -300,7 +300,7 @@ def unavailable(arn: str) -> str:
     return (_missing(resource) or "") if resource is not None and resource.kind in {"sdk", "service"} else ""
 
 
-def _missing(resource: Resource) -> str | None:
+def _missing(resource: TaskResource) -> str | None:
     """Return why this AWS cannot run an integration, "" if it can, None if AWS has no such integration."""
     if resource.kind == "sdk":
         if (
