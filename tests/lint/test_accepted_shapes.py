@@ -5,7 +5,7 @@ import json
 import pytest
 
 from monitoring.lint.engine import lint_text
-from monitoring.lint.run import selected
+from monitoring.lint.run import fix_text, selected
 from monitoring.query import format_monitor, parse_monitor
 
 NOTE = {"type": "note", "content": "a"}
@@ -131,3 +131,28 @@ EDITOR = {
 def test_the_keys_that_the_editor_of_datadog_writes_are_known(name):
     report = lint_text("dashboards/x.json", json.dumps(EDITOR[name]), selected())
     assert [finding.message for finding in report.findings] == []
+
+
+EXPORTED = {
+    "id": 7,
+    "org_id": 1,
+    "created": "2026-01-01T00:00:00+00:00",
+    "creator": {"name": "a"},
+    "multi": False,
+    "overall_state": "OK",
+    "recommended_monitor_metadata": {"description": "d"},
+    "name": "m",
+    "type": "query alert",
+    "query": "avg(last_5m):avg:system.load.1{*} > 5",
+    "message": "@a",
+    "options": {"thresholds": {"critical": 5.0}, "renotify_interval": "0", "silenced": {}},
+}
+
+
+def test_a_fresh_export_passes_strictly_after_fix():
+    text, count = fix_text("monitors/m.json", json.dumps(EXPORTED, indent=2), selected())
+    assert count == 8
+    assert lint_text("monitors/m.json", text, selected()).findings == ()
+    fixed = json.loads(text)
+    assert fixed["options"]["renotify_interval"] == 0
+    assert set(fixed) == {"name", "type", "query", "message", "options"}

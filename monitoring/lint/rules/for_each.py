@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.lint.model import Rule
+from monitoring.lint.model import Refusal, Rule
 from monitoring.lint.project import FileFacts, Project, ProjectProblem
 from monitoring.resources import parsed
 from monitoring.resources.instances import EACH, FOR_EACH, entries, filled_instances
@@ -13,7 +13,10 @@ from monitoring.resources.resource import KINDS, Resource
 from monitoring.resources.variables import mentioned, merged, settled
 
 RULE = Rule(
-    "for-each", "error", "A list that for_each cannot go through, or instances that are equal or wrong."
+    "for-each",
+    "error",
+    "A list that for_each cannot go through, or instances that are equal or wrong.",
+    refusals=(Refusal("the words of the finding", "`stepscope plan` and `apply`"),),
 )
 
 

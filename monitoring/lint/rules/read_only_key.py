@@ -11,17 +11,24 @@ KEYS = {
     "monitor": (
         *("id", "org_id", "created", "created_at", "modified", "deleted", "creator", "multi", "state"),
         *("overall_state", "overall_state_modified", "matching_downtimes", "restriction_policy"),
+        "recommended_monitor_metadata",
     ),
     "slo": ("id", "creator", "created_at", "modified_at"),
 }
 """Kind -> the keys that an answer of the API has and a request does not need."""
 
 
+_GONE = {
+    "is_read_only": "Datadog takes it no longer",
+    "recommended_monitor_metadata": "the assets of integrations have it, the API does not",
+}
+
+
 def check(subject: Subject) -> Iterator[Problem]:
     """Each such key; `--fix` removes it."""
     for key in KEYS.get(subject.resource.kind, ()):
         if key in subject.body:
-            gone = "Datadog takes it no longer" if key == "is_read_only" else "Datadog sets it itself"
+            gone = _GONE.get(key, "Datadog sets it itself")
             yield Problem(
                 (key,), f"{key} does not belong in a file: {gone}. Remove it", on_key=True, fix=REMOVE
             )
