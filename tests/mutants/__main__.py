@@ -207,6 +207,7 @@ def arguments() -> argparse.Namespace:
         "--seconds", type=float, default=float("inf"), help="begin no mutant after so many seconds"
     )
     parser.add_argument("--report", action="store_true", help="end with status 0 whatever survives")
+    parser.add_argument("--verbose", action="store_true", help="print what killed each mutant, too")
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
     parser.add_argument(
         "--reach", action="store_true", help="note which functions the tests that have changed call, and stop"
@@ -260,17 +261,19 @@ def main() -> int:
     with run.copies(options.jobs) as trees:
         chosen = chosen_of(options, trees[0])
         chosen = {area: picked for area, picked in chosen.items() if picked or options.reach}
-        run.prepare(name for area in chosen for name in AREAS[area].imports)
+        files = [file for area in chosen for file in AREAS[area].test_files(trees[0])]
+        run.prepare(trees[0], files, deadline)
         planned = sum(map(len, chosen.values()))
         for area, picked in chosen.items():
             noted(area, known, trees[0], options.touched, deadline)
+            if options.changed is None:
+                reach.save(known)
             if options.reach:
-                reach.save(reach.load() | {path: known[path] for path in AREAS[area].test_files(trees[0])})
                 continue
             tests = list(reach.tests_of(known, AREAS[area].test_files(trees[0])))
             for verdict in run.judge(jobs_of(picked, tests), trees, deadline):
                 table.add(area, verdict)
-                show(table, area, verdict, planned)
+                show(table, area, verdict, planned, options.verbose)
     if options.reach:
         return 0
     if options.changed is not None:
@@ -280,10 +283,14 @@ def main() -> int:
     return 0 if options.fixed or options.report else status
 
 
-def show(table: Table, area: str, verdict: run.Verdict, planned: int) -> None:
-    """Print a survivor, and on a terminal how far the run is."""
+def show(table: Table, area: str, verdict: run.Verdict, planned: int, verbose: bool) -> None:
+    """Print a survivor (with `verbose` each mutant), and on a terminal how far the run is."""
     done = sum(map(len, table.verdicts.values()))
     mutant = verdict.job.mutant
+    if verbose and verdict.killed:
+        print(
+            f"{done}/{planned} killed: {mutant.key}\n    by {verdict.by}, {verdict.seconds:.0f} s", flush=True
+        )
     if sys.stdout.isatty():
         print(f"\r\033[K{done}/{planned} {area} {mutant.path}:{mutant.line}", end="", flush=True)
     if not verdict.killed:

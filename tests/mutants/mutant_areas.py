@@ -8,14 +8,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Area(NamedTuple):
-    """One area: `sources` are files and folders that are mutated, `tests` those that have to notice.
-
-    `imports` are modules of others that its tests load and that take long: they are imported before the fork.
-    """
+    """One area: `sources` are files and folders that are mutated, `tests` those that have to notice."""
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
-    imports: tuple[str, ...] = ()
 
     def source_files(self, root: Path = ROOT) -> Iterator[str]:
         """Yield the Python files of the sources, relative to the root, in order of their names."""
@@ -33,7 +29,6 @@ def files_of(paths: tuple[str, ...], pattern: str, root: Path) -> Iterator[str]:
         yield from (str(file.relative_to(root)) for file in files)
 
 
-MOTO = ("moto.awslambda.models", "moto.moto_server.werkzeug_app", "moto.ecr.models", "moto.iam.models")
 AREAS = {
     "monitor": Area(
         ("monitoring/monitor",),
@@ -50,6 +45,6 @@ AREAS = {
     "accounting": Area(
         ("monitoring/demo/accounting.py", "monitoring/demo/findings.py"), ("tests/demo/test_books.py",)
     ),
-    "slo": Area(("monitoring/slo",), ("tests/slo",)),
+    "slo": Area(("monitoring/slo",), ("tests/slo", "tests/testing/test_slo_and_process_cases.py")),
     "resources": Area(("monitoring/resources",), ("tests/resources",)),
 }

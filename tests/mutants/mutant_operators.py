@@ -1,7 +1,8 @@
 """Make mutants of Python source: small harmful edits, each at one place of the text.
 
 A mutant is a span of the source and the text that takes its place, so that everything else stays as it was written.
-Docstrings, annotations, imports, `__all__`, texts with a space (messages) and code for type checkers are left alone.
+Left alone is what no result depends on: docstrings, annotations, decorators, imports, `__all__`, code for type checkers,
+assertions (`zip(strict=)` is one), `__repr__`, texts with a space (messages), and the keywords in UNSEEN.
 """
 
 import ast
@@ -98,6 +99,15 @@ CALLS = {
     "popleft": "pop",
     "appendleft": "append",
 }
+UNSEEN: dict[str, frozenset[str]] = {
+    "": frozenset({"hint", "encoding"}),
+    "zip": frozenset({"strict"}),
+    "Thread": frozenset({"name"}),
+    "Timer": frozenset({"name"}),
+    "ThreadPoolExecutor": frozenset({"thread_name_prefix"}),
+}
+"""Keywords by function ("": of any) that change no result: words of a message, an encoding that is the default
+(PEP 686; the tests run in UTF-8), an assertion, the name of a thread."""
 WORDS = {"left": "right", "right": "left"}
 Edit = tuple[str, ast.AST, str]
 """Name of the operator, node that it replaces, text of the replacement."""
@@ -151,9 +161,12 @@ def _of_unary(node: ast.UnaryOp) -> Iterator[Edit]:
         yield "sign", node, f"({ast.unparse(node.operand)})"
 
 
+def _unseen(function: str, keyword: ast.keyword) -> bool:
+    return keyword.arg in UNSEEN[""] | UNSEEN.get(function, frozenset())
+
+
 def _of_call(node: ast.Call) -> Iterator[Edit]:
-    function = node.func
-    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    function, name = node.func, _called(node)
     if name in CALLS and not (CALLS[name] == "list" and node.keywords):
         other = (
             ast.Name(CALLS[name])
@@ -164,7 +177,7 @@ def _of_call(node: ast.Call) -> Iterator[Edit]:
     if isinstance(function, ast.Attribute) and name in {"strip", "lower", "rstrip", "lstrip", "copy"}:
         yield "call removed", node, f"({ast.unparse(function.value)})"
     for at, keyword in enumerate(node.keywords):
-        if keyword.arg not in {None, "hint"}:  # a hint is a text, too
+        if keyword.arg is not None and not _unseen(name, keyword):
             yield (
                 "keyword removed",
                 node,
@@ -232,11 +245,30 @@ def _skipped(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "__slots__"}:
         return True
+    if isinstance(node, ast.FunctionDef) and node.name == "__repr__":
+        return True
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _called(node: ast.Call) -> str:
+    """Return the name of the function that is called, without what it is an attribute of."""
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+
+
+def _seen_of_call(node: ast.Call) -> list[ast.AST]:
+    """Return what of a call is mutated: not the type that `cast` names, nor keywords that change no result."""
+    name = _called(node)
+    if name in {"TypeVar", "NewType"}:
+        return []
+    values = node.args[1:] if name == "cast" else node.args
+    return [node.func, *values, *(keyword for keyword in node.keywords if not _unseen(name, keyword))]
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the children of a node that are mutated: without annotations and decorators."""
+    if isinstance(node, ast.Call):
+        yield from _seen_of_call(node)
+        return
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "bases", "type_comment"}:
             continue

@@ -7,12 +7,13 @@ mutant: the child imports the package and the tests from its copy, in which the 
 import importlib
 import os
 import py_compile
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -33,34 +34,12 @@ LEFT_OUT = shutil.ignore_patterns(
     "*.duckdb*",
     "site",
 )
-HEAVY = [
-    "pytest",
-    "_pytest.assertion.rewrite",
-    "hypothesis",
-    "hypothesis.strategies",
-    "numpy",
-    "yaml",
-    "click",
-    "click.testing",
-    "rich.console",
-    "rich.table",
-    "msgspec",
-    "jsonschema_rs",
-    "dateutil.rrule",
-    "datadog",
-    "duckdb",
-    "httpx",
-    "botocore.session",
-    "boto3",
-    "starlette.applications",
-    "uvicorn",
-    "resvg_py",
-    "isal.igzip",
-    "zstandard",
-    "freezegun",
-]
+PROJECT = {"monitoring", "handlers", "stepscope_pytest"}
 GRACE = 20.0
-"""Seconds that a child has beside five times what its tests took: the machine may be busy."""
+"""Seconds of the processor that a child has beside five times what its tests took, so that a busy machine kills no mutant."""
+
+PATIENCE = 10.0
+"""How many times that a child may take by the clock, for what waits for ever and uses no processor."""
 
 
 LAST = 20.0
@@ -86,7 +65,13 @@ class Verdict(NamedTuple):
 
 @contextmanager
 def copies(count: int) -> Iterator[list[Path]]:
-    """Make copies of the tree, compiled, and remove them afterwards."""
+    """Make copies of the tree and remove them afterwards.
+
+    What children compile is kept even where PYTHONDONTWRITEBYTECODE is set: compiling every module for every mutant
+    takes longer than most tests.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         trees = [Path(folder, str(number), "tree") for number in range(count)]
         for tree in trees:
@@ -94,16 +79,33 @@ def copies(count: int) -> Iterator[list[Path]]:
         yield trees
 
 
-def prepare(more: Iterable[str] = ()) -> None:
-    """Import what takes long and is not mutated; set what every child inherits."""
+def prepare(tree: Path, files: Sequence[str], deadline: float) -> None:
+    """Import what files of tests import from elsewhere, so that no child has to; set what every child inherits.
+
+    Which modules that are a child says, in which the files are collected.
+    """
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "STEPSCOPE_DATA": "/nonexistent", "COLUMNS": "100"}
-    for name in [*HEAVY, *more]:
-        with suppress(ImportError):
+    names = tree.parent / "modules"
+
+    def collect() -> int:
+        run_pytest(files, (), "--collect-only")
+        names.write_text("\n".join(_foreign(tree)))
+        return 0
+
+    ended(fork(tree, collect)[0], deadline)
+    for name in names.read_text().splitlines() if names.exists() else ():
+        with suppress(Exception):  # a module that only an earlier import makes importable
             importlib.import_module(name)
-    mine = [
-        name for name in sys.modules if name.split(".")[0] in {"monitoring", "handlers", "stepscope_pytest"}
-    ]
+    mine = [name for name in sys.modules if name.split(".")[0] in PROJECT]
     assert not mine, f"imported before the fork: {mine}"
+
+
+def _foreign(tree: Path) -> Iterator[str]:
+    """Yield the names of the imported modules that are in a file outside of the tree, in order of their import."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and not file.startswith(f"{tree}/") and name.split(".")[0] not in {*PROJECT, "__main__"}:
+            yield name
 
 
 def _enter(tree: Path, output: Path) -> None:
@@ -194,7 +196,13 @@ class Slot:
         self.source = (self.tree / job.mutant.path).read_text(encoding="utf-8")
         write(self.tree, job.mutant.path, job.mutant.applied(self.source))
         self.job, self.start = job, time.monotonic()
-        self.process, self.output = fork(self.tree, lambda: run_pytest(job.tests, (), "-x"))
+        self.process, self.output = fork(self.tree, self._run)
+
+    def _run(self) -> int:
+        assert self.job
+        limit = int(GRACE + 5 * self.job.seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        return run_pytest(self.job.tests, (), "-x")
 
     def poll(self) -> Verdict | None:
         """Return the verdict, once there is one."""
@@ -202,22 +210,22 @@ class Slot:
             return None
         passed = time.monotonic() - self.start
         done, status = os.waitpid(self.process, os.WNOHANG)
-        late = passed > GRACE + 5 * self.job.seconds
+        late = passed > PATIENCE * (GRACE + 5 * self.job.seconds)
         if not done and not late:
             return None
         end(self.process)
         if not done:
             os.waitpid(self.process, 0)
-        code = os.waitstatus_to_exitcode(status) if done else -1
-        verdict = Verdict(self.job, code != 0, "time-out" if not done else self._by(code), passed)
+        code = os.waitstatus_to_exitcode(status) if done else -signal.SIGXCPU
+        verdict = Verdict(self.job, code != 0, self._by(code), passed)
         self.close()
         return verdict
 
     def _by(self, code: int) -> str:
         lines = self.output.read_text(encoding="utf-8", errors="replace").splitlines()
         failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
-        if code == 0:
-            return ""
+        if code in {0, -signal.SIGXCPU}:
+            return "time-out" if code else ""
         return (
             failed[0].split(" - ")[0].split(" ", 1)[1] if failed else f"status {code}: {' '.join(lines[-1:])}"
         )

@@ -66,10 +66,28 @@ def test_each_operator_edits_its_place_and_nothing_else(source, operator, mutate
         "if TYPE_CHECKING:\n    x = 1",
         "@cache(1)\ndef f(): ...",
         "raise_(f'{a} is not a number')",
+        "class A:\n    def __repr__(self): return 'A' + self.b",
+        "assert a < b",
     ],
 )
 def test_what_a_reader_or_a_type_checker_reads_is_left_alone(source):
     assert {mutated for operator, mutated in made(source) if operator != "statement removed"} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for x in zip(a, b, strict=True): c",
+        "open(a, encoding='ascii')",
+        "InputError(a, hint='write-one')",
+        "Thread(target=a, name='writer')",
+        "cast('a.B', a)",
+        "TypeVar('T')",
+    ],
+)
+def test_what_changes_no_result_of_a_call_is_left_alone(source):
+    changed = {mutated for operator, mutated in made(source) if operator != "statement removed"}
+    assert changed == ({"(Thread(name='writer'))"} if "Thread" in source else set())
 
 
 def test_a_mutant_is_named_by_its_outermost_function_and_equal_edits_are_numbered():
