@@ -111,7 +111,7 @@ def _chain(cursor: Cursor, methods: tuple[str, ...], head: bool = True) -> _Chai
             raise cursor.error(f".{step.name} is given twice", step.start, step.end)
         steps[step.name] = step
     if len(arguments) != 1 or not isinstance(arguments[0][0], str):
-        raise cursor.error("one quoted text belongs here", start, cursor.position, ("a quoted text",))
+        raise cursor.error("one quoted text belongs here", start, cursor.last(), ("a quoted text",))
     return _Chain(cursor, start, arguments, steps)
 
 

@@ -38,15 +38,17 @@ def parse_scope(cursor: Cursor) -> Scope:
         raise cursor.error(
             "the scope is empty", start, cursor.position + 1, ("a tag (key:value)", "*"), "{*}"
         )
+    first = cursor.position
     terms = [_any(cursor)]
-    comma = cursor.position
+    comma, last = cursor.position, cursor.last()
     while cursor.take(","):
         terms.append(_any(cursor))
+        last = cursor.last()
     if not cursor.take("}"):
         _unexpected(cursor, ("','", "AND", "OR", "'}'"))
     if len(terms) == 1:
         return terms[0]
-    scope = And(tuple(terms), start=terms[0].start, end=terms[-1].end)
+    scope = And(tuple(terms), start=first, end=last)
     if any(_worded(term) for term in terms):
         raise cursor.error(MIXED, comma, comma + 1, (), "AND instead of the comma, and NOT instead of !")
     return scope
@@ -54,24 +56,26 @@ def parse_scope(cursor: Cursor) -> Scope:
 
 def _any(cursor: Cursor) -> Scope:
     """any = all (OR all)*"""
+    start = cursor.position
     terms = [_all(cursor)]
     while cursor.text.startswith(_OR, cursor.position) and cursor.match(OR):
         terms.append(_all(cursor))
     if len(terms) == 1:
         return terms[0]
     _only_words(cursor, terms)
-    return Or(tuple(terms), start=terms[0].start, end=terms[-1].end)
+    return Or(tuple(terms), start=start, end=cursor.last())
 
 
 def _all(cursor: Cursor) -> Scope:
     """all = term (AND term)*"""
+    start = cursor.position
     terms = [_term(cursor)]
     while cursor.text.startswith(_AND, cursor.position) and cursor.match(AND):
         terms.append(_term(cursor))
     if len(terms) == 1:
         return terms[0]
     _only_words(cursor, terms)
-    return And(tuple(terms), "AND", start=terms[0].start, end=terms[-1].end)
+    return And(tuple(terms), "AND", start=start, end=cursor.last())
 
 
 def _term(cursor: Cursor) -> Scope:
