@@ -156,9 +156,8 @@ def _by_any(fault: Fault, known: Mapping[str, Seen], noticed: Sequence[Seen]) ->
             "no monitor notices",
             *(_unnoticed(seen) for seen in known.values() if seen.untold is not None),
         ]
-    first = noticed[0]
-    late = first.alert is not None and first.alert > within
-    return [f"{first.key} is the first to notice, after {_minutes(first.alert)}"] if late else []
+    minutes, key = _quickest(noticed[0])
+    return [f"{key} is the first to notice, after {_minutes(minutes)}"] if minutes > within else []
 
 
 def _quickest(seen: Seen) -> tuple[float, str]:

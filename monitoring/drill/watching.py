@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TypeGuard
 
 from monitoring.errors import InputError
@@ -196,11 +197,11 @@ def seen(key: str, history: History, onset: int) -> Seen:
     )
 
 
-def _spans(history: History, states: set[State]) -> Iterator[tuple[int, int, str]]:
-    """Yield begin, end and group of each stretch in one of the states; an open one ends after all times."""
+def _spans(history: History, states: set[State]) -> Iterator[tuple[int, float, str]]:
+    """Yield begin, end and group of each stretch in one of the states; an open one ends at infinity."""
     times = history.times
     for name, group in history.groups.items():
         for first, last, state in group.spans():
             if state in states:
-                end = int(times[last]) if last < len(times) else int(times[-1]) + 60
+                end = int(times[last]) if last < len(times) else inf
                 yield int(times[first]), end, name

@@ -270,8 +270,10 @@ def test_a_warning_is_no_alert():
 )
 def test_an_alert_without_a_handle_notifies_nobody(message, alert, untold):
     """docs/drill.md: noticed is only what notifies somebody."""
-    found = watched(values=hours((0, 120), (5, 300)), message=message)
-    assert (found.alert, found.untold) == (alert, untold)
+    for values in (hours((0, 120), (5, 300)), hours((0, 120), (5, 30), (0, 300))):
+        found = watched(values=values, message=message)
+        assert (found.alert, found.untold) == (alert, untold)
+        assert found.handles == (() if alert is None else ("@ops",))
 
 
 @pytest.mark.parametrize(
