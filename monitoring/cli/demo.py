@@ -10,7 +10,8 @@ from monitoring.cli.ending import ended_by_signals
 from monitoring.cli.output import console, echo_document, live
 
 if TYPE_CHECKING:
-    from monitoring.demo import DemoOptions, DemoResult
+    from monitoring.demo.result import DemoResult
+    from monitoring.demo.run import DemoOptions
 
 
 @click.command("demo")
@@ -41,7 +42,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
     more. At the end every log line that was printed has to be found in Datadog, as a point, a span or a log
     entry; the command ends with status 1 where it is not, or where an execution does not end as it should.
     """
-    from monitoring.demo import DemoOptions
+    from monitoring.demo.run import DemoOptions
 
     with ended_by_signals():
         result = _run(DemoOptions(keep, speed, port))
@@ -53,7 +54,7 @@ def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
 
 
 def _run(options: "DemoOptions") -> "DemoResult":
-    from monitoring.demo import run_demo
+    from monitoring.demo.run import run_demo
 
     if not live(sys.stderr):
         return run_demo(options)

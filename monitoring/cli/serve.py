@@ -28,7 +28,7 @@ from monitoring.cli.project_option import project_option
     show_default=True,
     help="The DuckDB file; created where it is missing.",
 )
-@click.option("--with-demo", is_flag=True, help="Fill a new database by running the demo first.")
+@click.option("--with-demo", is_flag=True, help="Fill a new database with a day of the example pipeline.")
 @click.option(
     "--api-key", help="The only key that is taken; needed for any address but loopback.  [env: DD_API_KEY]"
 )

@@ -142,7 +142,7 @@ def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: Silent) 
     try:
         for scenario in lane:
             watch.started(scenario)
-            arn = stage.aws.start(STATE_MACHINE, _photo_event(scenario), name=scenario.name)
+            arn = stage.aws.start(STATE_MACHINE, photo_event(scenario), name=scenario.name)
             show.arns[scenario.name] = arn
             show.described[scenario.name] = stage.aws.wait(arn, EXECUTION_SECONDS)
             watch.ended(_execution(stage, scenario, show))
@@ -150,7 +150,7 @@ def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: Silent) 
         show.trouble.append(error)
 
 
-def _photo_event(scenario: Scenario) -> dict[str, Any]:
+def photo_event(scenario: Scenario) -> dict[str, Any]:
     """Return the event that EventBridge sends for a new S3 object."""
     detail = {"bucket": {"name": "slides-photos"}, "object": {"key": scenario.key}}
     return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}

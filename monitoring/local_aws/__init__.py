@@ -3,10 +3,31 @@
 Step Functions, S3, DynamoDB, SNS, CodeBuild, CloudFront, CloudWatch Logs and EventBridge are moto's; handlers
 run in worker processes under AWS's own runtime client. `docs/local-aws.md` says what is like AWS and what is
 not.
+
+The names are imported when they are first used: moto takes seconds, and `cloudwatch` does without.
 """
 
-from monitoring.local_aws.aws import InvocationError, LocalAws
-from monitoring.local_aws.deliveries import Deliveries, Undelivered
-from monitoring.local_aws.moto_backends import ACCOUNT
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monitoring.local_aws.aws import InvocationError, LocalAws
+    from monitoring.local_aws.deliveries import Deliveries, Undelivered
+    from monitoring.local_aws.moto_backends import ACCOUNT
 
 __all__ = ["ACCOUNT", "Deliveries", "InvocationError", "LocalAws", "Undelivered"]
+
+_HOMES = {
+    "ACCOUNT": "moto_backends",
+    "Deliveries": "deliveries",
+    "InvocationError": "aws",
+    "LocalAws": "aws",
+    "Undelivered": "deliveries",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,24 +5,27 @@ import gc
 import os
 import resource
 import select
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from monitoring.errors import InputError
+from monitoring.deploy.start import shipped
 from monitoring.local_datadog import LocalDatadog, Settings
+from monitoring.resources.files import paths_of
 from monitoring.serve.pages.routes import site_routes
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.standing import standings
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
 from monitoring.store import Store
+
+if TYPE_CHECKING:
+    from monitoring.demo.day import Demonstration
 
 AFTER = 5
 """Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
@@ -39,7 +42,7 @@ class ServeOptions:
         port: 0 takes a free one.
         settings: who may ask, and what is taken.
         project: the folder whose dashboards/ and monitors/ the pages show.
-        with_demo: fill a new database by running the demo first.
+        with_demo: fill a new database with a day of the example, and go on with it.
         evaluate: whether monitors are evaluated.
     """
 
@@ -76,15 +79,14 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
     """Serve until `stop` is set.
 
     Raises:
-        InputError: the database, the address or the demo cannot be used.
+        InputError: the database or the address cannot be used.
     """
-    if options.with_demo:
-        fill_with_demo(options.database, say)
+    new = not options.database.exists()
     _allow_many_connections()
     sites: list[Site] = []
 
     def pages(store: Store) -> list[Route]:
-        sites.append(Site(store, options.project))
+        sites.append(Site(store, _project(options)))
         return site_routes(sites[-1])
 
     server = LocalDatadog(
@@ -96,8 +98,11 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
     )
     with server, _tuned():
         say(f"Datadog, embedded: {server.url} (database {options.database})")
+        example = _demonstration(server.store, options, say, new=new)
         watch = Watch(server.store, sinks, say)
         for _ in _minutes(stop):
+            if example:
+                example.go_on(int(time.time()))
             if options.evaluate:
                 watch.look()
                 standings(sites[-1])  # of the monitors in files, so that no page has to evaluate them
@@ -116,36 +121,28 @@ def _minutes(stop: Stop) -> Iterator[None]:
         stop.wait((now // CADENCE + 1) * CADENCE + AFTER - now)
 
 
-def fill_with_demo(database: Path, say: Callable[[str], None]) -> None:
-    """Run the demo and put its database where the server will look; an existing one stays as it is.
+def _demonstration(
+    store: Store, options: ServeOptions, say: Callable[[str], None], *, new: bool
+) -> "Demonstration | None":
+    """Lay out a day of the example in a new database; an existing one stays as it is."""
+    if not options.with_demo:
+        return None
+    if not new:
+        say(f"{options.database} exists: it is served as it is, without the example's day")
+        return None
+    from monitoring.demo.day import Demonstration
 
-    Raises:
-        InputError: the demo cannot be run here.
-    """
-    if database.exists():
-        say(f"{database} exists: it is served as it is, the demo is not run again")
-        return
-    from monitoring.demo import DemoOptions, run_demo
-
-    say("Running the demo first; it takes about a minute")
-    with tempfile.TemporaryDirectory(prefix="stepscope-") as folder:
-        result = run_demo(DemoOptions(Path(folder)))
-        if not result.fine:
-            say("the demo did not balance: `stepscope demo` shows where")
-        with _explained(database):
-            shutil.move(str(Path(folder) / "datadog.duckdb"), database)
+    example = Demonstration.begin(store, int(time.time()))
+    say("The example's last 24 hours are laid out; its executions go on while the server runs")
+    return example
 
 
-@contextlib.contextmanager
-def _explained(database: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"the database cannot be put there ({error.strerror})",
-            where=str(database),
-            hint="Give another --database.",
-        ) from error
+def _project(options: ServeOptions) -> Path | None:
+    """Return the folder of dashboards and monitors: with the demo, the shipped ones where there are none."""
+    root = options.project
+    if options.with_demo and (root is None or not (paths_of(root, "dashboard") or paths_of(root, "monitor"))):
+        return shipped("dashboards").parent
+    return root
 
 
 def _allow_many_connections() -> None:
