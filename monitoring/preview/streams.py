@@ -1,5 +1,6 @@
 """Widgets that list what happened: logs, events, spans, and a timeline of events."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from monitoring.errors import InputError
 from monitoring.monitor.search import Record
 from monitoring.preview.charts.lists import Column, Listing, ListRow
-from monitoring.preview.charts.shapes import Frame, Line, Style
+from monitoring.preview.charts.shapes import Frame, Line, Moment, Style
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.drawing import Definition, Drawing, requests_of
 from monitoring.preview.errors import UndrawableError
@@ -79,6 +80,23 @@ def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> st
             Line(status, times, counts.astype(np.float64), step, "", Style("bars", _palette(status)))
         )
     return timeseries(frame, lines)
+
+
+def moments_of(definition: Definition, drawing: Drawing) -> list[Moment]:
+    """Return the events that a graph overlays: those that the searches in its `events` find."""
+    data = drawing.data
+    searches = [str(one.get("q") or "") for one in definition.get("events") or [] if isinstance(one, Mapping)]
+    found = [one for text in searches for one in _found("events", _as_search(text), drawing, MOST)]
+    return [
+        Moment(one.time, one.message.partition("\n")[0])
+        for one in found
+        if data.start <= one.time <= data.end
+    ]
+
+
+def _as_search(text: str) -> str:
+    """Return an overlay's search with the names of the events explorer: `sources:` is `source:` there."""
+    return re.sub(r"\bsources:", "source:", text)
 
 
 def _palette(status: str) -> str:

@@ -11,7 +11,7 @@ from monitoring.errors import InputError
 from monitoring.preview import notes, services, slo_widgets, split, states, streams, svg
 from monitoring.preview.charts import fields, lists, values
 from monitoring.preview.charts.names import split_names
-from monitoring.preview.charts.shapes import Frame, Row, notice
+from monitoring.preview.charts.shapes import Frame, Line, Row, notice
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.conditions import bounds, formats_of, markers, painter
 from monitoring.preview.data import Data, Request
@@ -82,7 +82,17 @@ def _timeseries(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     lines = [line for request in requests_of(definition) for line in drawing.data.lines(request)]
     axis = definition.get("yaxis") or {}
     zero = axis.get("include_zero", True) is not False
-    return timeseries(frame, lines, markers(definition.get("markers")), bounds(axis), from_zero=zero)
+    given = (markers(definition.get("markers")), bounds(axis), streams.moments_of(definition, drawing))
+    return timeseries(frame, lines, *given, from_zero=zero)
+
+
+def lines_of(definition: Definition, drawing: Drawing) -> list[Line]:
+    """Return the lines of a time series; none where it cannot be drawn."""
+    within = own_time(definition, drawing)
+    try:
+        return [line for request in requests_of(definition) for line in within.data.lines(request)]
+    except (InputError, UndrawableError):
+        return []
 
 
 def _query_value(frame: Frame, definition: Definition, drawing: Drawing) -> str:

@@ -56,6 +56,14 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """An event on a time axis, in seconds since the epoch."""
+
+    time: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Where a picture goes: pixels, colours, and the time that it shows in epoch seconds."""
 
@@ -114,7 +122,8 @@ def time_axis(plot: Canvas) -> str:
     parts = []
     for moment, words in time_ticks(frame.start, frame.end, max(2, int((frame.width - LEFT) // 70))):
         x = min(plot.x(moment), frame.width - svg.width_of(words, 10) / 2 - 1)
-        parts.append(label(words, x, frame.height - 5, frame.theme.muted, "middle"))
+        style = {"fill": frame.theme.muted, "text_anchor": "middle", "data_t": int(moment)}
+        parts.append(svg.text(words, x, frame.height - 5, size=10, **style))
     return "".join(parts)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from monitoring.preview import svg
 from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import (
+    BOTTOM,
     LEFT,
     RIGHT,
     TOP,
@@ -15,6 +16,7 @@ from monitoring.preview.charts.shapes import (
     Frame,
     Line,
     Marker,
+    Moment,
     axes,
     canvas,
     colour,
@@ -37,12 +39,13 @@ def timeseries(
     lines: Sequence[Line],
     markers: Sequence[Marker] = (),
     bounds: tuple[float | None, float | None] = (None, None),
+    moments: Sequence[Moment] = (),
     *,
     from_zero: bool = True,
 ) -> str:
     """Draw the lines over the frame's time; areas and bars of one widget are stacked.
 
-    `bounds` widen the value axis to at least these values.
+    `bounds` widen the value axis to at least these values; `moments` are marked across the graph.
     """
     if not any(np.isfinite(line.values).any() for line in lines):
         return notice(frame, "No data in this time")
@@ -54,7 +57,7 @@ def timeseries(
     unit = next((line.unit for line in lines if line.unit), "")
     plot = canvas(frame.shorter(shown * LEGEND_ROW), reach, from_zero=from_zero, unit=unit)
     drawn = [_draw(plot, line, low, high, index) for index, (line, low, high) in enumerate(stacked)]
-    over = _markers(plot, markers, unit)
+    over = [*_moments(plot, moments), *_markers(plot, markers, unit)]
     return axes(plot, unit) + "".join(drawn) + "".join(over) + _legend(frame, lines[:shown], len(lines))
 
 
@@ -97,10 +100,10 @@ def _draw(plot: Canvas, line: Line, low: NDArray[np.float64], high: NDArray[np.f
     name = svg.title(line.name)
     shade = colour(line.style.palette, index)
     if line.style.display == "bars":
-        return svg.group([name, _bars(plot, line, low, high, shade)])
+        return svg.group([name, _bars(plot, line, low, high, shade)], data_line=index)
     if line.style.display == "area":
-        return svg.group([name, *_area(plot, line, low, high, shade)])
-    return svg.group([name, *_strokes(plot, line, high, shade)])
+        return svg.group([name, *_area(plot, line, low, high, shade)], data_line=index)
+    return svg.group([name, *_strokes(plot, line, high, shade)], data_line=index)
 
 
 def _bars(plot: Canvas, line: Line, low: NDArray[np.float64], high: NDArray[np.float64], shade: str) -> str:
@@ -160,6 +163,27 @@ def _area(
         top, bottom = _path(plot, line, high, piece), _path(plot, line, low, piece)[::-1]
         parts.append(svg.tag("path", d="M" + "L".join(top + bottom) + "Z", fill=shade, fill_opacity=0.45))
     return parts + _strokes(plot, line, np.where(np.isfinite(line.values), high, np.nan), shade)
+
+
+def _moments(plot: Canvas, moments: Sequence[Moment]) -> list[str]:
+    """Draw events as lines across the graph; a title that has no room beside its line is a tooltip only."""
+    drawn, free = [], LEFT
+    shade = plot.frame.theme.link
+    inside = [one for one in moments if plot.frame.start <= one.time <= plot.frame.end]
+    for one in sorted(inside, key=lambda one: one.time):
+        x = plot.x(one.time)
+        parts = [
+            svg.title(one.title),
+            line(x, TOP, x, plot.frame.height - BOTTOM, shade, stroke_dasharray="2 3"),
+        ]
+        parts.append(svg.tag("path", d=f"M{x - 4:.1f} {TOP - 6:.0f}h8l-4 7z", fill=shade))
+        width = svg.width_of(one.title, 10)
+        if x >= free and x + 6 + width <= plot.right:
+            halo = {"stroke": plot.frame.theme.panel, "stroke_width": 3, "paint_order": "stroke"}
+            parts.append(svg.text(one.title, x + 5, TOP + 5, size=10, fill=shade, **halo))
+            free = x + 12 + width
+        drawn.append(svg.group(parts, data_event=int(one.time)))
+    return drawn
 
 
 def _markers(plot: Canvas, markers: Sequence[Marker], unit: str) -> list[str]:
