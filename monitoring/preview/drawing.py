@@ -24,7 +24,7 @@ class Drawing:
     """Hold what a widget may use: its data, the known monitors, and which widgets to mark.
 
     `failures` collects the widgets whose drawing raised an exception. `address` gives the address at which a
-    resource is shown, by its kind and key.
+    resource is shown, by its kind and key. `scripted` adds what the script of a page reads off graphs.
     """
 
     data: Data
@@ -34,6 +34,7 @@ class Drawing:
     address: Callable[[str, str], str] = lambda kind, key: (
         f"{key}.html" if kind == "dashboard" else f"#{kind}-{key}"
     )
+    scripted: bool = False
 
     def within(self, start: int, end: int) -> "Drawing":
         """Return the same drawing over another time range."""

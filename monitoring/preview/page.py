@@ -1,7 +1,7 @@
 """A dashboard as HTML: the same drawings in a grid that a phone can read, in light or dark."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 
 from monitoring.preview import notes, states, svg
 from monitoring.preview.charts import lists
-from monitoring.preview.charts.shapes import Frame
+from monitoring.preview.charts.legend import as_table, readings
+from monitoring.preview.charts.shapes import Frame, Line
 from monitoring.preview.drawing import Drawing, own_time, time_label
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.failures import record
@@ -17,7 +18,7 @@ from monitoring.preview.layout import COLUMNS, Box, Layout, arrange
 from monitoring.preview.links import custom_links, shown_links
 from monitoring.preview.picture import BARE, GROUP_COLOURS, NOTE_COLOURS, SAMPLED, TITLE, title_of
 from monitoring.preview.theme import BADGES, PAGE, style_sheet
-from monitoring.preview.widgets import LISTINGS, broken_query, draw
+from monitoring.preview.widgets import LISTINGS, broken_query, draw, lines_of
 from monitoring.query import QueryError
 
 POLICY = {
@@ -119,6 +120,8 @@ def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: st
     frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
     phone = kind not in SIDEWAYS
     picture = pictures(frame, lambda room: draw(room, definition, drawing), title or kind, phone=phone)
+    if kind == "timeseries" and box.cell:
+        picture = chart(picture, frame, definition, drawing)
     return _section(box, kind, title, drawing, picture, place)
 
 
@@ -142,6 +145,21 @@ def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: 
         return one(frame, None)
     narrow = replace(frame, width=PHONE, height=min(max(frame.height, 120.0), 300.0))
     return one(frame, "desk") + one(narrow, "phone")
+
+
+def chart(picture: str, frame: Frame, definition: Mapping[str, Any], drawing: Drawing) -> str:
+    """Return a drawn time series with its legend; where a script is there to read it, with its values."""
+    own = own_time(definition, drawing).data
+    room = replace(frame, start=own.start, end=own.end)
+    return with_legend(picture, room, lines_of(definition, drawing), scripted=drawing.scripted)
+
+
+def with_legend(picture: str, frame: Frame, lines: Sequence[Line], *, scripted: bool) -> str:
+    """Return a drawing of lines with their legend, and with `scripted` their values for a page's script."""
+    if not lines:
+        return picture
+    values = f' data-chart="{escape(readings(frame, lines), quote=True)}"' if scripted else ""
+    return f'<div class="chart"{values}>{picture}{as_table(lines)}</div>'
 
 
 _SCHEME = re.compile(r"\s*(?!https?:)[a-zA-Z][\w+.-]*:")

@@ -16,7 +16,7 @@ from monitoring.monitor.search import Record, compile_search
 from monitoring.preview.charts.lists import kind_of
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing
-from monitoring.preview.page import pictures
+from monitoring.preview.page import chart, pictures
 from monitoring.preview.scales import format_value
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
@@ -214,7 +214,7 @@ def _charts(
     site: Site, span: TimeRange, charts: Sequence[tuple[str, str, Sequence[str]]], key: str, name: str
 ) -> str:
     """Return graphs of the metrics, each with the way to it in the metrics explorer."""
-    drawing = Drawing(site.data(span.start, span.end))
+    drawing = Drawing(site.data(span.start, span.end), scripted=True)
     scope = f"{key}:{name.lower()}"
     parts = []
     for title, query, names in charts:
@@ -222,6 +222,7 @@ def _charts(
         definition = {"type": "timeseries", "requests": [{"q": text} for text in queries]}
         frame = Frame(640, 200, PAGE, span.start, span.end)
         picture = pictures(frame, partial(_chart, definition, drawing), title)
+        picture = chart(picture, frame, definition, drawing)
         ways = " · ".join(
             link("/metrics", text.partition("{")[0], {"q": text, "from": span.value}) for text in queries
         )

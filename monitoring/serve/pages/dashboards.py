@@ -57,7 +57,9 @@ def one(site: Site, request: Request) -> Response:
         if key.startswith("tpl_var_")
     }
     data = site.data(span.start, span.end)
-    drawing = replace(prepared(entry.body, data, site.known_monitors(), chosen), address=address_of)
+    drawing = replace(
+        prepared(entry.body, data, site.known_monitors(), chosen), address=address_of, scripted=True
+    )
     controls = _controls(site, entry, drawing, span)
     return page(request, entry.title, dashboard_grid(entry.body, drawing), controls)
 

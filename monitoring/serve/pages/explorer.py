@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing
-from monitoring.preview.page import pictures
+from monitoring.preview.page import chart, pictures
 from monitoring.preview.scales import COUNTS, format_value
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
@@ -60,7 +60,7 @@ def _starter(site: Site, name: str) -> str:
 
 def _answer(site: Site, query: str, span: TimeRange) -> str:
     """Return the graph and its values as a list, or a sentence for no data or an error."""
-    drawing = Drawing(site.data(span.start, span.end))
+    drawing = Drawing(site.data(span.start, span.end), scripted=True)
     kinds = (("timeseries", 300), ("toplist", 240)) if _has_values(drawing, query) else (("timeseries", 200),)
     return "".join(_picture(kind, query, drawing, span, height) for kind, height in kinds)
 
@@ -76,6 +76,8 @@ def _picture(kind: str, query: str, drawing: Drawing, span: TimeRange, height: i
     frame = Frame(1100, height, PAGE, span.start, span.end)
     definition = {"type": kind, "requests": [{"q": query}]}
     drawn = pictures(frame, lambda room: draw(room, definition, drawing), query)
+    if kind == "timeseries":
+        drawn = chart(drawn, frame, definition, drawing)
     return f'<div class="panel">{drawn}</div>'
 
 

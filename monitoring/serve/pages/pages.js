@@ -1,8 +1,5 @@
-// The script of every page: live reload, drop-downs that submit themselves, and completion of queries.
+// Drop-downs that submit themselves, and completion of queries.
 
-// A page that is left closes its stream: a browser opens at most six connections to a host.
-const s=new EventSource("/live");s.onmessage=()=>location.reload();
-addEventListener("pagehide",()=>s.close());
 for(const e of document.querySelectorAll("form.auto select"))e.onchange=()=>e.form.requestSubmit();
 
 // A combobox of the ARIA pattern. The caret's context decides what it offers: metrics, tags, values or functions.

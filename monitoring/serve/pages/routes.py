@@ -29,6 +29,8 @@ from monitoring.store import Store
 Page = Callable[[Site, Request], Response]
 LOOK_EVERY = 0.5
 """Seconds between two looks at the files."""
+RENEW_EVERY = 4
+"""Looks between two messages about new data."""
 
 PAGES: tuple[tuple[str, Page], ...] = (
     ("/", overview.overview),
@@ -98,15 +100,20 @@ def _live(site: Site) -> Callable[[Request], object]:
 
 
 async def _changes(site: Site, request: Request) -> AsyncIterator[str]:
-    """Yield a message whenever a dashboard or monitor file is written, created or removed."""
+    """Yield a message whenever a dashboard or monitor file is written, created or removed, and the event
+    `arrived` when the store has taken something, at most once in `RENEW_EVERY` looks."""
     yield ": watching\n\n"
     before = await run_in_threadpool(_stamps, site)
+    taken, looks = site.store.counters.total(), 0
     while not await request.is_disconnected():
         await asyncio.sleep(LOOK_EVERY)
-        now = await run_in_threadpool(_stamps, site)
+        now, looks = await run_in_threadpool(_stamps, site), looks + 1
         if now != before:
             before = now
             yield "data: changed\n\n"
+        if looks >= RENEW_EVERY and site.store.counters.total() != taken:
+            taken, looks = site.store.counters.total(), 0
+            yield "event: arrived\ndata: \n\n"
 
 
 def _stamps(site: Site) -> dict[str, int]:

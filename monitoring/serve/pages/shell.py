@@ -36,9 +36,22 @@ NAVIGATION = (
     ("/run", "Run"),
 )
 """Pages in the order of the navigation; those that a server does not have are left out of it."""
-RANGES = (("-15m", "15 minutes"), ("-1h", "1 hour"), ("-4h", "4 hours"), ("-1d", "1 day"), ("-1w", "1 week"))
+RANGES = (
+    ("-15m", "15 minutes"),
+    ("-1h", "1 hour"),
+    ("-4h", "4 hours"),
+    ("-1d", "1 day"),
+    ("-2d", "2 days"),
+    ("-1w", "1 week"),
+    ("-30d", "30 days"),
+)
+_OF_TIME = frozenset({"from", "to", "from_ts", "to_ts", "live"})
+"""Parameters of an address that say which time is shown."""
 
-SCRIPT = Path(__file__).with_name("pages.js").read_text(encoding="utf-8")
+SCRIPT = "".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("charts.js", "live.js", "pages.js")
+)
 STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
 _TO = ".."
 """Between the two ends of a range in one value."""
@@ -68,6 +81,8 @@ class TimeRange:
     end: int
     since: str
     until: str
+    others: tuple[tuple[str, str], ...] = ()
+    """The other parameters of the address, which a range of one's own keeps."""
 
     @property
     def value(self) -> str:
@@ -95,7 +110,8 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
     query = request.query_params
     since, _, until = (query.get("from") or query.get("from_ts") or usual).partition(_TO)
     until = until or query.get("to") or query.get("to_ts") or "now"
-    return TimeRange(*window(since, until, now), since, until)
+    others = tuple((key, value) for key, value in query.multi_items() if key not in _OF_TIME)
+    return TimeRange(*window(since, until, now), since, until, others)
 
 
 def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
@@ -131,7 +147,32 @@ def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | Non
     )
     times = select("from", list(ranges.items()), [chosen], "Time")
     button = "<noscript><button>Show</button></noscript>"
-    return f'<form class="bar auto" method="get">{inner}{times}{kept}{button}</form>'
+    form = f'<form class="bar auto" method="get">{inner}{times}{kept}{button}</form>'
+    return f'<div class="times">{form}{_custom(span)}{_switches(span)}</div>'
+
+
+def _custom(span: TimeRange) -> str:
+    """Return the form of a time range of one's own; without a script its times are UTC."""
+    kept = "".join(
+        f'<input type="hidden" name="{escape(key, quote=True)}" value="{escape(value, quote=True)}">'
+        for key, value in span.others
+    )
+    fields = "".join(
+        f'<label>{words} <input type="datetime-local" name="{name}" data-t="{seconds}"'
+        f' value="{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M}" required></label>'
+        for name, words, seconds in (("from", "From", span.start), ("to", "To", span.end))
+    )
+    inside = f'{fields}<span class="zone">UTC</span>{kept}<button>Show</button>'
+    form = f'<form class="custom" method="get">{inside}</form>'
+    return f'<details class="range"><summary>Custom</summary>{form}</details>'
+
+
+def _switches(span: TimeRange) -> str:
+    """Return the buttons for the reader's zone and, where the range ends now, for renewal by itself."""
+    live = '<button type="button" id="live" aria-pressed="false">Live</button>' if span.until == "now" else ""
+    news = '<button type="button" id="arrived" hidden>New data: show</button>'
+    zone = '<button type="button" id="zone" aria-pressed="false">Local time</button>'
+    return f'<span class="switches">{zone}{live}{news}</span>'
 
 
 def select(name: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], label: str) -> str:

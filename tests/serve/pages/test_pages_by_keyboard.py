@@ -68,7 +68,7 @@ def focused(browser):
 def test_tab_goes_through_a_page_in_reading_order_and_every_stop_is_seen(site, window):
     window.open(f"{site}/dashboards/pipeline")
     stops = []
-    for _ in range(14):
+    for _ in range(17):
         window.press(TAB)
         name, style, width = focused(window)
         stops.append(name)
@@ -76,7 +76,8 @@ def test_tab_goes_through_a_page_in_reading_order_and_every_stop_is_seen(site, w
     assert stops[:5] == ["Overview", "Dashboards", "Monitors", "Executions", "State machines"]
     assert stops[5:10] == ["Functions", "Logs", "Metrics", "SLOs", "Events"]
     assert stops[10:13] == ["tpl_var_env", "tpl_var_statemachine", "from"]
-    assert stops[13].startswith("What to do")  # the first widget
+    assert stops[13:16] == ["Custom", "Local time", "Live"]
+    assert stops[16].startswith("What to do")  # the first widget
 
 
 def test_a_drop_down_is_chosen_with_the_arrows(site, window):

@@ -1,0 +1,84 @@
+"""Values of a time series graph as text: a legend with statistics, and what a pointer reads off the lines."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from monitoring.preview.charts.names import values_only
+from monitoring.preview.charts.shapes import LEFT, RIGHT, TOP, Frame, Line, colour
+from monitoring.preview.scales import TIMES, format_value
+
+STATISTICS = ("Min", "Max", "Avg", "Sum", "Last")
+MOST = 40
+"""Lines in a legend and under the pointer; further ones are counted."""
+
+
+def statistics(line: Line) -> tuple[str, ...]:
+    """Return the `STATISTICS` of a line's finite values, in its unit; a dash each where there is none."""
+    values = line.values[np.isfinite(line.values)]
+    if not values.size:
+        return ("–",) * len(STATISTICS)
+    found = (values.min(), values.max(), values.mean(), values.sum(), values[-1])
+    return tuple(format_value(float(value), line.unit) for value in found)
+
+
+def caption(lines: Sequence[Line]) -> str:
+    """Return how many series there are, their units, and the width of a bucket."""
+    units = ", ".join(dict.fromkeys(f"{line.unit}s" for line in lines if line.unit))
+    widths = " and ".join(
+        TIMES(float(width)) for width in sorted({line.interval for line in lines if line.interval})
+    )
+    parts = [f"{len(lines)} series", units, f"a value each {widths}" if widths else ""]
+    return " · ".join(filter(None, parts))
+
+
+def as_table(lines: Sequence[Line]) -> str:
+    """Return the lines with their statistics as an HTML table that can be unfolded."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Series", *STATISTICS))
+    rows = "".join(_row(index, line, name) for index, (line, name) in enumerate(_named(lines)))
+    more = f'<p class="muted">{len(lines) - MOST} more</p>' if len(lines) > MOST else ""
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}"
+    return f'<details class="legend"><summary>{escape(caption(lines))}</summary><div>{table}</div></details>'
+
+
+def _row(index: int, line: Line, name: str) -> str:
+    mark = f'<i style="background:{colour(line.style.palette, index)}"></i>'
+    cells = "".join(f"<td>{text}</td>" for text in statistics(line))
+    return f'<tr data-line="{index}"><th scope="row">{mark}<span>{escape(name)}</span></th>{cells}</tr>'
+
+
+def _named(lines: Sequence[Line]) -> list[tuple[Line, str]]:
+    """Return the first `MOST` lines, each with its name without the keys that all have."""
+    return list(zip(lines[:MOST], values_only([line.name for line in lines]), strict=False))
+
+
+def readings(frame: Frame, lines: Sequence[Line]) -> str:
+    """Return what a script reads off the graph, as JSON.
+
+    `start` and `end` in seconds; `plot` are the margins in pixels (left, right, top); of each line its name,
+    colour, bucket width, times relative to the start, and values as they are shown.
+    """
+    body = {
+        "start": int(frame.start),
+        "end": int(frame.end),
+        "plot": [LEFT, RIGHT, TOP],
+        "more": max(0, len(lines) - MOST),
+        "lines": [
+            _reading(line, name, index, int(frame.start)) for index, (line, name) in enumerate(_named(lines))
+        ],
+    }
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+
+
+def _reading(line: Line, name: str, index: int, start: int) -> dict[str, Any]:
+    there = np.flatnonzero(np.isfinite(line.values))
+    return {
+        "name": name,
+        "colour": colour(line.style.palette, index),
+        "width": int(line.interval or 60),
+        "times": [int(line.times[at]) - start for at in there],
+        "values": [format_value(float(line.values[at]), line.unit) for at in there],
+    }
