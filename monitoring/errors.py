@@ -1,4 +1,4 @@
-"""The errors that a user can mend: what is wrong, where, and what to do next."""
+"""The errors that a user can correct: what is wrong, where, and what to do next."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,6 +22,10 @@ class InputError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
+
+    def as_data(self) -> dict[str, str]:
+        """Return the error as `--json` prints it."""
+        return {"message": self.message, "where": self.where, "hint": self.hint}
 
 
 @contextlib.contextmanager

@@ -34,6 +34,10 @@ def test_a_bug_is_said_as_one_with_status_3(capsys, monkeypatch):
     monkeypatch.setattr(group.root, "main", lambda **_: 1 / 0)
     assert status("--help") == 3
     assert "a bug: ZeroDivisionError" in capsys.readouterr().err
+    assert status("lint", "--json") == 3
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["error"]["message"].startswith("a bug: ZeroDivisionError")
+    assert "MONITORING_DEBUG=1" in shown.err
 
 
 SHOW = "import json, sys\nfrom monitoring.cli import main\ntry:\n    main()\nfinally:\n    print('\\n' + json.dumps(list(sys.modules)))"

@@ -102,7 +102,7 @@ def read_machines(path: Path) -> tuple[list[Machine], Measurements]:
     machines = machines_of(spans, figures)
     if not machines:
         raise InputError(
-            "no execution is in here", where=str(database), hint="Log with level ALL and execution data."
+            "it holds no execution", where=str(database), hint="Log with level ALL and execution data."
         )
     return machines, figures
 

@@ -65,17 +65,17 @@ def _fail_unexpectedly(error: Exception, argv: Sequence[str]) -> int:
     missing = _missing(error, argv) if isinstance(error, ImportError) else None
     if missing:
         return _fail_for_input(missing, argv)
-    return _fail(
-        f"a bug: {type(error).__name__}: {error}\n"
-        "  Run it again with MONITORING_DEBUG=1 and report what it prints.",
-        3,
+    bug = InputError(
+        f"a bug: {type(error).__name__}: {error}",
+        hint="Run it again with MONITORING_DEBUG=1 and report what it prints.",
     )
+    return _fail_for_input(bug, argv, 3)
 
 
-def _fail_for_input(error: InputError, argv: Sequence[str]) -> int:
+def _fail_for_input(error: InputError, argv: Sequence[str], status: int = 2) -> int:
     if wants_json(argv):
-        print_error(error.message, where=error.where, hint=error.hint)
-    return _fail(str(error), 2)
+        print_error(error)
+    return _fail(str(error), status)
 
 
 def _full(error: Exception) -> str:

@@ -164,7 +164,7 @@ def _pairs(given: tuple[str, ...]) -> Mapping[str, Any]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InputError(f"{text!r} is not a NAME=VALUE")
+            raise InputError(f"{text!r} is not of the form NAME=VALUE")
         words = {"true": True, "false": False}
         found[name] = words[value] if value in words else int(value) if value.isdigit() else value
     return found

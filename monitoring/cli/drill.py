@@ -138,7 +138,7 @@ def command(
         check(out)
     for tag in tags:
         if not all(tag.partition(":")):
-            raise InputError(f"{tag!r} is not a KEY:VALUE", where="--tag")
+            raise InputError(f"{tag!r} is not of the form KEY:VALUE", where="--tag")
     options = DrillOptions(
         chosen(faults), Folder(monitors, env), any_monitor, delay * 60, tags, _folder(keep), not faults
     )

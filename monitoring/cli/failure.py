@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 
+from monitoring.errors import InputError
+
 VERSION = 1
 """The version of every JSON document: it changes when a key is removed, renamed, or means something else."""
 
@@ -15,7 +17,6 @@ def wants_json(argv: Sequence[str]) -> bool:
     return "--json" in options or "--format=json" in options or ("--format", "json") in pairwise(options)
 
 
-def print_error(message: str, *, where: str = "", hint: str = "") -> None:
+def print_error(error: InputError) -> None:
     """Print `{"version": …, "error": {"message", "where", "hint"}}` on one line of standard output."""
-    error = {"message": message, "where": where, "hint": hint}
-    print(json.dumps({"version": VERSION, "error": error}, ensure_ascii=False))
+    print(json.dumps({"version": VERSION, "error": error.as_data()}, ensure_ascii=False))

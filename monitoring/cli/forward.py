@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monitoring.cli.failure import print_error
 from monitoring.cli.output import live
 from monitoring.errors import InputError
 
@@ -48,6 +49,10 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     names = files or (() if redrive else ("-",))
     source = _Files(names, group)
     status = _print(settings, source) if as_json else _send(settings, source, redrive)
+    for error in source.errors:
+        if as_json:
+            print_error(error)
+        click.echo(f"stepscope: {error}", err=True)
     for text in source.notes:
         click.echo(f"stepscope: {text}", err=True)
     return 2 if source.unreadable else status
@@ -68,6 +73,7 @@ class _Files:
 
     def __init__(self, names: tuple[str, ...], group: str) -> None:
         self.names, self._group = names, group
+        self.errors: list[InputError] = []
         self.notes: dict[str, None] = {}
         self.unreadable = False
 
@@ -79,7 +85,7 @@ class _Files:
             try:
                 unit = file_unit(name, inputs, self._group, advance)
             except InputError as error:
-                self.notes[str(error)] = None
+                self.errors.append(error)
                 self.unreadable = True
             else:
                 yield unit._replace(pieces=self._noted(unit.pieces))

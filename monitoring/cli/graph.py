@@ -84,7 +84,7 @@ def command(
 
     if out is not None and out.suffix not in FORMATS:
         raise InputError(
-            f"{out.name} is not in a format that is drawn", hint=f"end it in {' or '.join(FORMATS)}"
+            f"the format of {out.name} is not known", hint=f"end its name in {' or '.join(FORMATS)}"
         )
     label, name, definition = _machine(machine, source, chosen)
     graph, changes = read_graph(definition), {}

@@ -10,6 +10,7 @@ import click
 from monitoring.cli.commands import COMMANDS, THEMES
 from monitoring.cli.failure import print_error, wants_json
 from monitoring.cli.output import plain
+from monitoring.errors import InputError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -106,7 +107,7 @@ def run(argv: Sequence[str]) -> int:
         )
     except click.ClickException as error:
         if wants_json(argv):
-            print_error(error.format_message())
+            print_error(InputError(error.format_message()))
         error.show()
         return 2
     except click.Abort:

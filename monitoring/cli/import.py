@@ -41,5 +41,5 @@ def command(folders: tuple[Path, ...], root: Path, adopt: bool, force: bool, as_
     write_files(as_files(found, taken, adopt=adopt), root, as_json=as_json)
     others = sum(len(part.others) for part in parts)
     if others:
-        click.echo(f"stepscope: something else is in {others} of the files, which were left out", err=True)
+        click.echo(f"stepscope: {others} of the files hold something else and were left out", err=True)
     return 1 if problems else 0

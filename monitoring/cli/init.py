@@ -58,7 +58,7 @@ def command(
         click.echo(f"{source} describes {functions} and {machines}.")
         if found.unnamed:
             names = ", ".join(found.unnamed)
-            click.echo(f"Only the deployment knows what {names} are called: nothing watches them.", err=True)
+            click.echo(f"Named only when they are deployed, so nothing watches them: {names}", err=True)
     click.echo(f"Wrote {_counted(len(done.written), 'file')} into {folder.resolve()}")
     if done.kept:
         click.echo(f"Left as they are, edited, deleted or not written by init: {', '.join(done.kept)}")

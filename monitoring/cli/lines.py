@@ -108,7 +108,7 @@ class Findings:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} has no place in JSON")
+    raise ValueError(f"{name} is not valid in JSON")
 
 
 def span_faults(span: Any) -> Iterator[tuple[str, str]]:

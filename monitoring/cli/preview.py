@@ -66,7 +66,8 @@ def command(
                 click.echo(f"stepscope: {file.path.name}: {failure}\n  {REPORT}", err=True)
             failed = failed or bool(file.failures)
     if as_json:
-        echo_document({"files": [{"path": path} for path in written]})
+        problems = [problem.as_data() for problem in files.problems]
+        echo_document({"files": [{"path": path} for path in written], "problems": problems})
     for problem in files.problems:
         click.echo(f"stepscope: {problem}", err=True)
     return 2 if files.problems else int(failed)

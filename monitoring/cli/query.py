@@ -210,7 +210,7 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise InputError(f"'{text}' is not a NAME=VALUE", where=option)
+            raise InputError(f"'{text}' is not of the form NAME=VALUE", where=option)
         pairs[name.removeprefix("$")] = value
     return pairs
 

@@ -60,7 +60,7 @@ class UnansweredError(Exception):
 
 
 class RejectedError(Exception):
-    """Datadog answered with an error that a second try would not mend.
+    """Datadog answered with an error that a second try would not remove.
 
     `reasons`: id -> what refers to it, where that is why nothing was deleted.
     """

@@ -34,7 +34,7 @@ def discover(path: Path) -> Found:
         where = str(path)
         if found.unnamed:
             names = ", ".join(found.unnamed)
-            raise InputError(f"only the deployment knows what {names} are called", where=where)
+            raise InputError(f"these are named only when they are deployed: {names}", where=where)
         raise InputError("describes no function and no state machine", where=where)
     return found
 

@@ -375,7 +375,7 @@ class _Datum(Lazy):
             return self.scope.evaluate(self.block.attributes[name])
         value = f"local-{self.name}-{name}".replace("_", "-")
         self.module.root.note(
-            f"{self.block.where}: data.{self.type}.{self.name}.{name} is known to the account alone: "
+            f"{self.block.where}: data.{self.type}.{self.name}.{name} is known only in the account: "
             f"{value!r} stands in"
         )
         return value

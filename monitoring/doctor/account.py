@@ -42,7 +42,7 @@ class Account:
             return str(self._clients("sts").get_caller_identity()["Account"])
         except Exception as error:
             raise InputError(
-                f"AWS cannot be asked: {reason(error)}",
+                f"a call to AWS failed: {reason(error)}",
                 where="AWS credentials",
                 hint="set AWS_PROFILE and AWS_REGION, or run `aws configure`",
             ) from error

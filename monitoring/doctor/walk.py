@@ -98,7 +98,7 @@ def _forwarder(
     try:
         settings = ForwarderSettings.from_env(function.variables)
     except InputError as error:
-        hint = f"mend the variable {error.where} of {function.name}"
+        hint = f"correct the variable {error.where} of {function.name}"
         return [fault("forwarder", function.name, f"a setting cannot be used: {error.message}", hint)], None
     checks = [ok("forwarder", function.name, "it is there, and its settings can be used")]
     key, datadog = _key(function, settings, clients, options)
@@ -126,7 +126,7 @@ def _key(
         hint = f"is it an API key, not an application key, and of this site? DD_SITE is {settings.site}"
         return [fault("key", base, what, hint)], None
     what = f"Datadog answers {answer.status}" if answer.status else f"nobody answers: {answer.error}"
-    return [fault("key", base, what, "check DD_SITE, DD_URL and the way there (proxy, VPC)")], None
+    return [fault("key", base, what, "check DD_SITE, DD_URL and the network between (proxy, VPC)")], None
 
 
 def _read_key(settings: ForwarderSettings, clients: Clients) -> str:
@@ -191,7 +191,7 @@ def _spool(function: AccountFunction, settings: ForwarderSettings, account: Acco
     else:
         yield ok("spool", settings.spool_queue, "nothing waits in it")
     if given_up:
-        hint = "mend the cause, then move them to the spool: docs/forwarder-install.md"
+        hint = "remove the cause, then move them to the spool: docs/forwarder-install.md"
         yield fault("dead letters", dead, f"{given_up} messages were given up", hint)
 
 
@@ -259,7 +259,7 @@ def _points(
 ) -> Check:
     where = f"{metric}{{functionname:{function.name.lower()}}}"
     if datadog is None:
-        return unknown("points", where, "Datadog could not be asked", "mend the step `key` first")
+        return unknown("points", where, "Datadog was not queried", "see the step `key` first")
     now = round(clock())
     answer = datadog.points(f"sum:{where}", now - options.since, now + 60)
     if answer.status == 200:

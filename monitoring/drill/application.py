@@ -115,7 +115,7 @@ def _name(text: str) -> str:
 
 
 Break = Callable[[Bench], None]
-"""Brings a fault about, records what came of it, and mends it again."""
+"""Brings a fault about, records what came of it, and undoes it again."""
 
 
 @contextlib.contextmanager

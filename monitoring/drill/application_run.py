@@ -323,7 +323,7 @@ class _Drill:
             raise InputError(
                 f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}"
                 + (f": {cause[:CAUSE]}" if cause else ""),
-                hint="Mend it, or give an input with which it succeeds: --input FILE, --input MACHINE=FILE.",
+                hint="Correct it, or give an input that succeeds: --input FILE, --input MACHINE=FILE.",
             )
 
     def _played(self, recorded: Iterable[_Recorded], begin: float) -> list[tuple[Breakage | None, Played]]:

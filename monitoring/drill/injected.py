@@ -259,7 +259,7 @@ ORDINARY: tuple[Fault, ...] = (
     ),
     Fault(
         "deployment",
-        "A deployment, a cold start, and one connection that is reset: a retry mends it.",
+        "A deployment, a cold start, and one connection that is reset: a retry succeeds.",
         run=inject.step("flaky", runs=1),
         minutes=1,
         control=True,

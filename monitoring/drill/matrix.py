@@ -35,7 +35,7 @@ def write(result: DrillResult, path: Path) -> None:
 def _ending(path: Path) -> str:
     if path.suffix not in FORMATS:
         raise InputError(
-            f"{path.name} is in no format that the drill writes", hint=f"end it in {', '.join(FORMATS)}"
+            f"the format of {path.name} is not known", hint=f"end its name in {', '.join(FORMATS)}"
         )
     return path.suffix
 

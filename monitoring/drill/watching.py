@@ -129,7 +129,7 @@ def unfit(monitor: Monitor) -> str:
     if isinstance(node, CompositeMonitor):
         return ""
     if not isinstance(node, MetricMonitor):
-        return f"a monitor of type {node.kind} looks at what the drill does not lay out"
+        return f"a monitor of type {node.kind} evaluates data that the drill does not produce"
     if node.kind not in {"metric", "change", "outlier"}:
         return f"{node.kind}() cannot be evaluated offline"
     return ""

@@ -58,7 +58,7 @@ def check_url(url: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            "no http:// or https:// address", where="DD_URL", hint="Write it as https://host:port"
+            "is not an http:// or https:// address", where="DD_URL", hint="Write it as https://host:port"
         )
     if parts.query or parts.username or parts.password:
         raise InputError(

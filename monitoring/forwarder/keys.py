@@ -61,7 +61,7 @@ class ApiKey:
                 hint="Check its permissions",
             ) from None  # the cause might quote what it read
         if not key.isascii() or not key.isprintable():
-            raise InputError("what is there is no API key", where=source, hint="Store the key alone")
+            raise InputError("the value is not an API key", where=source, hint="Store the key alone")
         return key
 
     def _source(self) -> tuple[str, Callable[[bool], str]]:

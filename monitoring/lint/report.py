@@ -34,7 +34,7 @@ def _count(result: LintResult) -> str:
         return f"{files}, nothing wrong"
     fixable = sum(finding.fix is not None for finding in result.findings)
     parts = [_many(result.errors, "error"), _many(result.warnings, "warning")]
-    hint = f"; --fix mends {fixable}" if fixable else ""
+    hint = f"; {fixable} fixable with --fix" if fixable else ""
     return f"{files}: {', '.join(part for part in parts if part)}{hint}"
 
 
@@ -152,8 +152,8 @@ FORMATS: Mapping[str, Callable[[LintResult], str]] = {
 def fixed_line(fixed: Mapping[Path, int]) -> str:
     """Return a line about what --fix has changed."""
     if not fixed:
-        return "nothing to mend"
-    return f"mended {_many(sum(fixed.values()), 'place')} in {_many(len(fixed), 'file')}"
+        return "nothing to fix"
+    return f"fixed {_many(sum(fixed.values()), 'place')} in {_many(len(fixed), 'file')}"
 
 
 def rules_table(style: str) -> str:

@@ -1,4 +1,4 @@
-"""One run of lint: which files, in how many processes, with which rules; and mending what is safe."""
+"""One run of lint: which files, in how many processes, with which rules; and fixing what is safe."""
 
 import codecs
 import gc

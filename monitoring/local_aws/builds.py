@@ -216,7 +216,7 @@ class _Build:
             text = (self._folder / text).read_text()
         spec = yaml.safe_load(text)
         if not isinstance(spec, dict):
-            raise TypeError("YAML_FILE_ERROR: the buildspec is no mapping of version and phases")
+            raise TypeError("YAML_FILE_ERROR: the buildspec is not a mapping of version and phases")
         self._variables = {**(spec.get("env") or {}).get("variables", {}), **self._variables}
         return spec
 

@@ -52,7 +52,7 @@ def check_function(name: str, timeout: int, memory: int, log_format: str) -> Non
         InputError: it has not.
     """
     wrong = [
-        (not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name), f"{name!r} is no name of a function"),
+        (not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name), f"{name!r} is not a valid function name"),
         (not 1 <= timeout <= 900, f"a timeout of {timeout} seconds is not within Lambda's 1 to 900"),
         (not 128 <= memory <= 10240, f"a memory of {memory} MB is not within Lambda's 128 to 10240"),
         (log_format not in {"Text", "JSON"}, f"log format {log_format!r} is neither Text nor JSON"),

@@ -81,7 +81,7 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "error",
         _REPORT,
-        "invocations whose REPORT tells of an error; in Text that is no exception",
+        "invocations whose REPORT tells of an error; in the Text format that is not an exception",
     ),
     Metric(
         "aws.lambda.enhanced.timeouts", "count", "timeout", _LINES, "invocations that timed out, counted once"

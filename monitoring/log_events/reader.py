@@ -321,7 +321,7 @@ class Reader(MetricReader):
         if line.kind == "report":
             report = report_lines.report_from_json(body)
             if report is None:
-                self._refuse("the metrics of platform.report are no numbers", message)
+                self._refuse("the metrics of platform.report are not numbers", message)
             else:
                 self.out.points += self._here().report(report, timestamp)
         else:

@@ -47,12 +47,12 @@ def read_step_event(record: dict[str, Any]) -> StepEvent | str:
     """Return the event of a vended log line, or what is wrong with it."""
     arn, kind, details = record.get("execution_arn"), record.get("type"), record.get("details")
     if not isinstance(arn, str) or not isinstance(kind, str):
-        return "execution_arn or type is no text"
+        return "execution_arn or type is not a string"
     try:
         number, stamp = int(record["id"]), int(record["event_timestamp"])
         previous, redrive = int(record.get("previous_event_id") or 0), int(record.get("redrive_count") or 0)
     except (KeyError, TypeError, ValueError, OverflowError):
-        return "id, event_timestamp, previous_event_id or redrive_count is no whole number"
+        return "id, event_timestamp, previous_event_id or redrive_count is not a whole number"
     if not 0 <= stamp < 10**15 or not 0 <= number < 10**9:
         return "id or event_timestamp is out of range"
     details = details if isinstance(details, dict) else {}

@@ -62,15 +62,15 @@ def _holds_a_span(trace: Any) -> bool:
 def _mend(span: Any) -> str:
     """Bring the span into form in place; the reason where that is impossible."""
     if not isinstance(span, dict):
-        return "a span is no object"
+        return "a span is not an object"
     for key in ("trace_id", "span_id", "parent_id"):
         if not _mend_id(span, key):
-            return f"the span's {key} is no 64-bit id: {str(span.get(key))[:40]}"
+            return f"the span's {key} is not a 64-bit id: {str(span.get(key))[:40]}"
     for key in ("start", "duration"):
         value = span.get(key)
         if type(value) is not int:
             if not isinstance(value, float) or not math.isfinite(value):
-                return f"the span's {key} is no number of nanoseconds"
+                return f"the span's {key} is not a number of nanoseconds"
             span[key] = int(value)
     if not 0 <= span["start"] < 1 << 62 or not 0 <= span["duration"] < 1 << 62:
         return "the span's start or duration is out of range"

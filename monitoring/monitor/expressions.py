@@ -148,7 +148,7 @@ def local_time(argument: str, variables: Variables) -> str:
     name, zone = (single or double for single, double in quoted)
     epoch = variables.get(f"{name}_epoch")
     if not isinstance(epoch, int | float):
-        raise InputError(f"local_time knows no time {name!r}", where="message", hint=_LOCAL_TIME)
+        raise InputError(f"local_time has no time {name!r}", where="message", hint=_LOCAL_TIME)
     try:
         return datetime.fromtimestamp(epoch / 1000, ZoneInfo(zone)).isoformat(" ", "seconds")
     except (ZoneInfoNotFoundError, ValueError) as error:

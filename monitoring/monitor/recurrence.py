@@ -40,7 +40,7 @@ class Recurrence(NamedTuple):
             InputError: it cannot be read, comes true too often, or never.
         """
         if next(iter(self._rule), None) is None:
-            raise InputError(f"the RRULE {self.rule!r} never comes true")
+            raise InputError(f"the RRULE {self.rule!r} has no occurrence")
 
     def windows(self, since: int, until: int) -> list[tuple[int, int]]:
         """Return the windows (end excluded; epoch seconds) that overlap [since, until)."""

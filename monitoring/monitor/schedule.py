@@ -131,10 +131,10 @@ def _split(text: str) -> dict[str, str]:
             hint = "remove it; the schedule's start stands in start, and its zone in timezone"
             raise InputError(f"{head} is not supported in a rule", hint=hint)
         if name not in _PARTS:
-            what = f"{name} is not supported" if equals else f"{name!r} is not a NAME=VALUE"
+            what = f"{name} is not supported" if equals else f"{name!r} is not of the form NAME=VALUE"
             raise InputError(what, hint=f"a rule has {', '.join(_PARTS)}, with ; between")
         if name in fields:
-            raise InputError(f"{name} stands twice", hint="list its values with commas")
+            raise InputError(f"{name} is given twice", hint="list its values with commas")
         fields[name] = value
     return fields
 

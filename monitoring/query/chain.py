@@ -161,7 +161,7 @@ def _search(cursor: Cursor) -> MonitorQuery:
         raise cursor.error(f"unknown source '{match.group()}'", *match.span(), SOURCES, f'{meant}("…")')
     if cursor.text.startswith("logs('", cursor.position):
         at = cursor.position + len("logs(")
-        raise cursor.error("the search of logs stands in double quotes", at, at + 1, (), 'logs("…")')
+        raise cursor.error("the search of logs needs double quotes", at, at + 1, (), 'logs("…")')
     chain = _chain(cursor, ("index", "rollup", "by", "last", "current", *_OTHERS))
     operator, threshold = comparison(cursor)
     rollup = chain.texts("rollup")

@@ -203,7 +203,7 @@ def _hint(text: str, at: int) -> str:
     if text[at : at + 2] in {"//", "/*"} or text[at : at + 1] == "#":
         return "JSON has no comments; a note widget or the description can hold the words."
     if text[at : at + 1] == "'":
-        return 'Strings stand in double quotes (").'
+        return 'Write strings in double quotes (").'
     return ""
 
 

@@ -130,9 +130,7 @@ class Webhook:
         self._kept.append(notification)
         if len(self._kept) > self.most:
             lost = self._kept.popleft()
-            self.say(
-                f"the webhook has taken nothing for {self.most} notifications: given up: {lost['title']}"
-            )
+            self.say(f"the webhook has taken nothing for {self.most} notifications: dropped: {lost['title']}")
         self.retry()
 
     def retry(self) -> None:

@@ -66,7 +66,7 @@ def _extend(case: Case, history: History) -> str:
 
     following = schedule_of(history.monitor.options.scheduling).after(case.start + case.length)
     if following is None:
-        return "its schedule does not come true in the next five years"
+        return "its schedule has no occurrence in the next five years"
     length = show_duration(following - case.start)
     return f"its schedule next evaluates it at {show_moment(following)}: write until: {length}"
 

@@ -170,7 +170,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> CaseProblem:
     here, before = lines[min(line, len(lines)) - 1], lines[max(line - 2, 0)]
     place = Place(file, line, column)
     if "\t" in here[: len(here) - len(here.lstrip())]:
-        return CaseProblem(place, "a tab stands in the indentation", "indent with spaces")
+        return CaseProblem(place, "a tab is in the indentation", "indent with spaces")
     if "cannot start any token" in problem:
         return CaseProblem(place, "this character cannot start a value", _quote(here))
     if squeezed := re.match(r"(\s*(?:- )?[a-z_]+:)([^\s].*)", before):

@@ -48,7 +48,7 @@ class CaseResult(NamedTuple):
 
 
 def run_case(case: Case, folder: Folder | Path) -> CaseResult:
-    """Run one case against the monitors of a folder; never raises for what the user can mend."""
+    """Run one case against the monitors of a folder; never raises for what the user can correct."""
     began = time.perf_counter()
     if isinstance(folder, Path):
         folder = Folder(folder)

@@ -64,7 +64,7 @@ def read_executions(path: Path) -> list[Execution]:
     executions = _of_file(_file(path))
     if not executions:
         raise InputError(
-            "no execution is in here",
+            "it holds no execution",
             where=str(path),
             hint="give Step Functions' log events, pages of GetExecutionHistory, or datadog.duckdb",
         )

@@ -35,7 +35,7 @@ def run_routes(running: Running) -> list[Route]:
 
     async def start(request: Request) -> Response:
         if not _same_origin(request):
-            return problem_page(InputError("an execution is started from this server's own page"), request)
+            return problem_page(InputError("start an execution from this server's own page"), request)
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         machine, text = form.get("machine", ""), form.get("input", "")
         try:

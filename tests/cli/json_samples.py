@@ -75,10 +75,25 @@ def write_project(folder: Path) -> None:
         "template.yaml": TEMPLATE,
         "take.py": "def handler(event, context): return event\n",
         "app.log": "MONITORING|1772323200|1|count|shop.items|\nMONITORING|x|1|count|a|\n",
+        "logs/all.log": LOG,
     }
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+SPAN = {
+    "trace_id": "138c378e9e240535", "parent_id": "0000000000000000", "span_id": "161152c845a50ba0", "error": 0,
+    "service": "shop", "resource": "shop", "name": "aws.lambda", "start": 1795836937539395312, "duration": 11140149,
+    "meta": {"request_id": "8d2f4b1c-6a0e-4c3d-9b7f-2e5a1c0d3f46"}, "metrics": {}, "type": "serverless",
+}  # fmt: skip
+LOG = f"""\
+START RequestId: 8d2f4b1c-6a0e-4c3d-9b7f-2e5a1c0d3f46 Version: $LATEST
+MONITORING|1772323200|1|count|shop.items|#shop:north
+{json.dumps({"traces": [[SPAN]]})}
+a text
+MONITORING|x|1|count|a|
+"""
 
 
 OFFLINE = {
@@ -92,13 +107,21 @@ OFFLINE = {
     "lint": [["lint", "monitors", "bad"]],
     "lint-coverage": [["lint", "--coverage"]],
     "lint-rules": [["lint", "--rules"]],
-    "preview": [["preview", "--format", "svg"]],
+    "preview": [["preview", "--format", "svg"], ["preview", "nosuch.json"]],
+    "replay": [["replay", "logs", "--group", "/aws/lambda/shop", "--workers", "1"]],
     "run": [["run", "Orders", "--from", ".", "--input", "points.json"]],
     "test": [["test"]],
     "trace": [["trace", "history", "--data", "history.json"]],
     "trace-list": [["trace", "--data", "history.json"]],
 }  # fmt: skip
 """Schema -> command lines that need no server, `--json` left out."""
+LINES = {
+    "forward": [["forward", "logs/all.log", "nosuch.log"]],
+    "query": [["query", "sum:shop.items{*} by {shop}.as_count()", "--data", "points.json"]],
+}
+"""What has no version: JSON Lines, and the answer of Datadog's API."""
+ELSEWHERE = {"demo": "demo/test_demo_command.py"}
+"""Schema -> the test that runs its command, which takes long."""
 ONLINE = {
     "plan": [["plan"]],
     "apply": [["apply", "--yes"]],

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import jsonschema_rs
 import psutil
 import pytest
 import spec_reader
@@ -28,6 +29,17 @@ def messages(demo) -> list[str]:
         for event in demo.events
         if event["log_group"].startswith("/aws/lambda/") and "forwarder" not in event["log_group"]
     ]
+
+
+def schema(name):
+    path = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.checkout
+def test_the_document_has_the_shape_of_its_schema(demo):
+    validator = jsonschema_rs.validator_for(schema("demo"))
+    assert [str(error) for error in validator.iter_errors(demo.data)] == []
 
 
 def test_it_succeeds_and_prints_nothing_but_data(demo):

@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_read_costs_no_other(tmp_path, capsys):
     assert list(read(root)) == ["monitors/load-is-high.json"]
     said = capsys.readouterr().err
     assert "a.json" in said
-    assert "something else is in 2 of the files" in said
+    assert "2 of the files hold something else" in said
 
 
 def test_a_file_of_the_project_is_not_overwritten(tmp_path):

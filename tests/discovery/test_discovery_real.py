@@ -156,7 +156,7 @@ def test_what_only_the_deployment_names_is_said_and_not_watched_together_with_ev
     with pytest.raises(SystemExit):
         main(["init", str(tmp_path / "made"), "--from", str(sam)])
     said = capsys.readouterr()
-    assert "Only the deployment knows what Imported are called" in said.err
+    assert "Named only when they are deployed, so nothing watches them: Imported" in said.err
     queries = [path.read_text() for path in (tmp_path / "made" / "monitors").glob("*.json")]
     assert queries
     assert not any("functionname:*}" in text for text in queries)

@@ -215,7 +215,7 @@ def test_what_is_denied_could_not_be_looked_at_and_stops_nothing(aws, service, n
 
 
 def test_without_credentials_nothing_is_looked_at():
-    with pytest.raises(InputError, match="AWS cannot be asked: AccessDenied"):
+    with pytest.raises(InputError, match="a call to AWS failed: AccessDenied"):
         list(walk(DoctorOptions(), lambda _: Refused()))
 
 

@@ -62,9 +62,9 @@ def test_every_shipped_monitor_that_tells_somebody_is_there_for_some_fault():
     [
         (["claim-brokn"], "did you mean claim-broken?"),
         (["--monitors", "nowhere"], "there is no monitor in nowhere"),
-        (["--out", "drill.pdf"], "in no format that the drill writes"),
+        (["--out", "drill.pdf"], "the format of drill.pdf is not known"),
         (["--out", "no/such/folder/drill.svg"], "the folder does not exist"),
-        (["--tag", "team"], "is not a KEY:VALUE"),
+        (["--tag", "team"], "is not of the form KEY:VALUE"),
     ],
 )
 def test_wrong_input_is_said_at_once(arguments: list[str], said: str, tmp_path: Path):

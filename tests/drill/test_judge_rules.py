@@ -377,7 +377,7 @@ def test_a_monitor_that_waits_less_than_its_data_take_sees_only_the_older_part_o
         (
             'logs("x").index("*").rollup("count").last("5m") > 1',
             "log alert",
-            "a monitor of type search looks at what the drill does not lay out",
+            "a monitor of type search evaluates data that the drill does not produce",
         ),
     ],
 )

@@ -197,7 +197,7 @@ def test_the_command_says_line_column_reason_and_what_to_write(tmp_path):
         ('{"traces":[[{"trace_id":5}]]}', "trace_id is 5"),
         ('{"traces":[[{"error":true}]]}', "error is True"),
         ('{"traces":[[{"start":1.5}]]}', "start is 1.5"),
-        ('{"traces":[[{"start":NaN}]]}', "NaN has no place in JSON"),
+        ('{"traces":[[{"start":NaN}]]}', "NaN is not valid in JSON"),
         ('{"traces":[[{"meta":{"a":1}}]]}', "meta a is 1"),
         ('{"traces":[[{"meta":5}]]}', "meta meta is 5"),
         ('{"traces":[[]],"x":"' + "x" * 300_000 + '"}', "over 256 KB"),

@@ -143,7 +143,7 @@ def test_fix_mends_what_is_safe_and_the_rest_is_reported(project, capsys):
     folder = project(bad={**BAD, "id": 1, "message": "Nobody."})
     status, out, err = run(capsys, "--fix", "--json")
     assert status == 0
-    assert "mended 2 places in 1 file" in err
+    assert "fixed 2 places in 1 file" in err
     assert [row["rule"] for row in json.loads(out)["findings"]] == ["missing-handle"]
     assert json.loads((folder / "bad.json").read_text("utf-8"))["options"]["thresholds"]["critical"] == 5
 

@@ -327,7 +327,10 @@ def test_whatever_lint_lets_pass_the_embedded_datadog_reads(scope):
 BAD_TIMES = {
     "a rule with its own start": (recurring(rrule="DTSTART=20260105;FREQ=DAILY"), "an RRULE has no DTSTART"),
     "a rule without a frequency": (recurring(rrule="INTERVAL=2"), "cannot be read"),
-    "a rule that is never true": (recurring(rrule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "never comes true"),
+    "a rule that is never true": (
+        recurring(rrule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"),
+        "has no occurrence",
+    ),
     "no length": (recurring(duration="0m"), "is not a duration"),
     "no zone": (recurring("Mars/Olympus"), "there is no time zone"),
     "a start in UTC": (recurring(start="2026-01-05T02:00:00+00:00"), "has an offset"),
@@ -359,8 +362,8 @@ def test_times_that_cannot_be_kept_are_found(name):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (meant("service:web"), "no monitor that it means is grouped by service"),
-        (meant("host:a", by=""), "they know env"),
+        (meant("service:web"), "no monitor that it matches is grouped by service"),
+        (meant("host:a", by=""), "their groups are env"),
         (meant("role:app"), "grouped by role"),
         (meant("*", tags=["team:b"]), "no monitor of the project carries team:b"),
         (meant("*", tags=["team:a", "x:y"]), "carries team:a and x:y"),

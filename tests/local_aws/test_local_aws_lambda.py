@@ -316,7 +316,7 @@ def test_a_handler_that_is_not_there_is_refused_when_deployed(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "no spaces"}, "function no spaces: 'no spaces' is no name of a function"),
+        ({"name": "no spaces"}, "function no spaces: 'no spaces' is not a valid function name"),
         ({"timeout": 901}, "a timeout of 901 seconds is not within Lambda's 1 to 900"),
         ({"memory": 64}, "a memory of 64 MB is not within Lambda's 128 to 10240"),
         ({"log_format": "XML"}, "log format 'XML' is neither Text nor JSON"),

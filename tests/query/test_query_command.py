@@ -120,7 +120,7 @@ REFUSED = [
     (["sum:slides{*}", "--from", "20", "--to", "10"], "the window ends before it starts"),
     (["sum:slides{*}", "--switch", "joins=equal"], "Did you mean join?"),
     (["sum:slides{*}", "--switch", "join=any"], "the switch join is equal or shared"),
-    (["sum:slides{*}", "--let", "a"], "'a' is not a NAME=VALUE"),
+    (["sum:slides{*}", "--let", "a"], "'a' is not of the form NAME=VALUE"),
     (["sum:slides{$env}"], "--var env=*"),
     (["a"], "no query is named 'a'"),
 ]

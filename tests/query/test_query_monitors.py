@@ -182,7 +182,7 @@ REFUSED = [
     ("avg(last_5m):5 > 1", "5", "a monitor needs a metric"),
     ("avg(current_2d):avg:m{*} > 1", "current_2d", "a cumulative window is the current hour, day or month"),
     ('log("a").rollup("count").last("5m") > 1', "log", "unknown source 'log'"),
-    ("logs('a').rollup('count').last('5m') > 1", "'", "the search of logs stands in double quotes"),
+    ("logs('a').rollup('count').last('5m') > 1", "'", "the search of logs needs double quotes"),
     ('logs("a").rollup("counts").last("5m") > 1', '.rollup("counts")', "a search cannot be rolled up by"),
     ('error_budget("abc").over("8d") > 75', '"8d"', "an SLO looks at 7, 30 or 90 days"),
 ]

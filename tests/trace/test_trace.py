@@ -215,8 +215,8 @@ def test_an_execution_is_chosen_by_what_is_unmistakable(tmp_path: Path) -> None:
 
 BAD = [
     ("missing.jsonl", None, "there is no such file"),
-    ("empty.jsonl", "", "no execution is in here"),
-    ("text.jsonl", "START RequestId: 1\n", "no execution is in here"),
+    ("empty.jsonl", "", "it holds no execution"),
+    ("text.jsonl", "START RequestId: 1\n", "it holds no execution"),
     ("history.json", '{"events": [{"id": 1}]}', "this is not a history of an execution"),
     ("history.json", '{"events": [1]}', "this is not a history of an execution"),
     ("datadog.duckdb", "not a database", "database"),

@@ -82,7 +82,7 @@ def _fault(word: str, inside: list[str]) -> str:
 
 def _of_operator(word: str, around: str) -> str:
     if word == "OR" and not around:
-        return "an OR may only stand in brackets. Write key:(a OR b), or make two downtimes"
+        return "an OR needs brackets around it. Write key:(a OR b), or make two downtimes"
     if word == "AND" and around == "excluded":
         return "what is excluded takes only OR. Write -key:(a OR b)"
     return ""

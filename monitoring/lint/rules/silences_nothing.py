@@ -10,7 +10,7 @@ from monitoring.lint.model import Rule
 from monitoring.lint.muting import Meant
 from monitoring.lint.project import FileFacts, Project, ProjectProblem
 
-RULE = Rule("silences-nothing", "warning", "A downtime that means no monitor of the project.", ("downtime",))
+RULE = Rule("silences-nothing", "warning", "A downtime that matches no monitor here.", ("downtime",))
 
 
 def check_all(project: Project) -> Iterator[ProjectProblem]:
@@ -32,8 +32,8 @@ def _wrong(meant: Meant, monitors: list[FileFacts]) -> str:
     if any(one.reach and (one.reach.keys is None or keys <= one.reach.keys) for one in about):
         return ""
     known = sorted({key for one in about if one.reach and one.reach.keys for key in one.reach.keys if key})
-    text = f"no monitor that it means is grouped by {' and '.join(sorted(keys))}, or asks for it"
-    return f"{text}: they know {', '.join(known) or 'no groups'}. It silences nothing"
+    text = f"no monitor that it matches is grouped by {' and '.join(sorted(keys))}, or asks for it"
+    return f"{text}: their groups are {', '.join(known) or 'none'}. It silences nothing"
 
 
 def _is_about(meant: Meant, monitor: FileFacts) -> bool:

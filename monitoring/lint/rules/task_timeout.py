@@ -14,7 +14,7 @@ _LIMITS = ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "Heartbea
 def check(application: Application) -> Iterator[TemplateProblem]:
     """Find the tasks without a time-out or heartbeat in each Standard machine without a time-out of its own.
 
-    One problem per machine, at the first of the tasks: a time-out of the machine mends all of them.
+    One problem per machine, at the first of the tasks: a time-out of the machine covers all of them.
     """
     for machine in application.machines:
         if machine.is_express or "TimeoutSeconds" in machine.definition:
