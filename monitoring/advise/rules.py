@@ -48,12 +48,12 @@ def advise(machine: Machine, figures: Measurements) -> list[Advice]:
 def _merge(machine: Machine, _figures: Measurements) -> Iterator[Advice]:
     """Advise to merge two short functions that always follow each other."""
     for (before, after), count in sorted(machine.followed.items()):
-        one, two = machine.steps[before], machine.steps[after]
-        if not one.function or not two.function or not count == one.entered == two.entered:
+        first, second = machine.steps[before], machine.steps[after]
+        if not first.function or not second.function or not count == first.entered == second.entered:
             continue
-        work = one.mean("work") + two.mean("work")
-        overhead = sum(step.mean(part) for step in (one, two) for part in ("transition", "cold_start"))
-        if max(one.mean("work"), two.mean("work")) > _SHORT or overhead < _MUCH * (work + overhead):
+        work = first.mean("work") + second.mean("work")
+        overhead = sum(step.mean(part) for step in (first, second) for part in ("transition", "cold_start"))
+        if max(first.mean("work"), second.mean("work")) > _SHORT or overhead < _MUCH * (work + overhead):
             continue
         saved = PRICES["states.transitions"].of(1) + PRICES["lambda.requests"].of(1)
         yield Advice(
@@ -62,7 +62,7 @@ def _merge(machine: Machine, _figures: Measurements) -> Iterator[Advice]:
             f"{before} is always followed by {after} ({count} times); they work {work:.0f} ms, and "
             f"transitions and cold starts take {overhead:.0f} ms",
             f"one transition and one invocation less: {saved * 1e6:.2f} $ for a million executions, up to "
-            f"{two.mean('transition') + two.mean('cold_start'):.0f} ms",
+            f"{second.mean('transition') + second.mean('cold_start'):.0f} ms",
             "a retry repeats both; the function needs the permissions of both; one set of metrics says less",
         )
 
@@ -168,12 +168,12 @@ def _cold_starts(machine: Machine, figures: Measurements) -> Iterator[Advice]:
         cold, name = step.parts["cold_start"], step.function.lower()
         if step.time and cold > _MUCH * step.time and cold / step.entered > 100:
             count = figures.cold_starts.get(name, 0)
-            each = 1000 * figures.init_durations.get(name, 0.0)
+            milliseconds = 1000 * figures.init_durations.get(name, 0.0)
             yield Advice(
                 "cold starts",
                 (step.name,),
                 f"{100 * cold / step.time:.0f}% of its time are initialisations: {count} of "
-                f"{figures.invocations.get(name, 0)} invocations, {each:.0f} ms each",
+                f"{figures.invocations.get(name, 0)} invocations, {milliseconds:.0f} ms each",
                 "import less, or do the work in a function that is warm",
                 "the share falls with more executions a minute: a few that come together start more "
                 "environments than a steady stream",

@@ -62,9 +62,9 @@ def command(
         _fetch(node, data, *_bounds(start, end, None))
     series, problems = _history(data, body)
     begin, finish = _bounds(start, end, series)
-    variants = [Variant("as it is", body), *(variant_of(body, each) for each in sets)]
-    given = Data(series)
-    outcomes = list(backtest(variants, given, begin, finish, _pairs(stand_ins), _pairs(switches)))
+    variants = [Variant("as it is", body), *(variant_of(body, change) for change in sets)]
+    points = Data(series)
+    outcomes = list(backtest(variants, points, begin, finish, _pairs(stand_ins), _pairs(switches)))
     for problem in problems[:20]:
         click.echo(f"stepscope: {problem}", err=True)
     if as_data:
@@ -101,14 +101,14 @@ def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[Input
         from monitoring.store import Store
 
         with Store.open(data, read_only=True) as store:
-            known = [each.name for each in store.metrics()]
-            series = [each for name in names for each in store.series(name)]
+            known = [entry.name for entry in store.metrics()]
+            series = [entry for name in names for entry in store.series(name)]
         problems: list[InputError] = []
     else:
         loaded = load(data, names)
-        known = sorted({each.metric for each in loaded.series})
-        series, problems = [each for each in loaded.series if each.metric in names], loaded.problems
-    series = [each for each in series if len(each.times)]
+        known = sorted({entry.metric for entry in loaded.series})
+        series, problems = [entry for entry in loaded.series if entry.metric in names], loaded.problems
+    series = [entry for entry in series if len(entry.times)]
     if not series:
         near = nearest(names[0], known)
         hint = f"did you mean {near}?" if near else f"it has {', '.join(known[:8]) or 'nothing'}"
@@ -123,8 +123,8 @@ def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -
     now = time.time()
     first, last = now - 30 * 86400, now
     if series is not None:
-        first = min(int(each.times[0]) for each in series)
-        last = max(int(each.times[-1]) for each in series) + 60
+        first = min(int(entry.times[0]) for entry in series)
+        last = max(int(entry.times[-1]) for entry in series) + 60
     begin = int(moment(start, now, "--from")) if start else int(first)
     finish = int(moment(end, now, "--to")) if end else int(last)
     if begin >= finish:
@@ -158,13 +158,13 @@ def _progress() -> Any:
     return show
 
 
-def _pairs(given: tuple[str, ...]) -> Mapping[str, Any]:
+def _pairs(texts: tuple[str, ...]) -> Mapping[str, Any]:
     """NAME=VALUE, numbers and booleans as such."""
-    found: dict[str, Any] = {}
-    for text in given:
+    values: dict[str, Any] = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"{text!r} is not of the form NAME=VALUE")
         words = {"true": True, "false": False}
-        found[name] = words[value] if value in words else int(value) if value.isdigit() else value
-    return found
+        values[name] = words[value] if value in words else int(value) if value.isdigit() else value
+    return values

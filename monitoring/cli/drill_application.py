@@ -34,7 +34,7 @@ class Given:
     answers: tuple[str, ...]
 
 
-def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
+def drill_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     """Drill the user's own application; return the exit status.
 
     Raises:
@@ -42,7 +42,7 @@ def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     """
     from monitoring.drill.application_run import drill_application
 
-    options = _options(given, faults)
+    options = _options(request, faults)
     progress = _progress(as_json=as_json)
     with ended_by_signals():
         result = drill_application(options, progress)
@@ -53,25 +53,25 @@ def drill_own(given: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     return 0 if result.fine else 1
 
 
-def _options(given: Given, faults: tuple[str, ...]) -> "ApplicationOptions":
+def _options(request: Given, faults: tuple[str, ...]) -> "ApplicationOptions":
     from monitoring.drill.application_run import ApplicationOptions, pipeline_options
     from monitoring.testing.project import Folder
 
-    beside = (given.source if given.source.is_dir() else given.source.parent) / "monitors"
-    folder = beside if given.monitors == DEFAULT_MONITORS and beside.is_dir() else given.monitors
+    beside = (request.source if request.source.is_dir() else request.source.parent) / "monitors"
+    folder = beside if request.monitors == DEFAULT_MONITORS and beside.is_dir() else request.monitors
     return ApplicationOptions(
         pipeline_options(
-            given.source,
-            given.env,
-            parameters=pairs(given.parameters, "--parameter"),
-            stack=given.stack,
-            answers=answers_of(given.answers),
+            request.source,
+            request.env,
+            parameters=pairs(request.parameters, "--parameter"),
+            stack=request.stack,
+            answers=answers_of(request.answers),
         ),
-        dict(map(_input, given.inputs)),
-        Folder(folder, given.env),
-        given.machines,
-        given.delay,
-        given.tags,
+        dict(map(_input, request.inputs)),
+        Folder(folder, request.env),
+        request.machines,
+        request.delay,
+        request.tags,
         faults,
     )
 

@@ -10,15 +10,15 @@ from typing import Any
 def ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end what runs as Ctrl-C does: with every process that it started."""
 
-    def interrupt(number: int, frame: Any) -> None:
-        for each in (signal.SIGINT, *ending):
-            signal.signal(each, signal.SIG_IGN)  # a second one must not cut the cleaning up short
+    def interrupt(_number: int, frame: Any) -> None:
+        for signum in (signal.SIGINT, *ending):
+            signal.signal(signum, signal.SIG_IGN)  # a second one must not cut the cleaning up short
         raise KeyboardInterrupt
 
     ending = [signal.SIGTERM, signal.SIGHUP]
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, *ending)}
+    before = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGINT, *ending)}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

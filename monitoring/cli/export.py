@@ -24,7 +24,7 @@ def terraform(root: Path, env: str, out: Path | None) -> int:
     from monitoring.resources.project import load_project, load_resources
 
     resources = load_resources(load_project(root, env))
-    order({(one.kind, one.key): one.body for one in resources})
+    order({(resource.kind, resource.key): resource.body for resource in resources})
     text = as_terraform(resources)
     if out:
         with writing(out):

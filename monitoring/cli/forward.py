@@ -123,15 +123,23 @@ def _print(settings: "ForwarderSettings", files: _Files) -> int:
     return 1 if tally.refused else 0
 
 
-def _print_telemetry(found: "Telemetry") -> None:
+def _print_telemetry(telemetry: "Telemetry") -> None:
     import msgspec
 
-    rows: list[dict[str, object]] = [{"point": point._asdict()} for point in found.points]
-    rows += [{"span": msgspec.to_builtins(span)} for span in found.spans]
-    rows += [{"log": entry.body()} for entry in found.logs]
+    rows: list[dict[str, object]] = [{"point": point._asdict()} for point in telemetry.points]
+    rows += [{"span": msgspec.to_builtins(span)} for span in telemetry.spans]
+    rows += [{"log": entry.body()} for entry in telemetry.logs]
     rows += [
-        {"refused": {"reason": r.reason, "path": r.where, "line": r.line, "column": r.column, "text": r.text}}
-        for r in found.refused
+        {
+            "refused": {
+                "reason": refusal.reason,
+                "path": refusal.where,
+                "line": refusal.line,
+                "column": refusal.column,
+                "text": refusal.text,
+            }
+        }
+        for refusal in telemetry.refused
     ]
     for row in rows:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")

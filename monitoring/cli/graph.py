@@ -148,10 +148,10 @@ def _figures(data: Path, execution: str | None, name: str, *, every: bool) -> "F
     executions = read_executions(data)
     if execution is not None:
         return figures_of([choose(executions, execution).root])
-    mine = [each.root for each in executions if each.arn.split(":")[6:7] == [name]]
-    if not mine:
+    roots = [traced.root for traced in executions if traced.arn.split(":")[6:7] == [name]]
+    if not roots:
         raise InputError(f"there is no execution of {name}", where=str(data))
-    return figures_of(mine)
+    return figures_of(roots)
 
 
 def _look(

@@ -30,15 +30,15 @@ def command(folders: tuple[Path, ...], root: Path, adopt: bool, force: bool, as_
     from monitoring.deploy.pull import as_files
 
     parts = [read_foreign(folder) for folder in folders]
-    found = [row for part in parts for row in part.resources]
+    rows = [row for part in parts for row in part.resources]
     problems = [problem for part in parts for problem in part.problems]
     for problem in problems:
         click.echo(f"stepscope: {problem}", err=True)
-    if not found:
+    if not rows:
         names = ", ".join(map(str, folders))
         raise InputError(f"there is no dashboard, monitor, SLO or downtime in the JSON files of {names}")
     taken = {} if force else keys_of(root)
-    write_files(as_files(found, taken, adopt=adopt), root, as_json=as_json)
+    write_files(as_files(rows, taken, adopt=adopt), root, as_json=as_json)
     others = sum(len(part.others) for part in parts)
     if others:
         click.echo(f"stepscope: {others} of the files hold something else and were left out", err=True)

@@ -46,18 +46,18 @@ def command(
     folder = folder or root
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)
-    found = discover(source) if source else None
+    application = discover(source) if source else None
     extra = [name for name, asked in (("downtimes", downtimes), ("handlers", handlers)) if asked]
-    done = write(files_of(found, project, extra), folder, force=force)
+    done = write(files_of(application, project, extra), folder, force=force)
     if as_json:
-        echo_document({"found": asdict(found) if found else None, **done._asdict()})
+        echo_document({"found": asdict(application) if application else None, **done._asdict()})
         return 0
-    if found:
-        functions = _counted(len(found.functions), "function")
-        machines = _counted(len(found.state_machines), "state machine")
+    if application:
+        functions = _counted(len(application.functions), "function")
+        machines = _counted(len(application.state_machines), "state machine")
         click.echo(f"{source} describes {functions} and {machines}.")
-        if found.unnamed:
-            names = ", ".join(found.unnamed)
+        if application.unnamed:
+            names = ", ".join(application.unnamed)
             click.echo(f"Named only when they are deployed, so nothing watches them: {names}", err=True)
     click.echo(f"Wrote {_counted(len(done.written), 'file')} into {folder.resolve()}")
     if done.kept:

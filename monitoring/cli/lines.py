@@ -61,8 +61,8 @@ class Findings:
     def _points(self, line: str) -> Iterator[tuple[int, int, str, str]]:
         points, refused = read_line(line)
         self.points += len(points)
-        for one in refused:
-            yield one.start, one.end, one.reason, one.hint
+        for refusal in refused:
+            yield refusal.start, refusal.end, refusal.reason, refusal.hint
         if self.canonical and points and not refused:
             wanted = [format_point(point) for point in points]
             if [line] != wanted:

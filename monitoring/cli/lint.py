@@ -58,9 +58,9 @@ def command(
         fixed = run.fix(files, codes)
         click.echo(report.fixed_line(fixed), err=True)
     result = run.lint(files, codes, jobs)
-    found = bool(result.errors or (strict and result.warnings))
+    wrong = bool(result.errors or (strict and result.warnings))
     if coverage:
-        found |= _covered(files, style)
+        wrong |= _covered(files, style)
     else:
         click.echo(report.FORMATS[style](result), nl=style != "github")
         if style == "text" and not paths:
@@ -68,7 +68,7 @@ def command(
     for path in missing:
         click.echo(f"stepscope: {path}: there is no such file or folder", err=True)
     sys.stdout.flush()
-    return 2 if missing else int(found)
+    return 2 if missing else int(wrong)
 
 
 def _covered(files: list[Path], style: str) -> bool:

@@ -41,7 +41,7 @@ def command(
     rows = (
         pull.everything(client) if everything else [row for text in wanted for row in pull.find(client, text)]
     )
-    found = {(kind, id_): (kind, id_, body) for kind, id_, body in rows}
+    resources = {(kind, id_): (kind, id_, body) for kind, id_, body in rows}
     taken = {} if force else keys_of(root)
-    write_files(pull.as_files(found.values(), taken, adopt=adopt), root, as_json=as_json)
+    write_files(pull.as_files(resources.values(), taken, adopt=adopt), root, as_json=as_json)
     return 0

@@ -157,7 +157,7 @@ def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
         from monitoring.query import SeriesSource
 
         loaded = load(data, asked)
-        names = sorted({each.metric for each in loaded.series})
+        names = sorted({series.metric for series in loaded.series})
         return SeriesSource(loaded.series), loaded.problems, lambda: span_of(loaded.series), lambda: names
     from monitoring.store import Store
     from monitoring.store.query_source import StoreSource
@@ -174,7 +174,7 @@ def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
             raise InputError("the database holds no points", where=data)
         return first, last
 
-    return StoreSource(store), [], span, lambda: [each.name for each in store.metrics()]
+    return StoreSource(store), [], span, lambda: [series.name for series in store.metrics()]
 
 
 def _asked(query: str, queries: Sequence[str]) -> list[str]:
@@ -182,7 +182,7 @@ def _asked(query: str, queries: Sequence[str]) -> list[str]:
     from monitoring.query import Metric, parse, walk
 
     names: set[str] = set()
-    for text in (*query.splitlines(), *(each.partition("=")[2] for each in queries)):
+    for text in (*query.splitlines(), *(part.partition("=")[2] for part in queries)):
         try:
             names |= {node.name for node in walk(parse(text)) if isinstance(node, Metric)}
         except InputError:
@@ -196,11 +196,11 @@ def _missing(node: Any, known: Sequence[str]) -> list[str]:
     from monitoring.query.errors import nearest
 
     hints = []
-    for each in walk(node):
-        if isinstance(each, Metric) and each.name not in known:
-            near = nearest(each.name, known)
+    for part in walk(node):
+        if isinstance(part, Metric) and part.name not in known:
+            near = nearest(part.name, known)
             there = f"did you mean {near}?" if near else f"it has {', '.join(known[:8])}"
-            hints.append(f"the data has no metric {each.name}: {there}")
+            hints.append(f"the data has no metric {part.name}: {there}")
     return hints
 
 
@@ -222,7 +222,7 @@ def _switches(texts: Sequence[str]) -> Any:
     from monitoring.query.errors import nearest
     from monitoring.query.switches import choices
 
-    switches, known = Switches(), [each.name for each in fields(Switches)]
+    switches, known = Switches(), [switch.name for switch in fields(Switches)]
     for name, value in _pairs(texts, "--switch").items():
         if name not in known:
             near = nearest(name, known)

@@ -50,7 +50,7 @@ from monitoring.cli.project_option import project_option
 )
 @click.option("--notify-webhook", metavar="URL", help="POST notifications as JSON.")
 @project_option("The folder whose dashboards/ and monitors/ the pages show. [this one]", exists=True)
-def command(**given: Any) -> int:
+def command(**values: Any) -> int:
     """Serve the embedded Datadog: intake, query, monitors, dashboards, SLOs, downtimes, and pages to look at.
 
     Point a client at its address (DD_URL for the forwarder, DATADOG_HOST or api_host for datadogpy) with any
@@ -58,7 +58,7 @@ def command(**given: Any) -> int:
     """
     from monitoring.serve import Stop, run
 
-    options, sinks = _configured(given)
+    options, sinks = _configured(values)
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.set)
@@ -66,32 +66,34 @@ def command(**given: Any) -> int:
     return 0
 
 
-def _configured(given: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _configured(values: dict[str, Any]) -> tuple[Any, list[Any]]:
     from monitoring.local_datadog import Access, Settings, rate_limits
     from monitoring.local_datadog.guard import LOOPBACK
     from monitoring.serve import ServeOptions
     from monitoring.serve.sinks import JsonLines, Sink, Terminal, Webhook
 
     # On loopback any key is taken: DD_API_KEY may be set there for a client, and holds a real key then.
-    loopback = given["host"] in {"127.0.0.1", "localhost", "::1"}
-    key = given["api_key"] or (None if loopback else os.environ.get("DD_API_KEY"))
-    hosts = LOOPBACK | {name.lower() for name in given["allow_host"]}
+    loopback = values["host"] in {"127.0.0.1", "localhost", "::1"}
+    key = values["api_key"] or (None if loopback else os.environ.get("DD_API_KEY"))
+    hosts = LOOPBACK | {name.lower() for name in values["allow_host"]}
     settings = Settings(
-        Access(key, hosts), historical=given["historical"], rate_limits=rate_limits.read(given["rate_limit"])
+        Access(key, hosts),
+        historical=values["historical"],
+        rate_limits=rate_limits.read(values["rate_limit"]),
     )
     sinks: list[Sink] = [Terminal(click.echo)]
-    if given["notify_file"]:
-        sinks.append(JsonLines.opened(given["notify_file"]))
-    if given["notify_webhook"]:
-        sinks.append(Webhook.to(given["notify_webhook"], lambda text: click.echo(text, err=True)))
+    if values["notify_file"]:
+        sinks.append(JsonLines.opened(values["notify_file"]))
+    if values["notify_webhook"]:
+        sinks.append(Webhook.to(values["notify_webhook"], lambda text: click.echo(text, err=True)))
     options = ServeOptions(
-        database=given["database"],
-        host=given["host"],
-        port=given["port"],
+        database=values["database"],
+        host=values["host"],
+        port=values["port"],
         settings=settings,
-        project=given["root"],
-        with_demo=given["with_demo"],
-        evaluate=not given["no_evaluation"],
+        project=values["root"],
+        with_demo=values["with_demo"],
+        evaluate=not values["no_evaluation"],
     )
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     return options, sinks

@@ -29,9 +29,9 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     """
     from monitoring.trace import as_data, as_text, choose, incomplete, read_executions, summary
 
-    found = read_executions(data)
+    executions = read_executions(data)
     if execution is None:
-        rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in found]
+        rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in executions]
         if as_json:
             echo_document({"executions": rows})
         for row in () if as_json else rows:
@@ -41,7 +41,7 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
             columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, *row["incomplete"])
             click.echo("  ".join(filter(None, columns)))
         return 0
-    chosen = choose(found, execution)
+    chosen = choose(executions, execution)
     if as_json:
         echo_document(as_data(chosen))
     else:

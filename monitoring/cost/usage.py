@@ -209,10 +209,10 @@ def _target(state: Mapping[str, Any]) -> str:
     if ":states:" not in resource:
         return _plain(resource)
     arguments = state.get("Parameters") or state.get("Arguments")
-    given = arguments if isinstance(arguments, Mapping) else {}
+    payload = arguments if isinstance(arguments, Mapping) else {}
     for key in ("FunctionName", "StateMachineArn"):
-        if isinstance(given.get(key), str):
-            return _plain(given[key])
+        if isinstance(payload.get(key), str):
+            return _plain(payload[key])
     return resource
 
 

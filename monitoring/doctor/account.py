@@ -50,21 +50,21 @@ class Account:
     def functions(self) -> Iterator[AccountFunction]:
         """Yield the functions of the region."""
         for page in self._clients("lambda").get_paginator("list_functions").paginate():
-            for each in page["Functions"]:
-                group = (each.get("LoggingConfig") or {}).get("LogGroup")
+            for row in page["Functions"]:
+                group = (row.get("LoggingConfig") or {}).get("LogGroup")
                 yield AccountFunction(
-                    each["FunctionName"],
-                    each["FunctionArn"],
-                    each.get("Handler", ""),
-                    group or f"/aws/lambda/{each['FunctionName']}",
-                    (each.get("Environment") or {}).get("Variables") or {},
-                    str(each.get("LastUpdateStatusReason") or ""),
+                    row["FunctionName"],
+                    row["FunctionArn"],
+                    row.get("Handler", ""),
+                    group or f"/aws/lambda/{row['FunctionName']}",
+                    (row.get("Environment") or {}).get("Variables") or {},
+                    str(row.get("LastUpdateStatusReason") or ""),
                 )
 
     def destinations(self, group: str) -> list[str]:
         """Return the ARNs that a log group is subscribed to."""
         answer = self._clients("logs").describe_subscription_filters(logGroupName=group)
-        return [each["destinationArn"] for each in answer["subscriptionFilters"]]
+        return [row["destinationArn"] for row in answer["subscriptionFilters"]]
 
     def messages(self, group: str, since: int, pattern: str = "") -> list[str]:
         """Return the latest messages of a log group, some hundreds of them at most.

@@ -53,8 +53,8 @@ def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = 
     if not forwarders:
         yield fault("forwarder", "Lambda", f"no function has the handler {FORWARDER}", _INSTALL)
     for forwarder in forwarders:
-        checks, found = _forwarder(forwarder, account, clients, options, clock)
-        datadog = found or datadog
+        checks, api = _forwarder(forwarder, account, clients, options, clock)
+        datadog = api or datadog
         yield from checks
     arns = {forwarder.arn for forwarder in forwarders}
     for function in watched[: options.most]:
@@ -65,24 +65,30 @@ def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = 
 
 
 def _forwarders(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
-    named = [each for each in functions if options.forwarder in (each.name, each.arn)]
+    named = [function for function in functions if options.forwarder in (function.name, function.arn)]
     if options.forwarder and not named:
         raise InputError(
             f"there is no function {options.forwarder}",
             where="--forwarder",
             hint="check the name and AWS_REGION",
         )
-    return named or [each for each in functions if each.handler == FORWARDER]
+    return named or [function for function in functions if function.handler == FORWARDER]
 
 
 def _watched(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
     ours = {FORWARDER, SUBSCRIBER}
-    others = [each for each in functions if each.handler not in ours and each.name != options.forwarder]
+    others = [
+        function
+        for function in functions
+        if function.handler not in ours and function.name != options.forwarder
+    ]
     for pattern in options.functions:
-        if not any(fnmatchcase(each.name, pattern) for each in others):
+        if not any(fnmatchcase(function.name, pattern) for function in others):
             raise InputError(f"no function is named {pattern}", where="--function", hint="check AWS_REGION")
     patterns = options.functions or ("*",)
-    return [each for each in others if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
+    return [
+        function for function in others if any(fnmatchcase(function.name, pattern) for pattern in patterns)
+    ]
 
 
 # -- the forwarder
