@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from monitoring.cli.output import echo_document
+from monitoring.cli.output import counted, echo_document
 from monitoring.cli.project_option import project_option
 
 
@@ -53,20 +53,16 @@ def command(
         echo_document({"found": asdict(application) if application else None, **done._asdict()})
         return 0
     if application:
-        functions = _counted(len(application.functions), "function")
-        machines = _counted(len(application.state_machines), "state machine")
+        functions = counted(len(application.functions), "function")
+        machines = counted(len(application.state_machines), "state machine")
         click.echo(f"{source} describes {functions} and {machines}.")
         if application.unnamed:
             names = ", ".join(application.unnamed)
             click.echo(f"Named only when they are deployed, so nothing watches them: {names}", err=True)
-    click.echo(f"Wrote {_counted(len(done.written), 'file')} into {folder.resolve()}")
+    click.echo(f"Wrote {counted(len(done.written), 'file')} into {folder.resolve()}")
     if done.kept:
         click.echo(f"Left as they are, edited, deleted or not written by init: {', '.join(done.kept)}")
     if done.gone:
         click.echo(f"No longer written, delete what you do not need: {', '.join(done.gone)}")
     click.echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
     return 0
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

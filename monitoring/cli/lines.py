@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitoring.cli.output import echo_document
+from monitoring.cli.output import counted, echo_document
 from monitoring.errors import InputError
 from monitoring.instrumentation.settings import settings
 from monitoring.lines import format_point, read_line
@@ -99,7 +99,8 @@ class Findings:
     def summary(self) -> str:
         """One line for a person."""
         wrong = len(self.found)
-        return f"{self.lines} lines: {self.points} points, {self.spans} spans, {wrong} wrong"
+        parts = (counted(self.points, "point"), counted(self.spans, "span"), f"{wrong} wrong")
+        return f"{counted(self.lines, 'line')}: {', '.join(parts)}"
 
     def as_data(self) -> dict[str, Any]:
         """For a script."""

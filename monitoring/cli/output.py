@@ -22,6 +22,11 @@ def echo_document(data: Mapping[str, Any]) -> None:
     click.echo(json.dumps({"version": VERSION, **data}, indent=1, ensure_ascii=False, default=str))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def dumb() -> bool:
     """Return whether the terminal, by TERM, knows no cursor movement and no colour."""
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}

@@ -168,6 +168,28 @@ def test_commands_options_and_values_are_completed(line, words):
     assert [row.partition(",")[2] for row in done.stdout.splitlines()] == words
 
 
+@pytest.mark.skipif(not shutil.which("fish"), reason="there is no fish here")
+@pytest.mark.parametrize(("line", "words"), COMPLETED.items())
+def test_fish_completes_with_the_script(line, words, tmp_path):
+    script, command = tmp_path / "completion.fish", tmp_path / "stepscope"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{START}" "$@"\n')
+    command.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    run_options = {"env": environment, "capture_output": True, "text": True, "timeout": 60}
+    script.write_text(subprocess.run([command, "completion", "fish"], check=True, **run_options).stdout)
+    done = subprocess.run(["fish", "-c", f"source {script}; complete -C '{line}'"], check=True, **run_options)
+    assert [row.partition("\t")[0] for row in done.stdout.splitlines()] == words
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+def test_zsh_takes_the_script_after_compinit(tmp_path, capsys):
+    script = tmp_path / "completion.zsh"
+    script.write_text(run(capsys, "completion", "zsh")[1])
+    lines = f"autoload -U compinit; compinit -u -D; source {script}; print $_comps[stepscope]"
+    done = subprocess.run(["zsh", "-fc", lines], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "_stepscope_completion\n"
+
+
 def test_completing_a_command_imports_none():
     code = (
         "import os, sys\nfrom monitoring.cli import main\ntry:\n    main()\nfinally:\n"

@@ -172,7 +172,7 @@ MONITORING|1700000000|1|count|slides.identified|#talk:baltimore
 def test_the_command_passes_good_lines():
     done = CliRunner().invoke(command, [], input=GOOD_LINES, standalone_mode=False)
     assert done.return_value == 0
-    assert "3 lines: 1 points, 1 spans, 0 wrong" in done.output
+    assert "3 lines: 1 point, 1 span, 0 wrong" in done.output
 
 
 def test_the_command_says_line_column_reason_and_what_to_write(tmp_path):
