@@ -15,7 +15,7 @@ from monitoring.preview.data import definitions
 from monitoring.preview.drawing import own_range, requests_of
 from monitoring.preview.variables import put_in, variables_of
 from monitoring.query import QueryError, parse, walk
-from monitoring.query.nodes import And, In, Metric, Or, Scope, Tag
+from monitoring.query.nodes import And, Binary, In, Metric, Number, Or, Reference, Scope, Tag
 from monitoring.query.series import Series
 from monitoring.resources.catalogue import MetricFacts
 
@@ -76,7 +76,8 @@ def sample(
     They have points in every time range that a widget looks at: its own, and the one it compares with.
     """
     times = _times(sample_times(dashboard, start, end), step)
-    return _sampled((*_queries(dashboard), *more), times, known, step)
+    fractions = frozenset(_fractions(dashboard))
+    return _sampled((*_queries(dashboard), *more), times, known, step, fractions)
 
 
 def sample_queries(
@@ -102,7 +103,11 @@ def _times(ranges: Sequence[tuple[int, int]], step: int) -> NDArray[np.int64]:
 
 
 def _sampled(
-    queries: Iterable[str], times: NDArray[np.int64], known: Mapping[str, MetricFacts], step: int
+    queries: Iterable[str],
+    times: NDArray[np.int64],
+    known: Mapping[str, MetricFacts],
+    step: int,
+    fractions: frozenset[str] = frozenset(),
 ) -> list[Series]:
     pooled: set[str] = set()
     groups: dict[str, dict[tuple[str, ...], None]] = {}
@@ -112,7 +117,7 @@ def _sampled(
                 pooled.add(metric.name)
             groups.setdefault(metric.name, {}).update(dict.fromkeys(_groups(metric)))
     return [
-        _series(name, group, known.get(name) or _guess(name, name in pooled), times, step)
+        _series(name, group, known.get(name) or _guess(name, name in pooled, name in fractions), times, step)
         for name in sorted(groups)
         for group in sorted(groups[name])
     ]
@@ -197,6 +202,44 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
                     yield put_in(text.replace("histogram:", "avg:", 1), variables)
 
 
+def _fractions(dashboard: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the metrics that a widget multiplies by 100 and nothing else: they are between 0 and 1."""
+    variables = variables_of(dashboard, {})
+    for widget in definitions(dashboard.get("widgets")):
+        for request in requests_of(widget):
+            named = request.get("queries")
+            queries = {
+                str(item.get("name")): put_in(str(item.get("query")), variables)
+                for item in (named if _is_list(named) else ())
+                if isinstance(item, Mapping)
+            }
+            formulas = request.get("formulas")
+            texts = [
+                item.get("formula")
+                for item in (formulas if _is_list(formulas) else ())
+                if isinstance(item, Mapping)
+            ]
+            for text in (request.get("q"), *texts, *queries.values()):
+                for node in _times_100(put_in(text, variables)) if isinstance(text, str) else ():
+                    inner = queries.get(node.name, "") if isinstance(node, Reference) else ""
+                    yield from (metric.name for metric in (_metrics(inner) if inner else [node]))
+
+
+def _times_100(query: str) -> Iterator[Any]:
+    """Yield the metrics and names of queries that 100 is a factor of, without a division."""
+    try:
+        nodes = list(walk(parse(query)))
+    except QueryError:
+        return
+    for node in nodes:
+        if isinstance(node, Binary) and node.operator == "*":
+            for factor, rest in ((node.left, node.right), (node.right, node.left)):
+                inside = list(walk(rest))
+                divided = any(isinstance(one, Binary) and one.operator in "/-" for one in inside)
+                if isinstance(factor, Number) and factor.value == 100 and not divided:
+                    yield from (one for one in inside if isinstance(one, Metric | Reference))
+
+
 def _is_list(value: Any) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
@@ -208,7 +251,9 @@ def _metrics(query: str) -> list[Metric]:
         return []  # the widget itself says so
 
 
-def _guess(name: str, pooled: bool) -> MetricFacts:
+def _guess(name: str, pooled: bool, fraction: bool) -> MetricFacts:
+    if fraction:
+        return MetricFacts(name, "gauge", "fraction")
     if pooled:
         unit = "second" if name.endswith(("duration", "age", "time", "lag")) else ""
         return MetricFacts(name, "distribution", unit)
@@ -273,6 +318,8 @@ def _shape(
     day = 1 + 0.5 * np.sin((times % 86400) / 86400 * 2 * np.pi - 2.0)
     if _is_rare(name):
         return np.where(chance.random(times.size) < 0.02, chance.integers(1, 4, times.size), 0).astype(float)
+    if facts.unit == "fraction":
+        return np.clip(0.6 * day + chance.normal(0, 0.03, times.size), 0, 1)
     if _is_share(name) or facts.unit == "percent":
         return np.clip(35 * day + chance.normal(0, 4, times.size), 0, 100)
     if facts.type in {"count", "rate"}:

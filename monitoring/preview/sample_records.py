@@ -48,6 +48,15 @@ LEVELS: tuple[tuple[str, float], ...] = (
 )
 """What a measure is called -> its usual value; another is about 20, and percentages stay below 100."""
 
+OWN_COLUMNS = frozenset(
+    {
+        *("", "timestamp", "date", "time", "status_line", "status", "content", "message", "host", "service"),
+        *("source", "index", "tags", "title", "text", "env", "version", "duration", "resource_name", "name"),
+        *("operation_name", "type", "error", "trace_id", "span_id", "event_type", "priority", "issue"),
+    }
+)
+"""Columns of a list that every record has; a column with another name shows an attribute or a tag."""
+
 _TERM = re.compile(
     r"(?P<not>-|\bNOT\s+)?(?P<field>@?[\w./-]+):"
     r"(?P<value>\"[^\"]*\"|\[[^\]]*\]|\([^()]*\)|[^\s()]+)|(?P<word>\S+)"
@@ -129,7 +138,7 @@ def _facets(query: Mapping[str, Any]) -> Iterator[str]:
     columns = query.get("columns")
     for column in columns if isinstance(columns, list) else ():
         facet = column.get("field") if isinstance(column, Mapping) else column
-        if isinstance(facet, str) and facet.startswith("@"):
+        if isinstance(facet, str) and (facet.startswith("@") or "." in facet or facet not in OWN_COLUMNS):
             yield facet
 
 

@@ -9,7 +9,7 @@ from shared_data import shared_data
 
 from monitoring.preview.picture import picture_of, prepared
 from monitoring.preview.render import data_of, made_up
-from monitoring.preview.sample import sample_queries, satisfying
+from monitoring.preview.sample import sample, sample_queries, satisfying
 from monitoring.preview.theme import LIGHT
 from monitoring.query import parse
 
@@ -203,3 +203,49 @@ def test_default_zero_leaves_the_one_value_of_a_whole_time_as_it_is(aggregation)
         data = prepared(body, data_of(given.source, WINDOW, given.facts), given.monitors).data
         values.append(data.rows(asked["requests"][0])[0].values[0])
     assert values == pytest.approx([values[0]] * 3)
+
+
+@pytest.mark.parametrize(
+    ("request_", "most"),
+    [
+        ({"q": "avg:shop.reachable{*}*100"}, 100),
+        ({"q": "top(avg:shop.reachable{*} by {zone}*100, 50, 'mean', 'asc')"}, 100),
+        ({"q": "100 * avg:shop.reachable{*}"}, 100),
+        (metrics("avg:shop.reachable{*}", formula="a * 100")["requests"][0], 100),
+        (metrics("avg:shop.ok{*}", "avg:shop.all{*}", formula="100 * (a + b)")["requests"][0], 200),
+    ],
+)
+def test_what_is_multiplied_by_100_is_a_share(request_, most):
+    body = board({"type": "timeseries", "requests": [request_]})
+    series = sample(body, *WINDOW, {})
+    values = np.concatenate([one.values for one in series])
+    assert 0 <= values.min() <= values.max() <= 1
+    assert 100 * values.mean() > 30
+    assert 100 * values.max() * len({one.metric for one in series}) <= most
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["100 * sum:a.b{*} / sum:a.c{*}", "avg:a.b{*} * 10", "100 - avg:a.b{*}", "100 * (1 - avg:a.b{*})"],
+)
+def test_what_is_divided_or_otherwise_scaled_is_not(query):
+    body = board({"type": "timeseries", "requests": [{"q": query}]})
+    assert max(one.values.max() for one in sample(body, *WINDOW, {})) > 1
+
+
+@pytest.mark.parametrize("column", ["@client.address", "client.address", "analyzer"])
+def test_every_column_of_a_list_has_values(column):
+    body = board(
+        {
+            "type": "list_stream",
+            "requests": [
+                {
+                    "response_format": "event_list",
+                    "query": {"data_source": "logs_stream", "query_string": "source:shop"},
+                    "columns": [{"field": field} for field in ("status_line", "timestamp", column)],
+                }
+            ],
+        }
+    )
+    leaf = column.rpartition(".")[2].lstrip("@")
+    assert f"{leaf}-a" in picture(body)
