@@ -73,10 +73,10 @@ class Stack:
         """
         absent = set(left_out)
         names = [name for name in self.resources if name not in absent]
-        graph = {
-            name: [other for other in names if other != name and other in self.resources[name].references()]
-            for name in names
-        }
+        graph = {}
+        for name in names:
+            references = self.resources[name].references()
+            graph[name] = [other for other in names if other != name and other in references]
         try:
             return [self.resources[name] for name in TopologicalSorter(graph).static_order()]
         except CycleError as error:

@@ -2,7 +2,12 @@
 
 import contextlib
 import importlib
+import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
+
+import moto
 
 from monitoring.discovery.stack import StackResource
 from monitoring.errors import InputError
@@ -24,12 +29,32 @@ MODULES = {
 """Type -> moto's class. Only the modules of a stack's own types are imported: all of them take seconds."""
 
 
+_EXCEPTIONS = "moto.cloudformation.exceptions"
+
+
+def _import_exceptions() -> None:
+    """Import `moto.cloudformation.exceptions` alone.
+
+    moto's resources import it to answer GetAtt, and its package imports nearly all of moto: four seconds.
+    """
+    if _EXCEPTIONS in sys.modules:
+        return
+    path = Path(str(moto.__file__)).parent / "cloudformation" / "exceptions.py"
+    spec = importlib.util.spec_from_file_location(_EXCEPTIONS, path)
+    if spec is None or spec.loader is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[_EXCEPTIONS] = module
+
+
 def make(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Create a resource by moto's own reading of its properties.
 
     Raises:
         InputError: moto refuses them.
     """
+    _import_exceptions()
     module, _, name = MODULES[resource.type].partition(":")
     model = getattr(importlib.import_module(module), name)
     key = model.cloudformation_name_type()
