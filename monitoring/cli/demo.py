@@ -35,17 +35,25 @@ if TYPE_CHECKING:
     default=0,
     help="Where the embedded Datadog listens while the demo runs.  [default: any free port]",
 )
-def command(as_json: bool, keep: Path | None, speed: float, port: int) -> int:
+@click.option(
+    "--template",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Deploy this template, a changed copy of the example's deploy/template.yaml.",
+)
+def command(as_json: bool, keep: Path | None, speed: float, port: int, template: Path | None) -> int:
     """Run the example pipeline on this machine, on the embedded AWS and Datadog.
 
-    Nine photos go through it: a new slide, the same again, a build that fails, a step that times out and
-    more. At the end every log line that was printed has to be found in Datadog, as a point, a span or a log
-    entry; the command ends with status 1 where it is not, or where an execution does not end as it should.
+    The template that an account gets (deploy/template.yaml) is deployed, and ten photos go through it: a new
+    slide, the same again, a build that fails, a step that times out and more; the last one while Datadog is
+    away. At the end every log line that was printed has to be found in Datadog, as a point, a span or a log
+    entry; the command ends with status 1 where it is not, where an execution does not end as it should, or
+    where a role was refused a call.
     """
     from monitoring.demo.run import DemoOptions
 
     with ended_by_signals():
-        result = _run(DemoOptions(keep, speed, port))
+        result = _run(DemoOptions(keep, speed, port, template))
     if as_json:
         echo_document(result.as_data())
     else:

@@ -65,12 +65,15 @@ def printed_spans(messages: Iterable[str]) -> Counter[str]:
     return Counter(str(span["span_id"]) for line in lines for trace in line["traces"] for span in trace)
 
 
-def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[str], bool]) -> Accounting:
+def balance(
+    events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[str], bool], executions: int = 0
+) -> Accounting:
     """Return the accounts of one demo.
 
     Args:
         events: everything that CloudWatch Logs received.
         unsubscribed: whether a log group goes to nobody: the forwarder's own, and CodeBuild's.
+        executions: how many executions of the state machine have started and ended.
     """
     kinds = {event.id: kind_of(event, unsubscribed) for event in events}
 
@@ -88,6 +91,7 @@ def balance(events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[st
         *_difference("log entry", Counter(text.rstrip("\n") for text in said), logs),
         *(f"metric {name}: nobody printed it" for name in derived if not name.startswith(DERIVED)),
         *_reports(said, derived),
+        *_statuses(executions, derived),
     ]
     return Accounting(
         metric_lines_printed=samples.total(),
@@ -133,6 +137,20 @@ def _difference(what: str, printed: Counter[Any], stored: Counter[Any]) -> list[
 def _brief(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _statuses(executions: int, derived: Counter[str]) -> list[str]:
+    """Each execution has to be one start and one end in Datadog: EventBridge tells the forwarder both."""
+    ends = ("succeeded", "failed", "timed_out", "aborted")
+    counts = {
+        "starts": derived["stepscope.execution.started"],
+        "ends": sum(derived[f"stepscope.execution.{end}"] for end in ends),
+    }
+    return [
+        f"{executions} executions, but {count} {what} in Datadog"
+        for what, count in counts.items()
+        if count != executions
+    ]
 
 
 def _reports(messages: Iterable[str], derived: Counter[str]) -> list[str]:

@@ -42,6 +42,12 @@ def told(
     )
 
 
+def never_started(scenario: Scenario) -> DemoExecution:
+    """Return what there is of a scenario whose photo has started no execution."""
+    cause = "The photo's arrival started no execution: see the state machine's events in the template."
+    return DemoExecution(scenario.name, scenario.what, "NOT_STARTED", (), 0, "", cause, False, "")
+
+
 def state_entered(event: LogEvent) -> tuple[str, str] | None:
     """Return the execution's name and the state where a log event reports that a state was entered."""
     if "StateEntered" not in event.message[:80] or not event.log_group.startswith("/aws/vendedlogs/states/"):

@@ -17,9 +17,9 @@ import msgspec
 import monitoring
 from monitoring.demo.findings import told
 from monitoring.demo.recorded import FILE, RecordedExample, RecordedPoints, RecordedSamples, Recording
-from monitoring.demo.run import photo_event
-from monitoring.demo.scenarios import FIRST, SCENARIOS, Scenario
-from monitoring.demo.stage import STATE_MACHINE, Stage, set_up
+from monitoring.demo.run import execution_of
+from monitoring.demo.scenarios import FIRST, OUTAGE, SCENARIOS, Scenario
+from monitoring.demo.stage import Stage, set_up, template_of_the_example
 from monitoring.local_aws.cloudwatch import columns
 from monitoring.local_aws.samples import Sample, execution_samples, invocation_samples
 from monitoring.store import Store
@@ -39,13 +39,14 @@ def record_example() -> RecordedExample:
     """Run every scenario in real time, one after the other."""
     with (
         tempfile.TemporaryDirectory(prefix="stepscope-recording-") as folder,
-        set_up(Path(folder) / "datadog.duckdb", SPEED, 0, print) as stage,
+        set_up(template_of_the_example(), Path(folder) / "datadog.duckdb", SPEED, 0, print) as stage,
     ):
         recordings = list(_recordings(stage))
         listed = stage.aws.client("lambda").list_functions()["Functions"]
         settings = {one["FunctionName"]: (one["Timeout"], one["MemorySize"]) for one in listed}
-        definition = dict(recorded_definition(stage.datadog.store, STATE_MACHINE) or {})
-    return RecordedExample(STATE_MACHINE, definition, settings, recordings)
+        machine = stage.machine.rpartition(":")[2]
+        definition = dict(recorded_definition(stage.datadog.store, machine) or {})
+    return RecordedExample(machine, definition, settings, recordings)
 
 
 def _recordings(stage: Stage) -> Iterator[Recording]:
@@ -54,7 +55,7 @@ def _recordings(stage: Stage) -> Iterator[Recording]:
     Raises:
         StopIteration: an execution does not end as it has to.
     """
-    rest = [one for one in SCENARIOS if one is not FIRST]
+    rest = [one for one in SCENARIOS if one not in (FIRST, OUTAGE)]
     runs = [("cold-start", FIRST), *((one.name, one) for one in rest[:2]), (FIRST.name, FIRST)]
     runs += [(one.name, one) for one in rest[2:]]
     for name, scenario in runs:
@@ -65,7 +66,8 @@ def _take(stage: Stage, name: str, scenario: Scenario) -> Recording | None:
     """Return the recording of one execution; None where a slow machine has let it end otherwise."""
     time.sleep(_BETWEEN)
     began = time.time()
-    arn = stage.aws.start(STATE_MACHINE, photo_event(scenario), name=f"{name}-{int(began)}")
+    stage.send(scenario)
+    arn = execution_of(stage, scenario, began)
     described = stage.aws.wait(arn, 600.0)
     stage.aws.drain(60.0)
     ended = told(scenario, described, stage.aws.history(arn))

@@ -78,7 +78,11 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Everything; `spans` are those of the execution `spans_of`."""
+    """Everything.
+
+    `spans` are those of the execution `spans_of`; `problems` are calls that a role does not allow, and
+    deliveries that the forwarder never took.
+    """
 
     executions: tuple[DemoExecution, ...]
     steps: tuple[FunctionSummary, ...]
@@ -87,11 +91,13 @@ class DemoResult:
     spans_of: str
     spans: tuple[Span, ...]
     seconds: float
+    problems: tuple[str, ...] = ()
 
     @property
     def fine(self) -> bool:
-        """Return whether every execution ended as it had to and the books balance."""
-        return not self.accounting.unexplained and all(each.as_expected for each in self.executions)
+        """Return whether every execution ended as it had to, the books balance, and nothing was refused."""
+        expected = all(execution.as_expected for execution in self.executions)
+        return expected and not self.accounting.unexplained and not self.problems
 
     def as_data(self) -> dict[str, Any]:
         """Return the result as JSON-compatible data."""

@@ -11,7 +11,7 @@ class Scenario:
     """One execution.
 
     Attributes:
-        name: the execution's name.
+        name: what it is called.
         what: the same in words.
         key: the photo's key; its folder is the talk.
         photo: which slide it shows, as `handlers.slides.seed` takes it; text if it is not one, None for a
@@ -62,7 +62,9 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
             "BuildFailed",
             "BuildFailed",
         ),
-        Scenario("no-photo", "an empty bucket", "nowhere/001.jpg", None, "NoPhoto", "NoPhoto"),
+        Scenario(
+            "no-photo", "started by hand, without a photo", "nowhere/001.jpg", None, "NoPhoto", "NoPhoto"
+        ),
         Scenario(
             "not-a-photo",
             "a text named .jpg",
@@ -83,7 +85,10 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
 )
 """After the first, lanes run side by side; the scenarios of a lane one after the other."""
 
-SCENARIOS = (FIRST, *(scenario for lane in LANES for scenario in lane))
+OUTAGE = Scenario("datadog-away", "while Datadog is away", f"{TALK}/006.jpg", "s06:ordinary:17", "Unchanged")
+"""It goes alone and last: Datadog answers 503 meanwhile, so that the forwarder has to spool."""
+
+SCENARIOS = (FIRST, *(scenario for lane in LANES for scenario in lane), OUTAGE)
 
 
 def talks(figure_url: str) -> dict[str, dict[str, Any]]:

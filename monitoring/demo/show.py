@@ -181,6 +181,8 @@ def _verdict(result: DemoResult) -> Text:
     if books.unexplained:
         text.append(f"{books.unexplained} unexplained differences:\n", "bold red")
         text.append("".join(f"  {difference}\n" for difference in books.differences))
+    for problem in result.problems:
+        text.append(f"{problem}\n", "bold red")
     if wrong:
         text.append(f"not as they had to end: {', '.join(wrong)}\n", "bold red")
     if result.fine:

@@ -1,227 +1,216 @@
-"""The stage: both embedded services, the pipeline deployed to them, and everything that the photos need."""
+"""The stage: the example deployed from its template to both embedded services, and what its photos need."""
 
 import contextlib
+import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from monitoring.demo.figure import SlowFigure
-from monitoring.demo.scenarios import SCENARIOS, talks
-from monitoring.demo.template import ExampleTemplate, FunctionSpec, Ref, read_template, resolve
+from monitoring.demo.scenarios import SCENARIOS, Scenario, talks
 from monitoring.deploy.start import shipped
+from monitoring.discovery.stack import Stack
+from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
+from monitoring.local_aws.stack.machines import states_of
 from monitoring.local_datadog import LocalDatadog
+from monitoring.local_pipeline import Pipeline, PipelineOptions
 from monitoring.local_pipeline.definitions import record_definitions
+from monitoring.local_pipeline.forwarding import own_forwarders
+from monitoring.local_pipeline.pipeline import start_services
 
-STATE_MACHINE, PROJECT = "slides", "slides-site"
-FORWARDER, STATES_FORWARDER = "slides-forwarder", "slides-states-forwarder"
-_FORWARDERS = {"ForwarderFunction": FORWARDER, "StatesForwarderFunction": STATES_FORWARDER}
-_BUCKETS = {
-    "PhotoBucket": "slides-photos",
-    "ModelBucket": "slides-model",
-    "DocumentBucket": "slides-documents",
-    "SiteBucket": "slides-site",
-}
-_TABLES = {"SlideTable": "slides", "StateTable": "slides-state"}
+STACK, STATE_MACHINE = "slides", "Pipeline"
+SECRET, API_KEY = "slides/datadog-api-key", "local"
+MODEL_KEY = "slides/model.npz"
+"""Where `handlers.slides.seed` puts the model, and the template says that it lies."""
+RETRY_SECONDS = "1"
+"""How long a forwarder retries before it spools: the outage of the demo is not to last a minute."""
+_PARTS = ("PhotoBucket", "ModelBucket", "SlideTable", STATE_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Hold what runs, and its names: `functions` has a function's name for each state of the machine."""
+    """Hold what runs.
 
-    aws: LocalAws
-    datadog: LocalDatadog
-    functions: dict[str, str]
+    Attributes:
+        pipeline: both services, and what was deployed.
+        photos: the folder that has the photos by their keys.
+        functions: a function's name for each state of the machine.
+    """
+
+    pipeline: Pipeline
+    photos: Path
+    functions: Mapping[str, str]
+
+    @property
+    def aws(self) -> LocalAws:
+        """The embedded AWS."""
+        return self.pipeline.aws
+
+    @property
+    def datadog(self) -> LocalDatadog:
+        """The embedded Datadog."""
+        return self.pipeline.datadog
+
+    @property
+    def machine(self) -> str:
+        """The ARN of the state machine."""
+        return self.pipeline.deployment.state_machine(STATE_MACHINE)
 
     def unsubscribed(self, log_group: str) -> bool:
-        """Return whether nobody forwards a log group: the forwarder's own would never end."""
-        own = {f"/aws/lambda/{name}" for name in _FORWARDERS.values()}
+        """Return whether a log group goes to nobody on purpose: the forwarder's own would never end."""
+        deployment = self.pipeline.deployment
+        functions = [deployment.functions[name] for name in self.pipeline.forwarders]
+        own = {deployment.log_groups[function] for function in functions}
         return log_group in own or log_group.startswith("/aws/codebuild/")
 
+    def send(self, scenario: Scenario) -> None:
+        """Put a scenario's photo into the bucket, which starts an execution; without a photo, start it."""
+        bucket = str(self.pipeline.deployment.names["PhotoBucket"])
+        if scenario.photo is None:
+            detail = {"bucket": {"name": bucket}, "object": {"key": scenario.key}}
+            event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+            self.aws.start(self.machine, event)
+            return
+        body = scenario.photo
+        if isinstance(body, str):
+            body = (self.photos / scenario.key).read_bytes()
+        self.aws.client("s3").put_object(Bucket=bucket, Key=scenario.key, Body=body)
 
-@contextlib.contextmanager
-def set_up(database: Path, speed: float, port: int, say: Callable[[str], None]) -> Iterator[Stage]:
-    """Start everything, deploy the pipeline and put the photos there; at the end all of it is gone.
+
+def template_of_the_example() -> Path:
+    """Return the template that the demo deploys, and an account too.
 
     Raises:
-        InputError: a port is in use, or the database cannot be used.
+        InputError: the installation has none.
     """
-    with contextlib.ExitStack() as exits:
-        say("starting AWS and Datadog on this machine")
-        datadog = exits.enter_context(LocalDatadog(database, port))
-        home = Path(tempfile.mkdtemp(prefix="stepscope-demo-"))
-        exits.callback(shutil.rmtree, home, ignore_errors=True)
-        aws = exits.enter_context(LocalAws(home, speed=speed))
-        figure = exits.enter_context(SlowFigure())
-        names = _resources(aws, template := read_template())
-        say("teaching the model its slides, photographing them, deploying the functions")
-        seed = exits.enter_context(_seeding(aws, figure.url))
-        functions = _deploy(aws, datadog, template, names)
-        _plain_photos(aws)
-        seed()
-        yield Stage(aws, datadog, functions)
-
-
-def _resources(aws: LocalAws, template: ExampleTemplate) -> dict[str, str]:
-    """Buckets, tables, topic, distribution and project; logical name -> what it is called here."""
-    for bucket in _BUCKETS.values():
-        aws.client("s3").create_bucket(Bucket=bucket)
-    for name, table in _TABLES.items():
-        aws.client("dynamodb").create_table(TableName=table, **template.properties(name))
-    topic = aws.client("sns").create_topic(Name="slides")["TopicArn"]
-    names = {**_BUCKETS, **_TABLES, "Topic": topic, "BuildProject": PROJECT, "Environment": "demo"}
-    names |= dict.fromkeys(
-        ("Spool", "Digests"), ""
-    )  # nothing fails to arrive here: the forwarder's memory does
-    names["Distribution"] = _distribution(aws)
-    _build_project(aws, template, names)
-    return names
-
-
-def _distribution(aws: LocalAws) -> str:
-    origin = {"Id": "site", "DomainName": "slides-site.s3.amazonaws.com"}
-    config = {
-        "CallerReference": "demo",
-        "Comment": "the talk's site",
-        "Enabled": True,
-        "Origins": {
-            "Quantity": 1,
-            "Items": [{**origin, "S3OriginConfig": {"OriginAccessIdentity": ""}}],
-        },
-        "DefaultCacheBehavior": {"TargetOriginId": "site", "ViewerProtocolPolicy": "redirect-to-https"},
-    }
-    made = aws.client("cloudfront").create_distribution(DistributionConfig=config)
-    return str(made["Distribution"]["Id"])
-
-
-def _build_project(aws: LocalAws, template: ExampleTemplate, names: dict[str, str]) -> None:
-    """Create the project with the template's own build commands; the code is on this machine already."""
-    own = template.properties("BuildProject")
-    variables = {each["Name"]: each["Value"] for each in own["Environment"]["EnvironmentVariables"]}
-    variables = {**resolve(variables, names), "PYTHONPATH": str(_example())}
-    pairs = [{"name": key, "value": value} for key, value in variables.items()]
-    aws.client("codebuild").create_project(
-        name=PROJECT,
-        source={"type": "NO_SOURCE", "location": "none", "buildspec": own["Source"]["BuildSpec"]},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={
-            "type": "LINUX_CONTAINER",
-            "image": own["Environment"]["Image"],
-            "computeType": own["Environment"]["ComputeType"],
-            "environmentVariables": pairs,
-        },
-        serviceRole="arn:aws:iam::123456789012:role/build",
-    )
-
-
-def _function_name(spec: FunctionSpec) -> str:
-    return _FORWARDERS.get(spec.name) or f"slides-{spec.handler.split('.')[-2]}"
-
-
-def _deploy(
-    aws: LocalAws, datadog: LocalDatadog, template: ExampleTemplate, names: dict[str, str]
-) -> dict[str, str]:
-    """Functions, state machine and subscriptions; state -> the name of its function."""
-    specs = template.functions()
-    for spec in specs:
-        _deploy_function(aws, datadog, spec, names)
-    machine = template.properties("Pipeline")
-    definition = _definition()
-    called = {spec.name: _function_name(spec) for spec in specs}
-    wanted: dict[str, Ref] = machine["DefinitionSubstitutions"]
-    arns = {key: aws.function_arn(called[ref.name]) for key, ref in wanted.items()}
-    aws.deploy_state_machine(STATE_MACHINE, definition, substitutions=arns)
-    record_definitions(aws, datadog.store)
-    for name in called.values():
-        if name not in _FORWARDERS.values():
-            aws.subscribe(f"/aws/lambda/{name}", FORWARDER)
-    aws.subscribe(aws.state_machine_log_group(STATE_MACHINE), STATES_FORWARDER)
-    aws.notify_status_changes(FORWARDER, STATE_MACHINE)
-    by_placeholder = {key: called[ref.name] for key, ref in wanted.items()}
-    return _functions_by_state(definition, by_placeholder)
-
-
-def _deploy_function(aws: LocalAws, datadog: LocalDatadog, spec: FunctionSpec, names: dict[str, str]) -> None:
-    given = {"ModelKey": "", "DatadogSite": "datadoghq.com", "DatadogApiKeySecretArn": "", **names}
-    variables = resolve(spec.variables, given)
-    if spec.name in _FORWARDERS:
-        del variables["DD_API_KEY_SECRET_ARN"]
-        variables |= {"DD_URL": datadog.url, "DD_API_KEY": "local", "MONITORING_LOG_PLATFORM": "true"}
-    name = _function_name(spec)
-    aws.deploy_function(
-        name,
-        handler=spec.handler,
-        code=None if spec.name in _FORWARDERS else _example(),
-        timeout=spec.timeout,
-        memory=spec.memory,
-        environment=variables,
-        check=False,
-    )
-    if spec.concurrency:
-        lambda_ = aws.client("lambda")
-        lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=spec.concurrency)
-
-
-def _example() -> Path:
-    """Return the folder that holds the example's package `handlers`, which is installed as data."""
-    return shipped("handlers").parent
-
-
-def _definition() -> dict[str, Any]:
-    text = (shipped("handlers") / "slides" / "state_machine.asl.json").read_text(encoding="utf-8")
-    definition: dict[str, Any] = json.loads(text)
-    return definition
-
-
-def _functions_by_state(machine: dict[str, Any], functions: dict[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, state in machine["States"].items():
-        for branch in state.get("Branches", ()):
-            found |= _functions_by_state(branch, functions)
-        if state["Type"] == "Task":
-            target = state["Parameters"].get("FunctionName", state["Resource"])
-            found[name] = functions[target.removeprefix("${").removesuffix("}")]
-    return found
-
-
-def _plain_photos(aws: LocalAws) -> None:
-    for scenario in SCENARIOS:
-        if isinstance(scenario.photo, bytes):
-            bucket = _BUCKETS["PhotoBucket"]
-            aws.client("s3").put_object(Bucket=bucket, Key=scenario.key, Body=scenario.photo)
+    return shipped("deploy") / "template.yaml"
 
 
 @contextlib.contextmanager
-def _seeding(aws: LocalAws, figure_url: str) -> Iterator[Callable[[], None]]:
-    """Fill the account with the example's own command in a second process; call the result to wait."""
+def set_up(
+    template: Path, database: Path, speed: float, port: int, say: Callable[[str], None]
+) -> Iterator[Stage]:
+    """Start everything, deploy the template and take the photos; at the end all of it is gone.
+
+    Raises:
+        InputError: the template cannot be read or deployed, or is not one of the example; a port is in use,
+            or the database cannot be used.
+    """
+    with contextlib.ExitStack() as exits:
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="stepscope-demo-")))
+        figure = exits.enter_context(SlowFigure())
+        say("teaching the model its slides, photographing them")
+        seeded = exits.enter_context(_seeding(folder, figure.url))
+        options = PipelineOptions(template, database=database, speed=speed, port=port)
+        aws, datadog = exits.enter_context(start_services(options, say))
+        say(f"deploying {template.name}")
+        pipeline = _deployed(template, aws, datadog)
+        seeded()
+        _fill(pipeline, folder)
+        yield Stage(pipeline, folder / "photos", _functions_by_state(pipeline))
+
+
+def _deployed(template: Path, aws: LocalAws, datadog: LocalDatadog) -> Pipeline:
+    """Deploy the template; its forwarders are told where Datadog is, and nothing else but their patience."""
+    secret = aws.client("secretsmanager").create_secret(Name=SECRET, SecretString=API_KEY)["ARN"]
+    stacks = tuple(_with_code(stack) for stack in read_example(template, secret))
+    forwarders = own_forwarders(stacks)
+    settings = {
+        "DD_URL": datadog.url,
+        "MONITORING_LOG_PLATFORM": "true",
+        "MONITORING_RETRY_SECONDS": RETRY_SECONDS,
+    }
+    deployment = aws.deploy(stacks, environment=dict.fromkeys(forwarders, settings))
+    record_definitions(aws, datadog.store)
+    return Pipeline(aws, datadog, stacks, deployment, tuple(forwarders), deployment.notes)
+
+
+def read_example(template: Path, secret: str) -> tuple[Stack, ...]:
+    """Read the example's template with the demo's parameters.
+
+    Raises:
+        InputError: it cannot be read, or lacks a resource that the demo uses.
+    """
+    parameters = {"Environment": "demo", "DatadogApiKeySecretArn": secret}
+    stacks = read_stacks(template, parameters=parameters, name=STACK)
+    resources = {name for stack in stacks for name in stack.resources}
+    if missing := [name for name in _PARTS if name not in resources]:
+        raise InputError(
+            f"the template has no {', no '.join(missing)}",
+            where=str(template),
+            hint="The demo runs the example: give deploy/template.yaml, or a changed copy of it.",
+        )
+    return stacks
+
+
+def _with_code(stack: Stack) -> Stack:
+    """Return the stack with the example's source as the code of its functions, built or not.
+
+    What `make bundles` builds is for Lambda's processor and Python, not for this machine's.
+    """
+    source = shipped("handlers").parent
+    functions = [resource.logical_id for resource in stack.of_type("AWS::Lambda::Function")]
+    return replace(stack, code={**stack.code, **dict.fromkeys(functions, source)})
+
+
+def _fill(pipeline: Pipeline, folder: Path) -> None:
+    """Fill the slides' table and the model's bucket: what an account gets from `handlers.slides.seed`."""
+    names, aws = pipeline.deployment.names, pipeline.aws
+    for item in json.loads((folder / "items.json").read_text(encoding="utf-8")):
+        aws.client("dynamodb").put_item(TableName=names["SlideTable"], Item=item)
+    bundle = str(pipeline.stacks[0].parameters.get("BundleKey"))
+    for key, body in ((MODEL_KEY, (folder / "model.npz").read_bytes()), (bundle, _bundle())):
+        aws.client("s3").put_object(Bucket=names["ModelBucket"], Key=key, Body=body)
+
+
+def _bundle() -> bytes:
+    """Return the code that CodeBuild runs, zipped as `make bundles` does; libraries are installed here."""
+    packed, root = io.BytesIO(), shipped("handlers")
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(root.rglob("*")):
+            if path.suffix in {".py", ".json"}:
+                archive.write(path, path.relative_to(root.parent))
+    return packed.getvalue()
+
+
+def _functions_by_state(pipeline: Pipeline) -> dict[str, str]:
+    """Return the name of the function that each task calls, from the definition as it was deployed."""
+    arn = pipeline.deployment.state_machine(STATE_MACHINE)
+    described = pipeline.aws.host.answer_states("DescribeStateMachine", {"stateMachineArn": arn})
+    return functions_by_state(json.loads(described["definition"]))
+
+
+def functions_by_state(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the name of the function that each task of a definition calls, by state."""
+    return {
+        name: str((state.get("Parameters") or {}).get("FunctionName", state["Resource"])).rpartition(":")[2]
+        for name, state in states_of(definition)
+        if state["Type"] == "Task"
+    }
+
+
+@contextlib.contextmanager
+def _seeding(folder: Path, figure_url: str) -> Iterator[Callable[[], None]]:
+    """Have the example's own command make model, items and photos in another process; call to wait for it."""
     orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
     command = [
         *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of the working directory
-        *("--table", _TABLES["SlideTable"], "--talk", json.dumps(talks(figure_url))),
-        *("--model-bucket", _BUCKETS["ModelBucket"], "--photo-bucket", _BUCKETS["PhotoBucket"]),
+        *("--folder", str(folder), "--talk", json.dumps(talks(figure_url))),
         *(part for order in orders for part in ("--photo", order)),
     ]
-    path = [str(_example()), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "AWS_ENDPOINT_URL": aws.endpoint_url,
-        "AWS_DEFAULT_REGION": aws.region,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "NO_PROXY": "*",
-    }
+    path = [str(shipped("handlers").parent), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(  # noqa: S603 - our own module
         command,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -12,7 +12,7 @@ from typing import Any
 
 from monitoring.drill.lane import Lane
 from monitoring.drill.pipeline import Definition, invoke
-from monitoring.local_aws.aws import InvocationError
+from monitoring.local_aws.invocation import InvocationError
 
 _BROKEN = "monitoring.drill.broken."
 _BROKEN_BUILD = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitoring.drill.inject import Injection
 from monitoring.drill.lane import Lane
-from monitoring.local_aws.aws import InvocationError
+from monitoring.local_aws.invocation import InvocationError
 
 LATE_SECONDS = 900
 

@@ -31,6 +31,8 @@ class InMemory:
 class InDynamoDb:
     """The same beyond the life of one process, in the table and form of Powertools' idempotency.
 
+    All functions that share a table share its digests: what one has spooled another may redrive.
+
     A table that cannot be reached is no reason to hold telemetry back: the batch is sent, and may then
     arrive twice.
     """
@@ -78,6 +80,6 @@ class InDynamoDb:
 
                 layer = DynamoDBPersistenceLayer(table_name=self._table)
                 config = IdempotencyConfig(expires_after_seconds=self._seconds, hash_function="sha256")
-                layer.configure(config, function_name="stepscope.forwarder")
+                layer.configure(config, key_prefix="stepscope.forwarder")
                 self._layer = layer
             return self._layer

@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from monitoring.local_aws.aws import InvocationError, LocalAws
+    from monitoring.local_aws.aws import LocalAws
     from monitoring.local_aws.deliveries import Deliveries, Undelivered
+    from monitoring.local_aws.invocation import InvocationError
     from monitoring.local_aws.moto_backends import ACCOUNT
 
 __all__ = ["ACCOUNT", "Deliveries", "InvocationError", "LocalAws", "Undelivered"]
@@ -20,7 +21,7 @@ __all__ = ["ACCOUNT", "Deliveries", "InvocationError", "LocalAws", "Undelivered"
 _HOMES = {
     "ACCOUNT": "moto_backends",
     "Deliveries": "deliveries",
-    "InvocationError": "aws",
+    "InvocationError": "invocation",
     "LocalAws": "aws",
     "Undelivered": "deliveries",
 }

@@ -189,8 +189,10 @@ def denial(
         reason = permissions.denial(role, request)
         if reason:
             user = f"arn:aws:sts::{place.account}:assumed-role/{role}/{session}"
-            return (
+            message = (
                 f"User: {user} is not authorized to perform: {request.action} "
                 f"on resource: {request.resource or '*'} {reason}"
             )
+            permissions.record(message)
+            return message
     return ""

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -25,11 +24,12 @@ from monitoring.local_aws.deliveries import Deliveries
 from monitoring.local_aws.filter_pattern import compile_pattern
 from monitoring.local_aws.functions import Functions
 from monitoring.local_aws.gate import Gate
-from monitoring.local_aws.host import MotoHost
-from monitoring.local_aws.invocation import Invoked, ThrottledError
+from monitoring.local_aws.host import MotoHost, make_home
+from monitoring.local_aws.invocation import InvocationError, Invoked, ThrottledError
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.moto_patches import PATCHES, applied
 from monitoring.local_aws.output import Line
+from monitoring.local_aws.schedules import ScheduleEntry
 from monitoring.local_aws.server import Server
 from monitoring.local_aws.stack import Deployment, delete_stacks, deploy_stacks
 from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
@@ -124,7 +124,7 @@ class LocalAws:
                 hint="use that one, or close it first: moto keeps its state for the whole process",
             )
         self._exit.callback(_running.release)
-        _make_home(self.home)
+        make_home(self.home)
         self._exit.enter_context(moto_backends.settings())
         self._exit.enter_context(applied(PATCHES, self._host))
         moto_backends.reset()
@@ -317,6 +317,32 @@ class LocalAws:
         """Invoke the targets of scheduled rules from now on, in state machine time."""
         self._host.start_schedules()
 
+    def schedules(self) -> list[ScheduleEntry]:
+        """Return the schedules that are deployed, each with the time at which it fires next."""
+        return self._host.schedules_now()
+
+    def fire_schedule(self, name: str) -> None:
+        """Invoke the targets of a scheduled rule or schedule once, now.
+
+        Raises:
+            InputError: there is none of this name; says which there are.
+        """
+        if not self._host.fire(name):
+            names = ", ".join(schedule.name for schedule in self.schedules()) or "none"
+            raise InputError(f"there is no schedule {name}", hint=f"Deployed schedules: {names}.")
+
+    def deliver_again(self) -> int:
+        """Deliver the newest log events of each subscriber a second time, as CloudWatch Logs may.
+
+        Returns:
+            How many deliveries were queued.
+        """
+        return self._host.deliveries.send_again()
+
+    def refusals(self) -> tuple[str, ...]:
+        """Return what roles were refused: IAM's messages, each once."""
+        return self._host.permissions.refusals()
+
     @property
     def host(self) -> MotoHost:
         """Return what moto's patches call."""
@@ -462,27 +488,3 @@ class LocalAws:
     def log_events(self) -> list[LogEvent]:
         """Everything that CloudWatch Logs received, in the order received."""
         return self._host.log_events()
-
-
-class InvocationError(Exception):
-    """A function that was invoked failed; `payload` is Lambda's answer: `errorType`, `errorMessage`, …."""
-
-    def __init__(self, function: str, payload: Any) -> None:
-        self.payload = payload
-        details = payload if isinstance(payload, dict) else {}
-        super().__init__(
-            f"{function}: {details.get('errorType', 'error')}: {details.get('errorMessage', payload)}"
-        )
-
-
-def _make_home(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        probe = home / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-        shutil.rmtree(home / "functions", ignore_errors=True)
-    except OSError as failed:
-        raise InputError(
-            f"cannot write in {home}: {failed.strerror}", hint="give a folder that you may write to"
-        ) from failed

@@ -114,6 +114,7 @@ class AsyncInvoker:
         self._serving: set[str] = set()
         self._sum = {"events": 0, "delivered": 0, "deliveries": 0, "failures": 0, "pending": 0}
         self._undelivered: list[Undelivered] = []
+        self._newest: dict[str, _Job] = {}
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"async invocations {n}", daemon=True)
@@ -146,6 +147,14 @@ class AsyncInvoker:
             job.payload = lambda: self._log_payload(filter_name, log_group, log_stream, job.log_events)
             self._open[key] = job
             self._add(job, LINGER_SECONDS)
+
+    def send_again(self) -> int:
+        """Queue the newest delivered log events of each function once more; return how many deliveries."""
+        with self._changed:
+            jobs = list(self._newest.values())
+        for job in jobs:
+            self.send(job.function, job.payload(), f"{job.source}, delivered again")
+        return len(jobs)
 
     def wait_idle(self, function: str, seconds: float) -> bool:
         """Return whether no ordered delivery to a function (its ARN) waited or ran in that time."""
@@ -183,7 +192,8 @@ class AsyncInvoker:
             "subscriptionFilters": [filter_name],
             "logEvents": events,
         }
-        packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), compresslevel=1)
+        text = json.dumps(data, separators=(",", ":")).encode()
+        packed = gzip.compress(text, compresslevel=1, mtime=0)  # each attempt brings the same bytes
         return json.dumps({"awslogs": {"data": base64.b64encode(packed).decode()}}).encode()
 
     def _add(self, job: _Job, delay: float) -> None:
@@ -210,6 +220,8 @@ class AsyncInvoker:
                 self._sum["failures" if error else "deliveries"] += 1
                 if not error:
                     self._sum["delivered"] += job.events
+                    if job.log_events:
+                        self._newest[job.function] = job
                     self._done(job)
                 elif job.attempt < len(RETRY_SECONDS) and not self._closed:
                     self._push(job, RETRY_SECONDS[job.attempt] / self._speed)

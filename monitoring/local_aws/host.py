@@ -1,13 +1,16 @@
 """Run what moto's patches call: functions, deliveries and builds, and keep the log events."""
 
 import contextlib
+import shutil
 import threading
 import time
 import zipfile
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
@@ -17,7 +20,7 @@ from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.permissions import Permissions, access_key
 from monitoring.local_aws.rule_targets import target_payload
-from monitoring.local_aws.schedules import Schedules
+from monitoring.local_aws.schedules import ScheduleEntry, Schedules, next_time, scheduled_event
 from monitoring.local_aws.states.api import answer
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_aws.states.service import StatesService
@@ -70,6 +73,31 @@ class MotoHost:
                 account=ACCOUNT,
                 speed=self.speed,
             )
+
+    def schedules_now(self) -> list[ScheduleEntry]:
+        """Return the schedules that are deployed, each with the time at which it fires next."""
+        now = datetime.now(UTC)
+        return [
+            ScheduleEntry(
+                rule.name, rule.scheduled_expression, next_time(rule.scheduled_expression, now, now)
+            )
+            for rule in moto_backends.rules(self.region)
+            if rule.scheduled_expression
+        ]
+
+    def fire(self, name: str) -> int:
+        """Send a scheduled rule's event to its targets now; return how many rules have that name."""
+        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        rules = [
+            rule
+            for rule in moto_backends.rules(self.region)
+            if rule.name == name and rule.scheduled_expression
+        ]
+        for rule in rules:
+            event = scheduled_event(rule, minute, self.region, ACCOUNT)
+            for target in list(rule.targets):
+                self.send_to_target(rule, target, event)
+        return len(rules)
 
     def close(self) -> None:
         """No new work, then the workers, so that whatever waits for one returns, then the rest."""
@@ -273,3 +301,21 @@ class MotoHost:
             with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
                 archive.extractall(folder)
         return folder
+
+
+def make_home(home: Path) -> None:
+    """Create the folder of an embedded AWS, without what an earlier one has left there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+        shutil.rmtree(home / "functions", ignore_errors=True)
+    except OSError as failed:
+        raise InputError(
+            f"cannot write in {home}: {failed.strerror}", hint="give a folder that you may write to"
+        ) from failed

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
@@ -94,6 +94,17 @@ class ThrottledError(Exception):
 
     def __init__(self, function: str) -> None:
         super().__init__(f"{self.kind}: {self.said} ({function})")
+
+
+class InvocationError(Exception):
+    """A function that was invoked failed; `payload` is Lambda's answer: `errorType`, `errorMessage`, …."""
+
+    def __init__(self, function: str, payload: Any) -> None:
+        self.payload = payload
+        details = payload if isinstance(payload, dict) else {}
+        super().__init__(
+            f"{function}: {details.get('errorType', 'error')}: {details.get('errorMessage', payload)}"
+        )
 
 
 @dataclass(slots=True)

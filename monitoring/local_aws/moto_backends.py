@@ -94,7 +94,7 @@ def create_role(arn: str) -> None:
 def reserve_concurrency(region: str, name: str, limit: Any) -> None:
     """Set a function's reserved concurrency; None has no limit."""
     if limit is not None:
-        lambda_backends[ACCOUNT][region].put_function_concurrency(name, str(int(limit)))
+        lambda_backends[ACCOUNT][region].put_function_concurrency(name, int(limit))
 
 
 def publish_version(region: str, name: str) -> tuple[str, str]:

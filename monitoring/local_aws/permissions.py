@@ -57,6 +57,7 @@ class Permissions:
         self._managed: dict[str, Document] = {}
         self._open: set[str] = set()
         self._by_key: dict[str, str] = {}
+        self._refusals: dict[str, None] = {}
 
     def create(self, role: str) -> None:
         """Create a role without permissions."""
@@ -91,6 +92,16 @@ class Permissions:
     def knows(self, role: str) -> bool:
         """Return whether a stack has created the role."""
         return role in self._roles
+
+    def record(self, message: str) -> None:
+        """Keep the message of a refusal, each once."""
+        with self._lock:
+            self._refusals.setdefault(message)
+
+    def refusals(self) -> tuple[str, ...]:
+        """Return the messages of the calls that were refused, each once, in the order of the first."""
+        with self._lock:
+            return tuple(self._refusals)
 
     def denial(self, role: str, request: Request) -> str:
         """Return why a role may not do what it asks for, in IAM's words; "" where it may.

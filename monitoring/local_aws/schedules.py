@@ -7,7 +7,8 @@ import calendar
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -39,11 +40,18 @@ def is_due(expression: str, minute: datetime, since: datetime) -> bool:
 
 
 def _cron_matches(fields: tuple[str, ...], moment: datetime) -> bool:
-    minute, hour, day, month, weekday, year = fields
+    minute, hour, *days = fields
     return (
         _matches(minute, moment.minute, 0, 59)
         and _matches(hour, moment.hour, 0, 23)
-        and _matches(month, moment.month, 1, 12, _MONTHS)
+        and _date_matches(days, moment)
+    )
+
+
+def _date_matches(fields: Sequence[str], moment: datetime) -> bool:
+    day, month, weekday, year = fields
+    return (
+        _matches(month, moment.month, 1, 12, _MONTHS)
         and _matches(year, moment.year, 1970, 2199)
         and _day_matches(day, moment)
         and _weekday_matches(weekday, moment)
@@ -97,6 +105,47 @@ def _weekday_matches(field: str, moment: datetime) -> bool:
         last = calendar.monthrange(moment.year, moment.month)[1]
         return weekday == (_number(field[:-1], _DAYS) if field != "L" else 7) and moment.day > last - 7
     return _matches(field, weekday, 1, 7, _DAYS)
+
+
+_HORIZON = 366 * 24 * 60
+"""Minutes in which the next time of a schedule is looked for."""
+
+
+def next_time(expression: str, now: datetime, since: datetime) -> datetime | None:
+    """Return when a schedule fires next after a moment, to the minute; None: not within a year."""
+    begin = now.replace(second=0, microsecond=0)
+    if match := _RATE.fullmatch(expression):
+        every = timedelta(minutes=max(1, int(match[1]) * _MINUTES[match[2]]))
+        first = since.replace(second=0, microsecond=0)
+        return first + every * ((begin - first) // every + 1)
+    if match := _AT.fullmatch(expression):
+        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+        return moment if moment > begin else None
+    match = _CRON.fullmatch(expression)
+    if match is None:
+        return None
+    minute = begin + timedelta(minutes=1)
+    end = begin + timedelta(minutes=_HORIZON)
+    minutes, hours, *days = match.groups()
+    while minute < end:
+        if not _date_matches(days, minute):
+            minute = minute.replace(hour=0, minute=0) + timedelta(days=1)
+        elif not _matches(hours, minute.hour, 0, 23):
+            minute = minute.replace(minute=0) + timedelta(hours=1)
+        elif not _matches(minutes, minute.minute, 0, 59):
+            minute += timedelta(minutes=1)
+        else:
+            return minute
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleEntry:
+    """A schedule that is deployed: the rule's name, its expression, and when it fires next (UTC)."""
+
+    name: str
+    expression: str
+    next: datetime | None
 
 
 class ScheduleRule(Protocol):
@@ -154,17 +203,19 @@ class Schedules:
             since = self._seen.setdefault(rule.arn, minute - timedelta(minutes=1))
             if is_due(rule.scheduled_expression, minute, since):
                 for target in list(rule.targets):
-                    self._send(rule, target, self._event(rule, minute))
+                    self._send(rule, target, scheduled_event(rule, minute, self._region, self._account))
 
-    def _event(self, rule: ScheduleRule, minute: datetime) -> dict[str, Any]:
-        return {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "account": self._account,
-            "time": f"{minute:%Y-%m-%dT%H:%M:%SZ}",
-            "region": self._region,
-            "resources": [rule.arn],
-            "detail": {},
-        }
+
+def scheduled_event(rule: ScheduleRule, minute: datetime, region: str, account: str) -> dict[str, Any]:
+    """Return the event that a scheduled rule sends in a minute."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": account,
+        "time": f"{minute:%Y-%m-%dT%H:%M:%SZ}",
+        "region": region,
+        "resources": [rule.arn],
+        "detail": {},
+    }

@@ -1,5 +1,6 @@
 """The application: the families of routes over one store, behind the guard."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from monitoring.local_datadog.downtimes import Downtimes
 from monitoring.local_datadog.downtimes_v2 import DowntimesV2
 from monitoring.local_datadog.events import Events
 from monitoring.local_datadog.events_v2 import EventsV2
-from monitoring.local_datadog.guard import Access, Guard
+from monitoring.local_datadog.guard import Access, Guard, Outage
 from monitoring.local_datadog.hosts import Hosts
 from monitoring.local_datadog.intake import Intake
 from monitoring.local_datadog.metric_tags import MetricTags
@@ -49,12 +50,14 @@ class Settings:
         rate_limits: limits that are really kept, by name (`monitoring.local_datadog.rate_limits`); by default
             there are only the headers.
         clock: seconds since the epoch.
+        closed: while it is set, the API answers 503.
     """
 
     access: Access = field(default_factory=Access)
     historical: bool = False
     rate_limits: Mapping[str, Limit] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    closed: threading.Event = field(default_factory=threading.Event)
 
 
 def create_app(
@@ -86,6 +89,7 @@ def create_app(
     app = Starlette(
         routes=families,
         middleware=[
+            Middleware(Outage, closed=chosen.closed),
             Middleware(Guard, access=chosen.access),
             Middleware(RateLimited, limits=RateLimits(chosen.clock, chosen.rate_limits)),
         ],

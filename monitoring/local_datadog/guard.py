@@ -8,6 +8,7 @@ before anything else happens.
 import base64
 import binascii
 import hmac
+import threading
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -48,6 +49,22 @@ class Access:
 
     def _is_own(self, key: str) -> bool:
         return hmac.compare_digest(key.encode("utf-8", "replace"), (self.api_key or "").encode())
+
+
+class Outage:
+    """ASGI middleware: while `closed` is set, the API answers 503, as in an outage."""
+
+    def __init__(self, app: ASGIApp, closed: threading.Event) -> None:
+        self._app = app
+        self._closed = closed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._closed.is_set() and scope["type"] == "http" and scope["path"].startswith(_API):
+            answer = ApiError(503, "Service Unavailable").response()
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class Guard:

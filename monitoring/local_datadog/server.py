@@ -5,7 +5,7 @@ otherwise.
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -74,6 +74,15 @@ class LocalDatadog:
         self._thread.start()
         self.url = address(listener)
         return self
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """Answer every request of the API with 503 while the block runs."""
+        self._settings.closed.set()
+        try:
+            yield
+        finally:
+            self._settings.closed.clear()
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True

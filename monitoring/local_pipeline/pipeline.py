@@ -86,13 +86,25 @@ def start_pipeline(
         raise InputError("there is no such file or folder", where=str(options.source))
     say(f"reading {options.source}")
     stacks = read_stacks(options.source, parameters=options.parameters, name=options.stack)
+    with start_services(options, say) as (aws, datadog):
+        yield _deployed(options, stacks, aws, datadog, say)
+
+
+@contextlib.contextmanager
+def start_services(
+    options: PipelineOptions, say: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[LocalAws, LocalDatadog]]:
+    """Start both embedded services; at the end of the block they are stopped, and AWS's files are gone.
+
+    Raises:
+        InputError: a port is in use, or the database cannot be used.
+    """
     with contextlib.ExitStack() as exits:
         say("starting AWS and Datadog on this machine")
         datadog = exits.enter_context(LocalDatadog(options.database, options.port, pages=options.pages))
-        home = Path(tempfile.mkdtemp(prefix="stepscope-up-"))
+        home = Path(tempfile.mkdtemp(prefix="stepscope-"))
         exits.callback(shutil.rmtree, home, ignore_errors=True)
-        aws = exits.enter_context(LocalAws(home, speed=options.speed, port=options.aws_port))
-        yield _deployed(options, stacks, aws, datadog, say)
+        yield exits.enter_context(LocalAws(home, speed=options.speed, port=options.aws_port)), datadog
 
 
 def _deployed(

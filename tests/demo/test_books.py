@@ -128,7 +128,7 @@ def points(metric, values):
     return Series(metric, ("x:y",), times, np.array(values, np.float64), "distribution")
 
 
-def books(samples=(1, 1), spans=(1,), logs=LOGS, derived=None, events=PRINTED):
+def books(samples=(1, 1), spans=(1,), logs=LOGS, derived=None, events=PRINTED, executions=0):
     derived = {"aws.lambda.enhanced.invocations": 1} if derived is None else derived
     with Store.open() as store:
         store.add_samples([points("a.b", samples)] if samples else [])
@@ -136,7 +136,26 @@ def books(samples=(1, 1), spans=(1,), logs=LOGS, derived=None, events=PRINTED):
         store.add_spans([span(number) for number in spans])
         store.add_spans([span(9, name="aws.stepfunctions"), span(10, name="aws.stepfunctions.state")])
         store.add_logs([{"message": text, "timestamp": NOW * 1000} for text in logs])
-        return balance(events, store, lambda group: group.startswith("/aws/codebuild/"))
+        return balance(events, store, lambda group: group.startswith("/aws/codebuild/"), executions)
+
+
+STATUS = "stepscope.execution."
+REPORTED = {"aws.lambda.enhanced.invocations": 1}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ({"started": 2, "succeeded": 1, "failed": 1}, []),
+        ({"started": 2, "timed_out": 1, "aborted": 1}, []),
+        ({}, ["2 executions, but 0 starts in Datadog", "2 executions, but 0 ends in Datadog"]),
+        ({"started": 2, "succeeded": 1}, ["2 executions, but 1 ends in Datadog"]),
+        ({"started": 3, "succeeded": 2}, ["2 executions, but 3 starts in Datadog"]),
+    ],
+)
+def test_every_execution_is_one_start_and_one_end(statuses, said):
+    counts = {STATUS + name: count for name, count in statuses.items()}
+    assert list(books(derived={**REPORTED, **counts}, executions=2).differences) == said
 
 
 def test_books_that_balance_say_how_much_of_each_there_is():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,14 @@ from monitoring.demo.scenarios import SCENARIOS
 
 MASK = 2**63 - 1
 START = "from monitoring.cli import main; main()"
+
+
+NAMES = re.compile(r"/(slides-[^\[]+)\[")
+
+
+def function_of(event) -> str:
+    """The function whose environment wrote an event: groups that the template names have it in the stream."""
+    return NAMES.search(event["log_stream"])[1]
 
 
 def messages(demo) -> list[str]:
@@ -102,11 +111,11 @@ def test_the_kept_database_has_the_printed_points_one_for_one(demo):
 
 def test_metrics_are_listed_with_their_points_and_sums(demo):
     found = {each["name"]: (each["points"], each["sum"]) for each in demo.data["metrics"]}
-    assert found["slides.identified"] == (7, 7.0)
+    assert found["slides.identified"] == (8, 8.0)
     assert found["slides.shown"] == (2, 2.0)
     assert found["slides.unknown"] == found["slides.photo.unreadable"] == (1, 1.0)
     assert found["aws.lambda.enhanced.timeouts"] == (1, 1.0)
-    assert found["stepscope.execution.started"] == (9, 9.0)
+    assert found["stepscope.execution.started"] == (10, 10.0)
 
 
 def test_every_execution_and_state_has_its_duration(demo):
@@ -125,14 +134,8 @@ def test_every_execution_and_state_has_its_duration(demo):
 
 
 def test_steps_agree_with_the_report_lines(demo):
-    reports = Counter(
-        event["log_group"].rpartition("/")[2]
-        for event in demo.events
-        if event["message"].startswith("REPORT ")
-    )
-    cold = Counter(
-        event["log_group"].rpartition("/")[2] for event in demo.events if "Init Duration" in event["message"]
-    )
+    reports = Counter(function_of(event) for event in demo.events if event["message"].startswith("REPORT "))
+    cold = Counter(function_of(event) for event in demo.events if "Init Duration" in event["message"])
     assert len(demo.data["steps"]) == 9
     for step in demo.data["steps"]:
         assert step["invocations"] == reports[step["function"]]

@@ -79,3 +79,14 @@ def test_a_limit_that_is_none_names_those_that_are(text):
     with pytest.raises(InputError, match="is not a rate limit") as caught:
         rate_limits.read((text,))
     assert "post_monitors" in caught.value.hint
+
+
+def test_in_an_outage_the_api_answers_503_and_takes_nothing():
+    point = {"series": [{"metric": "m", "points": [[int(time.time()), [1.0]]]}]}
+    with LocalDatadog() as server, httpx.Client(base_url=server.url, headers=KEYS) as client:
+        with server.outage():
+            assert client.post("/api/v1/distribution_points", json=point).status_code == 503
+            assert client.get("/api/v1/validate").status_code == 503
+            assert client.get("/status").status_code == 200
+        assert server.store.metrics() == []
+        assert client.post("/api/v1/distribution_points", json=point).status_code == 202

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from handlers.slides import errors
-from monitoring.demo.stage import _function_name, _functions_by_state
-from monitoring.demo.template import read_template
+from monitoring.demo.stage import functions_by_state, read_example, template_of_the_example
+from monitoring.discovery.stack import Stack
 
 MACHINE = json.loads((Path(errors.__file__).parent / "state_machine.asl.json").read_text())
 AWS_ERRORS = {
@@ -107,45 +107,49 @@ def test_both_ways_of_calling_a_function_are_used():
     assert ways == {"arn:aws:states:::lambda:invoke", ""}
 
 
+def template() -> Stack:
+    """The template as it is deployed, SAM's resources translated."""
+    (stack,) = read_example(template_of_the_example(), "arn:aws:secretsmanager:us-east-1:1:secret:key")
+    return stack
+
+
+def functions_by_task(stack: Stack) -> dict[str, str]:
+    """The logical id of the function that each task calls."""
+    substitutions = stack.resources["Pipeline"].properties["DefinitionSubstitutions"]
+    placeholders = {f"${{{key}}}": value["Fn::GetAtt"][0] for key, value in substitutions.items()}
+    return {state: placeholders[target] for state, target in functions_by_state(MACHINE).items()}
+
+
 def test_the_template_deploys_a_function_for_every_task_and_a_handler_for_every_function():
-    template = read_template()
-    wanted = template.properties("Pipeline")["DefinitionSubstitutions"]
-    specs = {spec.name: spec for spec in template.functions()}
-    by_state = _functions_by_state(MACHINE, {key: ref.name for key, ref in wanted.items()})
+    stack = template()
+    functions = stack.of_type("AWS::Lambda::Function")
+    by_state = functions_by_task(stack)
     assert set(by_state) == set(TASKS)
-    assert {*by_state.values(), "ForwarderFunction", "StatesForwarderFunction"} == set(specs)
-    for spec in specs.values():
-        module, _, function = spec.handler.rpartition(".")
-        assert callable(getattr(importlib.import_module(module), function))
+    names = {function.logical_id for function in functions}
+    assert {*by_state.values(), "ForwarderFunction", "StatesForwarderFunction"} == names
+    for function in functions:
+        module, _, name = function.properties["Handler"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_a_function_ends_before_its_state_gives_up_on_it():
     """Otherwise nobody would be told that the function was killed: only that the state timed out."""
-    template = read_template()
-    wanted = template.properties("Pipeline")["DefinitionSubstitutions"]
-    seconds = {spec.name: spec.timeout for spec in template.functions()}
-    for state, function in _functions_by_state(
-        MACHINE, {key: ref.name for key, ref in wanted.items()}
-    ).items():
-        assert seconds[function] < STATES[state]["TimeoutSeconds"], state
+    stack = template()
+    for state, function in functions_by_task(stack).items():
+        seconds = stack.resources[function].properties["Timeout"]
+        assert seconds < STATES[state]["TimeoutSeconds"], state
 
 
 def test_every_log_group_but_the_forwarders_own_goes_to_the_forwarder():
-    resources = read_template().resources
-    groups = {name for name, body in resources.items() if body["Type"] == "AWS::Logs::LogGroup"}
-    filters = [
-        body["Properties"] for body in resources.values() if body["Type"] == "AWS::Logs::SubscriptionFilter"
-    ]
-    assert {each["LogGroupName"].name for each in filters} == groups - {"ForwarderLogs"}
-    to = {each["LogGroupName"].name: each["DestinationArn"].name for each in filters}
+    stack = template()
+    groups = {group.logical_id for group in stack.of_type("AWS::Logs::LogGroup")}
+    to = {
+        each.properties["LogGroupName"]["Ref"]: each.properties["DestinationArn"]["Fn::GetAtt"][0]
+        for each in stack.of_type("AWS::Logs::SubscriptionFilter")
+    }
+    assert set(to) == groups - {"ForwarderLogs"}
     assert to.pop("PipelineLogs") == "StatesForwarderFunction"
     assert set(to.values()) == {"ForwarderFunction"}
-
-
-def test_functions_are_called_alike_here_and_in_the_state_machine():
-    names = {_function_name(spec) for spec in read_template().functions()}
-    assert "slides-forwarder" in names
-    assert "slides-identify" in names
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,14 @@ def test_the_seed_fills_table_model_and_photos(world):
     assert load(world.s3.get_object(Bucket="model", Key=seed.MODEL_KEY)["Body"].read()).slides
     kept = world.s3.list_objects_v2(Bucket="photos")["Contents"]
     assert [photo["Key"] for photo in kept] == ["night-watch/1.jpg", "night-watch/2.jpg"]
+
+
+def test_the_seed_writes_the_same_as_files_where_there_is_no_account_yet(tmp_path):
+    talks = {"night-watch": {"s04": None}, "other": {"s03": {"figure_url": "http://x"}}}
+    photos = ["--photo", "night-watch/1.jpg=s05:hard:3"]
+    assert seed.main(["--folder", str(tmp_path), "--talk", json.dumps(talks), *photos]) == 0
+    rows = json.loads((tmp_path / "items.json").read_text())
+    assert [row["talk"]["S"] for row in rows].count("night-watch") == 13
+    assert next(row for row in rows if "figure_url" in row)["talk"] == {"S": "other"}
+    assert load((tmp_path / "model.npz").read_bytes()).slides
+    assert (tmp_path / "photos" / "night-watch" / "1.jpg").read_bytes().startswith(b"\xff\xd8")

@@ -81,7 +81,8 @@ def _get_configuration(original: Any, _: Host) -> Any:
 
 def _send_to_targets(original: Any, host: Host) -> Any:
     def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
-        if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
+        pattern = self.event_pattern
+        if self.state != "ENABLED" or not pattern.get_pattern() or not pattern.matches_event(original_event):
             return
         others = [target for target in self.targets if not host.send_to_target(self, target, original_event)]
         everything, self.targets = self.targets, others
@@ -125,7 +126,8 @@ PATCHES = (
     ),
     Patch(
         "moto.events.models:Rule.send_to_targets",
-        "moto raises NotImplementedError for a rule whose target is a function or a state machine",
+        "moto raises NotImplementedError for a rule whose target is a function or a state machine, and sends "
+        "every event to a rule that has a schedule and no pattern",
         _send_to_targets,
         ("self", "original_event", "transform_input"),
     ),
