@@ -1,4 +1,4 @@
-"""Ending a command that has started processes: a signal ends it as Ctrl-C does, with all of them."""
+"""End a command that has started processes: a signal ends it as Ctrl-C does, with all of them."""
 
 import contextlib
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what runs as Ctrl-C does: with every process that it started."""
+    """End what runs on SIGTERM and SIGHUP as on Ctrl-C: with every process that it started."""
 
     def interrupt(_number: int, frame: Any) -> None:
         for signum in (signal.SIGINT, *ending):

@@ -18,7 +18,7 @@ def command() -> None:
 @ENVIRONMENT
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write [stdout]")
 def terraform(root: Path, env: str, out: Path | None) -> int:
-    """As Terraform configuration, references between resources kept."""
+    """Write Terraform configuration; references between resources are kept."""
     from monitoring.deploy.references import order
     from monitoring.deploy.terraform import as_terraform
     from monitoring.resources.project import load_project, load_resources

@@ -31,7 +31,7 @@ class Finding:
     hint: str
 
     def shown(self, text: str) -> str:
-        """For a person: place, reason, the line with a caret, what to write."""
+        """Return the finding for a person: place, reason, the line with a caret, what to write."""
         before = max(0, self.column - 61)
         part = text[before : max(self.end, self.column) + 40]
         caret = " " * (self.column - 1 - before) + "^" * max(1, self.end - self.column)
@@ -97,13 +97,13 @@ class Findings:
                 yield 0, len(line), reason, hint
 
     def summary(self) -> str:
-        """One line for a person."""
+        """Return the counts in one line for a person."""
         wrong = len(self.found)
         parts = (counted(self.points, "point"), counted(self.spans, "span"), f"{wrong} wrong")
         return f"{counted(self.lines, 'line')}: {', '.join(parts)}"
 
     def as_data(self) -> dict[str, Any]:
-        """For a script."""
+        """Return the findings and counts as `--json` prints them."""
         counted = {"lines": self.lines, "points": self.points, "spans": self.spans}
         return {**counted, "findings": [asdict(finding) for finding in self.found]}
 

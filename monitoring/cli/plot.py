@@ -1,4 +1,4 @@
-"""Draws a line as text: a chart of a few rows, or a sparkline of one."""
+"""Draw a time series as text: a chart of a few rows, or a sparkline of one."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ def chart(
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """Values as one row of bars, a space for a gap; more values than characters share one as their mean."""
+    """Return values as one row of bars, a space for a gap; values that share a bar become their mean."""
     groups = _shares(values, width)
     known = [value for value in groups if isfinite(value)]
     if not known:
@@ -75,7 +75,7 @@ def _bounds(values: Sequence[float], threshold: float | None) -> tuple[float, fl
 
 
 def _place(value: float, low: float, high: float, count: int) -> int:
-    """Which of `count` places between the bounds."""
+    """Return which of `count` places between the bounds a value has."""
     if high <= low:
         return 0
     return min(count - 1, max(0, round((value - low) / (high - low) * (count - 1))))

@@ -271,7 +271,7 @@ def _plot(answer: "Answer") -> None:
 
 
 def _table(answers: "Sequence[Answer]") -> None:
-    """One row a time, one column a line; a dash where there is no value."""
+    """Print a row for each time and a column for each series; a dash where there is no value."""
     names = [",".join(answer.tag_set) or answer.metric for answer in answers]
     columns = [dict(zip(answer.times.tolist(), answer.values.tolist(), strict=True)) for answer in answers]
     widths = [max(len(name), 12) for name in names]

@@ -70,7 +70,7 @@ def command(
 
 
 def _jobs(files: int) -> int:
-    """One process for few files; a second costs its start."""
+    """Return the number of processes: one for few files, since a second one costs its start."""
     import os
 
     from monitoring.testing.collect import WORTH_A_PROCESS
@@ -101,7 +101,7 @@ class _Progress:
             self.stream.flush()
 
     def file(self) -> None:
-        """One more file is done."""
+        """Count one more file as done."""
         self.done += 1
         if self.shown:
             filled = 30 * self.done // self.total

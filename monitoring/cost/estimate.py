@@ -143,7 +143,7 @@ class _Month:
 
     @property
     def invocations(self) -> float:
-        """How often functions are invoked in the month, without the forwarder."""
+        """Return how often functions are invoked in the month, without the forwarder."""
         return sum(number for number, _ in self.calls.values())
 
     def duration(self, function: FunctionSpec) -> tuple[float, str]:

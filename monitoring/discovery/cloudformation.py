@@ -162,7 +162,7 @@ def _target(value: Any) -> str:
 
 
 def _called_asynchronously(template: Template) -> Iterator[str]:
-    """Functions that others may call without waiting, or whose asynchronous calls are configured."""
+    """Yield the functions that others may call without waiting, or whose asynchronous calls are set up."""
     for _, given in _of_types(template, {"AWS::Lambda::Permission"}):
         if CALLERS.fullmatch(template.values.text(given.get("Principal"))):
             yield _target(given.get("FunctionName"))

@@ -77,7 +77,7 @@ class Found:
 
 
 def together(source: str, parts: Iterable[Found]) -> Found:
-    """All parts as one. What two of them call by one name counts once, with the shorter time-out."""
+    """Return all parts as one. What two of them call by one name counts once, with the shorter time-out."""
     parts = list(parts)
     functions: dict[str, LambdaFunction] = {}
     for function in (one for part in parts for one in part.functions):

@@ -30,14 +30,14 @@ class Service:
         return self._variables.resolve(value)
 
     def text(self, value: Any) -> str:
-        """As text; what only the deployment knows becomes `*`."""
+        """Return the value as text; what only the deployment knows becomes `*`."""
         known = Values().text(self.get(value))
         while (text := _VARIABLE.sub("*", known)) != known:
             known = text
         return known
 
     def number(self, value: Any, otherwise: int) -> int:
-        """As a whole number; the default where nothing is given, 0 where only the deployment knows it."""
+        """Return a whole number; the default where nothing is given, 0 where only the deployment knows it."""
         return otherwise if value is None else Values().number(self.text(value), 0)
 
     def section(self, value: Any) -> dict[str, Mapping[str, Any]]:

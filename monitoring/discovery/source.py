@@ -64,7 +64,7 @@ def _definition(content: dict[str, Any], path: Path) -> Found:
 
 
 def _cdk(folder: Path) -> Found:
-    """Every template of a synthesised CDK app, its stages' and nested stacks' too."""
+    """Return every template of a synthesised CDK app, its stages' and nested stacks' too."""
     templates = sorted(folder.rglob("*.template.json"))
     if not templates:
         raise InputError("holds no *.template.json", where=str(folder), hint="Run `cdk synth` first.")
