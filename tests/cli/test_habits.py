@@ -244,6 +244,13 @@ COLOURED = {
     "backtest": ("backtest", "m", "--data", "points.json"),
     "lint": ("lint",),
     "drill": ("drill", "--list"),
+    "lines": ("lines", "app.log"),
+    "trace": ("trace", "--data", "history.json"),
+    "init": ("init", "made"),
+    "export": ("export", "terraform"),
+    "forward": ("forward", "--json", "app.log"),
+    "an error": ("plna",),
+    "help": ("--help",),
 }
 COLOUR = re.compile(r"\x1b\[[0-9;]*[0-9]m")
 
