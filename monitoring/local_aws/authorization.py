@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.local_aws.permissions import Permissions, Request
+from monitoring.local_aws.refusals import BrokenResources, Refusal
 
 Parameters = Mapping[str, Any]
 
@@ -196,3 +197,10 @@ def denial(
             permissions.record(message)
             return message
     return ""
+
+
+def resource_refusal(broken: BrokenResources, call: ApiCall, place: Location) -> Refusal | None:
+    """Return how a broken resource refuses a call; None where none of the call's resources is broken."""
+    if broken.idle:
+        return None
+    return broken.refusal((request.action, request.resource) for request in requests_of(call, place, {}))

@@ -130,7 +130,10 @@ class LocalAws:
         moto_backends.reset()
         self._exit.callback(moto_backends.reset)
         place = Location(self.region, ACCOUNT)
-        server = Server(self._port, lambda application: Gate(application, self._host.permissions, place))
+        server = Server(
+            self._port,
+            lambda application: Gate(application, self._host.permissions, self._host.broken, place),
+        )
         self._exit.callback(server.close)
         self._exit.callback(self._close_clients)
         self._host.begin(server.url, self._worker_environment(server.url), self._max_workers, self.client)

@@ -1,4 +1,5 @@
-"""What stands before moto's server: a caller whose role does not allow a call is refused, as AWS does.
+"""What stands before moto's server: it refuses, as AWS does, what a caller's role does not allow and what a
+broken resource does not answer.
 
 Every function has credentials of its own; those of anybody else may do everything.
 """
@@ -9,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
-from xml.sax.saxutils import escape
 
-from monitoring.local_aws.authorization import ApiCall, Location, denial
+from monitoring.local_aws.authorization import ApiCall, Location, denial, resource_refusal
 from monitoring.local_aws.permissions import Permissions
+from monitoring.local_aws.refusals import BrokenResources, Refusal, denied, response
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -30,8 +31,6 @@ _OF_OBJECTS = {
 }
 _OF_BUCKETS = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}
 """S3's method -> the operation."""
-_XML = {"s3": "AccessDenied", "sns": "AuthorizationError", "cloudfront": "AccessDenied"}
-"""Service that answers in XML -> its code of a refusal."""
 _MOST = 16_000_000
 """Bytes of a body that are read for its names; a longer one is an object of S3, which its path names."""
 
@@ -42,24 +41,33 @@ class Gate:
     Args:
         application: what answers the calls that are allowed.
         permissions: the roles.
+        broken: the resources that refuse every call, whoever makes it.
         place: the region and account.
     """
 
-    def __init__(self, application: Application, permissions: Permissions, place: Location) -> None:
+    def __init__(
+        self, application: Application, permissions: Permissions, broken: BrokenResources, place: Location
+    ) -> None:
         self._application = application
         self._permissions = permissions
+        self._broken = broken
         self._place = place
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
         match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         role = self._permissions.role_of(match[1]) if match else ""
-        if role and match:
-            call = call_of(environ, match[2])
-            message = denial(self._permissions, role, call, self._place) if call else ""
-            if message and call:
-                return _refused(call, message, start_response)
+        if match and (role or not self._broken.idle) and (call := call_of(environ, match[2])):
+            refusal = self._refusal(role, call)
+            if refusal:
+                return _refused(environ, call.service, refusal, start_response)
         return self._application(environ, start_response)
+
+    def _refusal(self, role: str, call: ApiCall) -> Refusal | None:
+        message = denial(self._permissions, role, call, self._place) if role else ""
+        if message:
+            return denied(call.service, message)
+        return resource_refusal(self._broken, call, self._place)
 
 
 def call_of(environ: Environ, signed_for: str) -> ApiCall | None:
@@ -113,21 +121,10 @@ def _json(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _refused(call: ApiCall, message: str, start_response: Callable[..., Any]) -> list[bytes]:
-    """Answer as the service refuses: JSON, or XML where it speaks that."""
-    status, body, headers = _refusal(call, message)
+def _refused(
+    environ: Environ, service: str, refusal: Refusal, start_response: Callable[..., Any]
+) -> list[bytes]:
+    """Answer as the service refuses; the answer to HEAD has no body."""
+    status, body, headers = response(service, refusal)
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
-    return [body]
-
-
-def _refusal(call: ApiCall, message: str) -> tuple[str, bytes, list[tuple[str, str]]]:
-    if call.service in _XML:
-        told = f"<Code>{_XML[call.service]}</Code><Message>{escape(message)}</Message>"
-        error = f"<Error><Type>Sender</Type>{told}</Error>"
-        whole = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
-        body = error if call.service == "s3" else whole
-        return "403 Forbidden", body.encode(), [("Content-Type", "text/xml")]
-    code = "AccessDeniedException"
-    data = json.dumps({"__type": code, "Message": message, "message": message}).encode()
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
-    return ("403 Forbidden" if call.service == "lambda" else "400 Bad Request"), data, headers
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

@@ -19,6 +19,7 @@ from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoke
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.permissions import Permissions, access_key
+from monitoring.local_aws.refusals import BrokenResources
 from monitoring.local_aws.rule_targets import target_payload
 from monitoring.local_aws.schedules import ScheduleEntry, Schedules, next_time, scheduled_event
 from monitoring.local_aws.states.api import answer
@@ -45,6 +46,7 @@ class MotoHost:
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
         self.permissions = Permissions()
+        self.broken = BrokenResources()
         self.revision = 0
         self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []

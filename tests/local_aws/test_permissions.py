@@ -220,7 +220,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
         "AccessDenied",
     ),
     "s3 bucket": ("s3", "list_objects_v2", {"Bucket": "gate"}, "s3:ListBucket", "AccessDenied"),
-    "sqs": ("sqs", "send_message", {"MessageBody": "x"}, "sqs:SendMessage", "AccessDeniedException"),
+    "sqs": ("sqs", "send_message", {"MessageBody": "x"}, "sqs:SendMessage", "AccessDenied"),
     "sns": (
         "sns",
         "publish",

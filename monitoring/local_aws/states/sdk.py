@@ -2,6 +2,7 @@
 
 import functools
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.model import OperationModel, Shape
 
+from monitoring.local_aws.refusals import Refusal
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import FatalError, StateFailedError
 from monitoring.local_aws.states.resources import BOTO_NAMES, Integration, TaskResource, pascal_service
@@ -125,6 +127,19 @@ def failure_of(call: SdkCall, failed: Exception) -> Exception:
     if isinstance(failed, BotoCoreError):
         return StateFailedError(f"{_prefix(call)}.SdkClientException", str(failed))
     return FatalError(f"{call.service}:{call.model.name} cannot be called: the embedded AWS failed on it")
+
+
+def refusal_of(call: SdkCall, refusal: Refusal) -> StateFailedError:
+    """Return the failure of a call that a resource refuses; an error that the service models has its name.
+
+    Amazon S3's AccessDenied is told as S3Exception, although newer models have a shape of that name.
+    """
+    model: Any = call.model.service_model  # its stubs say that error codes are numbers
+    shape = (
+        None if refusal.code == "AccessDenied" else model.shape_for_error_code(refusal.type or refusal.code)
+    )
+    metadata = {"RequestId": str(uuid.uuid4()), "Shape": shape.name if shape else ""}
+    return StateFailedError(*call.describe(refusal.code, refusal.message, refusal.status, metadata))
 
 
 def _prefix(call: SdkCall) -> str:

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from monitoring.local_aws.authorization import ApiCall, Location, denial
+from monitoring.local_aws.authorization import ApiCall, Location, denial, resource_refusal
 from monitoring.local_aws.clock import Clock
 from monitoring.local_aws.invocation import Invocation, ThrottledError
 from monitoring.local_aws.permissions import Permissions
+from monitoring.local_aws.refusals import BrokenResources
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import ApiError, FatalError, StateFailedError
 from monitoring.local_aws.states.executions import ROLE, Execution
 from monitoring.local_aws.states.history import Event
 from monitoring.local_aws.states.optimized import lambda_payload
 from monitoring.local_aws.states.resources import function_parts
-from monitoring.local_aws.states.sdk import SdkCall, failure_of, http_metadata
+from monitoring.local_aws.states.sdk import SdkCall, failure_of, http_metadata, refusal_of
 from monitoring.local_aws.states.state_machines import Alias, StateMachine, Version
 from monitoring.local_aws.states.tokens import ActivityQueue, Tokens
 from monitoring.local_aws.vended import log_level_takes, log_message, stream_name
@@ -39,6 +40,7 @@ class Host(Protocol):
     speed: float
     work_speed: float
     permissions: Permissions
+    broken: BrokenResources
 
     def find_function(self, name: str, qualifier: str) -> Any:
         """Return a function of Lambda, or None."""
@@ -151,10 +153,14 @@ class StatesService:
     async def call(self, call: SdkCall, request: dict[str, Any]) -> dict[str, Any]:
         """Return the response of an operation of AWS's API."""
 
-        refusal = self.denial(ApiCall(call.service, call.model.name, request))
+        asked = ApiCall(call.service, call.model.name, request)
+        refusal = self.denial(asked)
         if refusal:
             told = {"RequestId": str(uuid.uuid4())}
             raise StateFailedError(*call.describe("AccessDeniedException", refusal, 400, told))
+        broken = resource_refusal(self.host.broken, asked, self._place)
+        if broken:
+            raise refusal_of(call, broken)
 
         def perform() -> dict[str, Any]:
             client = self._client(call.service)
