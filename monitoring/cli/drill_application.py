@@ -12,7 +12,8 @@ from monitoring.cli.ending import ended_by_signals
 from monitoring.cli.output import echo_document, live
 
 if TYPE_CHECKING:
-    from monitoring.drill.application_run import ApplicationOptions, ApplicationResult, Noticed
+    from monitoring.drill.application_result import ApplicationResult, Noticed
+    from monitoring.drill.application_run import ApplicationOptions
 
 DEFAULT_MONITORS = Path("monitors")
 _WIDTHS = (38, 34, 8)
@@ -84,7 +85,8 @@ def _input(text: str) -> tuple[str, Any]:
 
 
 def _progress(*, as_json: bool) -> Any:
-    from monitoring.drill.application_run import Breakage, Progress
+    from monitoring.drill.application_run import Progress
+    from monitoring.drill.breakages import Breakage
 
     class Shown(Progress):
         def say(self, text: str) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 from monitoring.drill.lane import PATIENCE, Run
 from monitoring.local_aws import moto_backends
+from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_pipeline import Pipeline
 
 INJECTED_CODE = Path(__file__).parent / "injected_code"
 HANG_SECONDS, SLOW_SECONDS = 2, 3
 """Real seconds of a function's time-out while it hangs, and while it is slow: its own may be minutes."""
+IDLE_SECONDS, LOOK_SECONDS = 12.0, 0.25
+"""Real seconds without a working handler after which an execution is not waited for: ten of its minutes."""
 LARGEST_MEMORY = 512
 """Megabytes of a function that eats its memory; its own may be more than this machine has."""
 _WAIT = "DrillWait"
@@ -62,10 +65,29 @@ class Bench:
         return self.pipeline.aws.start(self.arn, self.value), began
 
     def run(self) -> None:
-        """Run an execution to its end."""
+        """Run an execution to its end and wait for all that it causes; stop one that waits for nothing."""
         execution, began = self.start()
-        self.pipeline.aws.host.wait_ended(execution, PATIENCE)
+        self._await_end(execution)
+        self.pipeline.aws.drain(PATIENCE)
         self.record(execution, began)
+        if self.runs[-1].status == "RUNNING":
+            time.sleep(max(0.0, self.runs[-1].until - time.time()))
+            self._stop_all()
+
+    def _stop_all(self) -> None:
+        host = self.pipeline.aws.host
+        for described, _ in host.executions_since(time.time()):
+            with contextlib.suppress(ApiError):  # an Express execution ends with its machine's time-out
+                host.answer_states("StopExecution", {"executionArn": described["executionArn"]})
+
+    def _await_end(self, execution: str) -> None:
+        """Wait for an execution's end, and for those that it has started; no longer than anything goes on."""
+        host = self.pipeline.aws.host
+        deadline, idle = time.monotonic() + PATIENCE, 0.0
+        while time.monotonic() < deadline and idle < IDLE_SECONDS:
+            if host.wait_ended(execution, LOOK_SECONDS) and not host.executions_since(time.time()):
+                return
+            idle = idle + LOOK_SECONDS if host.idle() else 0.0
 
     def record(self, execution: str, began: float) -> None:
         """Record what an execution is now; one that still runs is never going to end."""
@@ -132,7 +154,8 @@ def changed_function(bench: Bench, name: str, **settings: Any) -> Iterator[None]
             setattr(function, key, value)
         host.code[name] = (folder, code[1])
         bench.stretched[name] = max(1.0, int(before["timeout"]) / int(function.timeout))
-        yield
+        with host.functions.set_aside(name):  # it is warm again when it is mended
+            yield
     finally:
         host.code[name] = code
         for key, value in before.items():

@@ -41,6 +41,23 @@ class Functions:
             both = [*self._idle.items(), *self._busy.items()]
             return {name: sum(len(envs) for key, envs in both if key == name) for name, _ in both}
 
+    @contextlib.contextmanager
+    def set_aside(self, name: str) -> Iterator[None]:
+        """Keep the idle environments of a function for later while the block runs; those made in it end."""
+        with self._changed:
+            kept = self._idle.pop(name, [])
+        try:
+            yield
+        finally:
+            with self._changed:
+                stale = self._idle.pop(name, [])
+                if self._closed:
+                    stale += kept
+                else:
+                    self._idle[name] = kept
+            for environment in stale:
+                self._discard(environment)
+
     def close(self) -> None:
         """Kills every worker; invocations that run end as if their process had been killed."""
         with self._changed:

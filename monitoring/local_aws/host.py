@@ -240,6 +240,10 @@ class MotoHost:
 
         return self.states.ask(told)
 
+    def idle(self) -> bool:
+        """Return whether no handler works and no delivery waits."""
+        return self._activity.wait_idle(0.0)
+
     def drain(self, seconds: float) -> Deliveries:
         """Wait until nothing is in progress."""
         self._activity.wait_idle(seconds)

@@ -9,12 +9,8 @@ import pytest
 
 from monitoring.cli import main
 from monitoring.drill.application import results_of, waiting
-from monitoring.drill.application_run import (
-    ApplicationOptions,
-    ApplicationResult,
-    drill_application,
-    pipeline_options,
-)
+from monitoring.drill.application_result import ApplicationResult
+from monitoring.drill.application_run import ApplicationOptions, drill_application, pipeline_options
 from monitoring.errors import InputError
 from monitoring.testing.project import Folder
 

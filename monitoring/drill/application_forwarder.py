@@ -1,0 +1,72 @@
+"""How the faults of an application's own forwarder are brought about."""
+
+import contextlib
+from collections.abc import Iterator
+
+from monitoring.drill.application import Bench, Break, changed_function
+from monitoring.drill.trouble import Trouble
+
+
+def refused_by_datadog(name: str, status: int) -> Break:
+    """Let Datadog answer a forwarder with a status."""
+
+    def broken(bench: Bench) -> None:
+        with Trouble(bench.pipeline.datadog.url) as trouble:
+            trouble.refusals["/"] = status
+            environment = {"DD_URL": trouble.url, "MONITORING_RETRY_SECONDS": "0.2"}
+            with changed_function(bench, name, environment=environment):
+                bench.run()
+
+    return broken
+
+
+def unsubscribed(name: str) -> Break:
+    """Let nothing reach a forwarder: subscriptions are gone, rules that invoke it disabled."""
+
+    def broken(bench: Bench) -> None:
+        with contextlib.ExitStack() as mended:
+            mended.enter_context(_without_subscriptions(bench, name))
+            mended.enter_context(_without_rules(bench, name))
+            bench.run()
+
+    return broken
+
+
+@contextlib.contextmanager
+def _without_subscriptions(bench: Bench, name: str) -> Iterator[None]:
+    logs = bench.pipeline.aws.client("logs")
+    arn = bench.pipeline.aws.function_arn(name)
+    removed = [
+        subscription
+        for page in logs.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+        for subscription in logs.describe_subscription_filters(logGroupName=group["logGroupName"])[
+            "subscriptionFilters"
+        ]
+        if subscription["destinationArn"] == arn
+    ]
+    for subscription in removed:
+        logs.delete_subscription_filter(
+            logGroupName=subscription["logGroupName"], filterName=subscription["filterName"]
+        )
+    try:
+        yield
+    finally:
+        for subscription in removed:
+            keys = ("logGroupName", "filterName", "filterPattern", "destinationArn")
+            logs.put_subscription_filter(**{key: subscription[key] for key in keys})
+
+
+@contextlib.contextmanager
+def _without_rules(bench: Bench, name: str) -> Iterator[None]:
+    events = bench.pipeline.aws.client("events")
+    arn = bench.pipeline.aws.function_arn(name)
+    names = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
+    enabled = [rule for rule in names if events.describe_rule(Name=rule)["State"] == "ENABLED"]
+    for rule in enabled:
+        events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        for rule in enabled:
+            events.enable_rule(Name=rule)

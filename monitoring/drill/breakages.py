@@ -1,0 +1,150 @@
+"""What can be broken in an application: its functions, resources, state machines and its own forwarder."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from monitoring.drill.application import (
+    HANG_SECONDS,
+    SLOW_SECONDS,
+    Bench,
+    Break,
+    aborted,
+    broken_handler,
+    changed,
+    never_started,
+    stuck,
+    timed_out,
+)
+from monitoring.drill.application_forwarder import refused_by_datadog, unsubscribed
+from monitoring.drill.fault import Fault
+from monitoring.local_aws.refusals import KINDS, Kind
+
+WITHIN = 60
+"""Minutes within which a fault has to be noticed."""
+FAULT_MINUTES, LONG_MINUTES = 30, 120
+"""How long a fault lasts, and one by which something is missing: silence needs longer to be told."""
+
+
+class Health(NamedTuple):
+    """What the executions of a state machine do in health.
+
+    Attributes:
+        functions: logical id -> name of the functions that they call.
+        resources: logical id -> ARN of the tables, queues, topics, buckets and streams that they use.
+        results: name of a function -> what it returned.
+        forwarders: logical id -> name of the template's own forwarders.
+        express: whether executions are Express ones, which nobody can stop.
+    """
+
+    functions: Mapping[str, str]
+    resources: Mapping[str, str]
+    results: Mapping[str, Any]
+    forwarders: Mapping[str, str]
+    express: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """One fault of the application: what is broken in which resource, and how it is brought about."""
+
+    kind: str
+    target: str
+    how: str
+    bring_about: Break
+    rate: float = 1.0
+    minutes: int = FAULT_MINUTES
+    forwarder: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name that reports use."""
+        return f"{self.target}/{self.kind}"
+
+    @property
+    def fault(self) -> Fault:
+        """Return it as the judge takes it: any monitor of the project may notice."""
+        return Fault(
+            self.name,
+            self.how,
+            {"any": max(WITHIN, self.minutes)},
+            minutes=self.minutes,
+            rate=self.rate,
+            forwarder=self.forwarder,
+        )
+
+
+def breakages(machine: str, health: Health) -> Iterator[Breakage]:
+    """Yield what can be broken in a state machine, and in all that its executions use.
+
+    Args:
+        machine: the state machine's logical id.
+        health: what its executions do.
+    """
+    for target, name in health.functions.items():
+        yield from _of_function(target, name, health.results)
+    for target, arn in health.resources.items():
+        for kind in KINDS:
+            bring_about = refusing(arn, kind)
+            yield Breakage(kind, target, _OF_RESOURCES[kind], bring_about, forwarder=bool(health.forwarders))
+    yield Breakage("times-out", machine, "executions take longer than their time-out", timed_out)
+    if not health.express:
+        yield Breakage("aborted", machine, "somebody stops every execution", aborted)
+        yield Breakage("stuck", machine, "executions wait for what never comes", stuck)
+    yield Breakage(
+        "never-started", machine, "no execution is started", never_started, rate=0, minutes=LONG_MINUTES
+    )
+    for target, name in health.forwarders.items():
+        for row in _of_forwarder(name):
+            yield Breakage(row[0], target, *row[1:], minutes=WITHIN, forwarder=True)
+
+
+_OF_RESOURCES: dict[Kind, str] = {
+    "denies": "it denies every call",
+    "throttles": "it throttles every call",
+    "gone": "it is gone",
+}
+
+
+def _of_function(target: str, name: str, results: Mapping[str, Any]) -> Iterator[Breakage]:
+    hang, slow = HANG_SECONDS, SLOW_SECONDS
+    rows: tuple[tuple[str, str, Break], ...] = (
+        ("raises", "its handler raises an exception", broken_handler(name, "raises")),
+        ("times-out", "its handler never returns", broken_handler(name, "times-out", timeout=hang)),
+        ("out-of-memory", "its handler eats its memory", broken_handler(name, "out-of-memory")),
+        ("throttled", "its reserved concurrency is 0", changed(name, reserved_concurrency=0)),
+        ("not-importable", "its module is not in its code", changed(name, handler="not_deployed.handler")),
+        ("slow", "it takes nine tenths of its time-out", broken_handler(name, "slow", timeout=slow)),
+        (
+            "claims-falsely",
+            "it returns what a healthy call returned, and does nothing",
+            broken_handler(name, "claims-falsely", results.get(name)),
+        ),
+    )
+    for kind, how, bring_about in rows:
+        if kind != "claims-falsely" or name in results:
+            yield Breakage(kind, target, how, bring_about)
+
+
+def refusing(arn: str, kind: Kind) -> Break:
+    """Let a resource refuse every call, whoever makes it."""
+
+    def broken(bench: Bench) -> None:
+        resources = bench.pipeline.aws.host.broken
+        resources.break_(arn, kind)
+        try:
+            bench.run()
+        finally:
+            resources.mend(arn)
+
+    return broken
+
+
+def _of_forwarder(name: str) -> tuple[tuple[str, str, Break], ...]:
+    return (
+        ("raises", "the forwarder raises an exception", broken_handler(name, "raises")),
+        ("throttled", "the forwarder's reserved concurrency is 0", changed(name, reserved_concurrency=0)),
+        ("unsubscribed", "the forwarder's subscriptions are lost", unsubscribed(name)),
+        ("datadog-503", "Datadog answers 503", refused_by_datadog(name, 503)),
+        ("datadog-403", "Datadog answers 403: the API key is not valid", refused_by_datadog(name, 403)),
+    )

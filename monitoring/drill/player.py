@@ -1,0 +1,199 @@
+"""Plays an application's faults for real, in one embedded AWS, and records what each left behind."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from monitoring.drill.application import Bench
+from monitoring.drill.breakages import Breakage, Health, breakages
+from monitoring.drill.lane import Run
+from monitoring.drill.recordings import Names, Take, takes_of
+from monitoring.drill.run import DRAIN_SECONDS, Played
+from monitoring.errors import InputError
+from monitoring.local_aws.moto_backends import ACCOUNT
+from monitoring.local_pipeline import Pipeline
+from monitoring.local_pipeline.forwarding import FORWARDER, STATES_FORWARDER
+
+HEALTHY_RUNS = 3
+CAUSE = 400
+"""Characters of a cause in a message."""
+DURATIONS = {"aws.lambda.enhanced.duration", "aws.lambda.enhanced.billed_duration", "stepscope.duration"}
+"""Metrics of the log that say how long a call took."""
+_RESOURCES = {
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
+    "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::Kinesis::Stream": "arn:aws:kinesis:{region}:{account}:stream/{name}",
+}
+"""Types of resources that can refuse calls -> their ARN; the name is the end of what `!Ref` gives."""
+
+
+class Prepared(NamedTuple):
+    """What a state machine does in health, and the recording of it."""
+
+    health: Health
+    played: Played
+
+
+@dataclass(slots=True)
+class Player:
+    """Brings faults about in an application that runs, one at a time.
+
+    Attributes:
+        pipeline: the application.
+    """
+
+    pipeline: Pipeline
+    _benches: dict[str, Bench] = field(default_factory=dict)
+    _breakages: dict[tuple[str, str], Breakage] = field(default_factory=dict)
+    _settings: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def prepare(self, machine: str, value: Any) -> Prepared:
+        """Run a state machine in health, and return what its executions use.
+
+        Raises:
+            InputError: an execution does not succeed.
+        """
+        bench = Bench(self.pipeline, machine, value)
+        broken = self.pipeline.aws.host.broken
+        broken.watch()
+        for _ in range(HEALTHY_RUNS + 1):
+            bench.run()
+            _insist_on_health(bench)
+        first, bench.runs = bench.runs[0], bench.runs[1:]  # without the cold starts
+        called = {call.function for call in self.pipeline.aws.invocations() if call.began >= first.began}
+        used = {_base(arn) for arn in broken.called or ()}
+        functions, own = self.pipeline.deployment.functions, set(self.pipeline.forwarders)
+        health = Health(
+            {key: name for key, name in functions.items() if name in called and key not in own},
+            {key: arn for key, arn in resources_of(self.pipeline).items() if arn in used},
+            bench.results(),
+            {key: functions[key] for key in self.pipeline.forwarders if key in functions},
+            bench.express,
+        )
+        played = self._played(bench)
+        self._know(bench, health)
+        return Prepared(health, played)
+
+    def join(self, machine: str, value: Any, health: Health) -> None:
+        """Warm a state machine up that another player has prepared."""
+        bench = Bench(self.pipeline, machine, value)
+        bench.run()
+        _insist_on_health(bench)
+        self._know(bench, health)
+
+    def play(self, machine: str, name: str) -> Played:
+        """Bring one fault about, mend it, and return the recording."""
+        bench, breakage = self._benches[machine], self._breakages[machine, name]
+        bench.clear()
+        breakage.bring_about(bench)
+        return self._played(bench, forwarder=breakage.forwarder)
+
+    def _know(self, bench: Bench, health: Health) -> None:
+        self._benches[bench.machine] = bench
+        for breakage in breakages(bench.machine, health):
+            self._breakages[bench.machine, breakage.name] = breakage
+
+    def _played(self, bench: Bench, *, forwarder: bool = False) -> Played:
+        """Return the recording of a bench's executions: all that they caused has arrived."""
+        self.pipeline.aws.drain(DRAIN_SECONDS)
+        until = time.time()
+        begin = bench.runs[0].began if bench.runs else until
+        own = {self.pipeline.deployment.functions[key] for key in self.pipeline.forwarders}
+        added = {FORWARDER, STATES_FORWARDER}
+        calls = [
+            call
+            for call in self.pipeline.aws.invocations()
+            if call.function not in added and call.began >= begin
+        ]
+        series = self.pipeline.datadog.store.series(start=int(begin))
+        tags = {f"functionname:{name}".lower() for name in own | added}
+        about_itself = [one for one in series if not tags.isdisjoint(one.tags)]
+        theirs = [one for one in series if forwarder or tags.isdisjoint(one.tags)]
+        names = Names(_sorted, _sorted, {}, frozenset(own))
+        recorded = takes_of(bench.runs, calls, (theirs, about_itself), names, {}, until)
+        return Played([stretched(take, bench.stretched) for take in recorded], self._function_settings())
+
+    def _function_settings(self) -> dict[str, tuple[int, int]]:
+        """Return seconds and megabytes of every function, by name."""
+        if not self._settings:
+            pages = self.pipeline.aws.client("lambda").get_paginator("list_functions").paginate()
+            self._settings = {
+                function["FunctionName"]: (function["Timeout"], function["MemorySize"])
+                for page in pages
+                for function in page["Functions"]
+            }
+        return self._settings
+
+
+def _sorted(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(tags))
+
+
+def resources_of(pipeline: Pipeline) -> dict[str, str]:
+    """Return logical id -> ARN of the tables, queues, topics, buckets and streams of an application."""
+    return dict(_resources(pipeline))
+
+
+def _resources(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    for stack in pipeline.stacks:
+        for type_, pattern in _RESOURCES.items():
+            for resource in stack.of_type(type_):
+                ref = str(pipeline.deployment.names.get(resource.logical_id, ""))
+                name = ref.rpartition("/")[2].rpartition(":")[2]
+                yield (
+                    resource.logical_id,
+                    pattern.format(region=pipeline.aws.region, account=ACCOUNT, name=name),
+                )
+
+
+def _base(arn: str) -> str:
+    """Return the ARN of the bucket of an object, of the table of an index; another one as it is."""
+    service = arn.split(":")[2]
+    if service == "s3":
+        return arn.partition("/")[0]
+    return arn.partition("/index/")[0] if service == "dynamodb" else arn
+
+
+def stretched(take: Take, factors: Mapping[str, float]) -> Take:
+    """Return a recording in which the calls of functions take as long as their own time-outs allow.
+
+    A fault cuts a time-out of minutes to seconds, so that a drill does not last for hours.
+    """
+    tags = {f"functionname:{name.lower()}": factor for name, factor in factors.items() if factor > 1}
+    if not tags:
+        return take
+
+    def factor_of(metric: bool, of: tuple[str, ...]) -> float:
+        return next((tags[tag] for tag in of if tag in tags), 1.0) if metric else 1.0
+
+    samples = {
+        key: (times, values * factor_of(key.metric == "Duration", key.tags))
+        for key, (times, values) in take.samples.items()
+    }
+    points = {
+        key: (times, values * factor_of(key.metric in DURATIONS, key.tags))
+        for key, (times, values) in take.points.items()
+    }
+    return replace(take, samples=samples, points=points)
+
+
+def _insist_on_health(bench: Bench) -> None:
+    """Raise InputError where an execution did not succeed."""
+    wrong = next((run for run in bench.runs if run.status != "SUCCEEDED"), None)
+    if wrong is not None:
+        cause = _cause_of(wrong)
+        raise InputError(
+            f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}"
+            + (f": {cause[:CAUSE]}" if cause else ""),
+            hint="Mend it, or give an input with which it succeeds: --input FILE, --input MACHINE=FILE.",
+        )
+
+
+def _cause_of(run: Run) -> str:
+    """Return the cause with which an execution ended; "" where it has none."""
+    details = run.history[-1].get("executionFailedEventDetails", {}) if run.history else {}
+    return str(details.get("cause") or "")

@@ -1,0 +1,147 @@
+"""Players side by side: each has an embedded AWS in a process of its own, and takes the next fault in turn.
+
+A fault is brought about in an application that is healthy but for it, as if it were the only one; so what
+comes of it does not depend on how many players there are.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from monitoring.drill.breakages import Breakage, Health
+from monitoring.drill.player import Player
+from monitoring.drill.run import Played
+from monitoring.local_pipeline import PipelineOptions, start_pipeline
+
+FAULTS_EACH = 16
+"""Faults for which a further player is worth its start."""
+LARGEST = 4
+END_SECONDS = 20.0
+
+
+def number_of_players(faults: int) -> int:
+    """Return how many players a number of faults is worth: two for each processor at most."""
+    return max(1, min(LARGEST, 2 * (os.cpu_count() or 1), faults // FAULTS_EACH))
+
+
+class Helper:
+    """A player in a process of its own; it starts at once, and ends with `close`."""
+
+    def __init__(self, options: PipelineOptions) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(options, there), daemon=True)
+        self._process.start()
+        there.close()
+
+    def join(self, machine: str, value: Any, health: Health) -> None:
+        """Warm a state machine up; raises RuntimeError where it does not come up."""
+        self._ask("join", machine, value, health)
+
+    def play(self, machine: str, name: str) -> Played:
+        """Bring one fault about and return its recording."""
+        played: Played = self._ask("play", machine, name)
+        return played
+
+    def _ask(self, *question: Any) -> Any:
+        try:
+            self._here.send(question)
+            fine, answer = self._here.recv()
+        except (EOFError, OSError) as ended:
+            raise RuntimeError("a process of the drill has ended") from ended
+        if not fine:
+            raise RuntimeError(answer)
+        return answer
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        with contextlib.suppress(OSError):
+            self._process.terminate()
+        self._process.join(END_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+        self._here.close()
+
+
+def _serve(options: PipelineOptions, connection: Connection) -> None:
+    """Answer a helper's questions until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command, which ends this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.suppress(EOFError, BrokenPipeError), start_pipeline(options) as pipeline:
+        player = Player(pipeline)
+        while True:
+            name, *arguments = connection.recv()
+            try:
+                connection.send((True, getattr(player, name)(*arguments)))
+            except Exception as failed:  # noqa: BLE001  it is raised where it was asked
+                connection.send((False, f"{type(failed).__name__}: {failed}"))
+
+
+class Players:
+    """A player here and its helpers.
+
+    Args:
+        here: the player in this process; it has prepared the state machines.
+        helpers: further ones.
+    """
+
+    def __init__(self, here: Player, helpers: Sequence[Helper]) -> None:
+        self._here = here
+        self._helpers = list(helpers)
+
+    def play(
+        self, machine: str, value: Any, health: Health, faults: Sequence[Breakage]
+    ) -> Iterator[tuple[Breakage, Played]]:
+        """Yield each fault as soon as it was brought about, in any order.
+
+        Raises:
+            RuntimeError: a fault could not be brought about.
+        """
+        waiting, done = deque(faults), _Done()
+        threads = [
+            threading.Thread(
+                target=_work, args=(player, (machine, value, health), waiting, done), daemon=True
+            )
+            for player in (self._here, *self._helpers[: max(0, len(faults) - 1)])
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in faults:
+                answer = done.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                yield answer
+        finally:
+            waiting.clear()
+        threads[0].join()
+
+
+_Done = queue.Queue[tuple[Breakage, Played] | Exception]
+
+
+def _work(
+    player: Player | Helper, scene: tuple[str, Any, Health], waiting: deque[Breakage], done: _Done
+) -> None:
+    """Let a player bring faults about until none is left."""
+    if isinstance(player, Helper):
+        try:
+            player.join(*scene)
+        except RuntimeError:  # the others do its part
+            return
+    with contextlib.suppress(IndexError):
+        while True:
+            breakage = waiting.popleft()
+            try:
+                done.put((breakage, player.play(scene[0], breakage.name)))
+            except Exception as failed:  # noqa: BLE001  raised in the thread that waits for it
+                done.put(failed)
+                return
