@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.drill.lane import PATIENCE, Run
+from monitoring.drill.stage import SPEED
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_pipeline import Pipeline
@@ -35,6 +36,7 @@ class Bench:
         runs: the executions since the last `clear`.
         stretched: function -> how many times as long as here its calls would take: as its own time-out is to
             the one that it has while it is broken.
+        speed: how many times faster than here its executions' time is told.
     """
 
     pipeline: Pipeline
@@ -42,6 +44,7 @@ class Bench:
     value: Any
     runs: list[Run] = field(default_factory=list)
     stretched: dict[str, float] = field(default_factory=dict)
+    speed: float = SPEED
     _free: float = 0.0
 
     @property
@@ -56,7 +59,7 @@ class Bench:
 
     def clear(self) -> None:
         """Forget the executions so far."""
-        self.runs, self.stretched = [], {}
+        self.runs, self.stretched, self.speed = [], {}, SPEED
 
     def start(self) -> tuple[str, float]:
         """Start an execution at the start of a second that has no other execution's points."""
@@ -239,7 +242,8 @@ def timed_out(bench: Bench) -> None:
 
 
 def aborted(bench: Bench) -> None:
-    """Stop the execution."""
+    """Stop the execution, as soon as it has begun: how long this machine takes is not told as its time."""
+    bench.speed = 1.0
     with changed_definition(bench, waiting(600)):
         execution, began = bench.start()
         _await_state(bench, execution)

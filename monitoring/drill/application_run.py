@@ -3,27 +3,24 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from monitoring.deploy.start import shipped
 from monitoring.drill import watching
 from monitoring.drill.application_result import ApplicationResult, Noticed
-from monitoring.drill.breakages import Breakage, breakages
-from monitoring.drill.fault import Fault
-from monitoring.drill.judge import judge
-from monitoring.drill.player import Player, Prepared, resources_of
-from monitoring.drill.players import Helper, Players, number_of_players
-from monitoring.drill.run import Played, Scene, laid_out, seen_by
+from monitoring.drill.breakages import Breakage, Health, breakages
+from monitoring.drill.jury import Jury
+from monitoring.drill.player import Part, Player, resources_of
+from monitoring.drill.players import Helper, number_of_players, play
+from monitoring.drill.run import Played
 from monitoring.drill.stage import SPEED
-from monitoring.drill.watching import Seen, Watcher
+from monitoring.drill.watching import Watcher
 from monitoring.errors import InputError
 from monitoring.local_pipeline import Pipeline, PipelineOptions, start_pipeline
 from monitoring.resources.nearest import nearest
 from monitoring.testing.project import Folder
-
-ORDINARY = "an ordinary day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,11 @@ class ApplicationOptions:
     faults: tuple[str, ...] = ()
     players: int = 0
 
+    @property
+    def env(self) -> str:
+        """The environment that metrics carry."""
+        return self.monitors.env or "prod"
+
 
 class Progress:
     """Watches the drill and says nothing; the command has one that shows progress."""
@@ -69,60 +71,39 @@ class _Drill:
     """What the drill of one application holds while it runs."""
 
     options: ApplicationOptions
-    players: Players
+    here: Player
+    helpers: Sequence[Helper]
     watchers: Sequence[Watcher]
     shipped: Sequence[Watcher]
     watch: Progress
-    env: str
     false_alarms: dict[str, None] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)  # the names of all, chosen or not
 
-    def drilled(self, machine: str, value: Any, prepared: Prepared) -> list[Noticed]:
-        """Drill one state machine; return its faults in their order."""
-        faults = self._chosen(list(breakages(machine, prepared.health)))
-        scene = self._scene(self.watchers, prepared.played)
-        self._ordinary(scene, prepared.played)
+    def drilled(self, machine: str, value: Any) -> tuple[list[Noticed], Health]:
+        """Drill one state machine; return its faults in their order, and what its executions use."""
+        self.watch.say(f"running {machine} in health")
+        health, played = self.here.prepare(machine, value)
+        faults = self._chosen(list(breakages(machine, health)))
         rows = {}
-        played = self.players.play(machine, value, prepared.health, faults)
-        for number, (breakage, recording) in enumerate(played, 1):
+        part = Part(machine, value, health, self._jury(played))
+        for number, (breakage, verdict) in enumerate(play(self.here, self.helpers, part, faults), 1):
             self.watch.breaking(breakage, number, len(faults))
-            rows[breakage.name] = self._row(scene, machine, breakage, recording)
+            rows[breakage.name] = Noticed(breakage, machine, *verdict)
             self.watch.judged(rows[breakage.name])
-        return [rows[fault.name] for fault in faults]
+        return [rows[fault.name] for fault in faults], health
 
     def _chosen(self, faults: list[Breakage]) -> list[Breakage]:
         """Return the faults that the options name, or all."""
         self.faults += [fault.name for fault in faults]
         return [fault for fault in faults if not self.options.faults or fault.name in self.options.faults]
 
-    def _ordinary(self, scene: Scene, health: Played) -> None:
-        """Note the monitors that alert although nothing is broken."""
-        seen = self._seen(scene, Fault(ORDINARY, ORDINARY, control=True), health)
-        telling = {watcher.key for watcher in scene.watchers if watcher.tells}
-        alerting = [each.key for each in seen if each.alert is not None or each.before]
-        self.false_alarms.update(dict.fromkeys(key for key in alerting if key in telling))
-
-    def _row(self, scene: Scene, machine: str, breakage: Breakage, recording: Played) -> Noticed:
-        fault = breakage.fault
-        seen = self._seen(scene, fault, recording)
-        result = judge(fault, recording.takes, seen, scene.watchers, any_monitor=True)
-        noticed = tuple(seen for seen in result.noticed if seen.key not in self.false_alarms)
-        would: tuple[str, ...] = ()
-        if not noticed:
-            others = self._scene(self.shipped, scene.health)
-            seen = self._seen(others, fault, recording)
-            other = judge(fault, recording.takes, seen, others.watchers, any_monitor=True)
-            would = tuple(seen.key for seen in other.noticed)
-        remarks = tuple(sentence for sentence in result.wrong if sentence != "no monitor notices")
-        return Noticed(breakage, machine, result.ended, noticed, would, remarks)
-
-    def _seen(self, scene: Scene, fault: Fault, played: Played) -> list[Seen]:
-        return seen_by(scene.watchers, laid_out(scene, fault, played, scene.wanted))
-
-    def _scene(self, watchers: Sequence[Watcher], health: Played) -> Scene:
+    def _jury(self, health: Played) -> Jury:
+        """Return who judges, with the monitors known that alert although nothing is broken."""
         service = self.options.pipeline.environment.get("DD_SERVICE", "")
         tags = (*self.options.tags, *((f"service:{service}",) if service else ()))
-        return Scene(watchers, health, self.env, tags, True)
+        jury = Jury(self.watchers, self.shipped, health, self.options.env, tags)
+        self.false_alarms.update(dict.fromkeys(jury.alerting()))
+        return replace(jury, false_alarms=frozenset(self.false_alarms))
 
 
 def drill_application(options: ApplicationOptions, watch: Progress | None = None) -> ApplicationResult:
@@ -134,9 +115,8 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
     """
     watch = watch or Progress()
     began = time.monotonic()
-    env = options.monitors.env or "prod"
     watchers, left_out = _watchers(options.monitors, options.delay)
-    shipped_watchers, _ = watching.load(Folder(shipped("monitors"), env), options.delay)
+    shipped_watchers, _ = watching.load(Folder(shipped("monitors"), options.env), options.delay)
     rows: list[Noticed] = []
     reached: set[str] = set()
     with contextlib.ExitStack() as exits:
@@ -145,14 +125,11 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
             exits.enter_context(contextlib.closing(Helper(options.pipeline)))
             for _ in range(_players(options, pipeline) - 1)
         ]
-        here = Player(pipeline)
-        drill = _Drill(options, Players(here, helpers), watchers, shipped_watchers, watch, env)
+        drill = _Drill(options, Player(pipeline), helpers, watchers, shipped_watchers, watch)
         for machine in _machines(options, pipeline):
-            watch.say(f"running {machine} in health")
-            value = _input(options, pipeline, machine)
-            prepared = here.prepare(machine, value)
-            rows += drill.drilled(machine, value, prepared)
-            reached |= {*prepared.health.functions, *prepared.health.resources}
+            found, health = drill.drilled(machine, _input(options, pipeline, machine))
+            rows += found
+            reached |= {*health.functions, *health.resources}
         _refuse_unknown(options.faults, drill.faults)
         known = {*pipeline.deployment.functions, *resources_of(pipeline)} - set(pipeline.forwarders)
         notes = (*pipeline.notes, *_stand_in_notes(pipeline))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from monitoring.drill.application import Bench
 from monitoring.drill.breakages import Breakage, Health, breakages
+from monitoring.drill.jury import Jury, Verdict
 from monitoring.drill.lane import Run
 from monitoring.drill.recordings import Names, Take, takes_of
 from monitoring.drill.run import DRAIN_SECONDS, Played
@@ -31,11 +32,13 @@ _RESOURCES = {
 """Types of resources that can refuse calls -> their ARN; the name is the end of what `!Ref` gives."""
 
 
-class Prepared(NamedTuple):
-    """What a state machine does in health, and the recording of it."""
+class Part(NamedTuple):
+    """What a player has to know of a state machine: logical id, input, health, and who judges its faults."""
 
+    machine: str
+    value: Any
     health: Health
-    played: Played
+    jury: Jury
 
 
 @dataclass(slots=True)
@@ -47,12 +50,13 @@ class Player:
     """
 
     pipeline: Pipeline
-    _benches: dict[str, Bench] = field(default_factory=dict)
-    _breakages: dict[tuple[str, str], Breakage] = field(default_factory=dict)
+    _bench: Bench | None = None
+    _jury: Jury | None = None
+    _breakages: dict[str, Breakage] = field(default_factory=dict)
     _settings: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def prepare(self, machine: str, value: Any) -> Prepared:
-        """Run a state machine in health, and return what its executions use.
+    def prepare(self, machine: str, value: Any) -> tuple[Health, Played]:
+        """Run a state machine in health; return what its executions use, and the recording of them.
 
         Raises:
             InputError: an execution does not succeed.
@@ -74,28 +78,26 @@ class Player:
             {key: functions[key] for key in self.pipeline.forwarders if key in functions},
             bench.express,
         )
-        played = self._played(bench)
-        self._know(bench, health)
-        return Prepared(health, played)
+        self._bench = bench
+        return health, self._played(bench)
 
-    def join(self, machine: str, value: Any, health: Health) -> None:
-        """Warm a state machine up that another player has prepared."""
-        bench = Bench(self.pipeline, machine, value)
-        bench.run()
-        _insist_on_health(bench)
-        self._know(bench, health)
+    def join(self, part: Part) -> None:
+        """Get ready to break a state machine: warm it up where another player has prepared it."""
+        if self._bench is None or self._bench.machine != part.machine:
+            self._bench = Bench(self.pipeline, part.machine, part.value)
+            self._bench.run()
+            _insist_on_health(self._bench)
+        self._jury = part.jury
+        self._breakages = {breakage.name: breakage for breakage in breakages(part.machine, part.health)}
 
-    def play(self, machine: str, name: str) -> Played:
-        """Bring one fault about, mend it, and return the recording."""
-        bench, breakage = self._benches[machine], self._breakages[machine, name]
+    def play(self, name: str) -> Verdict:
+        """Bring one fault of the state machine about, mend it, and return who noticed."""
+        bench, breakage, jury = self._bench, self._breakages[name], self._jury
+        if bench is None or jury is None:
+            raise RuntimeError("the player has joined no state machine")
         bench.clear()
         breakage.bring_about(bench)
-        return self._played(bench, forwarder=breakage.forwarder)
-
-    def _know(self, bench: Bench, health: Health) -> None:
-        self._benches[bench.machine] = bench
-        for breakage in breakages(bench.machine, health):
-            self._breakages[bench.machine, breakage.name] = breakage
+        return jury.verdict(breakage.fault, self._played(bench, forwarder=breakage.forwarder))
 
     def _played(self, bench: Bench, *, forwarder: bool = False) -> Played:
         """Return the recording of a bench's executions: all that they caused has arrived."""
@@ -113,7 +115,7 @@ class Player:
         tags = {f"functionname:{name}".lower() for name in own | added}
         about_itself = [one for one in series if not tags.isdisjoint(one.tags)]
         theirs = [one for one in series if forwarder or tags.isdisjoint(one.tags)]
-        names = Names(_sorted, _sorted, {}, frozenset(own))
+        names = Names(_sorted, _sorted, {}, frozenset(own), bench.speed)
         recorded = takes_of(bench.runs, calls, (theirs, about_itself), names, {}, until)
         return Played([stretched(take, bench.stretched) for take in recorded], self._function_settings())
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from monitoring.drill.breakages import Breakage, Health
-from monitoring.drill.player import Player
-from monitoring.drill.run import Played
+from monitoring.drill.breakages import Breakage
+from monitoring.drill.jury import Verdict
+from monitoring.drill.player import Part, Player
 from monitoring.local_pipeline import PipelineOptions, start_pipeline
 
 FAULTS_EACH = 16
@@ -28,8 +28,8 @@ END_SECONDS = 20.0
 
 
 def number_of_players(faults: int) -> int:
-    """Return how many players a number of faults is worth: two for each processor at most."""
-    return max(1, min(LARGEST, 2 * (os.cpu_count() or 1), faults // FAULTS_EACH))
+    """Return how many players a number of faults is worth: one more than processors at most."""
+    return max(1, min(LARGEST, 1 + (os.cpu_count() or 1), faults // FAULTS_EACH))
 
 
 class Helper:
@@ -42,14 +42,14 @@ class Helper:
         self._process.start()
         there.close()
 
-    def join(self, machine: str, value: Any, health: Health) -> None:
-        """Warm a state machine up; raises RuntimeError where it does not come up."""
-        self._ask("join", machine, value, health)
+    def join(self, part: Part) -> None:
+        """Get ready to break a state machine; raises RuntimeError where it does not come up."""
+        self._ask("join", part)
 
-    def play(self, machine: str, name: str) -> Played:
-        """Bring one fault about and return its recording."""
-        played: Played = self._ask("play", machine, name)
-        return played
+    def play(self, name: str) -> Verdict:
+        """Bring one fault about and return who noticed."""
+        verdict: Verdict = self._ask("play", name)
+        return verdict
 
     def _ask(self, *question: Any) -> Any:
         try:
@@ -85,63 +85,54 @@ def _serve(options: PipelineOptions, connection: Connection) -> None:
                 connection.send((False, f"{type(failed).__name__}: {failed}"))
 
 
-class Players:
-    """A player here and its helpers.
+_Done = queue.Queue[tuple[Breakage, Verdict] | Exception]
+
+
+def play(
+    here: Player, helpers: Sequence[Helper], part: Part, faults: Sequence[Breakage]
+) -> Iterator[tuple[Breakage, Verdict]]:
+    """Yield each fault as soon as it was brought about and judged, in any order.
 
     Args:
-        here: the player in this process; it has prepared the state machines.
-        helpers: further ones.
+        here: the player in this process.
+        helpers: further ones; one that does not come up leaves its part to the others.
+        part: the state machine.
+        faults: which to bring about.
+
+    Raises:
+        Exception: a fault could not be brought about.
     """
-
-    def __init__(self, here: Player, helpers: Sequence[Helper]) -> None:
-        self._here = here
-        self._helpers = list(helpers)
-
-    def play(
-        self, machine: str, value: Any, health: Health, faults: Sequence[Breakage]
-    ) -> Iterator[tuple[Breakage, Played]]:
-        """Yield each fault as soon as it was brought about, in any order.
-
-        Raises:
-            RuntimeError: a fault could not be brought about.
-        """
-        waiting, done = deque(faults), _Done()
-        threads = [
-            threading.Thread(
-                target=_work, args=(player, (machine, value, health), waiting, done), daemon=True
-            )
-            for player in (self._here, *self._helpers[: max(0, len(faults) - 1)])
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for _ in faults:
-                answer = done.get()
-                if isinstance(answer, Exception):
-                    raise answer
-                yield answer
-        finally:
-            waiting.clear()
-        threads[0].join()
+    waiting, done = deque(faults), _Done()
+    here.join(part)
+    threads = [
+        threading.Thread(target=_work, args=(player, part, waiting, done), name="drill", daemon=True)
+        for player in (here, *helpers[: max(0, len(faults) - 1)])
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in faults:
+            answer = done.get()
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+    finally:
+        waiting.clear()
+    threads[0].join()
 
 
-_Done = queue.Queue[tuple[Breakage, Played] | Exception]
-
-
-def _work(
-    player: Player | Helper, scene: tuple[str, Any, Health], waiting: deque[Breakage], done: _Done
-) -> None:
+def _work(player: Player | Helper, part: Part, waiting: deque[Breakage], done: _Done) -> None:
     """Let a player bring faults about until none is left."""
     if isinstance(player, Helper):
         try:
-            player.join(*scene)
-        except RuntimeError:  # the others do its part
+            player.join(part)
+        except RuntimeError:
             return
     with contextlib.suppress(IndexError):
         while True:
             breakage = waiting.popleft()
             try:
-                done.put((breakage, player.play(scene[0], breakage.name)))
+                done.put((breakage, player.play(breakage.name)))
             except Exception as failed:  # noqa: BLE001  raised in the thread that waits for it
                 done.put(failed)
                 return

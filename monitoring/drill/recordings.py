@@ -79,13 +79,15 @@ def takes(
 class Names(NamedTuple):
     """How the tags of CloudWatch's samples and of points are written, and the asynchronous events sent.
 
-    `aside` are functions that work beside the executions: their calls do not hold up state machine time.
+    `aside` are functions that work beside the executions: their calls do not hold up state machine time,
+    which passes `speed` times as fast as it is while nothing else works.
     """
 
     dimensions: Callable[[tuple[str, ...]], tuple[str, ...]]
     tags: Callable[[tuple[str, ...]], tuple[str, ...]]
     events: Mapping[str, int]
     aside: frozenset[str] = frozenset()
+    speed: float = SPEED
 
 
 def takes_of(
@@ -126,7 +128,7 @@ def _take(
     sent: tuple[Mapping[str, int], Mapping[str, int]],
     names: Names,
 ) -> Take:
-    clock = clock_of(run, [call for call in calls if call.function not in names.aside])
+    clock = clock_of(run, [call for call in calls if call.function not in names.aside], names.speed)
     samples = [*execution_samples(run.state_machine, run.history, clock), *invocation_samples(calls, clock)]
     for function, count in sent[0].items():
         samples += asynchronous_samples(function, count, sent[1].get(function, 0), 0.0)

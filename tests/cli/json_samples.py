@@ -73,6 +73,7 @@ def write_project(folder: Path) -> None:
         "history.json": json.dumps(HISTORY),
         "orders.asl.json": json.dumps(MACHINE),
         "template.yaml": TEMPLATE,
+        "order.json": '{"n": 1}',
         "take.py": "def handler(event, context): return event\n",
         "app.log": "MONITORING|1772323200|1|count|shop.items|\nMONITORING|x|1|count|a|\n",
         "logs/all.log": LOG,
@@ -99,6 +100,8 @@ MONITORING|x|1|count|a|
 OFFLINE = {
     "backtest": [["backtest", "m", "--data", "points.json", "--set", "critical=50"]],
     "cost": [["cost", "--from", "template.yaml", "--executions", "1000"]],
+    "drill": [["drill", "starts-refused", "--any"]],
+    "drill-from": [["drill", "--from", ".", "--input", "order.json", "Orders/aborted", "Orders/never-started"]],
     "error": [["lint", "nosuch.json"], ["query", "sum:{", "--data", "points.json"], ["plna"]],
     "graph": [["graph", "orders.asl.json"], ["graph", "orders.asl.json", "--execution", "history", "--data", "history.json"]],
     "import": [["import", "dashboards", "--project", "new"]],
