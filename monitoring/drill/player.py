@@ -191,7 +191,7 @@ def _insist_on_health(bench: Bench) -> None:
         raise InputError(
             f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}"
             + (f": {cause[:CAUSE]}" if cause else ""),
-            hint="Mend it, or give an input with which it succeeds: --input FILE, --input MACHINE=FILE.",
+            hint="Correct it, or give an input that succeeds: --input FILE, --input MACHINE=FILE.",
         )
 
 
