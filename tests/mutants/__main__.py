@@ -3,6 +3,7 @@
     python tests/mutants                          a sample of every area
     python tests/mutants --area monitor --sample 60 --seed 1
     python tests/mutants --changed [BASE]         what was changed since BASE; without BASE the merge base with main
+    python tests/mutants --rules                  the mutants of rules.txt, each of which breaks a rule: all have to be killed
     python tests/mutants --reach [--area NAME]    note which functions changed tests call (tests/mutants/reach.json)
 
 The exit status is 1 if a mutant survived for which survivors.txt has no reason, or (without --changed) if less than 95 %
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import mutant_reach as reach
+import mutant_rules
 import mutant_run as run
 from mutant_areas import AREAS, ROOT
 from mutant_operators import Mutant, mutants
@@ -212,6 +214,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--reach", action="store_true", help="note which functions the tests that have changed call, and stop"
     )
+    parser.add_argument("--rules", action="store_true", help="only the mutants of rules.txt")
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose key contains the text")
     parser.set_defaults(fixed=False, touched=None)
     return parser.parse_args()
@@ -252,11 +255,36 @@ def chosen_of(options: argparse.Namespace, root: Path = ROOT) -> dict[str, list[
     }
 
 
+def judge_rules(jobs: int, deadline: float) -> int:
+    """Judge the mutants of rules.txt by the tests that are named there; return the exit status: 1 if one survives."""
+    known, rules, survived, judged = reach.load(), list(mutant_rules.rules()), 0, 0
+    with run.copies(jobs) as trees:
+        run.prepare(trees[0], sorted({file for rule in rules for file in rule.tests}), deadline)
+        texts, planned = {}, []
+        for rule in rules:
+            tests = list(reach.tests_of(known, rule.tests))
+            tests = tests or [reach.Test(file, LONGEST, frozenset()) for file in rule.tests]
+            planned += jobs_of([rule.mutant(trees[0])], tests)
+            texts[rule.key] = rule.text
+        for verdict in run.judge(planned, trees, deadline):
+            judged += 1
+            survived += not verdict.killed
+            outcome = f"by {verdict.by}" if verdict.killed else f"SURVIVED {verdict.job.mutant.key}"
+            print(f"{texts[verdict.job.mutant.key]}: {outcome}", flush=True)
+    print(
+        f"{judged - survived} of {len(rules)} rules are held; {len(rules) - judged} were not judged in time"
+    )
+    return 1 if survived else 0
+
+
 def main() -> int:
     """Judge mutants; return the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = arguments()
     deadline = time.monotonic() + options.seconds
+    if options.rules:
+        status = judge_rules(options.jobs, deadline)
+        return 0 if options.report else status
     known, table, planned = reach.load(), Table(reasons()), 0
     with run.copies(options.jobs) as trees:
         chosen = chosen_of(options, trees[0])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import mutant_operators as operators
 import mutant_reach as reach
+import mutant_rules
 import mutant_run as run
 import pytest
 from mutant_areas import AREAS, ROOT
@@ -242,3 +243,13 @@ def test_the_paths_of_every_area_are_there():
         assert all((ROOT / path).exists() for path in (*area.source_files(), *area.test_files()))
         assert list(area.source_files())
         assert list(area.test_files())
+
+
+def test_every_rule_names_tests_and_a_mutant_that_are_there():
+    found = list(mutant_rules.rules())
+    assert len({rule.text for rule in found}) == len(found) >= 29
+    for rule in found:
+        assert rule.mutant().key == rule.key
+        assert all((ROOT / file).exists() for file in rule.tests)
+    with pytest.raises(LookupError, match="no mutant is called"):
+        mutant_rules.Rule("r", (), "monitoring/monitor/composite.py::combine | a -> b").mutant()
