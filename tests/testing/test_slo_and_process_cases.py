@@ -241,3 +241,15 @@ def test_numbers_of_monitors_are_named_under_members(tmp_path):
     )
     found = result(json.dumps({**text, "members": {"7": SLOW}}), tmp_path)
     assert (found.problems, found.failures) == ((), ())
+
+
+def test_a_slice_counts_once_it_is_over(tmp_path):
+    slo = json.loads(
+        json.dumps(SLICES).replace('"query_interval_seconds": 60', '"query_interval_seconds": 300')
+    )
+    moments = [(99, 0), (104, 0), (105, 5), (109, 5), (110, 10)]
+    expect = [
+        {"at": f"{minute}m", "value": 100 * down / 100.8, "group": "region:eu"} for minute, down in moments
+    ]
+    found = result(case(BUDGET, [latency("1x99 5x20")], expect=expect, slos={"orders": slo}), tmp_path)
+    assert (found.problems, [failure.got for failure in found.failures]) == ((), [])

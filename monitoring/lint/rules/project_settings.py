@@ -9,7 +9,7 @@ RULE = Rule(
     "project-settings",
     "error",
     "A stepscope.toml that plan, apply and test would refuse.",
-    refusals=(Refusal("the words of the finding", "`stepscope plan`, `apply`, `test` and `preview`"),),
+    refusals=(Refusal("the words of the finding", "`stepscope plan`, `apply` and `test`"),),
 )
 
 
