@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from monitoring.preview.data import definitions
 from monitoring.preview.drawing import own_range, requests_of
+from monitoring.preview.split import sampled
 from monitoring.preview.variables import put_in, variables_of
 from monitoring.query import QueryError, parse, walk
 from monitoring.query.nodes import And, Binary, In, Metric, Number, Or, Reference, Scope, Tag
@@ -187,8 +188,8 @@ EARLIER = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800, "m
 
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
     variables = variables_of(dashboard, {})
-    for widget in definitions(dashboard.get("widgets")):
-        for request in requests_of(widget):
+    for definition in definitions(dashboard.get("widgets")):
+        for request in (part for one in (definition, *sampled(definition)) for part in requests_of(one)):
             queries = request.get("queries")
             named = (
                 [item.get("query") for item in queries if isinstance(item, Mapping)]

@@ -1,6 +1,6 @@
 """Split graphs: one widget repeated for every value of a tag."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from monitoring.preview.drawing import Definition, Drawing, requests_of
@@ -35,6 +35,15 @@ def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definitio
     limit = split.get("limit")
     chosen = chosen[: limit if isinstance(limit, int) else 24]
     return [(", ".join(tags), _narrowed(source, tags)) for tags in chosen]
+
+
+def sampled(definition: Definition) -> Iterator[Definition]:
+    """Yield the widget for the tags of each graph, or for any value of its keys: a sample needs them."""
+    config, source = definition.get("split_config"), definition.get("source_widget_definition")
+    if isinstance(config, Mapping) and isinstance(source, Mapping):
+        keys = [dimension.get("one_graph_per") for dimension in config.get("split_dimensions") or []]
+        for tags in _static(config.get("static_splits")) or [tuple(f"{key}:*" for key in keys)]:
+            yield _narrowed(source, tags)
 
 
 def _static(vectors: Any) -> list[tuple[str, ...]]:

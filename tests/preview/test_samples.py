@@ -117,6 +117,22 @@ ASKED = {
         "type": "change",
         "requests": [{"q": "avg:shop.load{*} by {zone}", "compare_to": "week_before"}],
     },
+    "a split by chosen tags": {
+        "type": "split_group",
+        "source_widget_definition": {"type": "timeseries", **metrics("avg:shop.load{*}")},
+        "split_config": {
+            "split_dimensions": [{"one_graph_per": "shop"}],
+            "static_splits": [
+                [{"tag_key": "shop", "tag_values": ["north"]}, {"tag_key": "floor", "tag_values": []}],
+                [{"tag_key": "stage", "tag_values": ["env"]}],
+            ],
+        },
+    },
+    "a split by every value": {
+        "type": "split_group",
+        "source_widget_definition": {"type": "timeseries", **metrics("avg:shop.load{env:prod}")},
+        "split_config": {"split_dimensions": [{"one_graph_per": "shop"}], "limit": 4},
+    },
     "alternatives": {"type": "timeseries", **metrics("avg:a{(x:1 OR x:2) AND y:3 AND NOT z:4} by {k}")},
     "several values": {"type": "timeseries", **metrics("avg:a{x IN (1,2,3) AND y NOT IN (4)} by {x}")},
     "a ratio of two scopes": {
