@@ -103,5 +103,7 @@ def _missing(error: ImportError, argv: Sequence[str]) -> InputError | None:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"stepscope: {message}", file=sys.stderr)
+    from monitoring.log_events.printable import printable
+
+    print(f"stepscope: {printable(message)}", file=sys.stderr)
     return status

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,13 +14,16 @@ from monitoring.cli.failure import VERSION
 if TYPE_CHECKING:
     from rich.console import Console
 
+_UNPRINTED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON may hold as it is, and a terminal would act on."""
 PIPE_WIDTH = 120
 """Characters of a line that is not for a terminal, unless COLUMNS says how many."""
 
 
 def echo_document(data: Mapping[str, Any]) -> None:
     """Print one JSON document, which begins with its `version`."""
-    click.echo(json.dumps({"version": VERSION, **data}, indent=1, ensure_ascii=False, default=str))
+    text = json.dumps({"version": VERSION, **data}, indent=1, ensure_ascii=False, default=str)
+    click.echo(_UNPRINTED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def counted(number: int, noun: str) -> str:

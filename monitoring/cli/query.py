@@ -251,7 +251,9 @@ def _print(answers: "Sequence[Answer]", start: float, end: float, plot: bool) ->
 
 
 def _heading(answer: "Answer") -> None:
-    click.echo(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)")
+    from monitoring.log_events.printable import printable
+
+    click.echo(printable(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)"))
 
 
 def _plot(answer: "Answer") -> None:
@@ -272,7 +274,9 @@ def _plot(answer: "Answer") -> None:
 
 def _table(answers: "Sequence[Answer]") -> None:
     """Print a row for each time and a column for each series; a dash where there is no value."""
-    names = [",".join(answer.tag_set) or answer.metric for answer in answers]
+    from monitoring.log_events.printable import printable
+
+    names = [printable(",".join(answer.tag_set) or answer.metric) for answer in answers]
     columns = [dict(zip(answer.times.tolist(), answer.values.tolist(), strict=True)) for answer in answers]
     widths = [max(len(name), 12) for name in names]
     click.echo(

@@ -27,6 +27,7 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     stepscope trace --data run
     stepscope trace unsure --data run
     """
+    from monitoring.log_events.printable import printable
     from monitoring.trace import as_data, as_text, choose, incomplete, read_executions, summary
 
     executions = read_executions(data)
@@ -39,7 +40,7 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
             redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
             path = " → ".join(row["states"])
             columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, *row["incomplete"])
-            click.echo("  ".join(filter(None, columns)))
+            click.echo(printable("  ".join(filter(None, columns))))
         return 0
     chosen = choose(executions, execution)
     if as_json:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from monitoring.errors import InputError
 from monitoring.forwarder.addresses import without_password
+from monitoring.log_events.printable import printable
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
 
@@ -59,7 +60,7 @@ class Terminal:
         lines += [f"          {line}" for line in notification["message"].splitlines() if line.strip()]
         if notification["handles"]:
             lines.append(f"          to {' '.join(notification['handles'])}")
-        self.write("\n".join(lines))
+        self.write(printable("\n".join(lines)))
 
 
 @dataclass(frozen=True, slots=True)

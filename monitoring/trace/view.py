@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from monitoring.log_events.printable import printable
 from monitoring.log_events.timeline import Run
 from monitoring.trace.read import Execution
 
@@ -57,7 +58,7 @@ def as_text(execution: Execution) -> str:
     lines += [f"{what}: steps and times may be missing" for what in incomplete(execution)]
     if execution.truncated:
         lines.append(f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)")
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def incomplete(execution: Execution) -> list[str]:
@@ -127,7 +128,7 @@ def _label(run: Run) -> str:
         return f"[{run.index}]" if run.index is not None else "iteration"
     if run.kind == "attempt":
         return f"attempt {run.retry + 1}"
-    return run.name
+    return " ".join(run.name.split())
 
 
 def _line(run: Run, depth: int, width: int, root: Run) -> str:
