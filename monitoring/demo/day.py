@@ -27,10 +27,10 @@ SLOT = 240
 SETTLED = 90
 """Seconds behind the present at which the newest execution begins: all of its telemetry is in the past."""
 COMMON = ("aws_account:123456789012", "env:demo", "region:us-east-1", "service:slides")
-BROKEN_FROM, BROKEN_UNTIL = 7 * 3600, 6 * 3600 + 600
+BROKEN_FROM, BROKEN_UNTIL = 7 * 3600, 5 * 3600 + 900
 """The incident, in seconds before the day's end: a release asks a server for figures that never answers."""
 FAILED_SHARE = 0.75
-HEALTHY = {"next-slide": 0.4, "same-slide": 0.34, "new-slide": 0.23, "cold-start": 0.03}
+HEALTHY = {"next-slide": 0.5, "same-slide": 0.16, "new-slide": 0.31, "cold-start": 0.03}
 """Recording -> its share of the executions on a normal day."""
 FAULTY = "slow-figure"
 RELEASES = (

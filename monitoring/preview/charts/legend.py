@@ -9,7 +9,7 @@ import numpy as np
 
 from monitoring.preview.charts.names import values_only
 from monitoring.preview.charts.shapes import LEFT, RIGHT, TOP, Frame, Line, colour
-from monitoring.preview.scales import TIMES, format_value
+from monitoring.preview.scales import BYTES, TIMES, UNITS, format_value
 
 STATISTICS = ("Min", "Max", "Avg", "Sum", "Last")
 MOST = 40
@@ -27,12 +27,20 @@ def statistics(line: Line) -> tuple[str, ...]:
 
 def caption(lines: Sequence[Line]) -> str:
     """Return how many series there are, their units, and the width of a bucket."""
-    units = ", ".join(dict.fromkeys(f"{line.unit}s" for line in lines if line.unit))
+    units = ", ".join(dict.fromkeys(_unit(line.unit) for line in lines if line.unit))
     widths = " and ".join(
         TIMES(float(width)) for width in sorted({line.interval for line in lines if line.interval})
     )
     parts = [f"{len(lines)} series", units, f"a value each {widths}" if widths else ""]
     return " · ".join(filter(None, parts))
+
+
+def _unit(name: str) -> str:
+    """Return what is measured: times and bytes are shown in the unit that fits each value."""
+    show = UNITS[name][1] if name in UNITS else None
+    return (
+        "time" if show is TIMES else "bytes" if show is BYTES else name if name == "percent" else f"{name}s"
+    )
 
 
 def as_table(lines: Sequence[Line]) -> str:

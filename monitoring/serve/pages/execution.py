@@ -27,7 +27,9 @@ from monitoring.serve.pages.graphs import execution_graph
 from monitoring.serve.pages.log_lines import log_row
 from monitoring.serve.pages.shell import link, page, page_number, pager, problem_page
 from monitoring.serve.pages.site import Site
+from monitoring.serve.pages.step_tables import data_panel
 from monitoring.serve.pages.waterfall import Choice, failures, label_of, waterfall
+from monitoring.serve.step_data import step_data
 from monitoring.trace.view import event_ranges
 
 Row = Mapping[str, Any]
@@ -56,6 +58,7 @@ def one(site: Site, request: Request) -> Response:
         _missing(site, root, arn, start, end),
         execution_graph(site, arn, spans, choice),
         f"<h2>Steps</h2>{waterfall(spans, choice)}",
+        data_panel(step_data(site.store, arn, start / 1e9 - _BEFORE, end / 1e9 + _AFTER)) if arn else "",
         _logs(site, request, spans, start, end),
     ]
     return page(request, title, "".join(parts))

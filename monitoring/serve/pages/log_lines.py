@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from monitoring.preview.charts.lists import kind_of
+from monitoring.serve.step_data import masked
 
 Row = Mapping[str, Any]
 _LONGEST = 300
@@ -14,10 +15,10 @@ _NAMED = {"bad", "warn"}
 
 
 def log_row(log: Row) -> str:
-    """Return one line, which opens to the whole message; JSON is laid out."""
+    """Return one line, which opens to the whole message; JSON is laid out, and secrets in it are masked."""
     stamp = float(log.get("timestamp") or 0) / 1000
     moment = f"{datetime.fromtimestamp(stamp, UTC):%b %d %H:%M:%S}.{int(stamp * 1000) % 1000:03d}"
-    message = str(log.get("message") or "")
+    message = str(masked(str(log.get("message") or "")))
     status = str(log.get("status") or "info")
     kind = kind_of(status)
     level = f'<b class="ink">{escape(status)}</b> ' if kind in _NAMED else ""
