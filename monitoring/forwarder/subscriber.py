@@ -1,7 +1,8 @@
 """The Lambda entry point of the subscriber: log groups are subscribed to the forwarder as they come and go.
 
-It is invoked by CloudFormation (the custom resource of deploy/forwarder.yaml), by CloudTrail's events of new
-log groups and state machines, and by a schedule, which finds those that no event announced.
+It is invoked by CloudFormation (the custom resource of deploy/forwarder.yaml) or Terraform (the invocation of
+deploy/terraform/forwarder), by CloudTrail's events of new log groups and state machines, and by a schedule,
+which finds those that no event announced.
 """
 
 import json
@@ -30,6 +31,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     """
     if isinstance(event, dict) and "RequestType" in event:
         return _custom_resource(event, context)
+    if isinstance(event, dict) and isinstance(event.get("tf"), dict):
+        return _invocation(event["tf"])
     return _report(_changes(event if isinstance(event, dict) else {}))
 
 
@@ -56,18 +59,36 @@ def _custom_resource(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what the custom resource asks; a stack always gets an answer, or it would wait for an hour."""
     reason, summary = "", {}
     try:
-        subscriptions = _subscriptions()
-        changes = (
-            subscriptions.remove_all() if event["RequestType"] == "Delete" else subscriptions.reconcile()
-        )
+        is_deleted = event["RequestType"] == "Delete"
+        changes = _carried_out(is_deleted=is_deleted)
         summary = _summary(changes)
         _print(summary)
-        if event["RequestType"] == "Delete" and changes.errors:
+        if is_deleted and changes.errors:
             reason = _first_error(changes)
     except Exception as error:  # noqa: BLE001 - see above
         reason = f"{type(error).__name__}: {error}"
     _answer(event, context, reason, summary)
     return summary
+
+
+def _invocation(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what Terraform's `aws_lambda_invocation` asks, whose `lifecycle_scope` is CRUD.
+
+    As with CloudFormation, a log group that cannot be subscribed stops no apply; one that keeps its
+    subscription stops the destruction.
+    """
+    is_deleted = request.get("action") == "delete"
+    changes = _carried_out(is_deleted=is_deleted)
+    if is_deleted:
+        return _report(changes)
+    summary = _summary(changes)
+    _print(summary)
+    return summary
+
+
+def _carried_out(*, is_deleted: bool) -> Changes:
+    subscriptions = _subscriptions()
+    return subscriptions.remove_all() if is_deleted else subscriptions.reconcile()
 
 
 def _answer(event: dict[str, Any], context: Any, reason: str, summary: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def arguments_of(classes, name):
     for argument, default in classes.get(name, ()):
         if argument.arg in {"scope", "id_", *META}:
             continue
-        block = re.search(rf"'({name}\w+)'", ast.unparse(argument.annotation))
+        block = re.search(r"'(\w+)'", ast.unparse(argument.annotation))
         inner = arguments_of(classes, block[1]) if block else None
         arguments[argument.arg.rstrip("_")] = {
             "required": default is None,
@@ -64,7 +64,10 @@ def read(folder, kind):
         for part in node.body if isinstance(node, ast.ClassDef) else ():
             if isinstance(part, ast.FunctionDef) and part.name == "__init__":
                 classes[node.name] = list(zip(part.args.kwonlyargs, part.args.kw_defaults, strict=True))
-    return arguments_of(classes, "".join(word.capitalize() for word in name.split("_")))
+    own = "".join(word.capitalize() for word in name.split("_"))
+    return arguments_of(
+        classes, own if own in classes else f"{own}A"
+    )  # the package's name where a block has it
 
 
 def named(blocks):

@@ -346,6 +346,35 @@ def test_a_call_that_was_refused_subscribes_nothing(detail):
     assert subscriber.handler({"detail": detail}, None)["subscribed"] == 0
 
 
+class Groups:
+    """Subscriptions of two log groups, of which one fails where `broken`."""
+
+    def __init__(self, broken):
+        self.asked, self.errors = [], {"/b": "it has two filters"} if broken else {}
+
+    def reconcile(self):
+        self.asked.append("reconcile")
+        return subscriber.Changes(subscribed=["/a"], errors=self.errors)
+
+    def remove_all(self):
+        self.asked.append("remove_all")
+        return subscriber.Changes(removed=["/a"], errors=self.errors)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("action", ["create", "update", "delete"])
+def test_terraform_s_invocation_subscribes_and_takes_back(action, broken, monkeypatch):
+    groups = Groups(broken)
+    monkeypatch.setattr(subscriber, "_subscriptions", lambda: groups)
+    event = {"selection": [["/a", "/b"]], "tf": {"action": action, "prev_input": None}}
+    if action == "delete" and broken:
+        with pytest.raises(subscriber.SubscriptionError, match="/b: it has two filters"):
+            subscriber.handler(event, None)
+    else:
+        assert subscriber.handler(event, None)["failed"] == len(groups.errors)
+    assert groups.asked == ["remove_all" if action == "delete" else "reconcile"]
+
+
 # -- dead letters
 
 
