@@ -33,20 +33,63 @@ def digest(path: Path) -> str:
 
 
 def load(path: Path = FILE) -> dict[str, dict[str, Any]]:
-    """Return what is kept: by file of tests its digest, the names of functions, and each test's seconds and functions."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Return what is kept: by file of tests its digest, the names of functions, and each test's seconds and functions.
+
+    The file has one table of functions for all; what a test calls is written as ranges of their numbers, "3-5 9".
+    """
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    functions = content["functions"]
+    return {
+        name: {
+            "digest": entry["digest"],
+            "functions": functions,
+            "tests": {test: [seconds, numbers_of(text)] for test, (seconds, text) in entry["tests"].items()},
+        }
+        for name, entry in content["files"].items()
+    }
 
 
 def save(reach: Mapping[str, Mapping[str, Any]], path: Path = FILE) -> None:
     """Write it, a line for each test."""
+    called = {
+        (file, test): {entry["functions"][number] for number in numbers}
+        for file, entry in reach.items()
+        for test, (_, numbers) in entry["tests"].items()
+    }
+    functions = sorted(set().union(*called.values()))
+    place = {function: number for number, function in enumerate(functions)}
     files = []
-    for name, entry in sorted(reach.items()):
+    for file, entry in sorted(reach.items()):
         tests = ",\n".join(
-            f"  {json.dumps(test)}: {json.dumps(what)}" for test, what in entry["tests"].items()
+            f"  {json.dumps(test)}: {json.dumps([seconds, ranges(place[name] for name in called[file, test])])}"
+            for test, (seconds, _) in entry["tests"].items()
         )
-        head = json.dumps({key: entry[key] for key in ("digest", "functions")})[:-1]
-        files.append(f'{json.dumps(name)}: {head}, "tests": {{\n{tests}\n }}}}')
-    path.write_text("{\n" + ",\n".join(files) + "\n}\n", encoding="utf-8")
+        files.append(
+            f'{json.dumps(file)}: {{"digest": {json.dumps(entry["digest"])}, "tests": {{\n{tests}\n }}}}'
+        )
+    table = ",\n".join(map(json.dumps, functions))
+    body = ",\n".join(files)
+    text = f'{{"functions": [\n{table}\n],\n"files": {{\n{body}\n}}}}\n'
+    path.write_text(text, encoding="utf-8")
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Write numbers as ranges: 3, 4, 5 and 9 are "3-5 9"."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in spans)
+
+
+def numbers_of(text: str) -> list[int]:
+    """Read what `ranges` wrote."""
+    spans = ([int(part) for part in span.split("-")] for span in text.split())
+    return [number for span in spans for number in range(span[0], span[-1] + 1)]
 
 
 def tests_of(reach: Mapping[str, Mapping[str, Any]], files: Iterable[str]) -> Iterator[Test]:

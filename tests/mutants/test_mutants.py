@@ -227,15 +227,39 @@ def test_what_is_kept_of_the_tests_is_read_as_it_was_written(tmp_path):
     kept = {
         "tests/a/test_a.py": {
             "digest": "d",
-            "functions": ["m.py::f", "m.py::g"],
-            "tests": {"test_x": [0.25, [1]]},
-        }
+            "functions": ["m.py::z", "m.py::f", "m.py::g", "m.py::unused"],
+            "tests": {"test_x": [0.25, [1, 2]], "test_none": [0.0, []]},
+        },
+        "tests/b/test_b.py": {"digest": "e", "functions": ["m.py::g"], "tests": {"test_y": [1.5, [0]]}},
     }
     reach.save(kept, tmp_path / "reach.json")
-    assert reach.load(tmp_path / "reach.json") == kept
-    assert list(reach.tests_of(kept, kept)) == [
-        reach.Test("tests/a/test_a.py::test_x", 0.25, frozenset({"m.py::g"}))
+    read = reach.load(tmp_path / "reach.json")
+    assert [entry["digest"] for entry in read.values()] == ["d", "e"]
+    assert list(reach.tests_of(read, kept)) == [
+        reach.Test("tests/a/test_a.py::test_x", 0.25, frozenset({"m.py::f", "m.py::g"})),
+        reach.Test("tests/a/test_a.py::test_none", 0.0, frozenset()),
+        reach.Test("tests/b/test_b.py::test_y", 1.5, frozenset({"m.py::g"})),
     ]
+    text = (tmp_path / "reach.json").read_text()
+    reach.save(read, tmp_path / "reach.json")
+    assert (tmp_path / "reach.json").read_text() == text
+    assert reach.load(tmp_path / "absent.json") == {}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([], ""),
+        ([4], "4"),
+        ([0, 1], "0-1"),
+        ([3, 4, 5, 9], "3-5 9"),
+        ([1, 3, 5], "1 3 5"),
+        ([9, 10, 11], "9-11"),
+    ],
+)
+def test_numbers_are_written_as_ranges(numbers, text):
+    assert reach.ranges(reversed(numbers)) == text
+    assert reach.numbers_of(text) == numbers
 
 
 def test_the_paths_of_every_area_are_there():
