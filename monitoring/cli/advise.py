@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitoring.cli.output import echo_document
+from monitoring.cli.output import counted, echo_document
 
 if TYPE_CHECKING:
     from monitoring.advise.steps import Machine
@@ -67,7 +67,7 @@ def _print_steps(machine: "Machine", figures: "Measurements", *, explain: bool) 
     from monitoring.advise.rules import FEW, step_data
 
     few = f": few, shares will be others with more than {FEW}" if machine.executions < FEW else ""
-    click.echo(f"{machine.name}, {machine.executions} executions{few}")
+    click.echo(f"{machine.name}, {counted(machine.executions, 'execution')}{few}")
     click.echo(
         f"{'step':28}{'entered':>8}{'mean ms':>10}{'time':>6}{'cold':>9}{'transit.':>9}{'waiting':>9}"
         f"{'work':>9}{'cost':>6}  memory"

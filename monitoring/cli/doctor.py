@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from monitoring.cli.output import echo_document
+from monitoring.cli.output import counted, echo_document
 from monitoring.errors import InputError
 
 _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
@@ -56,7 +56,7 @@ def command(
         echo_document({"checks": [check._asdict() for check in checks], "faults": faults})
     else:
         open_steps = sum(check.status == "unknown" for check in checks)
-        click.echo(f"{len(checks)} checks: {faults} faults, {open_steps} could not be looked at")
+        click.echo(f"{counted(len(checks), 'check')}: {counted(faults, 'fault')}, {open_steps} not checked")
     return 1 if faults else 0
 
 

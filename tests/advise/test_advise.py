@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from shapes import deviations
 
 from monitoring.advise.rules import advise, step_data
 from monitoring.advise.steps import Machine, machines_of
@@ -214,7 +215,7 @@ def database(tmp_path: Path) -> Path:
 
 def test_the_command_reads_a_database(database: Path) -> None:
     text = CliRunner().invoke(command, ["--data", str(database), "--explain"], standalone_mode=False).output
-    assert "shop, 1 executions: few" in text
+    assert "shop, 1 execution: few" in text
     assert "merge: Pay, Mail" in text
     assert "2 spans" not in text
     data = json.loads(
@@ -224,6 +225,14 @@ def test_the_command_reads_a_database(database: Path) -> None:
     assert machine["few"] is True
     assert {row["step"] for row in machine["steps"]} == {"Pay", "Mail"}
     assert machine["advice"][0]["action"] == "merge"
+
+
+@pytest.mark.checkout
+def test_the_document_has_the_shape_of_its_schema(database: Path) -> None:
+    shown = CliRunner().invoke(command, ["--data", str(database), "--json"], standalone_mode=False).output
+    document = json.loads(shown)
+    assert document["machines"][0]["advice"]
+    assert deviations("advise", document) == []
 
 
 def test_a_missing_or_empty_database_is_refused(tmp_path: Path) -> None:

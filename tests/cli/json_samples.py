@@ -123,8 +123,12 @@ LINES = {
     "query": [["query", "sum:shop.items{*} by {shop}.as_count()", "--data", "points.json"]],
 }
 """What has no version: JSON Lines, and the answer of Datadog's API."""
-ELSEWHERE = {"demo": "demo/test_demo_command.py"}
-"""Schema -> the test that runs its command, which takes long."""
+ELSEWHERE = {
+    "advise": "advise/test_advise.py",
+    "demo": "demo/test_demo_command.py",
+    "doctor": "doctor/test_doctor.py",
+}
+"""Schema -> the test that runs its command, which takes long or needs an account."""
 ONLINE = {
     "plan": [["plan"]],
     "apply": [["apply", "--yes"]],

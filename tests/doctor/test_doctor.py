@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from shapes import deviations
 
 from monitoring.cli.doctor import command
 from monitoring.doctor.walk import DoctorOptions, walk
@@ -242,6 +243,11 @@ def test_the_command_gives_the_checks_as_json(run):
     report = json.loads(result.output)
     assert report["faults"] >= 1
     assert {"name", "status", "where", "message", "hint"} == set(report["checks"][0])
+
+
+@pytest.mark.checkout
+def test_the_document_has_the_shape_of_its_schema(run):
+    assert deviations("doctor", json.loads(run("--function", "alone", "--json").output)) == []
 
 
 def test_an_address_that_is_none_is_wrong_input(run):
