@@ -93,5 +93,10 @@ def _ready(pipeline: "Pipeline") -> None:
     click.echo(f"AWS, embedded:     {pipeline.aws.endpoint_url}  (AWS_ENDPOINT_URL, any credentials)")
     for name, arn in pipeline.deployment.state_machines.items():
         click.echo(f"state machine      {name} ({arn.rpartition(':')[2]})")
+    for name, address in pipeline.deployment.addresses.items():
+        click.echo(f"API                {name}: {address}")
+    for schedule in pipeline.aws.schedules():
+        moment = f"{schedule.next:%Y-%m-%d %H:%M} UTC" if schedule.next else "never"
+        click.echo(f"schedule           {schedule.name}: {schedule.expression}, next at {moment}")
     url = pipeline.datadog.url
     click.echo(f"start executions:  {url}/run, or: stepscope run MACHINE --url {url}")

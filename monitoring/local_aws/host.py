@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 import zipfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
+from monitoring.local_aws.apis import Apis, Backends
+from monitoring.local_aws.authorization import ApiCall, Location, denial
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
 from monitoring.local_aws.functions import Functions
@@ -58,11 +61,13 @@ class MotoHost:
     def begin(self, endpoint_url: str, environment: dict[str, str], max_workers: int, client: Any) -> None:
         """Create what runs functions and builds; their processes get `environment`."""
         self.endpoint_url = endpoint_url
+        self._client = client
         self.functions = Functions(self.put_lines, environment, max_workers)
         self.deliveries = AsyncInvoker(self._invoke_asynchronously, self._activity, ACCOUNT, self.speed)
         self.builds = Builds(
             self.home / "builds", environment, client, self.put_lines, self.speed, self._access_key
         )
+        self.apis = Apis(Backends(ACCOUNT, self._answer_function, self._act))
         self.states = StatesService(self, ACCOUNT, self.region, client, max_workers)
 
     def start_schedules(self) -> None:
@@ -105,6 +110,7 @@ class MotoHost:
         """No new work, then the workers, so that whatever waits for one returns, then the rest."""
         if self.schedules is not None:
             self.schedules.close()
+        self.apis.close()
         self.states.close(END_SECONDS)
         self.builds.close()
         self.functions.close()
@@ -268,6 +274,31 @@ class MotoHost:
         now = int(time.time() * 1000)
         events = [{"timestamp": line.timestamp or now, "message": line.message} for line in lines]
         moto_backends.put_log_events(self.region, group, stream, events)
+
+    def _answer_function(self, name: str, event: bytes) -> tuple[bytes, bool, float]:
+        """Run a function behind an API: its result, whether it failed, and the milliseconds."""
+        try:
+            done = self.invoke_function(moto_backends.function(self.region, name), event)
+        except Exception:  # noqa: BLE001  an API tells its caller of no reason; the function's log has it
+            return b"", True, 0.0
+        return done.payload, bool(done.function_error), done.duration_ms
+
+    def _act(self, action: str, parameters: Mapping[str, Any], role: str) -> tuple[int, Any]:
+        """Carry out an action behind an API for a role: the status of HTTP, and the answer."""
+        service, _, operation = action.partition(":")
+        if service == "states":
+            parameters = {key[:1].lower() + key[1:]: value for key, value in parameters.items()}
+        call = ApiCall(service, operation, parameters)
+        message = denial(self.permissions, role.rpartition("/")[2], call, Location(self.region, ACCOUNT))
+        if message:
+            return 403, {"__type": "AccessDeniedException", "message": message}
+        with self._activity:
+            try:
+                if service == "states":
+                    return 200, self.answer_states(operation, dict(parameters))
+                return 200, self._client(service).send_message(**parameters)
+            except ApiError as refused:
+                return 400, {"__type": refused.kind, "message": refused.message}
 
     def _invoke_asynchronously(self, function: str, payload: bytes) -> str:
         try:

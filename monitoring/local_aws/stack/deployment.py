@@ -9,13 +9,21 @@ from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_template
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
-from monitoring.local_aws.stack import custom_resources, functions, machines, moto_models, services
+from monitoring.local_aws.stack import apis, custom_resources, functions, machines, moto_models, services
 from monitoring.local_aws.stack.resource import Aws, Deployed, Site, StandIn
 
 Make = Callable[[Site, StackResource, dict[str, Any]], Deployed]
 
 TYPES: dict[str, Make] = {
     **dict.fromkeys(moto_models.MODULES, moto_models.make),
+    "AWS::ApiGateway::Method": apis.method,
+    "AWS::ApiGateway::Resource": apis.resource_path,
+    "AWS::ApiGateway::RestApi": apis.rest_api,
+    "AWS::ApiGateway::Stage": apis.stage,
+    "AWS::ApiGatewayV2::Api": apis.http_api,
+    "AWS::ApiGatewayV2::Integration": apis.integration,
+    "AWS::ApiGatewayV2::Route": apis.route,
+    "AWS::ApiGatewayV2::Stage": apis.stage,
     "AWS::CloudFormation::CustomResource": custom_resources.custom_resource,
     "AWS::CloudFront::Distribution": services.distribution,
     "AWS::CodeBuild::Project": services.build_project,
@@ -26,6 +34,7 @@ TYPES: dict[str, Make] = {
     "AWS::Lambda::Alias": functions.alias,
     "AWS::Lambda::Function": functions.function,
     "AWS::Lambda::LayerVersion": functions.layer,
+    "AWS::Lambda::Url": apis.function_url,
     "AWS::Lambda::Version": functions.version,
     "AWS::Logs::LogGroup": services.log_group,
     "AWS::Logs::SubscriptionFilter": services.subscription_filter,
@@ -40,6 +49,8 @@ TYPES: dict[str, Make] = {
 
 WITHOUT_EFFECT = {
     "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGatewayV2::Deployment",
     "AWS::CDK::Metadata",
     "AWS::CloudFront::OriginAccessControl",
     "AWS::CloudWatch::Alarm",
@@ -67,6 +78,7 @@ class Deployment:
         functions: logical id of each function -> its name.
         state_machines: logical id of each state machine -> its ARN.
         log_groups: name of each function -> its log group.
+        addresses: logical id of each API and function URL -> where it is served.
         outputs: the template's outputs.
         stand_ins: what is not here what it is on AWS.
         notes: what was assumed when the template was read.
@@ -77,6 +89,7 @@ class Deployment:
     functions: Mapping[str, str]
     state_machines: Mapping[str, str]
     log_groups: Mapping[str, str]
+    addresses: Mapping[str, str]
     outputs: Mapping[str, Any]
     stand_ins: tuple[StandIn, ...]
     notes: tuple[str, ...]
@@ -175,6 +188,7 @@ def _together(sites: list[tuple[Site, dict[str, Any]]]) -> Deployment:
         functions_,
         state_machines,
         {name: group for site in every for name, group in site.log_groups.items()},
+        every[0].aws.host.apis.addresses() if every else {},
         {key: value for _, outputs in sites for key, value in outputs.items()},
         tuple(stand_in for site, _ in sites for stand_in in site.stand_ins),
         tuple(note for site in every for note in site.stack.notes),

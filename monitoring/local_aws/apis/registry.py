@@ -1,0 +1,57 @@
+"""The APIs of one embedded AWS, each served at an address of its own."""
+
+import threading
+from typing import Any
+
+from monitoring.errors import InputError
+from monitoring.local_aws.apis.routes import Api, Integration
+from monitoring.local_aws.apis.server import ApiServer, Backends
+
+
+class Apis:
+    """The APIs that are deployed.
+
+    Attributes:
+        integrations: integrations of HTTP APIs that are resources of their own, by name.
+    """
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+        self._servers: dict[str, ApiServer] = {}
+        self._lock = threading.Lock()
+        self.integrations: dict[str, Integration] = {}
+
+    def add(self, api: Api) -> None:
+        """Serve an API, in the place of one with the same id."""
+        with self._lock:
+            before = self._servers.pop(api.id, None)
+            if before is not None:
+                before.close()
+            self._servers[api.id] = ApiServer(api, self._backends)
+
+    def find(self, reference: Any) -> Api:
+        """Return an API by its id.
+
+        Raises:
+            InputError: there is none.
+        """
+        server = self._servers.get(str(reference))
+        if server is None:
+            raise InputError(f"there is no API {reference}")
+        return server.api
+
+    def remove(self, reference: str) -> None:
+        """Stop serving an API, unless it is gone already."""
+        with self._lock:
+            server = self._servers.pop(reference, None)
+        if server is not None:
+            server.close()
+
+    def addresses(self) -> dict[str, str]:
+        """Return the address of each API by its logical id."""
+        return {server.api.name: server.api.address for server in self._servers.values()}
+
+    def close(self) -> None:
+        """Stop serving all of them."""
+        for reference in list(self._servers):
+            self.remove(reference)

@@ -1,0 +1,114 @@
+"""The routes of an API, and which of them a request takes.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import unquote
+
+_PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """What answers a route.
+
+    Attributes:
+        kind: `lambda` (AWS_PROXY of a function), `service` (an action of AWS), `mock`, or "" for what does
+            not run here.
+        target: the function's name with its qualifier, or `states:StartExecution` and the like.
+        settings: the integration's own properties, in OpenAPI's spelling (`requestTemplates`, …).
+        payload: the version of the function's event.
+    """
+
+    kind: Literal["lambda", "service", "mock", ""]
+    target: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    payload: Literal["1.0", "2.0"] = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method (`ANY` for all) and a path with parameters, `/orders/{id}` or `/{proxy+}`, or `$default`."""
+
+    method: str
+    path: str
+    integration: Integration
+
+    @property
+    def key(self) -> str:
+        """Return the route's key."""
+        return self.path if self.path == "$default" else f"{self.method} {self.path}"
+
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        """Return the path parameters of a request that may take this route, else None."""
+        if self.path == "$default":
+            return {}
+        if self.method not in {"ANY", method}:
+            return None
+        matched = _pattern(self.path).fullmatch(path)
+        if matched is None:
+            return None
+        names = [name for name, _ in _PARAMETER.findall(self.path)]
+        return dict(zip(names, map(unquote, matched.groups()), strict=True))
+
+    def rank(self) -> tuple[bool, bool, int, int, bool]:
+        """Return what orders routes: the most specific one, which a request takes, comes first."""
+        parameters = _PARAMETER.findall(self.path)
+        greedy = any(plus for _, plus in parameters)
+        return (
+            self.path == "$default",
+            greedy,
+            len(parameters),
+            -len(self.path),
+            self.method == "ANY",
+        )
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    text, at = "", 0
+    for match in _PARAMETER.finditer(path):
+        text += re.escape(path[at : match.start()]) + ("(.+)" if match[2] else "([^/]+)")
+        at = match.end()
+    return re.compile(text + re.escape(path[at:]) + "/?")
+
+
+@dataclass(slots=True)
+class Api:
+    """An API: REST (`rest`) or HTTP (`http`), with its routes.
+
+    Attributes:
+        id: what `!Ref` gives.
+        name: its logical id.
+        stage: the stage that is served; `$default` has no part in the path.
+    """
+
+    id: str
+    name: str
+    kind: Literal["rest", "http"]
+    stage: str = "$default"
+    routes: list[Route] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def address(self) -> str:
+        """Return the address under which the stage is served."""
+        return self.url if self.stage == "$default" else f"{self.url}/{self.stage}"
+
+    def without_stage(self, path: str) -> str:
+        """Return a request's path as routes name it; a stage in front of it may be left out here."""
+        head = f"/{self.stage}"
+        if self.stage != "$default" and (path == head or path.startswith(f"{head}/")):
+            return path.removeprefix(head) or "/"
+        return path
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route that a request takes, with the path parameters; None where there is none."""
+        for route in sorted(self.routes, key=Route.rank):
+            parameters = route.match(method, path)
+            if parameters is not None:
+                return route, parameters
+        return None
