@@ -94,7 +94,8 @@ def _ready(pipeline: "Pipeline") -> None:
     for name, arn in pipeline.deployment.state_machines.items():
         click.echo(f"state machine      {name} ({arn.rpartition(':')[2]})")
     for name, address in pipeline.deployment.addresses.items():
-        click.echo(f"API                {name}: {address}")
+        label = "API" if address.startswith("http") else "repository"
+        click.echo(f"{label:<18} {name}: {address}")
     for schedule in pipeline.aws.schedules():
         moment = f"{schedule.next:%Y-%m-%d %H:%M} UTC" if schedule.next else "never"
         click.echo(f"schedule           {schedule.name}: {schedule.expression}, next at {moment}")

@@ -1,8 +1,8 @@
 """CodeBuild builds that really run: the commands of a buildspec, as processes here, phase by phase.
 
 A build waits in PROVISIONING for some state machine time, then takes as long as its commands do, and succeeds
-or fails as they do. What they print goes to `/aws/codebuild/PROJECT`. Sources: none, or S3; artifacts: none,
-or S3.
+or fails as they do. What they print goes to `/aws/codebuild/PROJECT`. Sources: none, S3 or CodeCommit;
+artifacts: none, or S3.
 """
 
 import contextlib
@@ -101,6 +101,7 @@ class _Build:
         self._source = dict(project["source"])
         if "buildspecOverride" in request:
             self._source["buildspec"] = request["buildspecOverride"]
+        self._version = str(request.get("sourceVersion") or project.get("sourceVersion") or "")
         self._artifacts = request.get("artifactsOverride") or project.get("artifacts") or {}
         variables = [
             *project["environment"].get("environmentVariables", []),
@@ -192,8 +193,10 @@ class _Build:
     def _download(self) -> str:
         if self._source["type"] == "NO_SOURCE":
             return ""
+        if self._source["type"] == "CODECOMMIT":
+            return self._clone()
         if self._source["type"] != "S3":
-            return f"a source of type {self._source['type']} cannot be had here; use NO_SOURCE or S3"
+            return f"a source of type {self._source['type']} cannot be had here: use S3 or CODECOMMIT"
         bucket, _, key = self._source["location"].partition("/")
         s3 = self._builds._client("s3")
         if not key or key.endswith("/"):
@@ -208,6 +211,23 @@ class _Build:
         with zipfile.ZipFile(packed) as archive:
             archive.extractall(self._folder)
         packed.unlink()
+        return ""
+
+    def _clone(self) -> str:
+        """Check out the repository's newest commit, or the version that was asked for."""
+        name = str(self._source["location"]).rstrip("/").rpartition("/")[2]
+        place = self._builds._folder.parent / "codecommit" / f"{name}.git"
+        version = self._version.removeprefix("refs/heads/") or "main"
+        for command in (["clone", "--quiet", str(place), "."], ["checkout", "--quiet", version]):
+            done = subprocess.run(  # noqa: S603  Git, with the names of the project
+                ["git", *command],  # noqa: S607
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                return f"CLIENT_ERROR: git {command[0]} of {name}: {done.stderr.strip()[-300:]}"
         return ""
 
     def _buildspec(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Run what moto's patches call: functions, deliveries and builds, and keep the log events."""
 
 import contextlib
+import json
 import shutil
 import threading
 import time
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
@@ -48,6 +51,7 @@ class MotoHost:
         self.work_speed = work_speed
         self.endpoint_url = ""
         self.code: dict[str, tuple[Path, str]] = {}
+        self.repositories: dict[str, Path] = {}
         self.permissions = Permissions()
         self.broken = BrokenResources()
         self.revision = 0
@@ -147,9 +151,22 @@ class MotoHost:
         elif ":stateMachine:" in arn:
             with self._activity, contextlib.suppress(ApiError):  # as on AWS, nobody hears of its refusal
                 self.answer_states("StartExecution", {"stateMachineArn": arn, "input": payload})
+        elif ":codebuild:" in arn:
+            self._build(arn, target)
         else:
             return False
         return True
+
+    def _build(self, project: str, target: dict[str, Any]) -> None:
+        """Start a build for a rule, as the target's role allows; its Input may override settings."""
+        name = project.rpartition("/")[2]
+        role = str(target.get("RoleArn") or "").rpartition("/")[2]
+        call = ApiCall("codebuild", "StartBuild", {"projectName": name})
+        if denial(self.permissions, role, call, Location(self.region, ACCOUNT)):
+            return  # as on AWS, nobody hears of it
+        with contextlib.suppress(ClientError):
+            overrides = json.loads(target.get("Input") or "{}")
+            self._client("codebuild").start_build(**{**overrides, "projectName": name})
 
     def received(self, events: list[LogEvent]) -> None:
         """CloudWatch Logs received these."""

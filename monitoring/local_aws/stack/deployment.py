@@ -9,7 +9,15 @@ from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_template
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
-from monitoring.local_aws.stack import apis, custom_resources, functions, machines, moto_models, services
+from monitoring.local_aws.stack import (
+    apis,
+    custom_resources,
+    functions,
+    machines,
+    moto_models,
+    repositories,
+    services,
+)
 from monitoring.local_aws.stack.resource import Aws, Deployed, Site, StandIn
 
 Make = Callable[[Site, StackResource, dict[str, Any]], Deployed]
@@ -27,6 +35,7 @@ TYPES: dict[str, Make] = {
     "AWS::CloudFormation::CustomResource": custom_resources.custom_resource,
     "AWS::CloudFront::Distribution": services.distribution,
     "AWS::CodeBuild::Project": services.build_project,
+    "AWS::CodeCommit::Repository": repositories.repository,
     "AWS::Events::Rule": services.rule,
     "AWS::IAM::ManagedPolicy": services.policy,
     "AWS::IAM::Policy": services.policy,
@@ -78,7 +87,8 @@ class Deployment:
         functions: logical id of each function -> its name.
         state_machines: logical id of each state machine -> its ARN.
         log_groups: name of each function -> its log group.
-        addresses: logical id of each API and function URL -> where it is served.
+        addresses: logical id of each API and function URL -> where it is served; of each repository -> its
+            folder.
         outputs: the template's outputs.
         stand_ins: what is not here what it is on AWS.
         notes: what was assumed when the template was read.
@@ -188,12 +198,20 @@ def _together(sites: list[tuple[Site, dict[str, Any]]]) -> Deployment:
         functions_,
         state_machines,
         {name: group for site in every for name, group in site.log_groups.items()},
-        every[0].aws.host.apis.addresses() if every else {},
+        _addresses(every),
         {key: value for _, outputs in sites for key, value in outputs.items()},
         tuple(stand_in for site, _ in sites for stand_in in site.stand_ins),
         tuple(note for site in every for note in site.stack.notes),
         {site.stack.name: dict(site.deployed) for site in every},
     )
+
+
+def _addresses(sites: list[Site]) -> dict[str, str]:
+    if not sites:
+        return {}
+    host = sites[0].aws.host
+    folders = {name: str(path) for name, path in host.repositories.items()}
+    return {**host.apis.addresses(), **folders}
 
 
 def _deploy(site: Site) -> dict[str, Any]:

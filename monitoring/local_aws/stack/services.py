@@ -4,6 +4,7 @@ import json
 import secrets
 import string
 from collections.abc import Mapping
+from shutil import which
 from typing import Any
 
 from monitoring.discovery.stack import StackResource
@@ -166,7 +167,7 @@ def build_project(site: Site, resource: StackResource, properties: dict[str, Any
     name = site.physical_name(resource, properties.get("Name"))
     source = _camel(properties["Source"])
     stand_in = ""
-    if source["type"] not in {"S3", "NO_SOURCE"}:
+    if source["type"] not in {"S3", "NO_SOURCE"} and not (source["type"] == "CODECOMMIT" and which("git")):
         stand_in = f"a build without source: {source['type']} is not reached from here"
         source = {"type": "NO_SOURCE", "buildspec": source.get("buildSpec", "")}
     source.setdefault("location", "none")
