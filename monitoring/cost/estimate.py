@@ -137,7 +137,7 @@ class _Month:
                     "no state machine calls it, a trigger does: 1 an execution",
                 )
             elif not number:
-                why = "nothing in the template calls it"
+                why = "no trigger and no path without an error calls it"
             calls[function.logical_id] = (float(number), why)
         return calls
 
@@ -239,7 +239,10 @@ class _Month:
         )
         spec = next((f for f in self.application.functions if f.is_forwarder), None)
         memory = spec.memory if spec else self.assumed.forwarder_mb
-        why = "one payload for each invocation and each execution: the most, batches hold more under load"
+        why = (
+            f"{number:,.0f} invocations + {payloads - number:,.0f} executions logged at level ALL, one "
+            "payload each: the most, batches hold more under load"
+        )
         yield _item("forwarder", "AWS Lambda", payloads, "lambda.requests", why)
         yield _item(
             "forwarder",
