@@ -1,26 +1,22 @@
 """The pictures of the documentation, made by the project itself: `make pictures`.
 
-The dashboard is what `stepscope preview` draws over sample data of a fixed day; the execution is one of the demo's, in a
-real headless Chromium, so its times differ from run to run.
+They are pages over a fixed day of the example in a real headless Chromium, so that they are the same each time.
 """
 
 import io
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from browser import Browser, chromium
 from PIL import Image
 
+from monitoring.demo.day import Demonstration
 from monitoring.local_datadog import LocalDatadog
 from monitoring.serve.pages import page_routes
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-COMMAND = Path(sys.executable).with_name("stepscope")
-DAY = ("--from", "2026-11-22T12:00:00Z", "--to", "2026-11-23T12:00:00Z")
-EXECUTION = "slow-figure"
+NOW = 1_795_784_400
+"""2026-11-27T13:00:00Z: the fixed day's end."""
 COLOURS = 96
 """A palette of so many: charts need no more, and the files are a quarter of the size."""
 
@@ -28,40 +24,36 @@ COLOURS = 96
 def main() -> None:
     """Write every picture."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        keep(dashboard(Path(folder)), "pipeline-overview.png", 1262)
-        keep(execution(Path(folder)), "execution.png", 700)
+    draw_pages()
 
 
-def dashboard(folder: Path) -> bytes:
-    """The overview of pipelines, over sample data."""
-    run("preview", "dashboards/pipeline-overview.json", "--out", str(folder), *DAY)
-    return (folder / "pipeline-overview.png").read_bytes()
-
-
-def execution(folder: Path) -> bytes:
-    """An execution of the demo that a step's time-out ended."""
-    run("demo", "--keep", str(folder / "demo"))
+def draw_pages() -> None:
+    """The overview of pipelines, and an execution of the incident, of a fixed day of the example."""
     with (
-        LocalDatadog(folder / "demo" / "datadog.duckdb", pages=page_routes) as server,
+        LocalDatadog(pages=lambda store: page_routes(store, ROOT, clock=lambda: NOW)) as server,
         chromium() as browser,
     ):
-        spans = server.store.spans(name="aws.stepfunctions")
-        found = next(one for one in spans if EXECUTION in str(one["meta"].get("executionarn")))
-        return screenshot(browser, f"{server.url}/executions/{found['trace_id']}")
+        Demonstration.begin(server.store, NOW)
+        failed = next(one for one in server.store.spans(name="aws.stepfunctions") if one["error"])
+        overview = screenshot(
+            browser, f"{server.url}/dashboards/pipeline-overview?from={NOW - 86_400}..{NOW}", 1262
+        )
+        keep(overview, "pipeline-overview.png", 1262)
+        keep(
+            screenshot(browser, f"{server.url}/executions/{failed['trace_id']}", 1100), "execution.png", 1100
+        )
 
 
-def screenshot(browser: Browser, url: str) -> bytes:
+def screenshot(browser: Browser, url: str, height: int) -> bytes:
     """The page in the light, as wide as a column of text needs it."""
     browser.dark(False)
-    browser.viewport(1000, 900)
+    browser.viewport(1000, height)
     browser.open(url)
-    return browser.shot("execution")
-
-
-def run(*arguments: str) -> None:
-    """A command of stepscope, whose failure ends this script."""
-    subprocess.run([COMMAND, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    browser.run(
+        "for (const graph of document.querySelectorAll('.panel.graph')) graph.style.maxHeight = '400px';"
+        "dispatchEvent(new Event('resize'))"
+    )
+    return browser.shot("picture")
 
 
 def keep(picture: bytes, name: str, height: int) -> None:

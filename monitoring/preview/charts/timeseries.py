@@ -167,22 +167,18 @@ def _area(
 
 def _moments(plot: Canvas, moments: Sequence[Moment]) -> list[str]:
     """Draw events as lines across the graph; a title that has no room beside its line is a tooltip only."""
-    drawn, free = [], LEFT
-    shade = plot.frame.theme.link
-    inside = [one for one in moments if plot.frame.start <= one.time <= plot.frame.end]
-    for one in sorted(inside, key=lambda one: one.time):
-        x = plot.x(one.time)
-        parts = [
-            svg.title(one.title),
-            line(x, TOP, x, plot.frame.height - BOTTOM, shade, stroke_dasharray="2 3"),
-        ]
+    shade, bottom = plot.frame.theme.link, plot.frame.height - BOTTOM
+    inside = [moment for moment in moments if plot.frame.start <= moment.time <= plot.frame.end]
+    inside.sort(key=lambda moment: moment.time)
+    places = [plot.x(moment.time) for moment in inside]
+    drawn = []
+    for moment, x, limit in zip(inside, places, [*places[1:], plot.right], strict=False):
+        parts = [svg.title(moment.title), line(x, TOP, x, bottom, shade, stroke_dasharray="2 3")]
         parts.append(svg.tag("path", d=f"M{x - 4:.1f} {TOP - 6:.0f}h8l-4 7z", fill=shade))
-        width = svg.width_of(one.title, 10)
-        if x >= free and x + 6 + width <= plot.right:
+        if x + 10 + svg.width_of(moment.title, 10) <= limit:
             halo = {"stroke": plot.frame.theme.panel, "stroke_width": 3, "paint_order": "stroke"}
-            parts.append(svg.text(one.title, x + 5, TOP + 5, size=10, fill=shade, **halo))
-            free = x + 12 + width
-        drawn.append(svg.group(parts, data_event=int(one.time)))
+            parts.append(svg.text(moment.title, x + 5, TOP + 5, size=10, fill=shade, **halo))
+        drawn.append(svg.group(parts, data_event=int(moment.time)))
     return drawn
 
 

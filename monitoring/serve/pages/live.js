@@ -75,3 +75,16 @@ for(const form of document.querySelectorAll("form.custom")){
     query.set("from",`${seconds(first)}..${seconds(last)}`);location.search=query;
   };
 }
+
+// A graph that is larger than its window begins at the state that failed or runs, else at the first one.
+function centred(){
+  for(const graph of document.querySelectorAll(".panel.graph")){
+    const state=graph.querySelector("g.state.failed,g.state.running")||graph.querySelector("g.state");
+    if(!state)continue;
+    const box=state.getBoundingClientRect(),room=graph.getBoundingClientRect();
+    graph.scrollLeft+=box.left+box.width/2-room.left-room.width/2;
+    if(state.matches(".failed,.running"))graph.scrollTop+=box.top+box.height/2-room.top-room.height/2;
+  }
+}
+centred();
+addEventListener("resize",centred);

@@ -1,14 +1,17 @@
 """The addresses of the pages, and the stream that tells a browser that a file has changed."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from monitoring.errors import InputError
 from monitoring.serve.pages import (
@@ -26,6 +29,7 @@ from monitoring.serve.pages.shell import problem_page
 from monitoring.serve.pages.site import Site
 from monitoring.store import Store
 
+_LOG = logging.getLogger(__name__)
 Page = Callable[[Site, Request], Response]
 LOOK_EVERY = 0.5
 """Seconds between two looks at the files."""
@@ -79,7 +83,23 @@ def page_routes(
 def site_routes(site: Site) -> list[Route]:
     """Return the routes of the pages of a site."""
     routes = [Route(path, _shown(site, make), methods=["GET"]) for path, make in PAGES]
-    return [*routes, Route("/live", _live(site), methods=["GET"])]
+    return [*routes, Route("/live", _live(site), methods=["GET"]), _Missing("/{path:path}", _missing)]
+
+
+class _Missing(Route):
+    """Match what a browser asks for and no page is; clients of the API ask for no HTML."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return a match for GET with HTML accepted, outside of the API."""
+        accepted = Headers(scope=scope).get("accept", "") if scope["type"] == "http" else ""
+        wanted = "text/html" in accepted and scope["method"] == "GET"
+        if not wanted or scope["path"].startswith(("/api/", "/status")):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+async def _missing(request: Request) -> Response:
+    return problem_page(InputError("There is no such page."), request, 404)
 
 
 def _shown(site: Site, make: Page) -> Callable[[Request], object]:
@@ -88,6 +108,10 @@ def _shown(site: Site, make: Page) -> Callable[[Request], object]:
             return await run_in_threadpool(make, site, request)
         except InputError as error:
             return problem_page(error, request)
+        except Exception as error:  # noqa: BLE001 - said as the bug that it is, and logged
+            _LOG.exception("the page %s raised an exception", request.url.path)
+            words = f"This page cannot be shown because of a bug: {type(error).__name__}: {error}"
+            return problem_page(InputError(words), request, 500)
 
     return endpoint
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from browser import chromium
-from incident import NOW
+from incident import NOW, fill, write_project
 
 from monitoring.local_datadog import LocalDatadog
 from monitoring.query.series import Series
@@ -227,3 +227,18 @@ def test_a_page_that_is_paused_or_of_the_past_stays_as_it_is(page, site):
     assert page.run("return document.getElementById('live').getAttribute('aria-pressed')") == "false"
     page.open(f"{site.url}/dashboards/shop?from={NOW - 3600}..{NOW - 60}")
     assert page.run("return document.getElementById('live')") is None
+
+
+def test_a_large_graph_begins_at_the_state_that_failed(window, tmp_path):
+    write_project(tmp_path)
+    with LocalDatadog(pages=lambda store: page_routes(store, tmp_path, clock=lambda: NOW)) as server:
+        fill(server.store)
+        window.viewport(390, 700)
+        window.open(f"{server.url}/executions/00000000000000aa")
+        inside = window.run(
+            "const graph = document.querySelector('.panel.graph'), room = graph.getBoundingClientRect(),"
+            " box = graph.querySelector('g.state.failed').getBoundingClientRect();"
+            " return box.left >= room.left - 1 && box.right <= room.right + 1 && box.top >= room.top - 1"
+        )
+        assert inside
+        assert window.log() == []
