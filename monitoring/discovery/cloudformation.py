@@ -17,7 +17,7 @@ from monitoring.discovery.found import (
     together,
 )
 from monitoring.discovery.found import state_machine as from_definition
-from monitoring.discovery.templates import definition_of, expanded, load
+from monitoring.discovery.templates import definition_file, definition_of, expanded, load
 from monitoring.discovery.values import Values
 
 FUNCTIONS = {"AWS::Lambda::Function", "AWS::Serverless::Function"}
@@ -199,21 +199,11 @@ def _state_machines(template: Template) -> Iterator[StateMachine]:
 def _definition(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
     """Inline, in a file beside the template, or in an asset of a synthesised CDK app."""
     inline = next((given[key] for key in ("Definition", "DefinitionString") if key in given), None)
-    file = None if inline is not None else _file(template.path.parent, given)
+    file = None if inline is not None else definition_file(template.path.parent, given)
     value = inline if file is None else file.read_text(encoding="utf-8", errors="replace")
     if value is None:
         return {}
     return definition_of(value, template.values, given.get("DefinitionSubstitutions"))
-
-
-def _file(folder: Path, given: Mapping[str, Any]) -> Path | None:
-    uri = given.get("DefinitionUri")
-    location = given.get("DefinitionS3Location")
-    key = location.get("Key") if isinstance(location, Mapping) else None
-    places = [folder / uri] if isinstance(uri, str) else []
-    if isinstance(key, str):
-        places += [place / f"asset.{key}" for place in (folder, folder.parent)]
-    return next((place for place in places if place.is_file()), None)
 
 
 def _activities(template: Template) -> Iterator[Activity]:

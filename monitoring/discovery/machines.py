@@ -8,7 +8,7 @@ from typing import Any
 from monitoring.discovery.intrinsics import Intrinsics
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_stacks
-from monitoring.discovery.templates import definition_of, load
+from monitoring.discovery.templates import definition_file, definition_of, load
 from monitoring.errors import InputError
 
 
@@ -75,6 +75,8 @@ def definition_in(stack: Stack, resource: StackResource, intrinsics: Intrinsics)
     """
     properties = intrinsics.resolve(dict(resource.properties))
     value = properties.get("DefinitionString", properties.get("Definition"))
+    if value is None and (file := definition_file(stack.source.parent, properties)):
+        value = file.read_text(encoding="utf-8")
     substitutions = properties.get("DefinitionSubstitutions")
     definition = definition_of(
         value if not isinstance(value, dict) else json.dumps(value), substitutions=substitutions

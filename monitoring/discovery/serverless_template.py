@@ -12,6 +12,7 @@ from typing import Any
 from monitoring.discovery import serverless_events as events
 from monitoring.discovery.serverless_machines import state_machines
 from monitoring.discovery.serverless_names import get_att, logical_name, normalised, objects, section
+from monitoring.discovery.serverless_pseudo import has_plugin, substituted
 from monitoring.discovery.variables import Variables
 from monitoring.errors import InputError
 
@@ -88,8 +89,10 @@ def serverless_template(
         notes.append(f"service has no name here: the folder's, {name!r}, stands in")
     if not isinstance(name, str) or not name:
         raise InputError("service has no name", where=str(path))
-    service = _Service(resolved, path, f"{name}-{stage}", stage, notes)
-    return service.template(), f"{name}-{stage}", notes
+    template = _Service(resolved, path, f"{name}-{stage}", stage, notes).template()
+    if has_plugin(resolved.get("plugins")):
+        template = substituted(template)
+    return template, f"{name}-{stage}", notes
 
 
 _STAND_INS = {"aws:accountId": ACCOUNT, "opt:stage": "dev", "sls:stage": "dev", "opt:region": "us-east-1"}

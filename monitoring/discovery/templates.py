@@ -135,3 +135,19 @@ def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
                 text = re.sub(rf"[$&]\{{{re.escape(str(variable))}\}}", str(word), json.dumps(pattern))
                 found |= expanded(json.loads(text))
     return found
+
+
+def definition_file(folder: Path, properties: Mapping[str, Any]) -> Path | None:
+    """Return the file of a definition: beside the template, or an asset of a synthesised CDK app.
+
+    Args:
+        folder: the template's.
+        properties: the state machine's.
+    """
+    uri = properties.get("DefinitionUri")
+    location = properties.get("DefinitionS3Location")
+    key = location.get("Key") if isinstance(location, Mapping) else None
+    places = [folder / uri] if isinstance(uri, str) else []
+    if isinstance(key, str):
+        places += [place / f"asset.{key}" for place in (folder, folder.parent)]
+    return next((place for place in places if place.is_file()), None)

@@ -10,7 +10,7 @@ from typing import Any
 from monitoring.deploy.start import shipped
 from monitoring.drill import watching
 from monitoring.drill.application_result import ApplicationResult, Noticed
-from monitoring.drill.breakages import Breakage, Health, breakages
+from monitoring.drill.breakages import Breakage, breakages
 from monitoring.drill.jury import Jury
 from monitoring.drill.player import Part, Player, resources_of
 from monitoring.drill.players import Helper, number_of_players, play
@@ -78,11 +78,32 @@ class _Drill:
     watch: Progress
     false_alarms: dict[str, None] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)  # the names of all, chosen or not
+    reached: set[str] = field(default_factory=set)  # logical ids
+    skipped: Sequence[str] = ()  # why state machines were not drilled
 
-    def drilled(self, machine: str, value: Any) -> tuple[list[Noticed], Health]:
-        """Drill one state machine; return its faults in their order, and what its executions use."""
+    def drilled(self, inputs: Mapping[str, Any]) -> list[Noticed]:
+        """Drill state machines by their inputs; one of several that does not succeed in health is skipped.
+
+        Raises:
+            InputError: none succeeds.
+        """
+        rows: list[Noticed] = []
+        refusals = []
+        for machine, value in inputs.items():
+            try:
+                rows += self._drilled(machine, value)
+            except InputError as refused:
+                refusals.append(refused)
+        if refusals and len(refusals) == len(inputs):
+            raise refusals[0]
+        self.skipped = [f"not drilled: {refused.message}" for refused in refusals]
+        return rows
+
+    def _drilled(self, machine: str, value: Any) -> list[Noticed]:
+        """Drill one state machine; return its faults in their order."""
         self.watch.say(f"running {machine} in health")
         health, played = self.here.prepare(machine, value)
+        self.reached |= {*health.functions, *health.resources}
         faults = self._chosen(list(breakages(machine, health)))
         rows = {}
         part = Part(machine, value, health, self._jury(played))
@@ -90,7 +111,7 @@ class _Drill:
             self.watch.breaking(breakage, number, len(faults))
             rows[breakage.name] = Noticed(breakage, machine, *verdict)
             self.watch.judged(rows[breakage.name])
-        return [rows[fault.name] for fault in faults], health
+        return [rows[fault.name] for fault in faults]
 
     def _chosen(self, faults: list[Breakage]) -> list[Breakage]:
         """Return the faults that the options name, or all."""
@@ -117,8 +138,6 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
     began = time.monotonic()
     watchers, left_out = _watchers(options.monitors, options.delay)
     shipped_watchers, _ = watching.load(Folder(shipped("monitors"), options.env), options.delay)
-    rows: list[Noticed] = []
-    reached: set[str] = set()
     with contextlib.ExitStack() as exits:
         pipeline = exits.enter_context(start_pipeline(options.pipeline, watch.say))
         helpers = [
@@ -126,17 +145,14 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
             for _ in range(_players(options, pipeline) - 1)
         ]
         drill = _Drill(options, Player(pipeline), helpers, watchers, shipped_watchers, watch)
-        for machine in _machines(options, pipeline):
-            found, health = drill.drilled(machine, _input(options, pipeline, machine))
-            rows += found
-            reached |= {*health.functions, *health.resources}
+        rows = drill.drilled({name: _input(options, pipeline, name) for name in _machines(options, pipeline)})
         _refuse_unknown(options.faults, drill.faults)
         known = {*pipeline.deployment.functions, *resources_of(pipeline)} - set(pipeline.forwarders)
-        notes = (*pipeline.notes, *_stand_in_notes(pipeline))
+        notes = (*pipeline.notes, *_stand_in_notes(pipeline), *drill.skipped)
     return ApplicationResult(
         tuple(rows),
         tuple(drill.false_alarms),
-        tuple(sorted(known - reached)),
+        tuple(sorted(known - drill.reached)),
         left_out,
         notes,
         time.monotonic() - began,

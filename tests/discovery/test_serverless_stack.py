@@ -250,3 +250,35 @@ def test_a_malformed_service_is_read_or_refused_in_a_sentence(tmp_path: Path, te
         read_stacks(tmp_path)
     except InputError as error:
         assert str(error)
+
+
+PSEUDO = """
+functions:
+  a:
+    handler: a.b
+    environment:
+      ARN: "arn:aws:sqs:#{AWS::Region}:#{AWS::AccountId}:q"
+      JOINED: !Sub "#{AWS::Region}-${AWS::StackName}"
+      PLAIN: "# {AWS::Region} #{} # five"
+"""
+
+
+@pytest.mark.parametrize(
+    "plugins", ["[serverless-pseudo-parameters]", "{modules: [serverless-pseudo-parameters, other]}"]
+)
+def test_the_plugin_for_pseudo_parameters_makes_substitutions_of_them(tmp_path: Path, plugins: str) -> None:
+    (tmp_path / "serverless.yml").write_text(f"{HEAD}plugins: {plugins}\n{PSEUDO}")
+    (stack,) = read_stacks(tmp_path)
+    assert properties(stack, "ALambdaFunction")["Environment"]["Variables"] == {
+        "ARN": {"Fn::Sub": "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q"},
+        "JOINED": {"Fn::Sub": "${AWS::Region}-${AWS::StackName}"},
+        "PLAIN": "# {AWS::Region} #{} # five",
+    }
+
+
+@pytest.mark.parametrize("plugins", ["[]", "[other]", "{modules: []}", "five"])
+def test_without_the_plugin_they_are_text(tmp_path: Path, plugins: str) -> None:
+    (tmp_path / "serverless.yml").write_text(f"{HEAD}plugins: {plugins}\n{PSEUDO}")
+    (stack,) = read_stacks(tmp_path)
+    variables = properties(stack, "ALambdaFunction")["Environment"]["Variables"]
+    assert variables["ARN"] == "arn:aws:sqs:#{AWS::Region}:#{AWS::AccountId}:q"

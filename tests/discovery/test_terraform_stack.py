@@ -361,3 +361,17 @@ def test_a_local_value_that_refers_to_itself_is_left_out_with_a_note(tmp_path: P
     )
     (stack,) = read_stacks(tmp_path)
     assert any("refers to itself" in note for note in stack.notes)
+
+
+def test_an_archive_is_known_by_its_path_where_a_function_refers_to_its_hash_alone(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "pay.py").write_text("def handler(event, context): return event\n")
+    (tmp_path / "main.tf").write_text(
+        'data "archive_file" "pay" {\n  type        = "zip"\n  source_file = "src/pay.py"\n'
+        '  output_path = "${path.module}/files/pay.zip"\n}\n'
+        'resource "aws_lambda_function" "pay" {\n  function_name = "pay"\n  role = "r"\n'
+        '  handler = "pay.handler"\n  runtime = "python3.13"\n  filename = "${path.module}/files/pay.zip"\n'
+        "  source_code_hash = data.archive_file.pay.output_base64sha256\n}\n"
+    )
+    (stack,) = read_stacks(tmp_path)
+    assert stack.code["PayLambdaFunction"] == tmp_path / "src"

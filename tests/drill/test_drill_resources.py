@@ -176,3 +176,18 @@ def test_a_few_faults_are_not_worth_another_player(faults: int, players: int) ->
 
 def test_many_faults_are_worth_several_players() -> None:
     assert 2 <= number_of_players(1000) <= 4
+
+
+def test_one_of_several_machines_that_fails_in_health_is_skipped_and_named(tmp_path: Path) -> None:
+    for name, state in (("bad", {"Type": "Fail", "Error": "Broken"}), ("good", {"Type": "Succeed"})):
+        definition = {"StartAt": "A", "States": {"A": state}}
+        (tmp_path / f"{name}.asl.json").write_text(json.dumps(definition))
+    options = ApplicationOptions(
+        pipeline_options(tmp_path, ""),
+        {"": {}},
+        Folder(tmp_path / "monitors"),
+        faults=("Good/never-started",),
+    )
+    result = drill_application(options)
+    assert [row.breakage.name for row in result.faults] == ["Good/never-started"]
+    assert [note for note in result.notes if note.startswith("not drilled: Bad does not succeed")]

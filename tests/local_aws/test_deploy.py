@@ -227,3 +227,36 @@ def test_a_state_machine_that_is_not_there_is_refused_with_those_that_are(shop: 
     with pytest.raises(InputError, match="no state machine Order") as refused:
         shop.state_machine("Order")
     assert "Orders (Orders-" in str(refused.value.hint)
+
+
+def test_an_event_bus_has_its_name_and_rules_on_it_reach_their_targets(aws: LocalAws, tmp_path: Path) -> None:
+    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": "orders-bus"}}
+    rule = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"EventBusName": {"Ref": "Bus"}, "EventPattern": {"source": ["shop"]}, "Targets": []},
+    }
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Bus", "Arn"]}}}
+    template = {"Resources": {"Bus": bus, "Rule": rule}, "Outputs": outputs}
+    (tmp_path / "template.json").write_text(json.dumps(template))
+    deployed = aws.deploy(tmp_path)
+    assert deployed.names["Bus"] == "orders-bus"
+    assert deployed.outputs["Arn"].endswith(":event-bus/orders-bus")
+    assert "orders-bus" in [each["Name"] for each in aws.client("events").list_event_buses()["EventBuses"]]
+    aws.delete(deployed)
+
+
+def test_the_definition_of_a_synthesised_app_is_an_asset_beside_its_template(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    definition = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Word}", "End": true}}}'
+    (tmp_path / "asset.5eed.json").write_text(definition)
+    machine = {
+        "StateMachineName": "of-an-asset",
+        "DefinitionS3Location": {"Bucket": {"Fn::Sub": "assets-${AWS::Region}"}, "Key": "5eed.json"},
+        "DefinitionSubstitutions": {"Word": "done"},
+    }
+    template = {"Resources": {"M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
+    (tmp_path / "App.template.json").write_text(json.dumps(template))
+    (tmp_path / "manifest.json").write_text("{}")
+    deployed = aws.deploy(tmp_path)
+    assert aws.wait(aws.start(deployed.state_machine("M")))["output"] == '"done"'

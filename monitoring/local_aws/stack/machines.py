@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitoring.discovery.stack import StackResource
-from monitoring.discovery.templates import parse_definition
+from monitoring.discovery.templates import definition_file, parse_definition
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.checks import definition_text, refused
@@ -50,6 +50,8 @@ def state_machine(site: Site, resource: StackResource, properties: dict[str, Any
 
 def _definition(site: Site, resource: StackResource, properties: Mapping[str, Any]) -> dict[str, Any]:
     given = properties.get("DefinitionString", properties.get("Definition"))
+    if given is None and (file := definition_file(site.stack.source.parent, properties)):
+        given = file.read_text(encoding="utf-8")
     if given is None:
         raise InputError(
             f"state machine {resource.logical_id} has no definition on this disk",

@@ -78,10 +78,11 @@ def make(site: Site, resource: StackResource, properties: dict[str, Any]) -> Dep
     except Exception as refused:  # moto's refusals have no common ancestor
         message = getattr(refused, "message", None) or f"{type(refused).__name__}: {refused}"
         raise InputError(f"{resource.logical_id} ({resource.type}): {message}") from refused
+    ref = getattr(created, "physical_resource_id", physical)  # an event bus has none, and its name is it
     return Deployed(
-        created.physical_resource_id,
+        ref,
         lambda attribute: _attribute(created, attribute),
-        delete=lambda: _delete(site, model, created.physical_resource_id, properties),
+        delete=lambda: _delete(site, model, ref, properties),
     )
 
 
