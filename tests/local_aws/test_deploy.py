@@ -260,3 +260,17 @@ def test_the_definition_of_a_synthesised_app_is_an_asset_beside_its_template(
     (tmp_path / "manifest.json").write_text("{}")
     deployed = aws.deploy(tmp_path)
     assert aws.wait(aws.start(deployed.state_machine("M")))["output"] == '"done"'
+
+
+def test_an_answer_takes_the_place_of_a_callback_too(aws: LocalAws, tmp_path: Path) -> None:
+    ask = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "q", "MessageBody": {"token.$": "$$.Task.Token"}},
+        "HeartbeatSeconds": 20,
+        "End": True,
+    }
+    (tmp_path / "ask.asl.json").write_text(json.dumps({"StartAt": "Ask", "States": {"Ask": ask}}))
+    deployed = aws.deploy(tmp_path, answers={"Ask.Ask": {"approved": True}})
+    ended = aws.wait(aws.start(deployed.state_machine("Ask")))
+    assert json.loads(ended["output"]) == {"approved": True}

@@ -100,6 +100,11 @@ def states_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
                 yield from states_of(part)
 
 
+_OF_CALLS = {"Resource", "Credentials"}
+_OF_CALLBACKS = _OF_CALLS | {"Parameters", "Arguments", "HeartbeatSeconds", "HeartbeatSecondsPath"}
+"""Fields that a function in a task's place has no use for; there is no token for a callback."""
+
+
 def _stand_in_states(site: Site, machine: str, definition: dict[str, Any]) -> None:
     """Put a function in the place of a task whose service does not run here, or that has an answer."""
     for name, state in states_of(definition):
@@ -118,7 +123,8 @@ def _stand_in_states(site: Site, machine: str, definition: dict[str, Any]) -> No
         site.stand_ins.append(StandIn(key, arn, what))
         original = copy.deepcopy(state)
         state.clear()
-        kept = {key: part for key, part in original.items() if key not in {"Resource", "Credentials"}}
+        left_out = _OF_CALLBACKS if arn.endswith(".waitForTaskToken") else _OF_CALLS
+        kept = {key: part for key, part in original.items() if key not in left_out}
         state.update({**kept, "Resource": _answering(site, key, reason)})
 
 
