@@ -97,6 +97,7 @@ def _explained(name: str, row: dict[str, Any], machine: "Machine") -> str:
         calls = ", ".join(f"{count} of {function}" for function, count in step.functions.items())
         text += (
             f", invocations ({calls}) at their mean billed duration and memory; work is the spans "
-            "aws.lambda, cold the mean init_duration of those that were cold, transition the rest"
+            "aws.lambda, cold the mean init_duration for each that was cold (at most what work leaves of the "
+            "state), transition the rest"
         )
     return f"{text} (prices of {READ_ON})"
