@@ -28,6 +28,7 @@ from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
 from monitoring.lint.engine import FileReport, lint_file, lint_together
 from monitoring.lint.rules import modules
+from monitoring.resources.variables import fill_in
 from monitoring.testing import Case, Folder, load, run_case
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,11 @@ class Noticed(NamedTuple):
         return "".join(letter for letter, noticed in marks if noticed)
 
 
+def _plain(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a monitor with the defaults of its variables; those of the message stay, they are handles and links."""
+    return fill_in({**body, "message": ""}, {}) | {"message": body["message"]}
+
+
 class Bench:
     """A copy of `monitors/` in which one file at a time is replaced by a mutation."""
 
@@ -61,9 +67,11 @@ class Bench:
             shutil.copytree(ROOT / folder, home / folder)
         self.original = Folder(self.path)
         self.bodies = {
-            key: json.loads((self.path / f"{key}.json").read_text()) for key in sorted(self.original.keys())
+            key: _plain(json.loads((self.path / f"{key}.json").read_text()))
+            for key in sorted(self.original.keys())
         }
         for key in self.bodies:
+            self.restore(key)
             self.original.body(key)
         self.codes = frozenset(modules())
 
