@@ -15,7 +15,13 @@ from monitoring.cli.project_option import project_option
     "--from",
     "source",
     type=click.Path(path_type=Path, exists=True),
-    help="template.yaml, serverless.yml, a cdk.out folder or a state machine's definition",
+    help="Your template or its folder: SAM, CloudFormation, serverless.yml, Terraform, cdk.out, definitions",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DB",
+    help="With --from: thresholds of durations from what this database measured",
 )
 @click.option("--downtimes", is_flag=True, help="Also a nightly maintenance window, in downtimes/")
 @click.option("--handlers", is_flag=True, help="Also the example's handlers, in handlers/")
@@ -25,6 +31,7 @@ def command(
     folder: Path | None,
     root: Path,
     source: Path | None,
+    data: Path | None,
     downtimes: bool,
     handlers: bool,
     force: bool,
@@ -32,23 +39,30 @@ def command(
 ) -> int:
     """Put dashboards/, monitors/, slos/ and stepscope.toml into the project's folder (--project, or FOLDER).
 
-    With --from, dashboard, monitors and SLO are made for exactly the functions and state machines that the
-    template describes, and thresholds come from it: a function's duration against its own time-out.
+    With --from, monitors and SLOs are made for exactly the functions and state machines that the template
+    describes, one file for all of a kind: application.toml lists them, with thresholds from the template
+    (time-outs, memory) and from --data. Dashboards show these resources alone.
 
     Run again, it adds what is new and updates what is as it wrote it. A file that was edited stays, and one
     that it did not write always does. .stepscope-init.json says what it wrote.
     """
     from dataclasses import asdict
 
+    from monitoring.deploy.measured import read_measured
     from monitoring.deploy.start import files_of, write
     from monitoring.discovery import discover
+    from monitoring.errors import InputError
+
+    if data and not source:
+        raise InputError("--data is for thresholds of --from", hint="Name the template: --from template.yaml")
 
     folder = folder or root
     project = folder.resolve().name or "stepscope"
     project = "".join(char if char.isalnum() or char in "-_." else "-" for char in project)
     application = discover(source) if source else None
     extra = [name for name, asked in (("downtimes", downtimes), ("handlers", handlers)) if asked]
-    done = write(files_of(application, project, extra), folder, force=force)
+    measured = read_measured(data) if data else None
+    done = write(files_of(application, project, extra, measured), folder, force=force)
     if as_json:
         echo_document({"found": asdict(application) if application else None, **done._asdict()})
         return 0

@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import monitoring
 from monitoring.discovery import Found
-from monitoring.discovery.tailored import files_for
+from monitoring.discovery.tailored import files_for, narrowed
 from monitoring.errors import InputError, writing
+from monitoring.resources.project import LISTS
+from monitoring.resources.resource import references
 from monitoring.resources.variables import VARIABLE
 
 SETTINGS = """# What differs between environments: stepscope plan --env prod
@@ -37,21 +39,76 @@ def shipped(name: str) -> Path:
     return found[0]
 
 
-def files_of(found: Found | None, project: str, extra: Iterable[str] = ()) -> dict[str, str]:
+def files_of(
+    found: Found | None,
+    project: str,
+    extra: Iterable[str] = (),
+    measured: Mapping[str, Mapping[str, int]] | None = None,
+) -> dict[str, str]:
     """Return path -> text of what init writes.
 
     Args:
         found: what a template describes; without it, all that is shipped.
         project: its name in stepscope.toml.
         extra: shipped folders that are written only where they are asked for, `downtimes` and `handlers`.
+        measured: name of a function or state machine -> values that were measured.
     """
     folders = [*extra] if found else ["dashboards", "monitors", "slos", *extra]
-    made = files_for(found) if found else {}
+    made = _tailored(found, measured) if found else {}
     copied = {path: text for folder in folders for path, text in _texts(folder)}
     texts = {**made, **copied}
     used = {match["name"] for text in texts.values() for match in VARIABLE.finditer(text)}
-    values = "".join(f'{name} = "{value}"\n' for name, value in _VALUES.items() if name in used)
-    return {"stepscope.toml": SETTINGS.format(project=project, values=values), **texts}
+    values = {name: value for name, value in _VALUES.items() if name in used}
+    stages = {match["name"]: match["default"] or "" for match in VARIABLE.finditer(made.get(LISTS, ""))}
+    values |= {name: value for name, value in stages.items() if "*" not in value}
+    rows = "".join(f'{name} = "{value}"\n' for name, value in values.items())
+    prod = "".join(f'{name} = "prod"\n' for name in stages if name in {"stage", "environment"})
+    return {"stepscope.toml": SETTINGS.format(project=project, values=rows) + prod, **texts}
+
+
+ABOUT_ALL = ("forwarder-", "part-forwarder-quiet", "part-lambda-is-called")
+"""Shipped monitors that every application has beside its own."""
+
+_INSTEAD = {
+    "executions-failed": ("executions-failed", "executions-failing"),
+    "lambda-error-rate": ("functions-fail", "functions-failing"),
+}
+"""A shipped monitor on a shipped dashboard -> those of an application that take its place."""
+
+
+def _tailored(found: Found, measured: Mapping[str, Mapping[str, int]] | None) -> dict[str, str]:
+    """Return what is made for an application, and the shipped dashboards, narrowed to its resources."""
+    made = files_for(found, measured)
+    made |= {
+        path: text
+        for path, text in _texts("monitors")
+        if path.removeprefix("monitors/").startswith(ABOUT_ALL)
+    }
+    known = {f"{path.partition('s/')[0]}:{Path(path).stem}" for path in made}
+    for path, text in _texts("dashboards"):
+        own = text
+        for shipped_key, others in _INSTEAD.items():
+            key = next((key for key in others if f"monitor:{key}" in known), shipped_key)
+            own = own.replace(f"${{monitor:{shipped_key}}}", f"${{monitor:{key}}}")
+        board = narrowed(json.loads(own), found)
+        board["widgets"] = list(_shown(board["widgets"], known))
+        made[path] = json.dumps(board, indent=2, ensure_ascii=False) + "\n"
+    return made
+
+
+def _shown(widgets: Iterable[dict[str, Any]], known: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the widgets without those about a monitor or an SLO that there is none of."""
+    for widget in widgets:
+        definition = widget["definition"]
+        if "widgets" in definition:
+            inner = list(_shown(definition["widgets"], known))
+            yield {**widget, "definition": {**definition, "widgets": inner}}
+        elif all(
+            f"{mention.kind}:{mention.key}" in known
+            for mention in references(definition)
+            if mention.kind in {"monitor", "slo"}
+        ):
+            yield widget
 
 
 def _texts(name: str) -> Iterator[tuple[str, str]]:

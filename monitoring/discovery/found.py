@@ -24,6 +24,8 @@ class LambdaFunction:
     streams: tuple[str, ...] = ()
     asynchronous: bool = False
     dead_letters: bool = False
+    busy: bool = False
+    """Whether an API or a load balancer calls it: many calls, of which a few may fail."""
 
     @property
     def scope(self) -> str:
@@ -43,6 +45,11 @@ class StateMachine:
     timeout: int = 0
     states: tuple[str, ...] = ()
     family: str = "service_integration"
+
+    @property
+    def busy(self) -> bool:
+        """Whether many short executions are to be expected, of which a few may fail."""
+        return self.express
 
     @property
     def scope(self) -> str:
@@ -97,7 +104,11 @@ def together(source: str, parts: Iterable[Found]) -> Found:
 
 
 def _wild(name: str) -> str:
-    return re.sub(r"\*+", "*", name).lower()
+    """Return a name as Datadog's tags have it; the names of variables stay."""
+    return _VARIABLE.sub(lambda match: match[1] or match[0].lower(), re.sub(r"\*+", "*", name))
+
+
+_VARIABLE = re.compile(r"(\$\{var:[\w-]+)|[^$]+|\$")
 
 
 def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = False) -> StateMachine:

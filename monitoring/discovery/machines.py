@@ -81,8 +81,17 @@ def definition_in(stack: Stack, resource: StackResource, intrinsics: Intrinsics)
     definition = definition_of(
         value if not isinstance(value, dict) else json.dumps(value), substitutions=substitutions
     )
+    definition = definition or _asset(stack, properties.get("DefinitionS3Location"))
     if not definition:
         raise InputError(
             f"the definition of {resource.logical_id} is not here, or cannot be read", where=str(stack.source)
         )
     return definition
+
+
+def _asset(stack: Stack, location: Any) -> dict[str, Any]:
+    """Return the definition that a synthesised CDK app keeps as an asset, {} where there is none."""
+    key = location.get("Key") if isinstance(location, dict) else None
+    folders = (stack.source.parent, stack.source.parent.parent)
+    files = [folder / f"asset.{key}" for folder in folders if isinstance(key, str)]
+    return next((load(file) for file in files if file.is_file()), {})

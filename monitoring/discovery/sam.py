@@ -137,6 +137,8 @@ def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str
 
 def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:
     location = properties.get("Location")
+    if isinstance(location, Mapping):  # of the repository of applications, which the translator would ask for
+        location = str(location.get("ApplicationId"))
     if isinstance(location, str):
         resource["Type"] = "AWS::CloudFormation::Stack"
         resource["Properties"] = {"TemplateURL": location, "Parameters": properties.get("Parameters", {})}

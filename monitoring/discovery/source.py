@@ -1,35 +1,58 @@
-"""Which kind of source a path is, and its reader."""
+"""What there is to watch in an application, from the stacks that `up`, `lint` and `cost` read, too."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monitoring.discovery.cloudformation import read_template
 from monitoring.discovery.found import (
+    DEFAULT_MEMORY,
+    DEFAULT_TIMEOUT,
     Activity,
     Found,
     LambdaFunction,
+    StateMachine,
     activities_used,
     functions_called,
     state_machine,
     together,
 )
-from monitoring.discovery.serverless import read_serverless
+from monitoring.discovery.intrinsics import Intrinsics
+from monitoring.discovery.machines import definition_in, resolver
+from monitoring.discovery.naming import Naming, names_of
+from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.stacks import read_stacks, read_template
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
 
 _SINGLETON = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _OF_CDK = re.compile(r"AWS CDK resource provider framework|AWS Lambda handler for .* custom resource")
+CALLERS = re.compile(r"(s3|sns|events|logs(\..+)?|iot|ses|config|codecommit)\.amazonaws\.com(\.cn)?")
+"""Principals that call a function without waiting for it:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html."""
+
+WAITING = re.compile(r"(apigateway|elasticloadbalancing|cognito-idp|lex|alexa.*)\.amazonaws\.com(\.cn)?")
+"""Principals that call a function for somebody who waits: many calls, of which one in a thousand may fail."""
 
 
-def discover(path: Path) -> Found:
-    """Read a SAM or CloudFormation template, `serverless.yml`, `cdk.out` folder or ASL file.
+def discover(path: Path, parameters: Mapping[str, str] | None = None) -> Found:
+    """Return the functions, state machines and activities of an application.
+
+    What differs between environments in a name is a variable, `orders-${var:stage|dev}`; what only the
+    deployment knows is `*`.
+
+    Args:
+        path: whatever `read_stacks` takes.
+        parameters: values of the template's parameters.
 
     Raises:
-        InputError: it is none of these, or describes nothing to watch.
+        InputError: it cannot be read, or describes nothing to watch.
     """
-    found = _cdk(path) if path.is_dir() else _file(load(path), path)
+    stacks = read_stacks(path, parameters=parameters)
+    namings = names_of(path, stacks, parameters)
+    parts = [part for stack, naming in zip(stacks, namings, strict=True) for part in _parts(stack, naming)]
+    found = together(str(path), parts)
     if not found.functions and not found.state_machines:
         where = str(path)
         if found.unnamed:
@@ -39,54 +62,181 @@ def discover(path: Path) -> Found:
     return found
 
 
-def _file(content: dict[str, Any], path: Path) -> Found:
-    if "States" in content and "StartAt" in content:
-        return _definition(content, path)
-    if "Resources" in content:
-        return read_template(content, path)
-    if "service" in content:
-        return read_serverless(content, path)
-    raise InputError(
-        "is not a CloudFormation or SAM template, serverless.yml, or state machine definition",
-        where=str(path),
-        hint="Give template.yaml, serverless.yml, a cdk.out folder, or a file in Amazon States Language.",
-    )
+def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterator[Found]:
+    """Yield what a stack holds, then what the stacks hold that it nests and that lie on this disk."""
+    intrinsics = resolver(stack)
+    unknown = dict.fromkeys(stack.assumed, "0")
+    reader = _Reader(stack, naming, replace(intrinsics, names={**intrinsics.names, **unknown}))
+    yield reader.found()
+    above = (*above, stack.source.resolve())
+    for resource in reader.of_type("AWS::CloudFormation::Stack"):
+        location = resource.metadata.get("aws:asset:path") or resource.properties.get("TemplateURL")
+        file = stack.source.parent / location if isinstance(location, str) else None
+        if file is None or not file.is_file() or file.resolve() in above:
+            continue
+        content = load(file)
+        declared = content.get("Parameters")
+        handed = resource.properties.get("Parameters")
+        own = {
+            str(key): value
+            for key, value in (handed.items() if isinstance(handed, Mapping) else ())
+            if isinstance(declared, Mapping) and key in declared
+        }
+        known = {key: reader.plain(value) for key, value in own.items()}
+        inner = read_template(
+            content, file, given={k: v for k, v in known.items() if v is not None}, name="*"
+        )
+        symbols = {key: naming.text(value) for key, value in own.items()}
+        yield from _parts(inner, Naming(inner, symbols=symbols), above)
 
 
-def _definition(content: dict[str, Any], path: Path) -> Found:
-    """Read a state machine and what it refers to; a definition does not contain functions' time-outs."""
-    functions = tuple(
-        LambdaFunction(name, timeout=0, memory=0) for name in dict.fromkeys(functions_called(content))
-    )
-    activities = tuple(Activity(name) for name in dict.fromkeys(activities_used(content)))
-    machine = state_machine(path.name.partition(".")[0], content)
-    return Found(str(path), functions, (machine,), activities)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one stack; a value that cannot be resolved counts as not known."""
+
+    stack: Stack
+    naming: Naming
+    intrinsics: Intrinsics
+
+    def found(self) -> Found:
+        """Return what the stack holds itself."""
+        machines = [(resource, self._definition(resource)) for resource in self.of_type(_MACHINE)]
+        functions = list(self._functions())
+        if not any(self.stack.of_type(_FUNCTION)):  # a definition alone: what it calls is all that there is
+            called = dict.fromkeys(name for _, body in machines for name in functions_called(body))
+            functions = [("", LambdaFunction(name, timeout=0, memory=0)) for name in called]
+        state_machines = [(item.logical_id, self._state_machine(item, body)) for item, body in machines]
+        activities = [
+            self.naming.of(resource, "Name") for resource in self.of_type("AWS::StepFunctions::Activity")
+        ]
+        activities += [name for _, body in machines for name in activities_used(body)]
+        names = [(logical_id, item.name) for logical_id, item in functions]
+        names += [(logical_id, item.name) for logical_id, item in state_machines]
+        unnamed = [logical_id for logical_id, name in names if name == "*"]
+        return Found(
+            str(self.stack.source),
+            tuple(item for _, item in functions if item.name != "*"),
+            tuple(item for _, item in state_machines if item.name != "*"),
+            tuple(Activity(name) for name in dict.fromkeys(activities) if name != "*"),
+            tuple(unnamed),
+        )
+
+    def of_type(self, *types: str) -> list[StackResource]:
+        """Return the resources of these types whose condition holds, without those that CDK adds."""
+        return [
+            resource
+            for resource in self.stack.of_type(*types)
+            if self._holds(resource.condition)
+            and not is_cdks_own(resource.logical_id, {"Properties": resource.properties})
+        ]
+
+    def plain(self, value: Any) -> Any:
+        """Return a value resolved, None where it cannot be."""
+        try:
+            return self.intrinsics.resolve(value)
+        except InputError:
+            return None
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return not condition or self.intrinsics.holds(condition)
+        except InputError:
+            return True
+
+    def _number(self, resource: StackResource, key: str, default: int) -> int:
+        """Return a whole number: the default where none is given, 0 where only the deployment knows it."""
+        if resource.properties.get(key) is None:
+            return default
+        text = str(self.naming.text(resource.properties[key], symbols=False))
+        return int(text) if text.isdecimal() else 0
+
+    def _functions(self) -> Iterator[tuple[str, LambdaFunction]]:
+        streams, callers = self._streams(), self._callers()
+        for resource in self.of_type(_FUNCTION):
+            own = callers.get(resource.logical_id, set())
+            yield (
+                resource.logical_id,
+                LambdaFunction(
+                    name=self.naming.of(resource, "FunctionName"),
+                    timeout=self._number(resource, "Timeout", DEFAULT_TIMEOUT),
+                    memory=self._number(resource, "MemorySize", DEFAULT_MEMORY),
+                    streams=tuple(sorted(streams.get(resource.logical_id, ()))),
+                    asynchronous="asynchronous" in own,
+                    dead_letters="DeadLetterConfig" in resource.properties,
+                    busy="waiting" in own,
+                ),
+            )
+
+    def _callers(self) -> dict[str, set[str]]:
+        """Return by logical id whether a function is called without waiting, or for somebody who waits."""
+        callers: dict[str, set[str]] = {}
+        for resource in self.of_type("AWS::Lambda::Permission"):
+            principal = str(self.plain(resource.properties.get("Principal")))
+            for word, pattern in (("asynchronous", CALLERS), ("waiting", WAITING)):
+                if pattern.fullmatch(principal):
+                    callers.setdefault(self._target(resource), set()).add(word)
+        for resource in self.of_type("AWS::Lambda::EventInvokeConfig"):
+            callers.setdefault(self._target(resource), set()).add("asynchronous")
+        for resource in self.of_type("AWS::Lambda::Url"):
+            callers.setdefault(self._target(resource, "TargetFunctionArn"), set()).add("waiting")
+        for resource in self.of_type("AWS::Scheduler::Schedule"):
+            target = resource.properties.get("Target")
+            arn = target.get("Arn") if isinstance(target, Mapping) else None
+            callers.setdefault(_named(arn), set()).add("asynchronous")
+        return callers
+
+    def _target(self, resource: StackResource, key: str = "FunctionName") -> str:
+        """Return the logical id of the function that a resource names, through its alias or version."""
+        name = _named(resource.properties.get(key))
+        target = self.stack.resources.get(name)
+        if target is not None and target.type in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
+            return _named(target.properties.get("FunctionName"))
+        return name
+
+    def _streams(self) -> dict[str, set[str]]:
+        """Return by logical id the kinds of stream that event source mappings connect to a function."""
+        streams: dict[str, set[str]] = {}
+        for resource in self.of_type("AWS::Lambda::EventSourceMapping"):
+            if "StartingPosition" in resource.properties:
+                streams.setdefault(self._target(resource), set()).add(_stream(resource.properties))
+        return streams
+
+    def _state_machine(self, resource: StackResource, definition: Mapping[str, Any]) -> StateMachine:
+        properties = resource.properties
+        kind = self.plain(properties.get("StateMachineType", properties.get("Type")))
+        name = self.naming.of(resource, "StateMachineName", "Name")
+        return state_machine(name, definition, express=kind == "EXPRESS")
+
+    def _definition(self, resource: StackResource) -> dict[str, Any]:
+        try:
+            return definition_in(self.stack, resource, self.intrinsics)
+        except InputError:
+            return {}
 
 
-def _cdk(folder: Path) -> Found:
-    """Return every template of a synthesised CDK app, its stages' and nested stacks' too."""
-    templates = sorted(folder.rglob("*.template.json"))
-    if not templates:
-        raise InputError("holds no *.template.json", where=str(folder), hint="Run `cdk synth` first.")
-    parts = [read_template(load(path), path, stack=_stack(path), skip=is_cdks_own) for path in templates]
-    return together(str(folder), parts)
+_FUNCTION, _MACHINE = "AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"
 
 
-def _stack(path: Path) -> str:
-    """Return the stack name in the manifest beside a template."""
-    manifest = path.parent / "manifest.json"
-    artifacts = load(manifest).get("artifacts") if manifest.is_file() else None
-    for name, artifact in artifacts.items() if isinstance(artifacts, Mapping) else ():
-        properties = artifact.get("properties") if isinstance(artifact, Mapping) else None
-        if isinstance(properties, Mapping) and properties.get("templateFile") == path.name:
-            return str(properties.get("stackName") or name)
-    return "*"
+def _named(value: Any) -> str:
+    """Return the logical id in a `Ref` or `Fn::GetAtt`; "" for anything else."""
+    if not isinstance(value, Mapping):
+        return ""
+    attribute = value.get("Fn::GetAtt")
+    named = attribute[0] if isinstance(attribute, list) and attribute else attribute
+    return str(value.get("Ref") or named or "").partition(".")[0]
+
+
+def _stream(properties: Mapping[str, Any]) -> str:
+    arn = str(properties.get("EventSourceArn", ""))
+    if "Topics" in properties:
+        return "kafka"
+    return "dynamodb" if "dynamodb" in arn.lower() or "StreamArn" in arn else "kinesis"
 
 
 def is_cdks_own(logical: str, resource: Mapping[str, Any]) -> bool:
     """Return whether a resource is CDK's and not the team's: a singleton, or a custom resource's helper."""
-    given = resource.get("Properties")
-    properties = given if isinstance(given, Mapping) else {}
+    inner = resource.get("Properties")
+    properties = inner if isinstance(inner, Mapping) else {}
     return (
         _SINGLETON.search(logical) is not None
         or "CustomResourceProvider" in logical

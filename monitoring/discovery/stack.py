@@ -46,6 +46,7 @@ class Stack:
         outputs: the template's `Outputs`, unresolved values by name.
         code: logical id of a function or layer -> the folder, file or archive of its code.
         notes: what was assumed and what could not be read, in sentences.
+        assumed: the parameters that nobody gives a value, so that one stands in.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Stack:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    assumed: frozenset[str] = frozenset()
 
     def of_type(self, *types: str) -> list[StackResource]:
         """Return the resources of these types, in the order of the template."""

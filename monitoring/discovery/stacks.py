@@ -61,8 +61,11 @@ def read_stacks(
 def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]:
     if any(folder.glob("*.tf")):
         return (read_terraform(folder, given, name or stack_name(folder / "main.tf")),)
-    if any(folder.glob("*.template.json")):
-        return tuple(_cdk(folder, given))
+    stages = [
+        stage for stage in (folder, *sorted(folder.glob("assembly-*"))) if any(stage.glob("*.template.json"))
+    ]
+    if stages:
+        return tuple(stack for stage in stages for stack in _cdk(stage, given))
     for candidate in TEMPLATES:
         if (folder / candidate).exists():
             return read_stacks(folder / candidate, parameters=given, name=name)
@@ -129,6 +132,17 @@ def _service(content: Mapping[str, Any], path: Path, given: dict[str, str], name
 
 def stack_name(path: Path) -> str:
     """Return the stack's name in the samconfig.toml beside a template, or the name of its folder."""
+    folder = re.sub(r"[^A-Za-z0-9-]+", "-", path.absolute().parent.name).strip("-")
+    return configured_name(path) or folder or "stack"
+
+
+def is_cdk(path: Path) -> bool:
+    """Return whether a template is one of a synthesised CDK app whose manifest knows its stack's name."""
+    return path.name.endswith(".template.json") and (path.parent / "manifest.json").is_file()
+
+
+def configured_name(path: Path) -> str:
+    """Return the stack's name in the samconfig.toml beside a template, or ""."""
     config = path.parent / "samconfig.toml"
     try:
         content = tomllib.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
@@ -138,7 +152,7 @@ def stack_name(path: Path) -> str:
         value = content.get("default", {}).get(command, {}).get("parameters", {}).get("stack_name")
         if isinstance(value, str) and value:
             return value
-    return re.sub(r"[^A-Za-z0-9-]+", "-", path.absolute().parent.name).strip("-") or "stack"
+    return ""
 
 
 def read_template(
@@ -172,6 +186,16 @@ def read_template(
         },
         code=dict(_code(resources, path)),
         notes=tuple(notes),
+        assumed=_without_value(content, given or {}),
+    )
+
+
+def _without_value(content: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:
+    declared = _section(content, "Parameters")
+    return frozenset(
+        name
+        for name, body in declared.items()
+        if name not in given and not (isinstance(body, Mapping) and "Default" in body)
     )
 
 

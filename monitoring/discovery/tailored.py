@@ -1,30 +1,53 @@
-"""Monitors, their tests, a dashboard and an SLO for exactly what was found, thresholds taken from it."""
+"""Monitors, their tests and an SLO for exactly what an application has, thresholds taken from it."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMachine
 
 Files = dict[str, str]
-NEAR_TIMEOUT = (90, 75)
-"""Percent of a function's own time-out at which its longest call alerts and warns."""
+NEAR_TIMEOUT = 90
+"""Percent of a time-out at which the longest call alerts."""
 
 ITERATOR_AGE = 300_000
 """Milliseconds that a stream may lag behind before somebody should look."""
 
-ACCOUNT = "arn:aws:states:eu-west-1:123456789012:"
+FUNCTIONS, MACHINES, ACTIVITIES = "functions", "state_machines", "activities"
+LISTS = "application.toml"
+"""The file of the lists: written anew when the template changes, while stepscope.toml is the user's."""
+
+_HEAD = """# What `stepscope init --from` read in {source}: the entries that monitors/ go through.
+# Run init again after a change of the template. To change a value, write the same table into stepscope.toml:
+# it stands before this one. docs/deploy.md
+"""
+
+Watched = LambdaFunction | StateMachine | Activity
 
 
-def files_for(found: Found) -> Files:
-    """Path -> text of every file."""
-    made: Files = {}
+def files_for(found: Found, measured: Mapping[str, Mapping[str, int]] | None = None) -> Files:
+    """Return path -> text of every file.
+
+    Args:
+        found: what the application has.
+        measured: name of a function or state machine -> values that were measured, by variable.
+    """
+    lists = {
+        FUNCTIONS: _entries(found.functions, measured or {}),
+        MACHINES: _entries(found.state_machines, measured or {}),
+        ACTIVITIES: _entries(found.activities, {}),
+    }
+    made: Files = {LISTS: _toml(found.source, lists)}
     if found.state_machines:
-        made["slos/executions-succeed.json"] = _json(_objective(found.state_machines))
-    for key, body, test in _monitors(found):
-        made[f"monitors/{key}.json"] = _json(body)
-        made[f"monitors/{key}.test.yaml"] = test
-    made["dashboards/pipeline.json"] = _json(_dashboard(found))
+        made["slos/executions-succeed.json"] = _json(_objective())
+    for watch in WATCHES:
+        entries = [values for values in lists[watch.list].values() if watch.holds(values)]
+        if entries:
+            made[f"monitors/{watch.key}.json"] = _json(_monitor(watch))
+            made[f"monitors/{watch.key}.test.yaml"] = _test(watch, entries[0])
+    if lists[FUNCTIONS]:
+        made |= _unseen()
     return made
 
 
@@ -32,174 +55,403 @@ def _json(body: Any) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
-Made = tuple[str, dict[str, Any], str]
+Values = dict[str, str | int | bool]
 
 
-def _monitors(found: Found) -> Iterator[Made]:
-    functions, machines = found.functions, found.state_machines
-    if machines:
-        yield _counted("executions-failed", "Executions fail", "aws.states.executions_failed", machines)
-        yield _counted(
-            "executions-timed-out", "Executions time out", "aws.states.executions_timed_out", machines
-        )
-    for machine in machines:
-        if machine.timeout:
-            yield _slow(machine)
-    if found.activities:
-        name = "Activities time out"
-        yield _counted("activities-timed-out", name, "aws.states.activities_timed_out", found.activities)
-    if functions:
-        yield _counted("functions-fail", "Functions fail", "aws.lambda.errors", functions)
-        yield _counted("functions-throttled", "Functions are throttled", "aws.lambda.throttles", functions)
-    yield from map(_near_timeout, (one for one in functions if one.timeout))
-    streams = [one for one in functions if one.streams]
-    if streams:
-        yield _behind(streams)
-    asynchronous = [one for one in functions if one.asynchronous]
-    if asynchronous:
-        dropped = "aws.lambda.async_events_dropped"
-        yield _counted("async-events-dropped", "Asynchronous events are dropped", dropped, asynchronous)
-    letters = [one for one in functions if one.dead_letters]
-    if letters:
-        yield _counted(
-            "dead-letters-fail", "Dead letters cannot be written", "aws.lambda.dead_letter_errors", letters
-        )
+def _entries(watched: Sequence[Watched], measured: Mapping[str, Mapping[str, int]]) -> dict[str, Values]:
+    entries: dict[str, Values] = {}
+    for item in watched:
+        name = slug(item.name)
+        while name in entries:
+            name += "-2"
+        entries[name] = {"scope": item.scope, **_facts(item), **_measured(item.name, measured)}
+    return entries
 
 
-Watched = Sequence[LambdaFunction] | Sequence[StateMachine] | Sequence[Activity]
-KEYS: dict[type, tuple[str, str, str]] = {
-    LambdaFunction: ("functionname", "", "pipeline:lambda"),
-    StateMachine: ("statemachinearn", f"{ACCOUNT}statemachine:", "pipeline:executions"),
-    Activity: ("activityarn", f"{ACCOUNT}activity:", "pipeline:tasks"),
-}
-"""What is watched -> the tag that names it, what stands before the name in it, and the monitor's own tag."""
+def _measured(name: str, measured: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    """Return what was measured of the only resource whose name fits, whatever its variables are."""
+    parts = re.split(r"\$\{[^}]*\}|\*", name.lower())
+    pattern = ".*".join(map(re.escape, parts))
+    alike = [own for key, own in measured.items() if re.fullmatch(pattern, key.lower())]
+    return alike[0] if len(alike) == 1 else {}
 
 
-def _key_of(watched: Watched) -> str:
-    return KEYS[type(watched[0])][0]
+def _facts(item: Watched) -> Values:
+    """Return what the template says of a resource, as values for its monitors."""
+    if isinstance(item, Activity):
+        return {}
+    values: Values = {"busy": True} if item.busy else {}
+    if item.timeout:
+        values["near_timeout_ms"] = item.timeout * 10 * NEAR_TIMEOUT
+        values["timeout_ms"] = item.timeout * 1000
+    if isinstance(item, LambdaFunction):
+        values |= {"near_memory_mb": item.memory * 9 // 10} if item.memory else {}
+        values |= {"stream": True} if item.streams else {}
+        values |= {"asynchronous": True} if item.asynchronous else {}
+        values |= {"dead_letters": True} if item.dead_letters else {}
+    return values
 
 
-def scope_of(watched: Watched) -> str:
-    """Return the scope that matches all of these resources and nothing else."""
-    scopes = list(dict.fromkeys(one.scope for one in watched))
-    return scopes[0] if len(scopes) == 1 else " OR ".join(scopes)
+def _toml(source: str, lists: Mapping[str, Mapping[str, Values]]) -> str:
+    text = _HEAD.format(source=source.rpartition("/")[2])
+    for name, entries in lists.items():
+        for key, values in entries.items():
+            rows = "".join(f"{field} = {json.dumps(value)}\n" for field, value in values.items())
+            text += f"\n[defaults.{name}.{key}]\n{rows}"
+    return text
 
 
-def _example(one: LambdaFunction | StateMachine | Activity) -> str:
-    """Return a tag that the scope of one of these resources matches."""
-    key, before, _ = KEYS[type(one)]
-    return f"{key}:{before}{one.name.replace('*', 'x').lower()}"
+class Watch(NamedTuple):
+    """One monitor over the entries of a list.
 
+    `query` has `SCOPE` where the entry's scope goes, and ends with the comparison; `value` is the variable of
+    the threshold and `limit` its default, "" where each entry has its own. `where` is a value that entries
+    have to have, `not …` one that they must not have.
+    """
+
+    key: str
+    list: str
+    name: str
+    query: str
+    value: str
+    limit: str
+    words: str
+    where: str = ""
+    pages: bool = False
+    delay: bool = True
+    kind: str = "count"
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Return whether an entry is among those that the monitor is made for."""
+        wanted = self.where.removeprefix("not ")
+        return not wanted or bool(values.get(wanted)) is not self.where.startswith("not ")
+
+
+def _count(metric: str, minutes: int = 15) -> str:
+    return f"sum(last_{minutes}m):sum:{metric}{{SCOPE}} BY.as_count() >"
+
+
+def _share(bad: str, every: Sequence[str]) -> str:
+    whole = " + ".join(f"sum:{metric}{{SCOPE}} BY.as_count()" for metric in every)
+    return f"sum(last_15m):100 * sum:{bad}{{SCOPE}} BY.as_count() / ({whole} + {FEW_CALLS}) >"
+
+
+FEW_CALLS = 1000
+"""Calls that a share adds to those that there were, so that one failure of a quiet hour pages nobody."""
+
+_ENDS = [f"aws.states.executions_{end}" for end in ("succeeded", "failed", "timed_out", "aborted")]
+
+WATCHES = (
+    Watch(
+        "executions-failed",
+        MACHINES,
+        "executions fail",
+        _count("aws.states.executions_failed"),
+        "executions_failed",
+        "0",
+        "{{value}} executions failed within 15 minutes.",
+        "not busy",
+        pages=True,
+    ),
+    Watch(
+        "executions-failing",
+        MACHINES,
+        "too many executions fail",
+        _share("aws.states.executions_failed", _ENDS),
+        "executions_failed_percent",
+        "0.1",
+        "{{value}} % of the executions of 15 minutes failed.",
+        "busy",
+        pages=True,
+        kind="share",
+    ),
+    Watch(
+        "executions-timed-out",
+        MACHINES,
+        "executions time out",
+        _count("aws.states.executions_timed_out"),
+        "executions_timed_out",
+        "0",
+        "{{value}} executions timed out within 15 minutes.",
+        pages=True,
+    ),
+    Watch(
+        "executions-near-timeout",
+        MACHINES,
+        "an execution is nearly at its time-out",
+        "max(last_30m):max:aws.states.execution_time.maximum{SCOPE} BY >",
+        "near_timeout_ms",
+        "",
+        "An execution took {{value}} ms; it is ended at ${var:timeout_ms} ms.",
+        "timeout_ms",
+        kind="gauge",
+    ),
+    Watch(
+        "executions-slow",
+        MACHINES,
+        "executions are slower than measured",
+        "avg(last_1h):avg:aws.states.execution_time.p95{SCOPE} BY >",
+        "slow_ms",
+        "",
+        "Executions take {{value}} ms (p95 of an hour).",
+        "slow_ms",
+        kind="gauge",
+    ),
+    Watch(
+        "activities-timed-out",
+        ACTIVITIES,
+        "activities time out",
+        _count("aws.states.activities_timed_out"),
+        "activities_timed_out",
+        "0",
+        "{{value}} activities timed out within 15 minutes.",
+    ),
+    Watch(
+        "functions-fail",
+        FUNCTIONS,
+        "calls fail",
+        _count("aws.lambda.errors"),
+        "errors",
+        "0",
+        "{{value}} calls failed within 15 minutes.",
+        "not busy",
+    ),
+    Watch(
+        "functions-failing",
+        FUNCTIONS,
+        "too many calls fail",
+        _share("aws.lambda.errors", ["aws.lambda.invocations"]),
+        "errors_percent",
+        "0.1",
+        "{{value}} % of the calls of 15 minutes failed.",
+        "busy",
+        pages=True,
+        kind="share",
+    ),
+    Watch(
+        "functions-throttled",
+        FUNCTIONS,
+        "calls are throttled",
+        _count("aws.lambda.throttles"),
+        "throttles",
+        "0",
+        "{{value}} calls were throttled within 15 minutes.",
+    ),
+    Watch(
+        "functions-near-timeout",
+        FUNCTIONS,
+        "a call is nearly at its time-out",
+        "max(last_30m):max:aws.lambda.duration.maximum{SCOPE} BY >",
+        "near_timeout_ms",
+        "",
+        "A call took {{value}} ms; it is killed at ${var:timeout_ms} ms.",
+        "timeout_ms",
+        kind="gauge",
+    ),
+    Watch(
+        "functions-near-memory",
+        FUNCTIONS,
+        "nearly out of memory",
+        "max(last_30m):max:aws.lambda.enhanced.max_memory_used{SCOPE} BY >",
+        "near_memory_mb",
+        "",
+        "A call used {{value}} MB, nine tenths of what it has.",
+        "near_memory_mb",
+        delay=False,
+        kind="gauge",
+    ),
+    Watch(
+        "functions-slow",
+        FUNCTIONS,
+        "calls are slower than measured",
+        "avg(last_1h):avg:aws.lambda.duration.p95{SCOPE} BY >",
+        "slow_ms",
+        "",
+        "Calls take {{value}} ms (p95 of an hour).",
+        "slow_ms",
+        kind="gauge",
+    ),
+    Watch(
+        "streams-behind",
+        FUNCTIONS,
+        "a stream is read too slowly",
+        "max(last_15m):max:aws.lambda.iterator_age.maximum{SCOPE} BY >",
+        "iterator_age_ms",
+        str(ITERATOR_AGE),
+        "It reads records that are {{value}} ms old.",
+        "stream",
+        kind="gauge",
+    ),
+    Watch(
+        "async-events-dropped",
+        FUNCTIONS,
+        "asynchronous events are dropped",
+        _count("aws.lambda.async_events_dropped"),
+        "async_events_dropped",
+        "0",
+        "{{value}} events were dropped within 15 minutes.",
+        "asynchronous",
+        pages=True,
+    ),
+    Watch(
+        "dead-letters-fail",
+        FUNCTIONS,
+        "dead letters cannot be written",
+        _count("aws.lambda.dead_letter_errors"),
+        "dead_letter_errors",
+        "0",
+        "{{value}} dead letters were lost within 15 minutes.",
+        "dead_letters",
+        pages=True,
+    ),
+)
+"""Every monitor: thresholds are from the template, from what was measured, or at one failure."""
+
+KEYS = {FUNCTIONS: "functionname", MACHINES: "statemachinearn", ACTIVITIES: "activityarn"}
+"""List -> the tag that names its resources."""
+
+_TAGS = {FUNCTIONS: "pipeline:lambda", MACHINES: "pipeline:executions", ACTIVITIES: "pipeline:tasks"}
+_BOARDS = {FUNCTIONS: "lambda-function", MACHINES: "state-machine", ACTIVITIES: "pipeline-overview"}
 
 MESSAGE = """{{#is_alert}}
-WORDS
+${var:each}: WORDS
 {{/is_alert}}
 {{#is_recovery}}
-It is over.
+${var:each}: it is over.
 {{/is_recovery}}
 
-**Look at** [the dashboard](${var:app|https://app.datadoghq.com}/dashboard/${dashboard:pipeline}).
+**Look at** [the dashboard](${var:app|https://app.datadoghq.com}/dashboard/${dashboard:BOARD}).
 
-${var:notify|@slack-pipelines}"""
+PAGE${var:notify|@slack-pipelines}"""
+_PAGE = "{{#is_alert}}${var:page|@oncall-pipelines}{{/is_alert}} "
 
 
-def _body(name: str, query: str, words: str, options: dict[str, Any], kind: type) -> dict[str, Any]:
-    fixed = {"on_missing_data": "default", "evaluation_delay": 900, "new_group_delay": 0}
-    fixed |= {"require_full_window": False, "notify_audit": False, "include_tags": True}
+def _monitor(watch: Watch) -> dict[str, Any]:
+    threshold = f"${{var:{watch.value}|{watch.limit}}}" if watch.limit else f"${{var:{watch.value}}}"
+    each = f"{watch.list} where {watch.where}" if watch.where else watch.list
     return {
-        "name": name,
+        "for_each": each,
+        "name": f"${{var:each}}: {watch.name}",
         "type": "query alert",
-        "query": query,
-        "message": MESSAGE.replace("WORDS", words),
-        "tags": ["made-by:stepscope", KEYS[kind][2]],
-        "priority": 3,
-        "options": {**options, **fixed},
+        "query": f"{_scoped(watch)} {threshold}",
+        **_rest(watch.list, watch.words, pages=watch.pages),
+        "options": {"thresholds": {"critical": threshold}, **_options(delay=watch.delay)},
     }
 
 
-def _counted(key: str, name: str, metric: str, watched: Watched) -> Made:
-    """More than none within a quarter of an hour; silence is none."""
-    group = _key_of(watched)
-    query = f"sum(last_15m):sum:{metric}{{{scope_of(watched)}}} by {{{group}}}.as_count() > 0"
-    words = f"{name}: {{{{value}}}} within 15 minutes, at {{{{{group}.name}}}}."
-    body = _body(
-        f"{name} ({{{{{group}.name}}}})", query, words, {"thresholds": {"critical": 0}}, type(watched[0])
+def _scoped(watch: Watch) -> str:
+    key = KEYS[watch.list]
+    return watch.query.replace("SCOPE", f"${{var:scope|{key}:*}}").replace("BY", f"by {{{key}}}")
+
+
+def _rest(watched: str, words: str, *, pages: bool) -> dict[str, Any]:
+    message = MESSAGE.replace("WORDS", words).replace("BOARD", _BOARDS[watched])
+    return {
+        "message": message.replace("PAGE", _PAGE if pages else ""),
+        "tags": ["made-by:stepscope", _TAGS[watched]],
+        "priority": f"${{var:priority|{2 if pages else 3}}}",
+    }
+
+
+def _options(*, delay: bool) -> dict[str, Any]:
+    late = {"evaluation_delay": "${var:cloudwatch_delay|900}"} if delay else {}
+    fixed = {"on_missing_data": "default", "new_group_delay": 0, "require_full_window": False}
+    return {**fixed, **late, "notify_audit": False, "include_tags": True}
+
+
+def _unseen() -> Files:
+    """Return the monitor of a lost subscription: a function is called, and no line of its log arrives."""
+    key = "functions-unseen"
+    query = (
+        "sum(last_30m):sum:aws.lambda.invocations{${var:scope|functionname:*}}.as_count()"
+        " - sum:aws.lambda.enhanced.invocations{${var:scope|functionname:*}}.as_count()"
+        " > ${var:unseen_calls|10}"
     )
-    return key, body, _test(metric, "count", _example(watched[0]), "0x39 3 0x80", "0x120", "0x39 3 _x80")
-
-
-def _slow(machine: StateMachine) -> Made:
-    limit = machine.timeout * 1000 * 8 // 10
-    metric = "aws.states.execution_time.maximum"
-    query = f"max(last_30m):max:{metric}{{{machine.scope}}} by {{statemachinearn}} > {limit}"
-    words = f"An execution took {{{{value}}}} ms; the state machine gives up at {machine.timeout * 1000} ms."
-    thresholds = {"critical": limit, "critical_recovery": limit * 3 // 4}
-    name = f"{_plain(machine.name)}: nearly at its time-out"
-    body = _body(name, query, words, {"thresholds": thresholds}, StateMachine)
-    short, long = limit // 4, limit + limit // 10
-    test = _test(metric, "gauge", _example(machine), f"{short}x39 {long} {short}x80", f"{short}x120", "")
-    return f"{_slug(machine.name)}-near-timeout", body, test
-
-
-def _near_timeout(function: LambdaFunction) -> Made:
-    critical, warning = (function.timeout * 10 * share for share in NEAR_TIMEOUT)
-    metric = "aws.lambda.duration.maximum"
-    query = f"max(last_30m):max:{metric}{{{function.scope}}} by {{functionname}} > {critical}"
-    words = f"A call took {{{{value}}}} ms; the function is killed at {function.timeout * 1000} ms."
-    thresholds = {"critical": critical, "critical_recovery": critical // 2, "warning": warning}
-    name = f"{_plain(function.name)}: nearly at its time-out"
-    body = _body(name, query, words, {"thresholds": thresholds}, LambdaFunction)
-    short, long = critical // 4, critical + max(critical // 20, 1)
-    test = _test(metric, "gauge", _example(function), f"{short}x39 {long} {short}x80", f"{short}x120", "")
-    return f"{_slug(function.name)}-near-timeout", body, test
-
-
-def _behind(watched: Sequence[LambdaFunction]) -> Made:
-    metric = "aws.lambda.iterator_age.maximum"
-    query = f"max(last_15m):max:{metric}{{{scope_of(watched)}}} by {{functionname}} > {ITERATOR_AGE}"
-    words = "{{functionname.name}} reads records that are {{value}} ms old: it is slower than its stream."
-    thresholds = {"critical": ITERATOR_AGE, "critical_recovery": ITERATOR_AGE // 5}
-    name = "A stream is read too slowly ({{functionname.name}})"
-    body = _body(name, query, words, {"thresholds": thresholds}, LambdaFunction)
-    short, long = 1000, ITERATOR_AGE * 2
-    test = _test(metric, "gauge", _example(watched[0]), f"{short}x39 {long} {short}x80", f"{short}x120", "")
-    return "streams-behind", body, test
-
-
-def _test(metric: str, kind: str, tag: str, burst: str, quiet: str, silence: str) -> str:
-    """Return a test of alert, no alert, recovery and missing data, in the notation of monitor tests."""
-
-    def case(name: str, values: str, *expect: str) -> str:
-        lines = [f"  - name: {name}", "    series:", f"      - metric: {metric}", f"        type: {kind}"]
-        lines += [f"        tags: ['{tag}']", f"        values: {values}", "    expect:"]
-        return "\n".join([*lines, *(f"      - {one}" for one in expect)])
-
-    fires = "alerts_within: 20m\n        of: 40m"
+    words = "{{value}} calls more than the log tells of: is its log group still subscribed to the forwarder?"
+    body = {
+        "for_each": FUNCTIONS,
+        "name": "${var:each}: is called, and its log does not arrive",
+        "type": "query alert",
+        "query": query,
+        **_rest(FUNCTIONS, words, pages=False),
+        "options": {"thresholds": {"critical": "${var:unseen_calls|10}"}, **_options(delay=True)},
+    }
+    calls = [("aws.lambda.invocations", "1x120"), ("aws.lambda.enhanced.invocations", "1x39 _x40 1x41")]
+    steady = [("aws.lambda.invocations", "1x120"), ("aws.lambda.enhanced.invocations", "1x120")]
     cases = [
-        case("it fires, and recovers when it is over", burst, fires, "recovers_by: 100m"),
-        case("the usual is fine", quiet, "never: Alert"),
+        _case("it fires where no line arrives, and recovers", calls, "alerts_within: 35m\n        of: 40m"),
+        _case("calls whose lines arrive are fine", steady, "never: Alert"),
+        _case(
+            "a function that nobody calls pages nobody",
+            [("aws.lambda.invocations", "1x39 _x80")],
+            "never: No Data",
+        ),
     ]
-    missing = silence or burst.rsplit(" ", 1)[0] + " _x80"
-    cases.append(case("silence pages nobody", missing, "never: No Data"))
-    return "start: 2026-03-02T08:00:00Z\nuntil: 110m\ntests:\n" + "\n".join(cases) + "\n"
+    return {
+        f"monitors/{key}.json": _json(body),
+        f"monitors/{key}.test.yaml": _document({"scope": "functionname:x"}, cases),
+    }
 
 
-def _plain(name: str) -> str:
-    return name.replace("*", "").strip("-") or name
+def _test(watch: Watch, values: Values) -> str:
+    """Return a test of alert, no alert, recovery and missing data, with the values of one entry."""
+    limit = float(values.get(watch.value, watch.limit or 0))
+    metrics = re.findall(r"(?:sum|max|avg):([\w.]+)\{SCOPE\}", watch.query)
+    if watch.kind == "gauge":
+        short, long = int(limit) // 4, int(limit) * 13 // 10 + 1
+        burst, quiet, none = f"{short}x39 {long} {short}x80", f"{short}x120", f"{short}x39 {long} _x80"
+        if watch.query.startswith("avg(last_1h)"):
+            burst, none = f"{short}x39 {long * 60}x2 {short}x79", f"{short}x39 {long * 60} _x80"
+    else:
+        burst, quiet, none = "0x39 9 0x80", "0x120", "0x39 9 _x80"
+    rest = [(metric, "9x120") for metric in dict.fromkeys(metrics[1:]) if metric != metrics[0]]
+
+    def series(values: str) -> list[tuple[str, str]]:
+        return [(metrics[0], values), *rest]
+
+    wait = "alerts_within: 20m\n        of: 40m"
+    cases = [
+        _case(
+            "it fires, and recovers when it is over",
+            series(burst),
+            wait,
+            "recovers_by: 119m",
+            kind=watch.kind,
+        ),
+        _case("the usual is fine", series(quiet), "never: Alert", kind=watch.kind),
+        _case("silence pages nobody", series(none), "never: No Data", kind=watch.kind),
+    ]
+    own: Values = {"scope": _example(watch.list), "each": "x"}
+    own |= {name: values[name] for name in (watch.value, "timeout_ms") if name in values}
+    return _document(own, cases)
 
 
-def _slug(name: str) -> str:
-    kept = "".join(char if char.isalnum() else "-" for char in _plain(name).lower())
-    return "-".join(part for part in kept.split("-") if part)
+def _example(watched: str) -> str:
+    return f"{KEYS[watched]}:x"
 
 
-def _objective(machines: Sequence[StateMachine]) -> dict[str, Any]:
-    scope = f"{{{scope_of(machines)}}}.as_count()"
-    ends = ("succeeded", "failed", "timed_out", "aborted")
-    good, *bad = (f"sum:aws.states.executions_{one}{scope}" for one in ends)
+def _document(variables: Mapping[str, Any], cases: Sequence[str]) -> str:
+    given = json.dumps({"each": "x", **variables})
+    tag = str(variables["scope"])
+    head = f"start: 2026-03-02T08:00:00Z\nuntil: 120m\nvariables: {given}\ntests:\n"
+    return head + "\n".join(cases).replace("TAG", tag) + "\n"
+
+
+def _case(name: str, series: Sequence[tuple[str, str]], *expect: str, kind: str = "count") -> str:
+    lines = [f"  - name: {name}", "    series:"]
+    for metric, values in series:
+        lines += [f"      - metric: {metric}", f"        type: {'gauge' if kind == 'gauge' else 'count'}"]
+        lines += ["        tags: ['TAG']", f"        values: {values}"]
+    return "\n".join([*lines, "    expect:", *(f"      - {item}" for item in expect)])
+
+
+def _objective() -> dict[str, Any]:
+    scope = "{${var:scope|statemachinearn:*}}.as_count()"
+    good, *bad = (f"sum:{metric}{scope}" for metric in _ENDS)
     thresholds = [{"timeframe": days, "target": 99.0, "warning": 99.5} for days in ("7d", "30d")]
     return {
-        "name": "Executions succeed",
+        "for_each": MACHINES,
+        "name": "${var:each}: executions succeed",
         "description": "Of all executions that ended, those that succeeded.",
         "type": "metric",
         "query": {"numerator": good, "denominator": " + ".join([good, *bad])},
@@ -208,69 +460,26 @@ def _objective(machines: Sequence[StateMachine]) -> dict[str, Any]:
     }
 
 
-# --- the dashboard
+def plain(name: str) -> str:
+    """Return a name without its variables and wildcards: `shop-${var:stage|dev}-pay` is `shop-pay`."""
+    text = re.sub(r"\$\{[^}]*\}|\*", "", name)
+    return re.sub(r"-{2,}", "-", text).strip("-_") or name
 
 
-def _dashboard(found: Found) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
-    if found.state_machines:
-        rows.append(_group("State machines", "vivid_blue", list(_machine_widgets(found.state_machines))))
-    if found.functions:
-        rows.append(_group("Functions", "vivid_green", list(_function_widgets(found.functions))))
-    streams = [one for one in found.functions if one.streams]
-    if streams:
-        age = f"max:aws.lambda.iterator_age.maximum{{{scope_of(streams)}}} by {{functionname}}"
-        rows.append(
-            _group("Streams", "vivid_orange", [_graph("Age of what is read", age, limits=[ITERATOR_AGE])])
-        )
-    top = 0
-    for row in rows:
-        row["layout"] = {"x": 0, "y": top, "width": 12, "height": 1 + row.pop("rows")}
-        top += row["layout"]["height"]
-    return {"title": "Pipeline", "layout_type": "ordered", "widgets": rows}
+def slug(name: str) -> str:
+    """Return a name as the name of an entry."""
+    return re.sub(r"[^a-z0-9]+", "-", plain(name).lower()).strip("-") or "x"
 
 
-def _machine_widgets(machines: Sequence[StateMachine]) -> Iterator[dict[str, Any]]:
-    scope = scope_of(machines)
-    states = ("succeeded", "failed", "timed_out", "aborted")
-    counts = [f"sum:aws.states.executions_{one}{{{scope}}}.as_count()" for one in states]
-    yield _graph("Executions by how they ended", *counts, display="bars")
-    time = f"max:aws.states.execution_time.p95{{{scope}}} by {{statemachinearn}}"
-    limits = sorted({one.timeout * 1000 for one in machines if one.timeout})
-    yield _graph("p95 execution time, and the time-outs", time, limits=limits)
-
-
-def _function_widgets(functions: Sequence[LambdaFunction]) -> Iterator[dict[str, Any]]:
-    scope = f"{{{scope_of(functions)}}} by {{functionname}}"
-    for title, metric in (("Calls", "invocations"), ("Errors", "errors"), ("Throttles", "throttles")):
-        yield _graph(title, f"sum:aws.lambda.{metric}{scope}.as_count()", display="bars")
-    limits = sorted({one.timeout * 1000 for one in functions if one.timeout})
-    longest = f"max:aws.lambda.duration.maximum{scope}"
-    yield _graph("Longest call, and the time-outs", longest, limits=limits)
-
-
-def _graph(title: str, *queries: str, display: str = "line", limits: Sequence[int] = ()) -> dict[str, Any]:
-    requests = [
-        {
-            "response_format": "timeseries",
-            "queries": [{"data_source": "metrics", "name": "query1", "query": query}],
-            "formulas": [{"formula": "query1"}],
-            "display_type": display,
-        }
-        for query in queries
-    ]
-    markers = [
-        {"value": f"y = {limit}", "display_type": "error dashed", "label": "time-out"} for limit in limits
-    ]
-    shown = {"markers": markers} if markers else {}
-    return {"definition": {"type": "timeseries", "title": title, "requests": requests, **shown}}
-
-
-def _group(title: str, colour: str, widgets: list[dict[str, Any]]) -> dict[str, Any]:
-    wide = 6 if len(widgets) > 1 else 12
-    for index, widget in enumerate(widgets):
-        x, y = index % (12 // wide) * wide, index // (12 // wide) * 3
-        widget["layout"] = {"x": x, "y": y, "width": wide, "height": 3}
-    rows = 3 * -(-len(widgets) // (12 // wide))
-    definition = {"type": "group", "title": title, "background_color": colour, "layout_type": "ordered"}
-    return {"definition": {**definition, "widgets": widgets}, "rows": rows}
+def narrowed(dashboard: Mapping[str, Any], found: Found) -> dict[str, Any]:
+    """Return a shipped dashboard that shows exactly these resources: its variables offer no others."""
+    offered = {
+        "functionname": [item.scope.partition(":")[2] for item in found.functions],
+        "statemachinearn": [item.scope.partition(":")[2] for item in found.state_machines],
+        "statemachine": [item.scope.rpartition(":statemachine:")[2] for item in found.state_machines],
+    }
+    rows = []
+    for row in dashboard.get("template_variables", []):
+        values = list(dict.fromkeys(offered.get(row.get("prefix"), ())))
+        rows.append({**row, "available_values": values, "defaults": values} if values else row)
+    return {**dashboard, "template_variables": rows}

@@ -11,7 +11,7 @@ from monitoring.errors import InputError
 from monitoring.lint.model import Severity, Subject
 from monitoring.lint.muting import Meant, Reach, meant_by, reach_of
 from monitoring.resources.document import Document, Pointer, read_text
-from monitoring.resources.instances import EACH, FOR_EACH, file_key
+from monitoring.resources.instances import EACH, FOR_EACH, file_key, words_of
 from monitoring.resources.project import FILE, read_settings
 from monitoring.resources.resource import FOLDERS, references, strings
 from monitoring.resources.variables import VARIABLE
@@ -136,7 +136,9 @@ class Project:
     def used_variables(self, settings: str) -> frozenset[str]:
         """Return the names of `${var:…}` and `for_each` in this run's files, and beside a settings file."""
         here = {mention.key for file in self.files for mention in file.references if mention.kind == "var"}
-        lists = {str(file.several.body[FOR_EACH]) for file in self.files if file.several}
+        lists = {
+            word for file in self.files if file.several for word in words_of(file.several.body[FOR_EACH])
+        }
         return _used_beside(Path(settings).resolve().parent) | here | lists
 
 
@@ -169,7 +171,8 @@ def _used_beside(root: Path) -> frozenset[str]:
     files = [file for folder in FOLDERS for file in (root / folder).glob("*.json")]
     texts = [_text(file) for file in (*files, root / FILE)]
     names = {found["name"] for text in texts for found in VARIABLE.finditer(text)}
-    return frozenset(names | {found[1] for text in texts for found in _FOR_EACH.finditer(text)})
+    lists = (match[1] for text in texts for match in _FOR_EACH.finditer(text))
+    return frozenset(names | {word for text in lists for word in words_of(text)})
 
 
 def _text(file: Path) -> str:

@@ -4,7 +4,8 @@ The list is a value of `[defaults]` or `[env.NAME]`: names (`shops = ["berlin", 
 tables whose values stand before the project's (`[defaults.shops.berlin]`). `berlin = false` leaves an entry
 out, in one environment too. The key of the resource is the file's with the entry's name:
 `orders-missing[berlin]`. A list that nobody sets makes one resource, with the file's own key, so that shipped
-files need no list.
+files need no list. `"shops where busy"` is for the entries with a value `busy`, `"shops where not busy"` for
+the others.
 """
 
 import re
@@ -21,6 +22,9 @@ EACH = "each"
 """`${var:each}` is the name of the entry."""
 
 _NAME = re.compile(r"[\w.-]+")
+
+
+_SPEC = re.compile(r"(?P<list>[\w.-]+)(?: where (?P<not>not )?(?P<value>[\w-]+))?")
 
 
 class Instances(NamedTuple):
@@ -50,16 +54,31 @@ def instances_of(resource: Resource, variables: Mapping[str, Any]) -> Instances 
     Raises:
         InputError: `for_each` is not the name of a list, or what it names is not a list of names.
     """
-    name = resource.body.get(FOR_EACH)
-    if name is None:
+    text = resource.body.get(FOR_EACH)
+    if text is None:
         return None
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    spec = _SPEC.fullmatch(text) if isinstance(text, str) else None
+    if spec is None:
         raise InputError(
             "for_each is not the name of a list",
             where=resource.path,
-            hint='Write "for_each": "shops", and in stepscope.toml: shops = ["berlin", "paris"]',
+            hint='Write for_each: shops, or shops where open, and in stepscope.toml: shops = ["a", "b"]',
         )
-    return Instances(name, tuple(entries(name, variables[name])) if name in variables else None)
+    if spec["list"] not in variables:
+        return Instances(spec["list"], None)
+    values = entries(spec["list"], variables[spec["list"]])
+    kept = [
+        name
+        for name, own in values.items()
+        if not spec["value"] or bool(own.get(spec["value"])) is not bool(spec["not"])
+    ]
+    return Instances(spec["list"], tuple(kept))
+
+
+def words_of(for_each: Any) -> tuple[str, ...]:
+    """Return the name of the list in a `for_each`, and the value that it asks entries for, if it does."""
+    spec = _SPEC.fullmatch(for_each) if isinstance(for_each, str) else None
+    return tuple(filter(None, (spec["list"], spec["value"]))) if spec else ()
 
 
 def entries(name: str, value: Any) -> dict[str, Mapping[str, Any]]:

@@ -18,6 +18,9 @@ from monitoring.resources.resource import KINDS, Resource
 from monitoring.resources.variables import merged, settled
 
 FILE = "stepscope.toml"
+LISTS = "application.toml"
+"""What `init --from` read in a template: lists for `for_each`, over which stepscope.toml stands."""
+
 NO_ENV = "default"
 KEYS = ("project", "defaults", "env")
 _NAME = re.compile(r"[\w.-]+")
@@ -57,11 +60,15 @@ def load_project(root: Path, env: str = "") -> Project:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read `stepscope.toml`; an absent file is an empty one.
+    """Read `stepscope.toml`, over the lists of `application.toml` beside it; an absent file is an empty one.
 
     Raises:
-        InputError: the file is not TOML, has unknown keys, or values that cannot be used; the first is named.
+        InputError: a file is not TOML, has unknown keys, or values that cannot be used; the first is named.
     """
+    return merged(_read(path.with_name(LISTS)), _read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     text = read_text(path)

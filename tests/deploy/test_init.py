@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from monitoring.cli import main
+from monitoring.query.series import Series
+from monitoring.resources.project import load_project, load_resources
+from monitoring.store import Store
 
 SERVERLESS = """
 service: shop
-provider: {name: aws, stage: prod}
+provider: {name: aws, stage: prod, runtime: python3.13}
 functions:
   pay: {handler: a.b, timeout: 20, events: [{stream: arn}]}
   mail: {handler: a.c, name: Mailer, timeout: 5, onError: arn, events: [{sns: topic}]}
@@ -39,18 +43,60 @@ def found(tmp_path, monkeypatch):
     return tmp_path / "project"
 
 
-def monitor(root, key):
-    return json.loads((root / "monitors" / f"{key}.json").read_text())
+def queries(root, env=""):
+    made = load_resources(load_project(root, env))
+    return {one.key: one.body["query"] for one in made if one.kind == "monitor"}
 
 
-def test_thresholds_come_from_what_was_found(found):
-    pay, mail = monitor(found, "shop-prod-pay-near-timeout"), monitor(found, "mailer-near-timeout")
-    assert pay["query"].endswith("{functionname:shop-prod-pay} by {functionname} > 18000")
-    assert mail["options"]["thresholds"]["critical"] == 4500
-    assert monitor(found, "orderflow-near-timeout")["query"].endswith("> 480000")
-    assert "functionname:shop-prod-pay OR functionname:mailer" in monitor(found, "functions-fail")["query"]
-    assert "functionname:shop-prod-pay}" in monitor(found, "streams-behind")["query"]
-    assert "functionname:mailer}" in monitor(found, "dead-letters-fail")["query"]
+def test_thresholds_and_exact_names_come_from_what_was_found(found):
+    made = queries(found)
+    near = "max(last_30m):max:aws.lambda.duration.maximum"
+    assert made["functions-near-timeout[shop-pay]"] == (
+        f"{near}{{functionname:shop-prod-pay}} by {{functionname}} > 18000"
+    )
+    assert made["functions-near-timeout[mailer]"].endswith("{functionname:mailer} by {functionname} > 4500")
+    assert made["executions-near-timeout[orderflow]"].endswith(" > 540000")
+    assert {key for key in made if key.startswith(("streams-behind", "dead-letters-fail"))} == {
+        "streams-behind[shop-pay]",
+        "dead-letters-fail[mailer]",
+    }
+    assert {key for key in made if key.startswith("functions-unseen")} == {
+        "functions-unseen[shop-pay]",
+        "functions-unseen[mailer]",
+    }
+
+
+def test_another_environment_watches_its_own_functions_alone(found):
+    (found / "stepscope.toml").write_text('[env.dev]\nstage = "dev"\n[env.prod]\nstage = "prod"\n')
+    dev, prod = queries(found, "dev"), queries(found, "prod")
+    assert "{functionname:shop-dev-pay}" in dev["functions-fail[shop-pay]"]
+    assert "{functionname:shop-prod-pay}" in prod["functions-fail[shop-pay]"]
+
+
+def test_a_function_has_values_of_its_own_without_a_copy_of_a_file(found):
+    (found / "stepscope.toml").write_text("[defaults.functions.mailer]\nerrors = 5\n")
+    made = queries(found)
+    assert made["functions-fail[mailer]"].endswith("> 5")
+    assert made["functions-fail[shop-pay]"].endswith("> 0")
+
+
+def test_what_was_measured_says_what_is_slow(tmp_path, monkeypatch):
+    with Store.open(tmp_path / "datadog.duckdb") as store:
+        seconds = [2.0] * 19 + [4.0]
+        tags = ("functionname:shop-prod-pay",)
+        times = np.arange(1_700_000_000, 1_700_000_000 + 60 * len(seconds), 60)
+        store.add_points([Series("aws.lambda.enhanced.duration", tags, times, np.array(seconds))])
+    (tmp_path / "serverless.yml").write_text(SERVERLESS)
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "project", "--from", "serverless.yml", "--data", "datadog.duckdb") == 0
+    made = queries(tmp_path / "project")
+    assert made["functions-slow[shop-pay]"].endswith("> 3000")
+    assert "functions-slow[mailer]" not in made
+
+
+def test_a_database_is_asked_for_with_a_template_only(tmp_path, capsys):
+    assert run("init", tmp_path / "p", "--data", tmp_path / "none.duckdb") == 2
+    assert "--data is for thresholds of --from" in capsys.readouterr().err
 
 
 def test_what_is_written_passes_lint_and_its_own_tests(found, capsys):
@@ -60,7 +106,7 @@ def test_what_is_written_passes_lint_and_its_own_tests(found, capsys):
 
 def test_what_is_written_can_be_drawn(found):
     assert run("preview", "--format", "svg", "--out", "out") == 0
-    assert "OrderFlow".lower() in (found / "out" / "pipeline.svg").read_text()
+    assert "orderflow" in (found / "out" / "state-machine.svg").read_text().lower()
 
 
 def test_without_a_template_all_that_is_shipped_is_there_and_tests_pass(tmp_path, monkeypatch):
@@ -85,7 +131,7 @@ TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
 """
-FUNCTION = "  {0}:\n    Type: AWS::Serverless::Function\n    Properties: {{FunctionName: shop-{0}, Handler: a.b, Timeout: {1}}}\n"
+FUNCTION = "  {0}:\n    Type: AWS::Serverless::Function\n    Properties: {{FunctionName: shop-{0}, Runtime: python3.13, CodeUri: ., Handler: a.b, Timeout: {1}}}\n"
 
 
 def template(root, **timeouts):
@@ -132,8 +178,8 @@ def test_run_again_without_a_change_nothing_changes(project, capsys):
 
 
 def test_run_again_it_adds_updates_and_keeps_what_was_edited(project, capsys):
-    edited = project / "monitors" / "shop-take-near-timeout.json"
-    edited.write_text(edited.read_text().replace("9000", "8000"))
+    edited = project / "monitors" / "functions-near-timeout.json"
+    edited.write_text(edited.read_text().replace("max(last_30m)", "max(last_15m)"))
     kept = edited.read_text()
     (project / "stepscope.toml").write_text("project = 'renamed'\n")
     template(project, take=20, give=30)
@@ -142,26 +188,31 @@ def test_run_again_it_adds_updates_and_keeps_what_was_edited(project, capsys):
     said = capsys.readouterr().out
     assert edited.read_text() == kept
     assert (project / "stepscope.toml").read_text() == "project = 'renamed'\n"
-    assert (project / "monitors" / "shop-give-near-timeout.json").is_file()
-    assert "shop-give" in (project / "monitors" / "functions-fail.json").read_text()
+    assert {"functions-fail[shop-take]", "functions-fail[shop-give]"} <= set(queries(project))
+    assert queries(project)["functions-near-timeout[shop-take]"].endswith("> 18000")
     line = next(line for line in said.splitlines() if line.startswith("Left"))
-    assert {"stepscope.toml", "monitors/shop-take-near-timeout.json"} <= set(line.split(": ")[1].split(", "))
+    assert {"stepscope.toml", "monitors/functions-near-timeout.json"} <= set(line.split(": ")[1].split(", "))
     assert run("init", "--from", "template.yaml", "--force") == 0
-    assert "18000" in edited.read_text()
+    assert "max(last_30m)" in edited.read_text()
 
 
-def test_what_a_template_no_longer_describes_is_named_and_stays(project, capsys):
+def test_what_a_template_no_longer_describes_is_watched_no_more_and_its_file_named(project, capsys):
     template(project, give=30)
+    (project / "template.yaml").write_text(
+        (project / "template.yaml").read_text().replace("Timeout: 30", "MemorySize: 3, Timeout: !Ref X")
+        + "Parameters: {X: {Type: Number}}\n"
+    )
     capsys.readouterr()
     assert run("init", "--from", "template.yaml", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert "monitors/shop-take-near-timeout.json" in told["gone"]
-    assert (project / "monitors" / "shop-take-near-timeout.json").is_file()
+    assert "monitors/functions-near-timeout.json" in told["gone"]
+    assert (project / "monitors" / "functions-near-timeout.json").is_file()
     assert "stepscope.toml" not in told["gone"]
+    assert "functions-fail[shop-take]" not in queries(project)
 
 
 def test_a_file_that_was_deleted_stays_deleted(project, capsys):
-    gone = project / "monitors" / "shop-take-near-timeout.json"
+    gone = project / "monitors" / "functions-near-timeout.json"
     gone.unlink()
     assert run("init", "--from", "template.yaml") == 0
     assert not gone.exists()

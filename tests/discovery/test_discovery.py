@@ -3,15 +3,15 @@
 import json
 
 import pytest
+from by_default import discover, discover_with_variables
 
-from monitoring.discovery import discover
 from monitoring.errors import InputError
 
 SAM = """
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
 Globals:
-  Function: {Timeout: 10, MemorySize: 256}
+  Function: {Timeout: 10, MemorySize: 256, Runtime: python3.13, Handler: a.b, CodeUri: .}
 Parameters:
   Stage: {Type: String, Default: prod}
 Resources:
@@ -64,9 +64,47 @@ def test_a_sam_template_gives_functions_with_their_own_limits(sam):
     }
 
 
-def test_what_only_the_deployment_knows_is_a_wildcard_in_the_lower_cased_scope(sam):
-    scopes = {one.scope for one in sam.functions}
-    assert scopes == {"functionname:ingest-prod", "functionname:*-report", "functionname:*-unnamed-*"}
+def test_an_environment_is_a_variable_in_the_lower_cased_scope_and_what_nobody_knows_a_wildcard(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM)
+    assert {one.scope for one in discover_with_variables(path).functions} == {
+        "functionname:ingest-${var:stage|prod}",
+        "functionname:${var:stack|*}-report",
+        "functionname:${var:stack|*}-unnamed-*",
+    }
+    (tmp_path / "samconfig.toml").write_text('[default.deploy.parameters]\nstack_name = "shop"\n')
+    assert "functionname:${var:stack|shop}-report" in {
+        one.scope for one in discover_with_variables(path).functions
+    }
+
+
+SERVICES = {
+    "an option with its default": ("${opt:stage, 'dev'}", "shop-${var:stage|dev}-pay"),
+    "an option without one": ("${opt:stage}", "shop-${var:stage|dev}-pay"),
+    "the framework's own name": ("${sls:stage}", "shop-${var:stage|dev}-pay"),
+    "through the configuration": ("${self:custom.stage}", "shop-${var:stage|test}-pay"),
+    "a fixed one": ("prod", "shop-${var:stage|prod}-pay"),  # `--stage` stands before it
+}
+
+
+@pytest.mark.parametrize(("stage", "name"), SERVICES.values(), ids=SERVICES)
+def test_the_stage_of_a_service_is_a_variable(tmp_path, stage, name):
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        f"service: shop\ncustom: {{stage: \"${{opt:stage, 'test'}}\"}}\n"
+        f'provider: {{name: aws, stage: "{stage}", runtime: python3.13}}\nfunctions: {{pay: {{handler: a.b}}}}\n'
+    )
+    assert [one.name for one in discover_with_variables(path).functions] == [name]
+
+
+def test_a_terraform_folder_is_read_with_its_stage_as_a_variable(tmp_path):
+    (tmp_path / "main.tf").write_text(
+        'variable "stage" { default = "dev" }\n'
+        'resource "aws_lambda_function" "pay" {\n  function_name = "pay-${var.stage}"\n  role = "r"\n'
+        '  handler = "a.b"\n  runtime = "python3.13"\n  timeout = 40\n  filename = "a.zip"\n}\n'
+    )
+    (function,) = discover_with_variables(tmp_path).functions
+    assert (function.name, function.timeout) == ("pay-${var:stage|dev}", 40)
 
 
 def test_asynchronous_functions_and_dead_letters_are_seen(sam):
@@ -93,7 +131,7 @@ def test_a_serverless_service_prefixes_names_and_knows_the_plugin(tmp_path):
     )
     found = discover(path)
     assert [(one.name, one.timeout, one.memory, one.streams) for one in found.functions] == [
-        ("shop-*-pay", 20, 1024, ("kinesis",)),
+        ("shop-dev-pay", 20, 1024, ("kinesis",)),
         ("mailer", 5, 512, ()),
     ]
     assert [(one.name, one.family) for one in found.state_machines] == [("order-flow", "service_integration")]
@@ -126,19 +164,20 @@ def test_every_template_of_a_synthesised_app_is_read(tmp_path):
         ("a.yaml", "a: " + "[" * 20_000, "a.yaml: is nested too deeply"),
         ("a.json", '{"a": ' + "[" * 200_000, "a.json: is nested too deeply"),
         ("a.yaml", "- 1", "its top level is not an object"),
-        ("a.yaml", "a: 1", "is not a CloudFormation or SAM template"),
+        ("a.yaml", "a: 1", "is not a SAM or CloudFormation template"),
         ("a.yaml", "Resources: {}", "describes no function"),
-        ("a.yaml", "Resources: 3", "describes no function"),
-        ("a.yaml", "Resources: {F: {Type: AWS::Lambda::Function, Properties: 3}, G: null}", None),
+        ("a.yaml", "Resources: 3", "is not a SAM or CloudFormation template"),
+        (
+            "a.yaml",
+            "Resources: {F: {Type: AWS::Lambda::Function, Properties: 3}}",
+            "Properties that are not an object",
+        ),
     ],
     ids=range(9),
 )
 def test_what_is_no_source_is_said_with_its_place(tmp_path, name, text, said):
     path = tmp_path / name
     path.write_text(text)
-    if said is None:
-        assert [one.name for one in discover(path).functions] == ["*-F-*"]
-        return
     with pytest.raises(InputError) as refused:
         discover(path)
     assert said in str(refused.value)

@@ -4,14 +4,15 @@ import json
 from copy import deepcopy
 
 import pytest
+from by_default import discover
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.cli import main
-from monitoring.discovery import discover
 from monitoring.discovery.tailored import files_for
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
+from monitoring.resources.project import load_project, load_resources
 
 PARENT = """
 Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
@@ -19,12 +20,16 @@ Parameters:
   Stage: {Type: String, Default: prod}
   Limit: {Type: Number, Default: 45}
   Image: {Type: String}
+  Unknown: {Type: Number}
 Mappings:
   Names: {prod: {Report: nightly-report}}
 Globals:
   Function:
     Timeout: !Ref Limit
     MemorySize: 512
+    Runtime: python3.13
+    Handler: a.b
+    CodeUri: .
     Environment: {Variables: {STAGE: !Ref Stage}}
 Resources:
   Orders:
@@ -60,7 +65,7 @@ Resources:
   Logs:
     Type: AWS::Serverless::Function
     Properties:
-      Events: {Lines: {Type: CloudWatchLogs, Properties: {LogGroupName: x}}}
+      Events: {Lines: {Type: CloudWatchLogs, Properties: {LogGroupName: x, FilterPattern: ''}}}
   Slow:
     Type: AWS::Serverless::Function
     Properties: {Timeout: !Ref Image}
@@ -157,17 +162,19 @@ def test_what_only_the_deployment_names_is_said_and_not_watched_together_with_ev
         main(["init", str(tmp_path / "made"), "--from", str(sam)])
     said = capsys.readouterr()
     assert "Named only when they are deployed, so nothing watches them: Imported" in said.err
-    queries = [path.read_text() for path in (tmp_path / "made" / "monitors").glob("*.json")]
+    made = load_resources(load_project(tmp_path / "made"))
+    queries = {one.key: str(one.body["query"]) for one in made if one.kind == "monitor" and "[" in one.key}
     assert queries
-    assert not any("functionname:*}" in text for text in queries)
-    assert not (tmp_path / "made" / "monitors" / "slow-near-timeout.json").exists()
+    assert not any("functionname:*}" in text for text in queries.values())
+    assert "functions-near-timeout[pay]" in queries
+    assert "functions-near-timeout[slow]" not in queries
 
 
 def test_definitions_are_read_wherever_they_are_with_their_substitutions(sam):
     found = discover(sam)
     machines = named(found.state_machines)
     orders, clicks, inline = machines["shop-prod-orders"], machines["Clicks-*"], machines["Inline-*"]
-    assert orders.states == ("Each", "Pay", "Both", "Pack", "Wait", "Old", "One")
+    assert set(orders.states) == {"Each", "Pay", "Both", "Pack", "Wait", "Old", "One"}
     assert (orders.timeout, orders.express) == (600, False)
     assert (clicks.timeout, clicks.express) == (300, True)  # an Express execution is ended after five minutes
     assert (inline.timeout, inline.states) == (0, ("A",))
@@ -186,8 +193,9 @@ def test_all_that_is_made_of_it_passes_lint_and_its_own_tests(sam, tmp_path, mon
             main(argv)
         assert not stopped.value.code, capsys.readouterr().out
         monkeypatch.chdir(root)
-    slo = json.loads((root / "slos" / "executions-succeed.json").read_text())
-    assert "statemachinearn:*:statemachine:shop-prod-orders" in slo["query"]["denominator"]
+    slos = {one.key: one.body for one in load_resources(load_project(root)) if one.kind == "slo"}
+    query = slos["executions-succeed[shop-orders]"]["query"]
+    assert "statemachinearn:*:statemachine:shop-prod-orders" in query["denominator"]
 
 
 SERVERLESS = """
@@ -205,7 +213,7 @@ functions:
   - pay:
       handler: a.pay
       timeout: ${self:custom.limits.pay}
-      events: [{stream: {type: dynamodb, arn: arn}}, httpApi: '*']
+      events: [{stream: {type: dynamodb, arn: arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/1}}, httpApi: '*']
 stepFunctions:
   validate: true
   activities: ['packing-${self:custom.stage}', {name: labels}]
@@ -244,7 +252,7 @@ def test_a_service_is_read_with_its_files_variables_plugin_and_resources(tmp_pat
     machines = {one.name: (one.timeout, one.express, one.family) for one in found.state_machines}
     assert machines == {
         "shop-dev-orders": (900, False, "lambda_function"),
-        "clicksStepFunctionsStateMachine-*": (300, True, "service_integration"),
+        "ClicksStepFunctionsStateMachine-*": (300, True, "service_integration"),
         "Other-*": (0, False, "service_integration"),
     }
     assert [one.name for one in found.activities] == ["packing-dev", "labels"]

@@ -7,7 +7,7 @@ from monitoring.errors import InputError
 from monitoring.lint.model import Refusal, Rule
 from monitoring.lint.project import FileFacts, Project, ProjectProblem
 from monitoring.resources import parsed
-from monitoring.resources.instances import EACH, FOR_EACH, entries, filled_instances
+from monitoring.resources.instances import EACH, FOR_EACH, entries, filled_instances, words_of
 from monitoring.resources.nearest import nearest
 from monitoring.resources.resource import KINDS, Resource
 from monitoring.resources.variables import mentioned, merged, settled
@@ -42,8 +42,8 @@ def _problems(file: FileFacts, values: Mapping[str, Any]) -> Iterator[ProjectPro
         return
     body, mark, query_mark = file.several
     resource = Resource(file.kind, file.key, body)
-    name = body[FOR_EACH]
-    if isinstance(name, str) and name not in values:
+    name = next(iter(words_of(body[FOR_EACH])), "")
+    if name and name not in values:
         near = nearest(name, [key for key, value in values.items() if isinstance(value, list | Mapping)])
         if near:
             yield ProjectProblem(file.path, mark, f"stepscope.toml has no list {name}. Did you mean {near}?")
