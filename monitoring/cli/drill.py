@@ -121,8 +121,10 @@ def command(
     if source is not None:
         from monitoring.cli.drill_application import Given, drill_own
 
-        given = Given(source, monitors, env, tags, delay * 60, inputs, machines, parameters, stack, answers)
-        return drill_own(given, faults, as_json=as_json)
+        drill_options = Given(
+            source, monitors, env, tags, delay * 60, inputs, machines, parameters, stack, answers
+        )
+        return drill_own(drill_options, faults, as_json=as_json)
     from monitoring.drill.faults import chosen
 
     if as_list:

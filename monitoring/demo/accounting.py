@@ -52,11 +52,11 @@ def kind_of(event: LogEvent, unsubscribed: Callable[[str], bool]) -> str:
 
 def printed_samples(messages: Iterable[str]) -> Counter[Sample]:
     """Return the samples of MONITORING lines."""
-    found: Counter[Sample] = Counter()
+    samples: Counter[Sample] = Counter()
     for message in messages:
         if line := _METRIC_LINE.fullmatch(message.rstrip("\n")):
-            found[line["metric"], int(line["time"]), float(line["value"])] += 1
-    return found
+            samples[line["metric"], int(line["time"]), float(line["value"])] += 1
+    return samples
 
 
 def printed_spans(messages: Iterable[str]) -> Counter[str]:
@@ -129,8 +129,8 @@ def _stored_spans(store: Store) -> tuple[Counter[str], int]:
 
 
 def _difference(what: str, printed: Counter[Any], stored: Counter[Any]) -> list[str]:
-    lost = [f"{what} printed but not stored: {_brief(each)}" for each in (printed - stored).elements()]
-    more = [f"{what} stored but not printed: {_brief(each)}" for each in (stored - printed).elements()]
+    lost = [f"{what} printed but not stored: {_brief(item)}" for item in (printed - stored).elements()]
+    more = [f"{what} stored but not printed: {_brief(item)}" for item in (stored - printed).elements()]
     return lost + more
 
 

@@ -43,15 +43,16 @@ class Reel(NamedTuple):
 def reel_of(recording: Recording) -> Reel:
     """Return the columns of a recording; a unit is the seconds of a value that is a time, else 0."""
     parts: list[tuple[Source, float, list[tuple[float, float]]]] = [
-        ((one.metric, one.type, one.tags), _unit_of(one.metric), one.points) for one in recording.points
+        ((recorded.metric, recorded.type, recorded.tags), _unit_of(recorded.metric), recorded.points)
+        for recorded in recording.points
     ]
     parts += [
         (
-            Key(one.namespace, one.metric, one.tags),
-            1e-3 if one.metric.endswith(("Duration", "Time")) else 0.0,
-            one.samples,
+            Key(recorded.namespace, recorded.metric, recorded.tags),
+            1e-3 if recorded.metric.endswith(("Duration", "Time")) else 0.0,
+            recorded.samples,
         )
-        for one in recording.samples
+        for recorded in recording.samples
     ]
     rows = np.array([row for _, _, points in parts for row in points], np.float64).reshape(-1, 2)
     units = np.array([unit for _, unit, points in parts for _ in points], np.float64)
@@ -82,7 +83,7 @@ class Tape:
     def samples(self) -> dict[Key, tuple[Floats, Floats]]:
         """Return the times and values of each metric of CloudWatch."""
         rows = {source: rows for source, rows in self._joined().items() if isinstance(source, Key)}
-        return {key: (found[:, 0], found[:, 1]) for key, found in rows.items()}
+        return {key: (pairs[:, 0], pairs[:, 1]) for key, pairs in rows.items()}
 
     def series(self) -> list[Series]:
         """Return the points as series; only a distribution keeps several values of one second."""
@@ -95,7 +96,7 @@ class Tape:
             reel, rows = self._reels[name], np.stack(copies)
             for source, start, end in zip(reel.sources, reel.bounds[:-1], reel.bounds[1:], strict=True):
                 parts[source].append(rows[:, start:end].reshape(-1, 2))
-        return {source: np.concatenate(found) for source, found in parts.items()}
+        return {source: np.concatenate(parts_of) for source, parts_of in parts.items()}
 
 
 def _series(metric: str, kind: str, tags: tuple[str, ...], rows: Floats) -> Series:
@@ -218,4 +219,4 @@ def _unit_of(metric: str) -> float:
 
 @cache
 def _units() -> dict[str, float]:
-    return {name: _SECONDS[one.unit] for name, one in known_metrics().items() if one.unit in _SECONDS}
+    return {name: _SECONDS[facts.unit] for name, facts in known_metrics().items() if facts.unit in _SECONDS}

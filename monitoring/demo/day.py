@@ -83,7 +83,7 @@ class Demonstration:
         return len(copies)
 
     def _copies(self, start: int, end: int) -> Iterator[Copy]:
-        by_name = {one.name: one for one in self.example.recordings}
+        by_name = {recorded.name: recorded for recorded in self.example.recordings}
         for slot in range(start // SLOT, end // SLOT + 1):
             chance = np.random.default_rng(slot)
             moment = (slot + chance.random() * 0.6) * SLOT
@@ -136,7 +136,7 @@ def _event(number: int, moment: int, *words: str) -> dict[str, Any]:
 
 
 def _of_type(series: Iterable[Series], *, raw: bool) -> list[Series]:
-    return [one for one in series if (one.type == "distribution") == raw]
+    return [line for line in series if (line.type == "distribution") == raw]
 
 
 def _load(moment: float) -> float:

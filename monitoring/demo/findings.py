@@ -67,8 +67,8 @@ def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary
 
     def values(name: str) -> list[float]:
         tags = [f"functionname:{function}"]
-        found = store.series(f"aws.lambda.enhanced.{name}", tags=tags)
-        return [float(value) for series in found for value in series.values]
+        lines = store.series(f"aws.lambda.enhanced.{name}", tags=tags)
+        return [float(value) for series in lines for value in series.values]
 
     durations = [1000 * value for value in values("duration")]
     p50, p95 = np.percentile(durations, [50, 95]) if durations else (0.0, 0.0)
@@ -86,7 +86,7 @@ def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary
 
 def metrics(store: Store) -> tuple[MetricTotal, ...]:
     """Every metric by its name."""
-    return tuple(MetricTotal(each.name, each.points, float(each.sum)) for each in store.metrics())
+    return tuple(MetricTotal(metric.name, metric.points, float(metric.sum)) for metric in store.metrics())
 
 
 def trace_id(execution_arn: str) -> str:

@@ -43,7 +43,9 @@ def record_example() -> RecordedExample:
     ):
         recordings = list(_recordings(stage))
         listed = stage.aws.client("lambda").list_functions()["Functions"]
-        settings = {one["FunctionName"]: (one["Timeout"], one["MemorySize"]) for one in listed}
+        settings = {
+            function["FunctionName"]: (function["Timeout"], function["MemorySize"]) for function in listed
+        }
         machine = stage.machine.rpartition(":")[2]
         definition = dict(recorded_definition(stage.datadog.store, machine) or {})
     return RecordedExample(machine, definition, settings, recordings)

@@ -227,8 +227,8 @@ def _result(stage: Stage, show: _Show, began: float, undelivered: Sequence[Undel
     store = stage.datadog.store
     shown = executions[0]
     lost = dict.fromkeys(
-        f"{each.function.rpartition(':')[2]} did not take what came from {each.source}: {_reason(each.error)}"
-        for each in undelivered
+        f"{item.function.rpartition(':')[2]} did not take what came from {item.source}: {_reason(item.error)}"
+        for item in undelivered
     )
     return DemoResult(
         executions=executions,

@@ -112,11 +112,11 @@ def _table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
 
 def _executions(executions: Iterable[DemoExecution]) -> Table:
     table = _table("Executions", "name", "status", "time", "path", right={"time"})
-    for each in executions:
-        path = Text(" > ".join(each.path), overflow="fold")
-        if each.cause:
-            path.append(f"\n{_shortened(each.cause)}", "dim")
-        table.add_row(each.name, status_text(each), f"{each.duration_ms / 1000:.2f} s", path)
+    for execution in executions:
+        path = Text(" > ".join(execution.path), overflow="fold")
+        if execution.cause:
+            path.append(f"\n{_shortened(execution.cause)}", "dim")
+        table.add_row(execution.name, status_text(execution), f"{execution.duration_ms / 1000:.2f} s", path)
     return table
 
 
@@ -127,17 +127,17 @@ def _shortened(text: str, length: int = 200) -> str:
 def _steps(steps: Iterable[FunctionSummary]) -> Table:
     numbers = ("invocations", "errors", "cold starts", "p50", "p95")
     table = _table("Steps", "state", "function", *numbers, right=numbers)
-    for each in steps:
-        errors = Text(str(each.errors), "yellow" if each.errors else "")
-        times = (f"{each.p50_ms:.0f} ms", f"{each.p95_ms:.0f} ms")
-        table.add_row(each.name, each.function, str(each.invocations), errors, str(each.cold_starts), *times)
+    for step in steps:
+        errors = Text(str(step.errors), "yellow" if step.errors else "")
+        times = (f"{step.p50_ms:.0f} ms", f"{step.p95_ms:.0f} ms")
+        table.add_row(step.name, step.function, str(step.invocations), errors, str(step.cold_starts), *times)
     return table
 
 
 def _metrics(metrics: Iterable[MetricTotal]) -> Table:
     table = _table("Metrics in Datadog", "name", "points", "sum", right={"points", "sum"})
-    for each in metrics:
-        table.add_row(each.name, str(each.points), f"{each.sum:,.6g}")
+    for metric in metrics:
+        table.add_row(metric.name, str(metric.points), f"{metric.sum:,.6g}")
     return table
 
 
@@ -175,7 +175,7 @@ def _accounting(books: Accounting) -> Table:
 
 
 def _verdict(result: DemoResult) -> Text:
-    wrong = [each.name for each in result.executions if not each.as_expected]
+    wrong = [execution.name for execution in result.executions if not execution.as_expected]
     books = result.accounting
     text = Text()
     if books.unexplained:

@@ -201,7 +201,7 @@ def functions_by_state(definition: Mapping[str, Any]) -> dict[str, str]:
 @contextlib.contextmanager
 def _seeding(folder: Path, figure_url: str) -> Iterator[Callable[[], None]]:
     """Have the example's own command make model, items and photos in another process; call to wait for it."""
-    orders = [f"{each.key}={each.photo}" for each in SCENARIOS if isinstance(each.photo, str)]
+    orders = [f"{scenario.key}={scenario.photo}" for scenario in SCENARIOS if isinstance(scenario.photo, str)]
     command = [
         *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of the working directory
         *("--folder", str(folder), "--talk", json.dumps(talks(figure_url))),

@@ -37,18 +37,18 @@ def owned(
         own = [(kind, owner.key, id_, body) for kind, owner, id_, body in rows if owner.env == env]
         marked = list(pool.map(lambda row: _whole(client, *row), own))
         known = {(resource.kind, resource.id) for resource in marked}
-        adopted = [one for one in desired if one.id and (one.kind, one.id) not in known]
+        adopted = [item for item in desired if item.id and (item.kind, item.id) not in known]
         marked += pool.map(lambda resource: _adopt(client, resource), adopted)
         return marked, [Other(kind, owner, body) for kind, owner, _, body in rows if owner.env != env]
 
 
-def _adopt(client: Client, one: Resource) -> Resource:
+def _adopt(client: Client, resource: Resource) -> Resource:
     try:
-        return Resource(one.kind, one.key, client.get(one.kind, str(one.id)), one.id)
+        return Resource(resource.kind, resource.key, client.get(resource.kind, str(resource.id)), resource.id)
     except RejectedError as error:
         raise InputError(
-            f"there is no {one.kind} {one.id} to take over: {error}",
-            where=f"{one.kind}s/{one.key}.json",
+            f"there is no {resource.kind} {resource.id} to take over: {error}",
+            where=f"{resource.kind}s/{resource.key}.json",
             hint='Take "id" out of the file to create a new one.',
         ) from None
 

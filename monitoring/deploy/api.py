@@ -233,19 +233,19 @@ class Client:
 
     def everything(self, kind: str) -> Rows:
         """(id, body) of everything of that kind; of dashboards only the summary, with the description."""
-        found: dict[str, Body] = {}
+        bodies: dict[str, Body] = {}
         try:
             for rows in self._pages(ROUTES[kind]):
-                known = len(found)
-                found |= {str(one["id"]): one.get("attributes", one) for one in rows}
-                if len(found) == known:
+                known = len(bodies)
+                bodies |= {str(row["id"]): row.get("attributes", row) for row in rows}
+                if len(bodies) == known:
                     break
         except RejectedError as error:
             raise InputError(
                 f"Datadog does not list its {kind}s: {error}",
                 hint="Check DD_SITE or DD_URL, and what the application key may read.",
             ) from None
-        return [(id_, body) for id_, body in found.items() if not body.get("canceled")]
+        return [(id_, body) for id_, body in bodies.items() if not body.get("canceled")]
 
     def _pages(self, route: Route) -> Iterator[list[Body]]:
         """Yield the pages of a list; the last one is not full."""
@@ -317,9 +317,9 @@ class Client:
 
 def _single(route: Route, answer: Body) -> tuple[str, Body]:
     """Return the id and the body of a response that holds one resource."""
-    found = answer["data"] if route.wrapped else answer
-    one: Body = found[0] if isinstance(found, list) else found
-    return str(one["id"]), one["attributes"] if route.json_api else one
+    content = answer["data"] if route.wrapped else answer
+    body: Body = content[0] if isinstance(content, list) else content
+    return str(body["id"]), body["attributes"] if route.json_api else body
 
 
 def _wrapped(kind: str, body: Body, id_: str = "") -> Body:
@@ -340,6 +340,6 @@ def _rejection(answer: Body) -> Exception:
             str(id_): why if isinstance(why, str) else "; ".join(map(str, why)) for id_, why in errors.items()
         }
         return RejectedError(409, list(reasons.values()), reasons)
-    texts = [str(one.get("detail", one)) if isinstance(one, Mapping) else str(one) for one in errors]
+    texts = [str(item.get("detail", item)) if isinstance(item, Mapping) else str(item) for item in errors]
     missing = any("not found" in text.lower() for text in texts)
     return RejectedError(404 if missing else 400, texts)

@@ -42,9 +42,11 @@ def apply_plan(
 
     `progress` is called after every step that was done, from many threads.
     """
-    bodies = {(one.kind, one.key): one.body for one in desired}
-    youngest_first = sorted(actual, key=lambda one: age(one.id, one.body), reverse=True)
-    ids = {(one.kind, one.key): str(one.id) for one in youngest_first}  # of copies, the oldest stays
+    bodies = {(resource.kind, resource.key): resource.body for resource in desired}
+    youngest_first = sorted(actual, key=lambda resource: age(resource.id, resource.body), reverse=True)
+    ids = {
+        (resource.kind, resource.key): str(resource.id) for resource in youngest_first
+    }  # of copies, the oldest stays
     doomed = frozenset(str(step.id) for step in plan.delete)
     with ThreadPoolExecutor(IN_PARALLEL) as pool:
         run = _Run(client, project, bodies, ids, doomed, progress, pool)
@@ -102,13 +104,13 @@ class _Run:
 
     def _finish(self) -> None:
         """Leave one of each: point what refers to a copy to the oldest, then delete the copies."""
-        found = self._ids_by_age(self.bodies)
-        for me, ids in found.items():
+        by_age = self._ids_by_age(self.bodies)
+        for me, ids in by_age.items():
             if self.ids.get(me, ids[0]) != ids[0]:
                 self._move(me, ids[0])
         moved = {me for me in self.bodies if self._refers_to(me, self.moved)}
         list(self.pool.map(self._complete, sorted((self.late | self.moved | moved) & self.ids.keys())))
-        for (kind, key), ids in found.items():
+        for (kind, key), ids in by_age.items():
             for copy in (id_ for id_ in ids[1:] if id_ not in self.doomed):
                 try:
                     self.client.delete(kind, copy)
@@ -119,34 +121,36 @@ class _Run:
     def _ids_by_age(self, keys: Iterable[Me]) -> dict[Me, list[str]]:
         """Return what is in Datadog under each of these keys, the oldest first."""
         wanted = set(keys)
-        found: dict[Me, list[str]] = {}
+        by_age: dict[Me, list[str]] = {}
         for kind in {kind for kind, _ in wanted}:
             for id_, body in sorted(self.client.everything(kind), key=lambda row: age(*row)):
                 owner = read_marker(kind, body)
                 if owner and (owner.project, owner.env) == (self.project.name, self.project.env):
-                    found.setdefault((kind, owner.key), []).append(id_)
-        return {me: ids for me, ids in found.items() if me in wanted}
+                    by_age.setdefault((kind, owner.key), []).append(id_)
+        return {me: ids for me, ids in by_age.items() if me in wanted}
 
     def _move(self, me: Me, id_: str) -> None:
         self.ids[me] = id_
         self.moved.add(me)
 
     def _refers_to(self, me: Me, targets: set[Me]) -> bool:
-        return any((one.kind, one.key) in targets for one in references(self.bodies[me]))
+        return any((reference.kind, reference.key) in targets for reference in references(self.bodies[me]))
 
     def _make(self, step: PlanStep) -> None:
         me = (step.kind, step.key)
         mentions = references(self.bodies[me])
-        for one in mentions:
-            if not one.soft and (one.kind, one.key) not in self.ids:
-                raise RejectedError(400, [f"{one.kind}:{one.key}, which it needs, could not be created"])
-        if any((one.kind, one.key) not in self.ids for one in mentions):
+        for mention in mentions:
+            if not mention.soft and (mention.kind, mention.key) not in self.ids:
+                raise RejectedError(
+                    400, [f"{mention.kind}:{mention.key}, which it needs, could not be created"]
+                )
+        if any((mention.kind, mention.key) not in self.ids for mention in mentions):
             self.late.add(me)
         try:
             self.ids[me] = self._create_once(step, self._marked(step))
         except RejectedError:
             # Another apply may have deleted the copy that this one refers to.
-            current = self._ids_by_age((one.kind, one.key) for one in mentions)
+            current = self._ids_by_age((mention.kind, mention.key) for mention in mentions)
             gone = [other for other, ids in current.items() if self.ids.get(other) not in ids]
             if not gone:
                 raise
@@ -160,9 +164,9 @@ class _Run:
             try:
                 return self.client.create(step.kind, body)
             except UnansweredError:
-                found = self._find(step)
-                if found:
-                    return found
+                existing = self._find(step)
+                if existing:
+                    return existing
         raise RejectedError(500, ["Datadog broke off three times"])
 
     def _find(self, step: PlanStep) -> str | None:

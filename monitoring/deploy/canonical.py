@@ -202,7 +202,7 @@ def _dashboard(body: Body) -> Body:
         body.pop("reflow_type", None)
     variables = body.get("template_variables")
     if isinstance(variables, list):
-        body["template_variables"] = [_variable(one) for one in variables]
+        body["template_variables"] = [_variable(variable) for variable in variables]
     return body
 
 
@@ -234,7 +234,8 @@ def _slo(body: Body) -> Body:
     thresholds = body.get("thresholds")
     if isinstance(thresholds, list):
         body["thresholds"] = [
-            {key: value for key, value in one.items() if not key.endswith("_display")} for one in thresholds
+            {key: value for key, value in threshold.items() if not key.endswith("_display")}
+            for threshold in thresholds
         ]
     if "thresholds" in body:  # the primary threshold is answered a second time at the top
         for key in ("timeframe", "target_threshold", "warning_threshold"):

@@ -69,11 +69,11 @@ def make_plan(desired: Sequence[Resource], actual: Sequence[Resource]) -> Plan:
     the others are deleted as copies.
     """
     kept, extra = _one_a_key(actual)
-    ids: dict[tuple[str, str], str] = {me: str(one.id) for me, one in kept.items()}
-    wanted = {(one.kind, one.key) for one in desired}
-    steps = [_step(one, kept.get((one.kind, one.key)), ids) for one in desired]
-    steps += [_deletion(one) for me, one in kept.items() if me not in wanted]
-    steps += [replace(_deletion(one), copy=True) for one in extra]
+    ids: dict[tuple[str, str], str] = {me: str(resource.id) for me, resource in kept.items()}
+    wanted = {(resource.kind, resource.key) for resource in desired}
+    steps = [_step(resource, kept.get((resource.kind, resource.key)), ids) for resource in desired]
+    steps += [_deletion(resource) for me, resource in kept.items() if me not in wanted]
+    steps += [replace(_deletion(resource), copy=True) for resource in extra]
     rank = {kind: index for index, kind in enumerate(KINDS)}
     steps.sort(key=lambda step: (rank[step.kind], step.key, str(step.id)))
     return Plan(**{action: tuple(step for step in steps if step.action == action) for action in _ACTIONS})
@@ -85,11 +85,11 @@ _ACTIONS = ("create", "update", "delete", "unchanged")
 def _one_a_key(actual: Sequence[Resource]) -> tuple[dict[tuple[str, str], Resource], list[Resource]]:
     kept: dict[tuple[str, str], Resource] = {}
     extra = []
-    for one in sorted(actual, key=lambda one: age(one.id, one.body)):
-        if (one.kind, one.key) in kept:
-            extra.append(one)
+    for resource in sorted(actual, key=lambda resource: age(resource.id, resource.body)):
+        if (resource.kind, resource.key) in kept:
+            extra.append(resource)
         else:
-            kept[(one.kind, one.key)] = one
+            kept[(resource.kind, resource.key)] = resource
     return kept, extra
 
 
@@ -112,20 +112,22 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> PlanStep:
 
 def _made_now(desired: Resource, ids: Ids) -> list[str]:
     """Return the references to what this plan creates: an interrupted apply left those links open."""
-    mentioned = {(one.kind, one.key) for one in references(desired.body)} - {(desired.kind, desired.key)}
+    mentioned = {(reference.kind, reference.key) for reference in references(desired.body)} - {
+        (desired.kind, desired.key)
+    }
     return sorted(f"{kind}:{key}" for kind, key in mentioned if (kind, key) not in ids)
 
 
 def _is_drift(actual: Resource, theirs: Mapping[str, Any]) -> bool:
     owner = read_marker(actual.kind, actual.body)
     # A link that could not be filled in at the first write is nobody's change.
-    pending = any(one.soft for one in references(theirs))
+    pending = any(reference.soft for reference in references(theirs))
     return owner is not None and not pending and owner.fingerprint != fingerprint(actual.kind, theirs)
 
 
-def _deletion(one: Resource) -> PlanStep:
-    body = normalise(one.kind, without_marker(one.kind, one.body))
-    return PlanStep("delete", one.kind, one.key, one.id, tuple(_differences(body, None, "")))
+def _deletion(resource: Resource) -> PlanStep:
+    body = normalise(resource.kind, without_marker(resource.kind, resource.body))
+    return PlanStep("delete", resource.kind, resource.key, resource.id, tuple(_differences(body, None, "")))
 
 
 _MISSING = object()

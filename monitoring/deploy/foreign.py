@@ -54,9 +54,9 @@ def read_foreign(folder: Path) -> Imported:
         except InputError as error:
             imported.problems.append(error)
             continue
-        found = list(resources_in(body)) or list(resources_in(whole))
-        imported.others += [] if found else [path]
-        for kind, id_, resource in found:
+        resources = list(resources_in(body)) or list(resources_in(whole))
+        imported.others += [] if resources else [path]
+        for kind, id_, resource in resources:
             if not id_ or (kind, id_) not in seen:
                 imported.resources.append((kind, id_, resource))
             seen.add((kind, id_))
@@ -114,8 +114,8 @@ def _from_terraform(value: Any, argument: str) -> Iterator[tuple[str, str, Body]
     """Yield the bodies that are JSON text in `{name: {argument: text}}`, or in a list of such objects."""
     blocks = value.values() if isinstance(value, Mapping) else ()
     for block in blocks:
-        for one in block if isinstance(block, list) else [block]:
-            text = one.get(argument) if isinstance(one, Mapping) else None
+        for part in block if isinstance(block, list) else [block]:
+            text = part.get(argument) if isinstance(part, Mapping) else None
             try:
                 body = json.loads(text) if isinstance(text, str) else text
             except ValueError:

@@ -24,9 +24,9 @@ def linked(body: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
     result = {key: _linked(item, key, keys) for key, item in body.items()}
     kind, query = body.get("type"), body.get("query")
     if kind == "composite" and isinstance(query, str):
-        result["query"] = _MEMBER.sub(lambda found: _reference("monitor", found[0], keys), query)
+        result["query"] = _MEMBER.sub(lambda match: _reference("monitor", match[0], keys), query)
     elif kind == "slo alert" and isinstance(query, str):
-        result["query"] = _OBJECTIVE.sub(lambda found: _reference("slo", found[0], keys), query)
+        result["query"] = _OBJECTIVE.sub(lambda match: _reference("slo", match[0], keys), query)
     return result
 
 
@@ -43,12 +43,12 @@ def _linked(value: Any, field: str, keys: Keys) -> Any:
 
 def _in_text(text: str, keys: Keys) -> str:
     for pattern, kind in ADDRESSES:
-        text = pattern.sub(lambda found, kind=kind: _address(kind, found, keys), text)  # type: ignore[misc]
+        text = pattern.sub(lambda match, kind=kind: _address(kind, match, keys), text)  # type: ignore[misc]
     return text
 
 
-def _address(kind: str, found: re.Match[str], keys: Keys) -> str:
-    return f"${{{kind}:{keys[kind, found[1]]}}}" if (kind, found[1]) in keys else found[0]
+def _address(kind: str, match: re.Match[str], keys: Keys) -> str:
+    return f"${{{kind}:{keys[kind, match[1]]}}}" if (kind, match[1]) in keys else match[0]
 
 
 def _reference(kind: str, id_: str, keys: Keys) -> str:

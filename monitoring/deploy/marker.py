@@ -48,5 +48,5 @@ def without_marker(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
 def read_marker(kind: str, body: Mapping[str, Any]) -> Owner | None:
     """Whose resource it is, or None where nobody's line is there."""
     text = body.get(MARKER_FIELD[kind])
-    found = _MARKER.search(text) if isinstance(text, str) else None
-    return Owner(**found.groupdict()) if found else None
+    match = _MARKER.search(text) if isinstance(text, str) else None
+    return Owner(**match.groupdict()) if match else None

@@ -107,10 +107,10 @@ def _in_line(before: Any, after: Any) -> tuple[str, str]:
     return _cut(old, start, old_end), _cut(new, start, new_end)
 
 
-def _alike(one: str, other: str) -> int:
+def _alike(text: str, other: str) -> int:
     """How many characters both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def _cut(text: str, start: int, end: int) -> str:

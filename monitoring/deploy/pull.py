@@ -71,8 +71,8 @@ def everything(client: Client) -> list[tuple[str, str, Body]]:
 
 def _named(wanted: str) -> tuple[str, str] | None:
     for pattern, kind in URLS:
-        if found := pattern.search(wanted):
-            return kind, found["id"]
+        if match := pattern.search(wanted):
+            return kind, match["id"]
     for pattern, kind in IDS:
         if pattern.fullmatch(wanted):
             return kind, wanted
@@ -80,7 +80,7 @@ def _named(wanted: str) -> tuple[str, str] | None:
 
 
 def as_files(
-    found: Iterable[tuple[str, str, Mapping[str, Any]]],
+    rows: Iterable[tuple[str, str, Mapping[str, Any]]],
     taken: Mapping[str, Iterable[str]],
     *,
     adopt: bool = False,
@@ -95,7 +95,7 @@ def as_files(
     used = {kind: list(keys) for kind, keys in taken.items()}
     keys: dict[tuple[str, str], str] = {}
     bodies: list[tuple[str, Body]] = []
-    for kind, id_, body in found:
+    for kind, id_, body in rows:
         pulled = as_file(kind, body, id_ if adopt else "", used.setdefault(kind, []))
         key = pulled.path.partition("/")[2].removesuffix(".json")
         used[kind].append(key)
@@ -130,8 +130,8 @@ def _with_critical(tidy: Body, body: Mapping[str, Any]) -> Body:
     thresholds = options.get("thresholds") if isinstance(options, Mapping) else None
     if not isinstance(options, Mapping) or not thresholds or "critical" in thresholds:
         return tidy
-    given = (body.get("options") or {}).get("thresholds") or {}
-    critical = {"critical": given["critical"]} if "critical" in given else {}
+    limits = (body.get("options") or {}).get("thresholds") or {}
+    critical = {"critical": limits["critical"]} if "critical" in limits else {}
     return {**tidy, "options": {**options, "thresholds": {**critical, **thresholds}}}
 
 
@@ -146,8 +146,8 @@ def _free(key: str, taken: set[str]) -> str:
 
 def _portable_dashboard(body: Body) -> Body:
     """`env:prod` in every query becomes `$env`, with prod as the variable's default."""
-    variables = {one.get("name"): dict(one) for one in body.get("template_variables", [])}
-    by_key = {one.get("prefix") or name: name for name, one in variables.items()}
+    variables = {variable.get("name"): dict(variable) for variable in body.get("template_variables", [])}
+    by_key = {variable.get("prefix") or name: name for name, variable in variables.items()}
     renamed = {}
     for key, value in _single_values(body.get("widgets", [])).items():
         name = by_key.get(key, PORTABLE[key])
@@ -169,8 +169,8 @@ def _portable_queries(body: Body) -> Body:
 
 
 def _any_env(query: str) -> str:
-    found = [tag for key, tag in _tags(query) if key == "env"]
-    return _replace_tags(query, {tag: _ENV.sub(_ANY_ENV, tag) for tag in found})
+    environments = [tag for key, tag in _tags(query) if key == "env"]
+    return _replace_tags(query, {tag: _ENV.sub(_ANY_ENV, tag) for tag in environments})
 
 
 def _portable_downtime(body: Body) -> Body:
@@ -202,9 +202,9 @@ def _tags(query: str) -> Iterator[tuple[str, str]]:
 
 def _single_values(widgets: Any) -> dict[str, str]:
     """Portable key -> value, for keys of which the dashboard names one single value."""
-    found = Counter(tag for query in _queries(widgets) for key, tag in _tags(query) if key in PORTABLE)
+    counts = Counter(tag for query in _queries(widgets) for key, tag in _tags(query) if key in PORTABLE)
     by_key: dict[str, set[str]] = {}
-    for tag in found:
+    for tag in counts:
         key, _, value = tag.partition(":")
         by_key.setdefault(key, set()).add(value)
     return {key: values.pop() for key, values in by_key.items() if len(values) == 1}

@@ -84,15 +84,19 @@ def order(bodies: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[list[tupl
 def _hard_needs(
     me: tuple[str, str], body: Mapping[str, Any], known: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    found = references(body)
-    for one in sorted(found, key=lambda one: (one.kind, one.key)):
-        if (one.kind, one.key) not in known:
+    mentioned = references(body)
+    for reference in sorted(mentioned, key=lambda reference: (reference.kind, reference.key)):
+        if (reference.kind, reference.key) not in known:
             raise InputError(
-                f"${{{one.kind}:{one.key}}} names no {one.kind} of this project",
+                f"${{{reference.kind}:{reference.key}}} names no {reference.kind} of this project",
                 where=f"{me[0]}s/{me[1]}.json",
-                hint=f"Add {one.kind}s/{one.key}.json, or write the id itself.",
+                hint=f"Add {reference.kind}s/{reference.key}.json, or write the id itself.",
             )
-    return {(one.kind, one.key) for one in found if not one.soft and (one.kind, one.key) != me}
+    return {
+        (reference.kind, reference.key)
+        for reference in mentioned
+        if not reference.soft and (reference.kind, reference.key) != me
+    }
 
 
 def _circle(needs: Mapping[tuple[str, str], set[tuple[str, str]]], placed: set[tuple[str, str]]) -> str:

@@ -40,7 +40,9 @@ def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: b
             f"there are no dashboards, monitors, SLOs or downtimes in {root.resolve()}",
             hint="Go to the project's folder, name it with --project, or start one: stepscope init",
         )
-    order({(one.kind, one.key): one.body for one in desired})  # says what refers to nothing, or in a circle
+    order(
+        {(resource.kind, resource.key): resource.body for resource in desired}
+    )  # says what refers to nothing, or in a circle
     client = connect(environ)
     actual, others = owned(client, project.name, project.env, desired)
     plan = make_plan(desired, actual)

@@ -31,16 +31,16 @@ RECORD = ".stepscope-init.json"
 def shipped(name: str) -> Path:
     """Return the folder `dashboards`, `monitors`, `handlers` and so on, of the wheel or of the checkout."""
     package = Path(str(monitoring.__file__)).parent
-    found = [path for path in (package / "shipped" / name, package.parent / name) if path.is_dir()]
-    if not found:
+    folders = [path for path in (package / "shipped" / name, package.parent / name) if path.is_dir()]
+    if not folders:
         raise InputError(
             f"this installation has no {name}", hint="Install it again: pip install stepscope[tools]"
         )
-    return found[0]
+    return folders[0]
 
 
 def files_of(
-    found: Found | None,
+    application: Found | None,
     project: str,
     extra: Iterable[str] = (),
     measured: Mapping[str, Mapping[str, int]] | None = None,
@@ -53,8 +53,8 @@ def files_of(
         extra: shipped folders that are written only where they are asked for, `downtimes` and `handlers`.
         measured: name of a function or state machine -> values that were measured.
     """
-    folders = [*extra] if found else ["dashboards", "monitors", "slos", *extra]
-    made = _tailored(found, measured) if found else {}
+    folders = [*extra] if application else ["dashboards", "monitors", "slos", *extra]
+    made = _tailored(application, measured) if application else {}
     copied = {path: text for folder in folders for path, text in _texts(folder)}
     texts = {**made, **copied}
     used = {match["name"] for text in texts.values() for match in VARIABLE.finditer(text)}
@@ -76,9 +76,9 @@ _INSTEAD = {
 """A shipped monitor on a shipped dashboard -> those of an application that take its place."""
 
 
-def _tailored(found: Found, measured: Mapping[str, Mapping[str, int]] | None) -> dict[str, str]:
+def _tailored(application: Found, measured: Mapping[str, Mapping[str, int]] | None) -> dict[str, str]:
     """Return what is made for an application, and the shipped dashboards, narrowed to its resources."""
-    made = files_for(found, measured)
+    made = files_for(application, measured)
     made |= {
         path: text
         for path, text in _texts("monitors")
@@ -90,7 +90,7 @@ def _tailored(found: Found, measured: Mapping[str, Mapping[str, int]] | None) ->
         for shipped_key, others in _INSTEAD.items():
             key = next((key for key in others if f"monitor:{key}" in known), shipped_key)
             own = own.replace(f"${{monitor:{shipped_key}}}", f"${{monitor:{key}}}")
-        board = narrowed(json.loads(own), found)
+        board = narrowed(json.loads(own), application)
         board["widgets"] = list(_shown(board["widgets"], known))
         made[path] = json.dumps(board, indent=2, ensure_ascii=False) + "\n"
     return made

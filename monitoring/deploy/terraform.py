@@ -32,13 +32,13 @@ HEAD = """terraform {
 
 def as_terraform(resources: Sequence[Resource]) -> str:
     """One configuration with every resource, in the order given."""
-    return "\n".join([HEAD, *(_block(one) for one in resources)])
+    return "\n".join([HEAD, *(_block(resource) for resource in resources)])
 
 
-def _block(one: Resource) -> str:
-    body = normalise(one.kind, one.body)
-    lines = "\n".join(f"  {line}".rstrip() for line in WRITERS[one.kind](body))
-    return f'resource "{TYPES[one.kind]}" "{label(one.key)}" {{\n{lines}\n}}\n'
+def _block(resource: Resource) -> str:
+    body = normalise(resource.kind, resource.body)
+    lines = "\n".join(f"  {line}".rstrip() for line in WRITERS[resource.kind](body))
+    return f'resource "{TYPES[resource.kind]}" "{label(resource.key)}" {{\n{lines}\n}}\n'
 
 
 def label(key: str) -> str:
@@ -68,22 +68,22 @@ def _slo(body: Mapping[str, Any]) -> Iterator[str]:
         yield from _nested("thresholds", threshold)
 
 
-def _specification(given: Mapping[str, Any]) -> Iterator[str]:
+def _specification(specification: Mapping[str, Any]) -> Iterator[str]:
     """Convert the API's lists of queries and formulas into the provider's repeated blocks."""
-    for kind, inner in given.items():  # time_slice or count
+    for kind, inner in specification.items():  # time_slice or count
         yield from _block_of(kind, _measured(inner))
 
 
-def _measured(given: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in given.items():
+def _measured(measured: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in measured.items():
         if key == "query":
             yield from _block_of("query", _measured(value))
         elif key == "queries":
-            for one in value:
-                yield from _block_of("query", _nested("metric_query", one))
+            for item in value:
+                yield from _block_of("query", _nested("metric_query", item))
         elif key == "formulas":
-            for one in value:
-                yield from _nested("formula", {"formula_expression": one["formula"]})
+            for item in value:
+                yield from _nested("formula", {"formula_expression": item["formula"]})
         elif key.endswith("_formula"):
             yield from _nested(key, {"formula_expression": value["formula"]})
         else:
@@ -104,8 +104,8 @@ def _downtime(body: Mapping[str, Any]) -> Iterator[str]:
 
 def _recurring(schedule: Mapping[str, Any]) -> Iterator[str]:
     yield from _attributes(schedule, ("timezone",))
-    for one in schedule["recurrences"]:
-        yield from _nested("recurrence", one)
+    for recurrence in schedule["recurrences"]:
+        yield from _nested("recurrence", recurrence)
 
 
 def _attributes(body: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:

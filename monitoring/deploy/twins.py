@@ -23,7 +23,11 @@ class Twin(NamedTuple):
 def find_twins(desired: Iterable[Resource], others: Sequence[Other]) -> list[Twin]:
     """Return the desired monitors that another environment has with the same name and query."""
     known = {_identity(other.body): other.owner for other in others if other.kind == "monitor"}
-    pairs = ((one.key, known.get(_identity(one.body))) for one in desired if one.kind == "monitor")
+    pairs = (
+        (resource.key, known.get(_identity(resource.body)))
+        for resource in desired
+        if resource.kind == "monitor"
+    )
     return [Twin(key, owner.project, owner.env) for key, owner in pairs if owner]
 
 

@@ -87,12 +87,12 @@ def together(source: str, parts: Iterable[Found]) -> Found:
     """Return all parts as one. What two of them call by one name counts once, with the shorter time-out."""
     parts = list(parts)
     functions: dict[str, LambdaFunction] = {}
-    for function in (one for part in parts for one in part.functions):
+    for function in (item for part in parts for item in part.functions):
         earlier = functions.setdefault(function.name, function)
         if 0 < function.timeout < earlier.timeout or not earlier.timeout:
             functions[function.name] = function
-    machines = {one.name: one for part in parts for one in part.state_machines}
-    activities = {one.name: one for part in parts for one in part.activities}
+    machines = {item.name: item for part in parts for item in part.state_machines}
+    activities = {item.name: item for part in parts for item in part.activities}
     unnamed = dict.fromkeys(name for part in parts for name in part.unnamed)
     return Found(
         source,
@@ -121,7 +121,9 @@ def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = F
         express=express,
         timeout=min(timeout or LONGEST_EXPRESS, LONGEST_EXPRESS) if express else timeout,
         states=tuple(state for state, _ in states),
-        family="lambda_function" if any(_calls_directly(one) for _, one in states) else "service_integration",
+        family="lambda_function"
+        if any(_calls_directly(fields) for _, fields in states)
+        else "service_integration",
     )
 
 
@@ -158,14 +160,14 @@ def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
         named = parameters.get("FunctionName") if isinstance(parameters, dict) else None
         resource = state.get("Resource")
         for text in (resource if ":function:" in str(resource) else None, named):
-            found = _FUNCTION.fullmatch(text) if isinstance(text, str) else None
-            if found:
-                yield found[1]
+            match = _FUNCTION.fullmatch(text) if isinstance(text, str) else None
+            if match:
+                yield match[1]
 
 
 def activities_used(definition: Mapping[str, Any]) -> Iterator[str]:
     """Return the names of the activities that a definition names by ARN."""
     for _, state in _states(definition):
-        found = _ACTIVITY.fullmatch(str(state.get("Resource")))
-        if found:
-            yield found[1]
+        match = _ACTIVITY.fullmatch(str(state.get("Resource")))
+        if match:
+            yield match[1]

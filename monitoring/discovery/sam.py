@@ -121,8 +121,12 @@ def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str
             raise
 
         def value(match: re.Match[str]) -> str:
-            given = substitutions.get(match[1])
-            known = parameters.get(str(given.get("Ref"))) if isinstance(given, Mapping) else given
+            substitution = substitutions.get(match[1])
+            known = (
+                parameters.get(str(substitution.get("Ref")))
+                if isinstance(substitution, Mapping)
+                else substitution
+            )
             return match[0] if known is None else str(known)
 
         text = _BARE.sub(value, path.read_text(encoding="utf-8"))

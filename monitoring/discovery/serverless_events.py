@@ -178,8 +178,8 @@ def _http_api(value: Any, compiled: Compiled) -> Iterator[Event]:
 
 
 def _input(settings: Mapping[str, Any]) -> dict[str, Any]:
-    given = settings.get("input")
-    text = given if given is None or isinstance(given, str) else _json_text(given)
+    value = settings.get("input")
+    text = value if value is None or isinstance(value, str) else _json_text(value)
     transformer = section(settings.get("inputTransformer"))
     return {
         "Input": text,
@@ -200,7 +200,7 @@ def _json_text(value: Any) -> str:
 def _schedule(value: Any, _compiled: Compiled) -> Iterator[Event]:
     settings = section(value) if isinstance(value, Mapping) else {"rate": value}
     rates = settings.get("rate")
-    given = {key: part for key, part in _input(settings).items() if key == "Input"}
+    target = {key: part for key, part in _input(settings).items() if key == "Input"}
     for rate in rates if isinstance(rates, list) else [rates]:
         enabled = settings.get("enabled")
         yield _event(
@@ -208,7 +208,7 @@ def _schedule(value: Any, _compiled: Compiled) -> Iterator[Event]:
             Schedule=rate,
             Enabled=enabled if isinstance(enabled, bool) else None,
             Name=settings.get("name") if not isinstance(rates, list) else None,
-            **given,
+            **target,
         )
 
 
@@ -219,11 +219,11 @@ def _event_bridge(value: Any, compiled: Compiled) -> Iterator[Event]:
         yield from _schedule({"rate": settings["schedule"], **settings}, compiled)
     pattern = settings.get("pattern") or settings.get("event")
     if pattern:
-        given = _input(settings)
-        transformer = given.pop("InputTransformer")
+        target = _input(settings)
+        transformer = target.pop("InputTransformer")
         if transformer:
             compiled.notes.append("inputTransformer of an event rule is left out: the whole event is given")
-        yield _event("EventBridgeRule", Pattern=pattern, EventBusName=_bus(bus), **given)
+        yield _event("EventBridgeRule", Pattern=pattern, EventBusName=_bus(bus), **target)
 
 
 def _bus(bus: Any) -> Any:

@@ -86,12 +86,12 @@ def _state_machine(
     }
 
 
-def _logging(given: Mapping[str, Any]) -> dict[str, Any]:
+def _logging(settings: Mapping[str, Any]) -> dict[str, Any]:
     config: dict[str, Any] = {
-        "Level": given.get("level", "OFF"),
-        "IncludeExecutionData": given.get("includeExecutionData", False),
+        "Level": settings.get("level", "OFF"),
+        "IncludeExecutionData": settings.get("includeExecutionData", False),
     }
-    destinations = given.get("destinations")
+    destinations = settings.get("destinations")
     if isinstance(destinations, list):
         config["Destinations"] = [
             {"CloudWatchLogsLogGroup": {"LogGroupArn": destination}} for destination in destinations

@@ -52,14 +52,14 @@ def discover(path: Path, parameters: Mapping[str, str] | None = None) -> Found:
     stacks = read_stacks(path, parameters=parameters)
     namings = names_of(path, stacks, parameters)
     parts = [part for stack, naming in zip(stacks, namings, strict=True) for part in _parts(stack, naming)]
-    found = together(str(path), parts)
-    if not found.functions and not found.state_machines:
+    application = together(str(path), parts)
+    if not application.functions and not application.state_machines:
         where = str(path)
-        if found.unnamed:
-            names = ", ".join(found.unnamed)
+        if application.unnamed:
+            names = ", ".join(application.unnamed)
             raise InputError(f"these are named only when they are deployed: {names}", where=where)
         raise InputError("describes no function and no state machine", where=where)
-    return found
+    return application
 
 
 def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterator[Found]:

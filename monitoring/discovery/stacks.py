@@ -52,23 +52,23 @@ def read_stacks(
     Raises:
         InputError: it is none of these, or cannot be read.
     """
-    given = dict(parameters or {})
+    values = dict(parameters or {})
     if path.is_dir():
-        return _folder(path, given, name)
-    return (_file(path, given, name),)
+        return _folder(path, values, name)
+    return (_file(path, values, name),)
 
 
-def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]:
+def _folder(folder: Path, values: dict[str, str], name: str) -> tuple[Stack, ...]:
     if any(folder.glob("*.tf")):
-        return (read_terraform(folder, given, name or stack_name(folder / "main.tf")),)
+        return (read_terraform(folder, values, name or stack_name(folder / "main.tf")),)
     stages = [
         stage for stage in (folder, *sorted(folder.glob("assembly-*"))) if any(stage.glob("*.template.json"))
     ]
     if stages:
-        return tuple(stack for stage in stages for stack in _cdk(stage, given))
+        return tuple(stack for stage in stages for stack in _cdk(stage, values))
     for candidate in TEMPLATES:
         if (folder / candidate).exists():
-            return read_stacks(folder / candidate, parameters=given, name=name)
+            return read_stacks(folder / candidate, parameters=values, name=name)
     definitions = sorted(
         {*folder.rglob("*.asl.json"), *folder.rglob("*.asl.yaml"), *folder.rglob("*.asl.yml")}
     )
@@ -81,20 +81,20 @@ def _folder(folder: Path, given: dict[str, str], name: str) -> tuple[Stack, ...]
     )
 
 
-def _file(path: Path, given: dict[str, str], name: str) -> Stack:
+def _file(path: Path, values: dict[str, str], name: str) -> Stack:
     if path.suffix in CODE:
         return _compiled(path, name)
     if path.suffix == ".tf":
-        return read_terraform(path.parent, given, name or stack_name(path))
+        return read_terraform(path.parent, values, name or stack_name(path))
     content = load(path)
     if "format_version" in content and ("planned_values" in content or "values" in content):
         return read_plan(content, path, name or stack_name(path))
     if "StartAt" in content and "States" in content:
         return _of_definitions(path, [path], name)
     if isinstance(content.get("Resources"), Mapping):
-        return read_template(content, path, given=given, name=name or stack_name(path))
+        return read_template(content, path, given=values, name=name or stack_name(path))
     if "service" in content:
-        return _service(content, path, given, name)
+        return _service(content, path, values, name)
     raise InputError(
         "is not a SAM or CloudFormation template, a serverless.yml or a state machine's definition",
         where=str(path),
@@ -115,7 +115,7 @@ def _compiled(path: Path, name: str) -> Stack:
     return _file(state, {}, name)
 
 
-def _service(content: Mapping[str, Any], path: Path, given: dict[str, str], name: str) -> Stack:
+def _service(content: Mapping[str, Any], path: Path, values: dict[str, str], name: str) -> Stack:
     """Return a service as it is written, or as the framework compiled it (`serverless-state.json`)."""
     service = content["service"]
     provider = service.get("provider") if isinstance(service, Mapping) else None
@@ -123,9 +123,9 @@ def _service(content: Mapping[str, Any], path: Path, given: dict[str, str], name
     if isinstance(compiled, Mapping) and isinstance(compiled.get("Resources"), Mapping):
         parts = (service.get("service"), provider.get("stage") if isinstance(provider, Mapping) else "")
         return read_template(
-            compiled, path, given=given, name=name or "-".join(filter(None, map(str, parts)))
+            compiled, path, given=values, name=name or "-".join(filter(None, map(str, parts)))
         )
-    template, own_name, notes = serverless_template(content, path, given)
+    template, own_name, notes = serverless_template(content, path, values)
     stack = read_template(template, path, name=name or own_name)
     return replace(stack, notes=(*notes, *stack.notes))
 
@@ -190,12 +190,12 @@ def read_template(
     )
 
 
-def _without_value(content: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:
+def _without_value(content: Mapping[str, Any], values: Mapping[str, Any]) -> frozenset[str]:
     declared = _section(content, "Parameters")
     return frozenset(
         name
         for name, body in declared.items()
-        if name not in given and not (isinstance(body, Mapping) and "Default" in body)
+        if name not in values and not (isinstance(body, Mapping) and "Default" in body)
     )
 
 
@@ -224,10 +224,10 @@ def _resource(logical_id: str, body: Mapping[str, Any], path: Path) -> StackReso
 
 
 def _parameters(
-    content: Mapping[str, Any], given: dict[str, Any], path: Path, notes: list[str]
+    content: Mapping[str, Any], values: dict[str, Any], path: Path, notes: list[str]
 ) -> dict[str, Any]:
     declared = _section(content, "Parameters")
-    unknown = [key for key in given if key not in declared]
+    unknown = [key for key in values if key not in declared]
     if unknown:
         raise InputError(
             f"the template has no parameter {unknown[0]}",
@@ -235,13 +235,13 @@ def _parameters(
             hint=f"Its parameters: {', '.join(declared) or 'none'}.",
         )
     return {
-        key: _parameter(key, body if isinstance(body, Mapping) else {}, given, notes)
+        key: _parameter(key, body if isinstance(body, Mapping) else {}, values, notes)
         for key, body in declared.items()
     }
 
 
-def _parameter(name: str, declared: Mapping[str, Any], given: Mapping[str, Any], notes: list[str]) -> Any:
-    value = given.get(name, declared.get("Default"))
+def _parameter(name: str, declared: Mapping[str, Any], values: Mapping[str, Any], notes: list[str]) -> Any:
+    value = values.get(name, declared.get("Default"))
     if value is None:
         allowed = declared.get("AllowedValues")
         value = allowed[0] if isinstance(allowed, list) and allowed else _placeholder(name, declared)
@@ -295,7 +295,7 @@ def _archive(code: Any, resource: StackResource, path: Path) -> Path | None:
     return None
 
 
-def _cdk(folder: Path, given: Mapping[str, str]) -> Iterator[Stack]:
+def _cdk(folder: Path, values: Mapping[str, str]) -> Iterator[Stack]:
     """Yield the stacks of a synthesised CDK app; those that another one nests come with it."""
     manifest = folder / "manifest.json"
     artifacts = load(manifest).get("artifacts") if manifest.is_file() else None
@@ -309,7 +309,7 @@ def _cdk(folder: Path, given: Mapping[str, str]) -> Iterator[Stack]:
             continue  # nested
         content = load(path)
         declared = _section(content, "Parameters")
-        own = {key: value for key, value in given.items() if key in declared}
+        own = {key: value for key, value in values.items() if key in declared}
         yield read_template(
             content, path, given=own, name=names.get(path.name, path.name.removesuffix(".template.json"))
         )

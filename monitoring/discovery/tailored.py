@@ -26,7 +26,7 @@ _HEAD = """# What `stepscope init --from` read in {source}: the entries that mon
 Watched = LambdaFunction | StateMachine | Activity
 
 
-def files_for(found: Found, measured: Mapping[str, Mapping[str, int]] | None = None) -> Files:
+def files_for(application: Found, measured: Mapping[str, Mapping[str, int]] | None = None) -> Files:
     """Return path -> text of every file.
 
     Args:
@@ -34,12 +34,12 @@ def files_for(found: Found, measured: Mapping[str, Mapping[str, int]] | None = N
         measured: name of a function or state machine -> values that were measured, by variable.
     """
     lists = {
-        FUNCTIONS: _entries(found.functions, measured or {}),
-        MACHINES: _entries(found.state_machines, measured or {}),
-        ACTIVITIES: _entries(found.activities, {}),
+        FUNCTIONS: _entries(application.functions, measured or {}),
+        MACHINES: _entries(application.state_machines, measured or {}),
+        ACTIVITIES: _entries(application.activities, {}),
     }
-    made: Files = {LISTS: _toml(found.source, lists)}
-    if found.state_machines:
+    made: Files = {LISTS: _toml(application.source, lists)}
+    if application.state_machines:
         made["slos/executions-succeed.json"] = _json(_objective())
     for watch in WATCHES:
         entries = [values for values in lists[watch.list].values() if watch.holds(values)]
@@ -328,9 +328,9 @@ _PAGE = "{{#is_alert}}${var:page|@oncall-pipelines}{{/is_alert}} "
 
 def _monitor(watch: Watch) -> dict[str, Any]:
     threshold = f"${{var:{watch.value}|{watch.limit}}}" if watch.limit else f"${{var:{watch.value}}}"
-    each = f"{watch.list} where {watch.where}" if watch.where else watch.list
+    entries = f"{watch.list} where {watch.where}" if watch.where else watch.list
     return {
-        "for_each": each,
+        "for_each": entries,
         "name": f"${{var:each}}: {watch.name}",
         "type": "query alert",
         "query": f"{_scoped(watch)} {threshold}",
@@ -431,9 +431,9 @@ def _example(watched: str) -> str:
 
 
 def _document(variables: Mapping[str, Any], cases: Sequence[str]) -> str:
-    given = json.dumps({"each": "x", **variables})
+    variables_text = json.dumps({"each": "x", **variables})
     tag = str(variables["scope"])
-    head = f"start: 2026-03-02T08:00:00Z\nuntil: 120m\nvariables: {given}\ntests:\n"
+    head = f"start: 2026-03-02T08:00:00Z\nuntil: 120m\nvariables: {variables_text}\ntests:\n"
     return head + "\n".join(cases).replace("TAG", tag) + "\n"
 
 
@@ -471,12 +471,12 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain(name).lower()).strip("-") or "x"
 
 
-def narrowed(dashboard: Mapping[str, Any], found: Found) -> dict[str, Any]:
+def narrowed(dashboard: Mapping[str, Any], application: Found) -> dict[str, Any]:
     """Return a shipped dashboard that shows exactly these resources: its variables offer no others."""
     offered = {
-        "functionname": [item.scope.partition(":")[2] for item in found.functions],
-        "statemachinearn": [item.scope.partition(":")[2] for item in found.state_machines],
-        "statemachine": [item.scope.rpartition(":statemachine:")[2] for item in found.state_machines],
+        "functionname": [item.scope.partition(":")[2] for item in application.functions],
+        "statemachinearn": [item.scope.partition(":")[2] for item in application.state_machines],
+        "statemachine": [item.scope.rpartition(":statemachine:")[2] for item in application.state_machines],
     }
     rows = []
     for row in dashboard.get("template_variables", []):

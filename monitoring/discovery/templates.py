@@ -108,15 +108,15 @@ def definition_of(value: Any, values: Values | None = None, substitutions: Any =
     values = values or Values()
     inline = isinstance(value, Mapping) and "States" in value
     text = json.dumps(value, default=str) if inline else values.text(value)
-    given = substitutions if isinstance(substitutions, Mapping) else {}
-    known = {str(name): values.text(one) for name, one in given.items()}
+    names = substitutions if isinstance(substitutions, Mapping) else {}
+    known = {str(name): values.text(substitution) for name, substitution in names.items()}
     text = _PLACEHOLDER.sub(lambda match: known.get(match[1], "*"), text)
     text = _UNKNOWN_NUMBER.sub(r"\g<1>0", text)
     try:
-        found = yaml.load(text, _DefinitionLoader) if _is_yaml(text) else json.loads(text)  # noqa: S506
+        definition = yaml.load(text, _DefinitionLoader) if _is_yaml(text) else json.loads(text)  # noqa: S506
     except (json.JSONDecodeError, yaml.YAMLError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return definition if isinstance(definition, dict) else {}
 
 
 def _is_yaml(text: str) -> bool:
@@ -125,16 +125,16 @@ def _is_yaml(text: str) -> bool:
 
 def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return a template's resources by logical name, with `Fn::ForEach` expanded over lists of words."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for name, one in resources.items():
-        if isinstance(one, Mapping):
-            found[name] = one
-        elif name.startswith("Fn::ForEach::") and isinstance(one, list) and len(one) == 3:
-            variable, words, pattern = one
+    every: dict[str, Mapping[str, Any]] = {}
+    for name, resource in resources.items():
+        if isinstance(resource, Mapping):
+            every[name] = resource
+        elif name.startswith("Fn::ForEach::") and isinstance(resource, list) and len(resource) == 3:
+            variable, words, pattern = resource
             for word in words if isinstance(words, list) else ():
                 text = re.sub(rf"[$&]\{{{re.escape(str(variable))}\}}", str(word), json.dumps(pattern))
-                found |= expanded(json.loads(text))
-    return found
+                every |= expanded(json.loads(text))
+    return every
 
 
 def definition_file(folder: Path, properties: Mapping[str, Any]) -> Path | None:

@@ -56,7 +56,7 @@ class Resource(Protocol):
         """Return its attributes and blocks."""
 
 
-def read_terraform(folder: Path, given: Mapping[str, str], name: str) -> Stack:
+def read_terraform(folder: Path, values: Mapping[str, str], name: str) -> Stack:
     """Read the root module in a folder of `*.tf`.
 
     Args:
@@ -69,9 +69,9 @@ def read_terraform(folder: Path, given: Mapping[str, str], name: str) -> Stack:
     """
     folder = folder.absolute()
     root = Root(folder)
-    module = Module(root, folder, read_variables(folder, given))
+    module = Module(root, folder, read_variables(folder, values))
     declared = {block.labels[0] for block in module.blocks if block.type == "variable" and block.labels}
-    unknown = [key for key in given if key not in declared]
+    unknown = [key for key in values if key not in declared]
     if unknown:
         raise InputError(
             f"the configuration has no variable {unknown[0]}",

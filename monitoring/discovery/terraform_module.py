@@ -464,7 +464,7 @@ _DATA: dict[str, dict[str, Callable[[_Datum], Any]]] = {
 }
 
 
-def read_variables(folder: Path, given: Mapping[str, str]) -> dict[str, Any]:
+def read_variables(folder: Path, chosen: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of `terraform.tfvars`, `*.auto.tfvars` and those that are given, in this order.
 
     Raises:
@@ -479,7 +479,7 @@ def read_variables(folder: Path, given: Mapping[str, str]) -> dict[str, Any]:
                     values[name] = scope.evaluate(node)
                 except UnknownValueError as unknown:
                     raise InputError(f"{name} is not a literal value: {unknown}", where=str(path)) from None
-    for name, text in given.items():
+    for name, text in chosen.items():
         values[name] = json.loads(text) if re.fullmatch(r"\s*[\[{].*[\]}]\s*|\d+|true|false", text) else text
     return values
 

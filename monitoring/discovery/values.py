@@ -47,17 +47,21 @@ class Values:
         template, own = argument, {}
         if isinstance(argument, list) and argument:
             template = argument[0]
-            given = argument[1] if len(argument) > 1 else None
-            own = {key: self.text(item) for key, item in given.items()} if isinstance(given, Mapping) else {}
+            substitutions = argument[1] if len(argument) > 1 else None
+            own = (
+                {key: self.text(item) for key, item in substitutions.items()}
+                if isinstance(substitutions, Mapping)
+                else {}
+            )
         known = {**self.parameters, **own}
         return _PLACEHOLDER.sub(lambda match: known.get(match[1].strip(), "*"), str(template))
 
     def find_in_map(self, argument: Any) -> str:
         """`!FindInMap [map, key, key]`."""
-        found: Any = self.mappings
+        value: Any = self.mappings
         for key in argument[:3] if isinstance(argument, list) else ():
-            found = found.get(self.text(key)) if isinstance(found, Mapping) else None
-        return str(found) if isinstance(found, (str, int)) else "*"
+            value = value.get(self.text(key)) if isinstance(value, Mapping) else None
+        return str(value) if isinstance(value, (str, int)) else "*"
 
 
 _INTRINSICS: dict[str, Callable[[Values, Any], str]] = {

@@ -237,7 +237,7 @@ def dropped_events(lane: Lane) -> None:
 
 def _given_up(lane: Lane, step: str) -> bool:
     name = lane.function(step)
-    return any(each.function.endswith(name) for each in lane.stage.aws.deliveries().undelivered)
+    return any(delivery.function.endswith(name) for delivery in lane.stage.aws.deliveries().undelivered)
 
 
 def disabled_trigger(lane: Lane) -> None:

@@ -28,8 +28,8 @@ def unsubscribed(lane: Lane) -> None:
     logs, events = aws.client("logs"), aws.client("events")
     groups = [f"/aws/lambda/{name}" for name in lane.settings] + [aws.state_machine_log_group(lane.machine)]
     for group in groups:
-        for found in logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]:
-            logs.delete_subscription_filter(logGroupName=group, filterName=found["filterName"])
+        for subscription in logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]:
+            logs.delete_subscription_filter(logGroupName=group, filterName=subscription["filterName"])
     for rule in events.list_rules(NamePrefix=lane.prefix)["Rules"]:
         events.disable_rule(Name=rule["Name"])
     lane.run()

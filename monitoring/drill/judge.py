@@ -43,7 +43,7 @@ class FaultResult:
             "minutes": fault.minutes,
             "expected": dict(fault.must),
             "executions": list(self.ended),
-            "noticed": [asdict(each) for each in self.noticed],
+            "noticed": [asdict(seen) for seen in self.noticed],
             "wrong": list(self.wrong),
             "fine": self.fine,
         }
@@ -62,14 +62,16 @@ class DrillResult:
     @property
     def idle(self) -> tuple[str, ...]:
         """Monitors that tell somebody, and that no fault set off."""
-        noticed = {seen.key for each in self.outcomes if not each.fault.control for seen in each.noticed}
-        return tuple(each.key for each in self.watchers if each.tells and each.key not in noticed)
+        noticed = {
+            seen.key for outcome in self.outcomes if not outcome.fault.control for seen in outcome.noticed
+        }
+        return tuple(outcome.key for outcome in self.watchers if outcome.tells and outcome.key not in noticed)
 
     @property
     def absent(self) -> dict[str, tuple[str, ...]]:
         """The tags that scopes ask for and no series carries, with the monitors that ask."""
-        carried = {pair for each in self.outcomes for pair, carries in each.asked.items() if carries}
-        asked = {pair for each in self.outcomes for pair in each.asked}
+        carried = {pair for outcome in self.outcomes for pair, carries in outcome.asked.items() if carries}
+        asked = {pair for outcome in self.outcomes for pair in outcome.asked}
         absent: dict[str, tuple[str, ...]] = {}
         for key, tag in sorted(asked - carried):
             absent[tag] = (*absent.get(tag, ()), key)
@@ -78,10 +80,12 @@ class DrillResult:
     @property
     def wrong(self) -> tuple[str, ...]:
         """Everything that is not as it should be."""
-        found = [f"{each.fault.name}: {sentence}" for each in self.outcomes for sentence in each.wrong]
+        sentences = [
+            f"{outcome.fault.name}: {sentence}" for outcome in self.outcomes for sentence in outcome.wrong
+        ]
         if self.complete:
-            found += [f"{key}: no fault sets it off" for key in self.idle]
-        return tuple(found)
+            sentences += [f"{key}: no fault sets it off" for key in self.idle]
+        return tuple(sentences)
 
     @property
     def fine(self) -> bool:
@@ -91,7 +95,7 @@ class DrillResult:
     def as_data(self) -> dict[str, Any]:
         """Return the result as JSON-compatible data."""
         return {
-            "outcomes": [each.as_data() for each in self.outcomes],
+            "outcomes": [outcome.as_data() for outcome in self.outcomes],
             "never_set_off": list(self.idle) if self.complete else None,
             "not_drilled": dict(self.left_out),
             "absent_tags": {tag: list(keys) for tag, keys in self.absent.items()},
@@ -105,37 +109,39 @@ def judge(
     fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
 ) -> FaultResult:
     """Return what is wrong about a fault's detection."""
-    telling = {each.key for each in watchers if each.tells}
-    known = {each.key: each for each in seen if each.key in telling}
-    noticed = sorted((each for each in known.values() if each.alert is not None), key=_quickest)
-    wrong = [f"{key} alerts before anything is broken" for key, each in known.items() if each.before]
+    telling = {watched.key for watched in watchers if watched.tells}
+    known = {watched.key: watched for watched in seen if watched.key in telling}
+    noticed = sorted((watched for watched in known.values() if watched.alert is not None), key=_quickest)
+    wrong = [f"{key} alerts before anything is broken" for key, watched in known.items() if watched.before]
     if fault.control:
-        wrong += [f"{each.key} alerts in vain after {_minutes(each.alert)}" for each in noticed]
+        wrong += [f"{watched.key} alerts in vain after {_minutes(watched.alert)}" for watched in noticed]
     elif any_monitor:
         wrong += _by_any(fault, known, noticed)
     else:
         wrong += _by_each(fault, known, telling)
-    wrong += [f"{key} alerts, and should not" for key in fault.quiet if key in {each.key for each in noticed}]
     wrong += [
-        f"{each.key} does not recover within {fault.watch} minutes"
-        for each in noticed
-        if each.recovered is None and each.key in fault.must
+        f"{key} alerts, and should not" for key in fault.quiet if key in {watched.key for watched in noticed}
     ]
-    ended = tuple(each.status + (f" {each.error}" if each.error else "") for each in takes)
+    wrong += [
+        f"{watched.key} does not recover within {fault.watch} minutes"
+        for watched in noticed
+        if watched.recovered is None and watched.key in fault.must
+    ]
+    ended = tuple(watched.status + (f" {watched.error}" if watched.error else "") for watched in takes)
     return FaultResult(fault, ended, tuple(noticed), tuple(wrong))
 
 
 def _by_each(fault: Fault, known: Mapping[str, Seen], telling: set[str]) -> list[str]:
-    found = []
+    takes_by_key = []
     for key, within in fault.must.items():
         seen = known.get(key)
         if key not in telling:
-            found.append(f"there is no monitor {key}, which has to notice")
+            takes_by_key.append(f"there is no monitor {key}, which has to notice")
         elif seen is None or seen.alert is None:
-            found.append(f"{key} does not notice" if seen is None else _unnoticed(seen))
+            takes_by_key.append(f"{key} does not notice" if seen is None else _unnoticed(seen))
         elif seen.alert > within:
-            found.append(f"{key} notices after {_minutes(seen.alert)}, and has to within {within}")
-    return found
+            takes_by_key.append(f"{key} notices after {_minutes(seen.alert)}, and has to within {within}")
+    return takes_by_key
 
 
 def _unnoticed(seen: Seen) -> str:

@@ -44,7 +44,7 @@ class Jury:
         """Return the monitors that tell somebody although nothing is broken."""
         seen = self._seen(self.watchers, Fault(ORDINARY, ORDINARY, control=True), self.health)
         telling = {watcher.key for watcher in self.watchers if watcher.tells}
-        alerting = [each.key for each in seen if each.alert is not None or each.before]
+        alerting = [watched.key for watched in seen if watched.alert is not None or watched.before]
         return [key for key in alerting if key in telling]
 
     def verdict(self, fault: Fault, recording: Played) -> Verdict:

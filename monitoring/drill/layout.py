@@ -55,10 +55,10 @@ def slots(healthy: Sequence[Take], faulty: Sequence[Take], fault: Fault) -> list
         hit[:] = False
     well = np.concatenate([before, during[~hit], after])
     ill = during[hit]
-    found = [Slots(take, well[at :: len(healthy)]) for at, take in enumerate(healthy)]
+    places = [Slots(take, well[at :: len(healthy)]) for at, take in enumerate(healthy)]
     for at, take in enumerate(faulty):
-        found.append(Slots(take, ill[at : at + 1] if at + 1 < len(faulty) else ill[at:], healthy[0]))
-    return found
+        places.append(Slots(take, ill[at : at + 1] if at + 1 < len(faulty) else ill[at:], healthy[0]))
+    return places
 
 
 def _moments(start: float, end: float, rate: float) -> Floats:
@@ -82,14 +82,14 @@ def series(
         functions: name -> seconds and megabytes.
     """
     end = ONSET + 60 * (fault.minutes + fault.watch)
-    samples = _tiled((each.times, each.take.samples) for each in placed)
-    found = published(samples, common, wanted)
+    samples = _tiled((item.times, item.take.samples) for item in placed)
+    lines = published(samples, common, wanted)
     start = ONSET - 60 * HISTORY_MINUTES
-    found += [each for each in settings_series(functions, common, start, end) if each.metric in wanted]
-    points = _tiled((each.times, _wanted(each, fault, wanted)) for each in placed)
-    found += [_series(key, times, values) for key, (times, values) in points.items()]
-    found += [each for added in fault.added if (each := _added(added, fault, common)).metric in wanted]
-    return found
+    lines += [item for item in settings_series(functions, common, start, end) if item.metric in wanted]
+    points = _tiled((item.times, _wanted(item, fault, wanted)) for item in placed)
+    lines += [_series(key, times, values) for key, (times, values) in points.items()]
+    lines += [item for added in fault.added if (item := _added(added, fault, common)).metric in wanted]
+    return lines
 
 
 def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
@@ -105,16 +105,16 @@ def _tiled(
     parts: Iterable[tuple[Floats, Mapping[Any, tuple[Floats, Floats]]]],
 ) -> dict[Any, tuple[Floats, Floats]]:
     """Offsets and values of every key, at each of the moments."""
-    found: dict[Any, list[tuple[Floats, Floats]]] = {}
+    tiles: dict[Any, list[tuple[Floats, Floats]]] = {}
     for moments, columns in parts:
         if not len(moments):
             continue
         for key, (offsets, values) in columns.items():
             times = (moments[:, None] + offsets[None, :]).ravel()
-            found.setdefault(key, []).append((times, np.tile(values, len(moments))))
+            tiles.setdefault(key, []).append((times, np.tile(values, len(moments))))
     return {
-        key: (np.concatenate([times for times, _ in each]), np.concatenate([values for _, values in each]))
-        for key, each in found.items()
+        key: (np.concatenate([times for times, _ in tile]), np.concatenate([values for _, values in tile]))
+        for key, tile in tiles.items()
     }
 
 

@@ -57,7 +57,7 @@ def page(result: DrillResult) -> str:
 
 def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
     """Return the matrix as SVG."""
-    keys = [each.key for each in result.watchers if each.tells]
+    keys = [watcher.key for watcher in result.watchers if watcher.tells]
     columns = sorted(keys, key=lambda key: (_first(result, key), key))
     width = _LEFT + _CELL * len(columns) + _EDGE + 90
     height = _TOP + _ROW * len(result.outcomes) + 60
@@ -75,7 +75,7 @@ def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
 def _first(result: DrillResult, key: str) -> int:
     """Return the first fault that a monitor notices, which orders the columns along the diagonal."""
     for at, outcome in enumerate(result.outcomes):
-        if key in outcome.fault.must and any(each.key == key for each in outcome.noticed):
+        if key in outcome.fault.must and any(seen.key == key for seen in outcome.noticed):
             return at
     return len(result.outcomes)
 

@@ -113,8 +113,8 @@ class Player:
         ]
         series = self.pipeline.datadog.store.series(start=int(begin))
         tags = {f"functionname:{name}".lower() for name in own | added}
-        about_itself = [one for one in series if not tags.isdisjoint(one.tags)]
-        theirs = [one for one in series if forwarder or tags.isdisjoint(one.tags)]
+        about_itself = [line for line in series if not tags.isdisjoint(line.tags)]
+        theirs = [line for line in series if forwarder or tags.isdisjoint(line.tags)]
         names = Names(_sorted, _sorted, {}, frozenset(own), bench.speed)
         recorded = takes_of(bench.runs, calls, (theirs, about_itself), names, {}, until)
         return Played([stretched(take, bench.stretched) for take in recorded], self._function_settings())

@@ -68,8 +68,8 @@ def takes(
         dropped: asynchronous events that were given up, by function.
     """
     own = [call for call in calls if call.function.startswith(lane.prefix)]
-    mine = [each for each in series if any(lane.prefix in tag for tag in each.tags)]
-    shared = [each for each in series if f"functionname:{lane.forwarder}" in each.tags]
+    mine = [line for line in series if any(lane.prefix in tag for tag in line.tags)]
+    shared = [line for line in series if f"functionname:{lane.forwarder}" in line.tags]
     names = Names(
         lambda tags: _dimensions(tags, lane.prefix), lambda tags: _renamed(tags, lane.prefix), lane.events
     )
@@ -108,7 +108,7 @@ def takes_of(
         dropped: asynchronous events that were given up, by function.
         until: when the last one's time is over, in seconds since the epoch.
     """
-    found = []
+    recorded = []
     for at, run in enumerate(runs):
         last = at + 1 == len(runs)
         end = int(runs[at + 1].began) if not last else until
@@ -116,8 +116,8 @@ def takes_of(
             end = run.until  # it is stopped then, which is not part of the fault
         sent = (names.events if last else {}, dropped)
         inside = [call for call in calls if run.began <= call.began < end]
-        found.append(_take(run, end, inside, series, sent, names))
-    return found
+        recorded.append(_take(run, end, inside, series, sent, names))
+    return recorded
 
 
 def _take(
@@ -191,9 +191,9 @@ def _points(
     series: Iterable[Series], run: Run, end: float, clock: Clock, names: Names
 ) -> Iterator[tuple[PointKey, tuple[Floats, Floats]]]:
     """Return the points of one run: of the whole seconds from its start to the next one's."""
-    for each in series:
-        chosen = (each.times >= int(run.began)) & (each.times < end)
+    for line in series:
+        chosen = (line.times >= int(run.began)) & (line.times < end)
         if chosen.any():
-            offsets = np.array([clock(float(moment)) for moment in each.times[chosen]])
-            key = PointKey(each.metric, names.tags(each.tags), each.type, each.interval)
-            yield key, (offsets, each.values[chosen].astype(np.float64))
+            offsets = np.array([clock(float(moment)) for moment in line.times[chosen]])
+            key = PointKey(line.metric, names.tags(line.tags), line.type, line.interval)
+            yield key, (offsets, line.values[chosen].astype(np.float64))

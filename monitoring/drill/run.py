@@ -80,7 +80,7 @@ class Scene:
     @property
     def wanted(self) -> frozenset[str]:
         """The metrics that some monitor looks at."""
-        return frozenset(name for each in self.watchers for name in each.metrics)
+        return frozenset(name for watcher in self.watchers for name in watcher.metrics)
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -151,8 +151,8 @@ def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
     stage.aws.drain(DRAIN_SECONDS)
     calls, series = stage.aws.invocations(), stage.datadog.store.series()
     dropped: Counter[str] = Counter()
-    for each in stage.aws.deliveries().undelivered:
-        dropped[each.function.rpartition(":")[2]] += each.events
+    for delivery in stage.aws.deliveries().undelivered:
+        dropped[delivery.function.rpartition(":")[2]] += delivery.events
     return [
         Played(takes(lane, calls, series, dropped), layout.functions_of(lane.settings, lane.prefix))
         for lane in lanes
@@ -183,9 +183,9 @@ def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str])
     series = layout.series(placed, fault, scene.common, wanted, functions)
     end = layout.ONSET + 60 * (fault.minutes + fault.watch)
     tags: dict[str, set[str]] = {}
-    for each in series:
-        tags.setdefault(each.metric, set()).update(each.tags)
-    return Laid(SeriesSource(series), {metric: frozenset(found) for metric, found in tags.items()}, end)
+    for line in series:
+        tags.setdefault(line.metric, set()).update(line.tags)
+    return Laid(SeriesSource(series), {metric: frozenset(texts) for metric, texts in tags.items()}, end)
 
 
 def seen_by(watchers: Sequence[Watcher], laid: Laid) -> list[Seen]:

@@ -79,15 +79,15 @@ class Printer(Silent):
 
 def lines(outcome: FaultResult) -> Iterator[str]:
     """One fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
-    fault, found = outcome.fault, {each.key: each for each in outcome.noticed}
-    rows = [_row(fault, key, found.get(key)) for key in fault.must]
+    fault, noticed = outcome.fault, {seen.key: seen for seen in outcome.noticed}
+    rows = [_row(fault, key, noticed.get(key)) for key in fault.must]
     if not rows:
-        rows = [("", "", "nobody" if not found else "", "", "", "")]
+        rows = [("", "", "nobody" if not noticed else "", "", "", "")]
     name, how = (fault.name, "control" if fault.control else fault.how)
     for at, row in enumerate(rows):
         text = _line((name, how, *row[2:]) if not at else row)
         yield text if outcome.fine else click.style(text, fg="yellow")
-    if also := [_brief(each) for each in outcome.noticed if each.key not in fault.must]:
+    if also := [_brief(seen) for seen in outcome.noticed if seen.key not in fault.must]:
         yield click.style(f"{'':{_WIDTHS[0]}} also {', '.join(also)}", dim=True)
     for sentence in outcome.wrong:
         yield click.style(f"{'':{_WIDTHS[0]}} ! {sentence}", fg="red")
@@ -124,10 +124,10 @@ def summary(result: DrillResult) -> Iterator[str]:
         yield f"not drilled: {key}: {why}"
     for tag, keys in result.absent.items():
         yield f"nothing in the drill has {tag}, which {', '.join(keys)} asks for: --tag {tag} adds it"
-    broken = [each for each in result.outcomes if not each.fault.control]
-    noticed = sum(each.fine for each in broken)
-    controls = [each for each in result.outcomes if each.fault.control]
-    quiet = sum(each.fine for each in controls)
+    broken = [outcome for outcome in result.outcomes if not outcome.fault.control]
+    noticed = sum(outcome.fine for outcome in broken)
+    controls = [outcome for outcome in result.outcomes if outcome.fault.control]
+    quiet = sum(outcome.fine for outcome in controls)
     text = f"{noticed} of {len(broken)} faults noticed as they should be"
     if controls:
         text += f", {quiet} of {len(controls)} ordinary days without an alarm"
@@ -151,7 +151,7 @@ def markdown(result: DrillResult) -> str:
         "| fault | how | noticed by, after minutes | well again | as it should be |",
         "| --- | --- | --- | --- | --- |",
     ]
-    rows += [_markdown_row(each) for each in result.outcomes]
+    rows += [_markdown_row(outcome) for outcome in result.outcomes]
     if result.wrong:
         rows += ["", *(f"- {sentence}" for sentence in result.wrong)]
     return "\n".join(rows) + "\n"
@@ -159,10 +159,10 @@ def markdown(result: DrillResult) -> str:
 
 def _markdown_row(outcome: FaultResult) -> str:
     fault = outcome.fault
-    found = {each.key: each for each in outcome.noticed}
-    must = [f"**{key}** {found[key].alert:.0f}" for key in fault.must if key in found]
-    also = [_brief(each) for each in outcome.noticed if each.key not in fault.must]
-    well = sorted({after_end(fault, found[key]) for key in fault.must if key in found}, key=_number)
+    by_key = {seen.key: seen for seen in outcome.noticed}
+    must = [f"**{key}** {by_key[key].alert:.0f}" for key in fault.must if key in by_key]
+    also = [_brief(seen) for seen in outcome.noticed if seen.key not in fault.must]
+    well = sorted({after_end(fault, by_key[key]) for key in fault.must if key in by_key}, key=_number)
     fine = "yes" if outcome.fine else "; ".join(outcome.wrong)
     how = "control" if fault.control else fault.how
     shown = (must, also) if must or also else (["nobody"],)
@@ -176,5 +176,5 @@ def _number(text: str) -> float:
 
 
 def _range(texts: Iterable[str]) -> str:
-    found = list(texts)
-    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else ""
+    values = list(texts)
+    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}" if values else ""

@@ -86,7 +86,7 @@ def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
             f"there is no monitor in {folder.path}",
             hint="go to the project's folder, give --monitors DIR, or start a project: stepscope init",
         )
-    found, left_out = [], {}
+    watchers, left_out = [], {}
     inner = {name for key in keys for name in folder.monitor(key).members.values()}
     for key in keys:
         loaded = folder.monitor(key)
@@ -98,8 +98,8 @@ def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
         metrics = frozenset(name for part in parts for name in metric_names(parse_monitor(part.query)))
         tells = key not in inner or "@" in loaded.monitor.message
         late = {number: as_seen(part, delay) for number, part in members.items()}
-        found.append(Watcher(key, as_seen(loaded.monitor, delay), late, metrics, tells))
-    return found, left_out
+        watchers.append(Watcher(key, as_seen(loaded.monitor, delay), late, metrics, tells))
+    return watchers, left_out
 
 
 def scoped(watcher: Watcher) -> Iterator[tuple[str, str]]:

@@ -44,5 +44,5 @@ def has_object(bucket: str, key: str) -> bool:
 def call(service: str, target: str, body: dict[str, Any]) -> dict[str, Any]:
     """Send a request in AWS's JSON protocol."""
     answer = request(service, "/", method="POST", body=json.dumps(body).encode(), target=target)
-    found: dict[str, Any] = json.loads(answer)
-    return found
+    document: dict[str, Any] = json.loads(answer)
+    return document

@@ -152,9 +152,9 @@ def _chain(
         layers.setdefault(layer, []).append(cell)
         chain.append(cell)
     chain.append(lower)
-    for one, other in itertools.pairwise(chain):
-        one.below.append(other)
-        other.above.append(one)
+    for first, other in itertools.pairwise(chain):
+        first.below.append(other)
+        other.above.append(first)
     return chain
 
 

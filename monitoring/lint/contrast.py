@@ -45,17 +45,17 @@ class Input(NamedTuple):
                 yield metric, tags, CYCLES[index % len(CYCLES)]
 
 
-def contrast(written: Variant, meant: Variant, given: Input) -> str:
+def contrast(written: Variant, meant: Variant, inputs: Input) -> str:
     """Return a test in which both monitors come to different values over the same series.
 
     It is empty where they come to the same, or where one of them cannot be evaluated.
     """
-    values = [_value(variant.query, given) for variant in (written, meant)]
+    values = [_value(variant.query, inputs) for variant in (written, meant)]
     first, second = values
     if first is None or second is None or _same(first, second):
         return ""
-    minutes = given.seconds // 60
-    lines = [*_series_text(given), "known_groups: true", "tests:"]
+    minutes = inputs.seconds // 60
+    lines = [*_series_text(inputs), "known_groups: true", "tests:"]
     for variant, value in zip((written, meant), values, strict=True):
         number = "none" if value is None or math.isnan(value) else f"{value:.15g}"
         lines += [
@@ -76,8 +76,8 @@ def windowed(text: str, node: MetricMonitor, meant: str) -> str:
         return ""
     step = max(node.window.seconds // STEPS // 60 * 60, 60)
     metrics = tuple({metric.name: metric for metric in metrics_in(node.query)}.values())
-    given = Input(metrics, step, 2 * node.window.seconds)
-    return contrast(Variant("as it is written", text), Variant("as it is probably meant", meant), given)
+    inputs = Input(metrics, step, 2 * node.window.seconds)
+    return contrast(Variant("as it is written", text), Variant("as it is probably meant", meant), inputs)
 
 
 def spaced(metric: Metric) -> str:
@@ -88,7 +88,7 @@ def spaced(metric: Metric) -> str:
 
 @lru_cache(maxsize=1024)
 def _spaced(metric: Metric) -> str:
-    modifiers = tuple(each for each in metric.modifiers if each.name == "rollup")
+    modifiers = tuple(modifier for modifier in metric.modifiers if modifier.name == "rollup")
     meant = Metric(metric.name, "sum", Everything(), (), (*modifiers, Modifier("as_count")))
     queries = [f"sum(last_1d):{format_query(node)} > {_UNUSED:g}" for node in (metric, meant)]
     names = ("the sum of the points that a graph of a day shows", "how often it happened on that day")
@@ -128,9 +128,9 @@ def _reached(query: str, value: float) -> bool:
     return history is not None and str(history.overall(0)) == "Alert"
 
 
-def _value(query: str, given: Input) -> float | None:
+def _value(query: str, inputs: Input) -> float | None:
     """Return the only group's value at the end of the series (NaN for none), or None without evaluation."""
-    history = _evaluated(query, list(_series(given)), START + given.seconds)
+    history = _evaluated(query, list(_series(inputs)), START + inputs.seconds)
     if history is None or len(history.groups) != 1:
         return None
     (group,) = history.groups.values()
@@ -157,30 +157,30 @@ def _body(query: str) -> Mapping[str, Any]:
     return {"name": "case", "type": "query alert", "query": query, "message": "", "options": options}
 
 
-def _series(given: Input) -> "Iterator[Series]":
+def _series(inputs: Input) -> "Iterator[Series]":
     import numpy as np
 
     from monitoring.query.series import Series
 
-    times = np.arange(START, START + given.seconds, given.step, dtype=np.int64)
-    for metric, tags, cycle in given.rows():
+    times = np.arange(START, START + inputs.seconds, inputs.step, dtype=np.int64)
+    for metric, tags, cycle in inputs.rows():
         values = np.resize(np.array(cycle), len(times)).astype(np.float64)
         kind: Any = "count" if _counted(metric) else "gauge"
-        yield Series(metric.name, tags, times, values, kind, given.step if kind == "count" else None)
+        yield Series(metric.name, tags, times, values, kind, inputs.step if kind == "count" else None)
 
 
 def _counted(metric: Metric) -> bool:
     return is_count(metric) or metric.modifier("as_rate") is not None or facts(metric) is None
 
 
-def _series_text(given: Input) -> Iterator[str]:
+def _series_text(inputs: Input) -> Iterator[str]:
     yield "start: 2026-03-01T00:00:00Z"
     yield "series:"
-    many = given.seconds // given.step
-    for metric, tags, cycle in given.rows():
+    many = inputs.seconds // inputs.step
+    for metric, tags, cycle in inputs.rows():
         values = " ".join(f"{value:g}" for value in cycle)
         yield f"- metric: {metric.name}"
         yield f"  type: {'count' if _counted(metric) else 'gauge'}"
         yield f"  tags: {json.dumps(tags)}"
-        yield f"  every: {given.step}s"
+        yield f"  every: {inputs.step}s"
         yield f"  values: ({values})x{-(-many // len(cycle)) - 1}"

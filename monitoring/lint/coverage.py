@@ -112,7 +112,7 @@ def full(table: Sequence[Covered]) -> str:
 
 def as_json(table: Sequence[Covered]) -> str:
     """Return `metrics`, the whole table as a list of metric, dashboards, monitors, failure, reason, gap."""
-    found = [
+    rows = [
         {
             "metric": row.name,
             "dashboards": row.dashboards,
@@ -123,4 +123,4 @@ def as_json(table: Sequence[Covered]) -> str:
         }
         for row in table
     ]
-    return json.dumps({"version": 1, "metrics": found}, indent=2)
+    return json.dumps({"version": 1, "metrics": rows}, indent=2)

@@ -176,8 +176,8 @@ class Subject:
     @property
     def options(self) -> Mapping[str, Any]:
         """A monitor's options."""
-        found = self.body.get("options")
-        return found if isinstance(found, dict) else {}
+        value = self.body.get("options")
+        return value if isinstance(value, dict) else {}
 
     @property
     def thresholds(self) -> Mapping[str, float]:
@@ -189,16 +189,16 @@ class Subject:
     @cached_property
     def metrics(self) -> list[tuple[Pointer, str, Metric]]:
         """Every metric that the file asks for, with the string that it stands in and the way to that."""
-        found = [
+        sites = [
             (read.site.pointer, read.site.text, metric) for read in self.queries for metric in read.metrics()
         ]
         query = getattr(self.monitor[0], "query", None)
         if query is not None:
             text = self.body["query"]
-            found += [(("query",), text, node) for node in walk(query) if isinstance(node, Metric)]
-        return found
+            sites += [(("query",), text, node) for node in walk(query) if isinstance(node, Metric)]
+        return sites
 
     @cached_property
     def aws_metrics(self) -> list[tuple[Pointer, str, Metric]]:
         """Those of Lambda and Step Functions."""
-        return [each for each in self.metrics if is_known_family(each[2].name)]
+        return [metric for metric in self.metrics if is_known_family(metric[2].name)]

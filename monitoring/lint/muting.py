@@ -32,29 +32,29 @@ class Meant(NamedTuple):
 
 def as_written(text: str) -> str | None:
     """Return the text with each variable's default in its place; None where one has none."""
-    if any(found["default"] is None for found in REFERENCE.finditer(text)):
+    if any(match["default"] is None for match in REFERENCE.finditer(text)):
         return None
-    return REFERENCE.sub(lambda found: found["default"], text)
+    return REFERENCE.sub(lambda match: match["default"], text)
 
 
 def schedule_of(subject: Subject) -> Mapping[str, Any]:
     """Return a downtime's schedule."""
-    found = subject.body.get("schedule")
-    return found if isinstance(found, dict) else {}
+    schedule = subject.body.get("schedule")
+    return schedule if isinstance(schedule, dict) else {}
 
 
 def recurrences_of(subject: Subject) -> list[tuple[int, Mapping[str, Any]]]:
     """Its recurrences with their places."""
-    found = schedule_of(subject).get("recurrences")
-    rows = enumerate(found) if isinstance(found, list) else ()
-    return [(index, one) for index, one in rows if isinstance(one, dict)]
+    recurrences = schedule_of(subject).get("recurrences")
+    rows = enumerate(recurrences) if isinstance(recurrences, list) else ()
+    return [(index, recurrence) for index, recurrence in rows if isinstance(recurrence, dict)]
 
 
 def tags_of(subject: Subject) -> list[str]:
     """Return the tags of the monitors that a downtime mutes."""
     identifier = subject.body.get("monitor_identifier")
-    found = identifier.get("monitor_tags") if isinstance(identifier, dict) else None
-    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
+    tags = identifier.get("monitor_tags") if isinstance(identifier, dict) else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def reach_of(subject: Subject) -> Reach | None:
@@ -85,8 +85,8 @@ def meant_by(subject: Subject) -> Meant | None:
     if written is None or any("${" in tag for tag in tags):
         return None
     identifier = subject.body.get("monitor_identifier")
-    one = identifier.get("monitor_id") if isinstance(identifier, dict) else None
-    named = REFERENCE.fullmatch(one) if isinstance(one, str) else None
+    ident = identifier.get("monitor_id") if isinstance(identifier, dict) else None
+    named = REFERENCE.fullmatch(ident) if isinstance(ident, str) else None
     if not tags and (named is None or named["kind"] != "monitor"):
         return None
     keys = tuple(key.lower() for excluded, key in _KEY.findall(written) if not excluded)

@@ -112,13 +112,13 @@ class Project:
 
     def type_of(self, kind: str, key: str) -> str:
         """Return the type of a monitor of this run."""
-        found = self._by_key.get((kind, file_key(key)))
-        return found.type if found else ""
+        file = self._by_key.get((kind, file_key(key)))
+        return file.type if file else ""
 
     def template_variables(self, key: str) -> frozenset[str] | None:
         """Return the template variables of a dashboard of this run, None where it is not part of it."""
-        found = self._by_key.get(("dashboard", key))
-        return found.variables if found else None
+        file = self._by_key.get(("dashboard", key))
+        return file.variables if file else None
 
     def variables(self, path: str) -> frozenset[str] | None:
         """Return the variables that the nearest stepscope.toml above a file sets, for any environment.
@@ -170,7 +170,7 @@ def _read_settings(folder: Path) -> Mapping[str, Any] | None:
 def _used_beside(root: Path) -> frozenset[str]:
     files = [file for folder in FOLDERS for file in (root / folder).glob("*.json")]
     texts = [_text(file) for file in (*files, root / FILE)]
-    names = {found["name"] for text in texts for found in VARIABLE.finditer(text)}
+    names = {variable["name"] for text in texts for variable in VARIABLE.finditer(text)}
     lists = (match[1] for text in texts for match in _FOR_EACH.finditer(text))
     return frozenset(names | {word for text in lists for word in words_of(text)})
 
@@ -259,22 +259,25 @@ def _mark_of(document: Document, pointer: Pointer) -> Mark:
 
 def _references(subject: Subject, path: str) -> Iterator[Mention]:
     document = subject.document
-    for found in references(subject.body):
-        start, end = document.inside(found.pointer, found.start), document.inside(found.pointer, found.end)
+    for reference in references(subject.body):
+        start, end = (
+            document.inside(reference.pointer, reference.start),
+            document.inside(reference.pointer, reference.end),
+        )
         yield Mention(
             path,
-            found.kind,
-            found.key,
+            reference.kind,
+            reference.key,
             mark(document, start, end),
-            has_default=found.default is not None,
-            in_query=found.pointer == ("query",),
+            has_default=reference.default is not None,
+            in_query=reference.pointer == ("query",),
         )
 
 
 def _links(subject: Subject, path: str) -> Iterator[Mention]:
     document = subject.document
     for pointer, text in strings(subject.body):
-        for found in _BOARD.finditer(text):
-            start, end = document.inside(pointer, found.start()), document.inside(pointer, found.end())
+        for match in _BOARD.finditer(text):
+            start, end = document.inside(pointer, match.start()), document.inside(pointer, match.end())
             place = mark(document, start, end)
-            yield Mention(path, "dashboard", found.group("key"), place, target=found.group())
+            yield Mention(path, "dashboard", match.group("key"), place, target=match.group())

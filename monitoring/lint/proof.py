@@ -50,13 +50,13 @@ def values(extremes: Sequence[float]) -> list[Pattern]:
 
 def alerts(body: Mapping[str, Any], query: MetricMonitor, patterns: Sequence[Pattern]) -> bool:
     """Return whether the monitor alerts over any of the patterns, or cannot be evaluated at all."""
-    return any(found is None or "Alert" in found for found in _states(body, query, patterns))
+    return any(states is None or "Alert" in states for states in _states(body, query, patterns))
 
 
 def pages_for_silence(body: Mapping[str, Any], query: MetricMonitor) -> bool:
     """Return whether a metric that stops being sent notifies of missing data; also where it is not known."""
     silence = [Pattern(_enough(query), None)]
-    return any(found is None or "no data" in found for found in _states(body, query, silence))
+    return any(states is None or "no data" in states for states in _states(body, query, silence))
 
 
 def _enough(query: MetricMonitor) -> float:

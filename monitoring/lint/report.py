@@ -17,9 +17,9 @@ DOCS = "docs/lint/{code}.md"
 def text(result: LintResult) -> str:
     """For people: the findings by file, and a line that counts them."""
     lines: list[str] = []
-    for path, found in groupby(result.findings, key=lambda finding: finding.path):
+    for path, group in groupby(result.findings, key=lambda finding: finding.path):
         lines.append(path)
-        rows = list(found)
+        rows = list(group)
         wide = max(len(f"{row.line}:{row.column}") for row in rows)
         for row in rows:
             place = f"{row.line}:{row.column}".rjust(wide)

@@ -61,12 +61,12 @@ def default_paths() -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    found = [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
-    found += filter(None, [application_in(Path())])
-    if not found:
+    paths = [Path(folder) for folder in FOLDERS if Path(folder).is_dir()]
+    paths += filter(None, [application_in(Path())])
+    if not paths:
         hint = "Name files or folders, or let stepscope init make dashboards/ and monitors/."
         raise InputError("there is neither dashboards/ nor monitors/ nor a template here", hint=hint)
-    return found
+    return paths
 
 
 def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
@@ -120,8 +120,8 @@ def settings_files(files: Iterable[Path]) -> list[Path]:
     """Return the stepscope.toml of each file's project, once, as a person in the working folder writes it."""
     here = Path.cwd()
     folders = dict.fromkeys(file.resolve().parent for file in files)
-    found = dict.fromkeys(file for folder in folders if (file := settings_file(folder)))
-    return [file.relative_to(here) if file.is_relative_to(here) else file for file in found]
+    settings = dict.fromkeys(file for folder in folders if (file := settings_file(folder)))
+    return [file.relative_to(here) if file.is_relative_to(here) else file for file in settings]
 
 
 def _share(paths: list[str], codes: frozenset[str]) -> list[FileReport]:
@@ -145,10 +145,10 @@ def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[
     modules()
     shares = [paths[start : start + _SHARE] for start in range(0, len(paths), _SHARE)]
     with ProcessPoolExecutor(jobs - 1, mp_context=get_context("fork")) as pool:
-        given = [(share, pool.submit(_share, share, codes)) for share in shares]
+        submitted = [(share, pool.submit(_share, share, codes)) for share in shares]
         # This process takes back from the end what nobody has begun, however busy the processors are.
-        mine = [_share(share, codes) for share, other in reversed(given) if other.cancel()]
-        parts = [mine.pop() if other.cancelled() else other.result() for _, other in given]
+        mine = [_share(share, codes) for share, other in reversed(submitted) if other.cancel()]
+        parts = [mine.pop() if other.cancelled() else other.result() for _, other in submitted]
     return [report for part in parts for report in part]
 
 
@@ -213,7 +213,7 @@ def fix_text(path: str, text: str, codes: frozenset[str]) -> tuple[str, int]:
     count = 0
     for _ in range(_PASSES):
         edits: list[Edit] = [
-            each.fix for each in lint_text(path, text, codes).findings if each.fix is not None
+            finding.fix for finding in lint_text(path, text, codes).findings if finding.fix is not None
         ]
         if not edits:
             break

@@ -15,7 +15,7 @@ def terms(scope: Scope) -> list[tuple[Term, bool]]:
     if isinstance(scope, _SINGLE):
         return [(scope, False)]
     if isinstance(scope, _SEVERAL):
-        return [each for term in scope.terms for each in terms(term)]
+        return [inner for term in scope.terms for inner in terms(term)]
     if isinstance(scope, Not):
         return [(term, not negated) for term, negated in terms(scope.term)]
     return [(scope, scope.negated)] if isinstance(scope, In) else []
@@ -23,8 +23,8 @@ def terms(scope: Scope) -> list[tuple[Term, bool]]:
 
 def prefixes(body: Mapping[str, Any]) -> Mapping[str, str]:
     """Template variable -> the tag key that it filters by; an empty text where it has none."""
-    found = body.get("template_variables")
-    rows = found if isinstance(found, list) else []
+    variables = body.get("template_variables")
+    rows = variables if isinstance(variables, list) else []
     return {str(row.get("name")): str(row.get("prefix") or "") for row in rows if isinstance(row, dict)}
 
 

@@ -250,7 +250,7 @@ class LocalAws:
         Raises:
             InputError: the definition is not valid; says where.
         """
-        arns = {each: self.function_arn(each) for each in self._host.code}
+        arns = {function: self.function_arn(function) for function in self._host.code}
         text = definition_text(definition, {**arns, **(substitutions or {})})
         group = self.state_machine_log_group(name)
         if self.create_log_group(group):

@@ -107,7 +107,7 @@ class _Build:
             *project["environment"].get("environmentVariables", []),
             *request.get("environmentVariablesOverride", []),
         ]
-        self._variables = {each["name"]: each["value"] for each in variables}
+        self._variables = {variable["name"]: variable["value"] for variable in variables}
         self._stream = build["id"].partition(":")[2]
         self._group = f"/aws/codebuild/{build['projectName']}"
         self._folder = builds._folder / self._stream
@@ -157,7 +157,7 @@ class _Build:
         spec = self._buildspec()
         good = True
         for name in COMMAND_PHASES:
-            commands = [str(each) for each in (spec.get("phases", {}).get(name) or {}).get("commands", [])]
+            commands = [str(line) for line in (spec.get("phases", {}).get(name) or {}).get("commands", [])]
             if not self._phase(name.upper(), partial(self._commands, name, commands)):
                 good = False
                 if name != "build":  # post_build runs though build failed, as on AWS
@@ -200,11 +200,11 @@ class _Build:
         bucket, _, key = self._source["location"].partition("/")
         s3 = self._builds._client("s3")
         if not key or key.endswith("/"):
-            for each in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
-                for found in each.get("Contents", []):
-                    target = self._folder / found["Key"].removeprefix(key)
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                for item in page.get("Contents", []):
+                    target = self._folder / item["Key"].removeprefix(key)
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    s3.download_file(bucket, found["Key"], str(target))
+                    s3.download_file(bucket, item["Key"], str(target))
             return ""
         packed = self._folder / ".source.zip"
         s3.download_file(bucket, key, str(packed))

@@ -27,13 +27,13 @@ def published(samples: Columns, common: tuple[str, ...], wanted: Collection[str]
         common: tags that every series gets: region, account and those of the resources.
         wanted: the metrics to make, by Datadog's names; others cost nothing.
     """
-    found = []
+    lines = []
     for facts in metrics().values():
         if facts.name in wanted and facts.cloudwatch_metric and facts.statistic:
             for key, (times, values) in samples.items():
                 if _is_about(facts, key) and len(times):
-                    found.append(_series(facts, key, common, times, values))
-    return found
+                    lines.append(_series(facts, key, common, times, values))
+    return lines
 
 
 def _is_about(facts: MetricFacts, key: Key) -> bool:
@@ -91,9 +91,9 @@ def is_polled(metric: str) -> bool:
 
 def columns(samples: Iterable[tuple[Key, float, float]]) -> dict[Key, tuple[Floats, Floats]]:
     """Return the samples as arrays by their key."""
-    found: dict[Key, tuple[list[float], list[float]]] = {}
+    columns_by_key: dict[Key, tuple[list[float], list[float]]] = {}
     for key, at, value in samples:
-        times, values = found.setdefault(key, ([], []))
+        times, values = columns_by_key.setdefault(key, ([], []))
         times.append(at)
         values.append(value)
-    return {key: (np.array(times), np.array(values)) for key, (times, values) in found.items()}
+    return {key: (np.array(times), np.array(values)) for key, (times, values) in columns_by_key.items()}

@@ -74,11 +74,11 @@ def _json_matcher(pattern: str) -> Matcher:
 
 
 def _condition(text: str, pattern: str) -> Callable[[Any], bool]:
-    found = _CONDITION.match(text)
-    if found is None:
+    match = _CONDITION.match(text)
+    if match is None:
         raise _unsupported(pattern)
-    path, sign = found["path"].split("."), found["op"]
-    wanted = found["quoted"] if found["quoted"] is not None else found["bare"]
+    path, sign = match["path"].split("."), match["op"]
+    wanted = match["quoted"] if match["quoted"] is not None else match["bare"]
     if sign in _NUMERIC:
         return lambda event: _compare(_NUMERIC[sign], _value(event, path), wanted)
     return lambda event: _equal(_value(event, path), wanted) == (sign == "=")

@@ -132,12 +132,12 @@ def find_connection(region: str, arn: str) -> dict[str, Any] | None:
 
 def write_log(region: str, group: str, stream: str, milliseconds: int, message: str) -> None:
     """Write one log event; nothing if the log group was deleted, as AWS does."""
-    found = logs_backends[ACCOUNT][region].groups.get(group)
-    if found is None:
+    group_backend = logs_backends[ACCOUNT][region].groups.get(group)
+    if group_backend is None:
         return
-    if stream not in found.streams:
-        found.create_log_stream(stream)
-    found.put_log_events(stream, [{"timestamp": milliseconds, "message": message}])
+    if stream not in group_backend.streams:
+        group_backend.create_log_stream(stream)
+    group_backend.put_log_events(stream, [{"timestamp": milliseconds, "message": message}])
 
 
 def create_log_group(region: str, name: str) -> bool:

@@ -152,7 +152,9 @@ def _execution(
 def _tasks(history: Sequence[Mapping[str, Any]], times: Mapping[int, float]) -> Iterator[Sample]:
     by_id = {event["id"]: event for event in history}
     for event in history:
-        family = next((each for each in _FAMILIES if event["type"].startswith(each.events)), None)
+        family = next(
+            (candidate for candidate in _FAMILIES if event["type"].startswith(candidate.events)), None
+        )
         outcome = _OUTCOMES.get(event["type"].removeprefix(family.events)) if family else None
         if family is None or outcome is None:
             continue
@@ -171,7 +173,9 @@ def _task_times(
 ) -> Iterator[Sample]:
     """How long the attempt took in all, waited for its start, and ran."""
     end, scheduled = times[chain[0]["id"]], times[chain[-1]["id"]]
-    started = next((times[each["id"]] for each in chain if each["type"] == f"{family.events}Started"), None)
+    started = next(
+        (times[earlier["id"]] for earlier in chain if earlier["type"] == f"{family.events}Started"), None
+    )
     spans = {"Time": (scheduled, end)}
     if started is not None:
         spans |= {"ScheduleTime": (scheduled, started), "RunTime": (started, end)}
@@ -206,10 +210,10 @@ def _error(event: Mapping[str, Any]) -> str:
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(
+    details: Mapping[str, Any] = next(
         (value for key, value in event.items() if key.endswith("EventDetails")), {}
     )
-    return found
+    return details
 
 
 def _seconds(moment: datetime | float) -> float:

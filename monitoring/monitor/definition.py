@@ -139,10 +139,10 @@ def _options(options: Mapping[str, Any], key: str) -> MonitorOptions:
     )
 
 
-def _threshold_queries(given: Mapping[str, Any]) -> dict[str, str]:
+def _threshold_queries(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the queries of dynamic thresholds by level: critical and critical_recovery."""
     levels = ("critical", "critical_recovery")
-    return {level: str(given[f"{level}_query"]) for level in levels if given.get(f"{level}_query")}
+    return {level: str(options[f"{level}_query"]) for level in levels if options.get(f"{level}_query")}
 
 
 _MISSING_DATA = ("default", "show_no_data", "show_and_notify_no_data", "resolve")

@@ -69,15 +69,15 @@ def _values(
     seconds = int(read["count"]) * UNIT_SECONDS[read["unit"]]
     window = EvaluationWindow(seconds, read["unit"])
     own = replace(lookup, window=window, starts=lookup.ends - seconds, full_bucket=None)
-    found = find(query, read["aggregation"] or "avg", as_source(series), own)
-    return {tags: each.values for tags, each in found.items()}
+    series_by_group = find(query, read["aggregation"] or "avg", as_source(series), own)
+    return {tags: line.values for tags, line in series_by_group.items()}
 
 
-def limits_of(limits: Limits, dynamic: Dynamic, tags: Group, found: Found) -> Limits:
+def limits_of(limits: Limits, dynamic: Dynamic, tags: Group, values: Found) -> Limits:
     """Return the limits of one group; an ungrouped threshold is that of every group."""
     if not dynamic:
         return limits
-    missing = np.full(len(found.values), np.nan)
+    missing = np.full(len(values.values), np.nan)
     levels = {level: by_group.get(tags, by_group.get((), missing)) for level, by_group in dynamic.items()}
     return limits._replace(thresholds=Levels(**levels))
 
@@ -88,6 +88,7 @@ def details_of(limits: Limits) -> dict[int, str]:
     if not isinstance(critical, np.ndarray):
         return {}
     told = (
-        "no value of critical_query" if np.isnan(one) else f"critical_query: {one:.12g}" for one in critical
+        "no value of critical_query" if np.isnan(value) else f"critical_query: {value:.12g}"
+        for value in critical
     )
     return dict(enumerate(told))

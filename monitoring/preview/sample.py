@@ -189,7 +189,9 @@ EARLIER = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800, "m
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
     variables = variables_of(dashboard, {})
     for definition in definitions(dashboard.get("widgets")):
-        for request in (part for one in (definition, *sampled(definition)) for part in requests_of(one)):
+        for request in (
+            part for part_of in (definition, *sampled(definition)) for part in requests_of(part_of)
+        ):
             queries = request.get("queries")
             named = (
                 [item.get("query") for item in queries if isinstance(item, Mapping)]

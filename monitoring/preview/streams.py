@@ -85,12 +85,14 @@ def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> st
 def moments_of(definition: Definition, drawing: Drawing) -> list[Moment]:
     """Return the events that a graph overlays: those that the searches in its `events` find."""
     data = drawing.data
-    searches = [str(one.get("q") or "") for one in definition.get("events") or [] if isinstance(one, Mapping)]
-    found = [one for text in searches for one in _found("events", _as_search(text), drawing, MOST)]
+    searches = [
+        str(event.get("q") or "") for event in definition.get("events") or [] if isinstance(event, Mapping)
+    ]
+    events = [event for text in searches for event in _found("events", _as_search(text), drawing, MOST)]
     return [
-        Moment(one.time, one.message.partition("\n")[0])
-        for one in found
-        if data.start <= one.time <= data.end
+        Moment(event.time, event.message.partition("\n")[0])
+        for event in events
+        if data.start <= event.time <= data.end
     ]
 
 

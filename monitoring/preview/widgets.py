@@ -82,8 +82,8 @@ def _timeseries(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     lines = [line for request in requests_of(definition) for line in drawing.data.lines(request)]
     axis = definition.get("yaxis") or {}
     zero = axis.get("include_zero", True) is not False
-    given = (markers(definition.get("markers")), bounds(axis), streams.moments_of(definition, drawing))
-    return timeseries(frame, lines, *given, from_zero=zero)
+    extras = (markers(definition.get("markers")), bounds(axis), streams.moments_of(definition, drawing))
+    return timeseries(frame, lines, *extras, from_zero=zero)
 
 
 def lines_of(definition: Definition, drawing: Drawing) -> list[Line]:

@@ -45,7 +45,7 @@ class Decision(NamedTuple):
     other: Any
 
     def __str__(self) -> str:
-        value, other = (str(each).lower() for each in (self.value, self.other))
+        value, other = (str(value_of).lower() for value_of in (self.value, self.other))
         return f"decided by the switch {self.switch}: {value} ({other} gives another answer)"
 
 
@@ -95,8 +95,8 @@ def _same(answers: Sequence[Answer], others: Sequence[Answer]) -> bool:
     if len(answers) != len(others):
         return False
     return all(
-        one.scope == other.scope
-        and np.array_equal(one.times, other.times)
-        and np.allclose(one.values, other.values, rtol=1e-9, equal_nan=True)
-        for one, other in zip(answers, others, strict=True)
+        first.scope == other.scope
+        and np.array_equal(first.times, other.times)
+        and np.allclose(first.values, other.values, rtol=1e-9, equal_nan=True)
+        for first, other in zip(answers, others, strict=True)
     )

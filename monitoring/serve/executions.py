@@ -124,10 +124,10 @@ def search_ended(store: Store, search: Search, most: int, skip: int = 0) -> tupl
 
     Where the time range has no span of Step Functions at all, other traces are listed.
     """
-    found = _ended(store, search, most, skip, executions=True)
-    if not found[1] and not _has_executions(store, search):
+    rows_ended = _ended(store, search, most, skip, executions=True)
+    if not rows_ended[1] and not _has_executions(store, search):
         return _ended(store, search, most, skip, executions=False)
-    return found
+    return rows_ended
 
 
 _COMPARED = f"""
@@ -193,10 +193,10 @@ def _ended(
         "skip": skip,
     }
     with store.reading() as cursor:
-        found = cursor.execute(query, values).fetchall()
-        if not found and skip:
-            found = []
-    return [_of_row(row) for row in found], int(found[0][-1]) if found else 0
+        rows_ended = cursor.execute(query, values).fetchall()
+        if not rows_ended and skip:
+            rows_ended = []
+    return [_of_row(row) for row in rows_ended], int(rows_ended[0][-1]) if rows_ended else 0
 
 
 def _of_row(row: Sequence[Any]) -> Listed:
@@ -231,7 +231,7 @@ def open_arns(store: Store) -> list[str]:
 def running(store: Store, search: Search, now: float) -> list[Listed]:
     """Return the executions that run and fit the search, whenever they began, the longest running first."""
     events = events_of(store, open_arns(store))
-    listed = [_open_row(arn, found, now) for arn, found in events.items()]
+    listed = [_open_row(arn, own, now) for arn, own in events.items()]
     fitting = [row for row in listed if _fits(row, search, events[row.arn])]
     return sorted(fitting, key=lambda row: row.start)
 
@@ -242,11 +242,11 @@ def events_of(store: Store, arns: Sequence[str]) -> dict[str, list[StepEvent]]:
         return {}
     with store.reading() as cursor:
         messages = cursor.execute(_EVENTS, {"arns": list(arns)}).fetchall()
-    found: dict[str, dict[int, StepEvent]] = {}
+    events: dict[str, dict[int, StepEvent]] = {}
     for (message,) in messages:
         if (event := _event(message)) is not None:
-            found.setdefault(event.execution, {})[event.id] = event
-    return {arn: [by_id[number] for number in sorted(by_id)] for arn, by_id in found.items()}
+            events.setdefault(event.execution, {})[event.id] = event
+    return {arn: [by_id[number] for number in sorted(by_id)] for arn, by_id in events.items()}
 
 
 def _event(message: str) -> StepEvent | None:
@@ -322,7 +322,7 @@ def _of_arn(store: Store, arn: str) -> list[Span]:
 
 
 def _open_spans(store: Store, arns: Sequence[str], now: float) -> list[Span]:
-    found: list[Span] = []
+    spans: list[Span] = []
     for arn, events in events_of(store, arns).items():
         trace = Trace(arn)
         root = timeline(events).execution
@@ -336,8 +336,8 @@ def _open_spans(store: Store, arns: Sequence[str], now: float) -> list[Span]:
                 record = trace.span(replace(run, end=max(int(now * 1000), run.start or 0)))
                 if record is not None:
                     span = msgspec.to_builtins(record)
-                    found.append({**span, "error": 0, "meta": {**span["meta"], "status": RUNNING}})
-    return found
+                    spans.append({**span, "error": 0, "meta": {**span["meta"], "status": RUNNING}})
+    return spans
 
 
 def spans_of_executions(store: Store, trace_ids: Sequence[str]) -> list[Span]:
@@ -347,8 +347,8 @@ def spans_of_executions(store: Store, trace_ids: Sequence[str]) -> list[Span]:
         " ORDER BY start"
     )
     with store.reading() as cursor:
-        found = cursor.execute(query, {"name": EXECUTION, "ids": list(trace_ids)}).fetchall()
-    return [rows.to_span(row) for row in found]
+        span_rows = cursor.execute(query, {"name": EXECUTION, "ids": list(trace_ids)}).fetchall()
+    return [rows.to_span(row) for row in span_rows]
 
 
 _SHORT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|min|h|d)?\Z")

@@ -70,8 +70,8 @@ def lines_of(
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Log]:
-    found = {row[0]: rows.to_log(row[1:]) for row in cursor.execute(_PAGE, {"ids": list(ids)}).fetchall()}
-    return [found[place] for place in ids]
+    logs = {row[0]: rows.to_log(row[1:]) for row in cursor.execute(_PAGE, {"ids": list(ids)}).fetchall()}
+    return [logs[place] for place in ids]
 
 
 Place = tuple[int, int, str, str, int | None]

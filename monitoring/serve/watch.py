@@ -116,25 +116,32 @@ class Watch:
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:
     """Return the notifications to send; of late ones, only the last of each group that has changed."""
-    fresh = [one for one in history.notifications if one.time > before["told_until"] and not one.muted]
-    late = {one.group: one for one in fresh if one.time < now - LATE}
+    fresh = [
+        notification
+        for notification in history.notifications
+        if notification.time > before["told_until"] and not notification.muted
+    ]
+    late = {notification.group: notification for notification in fresh if notification.time < now - LATE}
     known = {name: group.get("status") for name, group in before["groups"].items()}
-    news = [one for name, one in late.items() if known.get(name) != str(one.state)]
-    return sorted([*news, *(one for one in fresh if one.time >= now - LATE)], key=lambda one: one.time)
+    news = [notification for name, notification in late.items() if known.get(name) != str(notification.state)]
+    return sorted(
+        [*news, *(notification for notification in fresh if notification.time >= now - LATE)],
+        key=lambda notification: notification.time,
+    )
 
 
 def _transitions(history: History, before: Mapping[str, Any]) -> list[tuple[int, str, str]]:
     """Return the changes since the last evaluation: (seconds, group, state); "" where a group has gone."""
     first = int(np.searchsorted(history.times, before.get("seen_until", 0), side="right"))
-    found = []
+    transitions = []
     for name, group in history.groups.items():
         state = before["groups"].get(name, {}).get("status", "")
         for start, end, later in group.spans():
             if end > first and str(later or "") != state:
                 state = str(later or "")
-                found.append((int(history.times[max(start, first)]), name, state))
+                transitions.append((int(history.times[max(start, first)]), name, state))
     gone = set(before["groups"]) - set(history.groups)
-    return sorted([*found, *((int(history.times[-1]), name, "") for name in gone)])
+    return sorted([*transitions, *((int(history.times[-1]), name, "") for name in gone)])
 
 
 def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
@@ -154,7 +161,9 @@ def _state_of(history: History, before: Mapping[str, Any], now: int) -> _Body:
         "overall_state": overall,
         "overall_state_modified": _moment(now) if changed else before.get("overall_state_modified"),
         "seen_until": int(history.times[last]),
-        "told_until": max([before["told_until"], *(one.time for one in history.notifications)]),
+        "told_until": max(
+            [before["told_until"], *(notification.time for notification in history.notifications)]
+        ),
     }
 
 

@@ -124,11 +124,11 @@ def load_body(body: Mapping[str, Any], key: str) -> Loaded:
     return Loaded(Monitor.from_body(body, key), members)
 
 
-def load_monitor(given: Any, folder: Folder) -> Loaded:
+def load_monitor(identity: Any, folder: Folder) -> Loaded:
     """Return a monitor that a case names by its key, or holds as a body."""
-    if isinstance(given, str):
-        return folder.monitor(given)
-    return load_body(given, str(given.get("name") or "monitor"))
+    if isinstance(identity, str):
+        return folder.monitor(identity)
+    return load_body(identity, str(identity.get("name") or "monitor"))
 
 
 @functools.cache

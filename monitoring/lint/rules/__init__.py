@@ -63,5 +63,5 @@ MODULES = (
 @cache
 def modules() -> Mapping[str, ModuleType]:
     """Code -> the rule's module."""
-    found = [import_module(f"monitoring.lint.rules.{name}") for name in MODULES]
-    return {module.RULE.code: module for module in found}
+    rules = [import_module(f"monitoring.lint.rules.{name}") for name in MODULES]
+    return {module.RULE.code: module for module in rules}

@@ -36,5 +36,5 @@ def check(subject: Subject) -> Iterator[Problem]:
 def _by_machine(metric: Metric) -> bool:
     if _TAG in metric.by:
         return True
-    found = [term for term, negated in terms(metric.scope) if not negated]
-    return any(not isinstance(term, Variable) and term.key == _TAG for term in found)
+    positive = [term for term, negated in terms(metric.scope) if not negated]
+    return any(not isinstance(term, Variable) and term.key == _TAG for term in positive)

@@ -35,9 +35,9 @@ def links(pointer: Pointer, text: str) -> Iterator[tuple[str, int, int]]:
         yield text, 0, len(text)
         return
     inside = []
-    for found in _MARKDOWN.finditer(text):
-        inside.append(found.span())
-        yield found.group("target"), *found.span("target")
+    for match in _MARKDOWN.finditer(text):
+        inside.append(match.span())
+        yield match.group("target"), *match.span("target")
     for bare in _BARE.finditer(text):
         if not any(start <= bare.start() < end for start, end in inside):
             yield bare.group().rstrip(".,;:"), *bare.span()

@@ -26,8 +26,8 @@ _FIXED = frozenset({"from_ts", "to_ts", "live", "refresh_mode", "fullscreen_widg
 def check_all(project: Project) -> Iterator[ProjectProblem]:
     """Check the references of all files."""
     for file in project.files:
-        members = [each for each in file.references if each.in_query and each.kind == "monitor"]
-        count = len({each.key for each in members})
+        members = [member for member in file.references if member.in_query and member.kind == "monitor"]
+        count = len({member.key for member in members})
         if count > _MOST_MEMBERS:
             text = f"a composite takes {_MOST_MEMBERS} monitors at most, this one has {count}"
             yield ProjectProblem(file.path, members[-1].mark, text)

@@ -25,8 +25,8 @@ def check(subject: Subject) -> Iterator[Problem]:
     yield from _once(schedule)
     kept = schedule.get("timezone")
     timezone = kept if isinstance(kept, str) and kept else "UTC"
-    for index, one in recurrences_of(subject):
-        yield from _recurrence(one, ("schedule", "recurrences", index), timezone)
+    for index, recurrence in recurrences_of(subject):
+        yield from _recurrence(recurrence, ("schedule", "recurrences", index), timezone)
 
 
 def _read(value: Any, read: Callable[[str], object], at: Pointer) -> tuple[Any, list[Problem]]:
@@ -66,19 +66,19 @@ def _once(schedule: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _utc(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(f"{text!r} is not an ISO-8601 time", hint="Write 2026-12-24T18:00:00Z") from None
-    if found.utcoffset() is None or found.utcoffset() != UTC.utcoffset(None):
+    if time.utcoffset() is None or time.utcoffset() != UTC.utcoffset(None):
         raise InputError(f"{text} is not in UTC", hint="Datadog takes only that: end it with Z")
-    return found
+    return time
 
 
-def _recurrence(one: Mapping[str, Any], at: Pointer, timezone: str) -> Iterator[Problem]:
-    seconds, problems = _read(one.get("duration"), duration, (*at, "duration"))
-    start, more = _read(one.get("start"), local_time, (*at, "start"))
+def _recurrence(recurrence: Mapping[str, Any], at: Pointer, timezone: str) -> Iterator[Problem]:
+    seconds, problems = _read(recurrence.get("duration"), duration, (*at, "duration"))
+    start, more = _read(recurrence.get("start"), local_time, (*at, "start"))
     yield from (*problems, *more)
-    text = one.get("rrule")
+    text = recurrence.get("rrule")
     if not isinstance(text, str) or "${" in text or _read(timezone, zone, ())[1] or "${" in timezone:
         return
     rule = Recurrence(text, start or _ANY_START, seconds or 1, timezone)

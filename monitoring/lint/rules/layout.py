@@ -64,6 +64,8 @@ def _tidy(layouts: list[Mapping[str, int]]) -> bool:
     return True
 
 
-def _overlap(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    beside = one["x"] >= other["x"] + other["width"] or other["x"] >= one["x"] + one["width"]
-    return not beside and one["y"] < other["y"] + other["height"] and other["y"] < one["y"] + one["height"]
+def _overlap(first: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    beside = first["x"] >= other["x"] + other["width"] or other["x"] >= first["x"] + first["width"]
+    return (
+        not beside and first["y"] < other["y"] + other["height"] and other["y"] < first["y"] + first["height"]
+    )

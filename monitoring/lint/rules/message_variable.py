@@ -52,8 +52,8 @@ def _names(text: str) -> Iterator[tuple[str, int, int]]:
         if inside.startswith(("#", "^")):
             candidates = _ARGUMENT.findall(inside)[:1]
         for candidate in candidates:
-            if found := _NAME.fullmatch(candidate.strip()):
-                yield found.group("quoted") or found.group("plain"), braces.start(), braces.end()
+            if match := _NAME.fullmatch(candidate.strip()):
+                yield match.group("quoted") or match.group("plain"), braces.start(), braces.end()
 
 
 def _given(name: str, groups: set[str]) -> bool:

@@ -52,8 +52,8 @@ def _of_silence(subject: Subject, query: MetricMonitor, name: str) -> Iterator[P
     text = f"{name} sends nothing when nothing happens, and a window without data is {how}, so this"
     advice = "Set on_missing_data: default, which counts it as 0"
     if proof.alerts(subject.body, query, patterns):
-        found = f"{text} alerts while it is low, but not once it is silent. {advice}"
-        yield _problem(subject, query, found, silence)
+        sentence = f"{text} alerts while it is low, but not once it is silent. {advice}"
+        yield _problem(subject, query, sentence, silence)
     else:
         yield _problem(subject, query, f"{text} never alerts. {advice}", silence)
 

@@ -17,11 +17,11 @@ def check(subject: Subject) -> Iterator[Problem]:
     query = metric_query(subject)
     if query is None or not notifies_missing(subject.options):
         return
-    found = [metric.name for metric in metrics_in(query.query) if facts(metric) is not None]
-    if found and proof.pages_for_silence(subject.body, query):
+    names = [metric.name for metric in metrics_in(query.query) if facts(metric) is not None]
+    if names and proof.pages_for_silence(subject.body, query):
         key = "notify_no_data" if subject.options.get("notify_no_data") else "on_missing_data"
         text = (
-            f"{found[0]} is sent only while something runs: a quiet night is No Data, and this pages for it. "
+            f"{names[0]} is sent only while something runs: a quiet night is No Data, and this pages for it. "
             "Set on_missing_data: default or resolve, and watch for silence with one that expects traffic"
         )
         yield Problem(("options", key), text, case=proof.silence_case(subject.body, query))

@@ -23,15 +23,23 @@ def check_all(project: Project) -> Iterator[ProjectProblem]:
 
 
 def _wrong(meant: Meant, monitors: list[FileFacts]) -> str:
-    about = [one for one in monitors if _is_about(meant, one)]
+    about = [monitor for monitor in monitors if _is_about(meant, monitor)]
     if not about:
         if meant.key:
             return ""  # dead-reference says so
         return f"no monitor of the project carries {' and '.join(sorted(meant.tags))}. Correct monitor_tags"
     keys = set(meant.scope_keys)
-    if any(one.reach and (one.reach.keys is None or keys <= one.reach.keys) for one in about):
+    if any(monitor.reach and (monitor.reach.keys is None or keys <= monitor.reach.keys) for monitor in about):
         return ""
-    known = sorted({key for one in about if one.reach and one.reach.keys for key in one.reach.keys if key})
+    known = sorted(
+        {
+            key
+            for monitor in about
+            if monitor.reach and monitor.reach.keys
+            for key in monitor.reach.keys
+            if key
+        }
+    )
     text = f"no monitor that it matches is grouped by {' and '.join(sorted(keys))}, or asks for it"
     return f"{text}: their groups are {', '.join(known) or 'none'}. It silences nothing"
 

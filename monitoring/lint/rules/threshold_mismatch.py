@@ -23,9 +23,9 @@ def check(subject: Subject) -> Iterator[Problem]:
     if wanted is None:
         return
     critical = subject.thresholds.get("critical")
-    given = subject.options.get("thresholds")
+    thresholds = subject.options.get("thresholds")
     if critical is None:
-        if isinstance(given, dict) and given and "critical" not in given:
+        if isinstance(thresholds, dict) and thresholds and "critical" not in thresholds:
             text = f"thresholds without critical. Add critical: {_number(wanted)}, the number in the query"
             yield Problem(("options", "thresholds"), text)
     elif critical != wanted:

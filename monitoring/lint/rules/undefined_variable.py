@@ -31,8 +31,8 @@ def _names(term: Tag | In | Variable) -> list[str]:
     if isinstance(term, Variable):
         return [term.name.removesuffix(".value")]
     values = [term.value] if isinstance(term, Tag) else list(term.values)
-    found = [value.partition("$")[2].partition(".value")[0] for value in values if "$" in value]
-    return [name for name in found if name]
+    names = [value.partition("$")[2].partition(".value")[0] for value in values if "$" in value]
+    return [name for name in names if name]
 
 
 def _text(name: str, known: Mapping[str, str]) -> str:

@@ -87,9 +87,9 @@ def resolve(patch: Patch) -> tuple[Any, str, Any]:
     except (ImportError, AttributeError) as missing:
         raise _changed(patch, f"it has no {patch.target}") from missing
     if patch.parameters is not None:
-        found = tuple(inspect.signature(getattr(owner, name)).parameters)
-        if found != patch.parameters:
-            raise _changed(patch, f"its {patch.target} takes ({', '.join(found)})")
+        parameters = tuple(inspect.signature(getattr(owner, name)).parameters)
+        if parameters != patch.parameters:
+            raise _changed(patch, f"its {patch.target} takes ({', '.join(parameters)})")
     return owner, name, value
 
 

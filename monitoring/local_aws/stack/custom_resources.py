@@ -37,7 +37,7 @@ def _runs_here(site: Site, token: str) -> bool:
     if ":function:" not in token or moto_backends.find_function(site.aws.region, token, "") is None:
         return False
     name = token.rpartition(":")[2]
-    return not any(each.stand_in for each in site.deployed.values() if each.ref == name)
+    return not any(resource.stand_in for resource in site.deployed.values() if resource.ref == name)
 
 
 def _without(name: str, reason: str) -> Deployed:

@@ -102,7 +102,7 @@ def _delete_state_machine(service: StatesService, parameters: Parameters) -> Par
 def _list_state_machines(service: StatesService, parameters: Parameters) -> Parameters:
     rows = [
         {"stateMachineArn": m.arn, "name": m.name, "type": m.kind, "creationDate": m.created}
-        for m in sorted(service.state_machines.values(), key=lambda each: each.name)
+        for m in sorted(service.state_machines.values(), key=lambda machine: machine.name)
     ]
     return _paged("stateMachines", rows, parameters)
 
@@ -337,9 +337,9 @@ def _list_executions(service: StatesService, parameters: Parameters) -> Paramete
         arn = machine.arn
     elif map_run not in service.map_runs:
         raise ApiError("ResourceNotFound", "Request references a resource that does not exist.")
-    found = service.map_runs[map_run].children if map_run else service.executions.values()
+    executions = service.map_runs[map_run].children if map_run else service.executions.values()
     rows = []
-    for execution in reversed(list(found)):
+    for execution in reversed(list(executions)):
         mine = map_run or (
             execution.state_machine_arn == arn and (qualified is None or execution.qualified == qualified)
         )
@@ -386,10 +386,10 @@ def _without_data(event: Parameters) -> Parameters:
 
 
 def _map_run(service: StatesService, parameters: Parameters) -> Any:
-    found = service.map_runs.get(parameters["mapRunArn"])
-    if found is None:
+    map_run = service.map_runs.get(parameters["mapRunArn"])
+    if map_run is None:
         raise ApiError("ResourceNotFound", "Request references a resource that does not exist.")
-    return found
+    return map_run
 
 
 def _describe_map_run(service: StatesService, parameters: Parameters) -> Parameters:
@@ -416,14 +416,14 @@ def _list_map_runs(service: StatesService, parameters: Parameters) -> Parameters
 
 
 def _update_map_run(service: StatesService, parameters: Parameters) -> Parameters:
-    found = _map_run(service, parameters)
+    map_run = _map_run(service, parameters)
     for parameter, attribute in (
         ("maxConcurrency", "max_concurrency"),
         ("toleratedFailureCount", "tolerated_count"),
         ("toleratedFailurePercentage", "tolerated_percentage"),
     ):
         if parameters.get(parameter) is not None:
-            setattr(found, attribute, parameters[parameter])
+            setattr(map_run, attribute, parameters[parameter])
     return {}
 
 
@@ -483,10 +483,10 @@ def _send_task_heartbeat(service: StatesService, parameters: Parameters) -> Para
 
 def _tagged(service: StatesService, parameters: Parameters) -> dict[str, str]:
     arn = parameters["resourceArn"]
-    found: Any = service.state_machines.get(arn) or service.activities.get(arn)
-    if found is None:
+    tagged: Any = service.state_machines.get(arn) or service.activities.get(arn)
+    if tagged is None:
         raise ApiError("ResourceNotFound", "Request references a resource that does not exist.")
-    tags: dict[str, str] = found.tags
+    tags: dict[str, str] = tagged.tags
     return tags
 
 

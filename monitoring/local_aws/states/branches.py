@@ -43,15 +43,17 @@ def argument_of(run: StateRun, value: Any) -> Any:
     """Return what a Parallel or Task works on: Arguments or Parameters, else the input."""
     name = "Arguments" if run.state.jsonata else "Parameters"
     if name in run.fields:
-        given = run.fields[name]
-        value = run.query.evaluate(given, name) if run.state.jsonata else run.query.template(given, value)
+        template = run.fields[name]
+        value = (
+            run.query.evaluate(template, name) if run.state.jsonata else run.query.template(template, value)
+        )
         run.seen[f"after{name}"] = value
     return value
 
 
 async def _together(parent: Frame, frames: list[Frame], work: list[Any]) -> None:
     """Wait for all of the work; when one fails, cut off the rest and add the events of that."""
-    tasks = [asyncio.create_task(each) for each in work]
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:
         await asyncio.gather(*tasks)
     except StateFailedError:
@@ -151,7 +153,7 @@ async def _iterations(run: StateRun, value: Any, concurrency: int) -> list[Any]:
             begin(index, started)
         while running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in sorted(done, key=lambda each: running[each][0]):
+            for task in sorted(done, key=lambda ended: running[ended][0]):
                 index, frame = running.pop(task)
                 if isinstance(task.exception(), StateFailedError):
                     await _die(run, list(running), frame)

@@ -164,8 +164,8 @@ async def _children(run: StateRun, this: MapRun, items: list[Any], value: Any) -
     number = 0
     try:
         while True:
-            while len(running) < most and (each := next(arguments, None)) is not None:
-                argument, count = each
+            while len(running) < most and (item := next(arguments, None)) is not None:
+                argument, count = item
                 if number in run.done:
                     number += 1
                     continue
@@ -210,12 +210,12 @@ def _batches(run: StateRun, value: Any, arguments: Iterator[Any]) -> Iterator[tu
     most_bytes = _limit(run, batcher, "MaxInputBytesPerBatch", value) or DEFAULT_BATCH_BYTES
     common: dict[str, Any] = {}
     if "BatchInput" in batcher:
-        given = batcher["BatchInput"]
+        fixed = batcher["BatchInput"]
         jsonata = run.state.jsonata
         common["BatchInput"] = (
-            run.query.evaluate(given, "ItemBatcher/BatchInput")
+            run.query.evaluate(fixed, "ItemBatcher/BatchInput")
             if jsonata
-            else run.query.template(given, value)
+            else run.query.template(fixed, value)
         )
     empty = len(text.dumps({**common, "Items": []}).encode())
     batch: list[Any] = []
@@ -232,15 +232,15 @@ def _batches(run: StateRun, value: Any, arguments: Iterator[Any]) -> Iterator[tu
 
 
 def _limit(run: StateRun, batcher: dict[str, Any], name: str, value: Any) -> int:
-    given = batcher.get(name, 0)
-    if expression_of(given) is not None:
-        given = run.query.typed(given, f"ItemBatcher/{name}", "number", (int, float))
+    limit = batcher.get(name, 0)
+    if expression_of(limit) is not None:
+        limit = run.query.typed(limit, f"ItemBatcher/{name}", "number", (int, float))
     path = batcher.get(f"{name}Path")
     if path is not None:
-        given = run.query.path(path, value)
-    if not is_number(given) or given < 0 or given != int(given):
-        raise FatalError(f"{name} must be a positive integer, but was: {text.dumps(given)}")
-    return int(given)
+        limit = run.query.path(path, value)
+    if not is_number(limit) or limit < 0 or limit != int(limit):
+        raise FatalError(f"{name} must be a positive integer, but was: {text.dumps(limit)}")
+    return int(limit)
 
 
 MODES[True] = map_run

@@ -127,16 +127,16 @@ def _path_end(text: str, at: int) -> int:
 
 def references(call: IntrinsicCall) -> list[str]:
     """Return the paths and variables that a call reads."""
-    found: list[str] = []
+    paths: list[str] = []
     for argument in call.arguments:
-        found += (
+        paths += (
             references(argument)
             if isinstance(argument, IntrinsicCall)
             else [argument.path]
             if isinstance(argument, Reference)
             else []
         )
-    return found
+    return paths
 
 
 # -- evaluation

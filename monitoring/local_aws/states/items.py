@@ -27,22 +27,22 @@ def _failed(cause: str) -> StateFailedError:
 def max_items(run: StateRun, value: Any) -> int:
     """Return MaxItems of a reader; 0 for all."""
     config = run.fields["ItemReader"].get("ReaderConfig") or {}
-    given = config.get("MaxItems", 0)
-    if expression_of(given) is not None:
-        given = run.query.typed(given, "ItemReader/ReaderConfig/MaxItems", "number", (int, float))
+    limit = config.get("MaxItems", 0)
+    if expression_of(limit) is not None:
+        limit = run.query.typed(limit, "ItemReader/ReaderConfig/MaxItems", "number", (int, float))
     path = config.get("MaxItemsPath")
     if path is not None:
-        given = run.query.path(path, value)
-        if isinstance(given, str) and given.isdigit():
-            given = int(given)
-        if not is_number(given) or given != int(given):
-            shown = given if isinstance(given, str) else text.dumps(given)
+        limit = run.query.path(path, value)
+        if isinstance(limit, str) and limit.isdigit():
+            limit = int(limit)
+        if not is_number(limit) or limit != int(limit):
+            shown = limit if isinstance(limit, str) else text.dumps(limit)
             raise FatalError(
                 f'The MaxItemsPath field refers to value "{shown}" which is not a valid integer: {path}'
             )
-    if given < 0:
+    if limit < 0:
         raise FatalError("field MaxItems must be positive")
-    return int(given)
+    return int(limit)
 
 
 async def read_items(run: StateRun, value: Any) -> list[Any]:
@@ -81,13 +81,13 @@ async def _objects(run: StateRun, argument: dict[str, Any], most: int) -> list[A
         page = await _call(run, "listObjectsV2", {**argument, **token})
         items += [
             {
-                "Etag": each["ETag"],
-                "Key": each["Key"],
-                "LastModified": int(each["LastModified"].timestamp()),
-                "Size": each["Size"],
-                "StorageClass": each.get("StorageClass", "STANDARD"),
+                "Etag": item["ETag"],
+                "Key": item["Key"],
+                "LastModified": int(item["LastModified"].timestamp()),
+                "Size": item["Size"],
+                "StorageClass": item.get("StorageClass", "STANDARD"),
             }
-            for each in page.get("Contents", ())
+            for item in page.get("Contents", ())
         ]
         if not page.get("IsTruncated") or (most and len(items) >= most):
             return items
@@ -164,14 +164,14 @@ async def _manifest(
     if config.get("ManifestType") == "ATHENA_DATA" or not content.lstrip().startswith("{"):
         for line in filter(None, map(str.strip, content.splitlines())):
             bucket, _, key = line.removeprefix("s3://").partition("/")
-            inner = {name: each for name, each in config.items() if name != "ManifestType"}
+            inner = {name: entry for name, entry in config.items() if name != "ManifestType"}
             part = await _bytes(run, {"Bucket": bucket, "Key": key})
             items += parse_items(config.get("ManifestDataType", "JSONL"), part, inner)
         return items
     manifest = json.loads(content)
     bucket = str(manifest.get("destinationBucket", argument.get("Bucket", ""))).rpartition(":::")[2]
     headers = [name.strip() for name in str(manifest.get("fileSchema", "")).split(",") if name.strip()]
-    for each in manifest.get("files", ()):
-        part = await _bytes(run, {"Bucket": bucket, "Key": each["key"]})
+    for entry in manifest.get("files", ()):
+        part = await _bytes(run, {"Bucket": bucket, "Key": entry["key"]})
         items += parse_items("CSV", part, {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers})
     return items

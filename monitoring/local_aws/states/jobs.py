@@ -85,13 +85,13 @@ async def wait_for_job(run: Any, job: Job, response: dict[str, Any], parameters:
     call = known_call(resource)
     while True:
         described = result_of(call, await run.execution.service.call(call, request_of(call, request)))
-        found = _at(described, job.result)
-        status = _at(found, job.status)
+        state = _at(described, job.result)
+        status = _at(state, job.status)
         if status in job.succeeded:
-            return {job.whole: found} if job.whole else found
+            return {job.whole: state} if job.whole else state
         if status in job.failed:
             raise StateFailedError(
-                "States.TaskFailed", text.dumps({job.whole: found} if job.whole else found)
+                "States.TaskFailed", text.dumps({job.whole: state} if job.whole else state)
             )
         await run.execution.clock.sleep(POLL_SECONDS)
 
@@ -139,10 +139,10 @@ def child_description(described: dict[str, Any], *, parsed: bool) -> dict[str, A
     for key in kept:
         if described.get(key) is None:
             continue
-        found = described[key]
-        found = round(found.timestamp() * 1000) if hasattr(found, "timestamp") else found
+        value = described[key]
+        value = round(value.timestamp() * 1000) if hasattr(value, "timestamp") else value
         description[key[:1].upper() + key[1:]] = (
-            text.loads(found) if parsed and key in {"input", "output"} else found
+            text.loads(value) if parsed and key in {"input", "output"} else value
         )
         if key in {"input", "output"}:
             description[f"{key.capitalize()}Details"] = {"Included": True}

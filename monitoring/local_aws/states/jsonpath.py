@@ -69,17 +69,17 @@ class Path:
         """
         if self.steps and self.steps[-1].kind == "function":
             return _call(self.steps[-1].value, Path(self.text, self.steps[:-1]).find(document))
-        found: list[Any] = []
+        values: list[Any] = []
         try:
-            _walk(self.steps, 0, document, "$", True, document, found.append)
+            _walk(self.steps, 0, document, "$", True, document, values.append)
         except PathNotFoundError:
             if self.definite or self.steps[0].kind == "slice":
                 raise
         if not self.definite:
-            return [None if value is _MISSING else value for value in found]
-        if not found or (strict and found[0] is _MISSING):
+            return [None if value is _MISSING else value for value in values]
+        if not values or (strict and values[0] is _MISSING):
             raise PathNotFoundError("No results for path: $" + "".join(step.text for step in self.steps))
-        return None if found[0] is _MISSING else found[0]
+        return None if values[0] is _MISSING else values[0]
 
 
 # -- evaluation
@@ -92,16 +92,16 @@ def _walk(
     place: str,
     definite: bool,
     root: Any,
-    found: Callable[[Any], None],
+    report: Callable[[Any], None],
 ) -> None:
     """Follow the steps from `at` on; `definite` says whether the path up to here names at most one value."""
     if at == len(steps):
-        found(value)
+        report(value)
         return
     step = steps[at]
 
     def emit(inner: Any, where: str) -> None:
-        _walk(steps, at + 1, inner, where, definite and step.definite, root, found)
+        _walk(steps, at + 1, inner, where, definite and step.definite, root, report)
 
     _WALK[step.kind](step, value, place, definite, at == len(steps) - 1, root, emit)
 

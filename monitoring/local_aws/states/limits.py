@@ -12,22 +12,22 @@ from monitoring.local_aws.states.jsonpath import is_number
 def whole_number(run: StateRun, name: str, value: Any) -> int | None:
     """Return the value of a field that is a number, a `…Path` or an expression: TimeoutSeconds and others."""
     if name in run.fields:
-        given = run.fields[name]
-        if expression_of(given) is not None:
-            given = run.query.typed(given, name, "number", (int, float))
-        return int(given)
+        number = run.fields[name]
+        if expression_of(number) is not None:
+            number = run.query.typed(number, name, "number", (int, float))
+        return int(number)
     path = run.fields.get(f"{name}Path")
     if path is None:
         return None
-    found = run.query.path(path, value)
-    if isinstance(found, str) and found.lstrip("-").isdigit():
-        found = int(found)
-    if not is_number(found) or found != int(found):
-        shown = found if isinstance(found, str) else text.dumps(found)
+    value_at = run.query.path(path, value)
+    if isinstance(value_at, str) and value_at.lstrip("-").isdigit():
+        value_at = int(value_at)
+    if not is_number(value_at) or value_at != int(value_at):
+        shown = value_at if isinstance(value_at, str) else text.dumps(value_at)
         raise FatalError(
             f'The {name}Path field refers to value "{shown}" which is not a valid integer: {path}'
         )
-    return int(found)
+    return int(value_at)
 
 
 def tolerance(run: StateRun, value: Any) -> tuple[int | None, float | None]:

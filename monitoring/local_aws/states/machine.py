@@ -31,8 +31,8 @@ class StateDefinition:
     @property
     def iterator(self) -> dict[str, Any]:
         """Return the ItemProcessor of a Map, or its older name Iterator."""
-        found: dict[str, Any] = self.fields.get("ItemProcessor") or self.fields.get("Iterator") or {}
-        return found
+        definition: dict[str, Any] = self.fields.get("ItemProcessor") or self.fields.get("Iterator") or {}
+        return definition
 
 
 @dataclass(frozen=True, slots=True)

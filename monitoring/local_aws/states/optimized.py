@@ -67,8 +67,8 @@ async def _put_events(run: StateRun, resource: TaskResource, argument: Any) -> A
 async def _start_execution(run: StateRun, resource: TaskResource, argument: Any) -> Any:
     """Start an execution of another state machine."""
     service = run.execution.service
-    given = argument.get("Input")
-    source = given if isinstance(given, str) else text.dumps({} if given is None else given)
+    payload = argument.get("Input")
+    source = payload if isinstance(payload, str) else text.dumps({} if payload is None else payload)
     clock = run.execution.clock if resource.pattern in {SYNC, SYNC2} else None
     arn = str(argument.get("StateMachineArn", ""))
     refusal = service.denial(ApiCall("stepfunctions", "StartExecution", {"stateMachineArn": arn}))

@@ -164,7 +164,9 @@ def parse_resource(arn: str) -> TaskResource | None:
     for kind, pattern in _ARNS:
         match = pattern.fullmatch(arn)
         if match is not None:
-            return TaskResource(kind, arn, **{name: found or "" for name, found in match.groupdict().items()})
+            return TaskResource(
+                kind, arn, **{name: text_part or "" for name, text_part in match.groupdict().items()}
+            )
     return None
 
 

@@ -48,8 +48,10 @@ def operation_of(service: str, action: str) -> OperationModel | None:
     """Return the model of an operation, or None if the service has none of that name."""
     name = action[:1].upper() + action[1:]
     model = _model(service)
-    found = next((each for each in model.operation_names if each.lower() == name.lower()), None)
-    return model.operation_model(found) if found else None
+    operation = next(
+        (candidate for candidate in model.operation_names if candidate.lower() == name.lower()), None
+    )
+    return model.operation_model(operation) if operation else None
 
 
 def call_of(resource: TaskResource) -> SdkCall | None:

@@ -183,9 +183,9 @@ class StatesService:
         Raises:
             StateFailedError: there is no such function, it was throttled, or it failed.
         """
-        given = str(parameters.get("FunctionName", ""))
-        parts = function_parts(given)
-        name, own = parts or (given, "")
+        function_name = str(parameters.get("FunctionName", ""))
+        parts = function_parts(function_name)
+        name, own = parts or (function_name, "")
         qualifier = str(parameters.get("Qualifier") or own)
         function = self.host.find_function(name, qualifier) if parts else None
         if function is None:
@@ -320,8 +320,8 @@ class StatesService:
         logging = machine.logging if machine else {}
         level = logging.get("level", "OFF")
         groups = [
-            each.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
-            for each in logging.get("destinations", ())
+            destination.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
+            for destination in logging.get("destinations", ())
         ]
         if machine is None or level == "OFF" or not groups:
             return lambda _, __: None

@@ -79,13 +79,13 @@ class _Attempt:
 def _credentials(run: StateRun) -> dict[str, Any]:
     if "Credentials" not in run.fields:
         return {}
-    given = run.fields["Credentials"]
-    found = (
-        run.query.evaluate(given, "Credentials")
+    credentials = run.fields["Credentials"]
+    role = (
+        run.query.evaluate(credentials, "Credentials")
         if run.state.jsonata
-        else run.query.template(given, run.query.input)
+        else run.query.template(credentials, run.query.input)
     )
-    return {"taskCredentials": {"roleArn": found.get("RoleArn")}}
+    return {"taskCredentials": {"roleArn": role.get("RoleArn")}}
 
 
 async def _function(run: StateRun, resource: TaskResource, value: Any) -> Any:

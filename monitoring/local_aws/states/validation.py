@@ -315,7 +315,7 @@ def _missing(resource: TaskResource) -> str | None:
         modules = {module.replace("_", "-") for module in list_of_moto_modules()} | {"lambda"}
         return (
             ""
-            if name in modules or str(name).replace("-", "") in {each.replace("-", "") for each in modules}
+            if name in modules or str(name).replace("-", "") in {known.replace("-", "") for known in modules}
             else f"moto has no service {name}"
         )
     integration = resource.integration
@@ -340,8 +340,8 @@ def _data_resource(source: dict[str, Any], actions: tuple[str, ...], place: Plac
 
 
 def _list(state: dict[str, Any], name: str) -> list[Any]:
-    found = state.get(name)
-    return found if isinstance(found, list) else []
+    value = state.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _supported(value: dict[str, Any], allowed: frozenset[str], place: Place) -> Problems:
@@ -361,17 +361,17 @@ def _enums(value: dict[str, Any], place: Place) -> Problems:
 
 def _numbers(value: dict[str, Any], place: Place, *, jsonata: bool) -> Problems:
     for name, (least, most, whole) in known.NUMBERS.items():
-        given = value.get(name)
-        if name not in value or (jsonata and expression_of(given) is not None):
+        text = value.get(name)
+        if name not in value or (jsonata and expression_of(text) is not None):
             continue
         kind = "integer" if whole else "number"
         if (
-            not isinstance(given, int if whole else int | float)
-            or isinstance(given, bool)
-            or not least <= given <= most
+            not isinstance(text, int if whole else int | float)
+            or isinstance(text, bool)
+            or not least <= text <= most
         ):
             limits = f"at least {least}" if most == float("inf") else f"from {least} to {most}"
-            yield _problem(f"Expected a value of type {kind}, {limits}: {json.dumps(given)}", (*place, name))
+            yield _problem(f"Expected a value of type {kind}, {limits}: {json.dumps(text)}", (*place, name))
 
 
 def _required(state: dict[str, Any], kind: str, place: Place) -> Problems:
@@ -382,7 +382,7 @@ def _required(state: dict[str, Any], kind: str, place: Place) -> Problems:
     if options and sum(option in state for option in options) != 1:
         yield _problem(f"Exactly one of these fields is required: [{', '.join(options)}]", place)
     for pair in known.AT_MOST_ONE:
-        if all(each in state for each in pair):
+        if all(key in state for key in pair):
             yield _problem(f"Only one of these fields is allowed: [{', '.join(pair)}]", (*place, pair[0]))
 
 

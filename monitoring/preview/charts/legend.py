@@ -21,8 +21,8 @@ def statistics(line: Line) -> tuple[str, ...]:
     values = line.values[np.isfinite(line.values)]
     if not values.size:
         return ("–",) * len(STATISTICS)
-    found = (values.min(), values.max(), values.mean(), values.sum(), values[-1])
-    return tuple(format_value(float(value), line.unit) for value in found)
+    numbers = (values.min(), values.max(), values.mean(), values.sum(), values[-1])
+    return tuple(format_value(float(value), line.unit) for value in numbers)
 
 
 def caption(lines: Sequence[Line]) -> str:

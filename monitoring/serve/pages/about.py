@@ -66,7 +66,7 @@ def _machine_row(site: Site, name: str, span: TimeRange) -> tuple[str, str, str]
 def machine(site: Site, request: Request) -> Response:
     """Return the page of a state machine over the time range."""
     name = request.path_params["name"]
-    known = {each.lower(): each for each in (*machines_of(site.store), *recorded_names(site.store))}
+    known = {item.lower(): item for item in (*machines_of(site.store), *recorded_names(site.store))}
     name = known.get(name.lower(), name)  # tags of metrics are in lower case
     span = span_of(request, site.clock(), "-1d")
     search = Search(span.start, span.end, machine=name)
@@ -76,7 +76,7 @@ def machine(site: Site, request: Request) -> Response:
         return problem_page(InputError("There is no such state machine."), request, 404)
     spans = spans_of_executions(site.store, [row.key for row in rows])
     arns = {row.arn for row in rows}
-    roots = [each.root for each in executions_of_spans(spans) if each.arn in arns]
+    roots = [item.root for item in executions_of_spans(spans) if item.arn in arns]
     figures = figures_of(roots)
     look = Look(
         figures=figures if roots else None,
@@ -157,7 +157,11 @@ def function(site: Site, request: Request) -> Response:
     name = request.path_params["name"]
     span = span_of(request, site.clock(), "-1d")
     figures = next(
-        (one for one in functions_of(site.store, span.start, span.end) if one.name.lower() == name.lower()),
+        (
+            candidate
+            for candidate in functions_of(site.store, span.start, span.end)
+            if candidate.name.lower() == name.lower()
+        ),
         None,
     )
     failed = calls_of(site.store, name, span.start, span.end, _SHOWN, failed=True)
@@ -218,7 +222,7 @@ def _charts(
     scope = f"{key}:{name.lower()}"
     parts = []
     for title, query, names in charts:
-        queries = [query.format(each, scope) for each in names] or [query.format(scope)]
+        queries = [query.format(metric_name, scope) for metric_name in names] or [query.format(scope)]
         definition = {"type": "timeseries", "requests": [{"q": text} for text in queries]}
         frame = Frame(640, 200, PAGE, span.start, span.end)
         picture = pictures(frame, partial(_chart, definition, drawing), title)

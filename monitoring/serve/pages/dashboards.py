@@ -36,8 +36,8 @@ def address_of(kind: str, key: str) -> str:
 def listing(site: Site, request: Request) -> Response:
     """Every dashboard."""
     rows = [
-        (link(f"/dashboards/{one.key}", one.title), escape(one.origin), escape(one.problem))
-        for one in site.listed("dashboard")
+        (link(f"/dashboards/{entry.key}", entry.title), escape(entry.origin), escape(entry.problem))
+        for entry in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
     return page(request, "Dashboards", table(("Title", "From", "Problem"), rows, empty))
@@ -65,10 +65,15 @@ def one(site: Site, request: Request) -> Response:
 
 
 def _controls(site: Site, entry: SiteEntry, drawing: Drawing, span: TimeRange) -> str:
-    values = site.store_values([one.prefix for one in drawing.data.variables.values()])
+    values = site.store_values([variable.prefix for variable in drawing.data.variables.values()])
     shown = "".join(
-        select(f"tpl_var_{one.name}", _options(one, values.get(one.prefix, ())), one.chosen, f"${one.name}")
-        for one in drawing.data.variables.values()
+        select(
+            f"tpl_var_{variable.name}",
+            _options(variable, values.get(variable.prefix, ())),
+            variable.chosen,
+            f"${variable.name}",
+        )
+        for variable in drawing.data.variables.values()
     )
     return range_form(span, shown)
 

@@ -28,7 +28,7 @@ def explore(site: Site, request: Request) -> Response:
     span = span_of(request, site.clock(), "-4h")
     query = request.query_params.get("q") or ""
     field = escape(query, quote=True)
-    names = [one.name for one in site.store.metrics()]
+    names = [metric.name for metric in site.store.metrics()]
     offered = "".join(f'<option value="{escape(_starter(site, name), quote=True)}">' for name in names)
     words = escape(json.dumps(vocabulary(site)), quote=True)
     box = (
@@ -45,8 +45,8 @@ def vocabulary(site: Site) -> dict[str, Any]:
     """Return the words for the completion: metrics with their tag keys, tags, functions."""
     keys, tags = site.tags()
     metrics = {
-        one.name: {"query": _starter(site, one.name), "keys": keys.get(one.name, [])}
-        for one in site.store.metrics()[:MOST_METRICS]
+        metric.name: {"query": _starter(site, metric.name), "keys": keys.get(metric.name, [])}
+        for metric in site.store.metrics()[:MOST_METRICS]
     }
     calls = [name for name in FUNCTIONS if name not in MODIFIERS]
     known = {"metrics": metrics, "tags": {key: values[:MOST_VALUES] for key, values in tags.items()}}
@@ -84,11 +84,11 @@ def _picture(kind: str, query: str, drawing: Drawing, span: TimeRange, height: i
 def _names(site: Site) -> str:
     rows = [
         (
-            link("/metrics", one.name, {"q": _starter(site, one.name)}),
-            escape(one.type or ""),
-            COUNTS(float(one.points)),
-            format_value(one.sum, site.unit_of(one.name)),
+            link("/metrics", metric.name, {"q": _starter(site, metric.name)}),
+            escape(metric.type or ""),
+            COUNTS(float(metric.points)),
+            format_value(metric.sum, site.unit_of(metric.name)),
         )
-        for one in site.store.metrics()
+        for metric in site.store.metrics()
     ]
     return table(("Metric", "Type", "Points", "Sum"), rows, "No metric has been received yet.")

@@ -20,7 +20,7 @@ MOST_STATES = 120
 
 def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice) -> str:
     """Return the machine's graph with the path of an execution; a click on a state leads to its step."""
-    executions = [each for each in executions_of_spans(spans) if each.arn == arn]
+    executions = [execution for execution in executions_of_spans(spans) if execution.arn == arn]
     if not executions or choice.inside:
         return ""
     root = executions[0].root
@@ -56,12 +56,12 @@ def graph_of(site: Site, machine: str, roots: Sequence[Run]) -> StateGraph:
 
 def _first(spans: Sequence[Mapping[str, Any]], arn: str) -> dict[str, str]:
     """State -> the span id of the entry that a click leads to: the first that failed, or the first."""
-    found: dict[str, tuple[bool, str]] = {}
+    links: dict[str, tuple[bool, str]] = {}
     for span in sorted(spans, key=lambda span: int(span["start"])):
         meta = span.get("meta") or {}
         if span.get("name") != f"{EXECUTION}.state" or meta.get("executionarn") != arn:
             continue
         name, failed = str(meta.get("state") or span.get("resource")), bool(span.get("error"))
-        if name not in found or (failed and not found[name][0]):
-            found[name] = (failed, str(span["span_id"]))
-    return {name: span_id for name, (_, span_id) in found.items()}
+        if name not in links or (failed and not links[name][0]):
+            links[name] = (failed, str(span["span_id"]))
+    return {name: span_id for name, (_, span_id) in links.items()}

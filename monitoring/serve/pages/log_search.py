@@ -81,10 +81,10 @@ def _facets(site: Site, start: int, end: int) -> tuple[Counter[str], Counter[str
     return levels, services
 
 
-def _ways(number: int, found: int, query: dict[str, str]) -> str:
+def _ways(number: int, total: int, query: dict[str, str]) -> str:
     """Return which lines are shown, counted from the newest, and the way to older and newer ones."""
-    first, last = (number - 1) * PAGE + 1, min(found, number * PAGE)
-    more = found > number * PAGE
+    first, last = (number - 1) * PAGE + 1, min(total, number * PAGE)
+    more = total > number * PAGE
     ways = [
         link(f"?{urlencode({**query, 'page': str(to)})}", words)
         for to, words in ((number - 1, "Newer"), (number + 1, "Older"))

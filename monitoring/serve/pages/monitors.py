@@ -42,7 +42,7 @@ MOST_GROUPS = 50
 
 def listing(site: Site, request: Request) -> Response:
     """Every monitor and its state now."""
-    rows = [one.row() for one in standings(site)]
+    rows = [standing.row() for standing in standings(site)]
     empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
     return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
 
@@ -81,7 +81,7 @@ def _values(site: Site, history: History, span: TimeRange) -> str:
     """Return the graph, or the metrics that were never received where it would be empty."""
     if any(np.isfinite(group.values).any() for group in history.groups.values()):
         return _graph(history, span)
-    received = {one.name for one in site.store.metrics()}
+    received = {metric.name for metric in site.store.metrics()}
     missing = [name for name in metrics_in(history.monitor) if name not in received]
     names = ", ".join(f"<code>{escape(name)}</code>" for name in missing)
     said = f"Never received: {names}." if names else "No value in this time."
@@ -159,40 +159,43 @@ def band(history: History, name: str) -> str:
 
 def _downtimes(site: Site, entry: SiteEntry) -> str:
     """Return the downtimes that mute the monitor now; empty where there is none."""
-    found = matches(site.store.documents, entry.body, int(site.clock()))
+    matching = matches(site.store.documents, entry.body, int(site.clock()))
     rows = [
         (
-            escape(str(one.downtime["message"] or f"downtime {one.downtime['id']}")),
-            escape(scope_of(one.downtime)),
-            escape(", ".join(one.groups)),
-            "until it is cancelled" if one.window[1] is None else f"until {_clock(one.window[1])}",
+            escape(str(match.downtime["message"] or f"downtime {match.downtime['id']}")),
+            escape(scope_of(match.downtime)),
+            escape(", ".join(match.groups)),
+            "until it is cancelled" if match.window[1] is None else f"until {_clock(match.window[1])}",
         )
-        for one in found
+        for match in matching
     ]
     return f"<h2>Muted now</h2>{table(('Downtime', 'Scope', 'Groups', 'Until'), rows, '')}" if rows else ""
 
 
 def _sent(history: History) -> str:
     newest = history.notifications[-20:][::-1]
-    rows = [_notification(history, one, opened=place == 0) for place, one in enumerate(newest)]
+    rows = [
+        _notification(history, notification, opened=place == 0) for place, notification in enumerate(newest)
+    ]
     body = table(("Time", "What", "Message", "To"), rows, "Nothing would have been sent in this time.")
     return f"<h2>What it would have sent</h2>{body}"
 
 
-def _notification(history: History, one: Any, *, opened: bool) -> tuple[str, str, str, str]:
+def _notification(history: History, notification: Any, *, opened: bool) -> tuple[str, str, str, str]:
     """Return a notification whose title unfolds to its message; the newest is unfolded."""
-    title = f"<b>{escape(one.title)}</b>"
-    text = f'<div class="message">{notes.as_html(shown_links(one.message, address_of))}</div>'
+    title = f"<b>{escape(notification.title)}</b>"
+    text = f'<div class="message">{notes.as_html(shown_links(notification.message, address_of))}</div>'
     message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"
-    at = max(0, int(np.searchsorted(history.times, one.time, side="right")) - 1)
+    at = max(0, int(np.searchsorted(history.times, notification.time, side="right")) - 1)
     start, end = int(history.starts[at]), int(history.ends[at])
-    kind = f"{escape(one.kind)}<br>{escape(_group(one.group))}<br>{ways_of(history, one.group, start, end)}"
-    handles = ", ".join(one.handles) or "nobody"
+    ways = ways_of(history, notification.group, start, end)
+    kind = f"{escape(notification.kind)}<br>{escape(_group(notification.group))}<br>{ways}"
+    handles = ", ".join(notification.handles) or "nobody"
     return (
-        _clock(one.time),
+        _clock(notification.time),
         kind,
         message,
-        escape(f"{handles} (muted: {one.muted})" if one.muted else handles),
+        escape(f"{handles} (muted: {notification.muted})" if notification.muted else handles),
     )
 
 

@@ -31,7 +31,7 @@ def _received(site: Site, request: Request) -> str:
     """How much is there; where nothing is, how to send something."""
     metrics = site.store.metrics()
     if metrics:
-        points = COUNTS(float(sum(one.points for one in metrics)))
+        points = COUNTS(float(sum(metric.points for metric in metrics)))
         words = link("/metrics", f"{len(metrics)} metrics")
         return f'<p class="muted">{words}, {points} points received.</p>'
     address = escape(str(request.base_url).rstrip("/"))
@@ -44,17 +44,17 @@ def _received(site: Site, request: Request) -> str:
     return f'<div class="panel">Nothing has been received yet. To begin:<pre>{commands}</pre></div>'
 
 
-def _monitors(found: list[Standing]) -> str:
+def _monitors(standings: list[Standing]) -> str:
     heading = f"<h2>{link('/monitors', 'Monitors')}</h2>"
-    if not found:
+    if not standings:
         return f'{heading}<div class="panel muted">There is no monitor.</div>'
-    states = [one.state for one in found]
+    states = [standing.state for standing in standings]
     tally = "".join(
         f"<span><b>{states.count(state)}</b>{state_badge(state, 'not evaluated')}</span>"
         for state in dict.fromkeys(states)
     )
-    troubled = [one for one in found if one.state in {"Alert", "Warn"}]
-    rows = [one.row()[:3] for one in troubled[:MOST]]
+    troubled = [standing for standing in standings if standing.state in {"Alert", "Warn"}]
+    rows = [standing.row()[:3] for standing in troubled[:MOST]]
     more = len(troubled) - len(rows)
     rest = f"<p>{link('/monitors', f'{more} more')}</p>" if more > 0 else ""
     listed = table(("State", "Monitor", "Groups"), rows, "No monitor alerts or warns.")
@@ -63,7 +63,8 @@ def _monitors(found: list[Standing]) -> str:
 
 def _dashboards(site: Site) -> str:
     rows = [
-        (link(f"/dashboards/{one.key}", one.title), escape(one.origin)) for one in site.listed("dashboard")
+        (link(f"/dashboards/{entry.key}", entry.title), escape(entry.origin))
+        for entry in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."
     return f"<h2>{link('/dashboards', 'Dashboards')}</h2>{table(('Title', 'From'), rows[:MOST], empty)}"

@@ -42,11 +42,11 @@ def events(site: Site, request: Request) -> Response:
     span = span_of(request, site.clock(), "-1d")
     search = (request.query_params.get("query") or "").strip()
     test = compile_search(search or "*")
-    fitting = [one for one in reversed(facts.events(site.store, span.start, span.end + 1)) if test(one)]
+    fitting = [event for event in reversed(facts.events(site.store, span.start, span.end + 1)) if test(event)]
     number = page_number(request.query_params)
     rows = [
-        (_clock(one.time), _event(one.message), escape(", ".join(one.tags)))
-        for one in fitting[(number - 1) * EVENTS : number * EVENTS]
+        (_clock(event.time), _event(event.message), escape(", ".join(event.tags)))
+        for event in fitting[(number - 1) * EVENTS : number * EVENTS]
     ]
     pages = pager(number, EVENTS, len(fitting), "events", lambda to: f"?page={to}&from={span.value}")
     box = field("query", search, "Search", 30, "source:deployment")

@@ -64,16 +64,16 @@ class Site:
     def listed(self, kind: str) -> list[SiteEntry]:
         """Return the dashboards or monitors; what was applied from a file is listed once, with the file."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
-        files = {one.key: one for one in entries if one.origin != API}
-        for one in entries:
-            owner = read_marker(kind, one.body) if one.origin == API else None
+        files = {entry.key: entry for entry in entries if entry.origin != API}
+        for entry in entries:
+            owner = read_marker(kind, entry.body) if entry.origin == API else None
             if owner and owner.key in files:
                 before = files[owner.key]
                 files[owner.key] = replace(
-                    before, origin=f"{before.origin}, applied as {one.key}", applied=one.key
+                    before, origin=f"{before.origin}, applied as {entry.key}", applied=entry.key
                 )
-            elif one.origin == API:
-                files[f"{API} {one.key}"] = one
+            elif entry.origin == API:
+                files[f"{API} {entry.key}"] = entry
         return list(files.values())
 
     def definition(self, machine: str) -> Body | None:
@@ -91,7 +91,7 @@ class Site:
     def find(self, kind: str, key: str) -> SiteEntry | None:
         """Return the entry of that key, or None."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
-        return next((one for one in entries if one.key == key), None)
+        return next((entry for entry in entries if entry.key == key), None)
 
     def _entries(self, kind: str, name: str) -> Iterator[SiteEntry]:
         variables = self._variables()
@@ -114,12 +114,12 @@ class Site:
 
     def data(self, start: int, end: int) -> Data:
         """Return the store's data between two times, with units, SLOs and monitors."""
-        slos = {one.key: one.body for one in self._entries("slo", "name") if not one.problem}
+        slos = {entry.key: entry.body for entry in self._entries("slo", "name") if not entry.problem}
         facts = facts_of(self.store, slos, self._monitor_bodies())
         return Data(StoreSource(self.store), start, end, unit_of=self.unit_of, facts=facts)
 
     def _monitor_bodies(self) -> dict[str, Body]:
-        return {one.key: one.body for one in self.monitors() if not one.problem}
+        return {entry.key: entry.body for entry in self.monitors() if not entry.problem}
 
     def unit_of(self, name: str) -> str:
         """Return the unit of a metric, or "" where it is not known."""
@@ -128,13 +128,13 @@ class Site:
     def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:
         """Tag key -> the values that any series carries."""
         wanted = {key for key in keys if key}
-        found: dict[str, set[str]] = {}
+        values_of: dict[str, set[str]] = {}
         with self.store.reading() as cursor:
             for (tag,) in cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall():
                 key, _, value = str(tag).partition(":")
                 if key in wanted:
-                    found.setdefault(key, set()).add(value)
-        return {key: sorted(values) for key, values in found.items()}
+                    values_of.setdefault(key, set()).add(value)
+        return {key: sorted(values) for key, values in values_of.items()}
 
     def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """(metric -> the tag keys of its series, tag key -> its values), sorted."""
@@ -143,10 +143,10 @@ class Site:
             " ELSE list_append(tags, 'host:' || host) END)))) FROM series GROUP BY metric"
         )
         with self.store.reading() as cursor:
-            found = cursor.execute(asked).fetchall()
+            tag_rows = cursor.execute(asked).fetchall()
         keys: dict[str, list[str]] = {}
         values: dict[str, set[str]] = {}
-        for metric, tags in found:
+        for metric, tags in tag_rows:
             pairs = [str(tag).partition(":")[::2] for tag in tags]
             keys[metric] = list(dict.fromkeys(key for key, _ in pairs))
             for key, value in pairs:

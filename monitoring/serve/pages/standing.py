@@ -45,9 +45,9 @@ def standings(site: Site) -> list[Standing]:
     """Return every monitor as it stands, what needs somebody first."""
     known = {metric.name: metric.first for metric in site.store.metrics()}
     members = _members(site)
-    found = [_standing(site, one, members, known) for one in site.listed("monitor")]
+    ordered = [_standing(site, entry, members, known) for entry in site.listed("monitor")]
     places = {state: place for place, state in enumerate(_WORST_FIRST)}
-    return sorted(found, key=lambda one: places.get(one.state or "", len(places)))
+    return sorted(ordered, key=lambda entry: places.get(entry.state or "", len(places)))
 
 
 def _standing(site: Site, entry: SiteEntry, members: "Members", known: dict[str, int]) -> Standing:
@@ -127,7 +127,7 @@ Members = tuple[dict[str, dict[str, Any]], dict[int, str]]
 
 
 def _members(site: Site) -> Members:
-    return numbered({one.key: one.body for one in site.monitors() if not one.problem})
+    return numbered({entry.key: entry.body for entry in site.monitors() if not entry.problem})
 
 
 def history_of(site: Site, entry: SiteEntry, start: int, end: int, known: Members | None = None) -> History:

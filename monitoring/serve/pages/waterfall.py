@@ -201,15 +201,15 @@ def _units(level: Sequence[TimedStep], parent: str) -> list[TimedStep | Alike]:
     by_kind: dict[str, list[TimedStep]] = {}
     for step in level:
         by_kind.setdefault(_kind(step), []).append(step)
-    found: list[TimedStep | Alike] = []
+    units: list[TimedStep | Alike] = []
     for kind, members in by_kind.items():
         if len(members) > ALIKE:
-            found.append(Alike(kind, members, parent))
-            found += [step for step in members if step.failed][:FAILED_SHOWN]
+            units.append(Alike(kind, members, parent))
+            units += [step for step in members if step.failed][:FAILED_SHOWN]
         else:
-            found += members
-    begins = {id(unit): at for at, unit in enumerate(found)}
-    return sorted(found, key=lambda unit: (_first(unit), begins[id(unit)]))
+            units += members
+    begins = {id(unit): at for at, unit in enumerate(units)}
+    return sorted(units, key=lambda unit: (_first(unit), begins[id(unit)]))
 
 
 def _first_and_failed(units: Sequence[TimedStep | Alike], most: int) -> list[TimedStep | Alike]:
