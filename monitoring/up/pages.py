@@ -1,7 +1,7 @@
 """The page that starts executions, and the same as an API for `stepscope run --url`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -24,60 +24,78 @@ _MOST = 50
 DRAIN_SECONDS = 10.0
 """How long an answer waits for the last lines of an execution that has ended."""
 _STATES = {"SUCCEEDED": "OK", "RUNNING": "Warn"}
-Running = Callable[[], Pipeline]
+_NOT_YET = "the application is still being deployed: try again in a moment"
+Running = Callable[[], Pipeline | None]
+"""Return what is up; None until everything is deployed."""
+Endpoint = Callable[[Request, Pipeline], Awaitable[Response]]
 
 
 def run_routes(running: Running) -> list[Route]:
-    """Return the routes `/run` (a page and its form) and `/run/executions` (JSON)."""
-
-    async def show(request: Request) -> Response:
-        return await run_in_threadpool(_page, running(), request)
-
-    async def start(request: Request) -> Response:
-        if not _same_origin(request):
-            return problem_page(InputError("start an execution from this server's own page"), request)
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        machine, text = form.get("machine", ""), form.get("input", "")
-        try:
-            arn = await run_in_threadpool(_start, running(), machine, text)
-        except InputError as error:
-            return problem_page(error, request)
-        return RedirectResponse(f"/run?{urlencode({'started': arn})}", 303)
-
-    async def start_json(request: Request) -> Response:
-        if not _same_origin(request):
-            return JSONResponse({"errors": ["another origin"]}, 403)
-        try:
-            order = json.loads(await request.body())
-            arn = await run_in_threadpool(
-                _start, running(), str(order["machine"]), json.dumps(order.get("input")), order.get("name")
-            )
-        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return JSONResponse({"errors": [str(error)]}, 400)
-        return JSONResponse({"execution": arn}, 202)
-
-    async def result(request: Request) -> Response:
-        arn = request.query_params.get("execution", "")
-        try:
-            told = await run_in_threadpool(_told, running(), arn)
-        except KeyError:
-            return JSONResponse({"errors": [f"there is no execution {arn}"]}, 404)
-        return JSONResponse(json.loads(json.dumps(told.as_data(), default=str)))
-
-    return [
-        Route("/run", show, methods=["GET"]),
-        Route("/run", start, methods=["POST"]),
-        Route("/run/executions", start_json, methods=["POST"]),
-        Route("/run/executions", result, methods=["GET"]),
-        _graph_route(running),
-    ]
+    """Return `/run` (a page, its form) and `/run/executions` (JSON); 503 until all is deployed."""
+    return [Route(path, _once_up(endpoint, running), methods=[method]) for path, endpoint, method in _ROUTES]
 
 
-def _graph_route(running: Running) -> Route:
-    async def graph(request: Request) -> Response:
-        return await run_in_threadpool(_graph_page, running(), request)
+def _once_up(endpoint: Endpoint, running: Running) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        pipeline = running()
+        if pipeline is not None:
+            return await endpoint(request, pipeline)
+        if request.url.path == "/run/executions":
+            return JSONResponse({"errors": [_NOT_YET]}, 503)
+        return problem_page(InputError(_NOT_YET), request, 503)
 
-    return Route("/run/{machine}", graph, methods=["GET"])
+    return answer
+
+
+async def _show_page(request: Request, pipeline: Pipeline) -> Response:
+    return await run_in_threadpool(_page, pipeline, request)
+
+
+async def _start_by_form(request: Request, pipeline: Pipeline) -> Response:
+    if not _same_origin(request):
+        return problem_page(InputError("start an execution from this server's own page"), request)
+    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+    machine, text = form.get("machine", ""), form.get("input", "")
+    try:
+        arn = await run_in_threadpool(_start, pipeline, machine, text)
+    except InputError as error:
+        return problem_page(error, request)
+    return RedirectResponse(f"/run?{urlencode({'started': arn})}", 303)
+
+
+async def _start_by_api(request: Request, pipeline: Pipeline) -> Response:
+    if not _same_origin(request):
+        return JSONResponse({"errors": ["another origin"]}, 403)
+    try:
+        order = json.loads(await request.body())
+        arn = await run_in_threadpool(
+            _start, pipeline, str(order["machine"]), json.dumps(order.get("input")), order.get("name")
+        )
+    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return JSONResponse({"errors": [str(error)]}, 400)
+    return JSONResponse({"execution": arn}, 202)
+
+
+async def _result_by_api(request: Request, pipeline: Pipeline) -> Response:
+    arn = request.query_params.get("execution", "")
+    try:
+        told = await run_in_threadpool(_told, pipeline, arn)
+    except KeyError:
+        return JSONResponse({"errors": [f"there is no execution {arn}"]}, 404)
+    return JSONResponse(json.loads(json.dumps(told.as_data(), default=str)))
+
+
+async def _show_graph(request: Request, pipeline: Pipeline) -> Response:
+    return await run_in_threadpool(_graph_page, pipeline, request)
+
+
+_ROUTES: tuple[tuple[str, Endpoint, str], ...] = (
+    ("/run", _show_page, "GET"),
+    ("/run", _start_by_form, "POST"),
+    ("/run/executions", _start_by_api, "POST"),
+    ("/run/executions", _result_by_api, "GET"),
+    ("/run/{machine}", _show_graph, "GET"),
+)
 
 
 def _same_origin(request: Request) -> bool:

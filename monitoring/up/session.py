@@ -121,7 +121,10 @@ def run_up(
     running: list[Pipeline] = []
     pages = replace(
         options.pipeline,
-        pages=lambda store: [*page_routes(store, options.project), *run_routes(lambda: running[0])],
+        pages=lambda store: [
+            *page_routes(store, options.project),
+            *run_routes(lambda: running[0] if running else None),
+        ],
     )
     with start_pipeline(pages, say) as pipeline:
         running.append(pipeline)

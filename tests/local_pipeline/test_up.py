@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from monitoring.up.pages import run_routes
 
 STEPSCOPE = [sys.executable, "-c", "from monitoring.cli import main; main()"]
 MONITOR = {
@@ -135,3 +139,17 @@ def test_what_run_is_refused_is_said(up: Running) -> None:
     up.url = "http://127.0.0.1:9"
     status, result = up.run("Orders")
     assert (status, "nothing answers" in result["said"]) == (2, True)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/run", "/run/executions", "/run/orders"])
+def test_until_everything_is_deployed_the_server_says_so(path: str, method: str) -> None:
+    if (path, method) == ("/run/orders", "POST"):
+        pytest.skip("this page has no form")
+    client = TestClient(Starlette(routes=run_routes(lambda: None)))
+    answer = client.request(method, path)
+    assert answer.status_code == 503
+    assert "still being deployed" in answer.text
+    assert answer.headers["content-type"].startswith(
+        "application/json" if "executions" in path else "text/html"
+    )
