@@ -58,7 +58,7 @@ SLOW = """\
 
 def shipped(folder):
     """What `stepscope init` puts down, and a monitor with two mistakes."""
-    for name in ("dashboards", "monitors"):
+    for name in ("dashboards", "monitors", "slos"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "monitors" / "slow.json").write_text(SLOW)
 

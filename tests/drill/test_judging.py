@@ -121,12 +121,11 @@ def test_a_monitor_that_is_too_slow_is_named(drilled, folder: Path):
 
 
 def test_a_monitor_that_is_too_sensitive_alerts_in_vain(drilled, folder: Path):
+    query = json.loads((folder / "lambda-duration-near-timeout.json").read_text())["query"]
     change(
         folder,
         "lambda-duration-near-timeout",
-        query=json.loads((folder / "lambda-duration-near-timeout.json").read_text())["query"].replace(
-            "> 90", "> 40"
-        ),
+        query=query.replace("> ${var:lambda_duration_near_timeout|90}", "> 40"),
         options={"thresholds": {"critical": 40}},
     )
     (sentence,) = outcome(drilled, scene(drilled, folder), "one-slow-call").wrong
@@ -282,7 +281,7 @@ def test_monitors_that_cannot_be_drilled_are_said_with_a_reason(tmp_path: Path):
     (tmp_path / "logs.json").write_text(json.dumps(body))
     found, left_out = watching.load(Folder(tmp_path), 720)
     assert (found, list(left_out)) == ([], ["logs"])
-    assert "does not lay out" in left_out["logs"]
+    assert "data that the drill does not produce" in left_out["logs"]
 
 
 def test_state_machine_time_passes_as_it_is_while_a_handler_works():

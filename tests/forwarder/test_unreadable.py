@@ -417,14 +417,14 @@ _PEAK = """
 import sys
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.inputs import Inputs
-from monitoring.forwarder.pieces import Lines
+from monitoring.forwarder.pieces import LinePiece
 def chunks(megabytes):
     yield b'{\\n    "events": ['
     event = b',\\n        {\\n            "timestamp": 1795428000000,\\n            "message": "' + b"x" * 300 + b'"\\n        }'
     for number in range(megabytes * 2600 // 1000):
         yield (event * 1000)[1 if not number else 0 :]
     yield b'\\n    ],\\n    "searchedLogStreams": []\\n}\\n'
-count = sum(len(piece.lines) for piece in read_body(chunks(int(sys.argv[1])), Lines([], "f"), Inputs(lambda _: None)))
+count = sum(len(piece.lines) for piece in read_body(chunks(int(sys.argv[1])), LinePiece([], "f"), Inputs(lambda _: None)))
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(count, int(peak.split()[1]) / 1024)
 """

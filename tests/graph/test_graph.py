@@ -384,7 +384,7 @@ def test_the_command_draws_what_an_execution_did(run, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nowhere.json"], "no such file"),
-        (["order.asl.json", "--out", "o.gif"], "not in a format"),
+        (["order.asl.json", "--out", "o.gif"], "the format of o.gif is not known"),
         (["order.asl.json", "--out", "missing/o.svg"], "cannot be written"),
         (["empty.json"], "empty.json"),
         (["text.json"], "text.json"),
