@@ -1,12 +1,36 @@
 """What every test area shares."""
 
+import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+FEW = int(os.environ.get("STEPSCOPE_FEW_CASES") or 0)
+"""So many cases of each test are run, and examples of each property; 0 for all.
+
+For the tests of the built wheel: what it lacks, every case of a test lacks.
+"""
 
 # A test never asserts a time, and a slow machine is not a finding.
 settings.register_profile("stepscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("stepscope")
+settings.register_profile("few", settings.get_profile("stepscope"), max_examples=FEW or 1)
+settings.load_profile("few" if FEW else "stepscope")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the cases of a test after the first few."""
+    if not FEW:
+        return
+    cases: Counter[str] = Counter()
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        cases[name := item.nodeid.partition("[")[0]] += 1
+        (kept if cases[name] <= FEW else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
