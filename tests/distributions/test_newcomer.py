@@ -82,7 +82,7 @@ def test_init_adds_what_is_new_and_leaves_what_was_edited(installed, project):
     assert status == 0, said
     assert monitor.read_text() == edited
     assert "monitors/functions-fail.json" in said
-    assert (project / "monitors" / "shop-send-near-timeout.json").exists()
+    assert "[defaults.functions.shop-send]" in (project / "application.toml").read_text()
     assert (project / "handlers" / "__init__.py").read_text() == FILES["handlers/__init__.py"]
     assert json.loads(monitor.read_text())["name"]
 

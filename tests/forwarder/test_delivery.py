@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from monitoring.forwarder.batches import Batch, log_batches, metric_batches, tra
 from monitoring.forwarder.forwarder import Forwarder, World
 from monitoring.forwarder.positions import Delivery, Position
 from monitoring.forwarder.retry import BASE, CEILING, IntakeResponse, decide
-from monitoring.forwarder.sender import UndeliveredError
+from monitoring.forwarder.sender import Sender, UndeliveredError
 from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.lines import Point
 from monitoring.log_events.telemetry import Log, LogContext, LogFields, SpanRecord
@@ -198,6 +199,25 @@ def test_the_second_half_is_sent_whatever_becomes_of_the_first(intake, subscript
     with pytest.raises(UndeliveredError):
         forwarding.handle(subscription([f"text {i}" for i in range(4)]), 60)
     assert [entry["message"] for entry in intake.logs()] == ["text 2", "text 3"]
+
+
+@pytest.mark.parametrize("results", itertools.product([True, False], repeat=2))
+def test_a_batch_is_safe_if_both_of_its_halves_are(results):
+    """And the second is tried whatever becomes of the first."""
+    answers, tried = iter(results), []
+
+    def deliver(half):
+        tried.append(half)
+        return next(answers)
+
+    batch = SimpleNamespace(
+        identity="id", kind="logs", wire=lambda: (b"", ""), halves=lambda: ("first", "second")
+    )
+    sender = SimpleNamespace(
+        delivered=SimpleNamespace(known=lambda _: False), send=lambda *_: IntakeResponse(413), deliver=deliver
+    )
+    assert Sender.deliver(sender, batch) is all(results)
+    assert tried == ["first", "second"]
 
 
 # The spool

@@ -7,6 +7,7 @@ from shared_data import shared_data
 
 from monitoring.forwarder.enrich import describe
 from monitoring.forwarder.settings import ForwarderSettings
+from monitoring.log_events import metric_reader
 from monitoring.log_events.memory import Memory
 from monitoring.log_events.reader import Reader, Rules
 
@@ -291,3 +292,22 @@ def test_a_log_entry_reads_the_same_as_value_and_as_bytes():
     (entry,) = found.logs
     written = b'{"message":"x","timestamp":1' + entry.context.suffix()
     assert json.loads(written) == {**entry.body(), "message": "x", "timestamp": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MONITORING|1772323200|1|count|shop.metric_{}|#a:b",
+        '{{"m": "shop.metric_{}", "v": 1, "e": 1772323200, "t": []}}',
+    ],
+    ids=["lines", "JSON"],
+)
+def test_no_more_names_of_metrics_are_remembered_than_the_bound(monkeypatch, line):
+    """A name with an id in it is new in each line; a forwarder lives for hours."""
+    monkeypatch.setattr(metric_reader, "_TAILS", 2)
+    source = describe(ForwarderSettings(), "eu-west-1", "123456789012", "/aws/lambda/orders", "s")
+    reader = Reader(source, Memory(), Rules())
+    for number in range(5):
+        reader.read(line.format(number), NOW, number)
+    assert [point.metric for point in reader.out.points] == [f"shop.metric_{number}" for number in range(5)]
+    assert (len(reader._tails), len(reader._json_tails)) in {(2, 0), (0, 2)}
