@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from shared_data import ROOT, shared_data
 
+from monitoring.lint import rules
 from monitoring.lint.engine import lint_text
 from monitoring.lint.model import RECORDED
 from monitoring.lint.rules import modules
@@ -28,7 +30,7 @@ def test_a_rule_with_errors_names_the_refusal_and_where_it_is_recorded(code):
 
 def test_no_rule_raises_a_finding_to_an_error_without_a_refusal():
     raised = set()
-    for path in sorted((ROOT / "monitoring" / "lint" / "rules").glob("*.py")):
+    for path in sorted(Path(rules.__file__).parent.glob("*.py")):
         if re.search(r"severity=\"error\"|\"error\" if ", path.read_text("utf-8")):
             raised.add(path.stem.replace("_", "-"))
     assert raised == {"schema", "timeout-order"}
