@@ -48,10 +48,9 @@ def alert_values(
     spans = [window.seconds for window in windows if window is not None] or [node.over.seconds]
     first, last = int(times[0]) - max(spans), int(times[-1])
     if slo.count is not None:
-        shares = _of_events(count_events(slo.count, series, "", first, last + 1), times, spans)
+        shares = _of_events(count_events(slo.count, series, "", first, last), times, spans)
     elif slo.slice is not None:
         length = slo.slice.seconds
-        first = first // length * length
         uptime = slice_uptime(slo.slice, series, "", first, last // length * length)
         shares = _of_time(uptime, times // length * length, spans)
     else:
@@ -92,8 +91,8 @@ def _of_time(uptime: Uptime, times: Times, spans: Sequence[int]) -> _Shares:
 def _down(group: GroupUptime, times: Times, span: int) -> Floats:
     """Return the share of the known time in `[t - span, t)` in which the group was down."""
     down, known = (elapsed(part, times) - elapsed(part, times - span) for part in (group.down, group.known))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(known > 0, down / known, np.nan)
+    with np.errstate(invalid="ignore"):  # no known time is 0 / 0, and NaN
+        return down / known
 
 
 def _tags(name: str) -> tuple[str, ...]:

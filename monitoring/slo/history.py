@@ -1,7 +1,6 @@
 """Evaluate an SLO over time: its SLI, its error budget, and the buckets behind them."""
 
 from dataclasses import dataclass
-from math import floor, log10
 from typing import Literal
 
 import numpy as np
@@ -74,7 +73,7 @@ def decimals(kind: Kind, total: float, seconds: int) -> int:
     """See `SloHistory.precision`."""
     if kind != "metric":
         return 2 if seconds <= 31 * DAY else 3
-    return min(4, max(0, floor(log10(total)) - 2)) if total >= 1 else 0
+    return min(4, max(0, len(str(int(total))) - 3))
 
 
 def budget_remaining(sli: float | None, target: float) -> float | None:

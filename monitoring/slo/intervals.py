@@ -38,20 +38,18 @@ def without(spans: Spans, removed: Spans) -> Spans:
 
 
 def elapsed(spans: Spans, times: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How many seconds of the spans lie before each of the times, which are in order."""
+    """How many seconds of the spans lie before each time: it rises within spans and is level between."""
     if not spans:
         return np.zeros(len(times))
-    starts, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True))
-    before = np.concatenate([[0], np.cumsum(ends - starts)])
-    at = np.searchsorted(starts, times, side="right")
-    place = np.maximum(at - 1, 0)
-    inside = np.minimum(np.clip(times - starts[place], 0, None), (ends - starts)[place])
-    return np.where(at == 0, 0, before[place] + inside).astype(np.float64)
+    edges = np.array(spans, np.float64)
+    lengths = edges[:, 1] - edges[:, 0]
+    at_ends = np.cumsum(lengths)
+    return np.interp(times, edges.ravel(), np.column_stack([at_ends - lengths, at_ends]).ravel())
 
 
 def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     """How many seconds of each bucket between neighbouring edges the spans cover."""
-    return np.diff(elapsed(spans, edges)) if len(edges) else np.zeros(0)
+    return np.diff(elapsed(spans, edges))
 
 
 def runs(flags: NDArray[np.bool_], starts: NDArray[np.int64], seconds: int) -> Spans:

@@ -58,8 +58,8 @@ class GroupUptime:
         transitions: list[tuple[int, int]] = []
         at = window[0]
         for start, end, state in marks:
-            if start > at or not transitions:
-                transitions += [(at, UP)] if start > at else []
+            if start > at:
+                transitions.append((at, UP))
             transitions.append((start, state))
             at = end
         return tuple([*transitions, (at, UP)] if at < window[1] else transitions)
@@ -143,7 +143,7 @@ def _monitor(ident: int, history: History, end: int) -> GroupUptime:
 
 def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
     """Return a group's uptime. A state holds until the next evaluation; Warn and Unknown count as up."""
-    times = [*history.times.tolist(), max(end, int(history.times[-1]))] if len(history.times) else []
+    times = [*history.times.tolist(), end]
     down, silent = [], []
     missing_is_down = _missing_is_down(history.monitor)
     for first, after, state in group.spans():
@@ -152,7 +152,7 @@ def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
             down.append(span)
         elif state in {State.NO_DATA, None}:
             silent.append(span)
-    whole = union([(times[0], times[-1])]) if times else ()
+    whole = union([(times[0], end)])
     known = whole if without(whole, union(silent)) else ()
     return GroupUptime(group.group, union(down), union(silent), known)
 

@@ -2,6 +2,7 @@
 
 Metric: /metric, Monitor: /monitor, Time slice: /time_slice, Corrections: ?tab=statuscorrections,
 Error budget alerts: /error_budget, Burn rate alerts: /burn_rate.
+A number that cannot be worked out is missing, and numpy says nothing of it: its warnings are errors here.
 """
 
 import numpy as np
@@ -12,12 +13,24 @@ from monitoring.monitor.definition import Monitor
 from monitoring.monitor.evaluation import Data, evaluate_monitor
 from monitoring.query import QueryError, parse_monitor
 from monitoring.query.series import Series
-from monitoring.slo import Inputs, Part, Slo, SloHistory, Threshold, decimals, evaluate_slo, slo_state
+from monitoring.slo import (
+    Inputs,
+    Part,
+    Slo,
+    SloHistory,
+    Threshold,
+    budget_remaining,
+    decimals,
+    evaluate_slo,
+    slo_state,
+)
 from monitoring.slo.alerts import alert_values
 from monitoring.slo.corrections import correction_intervals
 from monitoring.slo.definition import Count, TimeSlice
 from monitoring.slo.intervals import covered, runs, union, within, without
 from monitoring.slo.uptime import GroupUptime, Uptime
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 START = 1772323200
 """2026-03-01T00:00:00Z, a Sunday."""
@@ -172,6 +185,7 @@ def test_a_time_slice_is_five_minutes_long_by_default():
         (slice_body(comparator="=="), "needs a condition"),
         (slice_body(comparator=None), "needs a condition"),
         (slice_body(query={"formulas": []}), "needs a condition"),
+        (slice_body(query={"formulas": ["q"]}), "needs a condition"),
         (slice_body(query={"formulas": [{"formula": "q"}, {"formula": "q"}]}), "needs a condition"),
         (slice_body(threshold=None), "the threshold of the SLO is None"),
         (
@@ -212,6 +226,7 @@ def test_terms_are_added_and_subtracted_and_one_without_points_counts_as_zero():
         (f"-{bad} + {all_}", 17),
         (f"{all_} - {none}", 20),
         (f"{all_} - -{late}", 21),
+        (f"-({bad} + {none}) + {all_}", 17),
         (f"{all_} * 1", 20),
     ):
         part = sli(formula, all_, points)
@@ -313,6 +328,16 @@ def test_the_target_itself_is_met(value, warning, state):
     assert slo_state(value, 99.0, warning) == state
 
 
+@pytest.mark.parametrize(
+    ("value", "target", "left"),
+    [(99.0, 99.0, 0), (99.5, 99.0, 50), (100, 90, 100), (95, 90, 50), (85, 90, -50)],
+)
+def test_the_budget_that_is_left_is_a_share_of_what_the_target_allows(value, target, left):
+    """Error budget: 100 minus the target; "the error budget remaining" is a percentage of it."""
+    assert budget_remaining(value, target) == pytest.approx(left)
+    assert budget_remaining(None, target) is None
+
+
 # Uptime by slices (Time slice: "each slice is uptime or downtime").
 
 
@@ -340,6 +365,13 @@ def test_a_query_without_data_has_no_uptime_at_all():
     history = evaluate_slo(slo, Inputs(()), START, START + HOUR)
     assert (history.overall.total, history.overall.sli) == (0, None)
     assert history.overall.transitions == ((START, 2),)
+
+
+def test_a_formula_that_never_has_a_value_says_nothing_of_uptime():
+    points = [series("latency", [1.0] * 10, kind="gauge"), series("zero", [0.0] * 10, kind="gauge")]
+    slo = Slo.from_body(slice_body("avg:latency{*} / avg:zero{*}"))
+    history = evaluate_slo(slo, Inputs(points), START, START + 600)
+    assert (history.overall.total, history.overall.sli) == (0, None)
 
 
 def test_groups_of_slices_are_named_and_a_single_ungrouped_one_is_the_whole():
@@ -399,6 +431,7 @@ def test_warn_is_uptime_and_alert_is_downtime():
     assert (history.overall.good, history.overall.total) == (180, 240)
     assert history.overall.transitions == ((START + 60, 0), (START + 180, 1), (START + 240, 0))
     assert (history.groups, history.type) == ((), "monitor")
+    assert history.times.tolist() == [START + minute * 60 for minute in (1, 2, 3, 4)]
 
 
 def test_corrected_time_of_a_monitor_is_taken_out():
@@ -497,6 +530,7 @@ def test_removed_time_counts_nowhere_and_forgiven_time_counts_as_up():
 
 
 def test_intervals_that_touch_are_one_and_empty_ones_are_none():
+    assert union([(20, 30), (22, 24)]) == ((20, 30),)
     assert union([(5, 7), (1, 3), (3, 4), (9, 9), (8, 6), (6, 10), (6, 8)]) == ((1, 4), (5, 10))
     assert within([(0, 10), (20, 30)], 5, 25) == ((5, 10), (20, 25))
     assert without(((0, 10), (20, 30)), ((2, 3), (8, 22), (30, 40))) == ((0, 2), (3, 8), (22, 30))
@@ -580,6 +614,18 @@ def test_a_burn_rate_is_the_error_rate_over_that_which_the_target_allows():
         f"{BURN} > 2", [90] * 60 + [100], [100] * 61, [START + HOUR, START + HOUR + 60]
     ).values()
     assert values == pytest.approx([10.0, 100 * (590 / 6000)])
+
+
+def test_a_burn_rate_without_windows_is_that_of_the_time_frame():
+    query = 'burn_rate("abc").over("7d") > 2'
+    (values,) = values_of(query, [90] + [100] * 119, [100] * 120, [START + 2 * HOUR]).values()
+    assert values == pytest.approx([100 * 10 / 12000])
+
+
+def test_events_that_are_all_good_of_none_burn_nothing():
+    """A burn rate is a share of the events of the window, and there is none where it has none."""
+    (values,) = values_of(f"{BURN} > 2", [5], [0], [START + 60]).values()
+    assert np.isnan(values).all()
 
 
 def test_with_two_windows_the_lower_of_both_burn_rates_counts():
