@@ -3,6 +3,7 @@
     python tests/house.py                     rooms, floors, arrows, circles; --root for another checkout
     python tests/house.py floors [--write]    the picture of the floors, made from the import contract
     python tests/house.py walk [NAME…]        the files that an event, a payload, a query or a file passes
+    python tests/house.py lines               lines of code by room, of blank lines and docstrings none; --root likewise
 
 A room is a file or folder of `monitoring/`. Its floor is what the contract "floors" in pyproject.toml says; where
 a checkout has no such contract, the length of the longest way down from it. The exit status is 1 where an arrow
@@ -129,6 +130,29 @@ def report(root: Path) -> bool:
     return not (wrong or of_files or of_rooms)
 
 
+def code_lines(source: str) -> int:
+    """Return how many lines of a module are neither blank nor part of a docstring."""
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+            if first is not None:
+                docstrings.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    lines = enumerate(source.splitlines(), start=1)
+    return sum(bool(line.strip()) and number not in docstrings for number, line in lines)
+
+
+def lines_report(root: Path) -> None:
+    """Print the lines of code of each room, and of all."""
+    rooms: dict[str, int] = defaultdict(int)
+    for path in (root / "monitoring").rglob("*.py"):
+        name = path.relative_to(root / "monitoring").parts[0].removesuffix(".py")
+        rooms[name] += code_lines(path.read_text(encoding="utf-8"))
+    for name in sorted(rooms):
+        print(f"{rooms[name]:>6}  {name}")
+    print(f"{sum(rooms.values()):>6}  in all")
+
+
 def sentence(root: Path, name: str) -> str:
     """Return the first sentence of a room's docstring, on one line."""
     folder = root / "monitoring" / name
@@ -222,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=["report", "floors", "walk"], default="report")
+    parser.add_argument("command", nargs="?", choices=["report", "floors", "walk", "lines"], default="report")
     parser.add_argument("names", nargs="*", help="walks, all where none is named")
     parser.add_argument("--root", type=Path, default=ROOT, help="another checkout")
     parser.add_argument("--write", action="store_true", help="write the picture into ARCHITECTURE.md")
@@ -231,6 +255,8 @@ def main(argv: list[str] | None = None) -> int:
         return not walk_report(chosen.names)
     if chosen.command == "report":
         return not report(chosen.root.resolve())
+    if chosen.command == "lines":
+        return lines_report(chosen.root.resolve()) or 0
     page = chosen.root / "ARCHITECTURE.md"
     if chosen.write:
         page.write_text(

@@ -183,6 +183,29 @@ def test_a_general_name_is_not_that_of_many_classes():
     } == {}
 
 
+def test_no_module_has_more_than_500_lines():
+    sizes = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {str(path.relative_to(PACKAGE)): size for path, size in sizes.items() if size > 500} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("", 0),
+        ('"""A module."""\n', 0),
+        ('"""A module\n\nof three lines."""\n\nimport ast\n\n\nimport re  # why\n', 2),
+        (
+            'class A:\n    """A class."""\n\n    def b(self):\n        """A method\n        of two."""\n        return 1\n',
+            3,
+        ),
+        ('VALUE = """\n\ntext"""\n"""What it is."""\n', 3),
+        ("# a comment\nVALUE = 1\n", 2),
+    ],
+)
+def test_lines_of_code_are_those_that_are_neither_blank_nor_of_a_docstring(source, lines):
+    assert house.code_lines(source) == lines
+
+
 def a_checkout(tmp_path, **files):
     package = tmp_path / "monitoring"
     for name, text in {"__init__": "", **files}.items():

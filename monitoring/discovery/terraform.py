@@ -13,14 +13,8 @@ from typing import Any, Protocol
 
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.terraform_module import CLOSE, OPEN, Module, Root, read_variables
-from monitoring.discovery.terraform_types import (
-    KINDS,
-    NOTIFICATIONS,
-    TARGET,
-    converted,
-    dynamodb_keys,
-    listed,
-)
+from monitoring.discovery.terraform_properties import converted, listed
+from monitoring.discovery.terraform_types import KINDS, NOTIFICATIONS, TARGET, dynamodb_keys
 from monitoring.errors import InputError
 
 _TOKEN = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")

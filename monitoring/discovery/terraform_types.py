@@ -3,13 +3,19 @@
 https://registry.terraform.io/providers/hashicorp/aws/latest/docs
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Converter = Callable[[Any], Any]
-Properties = Mapping[str, "str | tuple[str, Converter]"]
+from monitoring.discovery.terraform_properties import (
+    Properties,
+    block_of,
+    converted,
+    document,
+    every,
+    first,
+    listed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,63 +33,6 @@ class Kind:
     properties: Properties
     references: Mapping[str, str] = field(default_factory=lambda: {"id": "", "arn": "Arn"})
     defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-def converted(values: Mapping[str, Any], properties: Properties) -> dict[str, Any]:
-    """Return values under CloudFormation's names; what is null is left out."""
-    result: dict[str, Any] = {}
-    for name, target in properties.items():
-        value = values.get(name)
-        if value is None or value == []:
-            continue
-        key, converter = target if isinstance(target, tuple) else (target, None)
-        made = converter(value) if converter else value
-        if made is not None:
-            result[key] = made
-    return result
-
-
-def first(properties: Properties) -> Converter:
-    """Convert a block that stands once."""
-    return lambda blocks: converted(_block(blocks), properties)
-
-
-def every(properties: Properties) -> Converter:
-    """Convert a block that may stand several times."""
-    return lambda blocks: [
-        converted(block, properties)
-        for block in (blocks if isinstance(blocks, list) else [blocks])
-        if isinstance(block, Mapping)
-    ]
-
-
-def within(name: str, converter: Converter | None = None) -> Converter:
-    """Convert a block to one of its attributes."""
-
-    def inner(blocks: Any) -> Any:
-        value = _block(blocks).get(name)
-        return converter(value) if converter and value is not None else value
-
-    return inner
-
-
-def _block(blocks: Any) -> Mapping[str, Any]:
-    block = blocks[0] if isinstance(blocks, list) and blocks else blocks
-    return block if isinstance(block, Mapping) else {}
-
-
-def document(value: Any) -> Any:
-    """Return a document in JSON as an object; a text that is not JSON stays."""
-    try:
-        parsed = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-    return parsed if isinstance(parsed, Mapping) else value
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a value as a list."""
-    return value if isinstance(value, list) else [value]
 
 
 _STREAM = {"id": "", "arn": "Arn", "name": ""}
@@ -152,7 +101,7 @@ KINDS: dict[str, Kind] = {
                 lambda blocks: {
                     "Variables": {
                         key: value
-                        for key, value in (_block(blocks).get("variables") or {}).items()
+                        for key, value in (block_of(blocks).get("variables") or {}).items()
                         if value is not None
                     }
                 },

@@ -13,7 +13,7 @@ from monitoring.local_aws.checks import definition_text, refused
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.stack.functions import STAND_IN_FOLDER, stand_in_settings
 from monitoring.local_aws.stack.resource import Deployed, Site, StandIn
-from monitoring.local_aws.states.validation import unavailable
+from monitoring.local_aws.states.availability import unavailable
 from monitoring.local_aws.vended import VALIDATION_MESSAGE, VALIDATION_STREAM
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_aws.states.history import now
 from monitoring.local_aws.states.machine import Machine, build_machine
-from monitoring.local_aws.states.validation import errors_of, problems_of
+from monitoring.local_aws.states.problems import errors_of
+from monitoring.local_aws.states.validation import problems_of
 
 if TYPE_CHECKING:
     from datetime import datetime

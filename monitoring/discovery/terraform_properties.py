@@ -1,0 +1,66 @@
+"""Attributes and blocks of Terraform as properties of CloudFormation."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Converter = Callable[[Any], Any]
+Properties = Mapping[str, "str | tuple[str, Converter]"]
+
+
+def converted(values: Mapping[str, Any], properties: Properties) -> dict[str, Any]:
+    """Return values under CloudFormation's names; what is null is left out."""
+    result: dict[str, Any] = {}
+    for name, target in properties.items():
+        value = values.get(name)
+        if value is None or value == []:
+            continue
+        key, converter = target if isinstance(target, tuple) else (target, None)
+        made = converter(value) if converter else value
+        if made is not None:
+            result[key] = made
+    return result
+
+
+def first(properties: Properties) -> Converter:
+    """Convert a block that stands once."""
+    return lambda blocks: converted(block_of(blocks), properties)
+
+
+def every(properties: Properties) -> Converter:
+    """Convert a block that may stand several times."""
+    return lambda blocks: [
+        converted(block, properties)
+        for block in (blocks if isinstance(blocks, list) else [blocks])
+        if isinstance(block, Mapping)
+    ]
+
+
+def within(name: str, converter: Converter | None = None) -> Converter:
+    """Convert a block to one of its attributes."""
+
+    def inner(blocks: Any) -> Any:
+        value = block_of(blocks).get(name)
+        return converter(value) if converter and value is not None else value
+
+    return inner
+
+
+def block_of(blocks: Any) -> Mapping[str, Any]:
+    """Return a block that stands once; empty where there is none."""
+    block = blocks[0] if isinstance(blocks, list) and blocks else blocks
+    return block if isinstance(block, Mapping) else {}
+
+
+def document(value: Any) -> Any:
+    """Return a document in JSON as an object; a text that is not JSON stays."""
+    try:
+        parsed = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return parsed if isinstance(parsed, Mapping) else value
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value as a list."""
+    return value if isinstance(value, list) else [value]
