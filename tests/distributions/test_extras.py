@@ -50,10 +50,14 @@ CALLS = {
     "cost": (["--help"], "Usage"),
     "advise": (["--help"], "Usage"),
 }
-EXTRAS = ["", "forwarder", "lint", "local", "tools"]
+EXTRAS = [
+    # Where several processes run the tests, one installs what an extra needs, and calls all commands with it.
+    pytest.param(extra, id=extra or "bare", marks=pytest.mark.xdist_group(extra or "bare"))
+    for extra in ("", "forwarder", "lint", "local", "tools")
+]
 
 
-@pytest.fixture(scope="module", params=EXTRAS, ids=lambda extra: extra or "bare")
+@pytest.fixture(scope="module", params=EXTRAS)
 def environment(request, wheels, tmp_path_factory):
     """An extra, a venv that has it, and a project."""
     folder = tmp_path_factory.mktemp(request.param or "bare")
@@ -63,6 +67,7 @@ def environment(request, wheels, tmp_path_factory):
         "--python",
         folder / "venv" / "bin" / "python",
         "install",
+        "--no-compile",  # a command compiles what it imports
         "-c",
         ROOT / "constraints.txt",
         wanted,
