@@ -15,6 +15,7 @@ from monitoring.errors import InputError
 if TYPE_CHECKING:
     from monitoring.query import MonitorQuery
     from monitoring.query.series import Series
+    from monitoring.testing.project import Folder
 
 
 @click.command("backtest")
@@ -56,15 +57,15 @@ def command(
     from monitoring.testing.backtest import Variant, backtest, variant_of
     from monitoring.testing.backtest_report import as_json, episodes, table
 
-    body = _body(monitor, env)
+    folder, body = _monitor(monitor, env)
     node = parse_monitor(body["query"])
     if fetch:
         _fetch(node, data, *_bounds(start, end, None))
-    series, problems = _history(data, body)
+    series, problems = _history(data, _metrics(body, folder))
     begin, finish = _bounds(start, end, series)
     variants = [Variant("as it is", body), *(variant_of(body, change) for change in sets)]
     points = Data(series)
-    outcomes = list(backtest(variants, points, begin, finish, _pairs(stand_ins), _pairs(switches)))
+    outcomes = list(backtest(variants, points, begin, finish, _pairs(stand_ins), _pairs(switches), folder))
     for problem in problems[:20]:
         click.echo(f"stepscope: {problem}", err=True)
     if as_data:
@@ -74,29 +75,41 @@ def command(
     return 1 if problems else 0
 
 
-def _body(monitor: str, env: str) -> dict[str, Any]:
-    """Return the API body of a monitor by key or by path."""
+def _monitor(monitor: str, env: str) -> "tuple[Folder, dict[str, Any]]":
+    """Return the folder of a monitor, by key or by path, and its API body."""
     from monitoring.testing.project import Folder
 
     path = Path(monitor)
-    folder = path.parent if path.suffix == ".json" else Path("monitors")
+    folder = Folder(path.parent if path.suffix == ".json" else Path("monitors"), env)
     key = path.stem if path.suffix == ".json" else monitor
-    body = {**Folder(folder, env).body(key), "name": key}
+    body = {**folder.body(key), "name": key}
     if not isinstance(body.get("query"), str):
-        raise InputError("not a monitor: it has no query", where=str(folder / f"{key}.json"))
-    return body
+        raise InputError("not a monitor: it has no query", where=str(folder.path / f"{key}.json"))
+    return folder, body
 
 
-def _history(data: str, body: dict[str, Any]) -> "tuple[list[Series], list[InputError]]":
-    """Return the series of the monitor's metrics, and what of the data cannot be used."""
+def _metrics(body: dict[str, Any], folder: "Folder") -> list[str]:
+    """Return the metrics that a monitor looks at; those of its SLO where it is an SLO alert."""
     from monitoring.monitor.definition import Monitor
-    from monitoring.query.datafile import is_database, load
-    from monitoring.query.errors import nearest
+    from monitoring.monitor.evaluation import Setting
+    from monitoring.testing.objectives import Objectives
     from monitoring.testing.references import metrics_of
 
-    names = sorted(set(metrics_of(Monitor.from_body(body))))
+    monitor = Monitor.from_body(body)
+    names = sorted({*metrics_of(monitor), *Objectives(folder, Setting()).metrics([monitor])})
     if not names:
-        raise InputError("only metric monitors can be replayed over stored points")
+        hint = "logs, events and checks are not replayed"
+        if monitor.type == "slo alert":
+            hint = "name the SLO as ${slo:KEY}, and put it into slos/KEY.json"
+        raise InputError("the monitor looks at no metric", where=str(body["name"]), hint=hint)
+    return names
+
+
+def _history(data: str, names: "list[str]") -> "tuple[list[Series], list[InputError]]":
+    """Return the series of these metrics, and what of the data cannot be used."""
+    from monitoring.query.datafile import is_database, load
+    from monitoring.query.errors import nearest
+
     if is_database(data):
         from monitoring.store import Store
 
@@ -136,8 +149,9 @@ def _fetch(node: "MonitorQuery", data: str, start: int, end: int) -> None:
     """Bring the history into the database, which may be new."""
     from monitoring.deploy.session import connect
     from monitoring.store import Store
-    from monitoring.testing.backtest_fetch import fetch
+    from monitoring.testing.backtest_fetch import fetch, queries
 
+    queries(node)  # what cannot be fetched is said before a database is made
     client = connect(os.environ)
     with Store.open(data) as store:
         for series in fetch(client, node, start, end, _progress()):

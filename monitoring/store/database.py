@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from monitoring.errors import InputError
+from monitoring.query.datafile import is_database
 from monitoring.store import schema
 
 _BROKEN = re.compile(
@@ -29,8 +30,10 @@ def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if read_only and not existed:
         raise InputError("there is no database here", where=str(path), hint="Start `stepscope serve` first.")
     try:
+        if existed and path.is_file() and not is_database(path):
+            raise _broken(path)  # DuckDB would make views of a CSV, JSON or Parquet file
         connection = duckdb.connect(str(path), read_only=read_only)
-    except (duckdb.Error, RuntimeError) as error:
+    except (duckdb.Error, RuntimeError, OSError) as error:
         raise _explain(path, error) from error
     try:
         _check(connection, path, existed=existed, read_only=read_only)

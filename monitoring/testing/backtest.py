@@ -10,9 +10,11 @@ from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import History
 from monitoring.monitor.states import State
 from monitoring.monitor.switches import switches_of
-from monitoring.query import MetricMonitor, SearchMonitor, parse_monitor
+from monitoring.query import MetricMonitor, SearchMonitor, SloMonitor, parse_monitor
 from monitoring.query.errors import nearest
 from monitoring.query.monitors import format_monitor
+from monitoring.testing.objectives import Objectives
+from monitoring.testing.project import Folder
 
 FLAPPING = 1800
 """Seconds: an alert that begins sooner after the end of the one before is flapping."""
@@ -91,10 +93,12 @@ def backtest(
     end: int,
     stand_in: Mapping[str, str] | None = None,
     switches: Mapping[str, Any] | None = None,
+    folder: Folder | None = None,
 ) -> Iterator[BacktestResult]:
     """Yield the outcome of each variant, in order. `start` and `end` are epoch seconds.
 
-    The groups count as known before `start`: history did not begin there.
+    The groups count as known before `start`: history did not begin there. An SLO alert takes its SLO from the
+    project of `folder`.
 
     Raises:
         InputError: a monitor that cannot be evaluated offline.
@@ -103,7 +107,8 @@ def backtest(
     setting = Setting(switches=chosen, stand_in=stand_in or {}, known_groups=True, texts=False)
     for variant in variants:
         monitor = Monitor.from_body(variant.body, str(variant.body.get("name") or variant.name))
-        history = evaluate_monitor(monitor, data, start, end, setting)
+        objectives = Objectives(folder, setting).of([monitor]) if folder else {}
+        history = evaluate_monitor(monitor, data, start, end, replace(setting, objectives=objectives))
         yield _summed_up(variant.name, history, start, end)
 
 
@@ -174,8 +179,10 @@ def _set(body: dict[str, Any], name: str, value: str) -> None:
 
 def _with(query: str, **changes: Any) -> str:
     node = parse_monitor(query)
-    if not isinstance(node, MetricMonitor | SearchMonitor):
-        raise InputError("only metric, log and event monitors have a threshold in the query", where="--set")
+    if not isinstance(node, MetricMonitor | SearchMonitor | SloMonitor):
+        raise InputError("this monitor's query has no threshold", where="--set")
+    if isinstance(node, SloMonitor) and "window" in changes:
+        raise InputError("an SLO alert has the windows of its query", where="--set", hint="set critical=…")
     return format_monitor(replace(node, **changes))
 
 

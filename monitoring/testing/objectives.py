@@ -1,69 +1,95 @@
-"""The SLOs that the monitors of a test alert on: of the case, or of the project's slos/."""
+"""The SLOs that monitors alert on: those of a test's case, else those of the project's slos/."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor, parsed
 from monitoring.monitor.evaluation import Data, Objective, Setting, evaluate_monitor
 from monitoring.monitor.history import History
-from monitoring.monitor.switches import switches_of
 from monitoring.query import SloMonitor
-from monitoring.resources.files import read_resource
 from monitoring.testing.project import Folder, load_monitor
+from monitoring.testing.references import metrics_of
 
 if TYPE_CHECKING:
-    from monitoring.testing.cases import Case
+    from monitoring.slo.definition import Slo
 
 _NAME = re.compile(r"\$\{slo:([\w.-]+(?:\[[\w.-]+\])?)\}\Z")
 
 
-def objectives(case: "Case", folder: Folder, monitors: Sequence[Monitor]) -> dict[str, Objective]:
-    """Return what evaluates each SLO, by its name in a query; one that is not known is left out.
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What SLO alerts need beside the monitors of `folder`.
 
-    Raises:
-        InputError: an SLO cannot be read.
+    `setting`: how an SLO's own monitors are evaluated. `bodies`: SLOs by key, before those of slos/.
+    `members`: the monitors (key or body) that an SLO names by number. `where`: what an error names.
     """
-    nodes = (parsed(monitor.query) for monitor in monitors)
-    slos: dict[str, Objective] = {}
-    for name in {node.slo for node in nodes if isinstance(node, SloMonitor)}:
-        body = _body(case, folder, name)
+
+    folder: Folder
+    setting: Setting
+    bodies: Mapping[str, Any] = field(default_factory=dict)
+    members: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+    def of(self, monitors: Sequence[Monitor]) -> dict[str, Objective]:
+        """Return what evaluates each SLO of the monitors, by its name in a query; an unknown one is left out.
+
+        Raises:
+            InputError: an SLO cannot be read.
+        """
+        return {name: self._objective(slo) for name, slo in self._slos(monitors)}
+
+    def metrics(self, monitors: Sequence[Monitor]) -> set[str]:
+        """Return the metrics that the SLOs of the monitors look at, through their own monitors too.
+
+        Raises:
+            InputError: an SLO, or a monitor of one, cannot be read.
+        """
+        from monitoring.slo.queries import metrics_of_slo  # few monitors are about an SLO
+
+        names: set[str] = set()
+        for _, slo in self._slos(monitors):
+            names |= metrics_of_slo(slo)
+            for number in slo.monitor_ids:
+                member = self._member(slo, number)
+                names |= set(metrics_of(member)) if member else set()
+        return names
+
+    def _slos(self, monitors: Sequence[Monitor]) -> "Iterator[tuple[str, Slo]]":
+        from monitoring.slo.definition import Slo
+
+        nodes = (parsed(monitor.query) for monitor in monitors)
+        for name in dict.fromkeys(node.slo for node in nodes if isinstance(node, SloMonitor)):
+            body = self._body(name)
+            if body is not None:
+                yield name, Slo.from_body(body, name)
+
+    def _objective(self, slo: "Slo") -> Objective:
+        from monitoring.slo.alerts import alert_values
+
+        def evaluated(node: SloMonitor, data: Data, times: Any) -> Any:
+            def history(number: int, start: int, end: int) -> History | None:
+                monitor = self._member(slo, number)
+                setting = replace(self.setting, phase=start)
+                return evaluate_monitor(monitor, data, start, end, setting) if monitor else None
+
+            return alert_values(slo, node, data.series, times, history)
+
+        return evaluated
+
+    def _member(self, slo: "Slo", number: int) -> Monitor | None:
+        key = slo.members.get(number) or self.members.get(str(number))
+        return None if key is None else load_monitor(key, self.folder).monitor
+
+    def _body(self, name: str) -> Mapping[str, Any] | None:
+        reference = _NAME.match(name)
+        key = reference[1] if reference else name
+        body = self.bodies.get(key)
+        if isinstance(body, Mapping):
+            return body
         if body is not None:
-            slos[name] = _objective(case, folder, body, name)
-    return slos
-
-
-def _objective(case: "Case", folder: Folder, body: Mapping[str, Any], name: str) -> Objective:
-    from monitoring.slo.alerts import alert_values  # few monitors are about an SLO
-    from monitoring.slo.definition import Slo
-
-    slo = Slo.from_body(body, name)
-    setting = Setting(switches_of(dict(case.switches)), case.stand_in, known_groups=True, texts=False)
-
-    def evaluated(node: SloMonitor, data: Data, times: Any) -> Any:
-        def history(number: int, start: int, end: int) -> History | None:
-            key = slo.members.get(number) or case.members.get(str(number))
-            if key is None:
-                return None
-            monitor = load_monitor(key, folder).monitor
-            return evaluate_monitor(monitor, data, start, end, replace(setting, phase=start))
-
-        return alert_values(slo, node, data.series, times, history)
-
-    return evaluated
-
-
-def _body(case: "Case", folder: Folder, name: str) -> Mapping[str, Any] | None:
-    reference = _NAME.match(name)
-    key = reference[1] if reference else name
-    body = case.slos.get(key)
-    if isinstance(body, Mapping):
-        return body
-    if body is not None:
-        raise InputError(
-            f"slos: {key} is not an SLO", where=str(case.place), hint="write its body as the API has it"
-        )
-    path = folder.path.resolve().parent / "slos" / f"{key}.json"
-    return read_resource(path, "slo").body if path.is_file() else None
+            hint = "write its body as the API has it"
+            raise InputError(f"slos: {key} is not an SLO", where=self.where, hint=hint)
+        return self.folder.slo(key)

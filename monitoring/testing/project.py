@@ -67,25 +67,38 @@ class Folder:
             self.bodies[key] = self._read(key)
         return self.bodies[key]
 
+    def slo(self, key: str) -> dict[str, Any] | None:
+        """Return the API body of an SLO in the project's slos/, variables filled in; None without its file.
+
+        Raises:
+            InputError: it cannot be read, or its file makes none of that key.
+        """
+        if not self._path_of("slo", file_key(key)).is_file():
+            return None
+        return self._made("slo", key)
+
     def _read(self, key: str) -> dict[str, Any]:
-        name = file_key(key)
-        if not (self.path / f"{name}.json").is_file():
+        if not self._path_of("monitor", file_key(key)).is_file():
             raise self._unknown(key, self._files())
-        resource = read_resource(self.path / f"{name}.json", "monitor")
+        return self._made("monitor", key)
+
+    def _made(self, kind: str, key: str) -> dict[str, Any]:
+        resource = read_resource(self._path_of(kind, file_key(key)), kind)
         if any(mentioned(resource.body)) or FOR_EACH in resource.body:
             made = {item.key: item for item in made_of(resource, self._values(), self._lookup)}
             if key not in made:
-                raise self._unknown(key, list(made))
+                raise self._unknown(key, list(made), kind)
             resource = made[key]
         return dict(resource.body)
 
-    def _unknown(self, key: str, known: list[str]) -> InputError:
+    def _unknown(self, key: str, known: list[str], kind: str = "monitor") -> InputError:
         near = nearest(key.removesuffix(".json"), known)
         if not near and file_key(known[0] if known else "") == key:
             near = known[0]
-        listed = ", ".join(known) or "there is no monitor here"
-        hint = f"did you mean {near}?" if near else f"in {self.path}: {listed}"
-        return InputError(f"there is no monitor {key!r}", hint=hint)
+        listed = ", ".join(known) or f"there is no {kind} here"
+        folder = self._path_of(kind, "x").parent
+        hint = f"did you mean {near}?" if near else f"in {folder}: {listed}"
+        return InputError(f"there is no {kind} {key!r}", hint=hint)
 
     def _lookup(self, kind: str, key: str) -> Instances | None:
         return instances_in(self._path_of, self._values)(kind, key)

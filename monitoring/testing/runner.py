@@ -21,7 +21,7 @@ from monitoring.monitor.switches import switches_of
 from monitoring.query.series import Series
 from monitoring.testing.cases import Case, SeriesSpec
 from monitoring.testing.compare import Failure, compare, same
-from monitoring.testing.objectives import objectives
+from monitoring.testing.objectives import Objectives
 from monitoring.testing.problems import CaseProblem
 from monitoring.testing.project import Folder, Loaded, load_monitor
 from monitoring.testing.references import check_inputs, rollups
@@ -75,7 +75,9 @@ def _run(case: Case, folder: Folder) -> tuple[History | None, tuple[Failure, ...
     problems = check_inputs(case, [loaded.monitor, *members.values()])
     if problems:
         return None, (), problems
-    form = Form(case, loaded.monitor, members, objectives(case, folder, [loaded.monitor, *members.values()]))
+    setting = Setting(switches_of(dict(case.switches)), case.stand_in, known_groups=True, texts=False)
+    objectives = Objectives(folder, setting, case.slos, case.members, str(case.place))
+    form = Form(case, loaded.monitor, members, objectives.of([loaded.monitor, *members.values()]))
     history = form.evaluate(case.start, case.series)
     failures, problems = compare(case, history)
     if not failures and not problems:

@@ -97,6 +97,16 @@ def test_a_database_that_cannot_be_opened_is_one_clear_sentence(tmp_path, conten
     assert str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.csv.gz", "x"])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_of_points_is_not_opened_as_a_database(tmp_path, name, read_only):
+    path = tmp_path / name
+    path.write_bytes(b"metric,timestamp\na,1\n")
+    with pytest.raises(InputError, match="is not a DuckDB database"):
+        Store.open(path, read_only=read_only)
+    assert path.read_bytes() == b"metric,timestamp\na,1\n"
+
+
 def test_a_database_held_by_another_process_names_the_process(tmp_path):
     path = tmp_path / "d.duckdb"
     script = (

@@ -108,3 +108,107 @@ def test_percentiles_cannot_be_fetched_and_say_so():
     with pytest.raises(InputError) as caught:
         queries(parse_monitor("avg(last_5m):p95:d{*} > 1"))
     assert "raw values" in caught.value.hint
+
+
+# --- SLO alerts: the SLO, and the monitors that it is made of, come from the project
+
+GOOD, ALL = (
+    "sum:orders{${var:scope|region:eu},ok:true}.as_count()",
+    "sum:orders{${var:scope|region:eu}}.as_count()",
+)
+TARGET = {"name": "Orders", "thresholds": [{"timeframe": "7d", "target": 99.0}]}
+SLICE = {
+    "time_slice": {
+        "query": {
+            "formulas": [{"formula": "q"}],
+            "queries": [{"name": "q", "data_source": "metrics", "query": "sum:orders{ok:false}.as_count()"}],
+        },
+        "comparator": "<",
+        "threshold": 20,
+        "query_interval_seconds": 60,
+    }
+}
+OBJECTIVES = {
+    "metric": TARGET | {"type": "metric", "query": {"numerator": GOOD, "denominator": ALL}},
+    "time_slice": TARGET | {"type": "time_slice", "sli_specification": SLICE},
+    "monitor": TARGET | {"type": "monitor", "monitor_ids": ["${monitor:failing}"]},
+    "for_each": TARGET
+    | {
+        "type": "metric",
+        "for_each": "regions",
+        "query": {
+            "numerator": "sum:orders{region:${var:each},ok:true}.as_count()",
+            "denominator": "sum:orders{region:${var:each}}.as_count()",
+        },
+    },
+}
+
+
+def project(path, kind, key="${slo:orders}"):
+    """Write a burn-rate alert, its SLO, and two hours of orders of which every fifth of the second hour fails."""
+    for folder, name, body in (
+        ("slos", "orders", OBJECTIVES[kind]),
+        ("monitors", "failing", {**BODY, "query": "sum(last_1m):sum:orders{ok:false}.as_count() > 2"}),
+        (
+            "monitors",
+            "burn",
+            {
+                "type": "slo alert",
+                "query": f'burn_rate("{key}").over("7d").long_window("1h").short_window("5m") > 14.4',
+                "options": {"thresholds": {"critical": 14.4}},
+            },
+        ),
+    ):
+        (path / folder).mkdir(exist_ok=True)
+        (path / folder / f"{name}.json").write_text(json.dumps(body))
+    (path / "stepscope.toml").write_text('[defaults]\nregions = ["eu", "us"]\n')
+    rows = ["metric,timestamp,value,type,tags"]
+    for minute in range(120):
+        bad = 20 if minute >= 60 else 0
+        for ok, value in (("true", 100 - bad), ("false", bad)):
+            rows.append(f'orders,{START + 60 * minute},{value},count,"region:eu,ok:{ok}"')
+    (path / "points.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "begins"),
+    [
+        # A fifth of the events fail from minute 60 on: 14.4 % of an hour's are bad after 44 of its 60 minutes
+        ("metric", "${slo:orders}", 104),
+        ("for_each", "${slo:orders[eu]}", 104),
+        # Each minute of the second hour is bad as a whole: 14.4 % of an hour are 9 minutes
+        ("time_slice", "${slo:orders}", 69),
+        ("monitor", "${slo:orders}", 70),
+    ],
+)
+def test_an_slo_alert_is_replayed_over_the_metrics_of_its_slo(
+    kind, key, begins, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    project(tmp_path, kind, key)
+    with pytest.raises(SystemExit) as stopped:
+        main(["backtest", "burn", "--data", "points.csv", "--json", "--set", "critical=200"])
+    assert not stopped.value.code
+    shipped, higher = json.loads(capsys.readouterr().out)["variants"]
+    assert [(episode["start"] - START) // 60 for episode in shipped["episodes"]] == [begins]
+    assert higher["alerts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "says"),
+    [
+        ([], "${slo:nosuch}", "looks at no metric"),
+        ([], "${slo:orders[asia]}", "there is no slo 'orders[asia]'"),
+        (["--set", "window=last_5m"], "${slo:orders[eu]}", "the windows of its query"),
+        (["--fetch"], "${slo:orders[eu]}", "only the history of metric monitors can be fetched"),
+    ],
+)
+def test_an_slo_alert_that_cannot_be_replayed_says_why(arguments, key, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DD_API_KEY", "a")
+    monkeypatch.setenv("DD_APP_KEY", "b")
+    project(tmp_path, "for_each", key)
+    with pytest.raises(SystemExit) as stopped:
+        main(["backtest", "burn", "--data", "points.csv", *arguments])
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,28 @@
+"""The metrics that an objective is made of."""
+
+from collections.abc import Iterator, Mapping
+
+from monitoring.query import Metric, walk
+from monitoring.slo.counts import prepared
+from monitoring.slo.definition import Slo
+
+
+def metrics_of_slo(slo: Slo) -> set[str]:
+    """Return the names of the metrics in the queries of an SLO; one of monitors has none of its own.
+
+    Raises:
+        QueryError: a query cannot be read.
+    """
+    return {
+        part.name
+        for text, queries in _formulas(slo)
+        for part in walk(prepared(text, queries, ""))
+        if isinstance(part, Metric)
+    }
+
+
+def _formulas(slo: Slo) -> Iterator[tuple[str, Mapping[str, str]]]:
+    if slo.count is not None:
+        yield from ((text, slo.count.queries) for text in (slo.count.good, slo.count.other))
+    if slo.slice is not None:
+        yield slo.slice.formula, slo.slice.queries
