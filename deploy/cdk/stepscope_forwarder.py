@@ -66,6 +66,10 @@ class ForwarderParameters(TypedDict, total=False):
     timeout: int
     concurrency: int
     states_concurrency: int
+    transport: Literal["direct", "kinesis", "firehose"]
+    stream_shards: int
+    parallelization_factor: int
+    execution_state: Literal["table", "memory"]
     log_retention_days: int
     subnet_ids: Sequence[str]
     security_group_ids: Sequence[str]

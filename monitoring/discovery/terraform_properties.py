@@ -64,3 +64,17 @@ def document(value: Any) -> Any:
 def listed(value: Any) -> list[Any]:
     """Return a value as a list."""
     return value if isinstance(value, list) else [value]
+
+
+def delivery(blocks: Any) -> dict[str, Any]:
+    """Convert where a Firehose stream writes objects to."""
+    block = block_of(blocks)
+    names: Properties = {
+        "role_arn": "RoleARN",
+        "bucket_arn": "BucketARN",
+        "prefix": "Prefix",
+        "error_output_prefix": "ErrorOutputPrefix",
+        "compression_format": "CompressionFormat",
+    }
+    hints = converted(block, {"buffering_size": "SizeInMBs", "buffering_interval": "IntervalInSeconds"})
+    return converted(block, names) | ({"BufferingHints": hints} if hints else {})

@@ -11,6 +11,7 @@ from monitoring.discovery.terraform_properties import (
     Properties,
     block_of,
     converted,
+    delivery,
     document,
     every,
     first,
@@ -193,6 +194,7 @@ KINDS: dict[str, Kind] = {
             "starting_position": "StartingPosition",
             "maximum_batching_window_in_seconds": "MaximumBatchingWindowInSeconds",
             "maximum_retry_attempts": "MaximumRetryAttempts",
+            "parallelization_factor": "ParallelizationFactor",
             "bisect_batch_on_function_error": "BisectBatchOnFunctionError",
             "function_response_types": "FunctionResponseTypes",
             "filter_criteria": (
@@ -342,7 +344,22 @@ KINDS: dict[str, Kind] = {
         {"id": "", "arn": ""},
     ),
     "aws_kinesis_stream": Kind(
-        "AWS::Kinesis::Stream", {"name": "Name", "shard_count": "ShardCount"}, _STREAM, {"ShardCount": 1}
+        "AWS::Kinesis::Stream",
+        {
+            "name": "Name",
+            "shard_count": "ShardCount",
+            "retention_period": "RetentionPeriodHours",
+            "stream_mode_details": ("StreamModeDetails", first({"stream_mode": "StreamMode"})),
+        },
+        _STREAM,
+        {"ShardCount": 1},
+    ),
+    "aws_kinesis_firehose_delivery_stream": Kind(
+        "AWS::KinesisFirehose::DeliveryStream",
+        {
+            "name": "DeliveryStreamName",
+            "extended_s3_configuration": ("ExtendedS3DestinationConfiguration", delivery),
+        },
     ),
     "aws_cloudwatch_log_group": Kind(
         "AWS::Logs::LogGroup",

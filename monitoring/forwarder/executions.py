@@ -1,14 +1,18 @@
 """Step Functions log events into points and spans, over as many payloads as an execution takes.
 
-Timelines of running executions are kept, bounded by their events; a payload that is delivered again finds
-what it completed before, and gives the same again.
+Timelines of running executions are kept, bounded by their events, or their events are shared with other
+environments in a table; a payload that is delivered again finds what it completed before, and gives the same
+again.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Protocol
 
 from monitoring.instrumentation.propagation import context_of_input
 from monitoring.lines import Point
@@ -22,14 +26,30 @@ _PREFIX = "aws.states.enhanced."
 _NANOSECONDS = 1_000_000  # in a millisecond
 
 
-class Executions:
-    """The executions that were heard of lately; the longest silent is forgotten first."""
+class Shared(Protocol):
+    """Where events of executions that span payloads are shared."""
 
-    def __init__(self, events: int = _EVENTS, executions: int = _EXECUTIONS) -> None:
+    def append(self, events: Sequence[StepEvent]) -> list[StepEvent] | None:
+        """Append a payload's events of one execution; return those before them, None where that failed."""
+
+
+class Executions:
+    """The executions that were heard of lately; the longest silent is forgotten first.
+
+    Args:
+        events: how many events are kept in all.
+        executions: how many executions are kept.
+        shared: where events are shared with other environments, if anywhere.
+    """
+
+    def __init__(
+        self, events: int = _EVENTS, executions: int = _EXECUTIONS, shared: Shared | None = None
+    ) -> None:
         self._known: dict[str, Timeline] = {}
         self._traces: dict[str, Trace] = {}
         self._bound = (events, executions)
         self._events = 0
+        self._shared = shared
 
     def take(
         self, events: Iterable[StepEvent], extra: tuple[str, ...] = (), service: str = "", env: str = ""
@@ -37,22 +57,39 @@ class Executions:
         """Return the points and spans of the events and of what they complete."""
         points: list[Point] = []
         spans: list[SpanRecord] = []
-        for event in sorted(events, key=lambda e: (e.execution, e.id)):
-            tags = tags_of(event.execution) + extra
-            points += count_points(event, tags)
-            timeline = self._timeline(event.execution)
+        ordered = sorted(events, key=lambda e: (e.execution, e.id))
+        for execution, group in groupby(ordered, attrgetter("execution")):
+            own = list(group)
+            tags = tags_of(execution) + extra
+            timeline, trace = self._heard(execution, own)
             size = timeline.size
-            trace = self._traces[event.execution]
-            if event.type == "ExecutionStarted":
-                trace.begin(event)
-            for run in timeline.feed(event):
-                points += run_points(run, tags)
-                span = trace.span(run, service, env)
-                if span is not None:
-                    spans.append(span)
-            self._events += timeline.size - size
+            for event in own:
+                points += count_points(event, tags)
+                if event.type == "ExecutionStarted":
+                    trace.begin(event)
+                for run in timeline.feed(event):
+                    points += run_points(run, tags)
+                    span = trace.span(run, service, env)
+                    if span is not None:
+                        spans.append(span)
+            if self._known.get(execution) is timeline:
+                self._events += timeline.size - size
         self._forget()
         return points, spans
+
+    def _heard(self, execution: str, events: list[StepEvent]) -> tuple[Timeline, "Trace"]:
+        """Return what was heard of the execution before these events: from the table, or of this process."""
+        before = None
+        if self._shared is not None and not _is_whole(events):
+            before = self._shared.append([_with_context(event) for event in events])
+        if before is None:
+            return self._timeline(execution), self._traces[execution]
+        timeline, trace = Timeline(execution), Trace(execution)
+        for event in before:
+            timeline.feed(event)
+            if event.type == "ExecutionStarted":
+                trace.begin(event)
+        return timeline, trace
 
     def _timeline(self, execution: str) -> Timeline:
         timeline = self._known.pop(execution, None) or Timeline(execution)
@@ -67,6 +104,34 @@ class Executions:
             oldest = next(iter(self._known))
             self._events -= self._known.pop(oldest).size
             del self._traces[oldest]
+
+
+def _is_whole(events: list[StepEvent]) -> bool:
+    """Return whether the events are all that an execution will ever have; one that failed can be redriven."""
+    is_complete = [event.id for event in events] == list(range(1, len(events) + 1))
+    return is_complete and events[-1].type == "ExecutionSucceeded"
+
+
+def _with_context(event: StepEvent) -> StepEvent:
+    """Return the event with the span that its input names, in place of the input, which may be large."""
+    context = _context(event) if event.type == "ExecutionStarted" else None
+    return event if context is None else event._replace(details={**event.details, "context": context})
+
+
+def _context(event: StepEvent) -> tuple[str, str, str] | None:
+    """Return trace id, its upper half and the id of the span that an execution's input names, or None."""
+    shared = event.details.get("context")
+    if (
+        isinstance(shared, (list, tuple))
+        and len(shared) == 3
+        and all(isinstance(part, str) for part in shared)
+    ):
+        return shared[0], shared[1], shared[2]
+    with suppress(Exception):  # an input may hold anything
+        context = context_of_input(json.loads(event.text("input") or "null"))
+        if context is not None:
+            return context.trace_id, context.high, context.span_id
+    return None
 
 
 def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
@@ -120,10 +185,9 @@ class Trace:
     def begin(self, event: StepEvent) -> None:
         """Hang the execution below the span that its input names, where it was logged: a function's, or the
         state of another execution that started this one, by a task or as an item of a Distributed Map."""
-        with suppress(Exception):  # an input may hold anything
-            context = context_of_input(json.loads(event.text("input") or "null"))
-            if context is not None:
-                self.trace_id, self.high, self.parent = context.trace_id, context.high, context.span_id
+        context = _context(event)
+        if context is not None:
+            self.trace_id, self.high, self.parent = context
 
     def span(self, run: Run, service: str = "", env: str = "") -> SpanRecord | None:
         """Return the span of a run that has ended, or None: its start is unknown, or another span stands for

@@ -3,6 +3,7 @@
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from monitoring.forwarder import aws
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
 from monitoring.forwarder.digests import InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
+from monitoring.forwarder.executions import Executions
 from monitoring.forwarder.inputs import Inputs, answer, failed_event, identity
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.keys import ApiKey
@@ -23,6 +25,7 @@ from monitoring.forwarder.resource_tags import ResourceTags
 from monitoring.forwarder.self_metrics import own_points, print_summary
 from monitoring.forwarder.sender import Limits, Sender, UndeliveredError
 from monitoring.forwarder.settings import ForwarderSettings, switched_off
+from monitoring.forwarder.shared_executions import SharedExecutions
 from monitoring.forwarder.spool import EVENT, REST, Entry, Result, TooLargeError, event_entry, make_spool
 from monitoring.forwarder.stats import Tally
 from monitoring.forwarder.transport import Transport
@@ -70,7 +73,9 @@ class Forwarder:
             Transport(settings.timeout, settings.proxy), settings.site, settings.url, self._key
         )
         self._tags = ResourceTags(settings, self._world.clients, self._world.monotonic)
-        self._reader = PieceReader(settings, region, self._tags, self._world.clock)
+        self._shared = _shared_executions(settings, self._world)
+        executions = Executions(shared=self._shared)
+        self._reader = PieceReader(settings, region, self._tags, self._world.clock, executions=executions)
         self._inputs = Inputs(self._world.clients)
         self._spool = make_spool(settings, self._world.clients)
         self._destination = _destination(settings)
@@ -124,31 +129,59 @@ class Forwarder:
         )
         # only where nothing is held: what goes on later is then cut into batches as if it had never stopped
         self._inputs.stop = lambda: not (sender.time_left() or self._buffer.items)
-        failures = self._delivered.failures
-        for unit in units:
-            safe = self._unit(unit, sender, outcome.tally)
-            outcome.acked += bool(unit.ack)
+        before = self._failures()
+        for unit, safe in self._outcomes(units, sender, outcome.tally):
+            ack = "" if unit.stream and not self.settings.partial_batches else unit.ack
+            outcome.acked += bool(ack)
             outcome.safe = outcome.safe and safe
-            if unit.ack and not safe:
-                outcome.failed.append(unit.ack)
-        if failed := self._delivered.failures - failures:
-            outcome.tally.error(
-                f"{failed} calls to MONITORING_DIGESTS_TABLE failed: a batch may arrive twice"
-            )
+            if ack and not safe:
+                outcome.failed.append(ack)
+        for error, failed in (self._failures() - before).items():
+            outcome.tally.error(f"{failed} calls to {error}")
         if self.settings.own_metrics:
             self._send_own(outcome.tally, sender)
         return outcome
+
+    def _failures(self) -> Counter[str]:
+        """Return how many calls to the tables have failed, by what that means."""
+        shared = 0 if self._shared is None else self._shared.failures
+        return Counter(
+            {
+                "MONITORING_DIGESTS_TABLE failed: a batch may arrive twice": self._delivered.failures,
+                "MONITORING_EXECUTIONS_TABLE failed: states that span payloads may have no duration": shared,
+            }
+        )
 
     def close(self) -> None:
         """End the threads and connections of a process that goes on without the forwarder."""
         self._pool.shutdown()
         self._intake.transport.close()
 
+    def _outcomes(self, units: Iterator[Unit], sender: Sender, tally: Tally) -> Iterator[tuple[Unit, bool]]:
+        """Yield each unit with whether it is safe; those of a stream are waited for together, at the end."""
+        waiting: list[tuple[Unit, bool, Callable[[], bool]]] = []
+        before = tally.gap()
+        for unit in units:
+            if unit.stream:
+                waiting.append((unit, self._read_unit(unit, sender, tally), sender.detach()))
+            else:
+                yield unit, self._unit(unit, sender, tally)
+        settled = [(unit, finish() and safe) for unit, safe, finish in waiting]
+        whole = not all(safe for _, safe in settled) or _is_balanced(tally, before)
+        yield from ((unit, safe and whole) for unit, safe in settled)
+
     def _unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
         """Read and send one unit; return whether every item was delivered, spooled, refused or excluded."""
+        before = tally.gap()
+        safe = self._read_unit(unit, sender, tally)
+        safe = sender.finish() and safe
+        return safe and _is_balanced(tally, before)
+
+    def _read_unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
+        """Read a unit and submit its batches; return whether all of it could be read."""
         self._reader.begin_unit(unit.identity)
         outer, self._buffer = self._buffer, _Buffer(Position(unit.identity, self._destination))
-        before, safe = tally.gap(), True
+        safe = True
         try:
             for piece in unit.pieces:
                 safe = self._piece(piece, sender, tally) and safe
@@ -158,11 +191,7 @@ class Forwarder:
             self._buffer.fail(tally)
             safe = False
         self._buffer = outer
-        safe = sender.finish() and safe
-        gap = {kind: count - before[kind] for kind, count in tally.gap().items() if count != before[kind]}
-        if gap and safe:
-            tally.error(f"read but not accounted for: {gap}")
-        return safe and not gap
+        return safe
 
     def _piece(self, piece: Piece, sender: Sender, tally: Tally) -> bool:
         buffer = self._buffer
@@ -258,10 +287,24 @@ class Forwarder:
             sender.send_once(batch)
 
 
+def _is_balanced(tally: Tally, before: dict[str, int]) -> bool:
+    """Return whether as much was accounted for as was read since; the tally says so where it was not."""
+    gap = {kind: count - before[kind] for kind, count in tally.gap().items() if count != before[kind]}
+    if gap:
+        tally.error(f"read but not accounted for: {gap}")
+    return not gap
+
+
 def _own_tags(settings: ForwarderSettings, function: str) -> tuple[str, ...]:
     """Return the tags of the forwarder's own points: its identity, then those of the settings."""
     named = tuple(f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function)
     return (*named, *common_tags(settings))
+
+
+def _shared_executions(settings: ForwarderSettings, world: World) -> SharedExecutions | None:
+    """Return where running executions are shared with other environments, None where no table is set."""
+    table = settings.executions_table
+    return SharedExecutions(table, world.clients, world.clock) if table else None
 
 
 def _destination(settings: ForwarderSettings) -> str:

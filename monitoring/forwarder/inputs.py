@@ -39,6 +39,8 @@ _GONE = {
 }
 """S3's answers that another try does not change, and what they mean."""
 _DENIED = "allow s3:GetObject on it, and kms:Decrypt on the key that it is encrypted with"
+_GROUP = 500_000
+"""Characters of base64 from which on a record of a stream begins another unit."""
 _TEST_OBJECTS = ("aws-logs-write-test", "ELBAccessLogTestFile", "ConfigWritabilityCheckFile")
 
 
@@ -61,6 +63,11 @@ class Inputs(ContentShapes):
         if isinstance(records, list) and records and event_source(records[0]) == "aws:sqs":
             for record in records:
                 yield self._message(record)
+        elif isinstance(records, list) and all(map(_is_stream_record, records)) and records:
+            for group in _groups(records):
+                names = [[record["eventID"], record["kinesis"]["data"]] for record in group]
+                pieces = self.pieces({"Records": group}, "event")
+                yield Unit(identity(names), pieces, group[0]["kinesis"]["sequenceNumber"], stream=True)
         else:
             yield Unit(identity(event), self.pieces(event, "event"))
 
@@ -194,6 +201,34 @@ class Inputs(ContentShapes):
             yield _not_given(error, where)
         finally:
             body.close()
+
+
+def _is_stream_record(record: Any) -> bool:
+    """Return whether it is a record of Kinesis that can be answered for by itself."""
+    kinesis = record.get("kinesis") if event_source(record) == "aws:kinesis" else None
+    texts = (
+        (kinesis.get("data"), kinesis.get("sequenceNumber"), record.get("eventID"))
+        if isinstance(kinesis, dict)
+        else (None,)
+    )
+    return all(isinstance(text, str) for text in texts)
+
+
+def _groups(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield runs of records, so that small ones share the requests to Datadog.
+
+    Lambda begins again at the first record that failed, which is the first of its run: the runs behind it are
+    the same as before, and so are their positions.
+    """
+    group: list[dict[str, Any]] = []
+    size = 0
+    for record in records:
+        size += len(record["kinesis"]["data"])
+        if group and size > _GROUP:
+            yield group
+            group, size = [], len(record["kinesis"]["data"])
+        group.append(record)
+    yield group
 
 
 def _without_lines(piece: Piece, count: int) -> Piece:

@@ -121,9 +121,11 @@ def count_lines(piece: Piece) -> int:
 class Unit(NamedTuple):
     """Group what is delivered, and delivered again, as one.
 
-    `identity` is the same each time; `ack` is the message id that SQS wants to hear of when the unit failed.
+    `identity` is the same each time; `ack` is the message id or sequence number that SQS or Kinesis wants to
+    hear of when the unit failed. Units of a `stream` are sent beside each other.
     """
 
     identity: str
     pieces: Iterator[Piece]
     ack: str = ""
+    stream: bool = False

@@ -39,6 +39,7 @@ class PieceReader:
 
     Args:
         log_refusals: a line that was set aside is forwarded as a log entry, with the reason.
+        executions: what was heard of executions before; by default in this process alone.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class PieceReader:
         tags: ResourceTags,
         clock: Callable[[], float] = time.time,
         log_refusals: bool = True,
+        executions: Executions | None = None,
     ) -> None:
         self._log_refusals = log_refusals and settings.forward_logs
         self.settings, self.region, self._tags, self._clock = settings, region, tags, clock
         self._memory = Memory()
-        self._executions = Executions()
+        self._executions = executions or Executions()
         self._rules = Rules(log_filter(settings), settings.log_platform, settings.arch)
         self._off = switched_off(settings)
         self._readers: dict[tuple[str, ...], Reader] = {}

@@ -71,9 +71,17 @@ class Sender:
 
     def finish(self) -> bool:
         """Wait for all batches since the last call; whether each of them was delivered or spooled."""
+        return self.detach()()
+
+    def detach(self) -> Callable[[], bool]:
+        """Return what waits for the batches since the last call, as `finish` does, while others are sent."""
         pending, self.pending = self.pending, []
-        results = [future.result() for future in pending]
-        return all(results)
+
+        def is_safe() -> bool:
+            results = [future.result() for future in pending]
+            return all(results)
+
+        return is_safe
 
     def _safely(self, batch: Batch) -> bool:
         try:

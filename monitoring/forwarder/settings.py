@@ -144,6 +144,18 @@ class ForwarderSettings:
         "MONITORING_DIGESTS_TABLE", "", str.strip, "DynamoDB table that remembers delivered batches"
     )
     digests_seconds: int = _setting("MONITORING_DIGESTS_SECONDS", 86_400, int, "how long it remembers them")
+    executions_table: str = _setting(
+        "MONITORING_EXECUTIONS_TABLE",
+        "",
+        str.strip,
+        "DynamoDB table that shares running executions between environments; that of the digests will do",
+    )
+    partial_batches: bool = _setting(
+        "MONITORING_PARTIAL_BATCHES",
+        False,
+        _flag,
+        "answer Kinesis with the records that failed; its mapping needs `ReportBatchItemFailures`",
+    )
     fetch_function_tags: bool = _setting(
         "DD_FETCH_LAMBDA_TAGS", False, _flag, "tags and architecture of functions, cached"
     )

@@ -58,7 +58,8 @@ class SubscriberSettings:
     """The settings of the subscriber, each from one environment variable.
 
     Attributes:
-        destination: the ARN of the forwarder.
+        destination: the ARN of the forwarder, or of the stream that leads to it.
+        role: the ARN of the role that CloudWatch Logs writes to the stream with; "" for the forwarder itself.
         states_destination: the ARN of the forwarder of state machines' logs; "" for the same one.
         filter_name: the name of every subscription filter, by which they are known again.
         pattern: the filter pattern, "" for every event.
@@ -68,6 +69,7 @@ class SubscriberSettings:
     destination: str
     filter_name: str
     states_destination: str = ""
+    role: str = ""
     pattern: str = ""
     selection: Selection = field(default_factory=Selection)
 
@@ -85,6 +87,7 @@ class SubscriberSettings:
             destination=environ["MONITORING_DESTINATION"],
             filter_name=environ["MONITORING_FILTER_NAME"],
             states_destination=environ.get("MONITORING_STATES_DESTINATION", ""),
+            role=environ.get("MONITORING_SUBSCRIPTION_ROLE", ""),
             pattern=environ.get("MONITORING_FILTER_PATTERN", ""),
             selection=Selection(
                 names=_listed(environ, "NAMES"),
@@ -256,16 +259,21 @@ class Subscriptions:
             if current == (destination, self._settings.pattern):
                 changes.kept += 1
             else:
-                self._clients("logs").put_subscription_filter(
-                    logGroupName=group,
-                    filterName=self._settings.filter_name,
-                    filterPattern=self._settings.pattern,
-                    destinationArn=destination,
-                )
+                self._put(group, destination)
                 changes.subscribed.append(group)
             self._known.add(group)
         except Exception as error:  # noqa: BLE001 - one log group's fault must not cost the others
             changes.errors[group] = _reason(error)
+
+    def _put(self, group: str, destination: str) -> None:
+        stream = {} if ":lambda:" in destination else {"roleArn": self._settings.role}
+        self._clients("logs").put_subscription_filter(
+            logGroupName=group,
+            filterName=self._settings.filter_name,
+            filterPattern=self._settings.pattern,
+            destinationArn=destination,
+            **stream,
+        )
 
     def _remove(self, group: str, changes: Changes) -> None:
         try:

@@ -33,7 +33,15 @@ MOST = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms", "FilterPattern": "REPORT",
 }  # fmt: skip
 OFF = {**LEAST, "StatusChanges": False, "ForwardLogs": False, "EnhancedMetrics": "without-invocations"}
-CASES = {"least": LEAST, "most": MOST, "off": OFF}
+KINESIS = {
+    **LEAST,
+    "Transport": "kinesis",
+    "StreamShards": 4,
+    "ParallelizationFactor": 10,
+    "ExecutionState": "memory",
+}
+FIREHOSE = {**LEAST, "Transport": "firehose", "KmsKeyArn": KEY, "StatesConcurrency": 1}
+CASES = {"least": LEAST, "most": MOST, "off": OFF, "kinesis": KINESIS, "firehose": FIREHOSE}
 
 
 def snake(name):
@@ -205,7 +213,8 @@ def statements(resources):
 
 REFERENCES = {
     "MONITORING_SPOOL_QUEUE", "MONITORING_SPOOL_BUCKET", "MONITORING_DIGESTS_TABLE", "MONITORING_DESTINATION",
-    "MONITORING_STATES_DESTINATION", "MONITORING_SUBSCRIBE_EXCLUDE",
+    "MONITORING_STATES_DESTINATION", "MONITORING_SUBSCRIBE_EXCLUDE", "MONITORING_SUBSCRIPTION_ROLE",
+    "MONITORING_EXECUTIONS_TABLE",
 }  # fmt: skip
 """Variables that name other resources, by whatever the form calls them."""
 
@@ -247,6 +256,29 @@ def permissions(resources):
     return sorted((row["Action"], row["Principal"], bool(row.get("SourceArn"))) for row in rows)
 
 
+def sources(resources):
+    keys = (
+        "StartingPosition",
+        "BatchSize",
+        "MaximumBatchingWindowInSeconds",
+        "ParallelizationFactor",
+        "FunctionResponseTypes",
+    )
+    rows = of(resources, "AWS::Lambda::EventSourceMapping")
+    return sorted([[text(row.get(key)) for key in keys] for row in rows])
+
+
+def streams(resources):
+    mode = [row["StreamModeDetails"]["StreamMode"] for row in of(resources, "AWS::Kinesis::Stream")]
+    shards = [text(row.get("ShardCount")) for row in of(resources, "AWS::Kinesis::Stream")]
+    keys = ("Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat")
+    settings = [
+        row["ExtendedS3DestinationConfiguration"]
+        for row in of(resources, "AWS::KinesisFirehose::DeliveryStream")
+    ]
+    return mode, shards, [[row[key] for key in keys] for row in settings]
+
+
 def others(resources):
     return {
         "failures": sorted(
@@ -258,7 +290,9 @@ def others(resources):
     }
 
 
-@pytest.mark.parametrize("fact", [statements, functions, queues, rules, permissions, others])
+@pytest.mark.parametrize(
+    "fact", [statements, functions, queues, rules, permissions, sources, streams, others]
+)
 def test_the_terraform_module_makes_what_the_template_makes(fact, template, terraform):
     assert fact(terraform) == fact(template)
 
@@ -278,7 +312,7 @@ def test_its_variables_are_the_template_s_parameters():
     for name, parameter in PARAMETERS.items():
         variable = variables[snake(name)]
         default, kind = parameter.get("Default"), unquoted(variable["type"])
-        if snake(name) in {"code_bucket", "concurrency", "states_concurrency"}:
+        if snake(name) in {"code_bucket", "concurrency", "states_concurrency", "stream_shards"}:
             continue
         expected = {"list(string)": [], "bool": default == "true"}.get(
             kind.removeprefix("${").removesuffix("}"), default
@@ -296,7 +330,7 @@ def test_its_alarms_and_their_limits_are_the_template_s():
     alarms = {
         name: row["Properties"] for name, row in resources.items() if row["Type"] == "AWS::CloudWatch::Alarm"
     }
-    assert len(alarms) == 9
+    assert len(alarms) == 11
     for name, alarm in alarms.items():
         assert re.search(
             rf'^    {name} += "{re.escape(alarm["AlarmDescription"])}"$', text_of, re.MULTILINE

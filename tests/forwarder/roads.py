@@ -96,16 +96,15 @@ def direct(bucket, messages, parts):
 
 
 def kinesis(bucket, messages, parts):
-    return {
-        "Records": [
-            {
-                "eventSource": "aws:kinesis",
-                "eventID": f"shardId-0:{next(_numbers)}",
-                "kinesis": {"data": packed(run)},
-            }
-            for run in chunked(messages, parts)
-        ]
-    }
+    return {"Records": [stream_record(packed(run)) for run in chunked(messages, parts)]}
+
+
+def stream_record(data):
+    """One record of Kinesis as Lambda gets it; `data` in base64."""
+    number = f"{next(_numbers):056d}"
+    content = {"kinesisSchemaVersion": "1.0", "partitionKey": "p", "sequenceNumber": number, "data": data}
+    source = {"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "awsRegion": "eu-west-1"}
+    return {**source, "eventID": f"shardId-000000000000:{number}", "kinesis": content}
 
 
 def firehose(bucket, messages, parts):

@@ -49,6 +49,17 @@ WITHOUT_A_CALL = {
         "logs:PutLogEvents": "Lambda writes the function's log",
         "s3:ListBucket": "without it a missing object is a 403, and a redrive cannot tell that it is gone",
         "kms:GenerateDataKey": "SQS, S3 and DynamoDB encrypt with the customer's key in the function's name",
+        **dict.fromkeys(
+            [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            "Lambda reads the stream in the function's name",
+        ),
+        "sqs:GetQueueAttributes": "Lambda reads a queue that has a mapping in the function's name",
         "ec2:CreateNetworkInterface": "Lambda makes the interfaces of a function in a VPC",
         "ec2:DescribeNetworkInterfaces": "the same",
         "ec2:DescribeSubnets": "the same",
@@ -60,6 +71,7 @@ WITHOUT_A_CALL = {
         "logs:CreateLogStream": "Lambda writes the function's log",
         "logs:PutLogEvents": "Lambda writes the function's log",
         "kms:Decrypt": "Lambda decrypts the function's variables",
+        "iam:PassRole": "CloudWatch Logs takes the role with which it writes to the stream",
     },
 }
 """Actions that no call of ours shows, and who needs them."""

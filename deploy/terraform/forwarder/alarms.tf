@@ -7,21 +7,31 @@ locals {
       ForwarderBehind    = ["AsyncEventAge", aws_lambda_function.forwarder["forwarder"].function_name, "Maximum", 1, 900000]
       SubscriberErrors   = ["Errors", aws_lambda_function.subscriber.function_name, "Sum", 1, 0]
     },
+    var.transport != "kinesis" ? {} : {
+      StreamBehind = ["IteratorAge", aws_lambda_function.forwarder["forwarder"].function_name, "Maximum", 1, 900000]
+    },
     var.states_concurrency == null ? {} : {
       StatesForwarderErrors = ["Errors", aws_lambda_function.forwarder["states-forwarder"].function_name, "Sum", 1, 0]
       StatesForwarderBehind = ["AsyncEventAge", aws_lambda_function.forwarder["states-forwarder"].function_name, "Maximum", 1, 900000]
     },
   )
-  queue_alarms = {
-    SpoolAge        = ["ApproximateAgeOfOldestMessage", aws_sqs_queue.spool.name, "Maximum", 1, 1800]
-    DeadLetterAlarm = ["ApproximateNumberOfMessagesVisible", aws_sqs_queue.dead_letters.name, "Maximum", 1, 0]
-  }
+  queue_alarms = merge(
+    {
+      SpoolAge        = ["ApproximateAgeOfOldestMessage", aws_sqs_queue.spool.name, "Maximum", 1, 1800]
+      DeadLetterAlarm = ["ApproximateNumberOfMessagesVisible", aws_sqs_queue.dead_letters.name, "Maximum", 1, 0]
+    },
+    var.transport != "firehose" ? {} : {
+      ObjectsBehind = ["ApproximateAgeOfOldestMessage", aws_sqs_queue.objects[0].name, "Maximum", 1, 900]
+    },
+  )
   descriptions = {
     ForwarderErrors       = "The forwarder could neither deliver nor spool something; Lambda tries again twice, then it is in DeadLetters."
     StatesForwarderErrors = "The forwarder of state machines' logs could neither deliver nor spool something."
     ForwarderThrottles    = "The forwarder is throttled; raise Concurrency or the account's limit."
     ForwarderBehind       = "Events wait more than 15 minutes before the forwarder gets them."
     StatesForwarderBehind = "State machines' logs wait more than 15 minutes; StatesConcurrency is too small for them."
+    StreamBehind          = "Records wait more than 15 minutes in the stream; raise ParallelizationFactor, StreamShards or Concurrency."
+    ObjectsBehind         = "Objects wait more than 15 minutes for the forwarder; raise Concurrency or the account's limit."
     SubscriberErrors      = "A log group could not be subscribed; the subscriber's log names it and the reason."
     SpoolAge              = "An entry of the spool has waited for more than 30 minutes; Datadog or the way to it is down."
     DeadLetterAlarm       = "Something was given up; docs/forwarder-install.md says how it is sent again."

@@ -179,7 +179,7 @@ resource "aws_iam_role_policy" "forwarder" {
     Statement = concat(
       [
         { Sid = "OwnLogs", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "${aws_cloudwatch_log_group.forwarder.arn}:*" },
-        { Sid = "SpoolQueue", Effect = "Allow", Action = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"], Resource = aws_sqs_queue.spool.arn },
+        { Sid = "SpoolQueue", Effect = "Allow", Action = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = aws_sqs_queue.spool.arn },
         { Sid = "FailedEvents", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = aws_sqs_queue.dead_letters.arn },
         { Sid = "SpoolObjects", Effect = "Allow", Action = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], Resource = "${aws_s3_bucket.spool.arn}/spool/*" },
         { Sid = "MissingObjects", Effect = "Allow", Action = ["s3:ListBucket"], Resource = aws_s3_bucket.spool.arn },
@@ -193,6 +193,15 @@ resource "aws_iam_role_policy" "forwarder" {
       var.api_key_kms_key_arn == "" ? [] : [{ Sid = "ApiKeyKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.api_key_kms_key_arn] }],
       local.kms_key == null ? [] : [{ Sid = "OwnKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = [local.kms_key] }],
       length(var.read_bucket_arns) == 0 ? [] : [{ Sid = "ReadObjects", Effect = "Allow", Action = ["s3:GetObject"], Resource = [for arn in var.read_bucket_arns : "${arn}/*"] }],
+      var.transport != "kinesis" ? [] : [{
+        Sid      = "Stream", Effect = "Allow"
+        Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        Resource = [aws_kinesis_stream.logs[0].arn]
+      }],
+      var.transport != "firehose" ? [] : [
+        { Sid = "DeliveredObjects", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${aws_s3_bucket.logs[0].arn}/*"] },
+        { Sid = "Objects", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = [aws_sqs_queue.objects[0].arn] },
+      ],
       !var.fetch_tags ? [] : [{
         Sid = "Tags", Effect = "Allow", Action = ["lambda:GetFunction", "states:ListTagsForResource", "logs:ListTagsForResource"]
         Resource = [
@@ -272,6 +281,8 @@ resource "aws_lambda_function" "forwarder" {
       MONITORING_SPOOL_BUCKET         = "${aws_s3_bucket.spool.bucket}/spool"
       MONITORING_SPOOL_KMS_KEY        = var.kms_key_arn
       MONITORING_DIGESTS_TABLE        = aws_dynamodb_table.digests.name
+      MONITORING_EXECUTIONS_TABLE     = var.execution_state == "table" ? aws_dynamodb_table.digests.name : ""
+      MONITORING_PARTIAL_BATCHES      = var.transport == "kinesis" ? "true" : "false"
     }, var.proxy == "" ? {} : { HTTPS_PROXY = var.proxy, NO_PROXY = var.no_proxy })
   }
   lifecycle {

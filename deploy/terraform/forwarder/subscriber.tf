@@ -23,6 +23,7 @@ resource "aws_iam_role_policy" "subscriber" {
         { Sid = "StateMachines", Effect = "Allow", Action = ["states:DescribeStateMachine"], Resource = "arn:${local.partition}:states:${local.here}:stateMachine:*" },
       ],
       local.kms_key == null ? [] : [{ Sid = "OwnKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = local.kms_key }],
+      var.transport == "direct" ? [] : [{ Sid = "SubscriptionRole", Effect = "Allow", Action = ["iam:PassRole"], Resource = aws_iam_role.subscriptions[0].arn }],
     )
   })
 }
@@ -49,7 +50,8 @@ resource "aws_lambda_function" "subscriber" {
   }
   environment {
     variables = {
-      MONITORING_DESTINATION              = aws_lambda_function.forwarder["forwarder"].arn
+      MONITORING_DESTINATION              = var.transport == "kinesis" ? aws_kinesis_stream.logs[0].arn : var.transport == "firehose" ? aws_kinesis_firehose_delivery_stream.logs[0].arn : aws_lambda_function.forwarder["forwarder"].arn
+      MONITORING_SUBSCRIPTION_ROLE        = var.transport == "direct" ? "" : aws_iam_role.subscriptions[0].arn
       MONITORING_STATES_DESTINATION       = var.states_concurrency == null ? "" : aws_lambda_function.forwarder["states-forwarder"].arn
       MONITORING_FILTER_NAME              = "stepscope-${var.name}"
       MONITORING_FILTER_PATTERN           = var.filter_pattern
@@ -71,10 +73,10 @@ resource "aws_lambda_invocation" "subscriptions" {
   input = jsonencode({
     selection = [
       var.log_group_names, var.log_group_prefixes, var.log_group_tags, var.state_machines, var.exclude_log_groups,
-      var.filter_pattern, var.states_concurrency != null,
+      var.filter_pattern, var.transport, var.states_concurrency != null,
     ]
   })
-  depends_on = [aws_lambda_permission.logs, aws_iam_role_policy.subscriber]
+  depends_on = [aws_lambda_permission.logs, aws_iam_role_policy.subscriber, aws_iam_role_policy.subscriptions]
 }
 
 # These wait for the subscriptions, so that they are gone before these are taken back: nothing subscribes anew.

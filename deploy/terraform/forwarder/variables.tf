@@ -274,6 +274,38 @@ variable "states_concurrency" {
   default     = null
 }
 
+variable "transport" {
+  type        = string
+  description = "What log groups are subscribed to: the forwarder (direct), a Kinesis stream (kinesis), or a Firehose stream that writes objects to S3 (firehose)."
+  default     = "direct"
+  validation {
+    condition     = contains(["direct", "kinesis", "firehose"], var.transport)
+    error_message = "Give direct, kinesis or firehose."
+  }
+}
+
+variable "stream_shards" {
+  type        = number
+  description = "Shards of the Kinesis stream, each 1 MB a second; without it, the stream is on demand."
+  default     = null
+}
+
+variable "parallelization_factor" {
+  type        = number
+  description = "How many batches of one shard the forwarder works on at once."
+  default     = 1
+}
+
+variable "execution_state" {
+  type        = string
+  description = "Where executions that span payloads are held, in the table for all environments or in each one's memory."
+  default     = "table"
+  validation {
+    condition     = contains(["table", "memory"], var.execution_state)
+    error_message = "Give table or memory."
+  }
+}
+
 variable "log_retention_days" {
   type        = number
   description = "docs/forwarder-install.md"

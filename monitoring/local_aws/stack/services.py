@@ -77,6 +77,42 @@ def subscription_filter(site: Site, resource: StackResource, properties: dict[st
     return Deployed(name, delete=lambda: moto_backends.delete_subscription(site.aws.region, group, name))
 
 
+def delivery_stream(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
+    """Create a Firehose stream; what is written to it becomes an object at once, one for each write."""
+    name = site.physical_name(resource, properties.get("DeliveryStreamName"))
+    firehose = site.aws.client("firehose")
+    settings = "ExtendedS3DestinationConfiguration"
+    arn = firehose.create_delivery_stream(
+        DeliveryStreamName=name,
+        DeliveryStreamType=str(properties.get("DeliveryStreamType", "DirectPut")),
+        **{settings: properties[settings]} if settings in properties else {},
+    )["DeliveryStreamARN"]
+    return Deployed(
+        name,
+        lambda attribute: {"Arn": arn}[attribute],
+        delete=lambda: firehose.delete_delivery_stream(DeliveryStreamName=name),
+    )
+
+
+def event_source(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
+    """Connect a function to a queue or stream; what lay in the queue before is put into it again.
+
+    moto reads a queue when a message is written to it, and only as many as `BatchSize`.
+    """
+    made = moto_models.make(site, resource, properties)
+    _, _, service, _, _, name = str(properties.get("EventSourceArn")).split(":", 5)
+    if service == "sqs":
+        sqs = site.aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        waiting: list[dict[str, Any]] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            waiting += messages
+        for message in waiting:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
+    return made
+
+
 def subscription(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Subscribe to a topic."""
     attributes = {
