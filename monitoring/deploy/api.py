@@ -197,10 +197,7 @@ class Client:
         )
         plugged = transport or Transport()
         http = type("PooledClient", (HTTPClient,), {"request": staticmethod(plugged.request)})
-        # After three time-outs the library is silent for five minutes; the transport has its own deadline.
-        self._api: Any = type(
-            "Resources", (APIClient,), {"_http_client": http, "_max_timeouts": float("inf")}
-        )
+        self._api: Any = type("Resources", (APIClient,), {"_http_client": http})
         self.url = url
 
     def _submit(

@@ -132,7 +132,8 @@ def _note(step: PlanStep) -> str:
 
 
 def _folded(step: PlanStep) -> str:
-    diff = "\n".join(line[2:] if line.startswith("      ") else line for _, line in _all_changes(step))
+    # GitHub colours a line of a diff by its first character.
+    diff = "\n".join(line.removeprefix("      ") for _, line in _all_changes(step))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", diff)), default=0))
     title = f"<details><summary>{step.kind} <code>{step.key}</code></summary>"
     return f"{title}\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"

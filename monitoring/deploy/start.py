@@ -140,13 +140,14 @@ def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
         InputError: a file or folder cannot be read or written.
     """
     with writing(root):
-        record = _record(root / RECORD)
+        known_before = _record(root / RECORD)
+        record = dict(known_before)
         written, kept = [], []
         for name, text in files.items():
             path, known = root / name, record.get(name)
             now = _digest(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
             if now == _digest(text):
-                record[name] = now
+                record |= {name: now} if known else {}
             elif now == known or (force and known):  # None: new to this project
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
@@ -154,7 +155,7 @@ def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
                 written.append(name)
             else:
                 kept.append(name)
-        if written:
+        if record != known_before:
             (root / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     made = {name.split("/")[0] for name in files}
     gone = [n for n in record if n not in files and n.split("/")[0] in made and (root / n).exists()]

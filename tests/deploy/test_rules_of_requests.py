@@ -118,6 +118,23 @@ def test_nobody_is_waited_for_longer_than_the_deadline(answer, limit):
     assert limit - 8 <= clock.now <= limit
 
 
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("api.datadoghq.com", False),
+        ("api.us5.datadoghq.com", False),
+        ("api.datadoghq.org", True),
+        ("127.0.0.1:1", False),
+        ("datadoghq.org", False),
+    ],
+)
+def test_where_a_site_is_none_of_datadogs_their_list_is_given(host, named):
+    sender, _, _ = transport(*[BROKEN] * 20)
+    with pytest.raises(InputError) as caught:
+        sender.request("GET", f"https://{host}/x", {}, None, None)
+    assert ("Datadog's sites are datadoghq.com, " in caught.value.hint) is named
+
+
 def test_parameters_are_written_as_the_api_reads_them_and_absent_ones_left_out():
     sender, _, pool = transport()
     ask(sender, params={"a": True, "b": None, "c": 5, "d": "x y"})
