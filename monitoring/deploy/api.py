@@ -94,7 +94,7 @@ class Transport:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(maxsize=IN_PARALLEL, num_pools=4, retries=False)
+        default_factory=lambda: urllib3.PoolManager(maxsize=IN_PARALLEL, retries=False)
     )
 
     def request(

@@ -21,6 +21,7 @@ class Pool:
 
     def request(self, method, url, **more):
         self.asked.append((method, url))
+        self.more = more
         answer = self.answers.pop(0) if self.answers else (200, {})
         if isinstance(answer, Exception):
             raise answer
@@ -141,6 +142,14 @@ def test_parameters_are_written_as_the_api_reads_them_and_absent_ones_left_out()
     assert pool.asked == [("GET", "https://api.datadoghq.com/x?a=true&c=5&d=x+y")]
 
 
+def test_a_request_is_sent_as_it_is_with_a_time_out_and_no_redirect_is_followed():
+    """A key must not follow a redirect to another host."""
+    sender, _, pool = transport(timeout=7.0)
+    sender.request("PUT", "https://api.datadoghq.com/x", {"A": "b"}, None, "body")
+    assert (pool.more["body"], pool.more["headers"], pool.more["redirect"]) == ("body", {"A": "b"}, False)
+    assert pool.more["timeout"].connect_timeout == 7.0
+
+
 KEYS = {("monitor", "7"): "seven", ("dashboard", "abc-def-ghi"): "board", ("slo", "a" * 32): "goal"}
 
 
@@ -166,6 +175,8 @@ KEYS = {("monitor", "7"): "seven", ("dashboard", "abc-def-ghi"): "board", ("slo"
             {"type": "composite", "query": "7 && !70"},
             {"type": "composite", "query": "${monitor:seven} && !70"},
         ),
+        ({"type": "composite", "query": 7}, {"type": "composite", "query": 7}),
+        ({"type": "slo alert", "query": None}, {"type": "slo alert", "query": None}),
         ({"type": "query alert", "query": "a{*} > 7"}, {"type": "query alert", "query": "a{*} > 7"}),
         (
             {"type": "slo alert", "query": f'error_budget("{"a" * 32}").over("7d") > 7'},

@@ -136,6 +136,8 @@ def test_an_application_gets_the_dashboards_narrowed_to_what_it_has(tmp_path):
     # A widget about a monitor or an SLO is shown only where that is written, too.
     shown = {part.partition("}")[0] for part in boards.split("${monitor:")[1:]}
     assert shown <= keys
+    slos = {path.partition("/")[2].removesuffix(".json") for path in files if path.startswith("slos/")}
+    assert {part.partition("}")[0] for part in boards.split("${slo:")[1:]} <= slos
     settings = files["stepscope.toml"]
     assert 'project = "shop"' in settings
     assert 'stage = "prod"' in settings.partition("[env.prod]")[2]
