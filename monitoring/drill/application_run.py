@@ -137,7 +137,7 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
     watch = watch or Progress()
     began = time.monotonic()
     watchers, left_out = _watchers(options.monitors, options.delay)
-    shipped_watchers, _ = watching.load(Folder(shipped("monitors"), options.env), options.delay)
+    shipped_watchers = _others(watchers, Folder(shipped("monitors"), options.env), options.delay)
     with contextlib.ExitStack() as exits:
         pipeline = exits.enter_context(start_pipeline(options.pipeline, watch.say))
         helpers = [
@@ -179,6 +179,16 @@ def _refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
 def _watchers(folder: Folder, delay: int) -> tuple[list[Watcher], Mapping[str, str]]:
     """Return the project's monitors; a project without any has none that notices."""
     return watching.load(folder, delay) if folder.path.is_dir() and folder.keys() else ([], {})
+
+
+def _others(watchers: Sequence[Watcher], shipped: Folder, delay: int) -> list[Watcher]:
+    """Return the shipped monitors that the project does not have: what it has, it has drilled."""
+    known = [(watcher.monitor.query, watcher.monitor.options, watcher.members) for watcher in watchers]
+    return [
+        watcher
+        for watcher in watching.load(shipped, delay)[0]
+        if (watcher.monitor.query, watcher.monitor.options, watcher.members) not in known
+    ]
 
 
 def _stand_in_notes(pipeline: Pipeline) -> Iterator[str]:

@@ -15,17 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.monitor.clipped import Clipped
 from monitoring.monitor.codes import Found
 from monitoring.monitor.rolling import NEVER, Reduced, Windows, reduce_lines
 from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import EvaluationWindow
 from monitoring.query import Binary, Call, Metric, MetricMonitor, Negative, Number, Query, walk
 from monitoring.query.calls import CALLS
-from monitoring.query.evaluation import arithmetic, evaluate_lines, frame_of, only_points, windowed
+from monitoring.query.clipped import Clipped
+from monitoring.query.evaluation import (
+    VALUE_MAKERS,
+    arithmetic,
+    evaluate_lines,
+    frame_of,
+    only_points,
+    windowed,
+)
 from monitoring.query.frame import EvaluationFrame
-from monitoring.query.grid import CALENDAR, default_interval
-from monitoring.query.metric import percentile_windows
+from monitoring.query.grid import CALENDAR, MOST_PADDING, default_interval
+from monitoring.query.metric import gaps_of, percentile_windows
 from monitoring.query.parser import PERCENTILE
 from monitoring.query.series import distinct
 from monitoring.query.sources import Source
@@ -37,6 +44,9 @@ Group = tuple[str, ...]
 
 MOST_PHASES = 240
 """Windows that end in more different places of a bucket (a rollup of days) are evaluated one by one."""
+
+MOST_SPANNED = 200_000
+"""Buckets, empty ones included, up to which a span is evaluated at once."""
 
 SHIFTS = {
     "timeshift": 0,
@@ -155,13 +165,34 @@ def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict
 
 def span_step(query: Query, lookup: Lookup) -> int:
     """Seconds after which all buckets of the query begin anew; 0 if evaluating the whole span will not do."""
-    if windowed(query) or not only_points(query) or lookup.switches.window_end == "closed":
+    if windowed(query) or lookup.switches.window_end == "closed":
+        return 0
+    if not only_points(query) and not _fills_from_earlier(query, lookup):
         return 0
     step = lcm(*steps(query, lookup.interval()))
     if not step or not (inside := distinct(lookup.ends % step)).any():
         return step
     shifted = any(shift % step for shift in _shifts(query))
     return 0 if shifted or lookup.full_bucket or len(inside) > MOST_PHASES else step
+
+
+def _fills_from_earlier(query: Query, lookup: Lookup) -> bool:
+    """Return whether empty buckets get their values from the points before them alone: fill last or zero."""
+    if any(isinstance(node, Call) and node.name in VALUE_MAKERS for node in walk(query)):
+        return False
+    step = min(steps(query, lookup.interval()))
+    gaps = [gaps_of(node, False, lookup.switches) for node in walk(query) if isinstance(node, Metric)]
+    longest = max(gap.limit for gap in gaps)
+    span = int(lookup.ends.max() - lookup.starts.min()) + longest
+    return (
+        all(gap.method in _FROM_EARLIER for gap in gaps)
+        and step > 0
+        and longest <= step * MOST_PADDING
+        and span <= step * MOST_SPANNED
+    )
+
+
+_FROM_EARLIER = {"last", "zero", "null"}
 
 
 def steps(query: Query, interval: int) -> Iterator[int]:

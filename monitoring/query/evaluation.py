@@ -137,10 +137,14 @@ def frame_of(
     return EvaluationFrame(as_source(series), start, end, step, switches, text)
 
 
+VALUE_MAKERS = frozenset({"default_zero", "fill", "clamp_min", "clamp_max"})
+"""Functions that make values out of empty buckets."""
+
+
 def only_points(query: Query) -> bool:
     """Return whether nothing in the query makes values out of empty buckets."""
     return not any(
-        (isinstance(node, Call) and node.name in {"default_zero", "fill", "clamp_min", "clamp_max"})
+        (isinstance(node, Call) and node.name in VALUE_MAKERS)
         or (isinstance(node, Metric) and node.modifier("fill"))
         for node in walk(query)
     )

@@ -8,10 +8,19 @@ LIMIT = 300
 """Seconds after a real point for which it is interpolated, unless fill says otherwise."""
 
 
-def filled(values: Floats, times: Times, method: str, limit: float, *, long_gaps: bool = True) -> Floats:
+def filled(
+    values: Floats,
+    times: Times,
+    method: str,
+    limit: float,
+    *,
+    long_gaps: bool = True,
+    earlier: Floats | None = None,
+) -> Floats:
     """Rows with their empty buckets filled, at most `limit` seconds after the point before.
 
-    Without `long_gaps`, a gap between two points that are further apart than that is left empty.
+    Without `long_gaps`, a gap between two points that are further apart than that is left empty. The points
+    before an empty bucket are those of `earlier`, where it is given, else those of `values`.
 
     "linear" goes straight to the next point, and stays level where there is none. Buckets before the first
     point stay empty. "null" fills nothing.
@@ -19,8 +28,8 @@ def filled(values: Floats, times: Times, method: str, limit: float, *, long_gaps
     if method == "null" or not values.size:
         return values
     there = np.isfinite(values)
-    place = np.arange(values.shape[1])
-    before = np.maximum.accumulate(np.where(there, place, -1), axis=1)
+    known = values if earlier is None else earlier
+    before = _preceding(np.isfinite(known))
     rows, columns = np.nonzero(~there & (before >= 0))
     last = before[rows, columns]
     near = times[columns] - times[last] <= limit
@@ -30,7 +39,7 @@ def filled(values: Floats, times: Times, method: str, limit: float, *, long_gaps
         near &= ~closed | (times[np.where(closed, after, 0)] - times[last] <= limit)
     rows, columns, last = rows[near], columns[near], last[near]
     result = values.copy()
-    result[rows, columns] = _values(values, times, there, method, rows, columns, last)
+    result[rows, columns] = _values(known, times, there, method, rows, columns, last)
     return result
 
 
@@ -48,6 +57,13 @@ def _values(
     span = np.where(known, times[following] - times[last], 1)
     share = np.where(known, (times[columns] - times[last]) / span, 0.0)
     return start + (values[rows, following] - start) * share
+
+
+def _preceding(there: np.ndarray) -> Times:
+    """Return the column of the last point before each place; -1 where there is none."""
+    place = np.where(there, np.arange(there.shape[1]), -1)
+    last = np.maximum.accumulate(place, axis=1)
+    return np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
 
 
 def _following(there: np.ndarray) -> Times:

@@ -1,18 +1,20 @@
 """Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.query.clipped import whole_source
 from monitoring.query.distribution import in_bins, percentile, pooled
 from monitoring.query.frame import EvaluationFrame
 from monitoring.query.gaps import LIMIT, filled
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
-from monitoring.query.sources import Floats, Origin, Source, Times
+from monitoring.query.sources import Buckets, Floats, Origin, Source, Times
 from monitoring.query.switches import Switches
 from monitoring.query.timeseries import NOT_THERE, Group, Lines, aggregate_rows, empty
 
@@ -160,21 +162,24 @@ def _source_lines(
     mixes = members.crowded or (switches.align_groups and len(members.groups) > 1)
     pads = gaps.method != "null" and (gaps.asked or mixes) and rate is None
     wide = grid.padded(int(gaps.limit), int(gaps.limit)) if pads else grid
-    rows = frame.source.bucket(
-        origins,
-        wide,
-        _time_aggregator(node, counting, kind, switches),
-        frame.until,
-        frame.occupied and not gaps.asked,
-    )
-    values = _scaled(rows.values, node, frame, wide, origins, counting)
+    aggregator = _time_aggregator(node, counting, kind, switches)
+    occupied = frame.occupied and not gaps.asked
+
+    def bucketed(source: Source) -> Buckets:
+        rows = source.bucket(origins, wide, aggregator, frame.until, occupied)
+        return replace(rows, values=_scaled(rows.values, node, frame, wide, origins, counting))
+
+    rows = bucketed(frame.source)
+    values = rows.values
     if rate is not None:
         values = rate(values, rows.starts)
     times = rows.starts
     there = np.isfinite(values)
     if gaps.asked or mixes:
         long_gaps = gaps.asked or switches.long_gaps == "limit"
-        values = filled(values, times, gaps.method, gaps.limit, long_gaps=long_gaps)
+        whole = whole_source(frame.source) if gaps.asked else None
+        earlier = None if whole is None else bucketed(whole).values
+        values = filled(values, times, gaps.method, gaps.limit, long_gaps=long_gaps, earlier=earlier)
     guessed = not gaps.asked and bool(np.isfinite(values).sum() > there.sum())
     if pads:
         inside = (times >= grid.edges[0]) & (times < grid.edges[-1])
@@ -255,12 +260,20 @@ def _pooled_lines(
     counting = effective(node, "count") if countable else ""
     gaps = gaps_of(node, False, frame.switches)
     wide = grid.padded(int(gaps.limit), int(gaps.limit)) if gaps.asked else grid
-    values = pooled(node, frame, wide, origins, members.origin, members.owner, len(members.groups))
-    if counting == "as_rate":
-        values = values / np.diff(wide.edges)
+
+    def bucketed(source: Source) -> Floats:
+        values = pooled(
+            node, replace(frame, source=source), wide, origins, members.origin, members.owner, groups
+        )
+        return values / np.diff(wide.edges) if counting == "as_rate" else values
+
+    groups = len(members.groups)
+    values = bucketed(frame.source)
     times = wide.starts
     if gaps.asked:
-        values = filled(values, times, gaps.method, gaps.limit)
+        whole = whole_source(frame.source)
+        earlier = None if whole is None else bucketed(whole)
+        values = filled(values, times, gaps.method, gaps.limit, earlier=earlier)
         inside = (times >= grid.edges[0]) & (times < grid.edges[-1])
         times, values = times[inside], values[:, inside]
     return Lines(

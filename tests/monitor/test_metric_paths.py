@@ -28,6 +28,12 @@ QUERIES = [
     "avg:a{*} by {g} / avg:b{*} by {g}",
     "p95:dist{*} by {g}",
     "sum:dist{*}.as_count()",
+    "avg:a{*} by {g}.fill(last)",
+    "max:a{*}.rollup(max, 300).fill(last, 600)",
+    "sum:c{*} by {g}.as_count().fill(zero)",
+    "p50:dist{*} by {g}.rollup(300).fill(last, 900)",
+    "max:a{*} by {g}.rollup(max, 300) / (max:b{*} by {g}.rollup(max, 300).fill(last, 1800) * 10)",
+    "avg:a{*} by {g}.fill(null) + avg:b{*} by {g}.fill(zero, 120)",
 ]
 
 
@@ -92,6 +98,13 @@ def test_a_span_gives_what_each_window_gives(source, query, aggregation, seconds
         ("sum:c{*}.as_count().rollup(sum, 3600)", True),
         ("cumsum(avg:a{*})", False),
         ("default_zero(avg:a{*})", False),
+        ("fill(avg:a{*}, last)", False),
+        ("avg:a{*}.fill(last)", True),
+        ("avg:a{*}.fill(zero, 600)", True),
+        ("avg:a{*}.fill(linear)", False),
+        ("avg:a{*}.fill(600)", False),
+        ("avg:a{*}.fill(last) / avg:b{*}.fill(linear)", False),
+        ("avg:a{*}.fill(last) / avg:b{*}", True),
         ("avg:a{*}.rollup(avg, daily)", False),
         ("avg:a{*}.rollup(avg, 3600) - timeshift(avg:a{*}.rollup(avg, 3600), -600)", False),
     ],

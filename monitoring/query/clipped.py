@@ -40,3 +40,8 @@ class Clipped:
         selected = self.source.points(origins, start, end)
         there = selected.times % self.step < self.phase
         return Points(selected.origin[there], selected.times[there], selected.values[there])
+
+
+def whole_source(source: Source) -> Source | None:
+    """Return the source of whole buckets behind a clipped one; None where no bucket is clipped."""
+    return source.source if isinstance(source, Clipped) else None
