@@ -60,7 +60,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     from monitoring.capture import Tee
 
     before = sys.stdout
-    sys.stdout = before if isinstance(before, Tee) else Tee(before, kept)
+    sys.stdout = before if isinstance(before, Tee) and before.keeps(kept) else Tee(before, kept)
     try:
         return (yield)
     finally:
@@ -73,10 +73,42 @@ _MARKERS = (
 )
 
 
+_RECORD = "stepscope_record_metrics"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option, and the setting, that have metrics recorded."""
+    text = "record the metrics that handlers emit in stepscope.metrics.toml, which stepscope lint reads"
+    parser.getgroup("stepscope").addoption("--record-metrics", action="store_true", help=text)
+    parser.addini(_RECORD, "the same as --record-metrics", type="bool", default=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known."""
+    """Make the markers known, and begin to record metrics where that is asked for."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.getoption("--record-metrics") or config.getini(_RECORD):
+        _record(config)
+
+
+def _record(config: pytest.Config) -> None:
+    """Register the plugin that records; what prevents it ends pytest with a sentence and status 2."""
+    reason = _other_package("--record-metrics")
+    if reason:
+        pytest.exit(f"stepscope: {reason}", 2)
+    try:
+        from monitoring.errors import InputError, missing_module
+        from monitoring.resources.own_metrics import catalogue_path
+        from monitoring.testing.metric_recorder import MetricRecorder
+    except ImportError as error:
+        missing = missing_module(error, "--record-metrics", "lint")
+        if missing is None:
+            raise
+        pytest.exit(f"stepscope: {missing}", 2)
+    try:
+        config.pluginmanager.register(MetricRecorder(catalogue_path(config.rootpath)))
+    except InputError as error:
+        pytest.exit(f"stepscope: {error}", 2)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Any
 from monitoring.lines import Point, Refused, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+
+log_recorders: list[Callable[[Iterable[Any]], None]] = []
+"""Functions that an embedded AWS hands its log events to when it ends."""
 
 
 class MalformedLine(AssertionError):  # noqa: N818 - a failure of a test
@@ -190,6 +194,10 @@ class Tee:
             self.before.write(text)
         return len(text)
 
+    def keeps(self, kept: io.StringIO) -> bool:
+        """Return whether what is written reaches `kept`, by this tee or one under it."""
+        return self.kept is kept or (isinstance(self.before, Tee) and self.before.keeps(kept))
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.before, name)
 
@@ -199,20 +207,26 @@ def keep_output(kept: io.StringIO) -> Callable[[], None]:
 
     A logger's handler holds the standard output of the time when it was made, so each of those is kept too.
     """
-    before = sys.stdout
-    handlers = [(handler, handler.stream) for handler in _stream_handlers(before)]
-    for handler, stream in handlers:
-        handler.stream = Tee(stream, kept)
-    sys.stdout = Tee(before, kept)
+    holders = [(sys, "stdout"), *((handler, "stream") for handler in _stream_handlers(sys.stdout))]
+    tees = []
+    for holder, attribute in holders:
+        tees.append(Tee(getattr(holder, attribute), kept))
+        setattr(holder, attribute, tees[-1])
 
     def restore() -> None:
-        if isinstance(sys.stdout, Tee):
-            sys.stdout = sys.stdout.before
-        for handler, stream in handlers:
-            if isinstance(handler.stream, Tee):
-                handler.stream = stream
+        for (holder, attribute), tee in zip(holders, tees, strict=True):
+            _unlink(holder, attribute, tee)
 
     return restore
+
+
+def _unlink(holder: Any, attribute: str, tee: Tee) -> None:
+    """Take a tee out of an output, whatever was put over it since; an output that was replaced stays."""
+    output = getattr(holder, attribute)
+    while isinstance(output, Tee) and output is not tee:
+        holder, attribute, output = output, "before", output.before
+    if output is tee:
+        setattr(holder, attribute, tee.before)
 
 
 def _stream_handlers(stdout: Any) -> list[Any]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 )
 @project_option("The folder whose dashboards/ and monitors/ are applied and shown. [this one]", exists=True)
 @click.option("--no-schedules", is_flag=True, help="Do not let scheduled rules invoke anything.")
+@click.option("--no-record-metrics", is_flag=True, help="Leave stepscope.metrics.toml as it is.")
 def command(
     template: Path,
     parameters: tuple[str, ...],
@@ -51,13 +52,15 @@ def command(
     database: Path | None,
     root: Path,
     no_schedules: bool,
+    no_record_metrics: bool,
 ) -> int:
     """Run your own application on the embedded AWS and Datadog, until Ctrl-C.
 
     TEMPLATE is a SAM or CloudFormation template, a cdk.out folder, or a folder that holds one. It is deployed
     with its real handlers; the project's dashboards and monitors are applied, and evaluated every minute;
     code and template are deployed anew when a file is saved. Executions start from the page `/run`, from
-    `stepscope run MACHINE --url ADDRESS`, and by the template's own triggers.
+    `stepscope run MACHINE --url ADDRESS`, and by the template's own triggers. The metrics that functions emit
+    are added to the project's stepscope.metrics.toml, which `stepscope lint` reads.
     """
     from monitoring.local_pipeline import PipelineOptions
     from monitoring.serve import Stop
@@ -77,6 +80,7 @@ def command(
         ),
         root,
         schedules=not no_schedules,
+        record=not no_record_metrics,
     )
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):

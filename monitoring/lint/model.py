@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from monitoring.lint.recorded import catalogue_of
 from monitoring.query import Metric, MonitorQuery, Query, QueryError, walk
 from monitoring.resources import parsed
 from monitoring.resources.catalogue import is_known_family
 from monitoring.resources.document import Document, Pointer
+from monitoring.resources.own_metrics import OwnMetrics
 from monitoring.resources.resource import Resource
 from monitoring.resources.schema import Fault, faults
 from monitoring.resources.sites import (
@@ -197,6 +200,11 @@ class Subject:
             text = self.body["query"]
             sites += [(("query",), text, node) for node in walk(query) if isinstance(node, Metric)]
         return sites
+
+    @cached_property
+    def own_metrics(self) -> OwnMetrics | None:
+        """The catalogue of the project's own metrics; None where it has none."""
+        return catalogue_of(Path(self.document.source).resolve().parent)
 
     @cached_property
     def aws_metrics(self) -> list[tuple[Pointer, str, Metric]]:

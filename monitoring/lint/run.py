@@ -11,6 +11,7 @@ from monitoring.errors import InputError, writing
 from monitoring.lint.engine import FileReport, apply_edits, is_template, lint_file, lint_text, lint_together
 from monitoring.lint.model import Edit, Finding
 from monitoring.lint.project import settings_file
+from monitoring.lint.recorded import check_catalogues
 from monitoring.lint.rules import modules
 from monitoring.lint.templates.kinds import application_in, is_readable
 from monitoring.resources.nearest import nearest
@@ -95,8 +96,13 @@ def _visible(file: Path, folder: Path) -> bool:
 
 
 def lint(files: Sequence[Path], codes: frozenset[str] | None = None, jobs: int | None = None) -> LintResult:
-    """Check files, each on its own and then all together."""
+    """Check files, each on its own and then all together.
+
+    Raises:
+        InputError: the catalogue of a project's own metrics cannot be read.
+    """
     codes = selected() if codes is None else codes
+    check_catalogues(files)
     settings = [file for file in settings_files(files) if file not in files]
     reports = _reports([str(file) for file in (*files, *settings)], codes, jobs)
     findings = [finding for report in reports for finding in report.findings]

@@ -13,6 +13,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from monitoring.capture import log_recorders
 from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
@@ -138,6 +139,12 @@ class LocalAws:
         self._exit.callback(self._close_clients)
         self._host.begin(server.url, self._worker_environment(server.url), self._max_workers, self.client)
         self._exit.callback(self._host.close)
+        self._exit.callback(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give what the functions wrote to whoever records it, such as `pytest --record-metrics`."""
+        for recorder in log_recorders:
+            recorder(self.log_events())
 
     def _worker_environment(self, endpoint_url: str) -> dict[str, str]:
         temporary = self.home / "tmp"

@@ -93,7 +93,7 @@ def parse_settings(text: str) -> tuple[dict[str, Any], list[SettingFault]]:
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return {}, [_not_toml(text, str(error))]
+        return {}, [not_toml(text, str(error))]
     except RecursionError:
         return {}, [SettingFault((1, 1), "", "not valid TOML: tables or lists are nested too deeply")]
     return settings, [
@@ -102,7 +102,8 @@ def parse_settings(text: str) -> tuple[dict[str, Any], list[SettingFault]]:
     ]
 
 
-def _not_toml(text: str, said: str) -> SettingFault:
+def not_toml(text: str, said: str) -> SettingFault:
+    """Return what is wrong with a text that is not TOML, from the words of the error."""
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
     message = f"not valid TOML: {said[: place.start()] if place else said}"
     if place is None or place[1] is None:

@@ -14,12 +14,14 @@ from monitoring.local_pipeline import Pipeline, PipelineOptions, start_pipeline
 from monitoring.local_pipeline.definitions import record_definitions
 from monitoring.local_pipeline.integration import Integration
 from monitoring.local_pipeline.pipeline import environment_of
+from monitoring.resources.own_metrics import catalogue_path, read_own_metrics
 from monitoring.serve import Stop
 from monitoring.serve.pages import page_routes
 from monitoring.serve.sinks import Sink
 from monitoring.serve.watch import Watch
 from monitoring.up.changes import Stamps, stamps
 from monitoring.up.pages import run_routes
+from monitoring.up.recorded import MetricsRecord
 
 LOOK_SECONDS = 1.0
 """How often files are looked at."""
@@ -29,11 +31,15 @@ _LATE = 5
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Describe what is up: the pipeline, and the folder of its dashboards and monitors (None: none)."""
+    """Describe what is up: the pipeline, and the folder of its dashboards and monitors (None: none).
+
+    `record` has the metrics that functions emit written into the project's catalogue.
+    """
 
     pipeline: PipelineOptions
     project: Path | None = None
     schedules: bool = True
+    record: bool = False
 
 
 @dataclass(slots=True)
@@ -45,6 +51,7 @@ class _Up:
     say: Callable[[str], None]
     watch: Watch
     integration: Integration
+    metrics: MetricsRecord | None = None
     templates: Stamps = field(default_factory=dict)
     code: Stamps = field(default_factory=dict)
     minute: int = 0
@@ -57,6 +64,8 @@ class _Up:
             self.minute = now // 60
             self.integration.publish()
             self.watch.look()
+            if self.metrics is not None:
+                self.metrics.look()
 
     def reload(self) -> None:
         """Deploy what has changed since the last look."""
@@ -116,8 +125,10 @@ def run_up(
 
     Raises:
         InputError: the template cannot be read or deployed, a port is in use, or the project's files
-            cannot be read.
+            cannot be read; at the end, the catalogue of metrics cannot be merged or written.
     """
+    if options.record and options.project:
+        read_own_metrics(catalogue_path(options.project.resolve()))
     running: list[Pipeline] = []
     pages = replace(
         options.pipeline,
@@ -143,11 +154,14 @@ def run_up(
             say,
             Watch(pipeline.datadog.store, sinks, say),
             Integration(pipeline, tags, until=int(time.time()) // 60 * 60),
+            MetricsRecord(options.project, pipeline.aws, say) if options.record and options.project else None,
         )
         ready(pipeline)
         up.look()
         while not stop.wait(LOOK_SECONDS):
             up.look()
+        if up.metrics is not None:
+            up.metrics.end()
 
 
 def _apply(pipeline: Pipeline, project: Path, say: Callable[[str], None]) -> None:

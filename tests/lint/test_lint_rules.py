@@ -14,6 +14,7 @@ from monitoring.lint.rules import MODULES, downtime_scope, modules
 from monitoring.lint.run import LintResult, fix_text, lint, selected
 from monitoring.lint.templates.kinds import TEMPLATE
 from monitoring.monitor.mutes import scope_test
+from monitoring.resources.own_metrics import FILE as CATALOGUE
 
 DOCS = Path(__file__).parents[2] / "docs"
 CODES = sorted(modules())
@@ -60,11 +61,12 @@ def test_the_page_of_a_rule_shows_what_it_says_of_the_example(code, tmp_path, mo
     rule = modules()[code].RULE
     assert page(code).startswith(f"# {code}\n\n*{rule.severity}*: {rule.summary}\n\n")
     shown = _SNAPSHOT.search(page(code))["text"]
-    result = (
-        run_application(example(code), frozenset({code}), tmp_path, monkeypatch)
-        if rule.kinds == TEMPLATE
-        else run(example(code), frozenset({code}))
-    )
+    files = example(code)
+    if catalogue := files.pop(CATALOGUE, ""):
+        (tmp_path / CATALOGUE).write_text(catalogue, "utf-8")
+    on_disk = rule.kinds == TEMPLATE or catalogue
+    codes = frozenset({code})
+    result = run_application(files, codes, tmp_path, monkeypatch) if on_disk else run(files, codes)
     assert report.text(result) == shown
 
 

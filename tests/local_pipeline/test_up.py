@@ -16,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from monitoring.resources.own_metrics import FILE, read_own_metrics
 from monitoring.up.pages import run_routes
 
 STEPSCOPE = [sys.executable, "-c", "from monitoring.cli import main; main()"]
@@ -113,6 +114,18 @@ def test_an_application_is_up_until_it_is_told_to_stop(up: Running) -> None:
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(60) == 0
     assert "Traceback" not in up.log.read_text()
+    metrics = read_own_metrics(up.project / FILE).metrics
+    assert dict(metrics["shop.orders"].tags) == {"kind": 1}
+    assert "-Take-" in metrics["shop.orders"].functions[0]
+
+
+def test_a_broken_catalogue_is_named_before_anything_starts(project: Path) -> None:
+    (project / FILE).write_text("[metrics")
+    done = subprocess.run(
+        [*STEPSCOPE, "up", "--port", "0"], cwd=project, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert f"{FILE}:1:9: not valid TOML" in done.stderr
 
 
 def test_the_form_starts_an_execution_and_no_other_site_does(up: Running) -> None:

@@ -15,6 +15,7 @@ MODULES = (
     "query_syntax",
     "unknown_metric",
     "unknown_tag",
+    "many_groups",
     "tag_case",
     "account_total",
     "unused_variable",

@@ -1,17 +1,43 @@
-"""unknown-metric: a metric of aws.lambda or aws.states that does not exist."""
+"""unknown-metric: a metric of AWS or of the project that does not exist."""
 
 from collections.abc import Iterator
 
 from monitoring.lint.model import Problem, Rule, Subject
+from monitoring.lint.recorded import is_judged, names_of
 from monitoring.query import Metric
 from monitoring.resources.catalogue import names
 from monitoring.resources.nearest import nearest
+from monitoring.resources.own_metrics import FILE, OwnMetrics, is_own
 
-RULE = Rule("unknown-metric", "warning", "A metric of aws.lambda or aws.states that does not exist.")
+RULE = Rule("unknown-metric", "warning", "A metric of AWS or of the project that does not exist.")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each metric that is not in the catalogue, with the nearest that is."""
+    """Each metric that is not in its catalogue, with the nearest that is."""
+    yield from _aws(subject)
+    if subject.own_metrics is not None:
+        yield from _own(subject, subject.own_metrics)
+
+
+def _own(subject: Subject, catalogue: OwnMetrics) -> Iterator[Problem]:
+    """Yield the project's own metrics that no test and no run of `stepscope up` has emitted.
+
+    A name whose first word is in the catalogue has to be there; any other may be of another application, and
+    is named only where it looks like a slip.
+    """
+    known = names_of(catalogue)
+    for pointer, text, metric in subject.metrics:
+        judged = is_judged(metric.name, catalogue)
+        if metric.name in known or "$" in metric.name or not (judged or is_own(metric.name)):
+            continue
+        near = nearest(metric.name, known, cutoff=0.8)
+        if near or judged:
+            hint = f"Did you mean {near}?" if near else f"{FILE} has what tests and stepscope up have seen"
+            message = f"nothing here emits {metric.name}. {hint}"
+            yield Problem(pointer, message, *name_place(metric, text))
+
+
+def _aws(subject: Subject) -> Iterator[Problem]:
     known = names()
     for pointer, text, metric in subject.aws_metrics:
         if metric.name in known:
