@@ -103,7 +103,7 @@ def _missing(error: ImportError, argv: Sequence[str]) -> InputError | None:
 
 
 def _fail(message: str, status: int) -> int:
-    from monitoring.log_events.printable import printable
+    from monitoring.terminal import printable
 
     print(f"stepscope: {printable(message)}", file=sys.stderr)
     return status

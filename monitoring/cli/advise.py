@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitoring.cli.output import counted, echo_document
+from monitoring.terminal import echo, fitted, room, table_row, wrapped
 
 if TYPE_CHECKING:
     from monitoring.advise.steps import Machine
     from monitoring.cost.measured import Measurements
+
+_HEAD = ("step", "entered", "mean ms", "time", "cold", "transit.", "waiting", "work", "cost", "memory")
+_NUMBERS = range(1, 9)
 
 
 @click.command("advise")
@@ -44,10 +48,10 @@ def command(data: Path, explain: bool, as_json: bool) -> int:
     for machine in machines:
         _print_steps(machine, figures, explain=explain)
         for advice in advise(machine, figures):
-            click.echo(f"\n{advice.action}: {', '.join(advice.steps)}")
-            click.echo(f"  because {advice.evidence}.")
-            click.echo(f"  {advice.effect}.")
-            click.echo(f"  but {advice.limits}.")
+            echo(f"\n{advice.action}: {', '.join(advice.steps)}")
+            echo(f"  because {advice.evidence}.")
+            echo(f"  {advice.effect}.")
+            echo(f"  but {advice.limits}.")
     return 0
 
 
@@ -67,21 +71,29 @@ def _print_steps(machine: "Machine", figures: "Measurements", *, explain: bool) 
     from monitoring.advise.rules import FEW, step_data
 
     few = f": few, shares will be others with more than {FEW}" if machine.executions < FEW else ""
-    click.echo(f"{machine.name}, {counted(machine.executions, 'execution')}{few}")
-    click.echo(
-        f"{'step':28}{'entered':>8}{'mean ms':>10}{'time':>6}{'cold':>9}{'transit.':>9}{'waiting':>9}"
-        f"{'work':>9}{'cost':>6}  memory"
-    )
-    for step in sorted(machine.steps.values(), key=lambda step: -step.time):
-        row = step_data(machine, step, figures)
-        memory = f"{row['memory_used_mb']:.0f} of {row['memory_mb']} MB" if row["memory_used_mb"] else ""
-        parts = "".join(f"{row[f'{part}_ms']:9.0f}" for part in step.parts)
-        click.echo(
-            f"{step.name[:27]:28}{step.entered:8}{row['mean_ms']:10.0f}{row['share_of_time']:6.0%}{parts}"
-            f"{row['share_of_cost']:6.0%}  {memory}"
+    echo(f"{machine.name}, {counted(machine.executions, 'execution')}{few}")
+    steps = sorted(machine.steps.values(), key=lambda step: -step.time)
+    data = [step_data(machine, step, figures) for step in steps]
+    rows = [
+        (
+            step.name,
+            str(step.entered),
+            f"{row['mean_ms']:.0f}",
+            f"{row['share_of_time']:.0%}",
+            *(f"{row[f'{part}_ms']:.0f}" for part in step.parts),
+            f"{row['share_of_cost']:.0%}",
+            f"{row['memory_used_mb']:.0f} of {row['memory_mb']} MB" if row["memory_used_mb"] else "",
         )
-        if explain:
-            click.echo(f"    {_explained(step.name, row, machine)}")
+        for step, row in zip(steps, data, strict=True)
+    ]
+    widths = fitted([_HEAD, *rows], room())
+    for line in table_row([(text, "bold") for text in _HEAD], widths, _NUMBERS):
+        echo(*line)
+    for step, row, cells in zip(steps, data, rows, strict=True):
+        for line in table_row(cells, widths, _NUMBERS):
+            echo(*line)
+        for text in wrapped(_explained(step.name, row, machine), room() - 4) if explain else ():
+            echo("    ", (text, "dim"))
 
 
 def _explained(name: str, row: dict[str, Any], machine: "Machine") -> str:

@@ -11,6 +11,7 @@ import click
 
 from monitoring.cli.output import echo_document, live
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.query import MonitorQuery
@@ -67,11 +68,11 @@ def command(
     points = Data(series)
     outcomes = list(backtest(variants, points, begin, finish, _pairs(stand_ins), _pairs(switches), folder))
     for problem in problems[:20]:
-        click.echo(f"stepscope: {problem}", err=True)
+        echo(f"stepscope: {problem}", err=True)
     if as_data:
         echo_document({"variants": as_json(outcomes)})
     else:
-        click.echo("\n".join([*table(outcomes), "", *episodes(outcomes[0])]).rstrip())
+        echo("\n".join([*table(outcomes), "", *episodes(outcomes[0])]).rstrip())
     return 1 if problems else 0
 
 

@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from monitoring.cli.group import COMPLETION_VARIABLE, root
+from monitoring.terminal import echo
 
 
 @click.command("completion")
@@ -19,5 +20,5 @@ def command(shell: str) -> int:
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"click has no completion for {shell}")
-    click.echo(kind(root, {}, "stepscope", COMPLETION_VARIABLE).source())
+    echo(kind(root, {}, "stepscope", COMPLETION_VARIABLE).source())
     return 0

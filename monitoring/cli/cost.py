@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitoring.cli.output import echo_document
+from monitoring.terminal import echo, fitted, room, table_row, wrapped
 
 if TYPE_CHECKING:
     from monitoring.cost.estimate import Estimate, Item
@@ -129,16 +130,22 @@ def _as_data(result: "Estimate", notes: tuple[str, ...]) -> dict[str, Any]:
 def _print(result: "Estimate", notes: tuple[str, ...], *, explain: bool) -> None:
     from monitoring.cost.prices import READ_ON
 
-    for item in sorted(result.items, key=lambda item: (item.service, item.name)):
-        amount = f"{item.quantity:,.2f} {item.unit}"
-        click.echo(f"{item.usd:12,.2f} $  {item.service:24} {item.name:32} {amount}")
-        if explain:
-            click.echo(f"{'':16}{item.explain}")
+    items = sorted(result.items, key=lambda item: (item.service, item.name))
+    rows = [
+        (f"{item.usd:,.2f} $", item.service, item.name, f"{item.quantity:,.2f} {item.unit}") for item in items
+    ]
+    widths = fitted(rows, room())
+    for item, row in zip(items, rows, strict=True):
+        for line in table_row(row, widths, right={0}):
+            echo(*line)
+        for text in wrapped(item.explain, room() - 4) if explain else ():
+            echo("    ", (text, "dim"))
     for name, sums in (("this", _sums(result.items)), ("datadog-lambda, extension", _sums(result.beside))):
         total, aws, datadog = (sums[key] for key in ("total_usd", "aws_usd", "datadog_usd"))
-        click.echo(f"{total:12,.2f} $  {name}: AWS {aws:,.2f} $, Datadog {datadog:,.2f} $")
-    click.echo(
+        amount = f"{total:,.2f} $"
+        echo(f"{amount:>{widths[0]}}  {name}: AWS {aws:,.2f} $, Datadog {datadog:,.2f} $")
+    echo(
         f"List prices of {READ_ON}, us-east-1, no free tier and no discount; --explain says what each is of."
     )
     for note in notes:
-        click.echo(f"note: {note}")
+        echo(f"note: {note}")

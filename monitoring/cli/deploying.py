@@ -11,6 +11,7 @@ from monitoring.cli.output import echo_document, live
 from monitoring.cli.project_option import project_option
 from monitoring.deploy.plan_report import summary
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.deploy.apply import AppliedPlan
@@ -39,7 +40,7 @@ def show(plan: "Plan") -> None:
     from monitoring.deploy.plan_report import as_lines
 
     for colour, line in as_lines(plan):
-        click.secho(line, fg=colour or None)
+        echo((line, colour))
 
 
 def confirmed(question: str, plan: "Plan", command: str, *, yes: bool) -> bool:
@@ -90,8 +91,8 @@ def tell(outcome: "AppliedPlan", *, as_json: bool) -> int:
         )
     else:
         for step, reason in outcome.failed:
-            click.secho(f"{step.kind} {step.key} was not {PAST[step.action]}: {reason}", fg="red", err=True)
-        click.echo(f"{len(outcome.done)} done, {len(outcome.failed)} failed.")
+            echo((f"{step.kind} {step.key} was not {PAST[step.action]}: {reason}", "red"), err=True)
+        echo(f"{len(outcome.done)} done, {len(outcome.failed)} failed.")
     return 1 if outcome.failed else 0
 
 

@@ -7,6 +7,7 @@ import click
 
 from monitoring.cli.output import counted, echo_document
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
 
@@ -48,15 +49,15 @@ def command(
     for check in walk(options, _Clients(endpoint_url)):
         checks.append(check)
         if not as_json:
-            click.echo(f"{_MARKS[check.status]} {check.name}: {check.message} [{check.where}]")
+            echo(f"{_MARKS[check.status]} {check.name}: {check.message} [{check.where}]")
             if check.hint:
-                click.echo(f"    next: {check.hint}")
+                echo(f"    next: {check.hint}")
     faults = sum(check.status == "fault" for check in checks)
     if as_json:
         echo_document({"checks": [check._asdict() for check in checks], "faults": faults})
     else:
         open_steps = sum(check.status == "unknown" for check in checks)
-        click.echo(f"{counted(len(checks), 'check')}: {counted(faults, 'fault')}, {open_steps} not checked")
+        echo(f"{counted(len(checks), 'check')}: {counted(faults, 'fault')}, {open_steps} not checked")
     return 1 if faults else 0
 
 

@@ -10,6 +10,7 @@ from monitoring.cli.ending import ended_by_signals
 from monitoring.cli.output import echo_document, live
 from monitoring.cli.project_option import project_option
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.drill.judge import DrillResult
@@ -130,7 +131,8 @@ def command(
     if as_list:
         from monitoring.drill.show import overview
 
-        click.echo("\n".join(overview()))
+        for line in overview():
+            echo(*line)
         return 0
     from monitoring.drill.matrix import check
     from monitoring.drill.run import DrillOptions
@@ -177,5 +179,6 @@ def _run(options: "DrillOptions", as_json: bool) -> "DrillResult":
     console = Console(stderr=True) if live(sys.stderr) else None
     with Printer(console) as printer:
         result = run_drill(options, printer)
-    click.echo("\n".join(["", *summary(result)]))
+    for part in ("", *summary(result)):
+        echo(part)
     return result

@@ -1,22 +1,22 @@
 """`stepscope drill --from`: reading its options, and showing what it found."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from monitoring.cli.application import answers_of, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
 from monitoring.cli.output import echo_document, live
+from monitoring.terminal import Part, echo, fitted, room, table_row
 
 if TYPE_CHECKING:
     from monitoring.drill.application_result import ApplicationResult, Noticed
     from monitoring.drill.application_run import ApplicationOptions
 
 DEFAULT_MONITORS = Path("monitors")
-_WIDTHS = (38, 34, 8)
+_WIDTHS = (1, 38, 34, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,53 +91,57 @@ def _progress(*, as_json: bool) -> Any:
     class Shown(Progress):
         def say(self, text: str) -> None:
             if live(sys.stderr):
-                click.secho(f"· {text}", dim=True, err=True)
+                echo((f"· {text}", "dim"), err=True)
 
         def breaking(self, breakage: Breakage, number: int, count: int) -> None:
             if live(sys.stderr):
-                click.secho(f"· {number}/{count} {breakage.name}", dim=True, err=True)
+                echo((f"· {number}/{count} {breakage.name}", "dim"), err=True)
 
         def judged(self, row: "Noticed") -> None:
             if not as_json:
-                click.echo(_line(row))
+                for line in _lines(row):
+                    echo(*line)
 
     if not as_json:
-        click.secho(
-            "  " + "".join(f"{head:{width}}" for head, width in zip(_HEAD, _WIDTHS, strict=True)), bold=True
-        )
+        for line in table_row([("", ""), *((text, "bold") for text in _HEAD)], _widths()):
+            echo(*line)
     return Shown()
 
 
 _HEAD = ("fault", "noticed by", "after")
 
 
-def _line(row: "Noticed") -> str:
-    mark = click.style("✓", fg="green") if row.noticed else click.style("✗", fg="red")
+def _widths() -> list[int]:
+    return fitted([["-" * width for width in _WIDTHS]], room())
+
+
+def _lines(row: "Noticed") -> Iterator[list[Part]]:
+    mark = ("✓", "green") if row.noticed else ("✗", "red")
     first = row.noticed[0] if row.noticed else None
     by = first.key if first else "nobody"
     more = f" +{len(row.noticed) - 1}" if len(row.noticed) > 1 else ""
     after = f"{first.alert:.0f} min" if first and first.alert is not None else ""
-    return f"{mark} {row.breakage.name:{_WIDTHS[0]}}{by + more:{_WIDTHS[1]}}{after}"
+    return table_row([mark, row.breakage.name, by + more, after], _widths())
 
 
 def _tell(result: "ApplicationResult") -> None:
     """Print what is wrong, and what would help."""
-    click.echo()
+    echo()
     for note in result.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if result.not_reached:
         names = ", ".join(result.not_reached)
-        click.echo(f"not broken, since no execution calls them with this input: {names}")
+        echo(f"not broken, since no execution calls them with this input: {names}")
     for key in result.false_alarms:
-        click.secho(f"{key} alerts on an ordinary day", fg="red")
+        echo((f"{key} alerts on an ordinary day", "red"))
     for key, reason in result.left_out.items():
-        click.echo(f"{key} was not drilled: {reason}")
+        echo(f"{key} was not drilled: {reason}")
     for row in result.faults:
         if not row.noticed:
-            click.secho(f"{row.breakage.name}: nobody notices that {row.breakage.how}", fg="red")
+            echo((f"{row.breakage.name}: nobody notices that {row.breakage.how}", "red"))
             for remark in row.remarks:
-                click.echo(f"  {remark}")
+                echo(f"  {remark}")
             if row.would:
-                click.echo(f"  of the shipped monitors, {', '.join(row.would[:4])} would (stepscope init)")
+                echo(f"  of the shipped monitors, {', '.join(row.would[:4])} would (stepscope init)")
     noticed = len(result.faults) - len(result.unnoticed)
-    click.echo(f"{noticed} of {len(result.faults)} faults are noticed. {result.seconds:.0f} s")
+    echo(f"{noticed} of {len(result.faults)} faults are noticed. {result.seconds:.0f} s")

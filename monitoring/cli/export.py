@@ -6,6 +6,7 @@ import click
 
 from monitoring.cli.deploying import DIRECTORY, ENVIRONMENT
 from monitoring.errors import writing
+from monitoring.terminal import echo
 
 
 @click.group()
@@ -30,5 +31,5 @@ def terraform(root: Path, env: str, out: Path | None) -> int:
         with writing(out):
             out.write_text(text, encoding="utf-8")
     else:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     return 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from monitoring.errors import InputError
+from monitoring.terminal import printable
 
 VERSION = 1
 """The version of every JSON document: it changes when a key is removed, renamed, or means something else."""
@@ -19,4 +20,4 @@ def wants_json(argv: Sequence[str]) -> bool:
 
 def print_error(error: InputError) -> None:
     """Print `{"version": …, "error": {"message", "where", "hint"}}` on one line of standard output."""
-    print(json.dumps({"version": VERSION, "error": error.as_data()}, ensure_ascii=False))
+    print(printable(json.dumps({"version": VERSION, "error": error.as_data()}, ensure_ascii=False)))

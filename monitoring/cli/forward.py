@@ -14,6 +14,7 @@ import click
 from monitoring.cli.failure import print_error
 from monitoring.cli.output import live
 from monitoring.errors import InputError
+from monitoring.terminal import echo, printable
 
 if TYPE_CHECKING:
     from monitoring.forwarder.inputs import Inputs
@@ -52,9 +53,9 @@ def command(files: tuple[str, ...], as_json: bool, group: str, redrive: bool) ->
     for error in source.errors:
         if as_json:
             print_error(error)
-        click.echo(f"stepscope: {error}", err=True)
+        echo(f"stepscope: {error}", err=True)
     for text in source.notes:
-        click.echo(f"stepscope: {text}", err=True)
+        echo(f"stepscope: {text}", err=True)
     return 2 if source.unreadable else status
 
 
@@ -142,7 +143,7 @@ def _print_telemetry(telemetry: "Telemetry") -> None:
         for refusal in telemetry.refused
     ]
     for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.write(printable(json.dumps(row, ensure_ascii=False)) + "\n")
 
 
 def _send(settings: "ForwarderSettings", files: _Files, redrive: bool) -> int:
@@ -163,7 +164,7 @@ def _send(settings: "ForwarderSettings", files: _Files, redrive: bool) -> int:
         outcome = forwarder.forward(units(), _FOREVER)
     finally:
         forwarder.close()
-    click.echo(json.dumps(outcome.tally.summary()))
+    echo(json.dumps(outcome.tally.summary()))
     return 0 if outcome.safe and not outcome.tally.refused else 1
 
 

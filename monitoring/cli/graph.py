@@ -8,6 +8,7 @@ import click
 
 from monitoring.cli.output import echo_document
 from monitoring.errors import InputError, writing
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.graph import Look, StateGraph
@@ -99,7 +100,7 @@ def command(
     if out is not None:
         _draw(graph, out, _look(theme, figures, changes, name, execution))
     elif not as_json:
-        click.echo(as_text(graph, figures, changes), nl=False)
+        echo(as_text(graph, figures, changes), nl=False)
     return 0
 
 

@@ -1,6 +1,7 @@
 """The group of the subcommands, each imported when it is called."""
 
 import importlib
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from monitoring.cli.commands import COMMANDS, THEMES
 from monitoring.cli.failure import print_error, wants_json
 from monitoring.cli.output import plain
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -79,7 +81,7 @@ def root() -> None:
     stepscope demo              see all of it work, with no account
     """
     for name, meant in misspelt(os.environ):
-        click.echo(f"stepscope: {name} is not a setting. Did you mean {meant}?", err=True)
+        echo(f"stepscope: {name} is not a setting. Did you mean {meant}?", err=True)
 
 
 def misspelt(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -108,7 +110,9 @@ def run(argv: Sequence[str]) -> int:
     except click.ClickException as error:
         if wants_json(argv):
             print_error(InputError(error.format_message()))
-        error.show()
+        message = io.StringIO()
+        error.show(message)
+        echo(message.getvalue(), err=True, nl=False)
         return 2
     except click.Abort:
         raise KeyboardInterrupt from None

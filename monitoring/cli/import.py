@@ -8,6 +8,7 @@ import click
 from monitoring.cli.deploying import DIRECTORY
 from monitoring.cli.writing import keys_of, write_files
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(folders: tuple[Path, ...], root: Path, adopt: bool, force: bool, as_
     rows = [row for part in parts for row in part.resources]
     problems = [problem for part in parts for problem in part.problems]
     for problem in problems:
-        click.echo(f"stepscope: {problem}", err=True)
+        echo(f"stepscope: {problem}", err=True)
     if not rows:
         names = ", ".join(map(str, folders))
         raise InputError(f"there is no dashboard, monitor, SLO or downtime in the JSON files of {names}")
@@ -41,5 +42,5 @@ def command(folders: tuple[Path, ...], root: Path, adopt: bool, force: bool, as_
     write_files(as_files(rows, taken, adopt=adopt), root, as_json=as_json)
     others = sum(len(part.others) for part in parts)
     if others:
-        click.echo(f"stepscope: {others} of the files hold something else and were left out", err=True)
+        echo(f"stepscope: {others} of the files hold something else and were left out", err=True)
     return 1 if problems else 0

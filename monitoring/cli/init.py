@@ -6,6 +6,7 @@ import click
 
 from monitoring.cli.output import counted, echo_document
 from monitoring.cli.project_option import project_option
+from monitoring.terminal import echo
 
 
 @click.command()
@@ -69,14 +70,14 @@ def command(
     if application:
         functions = counted(len(application.functions), "function")
         machines = counted(len(application.state_machines), "state machine")
-        click.echo(f"{source} describes {functions} and {machines}.")
+        echo(f"{source} describes {functions} and {machines}.")
         if application.unnamed:
             names = ", ".join(application.unnamed)
-            click.echo(f"Named only when they are deployed, so nothing watches them: {names}", err=True)
-    click.echo(f"Wrote {counted(len(done.written), 'file')} into {folder.resolve()}")
+            echo(f"Named only when they are deployed, so nothing watches them: {names}", err=True)
+    echo(f"Wrote {counted(len(done.written), 'file')} into {folder.resolve()}")
     if done.kept:
-        click.echo(f"Left as they are, edited, deleted or not written by init: {', '.join(done.kept)}")
+        echo(f"Left as they are, edited, deleted or not written by init: {', '.join(done.kept)}")
     if done.gone:
-        click.echo(f"No longer written, delete what you do not need: {', '.join(done.gone)}")
-    click.echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
+        echo(f"No longer written, delete what you do not need: {', '.join(done.gone)}")
+    echo("Next: stepscope lint, stepscope test, stepscope preview, stepscope plan.")
     return 0

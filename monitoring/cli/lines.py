@@ -12,6 +12,7 @@ from monitoring.cli.output import counted, echo_document
 from monitoring.errors import InputError
 from monitoring.instrumentation.settings import settings
 from monitoring.lines import format_point, read_line
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,13 +153,13 @@ def command(files: tuple[str, ...], as_json: bool, canonical: bool) -> int:
         for number, line in enumerate(_lines_of(name), start=1):
             for finding in findings.look(name, number, line):
                 if not as_json:
-                    click.echo(finding.shown(line))
+                    echo(finding.shown(line))
     if as_json:
         echo_document(findings.as_data())
     else:
-        click.echo(findings.summary(), err=True)
+        echo(findings.summary(), err=True)
         if not (findings.points or findings.spans or findings.found):
-            click.echo("stepscope: not one line is a metric or a trace: is this a function's log?", err=True)
+            echo("stepscope: not one line is a metric or a trace: is this a function's log?", err=True)
     return 1 if findings.found else 0
 
 

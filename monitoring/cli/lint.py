@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from monitoring.errors import InputError
+from monitoring.terminal import echo, room
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -49,24 +50,27 @@ def command(
     style = "json" if as_json else style
     codes = run.selected(select, ignore)
     if rules:
-        click.echo(report.rules_table(style))
+        echo(report.rules_table(style))
         return 0
     files, missing = run.find(paths or run.default_paths())
     if missing and not files:
         raise InputError("there is no such file or folder", where=", ".join(map(str, missing)))
     if fix:
         fixed = run.fix(files, codes)
-        click.echo(report.fixed_line(fixed), err=True)
+        echo(report.fixed_line(fixed), err=True)
     result = run.lint(files, codes, jobs)
     wrong = bool(result.errors or (strict and result.warnings))
     if coverage:
         wrong |= _covered(files, style)
-    else:
-        click.echo(report.FORMATS[style](result), nl=style != "github")
-        if style == "text" and not paths:
+    elif style == "text":
+        for line in report.text_lines(result, *([room()] if sys.stdout.isatty() else [])):
+            echo(*line)
+        if not paths:
             _covered(files, "summary")
+    else:
+        echo(report.FORMATS[style](result), nl=style != "github")
     for path in missing:
-        click.echo(f"stepscope: {path}: there is no such file or folder", err=True)
+        echo(f"stepscope: {path}: there is no such file or folder", err=True)
     sys.stdout.flush()
     return 2 if missing else int(wrong)
 
@@ -77,5 +81,5 @@ def _covered(files: list[Path], style: str) -> bool:
 
     shown = {"json": coverage.as_json, "summary": coverage.summary}.get(style, coverage.full)
     table = coverage.of_files(files)
-    click.echo(shown(table))
+    echo(shown(table))
     return bool(coverage.gaps(table))

@@ -2,28 +2,19 @@
 
 import json
 import os
-import re
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
 from monitoring.cli.failure import VERSION
+from monitoring.terminal import echo, printable, room
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_UNPRINTED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What JSON may hold as it is, and a terminal would act on."""
-PIPE_WIDTH = 120
-"""Characters of a line that is not for a terminal, unless COLUMNS says how many."""
-
 
 def echo_document(data: Mapping[str, Any]) -> None:
     """Print one JSON document, which begins with its `version`."""
-    text = json.dumps({"version": VERSION, **data}, indent=1, ensure_ascii=False, default=str)
-    click.echo(_UNPRINTED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    echo(json.dumps({"version": VERSION, **data}, indent=1, ensure_ascii=False, default=str))
 
 
 def counted(number: int, noun: str) -> str:
@@ -47,8 +38,15 @@ def live(stream: TextIO) -> bool:
 
 
 def console(**options: Any) -> "Console":
-    """Return a console on standard output, as wide as the terminal or COLUMNS; 120 characters in a pipe."""
+    """Return a console on standard output, as wide as `room()`, that shows only printable text."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    fixed = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(soft_wrap=False, highlight=False, width=fixed, **options)
+    class Safe(Console):
+        """A console whose text cannot control the terminal; its styles and cursor movements can."""
+
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+    return Safe(soft_wrap=False, highlight=False, width=room(), **options)

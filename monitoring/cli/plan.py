@@ -6,6 +6,7 @@ import click
 
 from monitoring.cli.deploying import environment, project_options, show
 from monitoring.cli.output import echo_document
+from monitoring.terminal import echo
 
 
 @click.command()
@@ -29,13 +30,13 @@ def command(
     session = open_session(root, env, environment(url))
     plan = session.plan
     for twin in session.twins:
-        click.echo(f"stepscope: warning: {twin}", err=True)
+        echo(f"stepscope: warning: {twin}", err=True)
     if out:
         save(plan, out, session.project.name, session.project.env)
     if as_json:
         echo_document(as_data(plan))
     elif markdown:
-        click.echo(as_markdown(plan), nl=False)
+        echo(as_markdown(plan), nl=False)
     else:
         show(plan)
     return 1 if check and plan.steps else 0

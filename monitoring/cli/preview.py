@@ -6,6 +6,7 @@ import click
 
 from monitoring.cli.output import dumb, echo_document
 from monitoring.cli.project_option import project_option
+from monitoring.terminal import echo
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -61,13 +62,13 @@ def command(
         for file in carry_out(order, files):
             written += [str(file.path)] * file.done
             if file.done and not as_json:
-                click.echo(f"wrote {file.path}")
+                echo(f"wrote {file.path}")
             for failure in file.failures:
-                click.echo(f"stepscope: {file.path.name}: {failure}\n  {REPORT}", err=True)
+                echo(f"stepscope: {file.path.name}: {failure}\n  {REPORT}", err=True)
             failed = failed or bool(file.failures)
     if as_json:
         problems = [problem.as_data() for problem in files.problems]
         echo_document({"files": [{"path": path} for path in written], "problems": problems})
     for problem in files.problems:
-        click.echo(f"stepscope: {problem}", err=True)
+        echo(f"stepscope: {problem}", err=True)
     return 2 if files.problems else int(failed)

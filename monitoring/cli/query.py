@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitoring.errors import InputError
+from monitoring.terminal import echo, table
 
 if TYPE_CHECKING:
     from monitoring.query import Answer, Source, Switches
@@ -94,11 +95,11 @@ def command(
         decided = decisions(node, answers, chosen, evaluated)
         missing = [] if answers else _missing(node, metrics())
     for hint in (*missing, *decided):
-        click.echo(f"stepscope: {hint}", err=True)
+        echo(f"stepscope: {hint}", err=True)
     for problem in problems[:20]:
-        click.echo(f"stepscope: {problem}", err=True)
+        echo(f"stepscope: {problem}", err=True)
     if len(problems) > 20:
-        click.echo(f"stepscope: and {len(problems) - 20} more that cannot be used", err=True)
+        echo(f"stepscope: and {len(problems) - 20} more that cannot be used", err=True)
     _show(query, begin, finish, answers, as_json, drawn)
     return 1 if problems else 0
 
@@ -109,7 +110,7 @@ def _show(
     from monitoring.query import body
 
     if as_json:
-        click.echo(json.dumps(body(query, begin, finish, answers)))
+        echo(json.dumps(body(query, begin, finish, answers)))
     else:
         _print(answers, begin, finish, drawn)
 
@@ -238,7 +239,7 @@ def _switches(texts: Sequence[str]) -> Any:
 
 def _print(answers: "Sequence[Answer]", start: float, end: float, plot: bool) -> None:
     if not answers:
-        click.echo(f"no points between {_clock(start)} and {_clock(end)}")
+        echo(f"no points between {_clock(start)} and {_clock(end)}")
         return
     for answer in answers if plot or len(answers) > _COLUMNS else ():
         _heading(answer)
@@ -251,9 +252,7 @@ def _print(answers: "Sequence[Answer]", start: float, end: float, plot: bool) ->
 
 
 def _heading(answer: "Answer") -> None:
-    from monitoring.log_events.printable import printable
-
-    click.echo(printable(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)"))
+    echo(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)")
 
 
 def _plot(answer: "Answer") -> None:
@@ -269,24 +268,18 @@ def _plot(answer: "Answer") -> None:
         drawn.append((time_, value))
     width = max(20, min(64, shutil.get_terminal_size().columns - 16))  # beside the axis
     rows = chart([time_ for time_, _ in drawn], [value for _, value in drawn], width=width)
-    click.echo("\n".join(f"  {row}" for row in rows) + "\n")
+    echo("\n".join(f"  {row}" for row in rows) + "\n")
 
 
 def _table(answers: "Sequence[Answer]") -> None:
     """Print a row for each time and a column for each series; a dash where there is no value."""
-    from monitoring.log_events.printable import printable
-
-    names = [printable(",".join(answer.tag_set) or answer.metric) for answer in answers]
     columns = [dict(zip(answer.times.tolist(), answer.values.tolist(), strict=True)) for answer in answers]
-    widths = [max(len(name), 12) for name in names]
-    click.echo(
-        f"{'time (UTC)':19}  "
-        + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-    )
+    rows = [("time (UTC)", *(",".join(answer.tag_set) or answer.metric for answer in answers))]
     for moment_ in sorted(set().union(*columns)):
-        cells = [f"{column[moment_]:.6g}" if moment_ in column else "-" for column in columns]
-        padded = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        click.echo(f"{_clock(moment_)}  {padded}")
+        cells = (f"{column[moment_]:.6g}" if moment_ in column else "-" for column in columns)
+        rows.append((_clock(moment_), *cells))
+    for line in table(rows, right=range(1, len(columns) + 1)):
+        echo(*line)
 
 
 def _clock(moment_: float) -> str:

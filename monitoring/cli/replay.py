@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from monitoring.cli.output import echo_document, live
+from monitoring.terminal import echo
 
 
 @click.command()
@@ -52,9 +53,9 @@ def command(source: str, target: str, out: str, group: str, workers: int, *, as_
         echo_document(report)
     else:
         totals = ", ".join(f"{value:,} {name}" for name, value in result.totals.items())
-        click.echo(f"{totals}; {result.read} folders read, {result.known} known from an earlier run")
+        echo(f"{totals}; {result.read} folders read, {result.known} known from an earlier run")
         for name, reason in result.failed.items():
-            click.echo(f"stepscope: {name}: {reason}", err=True)
+            echo(f"stepscope: {name}: {reason}", err=True)
     return 1 if result.failed or result.totals.get("refused") else 0
 
 

@@ -11,8 +11,9 @@ import click
 
 from monitoring.cli.application import answers_of, deployment_options, pairs, read_json_file
 from monitoring.cli.ending import ended_by_signals
-from monitoring.cli.output import console, echo_document, live
+from monitoring.cli.output import echo_document, live
 from monitoring.errors import InputError
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.local_pipeline import Pipeline
@@ -76,7 +77,7 @@ def command(
             source, pairs(parameters, "--parameter"), stack, answers_of(answers), speed=speed
         )
         with ended_by_signals(), start_pipeline(options, say) as pipeline:
-            tell_stand_ins(pipeline, lambda text: click.echo(text, err=True))
+            tell_stand_ins(pipeline, lambda text: echo(text, err=True))
             told = run_execution(
                 pipeline,
                 machine,
@@ -94,7 +95,7 @@ def command(
 
 
 def _said(text: str) -> None:
-    click.echo(click.style(f"· {text}", dim=True), err=True)
+    echo((f"· {text}", "dim"), err=True)
 
 
 def tell_stand_ins(pipeline: "Pipeline", say: Callable[[str], None]) -> None:
@@ -155,13 +156,12 @@ def _refusal(code: int, body: bytes) -> str:
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    screen = console()
     color = "green" if result["status"] == "SUCCEEDED" else "red"
     path = " → ".join(result["path"])
-    screen.print(f"[{color}]{result['status']}[/] after {result['duration_ms'] / 1000:.1f} s: {path}")
+    echo((result["status"], color), f" after {result['duration_ms'] / 1000:.1f} s: {path}")
     if result["error"] is not None:
-        screen.print(f"error   {result['error']}: {result['cause'] or ''}", markup=False)
+        echo(f"error   {result['error']}: {result['cause'] or ''}")
     if result["output"] is not None:
-        screen.print(f"output  {json.dumps(result['output'])[:2000]}", markup=False)
+        echo(f"output  {json.dumps(result['output'])[:2000]}")
     counts = [len(result[key]) for key in ("metrics", "spans", "logs")]
-    screen.print(f"{counts[0]} series, {counts[1]} spans, {counts[2]} log entries; --json shows them")
+    echo(f"{counts[0]} series, {counts[1]} spans, {counts[2]} log entries; --json shows them")

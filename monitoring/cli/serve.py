@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from monitoring.cli.project_option import project_option
+from monitoring.terminal import echo
 
 
 @click.command("serve")
@@ -62,7 +63,7 @@ def command(**values: Any) -> int:
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.set)
-    run(options, sinks, lambda text: click.echo(text, err=True), stop)
+    run(options, sinks, lambda text: echo(text, err=True), stop)
     return 0
 
 
@@ -81,11 +82,11 @@ def _configured(values: dict[str, Any]) -> tuple[Any, list[Any]]:
         historical=values["historical"],
         rate_limits=rate_limits.read(values["rate_limit"]),
     )
-    sinks: list[Sink] = [Terminal(click.echo)]
+    sinks: list[Sink] = [Terminal(echo)]
     if values["notify_file"]:
         sinks.append(JsonLines.opened(values["notify_file"]))
     if values["notify_webhook"]:
-        sinks.append(Webhook.to(values["notify_webhook"], lambda text: click.echo(text, err=True)))
+        sinks.append(Webhook.to(values["notify_webhook"], lambda text: echo(text, err=True)))
     options = ServeOptions(
         database=values["database"],
         host=values["host"],

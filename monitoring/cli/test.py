@@ -9,6 +9,7 @@ import click
 
 from monitoring.cli.output import echo_document, live
 from monitoring.errors import InputError, writing
+from monitoring.terminal import Part, echo
 
 if TYPE_CHECKING:
     from monitoring.testing.collect import Report
@@ -116,21 +117,16 @@ def _print(report: "Report", missing: "list[CaseProblem]", require_tests: bool) 
         counts = [
             (status, sum(r.status == status for r in results)) for status in ("passed", "failed", "error")
         ]
-        said = ", ".join(_counted(status, count) for status, count in counts if count)
-        click.echo(f"{file}  {said}")
+        echo(f"{file}  ", *_listed(counts))
         for line in decided_by(results):
-            click.echo(f"  {line}")
+            echo(f"  {line}")
     _explain([result for result in report.results if not result.passed])
     if missing:
-        click.echo("")
+        echo("")
     for problem in missing:
-        click.echo(f"{click.style('MISSING', fg='red' if require_tests else 'yellow')} {problem}")
-    total = ", ".join(
-        _counted(status, report.count(status))
-        for status in ("passed", "failed", "error")
-        if report.count(status)
-    )
-    click.echo(f"{total or 'nothing ran'} in {report.seconds:.2f} s")
+        echo(("MISSING", "red" if require_tests else "yellow"), f" {problem}")
+    total = _listed([(status, report.count(status)) for status in ("passed", "failed", "error")])
+    echo(*(total or ["nothing ran"]), f" in {report.seconds:.2f} s")
 
 
 def _explain(failed: "list[CaseResult]") -> None:
@@ -139,16 +135,22 @@ def _explain(failed: "list[CaseResult]") -> None:
     from monitoring.testing.explanation import explain
 
     for result in failed:
-        click.echo("")
-        click.echo(explain(result))
+        echo("")
+        echo(explain(result))
 
 
 _COLOURS = {"passed": "green", "failed": "red", "error": "red"}
 
 
-def _counted(status: str, count: int) -> str:
-    word = {"error": "errors" if count > 1 else "error"}.get(status, status)
-    return click.style(f"{count} {word}", fg=_COLOURS[status])
+def _listed(counts: "list[tuple[str, int]]") -> list[Part]:
+    """Return what was counted, but zeros, with commas between."""
+    parts: list[Part] = []
+    for status, count in counts:
+        word = {"error": "errors" if count > 1 else "error"}.get(status, status)
+        if count:
+            parts += [", "] * bool(parts)
+            parts.append((f"{count} {word}", _COLOURS[status]))
+    return parts
 
 
 def _by_file(results: "list[CaseResult]") -> "dict[str, list[CaseResult]]":

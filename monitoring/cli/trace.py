@@ -1,10 +1,17 @@
 """`stepscope trace`: one execution's timeline, out of log events, a history or the embedded database."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from monitoring.cli.output import echo_document
+from monitoring.terminal import Part, echo, table
+
+if TYPE_CHECKING:
+    from monitoring.trace import Execution
+
+_COLORS = {"SUCCEEDED": "green", "RUNNING": "cyan"}
 
 
 @click.command("trace")
@@ -20,31 +27,43 @@ from monitoring.cli.output import echo_document
 def command(execution: str | None, data: Path, as_json: bool) -> int:
     """Show the states, attempts, iterations and durations of EXECUTION: a name, its beginning, or an ARN.
 
-    Without EXECUTION, list the executions that are there.
+    Without EXECUTION, list the executions that are there. A database has functions and their calls, too, and
+    the errors that a function has logged are shown below it.
 
     \b
     stepscope demo --keep run
     stepscope trace --data run
     stepscope trace unsure --data run
     """
-    from monitoring.log_events.printable import printable
-    from monitoring.trace import as_data, as_text, choose, incomplete, read_executions, summary
+    from monitoring.trace import as_data, as_lines, choose, read_executions, read_inside
 
     executions = read_executions(data)
     if execution is None:
-        rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in executions]
-        if as_json:
-            echo_document({"executions": rows})
-        for row in () if as_json else rows:
-            seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
-            redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
-            path = " → ".join(row["states"])
-            columns = (row["name"], row["status"] + redriven, f"{seconds} s", path, *row["incomplete"])
-            click.echo(printable("  ".join(filter(None, columns))))
-        return 0
+        return _list(executions, as_json=as_json)
     chosen = choose(executions, execution)
+    inside = read_inside(data, chosen)
     if as_json:
-        echo_document(as_data(chosen))
-    else:
-        click.echo(as_text(chosen))
+        echo_document(as_data(chosen, inside))
+        return 0
+    for line in as_lines(chosen, inside):
+        echo(*line)
+    return 0
+
+
+def _list(executions: "list[Execution]", *, as_json: bool) -> int:
+    from monitoring.trace import incomplete, summary
+
+    rows = [summary(execution) | {"incomplete": incomplete(execution)} for execution in executions]
+    if as_json:
+        echo_document({"executions": rows})
+        return 0
+    cells: list[list[Part]] = []
+    for row in rows:
+        seconds = "?" if row["duration_ms"] is None else f"{row['duration_ms'] / 1000:.3f}"
+        redriven = f" ({row['redrives']} redrive{'s' * (row['redrives'] > 1)})" if row["redrives"] else ""
+        status = (row["status"] + redriven, _COLORS.get(row["status"], "red"))
+        path = " → ".join(row["states"])
+        cells.append([row["name"], status, f"{seconds} s", "  ".join([path, *row["incomplete"]])])
+    for line in table(cells, right={2}):
+        echo(*line)
     return 0

@@ -10,6 +10,7 @@ import click
 from monitoring.cli.application import answers_of, deployment_options, pairs
 from monitoring.cli.project_option import project_option
 from monitoring.cli.run import tell_stand_ins
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.local_pipeline import Pipeline
@@ -86,22 +87,22 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.set)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    run_up(options, [Terminal(click.echo)], lambda text: click.echo(text, err=True), stop, _ready)
-    click.echo("ended", err=True)
+    run_up(options, [Terminal(echo)], lambda text: echo(text, err=True), stop, _ready)
+    echo("ended", err=True)
     return 0
 
 
 def _ready(pipeline: "Pipeline") -> None:
-    tell_stand_ins(pipeline, lambda text: click.echo(text, err=True))
-    click.echo(f"Datadog, embedded: {pipeline.datadog.url}")
-    click.echo(f"AWS, embedded:     {pipeline.aws.endpoint_url}  (AWS_ENDPOINT_URL, any credentials)")
+    tell_stand_ins(pipeline, lambda text: echo(text, err=True))
+    echo(f"Datadog, embedded: {pipeline.datadog.url}")
+    echo(f"AWS, embedded:     {pipeline.aws.endpoint_url}  (AWS_ENDPOINT_URL, any credentials)")
     for name, arn in pipeline.deployment.state_machines.items():
-        click.echo(f"state machine      {name} ({arn.rpartition(':')[2]})")
+        echo(f"state machine      {name} ({arn.rpartition(':')[2]})")
     for name, address in pipeline.deployment.addresses.items():
         label = "API" if address.startswith("http") else "repository"
-        click.echo(f"{label:<18} {name}: {address}")
+        echo(f"{label:<18} {name}: {address}")
     for schedule in pipeline.aws.schedules():
         moment = f"{schedule.next:%Y-%m-%d %H:%M} UTC" if schedule.next else "never"
-        click.echo(f"schedule           {schedule.name}: {schedule.expression}, next at {moment}")
+        echo(f"schedule           {schedule.name}: {schedule.expression}, next at {moment}")
     url = pipeline.datadog.url
-    click.echo(f"start executions:  {url}/run, or: stepscope run MACHINE --url {url}")
+    echo(f"start executions:  {url}/run, or: stepscope run MACHINE --url {url}")

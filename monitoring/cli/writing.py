@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from monitoring.cli.output import echo_document
 from monitoring.errors import writing
 from monitoring.resources.resource import FOLDERS
+from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,4 +38,4 @@ def write_files(files: "Iterable[Pulled]", root: Path, *, as_json: bool) -> None
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text, encoding="utf-8")
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-import click
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
@@ -17,9 +16,12 @@ from monitoring.drill.faults import CONTROLS, FAULTS
 from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.run import Silent
 from monitoring.drill.watching import Seen
+from monitoring.terminal import Part, echo, fitted, room, styled, table, table_row, wrapped
 
-_WIDTHS = (24, 10, 30, 7, 3)
+_WIDTHS = (23, 9, 30, 7, 3, 8)
+"""Characters of the columns where there is room for them; narrower on a narrow terminal."""
 HEAD = ("fault", "how", "noticed by", "after", "by", "well")
+Line = Sequence[Part]
 
 
 class Printer(Silent):
@@ -39,7 +41,8 @@ class Printer(Silent):
     def __enter__(self) -> Self:
         if self._live:
             self._live.start()
-        self._echo(click.style(_line(HEAD), bold=True))
+        for line in _row_lines(HEAD, "bold"):
+            self._echo(line)
         return self
 
     def __exit__(
@@ -64,11 +67,11 @@ class Printer(Silent):
         for line in lines(outcome):
             self._echo(line)
 
-    def _echo(self, text: str) -> None:
+    def _echo(self, line: Line) -> None:
         if self._live and sys.stdout.isatty():  # both are the terminal: above the line that says what is done
-            self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+            self._live.console.print(Text.from_ansi(styled(*line)), soft_wrap=True)
         else:
-            click.echo(text)
+            echo(*line)
 
     def _render(self) -> Spinner:
         with self._lock:
@@ -77,20 +80,30 @@ class Printer(Silent):
         return self._spinner
 
 
-def lines(outcome: FaultResult) -> Iterator[str]:
-    """One fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
+def lines(outcome: FaultResult) -> Iterator[Line]:
+    """Yield a fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
     fault, noticed = outcome.fault, {seen.key: seen for seen in outcome.noticed}
     rows = [_row(fault, key, noticed.get(key)) for key in fault.must]
     if not rows:
         rows = [("", "", "nobody" if not noticed else "", "", "", "")]
     name, how = (fault.name, "control" if fault.control else fault.how)
     for at, row in enumerate(rows):
-        text = _line((name, how, *row[2:]) if not at else row)
-        yield text if outcome.fine else click.style(text, fg="yellow")
+        yield from _row_lines((name, how, *row[2:]) if not at else row, "" if outcome.fine else "yellow")
     if also := [_brief(seen) for seen in outcome.noticed if seen.key not in fault.must]:
-        yield click.style(f"{'':{_WIDTHS[0]}} also {', '.join(also)}", dim=True)
+        yield from _below(f"also {', '.join(also)}", "dim")
     for sentence in outcome.wrong:
-        yield click.style(f"{'':{_WIDTHS[0]}} ! {sentence}", fg="red")
+        yield from _below(f"! {sentence}", "red")
+
+
+def _row_lines(cells: Sequence[str], style: str) -> Iterator[Line]:
+    widths = fitted([["-" * width for width in _WIDTHS]], room())
+    return table_row([(cell, style) for cell in cells], widths)
+
+
+def _below(text: str, style: str) -> Iterator[Line]:
+    indent = " " * min(_WIDTHS[0] + 1, room() // 4)
+    for line in wrapped(text, room() - len(indent)):
+        yield indent, (line, style)
 
 
 def _row(fault: Fault, key: str, seen: Seen | None) -> tuple[str, ...]:
@@ -111,13 +124,8 @@ def _brief(seen: Seen) -> str:
     return f"{seen.key} {seen.alert or 0:.0f}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    cut = [f"{cell:{width}}" for cell, width in zip(cells, _WIDTHS, strict=False)]
-    return " ".join([*cut, *cells[len(_WIDTHS) :]]).rstrip()
-
-
-def summary(result: DrillResult) -> Iterator[str]:
-    """Return the summary of all faults."""
+def summary(result: DrillResult) -> Iterator[Part]:
+    """Yield the summary of all faults, line by line."""
     if result.complete and result.idle:
         yield f"no fault sets off: {', '.join(result.idle)}"
     for key, why in result.left_out.items():
@@ -131,18 +139,20 @@ def summary(result: DrillResult) -> Iterator[str]:
     text = f"{noticed} of {len(broken)} faults noticed as they should be"
     if controls:
         text += f", {quiet} of {len(controls)} ordinary days without an alarm"
-    yield click.style(f"{text}; {result.seconds:.0f} s", fg="green" if result.fine else "red")
+    yield f"{text}; {result.seconds:.0f} s", "green" if result.fine else "red"
 
 
-def overview() -> Iterator[str]:
-    """Return the table of faults for --list."""
+def overview() -> Iterator[Line]:
+    """Yield the table of faults for --list, line by line."""
     for title, faults in (("Faults", FAULTS), ("Ordinary days, on which nothing may alert", CONTROLS)):
-        yield click.style(title, bold=True)
+        yield [(title, "bold")]
+        rows: list[list[Part]] = []
         for fault in faults:
-            yield f"  {fault.name:{_WIDTHS[0]}} {'' if fault.control else fault.how:10} {fault.what}"
+            rows.append([fault.name, "" if fault.control else fault.how, fault.what])
             if fault.must:
                 by = ", ".join(f"{key} ({minutes} min)" for key, minutes in fault.must.items())
-                yield click.style(f"  {'':{_WIDTHS[0]}} {'':10} {by}", dim=True)
+                rows.append(["", "", (by, "dim")])
+        yield from table(rows, indent=2)
 
 
 def markdown(result: DrillResult) -> str:

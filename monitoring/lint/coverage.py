@@ -11,6 +11,8 @@ from monitoring.lint.engine import subject_of
 from monitoring.lint.model import Subject
 from monitoring.resources.catalogue import MetricFacts, rows
 from monitoring.resources.files import read_document
+from monitoring.terminal import plain
+from monitoring.terminal import table as table_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def summary(table: Sequence[Covered]) -> str:
     head = ("", "metrics", "shown", "reason", "failures", "monitored")
     body = [(family, *map(str, numbers)) for family, numbers in counted.items()]
     body.append(("all", *(str(sum(each[i] for each in counted.values())) for i in range(5))))
-    lines = [f"{row[0]:33}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in (head, *body)]
+    lines = [plain(*line) for line in table_lines([head, *body], right=range(1, 6))]
     missing = len(gaps(table))
     lacking = f"{missing} are on no dashboard, or failures without a monitor: stepscope lint --coverage"
     closing = lacking if missing else "nothing is missing"
@@ -100,14 +102,13 @@ def summary(table: Sequence[Covered]) -> str:
 
 def full(table: Sequence[Covered]) -> str:
     """Return the whole table, a line for each metric, and then the summary."""
-    wide = max(len(row.name) for row in table)
-    lines = []
+    rows = []
     for row in table:
         where = ", ".join(row.dashboards) or row.facts.reason or "-"
         watch = f"  monitors: {', '.join(row.monitors)}" if row.monitors else ""
         mark = f"  ** {row.gap}" if row.gap else ""
-        lines.append(f"{row.name:{wide}}  {where}{watch}{mark}")
-    return "\n".join([*lines, summary(table)])
+        rows.append((row.name, f"{where}{watch}{mark}"))
+    return "\n".join([*(plain(*line) for line in table_lines(rows)), summary(table)])
 
 
 def as_json(table: Sequence[Covered]) -> str:

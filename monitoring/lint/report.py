@@ -1,7 +1,7 @@
 """The report of a run of lint: for people, as JSON, as SARIF, as annotations of GitHub."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,43 @@ from urllib.parse import quote
 from monitoring.lint.model import Finding
 from monitoring.lint.rules import modules
 from monitoring.lint.run import LintResult
+from monitoring.terminal import Part, plain, table, wrapped
 
 DOCS = "docs/lint/{code}.md"
 
 
+SEVERITIES = {"error": "red", "warning": "yellow"}
+"""The colours of the severities."""
+
+
 def text(result: LintResult) -> str:
-    """For people: the findings by file, and a line that counts them."""
-    lines: list[str] = []
+    """Return the report for people, in a line for each finding."""
+    return "\n".join(plain(*line) for line in text_lines(result))
+
+
+def text_lines(result: LintResult, width: int = 10_000) -> Iterator[Sequence[Part]]:
+    """Yield the findings by file, and a line that counts them; messages are wrapped at `width`."""
     for path, group in groupby(result.findings, key=lambda finding: finding.path):
-        lines.append(path)
+        yield [(path, "bold")]
         rows = list(group)
         wide = max(len(f"{row.line}:{row.column}") for row in rows)
         for row in rows:
-            place = f"{row.line}:{row.column}".rjust(wide)
-            lines.append(f"  {place}  {row.severity:7}  {row.message}  [{row.rule}]")
-        lines.append("")
-    return "\n".join([*lines, _count(result)])
+            yield from _finding(row, wide, width)
+        yield []
+    color = "red" if result.errors else "yellow" if result.warnings else "green"
+    yield [(_count(result), color)]
+
+
+def _finding(row: Finding, wide: int, width: int) -> Iterator[Sequence[Part]]:
+    indent = wide + 13
+    head: list[Part] = [
+        f"  {f'{row.line}:{row.column}':>{wide}}  ",
+        (row.severity, SEVERITIES[row.severity]),
+        " " * (9 - len(row.severity)),
+    ]
+    for at, line in enumerate(wrapped(f"{row.message}  [{row.rule}]", width - indent)):
+        mark = f"[{row.rule}]" if line.endswith(f"[{row.rule}]") else ""
+        yield [*(head if not at else [" " * indent]), line.removesuffix(mark), (mark, "dim")]
 
 
 def _count(result: LintResult) -> str:
@@ -164,5 +185,5 @@ def rules_table(style: str) -> str:
             {"rule": rule.code, "severity": rule.severity, "summary": rule.summary} for rule in rules
         )
         return json.dumps({"version": 1, "rules": list(rows)}, indent=2)
-    wide = max(len(rule.code) for rule in rules)
-    return "\n".join(f"{rule.code:{wide}}  {rule.severity:7}  {rule.summary}" for rule in rules)
+    lines = table([(rule.code, (rule.severity, SEVERITIES[rule.severity]), rule.summary) for rule in rules])
+    return "\n".join(plain(*line) for line in lines)

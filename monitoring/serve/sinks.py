@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from monitoring.errors import InputError
 from monitoring.forwarder.addresses import without_password
-from monitoring.log_events.printable import printable
 from monitoring.monitor.definition import Monitor
 from monitoring.monitor.history import Notification
 
@@ -60,7 +59,7 @@ class Terminal:
         lines += [f"          {line}" for line in notification["message"].splitlines() if line.strip()]
         if notification["handles"]:
             lines.append(f"          to {' '.join(notification['handles'])}")
-        self.write(printable("\n".join(lines)))
+        self.write("\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)

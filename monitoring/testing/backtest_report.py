@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from monitoring import terminal
 from monitoring.monitor.states import State
+from monitoring.terminal import plain
 from monitoring.testing.backtest import BacktestResult
 from monitoring.testing.times import show_duration, show_moment
 
@@ -55,23 +57,23 @@ def table(outcomes: Sequence[BacktestResult]) -> list[str]:
     """One column a variant."""
     columns = [[outcome.variant, *(show(outcome) for _, show in _ROWS)] for outcome in outcomes]
     names = ["", *(name for name, _ in _ROWS)]
-    widths = [max(map(len, column)) for column in columns]
-    lines = []
-    for at, name in enumerate(names):
-        cells = (column[at].rjust(width) for column, width in zip(columns, widths, strict=True))
-        lines.append(f"{name:<14}  {'  '.join(cells)}".rstrip())
-    return lines
+    rows = [(name, *(column[at] for column in columns)) for at, name in enumerate(names)]
+    return [plain(*line) for line in terminal.table(rows, right=range(1, len(columns) + 1))]
 
 
 def episodes(outcome: BacktestResult) -> list[str]:
     """Return the first episodes of a variant: start, length, group, and the value at the start."""
-    lines = []
-    for episode in outcome.episodes[:SHOWN]:
-        value = "" if episode.value is None else f"  {episode.value:.6g}"
-        length = show_duration(episode.seconds) + ("+" if episode.end is None else "")
-        lines.append(
-            f"{show_moment(episode.start)}  {episode.state!s:<7}  {length:>8}  {episode.group}{value}"
+    rows = [
+        (
+            show_moment(episode.start),
+            str(episode.state),
+            show_duration(episode.seconds) + ("+" if episode.end is None else ""),
+            episode.group,
+            "" if episode.value is None else f"{episode.value:.6g}",
         )
+        for episode in outcome.episodes[:SHOWN]
+    ]
+    lines = [plain(*line) for line in terminal.table(rows, right={2, 4})]
     if len(outcome.episodes) > SHOWN:
         lines.append(f"… and {len(outcome.episodes) - SHOWN} more: --json lists them all")
     return lines

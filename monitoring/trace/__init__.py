@@ -1,15 +1,19 @@
 """Executions as people look at them: found in a file or a database, and told step by step."""
 
+from monitoring.trace.inside import read_inside
 from monitoring.trace.read import Execution, choose, executions_of_spans, read_executions
-from monitoring.trace.view import as_data, as_text, incomplete, summary
+from monitoring.trace.text import as_lines, as_text
+from monitoring.trace.view import as_data, incomplete, summary
 
 __all__ = [
     "Execution",
     "as_data",
+    "as_lines",
     "as_text",
     "choose",
     "executions_of_spans",
     "incomplete",
     "read_executions",
+    "read_inside",
     "summary",
 ]

@@ -3,7 +3,6 @@
 import io
 from xml.etree import ElementTree as ET
 
-import click
 import pytest
 from rich.console import Console
 
@@ -15,6 +14,7 @@ from monitoring.drill.show import Printer, lines, markdown, summary
 from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
 from monitoring.monitor.definition import Monitor
+from monitoring.terminal import plain
 
 WATCHERS = [
     Watcher(key, Monitor(key, "query alert", "avg(last_5m):avg:a{*} > 1"))
@@ -36,9 +36,8 @@ FINE = (Seen("quick", 1.0, None, 40.0, 1), Seen("slow", 17.0, None, 65.0, 1))
 
 
 def shown(result: DrillResult) -> str:
-    return click.unstyle(
-        "\n".join([*(line for each in result.outcomes for line in lines(each)), *summary(result)])
-    )
+    rows = [plain(*line) for each in result.outcomes for line in lines(each)]
+    return "\n".join([*rows, *(plain(part) for part in summary(result))])
 
 
 def test_a_row_tells_after_how_long_by_when_and_when_it_was_well():

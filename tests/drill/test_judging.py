@@ -16,6 +16,7 @@ from monitoring.drill.run import Scene, judged
 from monitoring.drill.show import summary
 from monitoring.local_aws.invocation import Invoked
 from monitoring.monitor.definition import Monitor
+from monitoring.terminal import plain
 from monitoring.testing.project import Folder
 
 
@@ -179,7 +180,7 @@ def test_tags_that_nothing_in_the_drill_carries_are_named_with_the_way_out(
     result = DrillResult(outcomes, tuple(mine.watchers), {}, False, 0.0)
     assert result.absent == absent
     assert result.as_data()["absent_tags"] == {tag: list(keys) for tag, keys in absent.items()}
-    shown = "\n".join(summary(result))
+    shown = "\n".join(plain(part) for part in summary(result))
     assert shown.count("--tag") == len(absent)
     for tag in absent:
         assert (

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from monitoring.cli.query import command as query
 from monitoring.cli.trace import command
-from monitoring.log_events.printable import printable
 from monitoring.query.series import Series
 from monitoring.store import Store
+from monitoring.terminal import printable
 
 ATTACKS = {
     "ESC": "\x1bc",

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from monitoring.errors import InputError
 from monitoring.forwarder.executions import Executions
 from monitoring.log_events.step_events import read_step_event
 from monitoring.store import Store
-from monitoring.trace import as_data, as_text, choose, read_executions
+from monitoring.terminal import width_of
+from monitoring.trace import as_data, as_text, choose, read_executions, read_inside
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:slides:{name}"
 Line = dict[str, Any]
@@ -119,7 +121,7 @@ def test_the_text_shows_offsets_durations_and_what_went_wrong(tmp_path: Path) ->
     assert text.splitlines() == [
         "slides  one  SUCCEEDED  1.000 s  2023-11-14 22:13:20.000 UTC",
         "  +   0.010  Identify     Task        0.720 s  █████████████████         succeeded",
-        "  +   0.020    attempt 1              0.300 s  ███████                   failed  ValueError: row 7 is bad",
+        "  +   0.020    attempt 1              0.300 s  ███████                   failed     ValueError: row 7 is bad",
         "  +   0.520    attempt 2              0.200 s              █████         succeeded",
         "  +   0.730  Settle       Wait        0.200 s                   █████    succeeded",
         "1 inputs or outputs were cut by CloudWatch Logs (248 KB)",
@@ -189,7 +191,7 @@ def test_the_command_lists_and_shows(tmp_path: Path) -> None:
     assert status == 0
     assert listed.splitlines() == [
         "one  SUCCEEDED  1.000 s  Identify → Settle",
-        "two  FAILED  0.020 s  Give up",
+        "two  FAILED     0.020 s  Give up",
     ]
     status, shown = run("two", "--data", str(tmp_path), "--json")
     assert (status, json.loads(shown)["execution"]) == (0, ARN.format(name="two"))
@@ -242,3 +244,113 @@ def test_the_page_names_every_key_of_the_data(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "trace.md").read_text()
     data = as_data(read_executions(write(tmp_path / "x.jsonl", STORY))[0])
     assert all(f"`{key}`" in page for key in (*data, *data["steps"][0]))
+
+
+# --- functions, calls and log lines, from a database
+
+
+def span(number: int, parent: int, name: str, start: int, length: int, **meta: str) -> dict[str, Any]:
+    """A span of one trace; times in milliseconds after the execution's start."""
+    event = {"event_id": int(meta.pop("event"))} if "event" in meta else {}
+    return {
+        "trace_id": f"{7:016x}",
+        "span_id": f"{number:016x}",
+        "parent_id": f"{parent:016x}" if parent else "0",
+        "name": name,
+        "service": "s",
+        "resource": meta.pop("resource", ""),
+        "type": "",
+        "start": (1_700_000_000_000 + start) * 1_000_000,
+        "duration": length * 1_000_000,
+        "error": int("error.type" in meta),
+        "meta": meta,
+        "metrics": event,
+    }
+
+
+def database(folder: Path, lines_logged: int = 7, state: str = "Pay") -> Path:
+    arn = ARN.format(name="three")
+    common = {
+        "executionarn": arn,
+        "state": state,
+        "error.type": "ValueError",
+        "error.message": "row 7 is bad",
+    }
+    with Store.open(folder / "datadog.duckdb") as store:
+        steps = {
+            "aws.stepfunctions": (1, 0, 0, 1000, {}),
+            "aws.stepfunctions.state": (2, 1, 10, 900, {"event": "2", "statetype": "Task"}),
+            "aws.stepfunctions.attempt": (3, 2, 20, 880, {"event": "3"}),
+        }
+        spans = [
+            span(number, parent, name, start, length, **common, **more)
+            for name, (number, parent, start, length, more) in steps.items()
+        ]
+        error = {"error.type": "ValueError", "error.message": "row 7 is bad"}
+        spans += [
+            span(4, 3, "aws.lambda", 30, 800, resource="shop-pay", request_id="r-1", **error),
+            span(5, 4, "dynamodb.get_item", 40, 100, resource="orders"),
+            span(6, 9, "aws.lambda", 950, 20, resource="stray", request_id="r-2"),
+        ]
+        store.add_spans(spans)
+        said = [
+            ("info", "begins r-1"),
+            *(("error", f"line {n} r-1") for n in range(lines_logged)),
+            ("error", "r-9"),
+        ]
+        store.add_logs(
+            {"timestamp": 1_700_000_000_100 + at, "status": status, "message": text}
+            for at, (status, text) in enumerate(said)
+        )
+    return folder
+
+
+def test_functions_calls_and_the_errors_that_were_logged_are_below_the_state(tmp_path: Path) -> None:
+    folder = database(tmp_path)
+    (execution,) = read_executions(folder)
+    text = as_text(execution, read_inside(folder, execution))
+    rows = [line[13:].lstrip() for line in text.splitlines() if line.startswith("  +")]
+    labels = [re.split(r" {3,}|  Task", row)[0] for row in rows]
+    assert labels == [
+        "Pay",
+        "attempt 1",
+        "aws.lambda shop-pay",
+        "dynamodb.get_item orders",
+        "aws.lambda stray",
+    ]
+    assert text.count("ERROR line") == 5
+    assert "and 2 more log lines" in text
+    assert "begins" not in text
+    assert "r-9" not in text
+
+
+def test_an_invocation_without_logged_errors_has_its_last_lines(tmp_path: Path) -> None:
+    folder = database(tmp_path, lines_logged=0)
+    (execution,) = read_executions(folder)
+    text = as_text(execution, read_inside(folder, execution))
+    assert "INFO begins r-1" in text
+    assert "more log lines" not in text
+
+
+def test_calls_are_data_too(tmp_path: Path) -> None:
+    status, out = run("three", "--data", str(database(tmp_path)), "--json")
+    data = json.loads(out)
+    assert status == 0
+    calls = {step["name"]: [call["resource"] for call in step["calls"]] for step in data["steps"]}
+    assert calls["Pay"] == ["shop-pay", "orders"]
+    assert [call["resource"] for call in data["calls"]] == ["stray"]
+    assert len(next(iter(data["steps"][-1]["calls"]))["logs"]) == 5
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("state", ["Pay", "P" * 80, "a name of many words " * 4, "数" * 40])
+def test_no_line_is_wider_than_the_terminal(
+    tmp_path: Path, columns: int, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    folder = database(tmp_path, state=state)
+    (execution,) = read_executions(folder)
+    text = as_text(execution, read_inside(folder, execution))
+    assert max(map(width_of, text.splitlines())) <= columns
+    assert "".join(state.split()) in "".join(text.split()) or len(state) > 30
+    assert max(map(width_of, run("--data", str(folder))[1].splitlines())) <= columns
