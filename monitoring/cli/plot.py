@@ -1,63 +1,61 @@
-"""Draw a time series as text: a chart of a few rows, or a sparkline of one."""
+"""Draw time series as text: one plot with an axis of time and one of values, and a legend below it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import isfinite
+from typing import NamedTuple
+
+from monitoring.terminal import Part, room, table
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: 4 rows of 2 dots."""
-_BARS = "▁▂▃▄▅▆▇█"
+COLORS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white", "bright_black")
+MARKS = "abcdefgh"
+"""What draws a line where several cannot be told apart by colour."""
+MOST = len(COLORS)
+"""Lines of one plot; of more, those with the highest means are drawn."""
+HEIGHT, _WIDEST = 10, 100
 
 
-def chart(
-    times: Sequence[float],
-    values: Sequence[float],
-    *,
-    width: int = 64,
-    height: int = 8,
-    threshold: float | None = None,
-    mark: float | None = None,
-) -> list[str]:
-    """Draw a time series as text, the newest point at the right.
+class PlotLine(NamedTuple):
+    """A series of a plot: seconds since the epoch, ascending, and a value for each; NaN leaves a gap."""
+
+    name: str
+    times: Sequence[float]
+    values: Sequence[float]
+
+    @property
+    def points(self) -> list[float]:
+        """Return the values that are there."""
+        return [value for value in self.values if isfinite(value)]
+
+
+def plot(lines: Sequence[PlotLine], start: float, end: float, *, colored: bool) -> list[list[Part]]:
+    """Return a plot of the lines over `[start, end]` with its legend, as lines of parts.
 
     Args:
-        times: seconds since the epoch, ascending.
-        values: one a time; NaN leaves a gap.
-        width: characters between the axes.
-        height: rows.
-        threshold: a value to draw a level line at.
-        mark: a time to point at below the axis.
-
-    Returns:
-        The rows; one that says so where there is no point.
+        lines: in the order of the legend.
+        start: seconds since the epoch, where the axis begins, whether or not a point is there.
+        end: where the axis ends.
+        colored: lines are dots in colours; else, where there are several, letters.
     """
-    points = [(time, value) for time, value in zip(times, values, strict=True) if isfinite(value)]
-    if not points:
-        return ["no points"]
-    low, high = _bounds([value for _, value in points], threshold)
-    start, end = min(times), max(times)
-    canvas = [[0] * width for _ in range(height)]
-    before: tuple[int, int] | None = None
-    for time, value in zip(times, values, strict=True):
-        if not isfinite(value):
-            before = None
-            continue
-        here = _place(time, start, end, 2 * width), 4 * height - 1 - _place(value, low, high, 4 * height)
-        for x, y in _between(before, here):
-            canvas[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
-        before = here
-    level = None if threshold is None else (4 * height - 1 - _place(threshold, low, high, 4 * height)) // 4
-    return [*_rows(canvas, low, high, level), *_axis(start, end, width, _margin(low, high), mark)]
-
-
-def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """Return values as one row of bars, a space for a gap; values that share a bar become their mean."""
-    groups = _shares(values, width)
-    known = [value for value in groups if isfinite(value)]
-    if not known:
-        return "no points"
-    low, high = min(known), max(known)
-    return "".join(" " if not isfinite(value) else _BARS[_place(value, low, high, 8)] for value in groups)
+    drawn = [line for line in lines if line.points]
+    if not drawn:
+        return [["no points"]]
+    most = sorted(drawn, key=lambda line: -sum(line.points) / len(line.points))[:MOST]
+    drawn = [line for line in drawn if line in most]
+    low, high = _bounds([value for line in drawn for value in line.points])
+    margin = max(len(number(low)), len(number(high)))
+    width = max(20, min(_WIDEST, room() - margin - 6))
+    letters = len(drawn) > 1 and not colored
+    cells = _cells(drawn, (start, end), (low, high), width, letters=letters)
+    rows = [_row(cells[at], _label(at, low, high), margin) for at in range(HEIGHT)]
+    axis: list[list[Part]] = [
+        [" " * margin + " └" + "─" * width],
+        [" " * (margin + 2) + _times(start, end, width)],
+    ]
+    legend = _legend(drawn, len(lines), letters=letters)
+    return [*(["  ", *line] for line in (*rows, *axis)), [], *legend]
 
 
 def number(value: float) -> str:
@@ -68,10 +66,76 @@ def number(value: float) -> str:
     return f"{value:.5g}"
 
 
-def _bounds(values: Sequence[float], threshold: float | None) -> tuple[float, float]:
-    wanted = [*values, *([] if threshold is None else [threshold])]
-    low, high = min(wanted), max(wanted)
+Cell = tuple[str, str]
+"""The character of a place and its colour."""
+
+
+def _cells(
+    lines: Sequence[PlotLine],
+    times: tuple[float, float],
+    values: tuple[float, float],
+    width: int,
+    *,
+    letters: bool,
+) -> list[list[Cell]]:
+    """Return the characters of the plot; where lines meet, the later one is seen, with the dots of both."""
+    dots = [[0] * width for _ in range(HEIGHT)]
+    cells: list[list[Cell]] = [[(" ", "")] * width for _ in range(HEIGHT)]
+    for at, line in enumerate(lines):
+        for x, y in _dots_of(line, times, values, width):
+            dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+            sign = MARKS[at] if letters else chr(0x2800 + dots[y // 4][x // 2])
+            cells[y // 4][x // 2] = (sign, COLORS[at])
+    return cells
+
+
+def _dots_of(
+    line: PlotLine, times: tuple[float, float], values: tuple[float, float], width: int
+) -> list[tuple[int, int]]:
+    dots: list[tuple[int, int]] = []
+    before: tuple[int, int] | None = None
+    for time, value in zip(line.times, line.values, strict=True):
+        if not isfinite(value):
+            before = None
+            continue
+        here = _place(time, *times, 2 * width), 4 * HEIGHT - 1 - _place(value, *values, 4 * HEIGHT)
+        dots += _between(before, here)
+        before = here
+    return dots
+
+
+def _row(cells: Sequence[Cell], label: str, margin: int) -> list[Part]:
+    """Return one row of a plot; neighbours of one colour are one part."""
+    line: list[Part] = [f"{label:>{margin}} ┤"]
+    text, color = "", ""
+    for sign, other in cells:
+        if other != color and text:
+            line.append((text, color))
+            text = ""
+        text, color = text + sign, other
+    return [*line, (text.rstrip(), color)]
+
+
+def _legend(drawn: Sequence[PlotLine], total: int, *, letters: bool) -> list[list[Part]]:
+    rows: list[list[Part]] = [["", "", "min", "max", "avg", "last"]]
+    for at, line in enumerate(drawn):
+        points = line.points
+        figures = (min(points), max(points), sum(points) / len(points), points[-1])
+        rows.append([(MARKS[at] if letters else "━", COLORS[at]), line.name, *map(number, figures)])
+    lines = table(rows, right={2, 3, 4, 5}, indent=2)
+    more = total - len(drawn)
+    if more:
+        lines.append([f"  and {more} more, lower or without points"])
+    return lines
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
     return (low - 0.5, high + 0.5) if low == high else (low, high)
+
+
+def _label(row: int, low: float, high: float) -> str:
+    return number(high) if row == 0 else number(low) if row == HEIGHT - 1 else ""
 
 
 def _place(value: float, low: float, high: float, count: int) -> int:
@@ -95,47 +159,8 @@ def _between(before: tuple[int, int] | None, here: tuple[int, int]) -> list[tupl
     ]
 
 
-def _margin(low: float, high: float) -> int:
-    return max(len(number(low)), len(number(high)))
-
-
-def _rows(canvas: list[list[int]], low: float, high: float, level: int | None) -> list[str]:
-    margin, last = _margin(low, high), len(canvas) - 1
-    rows = []
-    for at, cells in enumerate(canvas):
-        label = number(high) if at == 0 else number(low) if at == last else ""
-        blank = "╌" if at == level else " "
-        line = "".join(chr(0x2800 + cell) if cell else blank for cell in cells)
-        rows.append(f"{label:>{margin}} ┤{line}".rstrip())
-    return rows
-
-
-def _axis(start: float, end: float, width: int, margin: int, mark: float | None) -> list[str]:
-    first, last = _clock(start, end), _clock(end, start)
-    line = list("─" * width)
-    if mark is not None and start <= mark <= end:
-        line[_place(mark, start, end, width)] = "▲"
-    return [
-        " " * margin + " └" + "".join(line),
-        " " * (margin + 2) + first + last.rjust(max(len(last) + 1, width - len(first))),
-    ]
-
-
-def _clock(time: float, other: float) -> str:
-    """Format the time of day in UTC, with the date where the window is longer than a day."""
-    at = datetime.fromtimestamp(time, UTC)
-    return at.strftime("%H:%M:%S" if abs(time - other) < 86400 else "%Y-%m-%d %H:%M")
-
-
-def _shares(values: Sequence[float], width: int) -> list[float]:
-    if len(values) <= width:
-        return list(values)
-    shares = []
-    for at in range(width):
-        part = [
-            value
-            for value in values[at * len(values) // width : (at + 1) * len(values) // width]
-            if isfinite(value)
-        ]
-        shares.append(sum(part) / len(part) if part else float("nan"))
-    return shares
+def _times(start: float, end: float, width: int) -> str:
+    """Return both ends of the axis of time, in UTC; with dates where it is a day or longer."""
+    form = "%H:%M:%S" if end - start < 86400 else "%Y-%m-%d %H:%M"
+    first, last = (datetime.fromtimestamp(moment, UTC).strftime(form) for moment in (start, end))
+    return first + last.rjust(max(len(last) + 1, width - len(first)))

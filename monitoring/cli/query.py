@@ -1,7 +1,6 @@
 """`stepscope query`: evaluates a query over a data file or the embedded database."""
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitoring.cli.output import plain
 from monitoring.errors import InputError
 from monitoring.terminal import echo, table
 
@@ -42,7 +42,7 @@ _COLUMNS = 5
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open point: docs/query.md."
 )
 @click.option("--json", "as_json", is_flag=True, help="What /api/v1/query answers, as one JSON document.")
-@click.option("--plot/--no-plot", default=None, help="A plot of each line (on a terminal by default).")
+@click.option("--plot/--no-plot", default=None, help="A plot of all lines (on a terminal by default).")
 def command(
     query: str,
     data: str,
@@ -237,38 +237,56 @@ def _switches(texts: Sequence[str]) -> Any:
 # --- for people
 
 
-def _print(answers: "Sequence[Answer]", start: float, end: float, plot: bool) -> None:
+def _print(answers: "Sequence[Answer]", start: float, end: float, drawn: bool) -> None:
     if not answers:
         echo(f"no points between {_clock(start)} and {_clock(end)}")
         return
-    for answer in answers if plot or len(answers) > _COLUMNS else ():
-        _heading(answer)
-        if plot:
-            _plot(answer)
-        if len(answers) > _COLUMNS:
-            _table([answer])
+    if drawn:
+        _plot(answers, start, end)
     if len(answers) <= _COLUMNS:
+        if drawn:
+            _heading(answers)
         _table(answers)
+        return
+    for answer in answers:
+        _heading([answer])
+        _table([answer])
 
 
-def _heading(answer: "Answer") -> None:
-    echo(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)")
+def _heading(answers: "Sequence[Answer]") -> None:
+    for answer in answers:
+        echo(f"{answer.expression}  (every {answer.interval} s, {len(answer.times)} points)")
 
 
-def _plot(answer: "Answer") -> None:
-    from monitoring.cli.plot import chart
+def _plot(answers: "Sequence[Answer]", start: float, end: float) -> None:
+    from monitoring.cli.plot import PlotLine, plot
 
+    lines = [PlotLine(_name(answer, answers), *_with_gaps(answer)) for answer in answers]
+    for line in plot(lines, start, end, colored=sys.stdout.isatty() and not plain()):
+        echo(*line)
+    echo("")
+
+
+def _name(answer: "Answer", answers: "Sequence[Answer]") -> str:
+    """Return what tells a line from the others: its tags, and its expression where there are several."""
+    tags = ",".join(answer.tag_set)
+    several = len({other.query_index for other in answers}) > 1
+    return answer.expression if several or not tags else tags
+
+
+def _with_gaps(answer: "Answer") -> tuple[list[float], list[float]]:
+    """Return times and values with NaN where points are missing for longer than usual."""
     times, values = answer.times.tolist(), answer.values.tolist()
     gaps = sorted(after - before for before, after in pairwise(times))
     usual = gaps[len(gaps) // 2] if gaps else answer.interval
-    drawn: list[tuple[float, float]] = []
-    for time_, value in zip(times, values, strict=True):
-        if drawn and time_ - drawn[-1][0] > 3 * usual:
-            drawn.append((drawn[-1][0] + usual, float("nan")))
-        drawn.append((time_, value))
-    width = max(20, min(64, shutil.get_terminal_size().columns - 16))  # beside the axis
-    rows = chart([time_ for time_, _ in drawn], [value for _, value in drawn], width=width)
-    echo("\n".join(f"  {row}" for row in rows) + "\n")
+    shown: tuple[list[float], list[float]] = ([], [])
+    for moment_, value in zip(times, values, strict=True):
+        if shown[0] and moment_ - shown[0][-1] > 3 * usual:
+            shown[0].append(shown[0][-1] + usual)
+            shown[1].append(float("nan"))
+        shown[0].append(moment_)
+        shown[1].append(value)
+    return shown
 
 
 def _table(answers: "Sequence[Answer]") -> None:

@@ -40,7 +40,8 @@ def as_lines(execution: Execution, inside: Inside | None = None) -> Iterator[Lin
         for text in wrapped(f"{root.error}: {_short(root.cause)}", room() - 2):
             yield ["  ", (text, "red")]
     yield from _Steps(execution, root, inside).lines()
-    yield from ([f"{what}: steps and times may be missing"] for what in incomplete(execution))
+    for what in incomplete(execution):
+        yield [f"{what}: steps and times may be missing"]
     if execution.truncated:
         yield [f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)"]
 

@@ -68,9 +68,9 @@ def test_the_answer_is_a_table_for_people(capsys, data):
     status, out, err = run(capsys, "sum:slides{*} by {talk}.as_count()", "--data", data, "--interval", "60")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
-        "time (UTC)                 talk:a        talk:b",
-        "2023-11-14 22:20:00             1             3",
-        "2023-11-14 22:21:00             4             -",
+        "time (UTC)           talk:a  talk:b",
+        "2023-11-14 22:20:00       1       3",
+        "2023-11-14 22:21:00       4       -",
     ]
 
 
