@@ -54,20 +54,24 @@ def said(source: str) -> Iterator[tuple[int, str]]:
                 yield part.lineno, text
 
 
-MESSAGES = [
-    (f"{path.relative_to(Path(monitoring.__file__).parent)}:{line}", text)
-    for path in sorted(Path(monitoring.__file__).parent.rglob("*.py"))
-    for line, text in said(path.read_text(encoding="utf-8"))
-]
+@pytest.fixture(scope="module")
+def messages() -> list[tuple[str, str]]:
+    """(place, text) of each message of the package."""
+    package = Path(monitoring.__file__).parent
+    return [
+        (f"{path.relative_to(package)}:{line}", text)
+        for path in sorted(package.rglob("*.py"))
+        for line, text in said(path.read_text(encoding="utf-8"))
+    ]
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_no_message_has_an_odd_phrase(kind):
-    assert [f"{place}: {text}" for place, text in MESSAGES if ODD[kind].search(text)] == []
+def test_no_message_has_an_odd_phrase(kind, messages):
+    assert [f"{place}: {text}" for place, text in messages if ODD[kind].search(text)] == []
 
 
-def test_there_are_messages_to_read():
-    assert len(MESSAGES) > 1000
+def test_there_are_messages_to_read(messages):
+    assert len(messages) > 1000
 
 
 WRONG = {

@@ -319,6 +319,18 @@ def test_text_is_cut_to_its_room():
     assert re.sub(r"\s+", " ", " ".join(svg.wrapped("a b c", 500))) == "a b c"
 
 
+@pytest.mark.parametrize(
+    "char", [*map(chr, range(0x21)), *"&<>'\"\x7f\ud7ff\ud800\udfff\ue000\ufffd\ufffe\uffff\U0001f600"]
+)
+def test_any_character_in_a_text_a_tooltip_or_an_attribute_gives_a_picture_that_can_be_read(char):
+    kept = char if " " <= char < "\ud800" or "\ue000" <= char < "\ufffe" or char > "\uffff" else ""
+    words = f"a{char}b{char}"
+    drawing = as_xml(svg.group([svg.text(words, 0, 0, id=words), svg.title(words)]))
+    expected = f"a{kept}b{kept}"
+    assert [node.text for node in drawing.iter() if node.text] == [expected, expected]
+    assert [node.get("id") for node in drawing.iter() if node.get("id")] == [expected]
+
+
 def contrast(one, other):
     """The ratio of the luminances of two colours, as WCAG 2 has it."""
 
