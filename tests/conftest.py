@@ -16,6 +16,9 @@ FEW = int(os.environ.get("STEPSCOPE_FEW_CASES") or 0)
 For the tests of the built wheel: what it lacks, every case of a test lacks.
 """
 
+OF_PROPERTY = "_hypothesis_internal_use_settings"
+"""Where Hypothesis keeps the settings of one test: it has no public way to lower them from outside."""
+
 # A test never asserts a time, and a slow machine is not a finding.
 settings.register_profile("stepscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("few", settings.get_profile("stepscope"), max_examples=FEW or 1)
@@ -23,7 +26,7 @@ settings.load_profile("few" if FEW else "stepscope")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the cases of a test after the first few."""
+    """Leave out the cases of a test after the first few, and the examples of a property that asks for a number of them."""
     if not FEW:
         return
     cases: Counter[str] = Counter()
@@ -32,5 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         cases[name := item.nodeid.partition("[")[0]] += 1
         (kept if cases[name] <= FEW else left_out).append(item)
+        property_settings = getattr(test := getattr(item, "function", None), OF_PROPERTY, None)
+        if property_settings is not None:
+            setattr(test, OF_PROPERTY, settings(property_settings, max_examples=FEW))
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
