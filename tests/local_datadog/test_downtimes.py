@@ -5,9 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from client_models import Models
 
 v2 = pytest.importorskip("datadog_api_client.v2.api.downtimes_api")
 
+models = Models("v2")
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -30,8 +32,6 @@ def recurring(**more):
 
 
 def test_datadogs_client_schedules_reads_changes_lists_and_cancels(api):
-    from datadog_api_client.v2 import models
-
     def request(**attributes):
         named = models.DowntimeMonitorIdentifierTags(monitor_tags=["team:a"])
         given = models.DowntimeCreateRequestAttributes(monitor_identifier=named, scope="env:p", **attributes)

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from client_models import Models
 
 from monitoring.local_datadog import LocalDatadog, Settings
 
 api_client = pytest.importorskip("datadog_api_client")
 events_api = pytest.importorskip("datadog_api_client.v2.api.events_api")
 
+models = Models("v2")
 KEYS = {"DD-API-KEY": "k", "DD-APPLICATION-KEY": "a"}
 NOW = int(time.time())
 
@@ -70,8 +72,6 @@ def test_events_are_found_by_time_and_search(api, asked, found):
 
 
 def test_a_search_is_paged_and_sorted(api):
-    from datadog_api_client.v2 import models
-
     body = models.EventsListRequest(
         filter=models.EventsQueryFilter(_from="now-2h", query="*"),
         page=models.EventsRequestPage(limit=2),

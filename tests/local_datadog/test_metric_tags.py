@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from client_models import Models
 
 api = pytest.importorskip("datadog_api_client.v2.api.metrics_api")
 
+models = Models("v2")
 NOW = int(time.time())
 BOARD = {
     "title": "b",
@@ -38,8 +40,6 @@ def metrics(client, call):
 
 
 def configuration(name, kind="count", **attributes):
-    from datadog_api_client.v2 import models
-
     data = models.MetricTagConfigurationCreateData(
         id=name,
         type=models.MetricTagConfigurationType("manage_tags"),
@@ -56,7 +56,6 @@ def names(answer):
 
 def test_a_configuration_is_made_changed_listed_and_deleted(metrics):
     from datadog_api_client.exceptions import NotFoundException
-    from datadog_api_client.v2 import models
 
     made = metrics.create_tag_configuration("hits", body=configuration("hits", tags=["env"])).data
     assert (made.id, made.attributes.tags, str(made.attributes.metric_type)) == ("hits", ["env"], "count")

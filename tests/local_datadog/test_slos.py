@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from client_models import Models
 
 from monitoring.query.series import Series
 
@@ -11,6 +12,7 @@ objectives = pytest.importorskip("datadog_api_client.v1.api.service_level_object
 corrections = pytest.importorskip("datadog_api_client.v1.api.service_level_objective_corrections_api")
 datadog_library = pytest.importorskip("datadog")
 
+models = Models("v1")
 NOW = int(time.time()) // 3600 * 3600
 START = NOW - 36_000
 COUNTS = {"numerator": "sum:hits{ok:yes}.as_count()", "denominator": "sum:hits{*}.as_count()"}
@@ -61,8 +63,6 @@ def test_a_window_without_events_has_no_sli_and_says_why(client, slo):
 
 
 def test_a_correction_takes_its_time_out_of_the_history(client, call, slo):
-    from datadog_api_client.v1 import models
-
     api = corrections.ServiceLevelObjectiveCorrectionsApi(client)
     attributes = models.SLOCorrectionCreateRequestAttributes(
         category=models.SLOCorrectionCategory("Scheduled Maintenance"),
@@ -157,8 +157,6 @@ def test_search_finds_by_name_tag_and_type_and_shows_the_status(client, slo, cal
 
 
 def test_bulk_delete_removes_windows_and_what_has_none_left(client, slo, call):
-    from datadog_api_client.v1 import models
-
     two = [*TARGET, {"timeframe": "30d", "target": 95.0}]
     body = {"type": "metric", "name": "Two", "query": COUNTS, "thresholds": two}
     other = call("POST", "/api/v1/slo", body)[1]["data"][0]["id"]
