@@ -68,7 +68,6 @@ class RejectedError(Exception):
     def __init__(self, status: int, errors: list[str], reasons: dict[str, str] | None = None) -> None:
         super().__init__("; ".join(errors) or f"HTTP {status}")
         self.status = status
-        self.errors = errors
         self.reasons = reasons or {}
 
 

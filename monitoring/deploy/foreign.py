@@ -46,15 +46,15 @@ def read_foreign(folder: Path) -> Imported:
     seen: set[tuple[str, str]] = set()
     for path in _files(folder):
         try:
-            body = parse_document(str(path), read_text(path)).body
-            whole = json.loads(read_text(path))
+            text = read_text(path)
+            parse_document(str(path), text)
         except JsonError as error:
             imported.problems.append(InputError(error.message, where=str(path), hint=error.hint))
             continue
         except InputError as error:
             imported.problems.append(error)
             continue
-        resources = list(resources_in(body)) or list(resources_in(whole))
+        resources = list(resources_in(json.loads(text)))
         imported.others += [] if resources else [path]
         for kind, id_, resource in resources:
             if not id_ or (kind, id_) not in seen:

@@ -35,7 +35,7 @@ def _linked(value: Any, field: str, keys: Keys) -> Any:
         return {key: _linked(item, str(key), keys) for key, item in value.items()}
     if isinstance(value, list):
         return [_linked(item, field, keys) for item in value]
-    if field in FIELDS and isinstance(value, int | str) and not isinstance(value, bool):
+    if field in FIELDS:
         key = keys.get((FIELDS[field], str(value)))
         return value if key is None else f"${{{FIELDS[field]}:{key}}}"
     return _in_text(value, keys) if isinstance(value, str) else value

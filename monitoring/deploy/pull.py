@@ -127,8 +127,10 @@ def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[s
 def _with_critical(tidy: Body, body: Mapping[str, Any]) -> Body:
     """Return a monitor with its critical threshold where it has others, which Datadog takes only together."""
     options = tidy.get("options")
-    thresholds = options.get("thresholds") if isinstance(options, Mapping) else None
-    if not isinstance(options, Mapping) or not thresholds or "critical" in thresholds:
+    if not isinstance(options, Mapping):
+        return tidy
+    thresholds = options.get("thresholds")
+    if not thresholds or "critical" in thresholds:
         return tidy
     limits = (body.get("options") or {}).get("thresholds") or {}
     critical = {"critical": limits["critical"]} if "critical" in limits else {}

@@ -37,7 +37,7 @@ def as_terraform(resources: Sequence[Resource]) -> str:
 
 def _block(resource: Resource) -> str:
     body = normalise(resource.kind, resource.body)
-    lines = "\n".join(f"  {line}".rstrip() for line in WRITERS[resource.kind](body))
+    lines = "\n".join(f"  {line}" for line in WRITERS[resource.kind](body))
     return f'resource "{TYPES[resource.kind]}" "{label(resource.key)}" {{\n{lines}\n}}\n'
 
 

@@ -196,7 +196,7 @@ def _chunks(times: dict[int, list[float]]) -> Iterator[tuple[list[tuple[int, Seq
     for second, values in times.items():
         for start in range(0, len(values), _VALUES):
             piece = values[start : start + _VALUES]
-            if held and count + len(piece) > _VALUES:
+            if count + len(piece) > _VALUES:
                 yield held, count
                 held, count = [], 0
             held.append((second, piece))

@@ -159,9 +159,9 @@ def _payload(body: bytes, where: str, number: int) -> Piece:
 
 def _salvaged(body: bytes, where: str) -> Iterator[Piece]:
     """Yield the events of a payload that is cut off."""
-    head, marker, events = body.partition(b'"logEvents":')
+    head, _, events = body.partition(b'"logEvents":')
     text = Text([events])
-    if marker and text.char(start := text.space(0)) == "[":
+    if text.char(start := text.space(0)) == "[":
         text.skip(start + 1)
         names = {
             key: match[1].decode("utf-8", "replace")

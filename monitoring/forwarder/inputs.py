@@ -268,7 +268,7 @@ def _export_stream(key: str) -> str:
 
 def identity(event: Any) -> str:
     """Return the same for the same event: what it says is hashed, not when it came."""
-    if isinstance(event, dict) and "invocationId" in event:  # of Firehose, another one at each attempt
+    if isinstance(event, dict):  # Firehose gives another `invocationId` at each attempt
         event = {key: value for key, value in event.items() if key != "invocationId"}
     if isinstance(event, dict) and isinstance(event.get("awslogs"), dict):
         text = str(event["awslogs"].get("data"))

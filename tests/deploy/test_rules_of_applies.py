@@ -172,6 +172,7 @@ def test_a_creation_that_broke_off_is_looked_for_before_another_try(broken, crea
     assert len(account.everything("monitor")) == created
     assert texts(outcome) == failed
     assert len(outcome.done) == created
+    assert account.log == [("create", "monitor", "m")] * created  # and none that is deleted again
 
 
 class Rival(Account):
@@ -191,6 +192,7 @@ def test_of_two_applies_at_once_the_older_resource_is_kept_and_referred_to():
     assert outcome.failed == []
     ids = {account.key("monitor", body): id_ for id_, body in account.everything("monitor")}
     assert ids["m"] == "50"
+    assert account.log[:2] == [("create", "monitor", "m"), ("delete", "monitor", "100")]
     assert account.bodies["monitor"][ids["both"]]["query"] == "50"
     assert len(account.everything("monitor")) == 2
 

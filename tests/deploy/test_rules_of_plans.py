@@ -379,6 +379,12 @@ def test_the_checksum_covers_ids_and_a_secret_that_the_report_hides():
     }
 
 
+def test_the_checksum_is_the_same_whatever_the_order_of_keys():
+    first, second = ({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1})
+    one, two = (plan_of({**METRIC, "options": {"new_thing": value}}, METRIC) for value in (first, second))
+    assert one.checksum() == two.checksum()
+
+
 def test_a_marker_is_at_the_end_and_of_this_form():
     body = with_marker("monitor", {"message": "Text \n"}, Owner("p", "prod", "m", "0123456789ab"))
     assert body["message"] == "Text\n\nManaged by stepscope: p/prod/m (0123456789ab)"

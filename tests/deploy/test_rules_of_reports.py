@@ -72,6 +72,14 @@ def test_a_long_value_is_cut_around_what_differs(position):
         assert text.endswith("…") == (400 - position + 1 > AROUND)
 
 
+def test_what_is_inserted_is_shown_with_as_much_on_both_sides():
+    before, after = "a" * 200 + "z" * 200, "a" * 200 + "b" + "z" * 200
+    start, end = "a" * AROUND, "z" * AROUND
+    for pair, texts in (((before, after), ("", "b")), ((after, before), ("b", ""))):
+        lines = [line[8:] for _, line in shown(("q", *pair))[1:]]
+        assert lines == [f"…{start}{text}{end}…" for text in texts]
+
+
 def test_what_is_new_or_gone_is_cut_at_its_end():
     long = "x" * 200
     for pair in ((None, long), (long, None)):

@@ -719,6 +719,7 @@ def test_the_defaults_are_those_of_the_table():
         "MONITORING_RETRY_SECONDS": "60",
         "MONITORING_SPOOL_ATTEMPTS": "10",
         "MONITORING_DIGESTS_SECONDS": "86400",
+        "MONITORING_PARTIAL_BATCHES": "false",
         "DD_FETCH_LAMBDA_TAGS": "false",
         "DD_FETCH_STEP_FUNCTIONS_TAGS": "false",
         "DD_FETCH_LOG_GROUP_TAGS": "false",

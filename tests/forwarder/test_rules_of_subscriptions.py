@@ -78,7 +78,8 @@ class Account:
             ]
         }
 
-    def put_subscription_filter(self, logGroupName, filterName, filterPattern, destinationArn):
+    def put_subscription_filter(self, logGroupName, filterName, filterPattern, destinationArn, **more):
+        self.more = more
         self.filters[logGroupName][filterName] = (destinationArn, filterPattern)
 
     def delete_subscription_filter(self, logGroupName, filterName):
@@ -226,6 +227,19 @@ def test_the_logs_of_state_machines_go_to_their_own_forwarder_if_there_is_one(st
 
 
 @pytest.mark.parametrize(
+    ("destination", "more"),
+    [(FORWARDER, {}), ("arn:aws:kinesis:r:1:stream/s", {"roleArn": "role"})],
+)
+def test_cloudwatch_logs_writes_to_a_stream_with_a_role_and_calls_a_function_without(destination, more):
+    account = Account("/a")
+    chosen = SubscriberSettings(
+        destination=destination, filter_name="f", role="role", selection=Selection(names=("/a",))
+    )
+    assert Subscriptions(chosen, account).reconcile().subscribed == ["/a"]
+    assert account.more == more
+
+
+@pytest.mark.parametrize(
     ("filters", "outcome"),
     [
         ({}, "subscribed"),
@@ -302,6 +316,7 @@ def test_the_settings_come_from_the_environment():
     more = {
         "MONITORING_STATES_DESTINATION": STATES,
         "MONITORING_FILTER_PATTERN": "ERROR",
+        "MONITORING_SUBSCRIPTION_ROLE": "role",
         "MONITORING_SUBSCRIBE_NAMES": " /a, /b,,/a ",
         "MONITORING_SUBSCRIBE_PREFIXES": "*",
         "MONITORING_SUBSCRIBE_TAGS": "team : x, owner",
@@ -313,6 +328,7 @@ def test_the_settings_come_from_the_environment():
         filter_name="f",
         states_destination=STATES,
         pattern="ERROR",
+        role="role",
         selection=Selection(("/a", "/b"), ("*",), (("team", "x"), ("owner", "")), ("order-*",), ("/x*",)),
     )
 
