@@ -42,7 +42,8 @@ def command(
 
     With --from, monitors and SLOs are made for exactly the functions and state machines that the template
     describes, one file for all of a kind: application.toml lists them, with thresholds from the template
-    (time-outs, memory) and from --data. Dashboards show these resources alone.
+    (time-outs, memory) and from --data. Dashboards show these resources alone. Where stepscope.metrics.toml
+    lists the metrics that the handlers emit, claims and counts get monitors too, and each metric a graph.
 
     Run again, it adds what is new and updates what is as it wrote it. A file that was edited stays, and one
     that it did not write always does. .stepscope-init.json says what it wrote.
@@ -53,6 +54,7 @@ def command(
     from monitoring.deploy.start import files_of, write
     from monitoring.discovery import discover
     from monitoring.errors import InputError
+    from monitoring.resources.own_metrics import catalogue_path, read_own_metrics
 
     if data and not source:
         raise InputError("--data is for thresholds of --from", hint="Name the template: --from template.yaml")
@@ -63,7 +65,8 @@ def command(
     application = discover(source) if source else None
     extra = [name for name, asked in (("downtimes", downtimes), ("handlers", handlers)) if asked]
     measured = read_measured(data) if data else None
-    done = write(files_of(application, project, extra, measured), folder, force=force)
+    own = read_own_metrics(catalogue_path(folder.resolve())) if source else None
+    done = write(files_of(application, project, extra, measured, own), folder, force=force)
     if as_json:
         echo_document({"found": asdict(application) if application else None, **done._asdict()})
         return 0

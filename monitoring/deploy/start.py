@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import monitoring
+from monitoring.deploy.own_files import METRICS, claiming, metric_entries, metric_files, metric_graphs
 from monitoring.discovery import Found
-from monitoring.discovery.tailored import files_for, narrowed
+from monitoring.discovery.tailored import Further, files_for, list_text, narrowed
 from monitoring.errors import InputError, writing
+from monitoring.resources.own_metrics import OwnMetrics
 from monitoring.resources.project import LISTS
 from monitoring.resources.resource import references
 from monitoring.resources.variables import VARIABLE
@@ -43,18 +45,20 @@ def files_of(
     application: Found | None,
     project: str,
     extra: Iterable[str] = (),
-    measured: Mapping[str, Mapping[str, int]] | None = None,
+    measured: Further | None = None,
+    own: OwnMetrics | None = None,
 ) -> dict[str, str]:
     """Return path -> text of what init writes.
 
     Args:
-        found: what a template describes; without it, all that is shipped.
+        application: what a template describes; without it, all that is shipped.
         project: its name in stepscope.toml.
         extra: shipped folders that are written only where they are asked for, `downtimes` and `handlers`.
-        measured: name of a function or state machine -> values that were measured.
+        measured: values of functions and state machines that were measured.
+        own: the catalogue of the project's own metrics.
     """
     folders = [*extra] if application else ["dashboards", "monitors", "slos", *extra]
-    made = _tailored(application, measured) if application else {}
+    made = _tailored(application, measured or {}, own or OwnMetrics({})) if application else {}
     copied = {path: text for folder in folders for path, text in _texts(folder)}
     texts = {**made, **copied}
     used = {match["name"] for text in texts.values() for match in VARIABLE.finditer(text)}
@@ -76,9 +80,14 @@ _INSTEAD = {
 """A shipped monitor on a shipped dashboard -> those of an application that take its place."""
 
 
-def _tailored(application: Found, measured: Mapping[str, Mapping[str, int]] | None) -> dict[str, str]:
+def _tailored(application: Found, measured: Further, own: OwnMetrics) -> dict[str, str]:
     """Return what is made for an application, and the shipped dashboards, narrowed to its resources."""
-    made = files_for(application, measured)
+    claims = claiming(own, application)
+    further = {name: {**measured.get(name, {}), **claims.get(name, {})} for name in {**measured, **claims}}
+    entries = metric_entries(own, application)
+    made = files_for(application, further)
+    made[LISTS] += list_text(METRICS, entries)
+    made |= dict(metric_files(entries))
     made |= {
         path: text
         for path, text in _texts("monitors")
@@ -86,14 +95,29 @@ def _tailored(application: Found, measured: Mapping[str, Mapping[str, int]] | No
     }
     known = {f"{path.partition('s/')[0]}:{Path(path).stem}" for path in made}
     for path, text in _texts("dashboards"):
-        own = text
+        shown = text
         for shipped_key, others in _INSTEAD.items():
             key = next((key for key in others if f"monitor:{key}" in known), shipped_key)
-            own = own.replace(f"${{monitor:{shipped_key}}}", f"${{monitor:{key}}}")
-        board = narrowed(json.loads(own), application)
-        board["widgets"] = list(_shown(board["widgets"], known))
+            shown = shown.replace(f"${{monitor:{shipped_key}}}", f"${{monitor:{key}}}")
+        board = narrowed(json.loads(shown), application)
+        board["widgets"] = list(_shown(_with_own(board["widgets"], own), known))
         made[path] = json.dumps(board, indent=2, ensure_ascii=False) + "\n"
     return made
+
+
+_EXAMPLE = "slides."
+"""Begins the metrics of the example, in whose place the project's come."""
+
+
+def _with_own(widgets: Iterable[dict[str, Any]], own: OwnMetrics) -> Iterator[dict[str, Any]]:
+    """Yield the widgets; the group of the example's metrics becomes that of the project's, if it has any."""
+    for widget in widgets:
+        if _EXAMPLE not in json.dumps(widget):
+            yield widget
+        elif graphs := metric_graphs(own):
+            height = 1 + max(graph["layout"]["y"] + graph["layout"]["height"] for graph in graphs)
+            definition = {**widget["definition"], "title": "Business metrics", "widgets": graphs}
+            yield {"definition": definition, "layout": {**widget["layout"], "height": height}}
 
 
 def _shown(widgets: Iterable[dict[str, Any]], known: set[str]) -> Iterator[dict[str, Any]]:

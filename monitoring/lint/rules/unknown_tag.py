@@ -6,6 +6,7 @@ from functools import lru_cache
 from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.lint.recorded import CARRIED
 from monitoring.lint.scopes import grouped, keys, prefixes
+from monitoring.resources import function_metrics
 from monitoring.resources.catalogue import COMMON_TAGS, DIMENSIONS, metrics
 from monitoring.resources.nearest import nearest
 from monitoring.resources.own_metrics import OwnMetrics
@@ -37,7 +38,8 @@ def _own(subject: Subject, catalogue: OwnMetrics, variables: Mapping[str, str]) 
         own = catalogue.metrics.get(metric.name)
         if own is None:
             continue
-        carried = (*own.tags, *catalogue.common_tags)
+        made = function_metrics.BY_NAME.get(metric.name)
+        carried = (*own.tags, *catalogue.common_tags, *(made.tags if made else ()))
         places = [*keys(metric, variables), *(grouped(metric, text) if metric.by else ())]
         for key, start, end in places:
             if key.lower() in CARRIED or key in carried or "$" in key:
