@@ -72,7 +72,7 @@ def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary
 
     durations = [1000 * value for value in values("duration")]
     p50, p95 = np.percentile(durations, [50, 95]) if durations else (0.0, 0.0)
-    invocations = round(sum(values("invocations")))
+    invocations = int(sum(values("invocations")))
     return FunctionSummary(
         name=state,
         function=function,

@@ -139,7 +139,6 @@ class timer:  # noqa: N801 - used as a function: `with timer("build.time"):`
     def __init__(self, metric: str, tags: Any = None) -> None:
         self.metric, self.tags = metric, tags
         self.elapsed_ms = 0.0
-        self._began = 0
 
     def __enter__(self) -> timer:
         self._began = time.perf_counter_ns()

@@ -25,9 +25,7 @@ def meta_text(key: str, value: Any) -> str:
     words = settings().masked
     if secret(key, words):
         return MASK
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, bool):
+    if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, (dict, list, tuple)):
         text = dumps(masked(value, words), default=str, ensure_ascii=False)

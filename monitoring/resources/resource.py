@@ -89,8 +89,6 @@ def strings(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
 def references(body: Any) -> Iterator[ResourceReference]:
     """Every reference in a body, in the order of the file."""
     for pointer, text in strings(body):
-        if "${" not in text:
-            continue
         for match in REFERENCE.finditer(text):
             kind, key, default = match.group("kind", "key", "default")
             yield ResourceReference(kind, key, default, pointer, match.start(), match.end())

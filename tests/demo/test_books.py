@@ -258,6 +258,12 @@ def execution(scenario=SCENARIO, status="SUCCEEDED", path=("Read", "Done"), **mo
     return told(scenario, described, history)
 
 
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(1.001, 1001), (0.0006, 1), (2.0, 2000)])
+def test_an_execution_has_its_duration_to_the_millisecond_and_its_cause(seconds, milliseconds):
+    found = execution(FAILING, "FAILED", stopDate=START + timedelta(seconds=seconds), error="E", cause="why")
+    assert (found.duration_ms, found.error, found.cause) == (milliseconds, "E", "why")
+
+
 def test_an_execution_is_told_by_its_history():
     found = execution(cause=None)
     assert found == DemoExecution(

@@ -84,6 +84,13 @@ def test_an_entry_over_1_mb_is_cut_and_says_so(letter):
     assert (first["timestamp"], first["service"], second["message"]) == (7, "s%d", "next")
 
 
+def test_what_is_said_of_the_source_of_a_cut_entry_is_kept_whole():
+    large = LogContext(LogFields({"tags": "t" * 50_000}))
+    (batch,) = log_batches([Log("x" * 1_200_000, 7, large)], "p")
+    assert len(batch.parts[0]) <= 990_000
+    assert len(decoded(batch)[0]["tags"]) == 50_000
+
+
 @pytest.mark.parametrize(("more", "cut"), [(0, False), (1, True)])
 def test_an_entry_of_exactly_the_limit_is_not_cut(more, cut):
     (plain,) = log_batches([Log("", 7, CONTEXT)], "p")

@@ -134,6 +134,19 @@ def test_only_a_deadline_before_the_next_waking_rings(given, rings, monkeypatch)
     assert bool(rung) is rings
 
 
+@pytest.mark.parametrize(("remaining", "wakes"), [(1000, 5.9), (10_000, 14.75)])
+def test_a_deadline_rings_for_the_time_at_which_its_margin_begins(remaining, wakes, monkeypatch):
+    monkeypatch.setattr(timeouts, "_CLOCK", (lambda: 5.0,))
+    dog = timeouts._Watchdog()
+    monkeypatch.setattr(dog, "start", lambda: None)
+    dog.ring(Running(), remaining)
+    assert dog.wakes == pytest.approx(wakes)
+    assert dog.bell.is_set()
+    dog.bell.clear()
+    dog.ring(Running(), remaining + 50_000)
+    assert not dog.bell.is_set()
+
+
 # --- tags: docs/functions.md, MONITORING_TAG_LIMIT
 
 

@@ -6,6 +6,7 @@ https://www.w3.org/TR/trace-context/.
 
 import asyncio
 import base64
+import io
 import json
 import time
 from types import SimpleNamespace
@@ -24,8 +25,16 @@ from monitoring import (
     timer,
 )
 from monitoring.capture import LambdaContext, capture
-from monitoring.instrumentation import invocation, output, propagation, spans, step_functions, verification
-from monitoring.instrumentation.async_handlers import wrap_async
+from monitoring.instrumentation import (
+    invocation,
+    output,
+    propagation,
+    spans,
+    step_functions,
+    verification,
+    xray,
+)
+from monitoring.instrumentation.async_handlers import _marked, wrap_async
 from monitoring.instrumentation.correlation import ids as log_ids
 from monitoring.instrumentation.invocation import Options, _ms_text, _us_text
 from monitoring.instrumentation.lifecycle import event_and_context
@@ -294,6 +303,19 @@ def test_a_process_has_one_first_call_with_the_time_of_its_init(monkeypatch):
     assert late.init_ms == 0.0
 
 
+def test_the_start_of_a_process_is_read_behind_its_name_which_may_hold_a_bracket(monkeypatch):
+    """https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: field 22, in clock ticks since the boot."""
+    from monitoring.instrumentation import runtime
+
+    fields = " ".join(["S", *map(str, range(4, 22)), "700", "0"])
+    stat = f"1 (a) b) {fields}".encode()
+    monkeypatch.setattr("builtins.open", lambda *_: io.BytesIO(stat))
+    monkeypatch.setattr(runtime.time, "clock_gettime", lambda clock: 10.0)
+    monkeypatch.setattr(runtime.time, "time", lambda: 1000.0)
+    monkeypatch.setattr(runtime.os, "sysconf", lambda name: 100)
+    assert runtime._started() == 997.0
+
+
 def test_the_start_of_this_process_is_in_the_past():
     from monitoring.instrumentation.runtime import _started
 
@@ -390,6 +412,7 @@ def carried(**headers):
         ({"traceparent": f"00-{'1' * 32}-{'3' * 16}-1"}, None),
         ({"traceparent": f"00-{'1' * 32}-{'3' * 16}"}, None),
         ({"traceparent": f"00-{'1' * 32}-{'g' * 16}-01"}, None),
+        ({"traceparent": f"00-{'1' * 32}-{'3' * 16}-zz"}, None),
         ({"traceparent": 5}, None),
         ({5: "x"}, None),
         ({}, None),
@@ -475,6 +498,18 @@ def binary(value):
         ("kafka", {"records": {"t-0": [{"headers": [{name: list(text.encode())} for name, text in HEADERS.items()]}]}}, True),
         ("kafka", {"records": {"t-0": [{"headers": [{"x-datadog-trace-id": [49, 48 - 256 + 0]}]}]}}, True),
         ("kafka", {"records": {"t-0": [{"headers": [5, {"x-datadog-trace-id": "10"}]}]}}, False),
+        (
+            "kafka",
+            {"records": {"t-0": [
+                {"headers": [{"x-datadog-trace-id": "9"}]}, {"headers": [{"x-datadog-trace-id": [49, 48]}]}]}},
+            True,
+        ),
+        (
+            "sns",
+            {"Records": [{"Sns": {"MessageAttributes": {
+                "traceparent": {"Type": "String", "Value": f"00-{'a'.zfill(32)}-{'3' * 16}-01"}}}}]},
+            True,
+        ),
         ("kafka", {"records": {"t-0": [{"headers": None}]}}, False),
         ("kafka", {"records": [1]}, False),
         ("eventbridge", {"detail": {"_datadog": HEADERS}}, True),
@@ -724,6 +759,7 @@ def test_a_timer_keeps_its_milliseconds_and_prints_them_with_its_tags():
         with timer("t", tags=["a:b"]) as made:
             pass
     assert made.elapsed_ms == 2.5
+    assert timer("t").elapsed_ms == 0.0
     (point,) = emitted.points("t")
     assert (point.value, point.type, point.tags) == (2.5, "histogram", ("a:b",))
 
@@ -816,6 +852,7 @@ def test_numpys_false_is_false():
     import numpy as np
 
     assert denied(np.False_)
+    assert denied(type("bool_", (), {"__bool__": lambda self: False})())  # its name before NumPy 2
     assert not denied(np.True_)
 
 
@@ -874,8 +911,52 @@ def test_an_async_handler_takes_an_async_check_and_what_it_raises():
         with capture() as emitted:
             assert asyncio.run(monitored(handler, verify=check)({}, None)) == 1
         emitted.assert_count(metric, 1)
+        assert [made["resource"] for made in emitted.spans("verify")] == [check.__name__]
     with capture(), pytest.raises(ClaimBroken, match=r"broken: \{\} 1"):
         asyncio.run(monitored(handler, verify=broken, on_broken="raise")({}, None))
+
+
+class Unnameable:
+    def __str__(self):
+        raise ValueError("no name")
+
+
+def test_a_span_that_cannot_be_made_is_counted_once_and_the_block_runs():
+    with capture() as emitted:
+        with span(Unnameable()) as made:
+            made.set("a", 1)
+        count("behind")
+    emitted.assert_count("stepscope.telemetry.failures", 1, tags={"where": "span"})
+    emitted.assert_count("behind", 1)
+
+
+@pytest.mark.parametrize(
+    ("local", "entity"),
+    [
+        ({"entities": ["outer", "inner"]}, "inner"),
+        ({"entities": []}, None),
+        ({"entities": None}, None),
+        ({}, None),
+    ],
+)
+def test_outside_lambda_the_innermost_open_segment_is_looked_up(local, entity, monkeypatch):
+    monkeypatch.delenv("LAMBDA_TASK_ROOT", raising=False)
+    context = SimpleNamespace(_local=SimpleNamespace(**local)) if local else SimpleNamespace()
+    assert xray._open_entity(SimpleNamespace(context=context)) == entity
+
+
+def test_where_python_can_mark_a_coroutine_function_it_does(monkeypatch):
+    """inspect.markcoroutinefunction is there since Python 3.12."""
+    import inspect
+
+    marked = []
+    monkeypatch.setattr(inspect, "markcoroutinefunction", marked.append, raising=False)
+
+    def function():
+        return None
+
+    assert _marked(function) is function
+    assert marked == [function]
 
 
 def test_an_async_handler_is_marked_as_one():

@@ -54,7 +54,7 @@ def test_each_type_of_monitor_is_known(kind):
         ({"type": "composite", "query": QUERY}, None, INVALID.format("query")),
         ({**CHECK, "query": QUERY}, None, INVALID.format("query")),
         (
-            {"type": "process alert", "query": "x"},
+            {"type": "process alert", "query": "x X"},
             None,
             f"{INVALID.format('query')}: invalid operator specified: ",
         ),
@@ -81,11 +81,13 @@ def options(body=METRIC, **values):
         (options(thresholds={"critical": "5"}), INVALID.format("thresholds")),
         (options(thresholds={"critical": True}), INVALID.format("thresholds")),
         (options(thresholds={"critical": None}), None),
-        *(({**METRIC, "priority": priority}, None) for priority in (None, 0, 1, 5)),
+        *(({**METRIC, "priority": priority}, None) for priority in (None, 0, 1, 2, 3, 4, 5)),
         *(({**METRIC, "priority": priority}, INVALID.format("priority")) for priority in (6, -1, "1")),
         ({**METRIC, "tags": ["a:b"]}, None),
         ({**METRIC, "tags": "a:b"}, INVALID.format("tags")),
         ({**METRIC, "tags": [5]}, INVALID.format("tags")),
+        ({**METRIC, "tags": ["a:b", 5]}, INVALID.format("tags")),
+        ({"type": "composite", "query": "1 && 2", "options": {"scheduling_options": {"evaluation_window": {"day_starts": "04:00"}}}}, None),
         *(
             (options(**{name: value}), None if good else INVALID.format(name))
             for name, most in (("evaluation_delay", 86_400), ("new_group_delay", 86_400), ("min_failure_duration", 7_200))
@@ -157,6 +159,10 @@ BOTH = "{0} and {0} recovery criteria are such that the monitor can be simultane
         (limits("<=", critical=5, warning=4), "Warning threshold (4.0) must be greater than the alert threshold (5.0) with <= comparison."),
         (limits(">", critical_recovery=5), None),
         (limits(">", critical_recovery=4), None),
+        (limits(">", critical_recovery=4.5), None),
+        (limits("<", critical_recovery=5.5), None),
+        (limits(">", critical=5, warning=4.5), None),
+        (limits("<", critical=5, warning=5.5), None),
         (limits(">", critical_recovery=6), BOTH.format("alert")),
         (limits("<", critical_recovery=4), BOTH.format("alert")),
         (limits("<", critical_recovery=6), None),
@@ -247,7 +253,7 @@ def test_an_update_keeps_what_it_does_not_name():
     same = set(first) - {"name", "modified"}
     assert {key: second[key] for key in same} == {key: first[key] for key in same}
     assert (second["name"], second["modified"]) == ("N", "2023-11-14T22:15:00.000000+00:00")
-    assert first["priority"] is None
+    assert (first["priority"], first["draft_status"], first["restricted_roles"]) == (None, "draft", ["r"])
     assert kept({**METRIC, "query": QUERY.replace("{*}", "{*} by {host}")})["multi"] is True
 
 
