@@ -1,5 +1,6 @@
 """What people and scripts expect of any command: an overview, hints, completion, plain text, JSON of one shape."""
 
+import contextlib
 import json
 import os
 import pty
@@ -7,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -211,29 +214,48 @@ def test_completing_a_command_imports_none():
 # --- terminals
 
 
-def on_terminal(*argv: str, **environment: str) -> str:
-    """Return what a command writes to a terminal of 80 columns."""
+@contextlib.contextmanager
+def terminal() -> Iterator[bytearray]:
+    """Put a terminal in the place of this process's standard streams; what is written to it is in the bytes afterwards."""
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", START, *argv],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm-256color", **environment},
-    )
-    os.close(follower)
-    parts = []
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        parts.append(part)
-    process.wait(60)
-    os.close(leader)
-    return b"".join(parts).decode()
+    written = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(leader, 65536):
+                written.extend(part)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    kept, streams = [os.dup(number) for number in range(3)], (sys.stdin, sys.stdout, sys.stderr)
+    try:
+        for number in range(3):
+            os.dup2(follower, number)
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(number, mode, closefd=False, buffering=1) for number, mode in enumerate("rww")
+        )
+        yield written
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        sys.stdin, sys.stdout, sys.stderr = streams
+        for number, copy in enumerate(kept):
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(follower)
+        reader.join(60)
+        os.close(leader)
+
+
+def on_terminal(monkeypatch, *argv: str, **environment: str) -> str:
+    """Return what a command writes to a terminal of 80 columns."""
+    for name, value in ({"TERM": "xterm-256color"} | environment).items():
+        monkeypatch.setenv(name, value)
+    with terminal() as written:
+        assert all(os.isatty(number) for number in range(3))
+        with pytest.raises(SystemExit):
+            main(argv)
+    return written.decode()
 
 
 COLOURED = {
@@ -256,17 +278,21 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[0-9]m")
 
 
 @pytest.mark.parametrize("argv", COLOURED.values(), ids=COLOURED)
-def test_a_dumb_terminal_gets_no_escape_sequence(argv, project):
-    assert "\x1b" not in on_terminal(*argv, TERM="dumb")
+def test_a_dumb_terminal_gets_no_escape_sequence(argv, project, monkeypatch):
+    said = on_terminal(monkeypatch, *argv, TERM="dumb")
+    assert said.strip()
+    assert "\x1b" not in said
 
 
 @pytest.mark.parametrize("argv", COLOURED.values(), ids=COLOURED)
-def test_no_color_leaves_out_every_colour(argv, project):
-    assert not [code for code in COLOUR.findall(on_terminal(*argv, NO_COLOR="1")) if code != "\x1b[0m"]
+def test_no_color_leaves_out_every_colour(argv, project, monkeypatch):
+    said = on_terminal(monkeypatch, *argv, NO_COLOR="1")
+    assert said.strip()
+    assert not [code for code in COLOUR.findall(said) if code != "\x1b[0m"]
 
 
-def test_a_terminal_gets_colour_and_an_empty_no_color_counts_as_none(project):
-    assert COLOUR.search(on_terminal("test", NO_COLOR=""))
+def test_a_terminal_gets_colour_and_an_empty_no_color_counts_as_none(project, monkeypatch):
+    assert COLOUR.search(on_terminal(monkeypatch, "test", NO_COLOR=""))
 
 
 @pytest.mark.parametrize("columns", ["60", "72"])

@@ -48,7 +48,8 @@ def exported(tmp_path):
 
 
 def options(exported, out, **more):
-    settings = {"source": str(exported), "out": out, "group": "/aws/lambda/shop", "workers": 2}
+    """Return what a replay in this process takes; more workers are processes of their own, which have to be started."""
+    settings = {"source": str(exported), "out": out, "group": "/aws/lambda/shop", "workers": 1}
     return ReplayOptions(**settings | {"environment": {"AWS_REGION": "eu-west-1"}} | more)
 
 
@@ -67,7 +68,7 @@ def rows(out):
 
 def test_every_point_is_there_once_by_day_and_metric(exported, tmp_path):
     out = tmp_path / "out"
-    result = replay(options(exported, out))
+    result = replay(options(exported, out, workers=2))
     assert result.totals["points"] == STREAMS * OBJECTS * LINES == sum(rows(out).values())
     assert result.totals["logs"] == STREAMS * OBJECTS
     assert result.totals["objects"] == STREAMS * OBJECTS
@@ -100,9 +101,9 @@ def test_a_broken_off_run_goes_on_and_ends_with_the_same_points(exported, tmp_pa
 
     monkeypatch.setattr(replaying, "_note", broken)
     with pytest.raises(KeyboardInterrupt):
-        replay(options(exported, out, workers=1))
+        replay(options(exported, out))
     monkeypatch.setattr(replaying, "_note", write)
-    result = replay(options(exported, out))
+    result = replay(options(exported, out, workers=2))
     assert (result.read, result.known) == (STREAMS - 2, 2)
     assert rows(out) == rows(whole)
 
@@ -127,7 +128,7 @@ def test_a_folder_whose_content_changed_is_read_again_and_replaces_its_points(ex
 
 
 def test_one_process_and_several_give_the_same(exported, tmp_path):
-    alone = replay(options(exported, tmp_path / "a", workers=1))
+    alone = replay(options(exported, tmp_path / "a"))
     together = replay(options(exported, tmp_path / "b", workers=3))
     assert alone.totals == together.totals
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
@@ -156,7 +157,7 @@ def test_an_embedded_datadog_holds_the_same_after_one_run_and_two(exported, tmp_
     metrics = ("shop.orders", "shop.paid")
     with LocalDatadog(settings=Settings(clock=lambda: START + 600)) as datadog:
         environment = {"DD_URL": datadog.url, "DD_API_KEY": "k", "AWS_REGION": "eu-west-1"}
-        sent = options(exported, tmp_path / "out", send=True, environment=environment, workers=1)
+        sent = options(exported, tmp_path / "out", send=True, environment=environment)
         first = replay(sent)
         held = [sum(len(each.values) for each in datadog.store.series(name)) for name in metrics]
         second = replay(sent)
@@ -167,7 +168,7 @@ def test_an_embedded_datadog_holds_the_same_after_one_run_and_two(exported, tmp_
 
 def test_what_cannot_be_delivered_is_tried_again_by_the_next_run(exported, tmp_path):
     environment = {"DD_URL": "http://127.0.0.1:9", "DD_API_KEY": "k", "MONITORING_RETRY_SECONDS": "0"}
-    sent = options(exported, tmp_path / "out", send=True, environment=environment, workers=1)
+    sent = options(exported, tmp_path / "out", send=True, environment=environment)
     result = replay(sent)
     assert (result.read, len(result.failed)) == (0, STREAMS)
     assert replay(sent).known == 0
@@ -186,7 +187,7 @@ def test_objects_of_a_bucket_are_read_as_those_of_a_folder(exported, tmp_path, m
         s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         for path in sorted(exported.rglob("*.gz")):
             s3.upload_file(str(path), "bucket", f"logs/{path.relative_to(exported).as_posix()}")
-        chosen = options("s3://bucket/logs", tmp_path / "s3", workers=1)
+        chosen = options("s3://bucket/logs", tmp_path / "s3")
         result = replay(chosen)
         assert replay(chosen).read == 0
         with pytest.raises(InputError, match="S3 cannot be listed: NoSuchBucket"):
@@ -255,7 +256,7 @@ def test_many_objects_twice(tmp_path):
         place = folder / f"stream-{number // 10}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number:06d}.gz").write_bytes(gzip.compress(text_of(number // 10, number).encode()))
-    first = replay(options(folder, tmp_path / "out"))
-    second = replay(options(folder, tmp_path / "out"))
+    first = replay(options(folder, tmp_path / "out", workers=2))
+    second = replay(options(folder, tmp_path / "out", workers=2))
     assert first.totals == second.totals
     assert first.totals["points"] == int(os.environ["STEPSCOPE_OBJECTS"]) * LINES
