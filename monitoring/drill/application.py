@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from monitoring.drill.lane import PATIENCE, Run
 from monitoring.drill.stage import SPEED
 from monitoring.local_aws import moto_backends
+from monitoring.local_aws.invocation import Exchange
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_pipeline import Pipeline
 
@@ -23,6 +24,7 @@ LARGEST_MEMORY = 512
 """Megabytes of a function that eats its memory; its own may be more than this machine has."""
 _WAIT = "DrillWait"
 _WARM = {"slow", "claims-falsely"}
+"""Faults of a warm function: what it prints and takes then is the fault, a cold start is not."""
 
 
 @dataclass(slots=True)
@@ -99,41 +101,11 @@ class Bench:
         status, error = str(described["status"]), str(described.get("error") or "")
         self.runs.append(Run(began, self._free, status, error, self.arn, tuple(history)))
 
-    def results(self) -> dict[str, Any]:
-        """Return what each function returned in the last execution, by the function's name."""
-        return results_of(self.runs[-1].history) if self.runs else {}
-
-
-def results_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return function -> what it returned, from a history's events."""
-    by_id = {event["id"]: event for event in history}
-    results: dict[str, Any] = {}
-    for event in history:
-        details = event.get("taskSucceededEventDetails") or event.get("lambdaFunctionSucceededEventDetails")
-        if details is None or "output" not in details:
-            continue
-        scheduled = _scheduled(event, by_id)
-        if not scheduled:
-            continue
-        output = json.loads(details["output"])
-        optimized = event["type"] == "TaskSucceeded"
-        results[scheduled] = output.get("Payload") if optimized and isinstance(output, dict) else output
-    return results
-
-
-def _scheduled(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> str:
-    """Return the name of the function whose call ended with an event; "" for another task."""
-    while event := by_id.get(event.get("previousEventId", 0), {}):
-        if details := event.get("lambdaFunctionScheduledEventDetails"):
-            return _name(str(details["resource"]))
-        if details := event.get("taskScheduledEventDetails"):
-            parameters = json.loads(details.get("parameters") or "{}")
-            return _name(str(parameters.get("FunctionName") or ""))
-    return ""
-
-
-def _name(text: str) -> str:
-    return text.rpartition(":function:")[2].partition(":")[0] or text
+    def warm_up(self, name: str, event: bytes) -> None:
+        """Call a function once; what it says of that call is in Datadog, and is part of no execution."""
+        self.pipeline.aws.host.invoke_function(moto_backends.function(self.pipeline.aws.region, name), event)
+        self.pipeline.aws.drain(PATIENCE)
+        self._free = float(int(time.time()) + 1)
 
 
 # -- what is broken
@@ -168,16 +140,27 @@ def changed_function(bench: Bench, name: str, **settings: Any) -> Iterator[None]
 _FUNCTION_KEYS = ("handler", "timeout", "memory_size", "environment_vars", "reserved_concurrency")
 
 
-def broken_handler(name: str, fault: str, result: Any = None, **settings: Any) -> Break:
-    """Put a fault into the innermost function of a handler."""
+def broken_handler(name: str, fault: str, exchange: Exchange | None = None, **settings: Any) -> Break:
+    """Put a fault into the innermost function of a handler.
+
+    Args:
+        name: the function's name.
+        fault: one that `injected_code/fault_handler.py` knows.
+        exchange: a call in health: with its event the function is warmed up where a cold start is not part
+            of the fault, and it claims its result.
+        settings: further ones that the function has meanwhile.
+    """
+    event, result = exchange or (b"{}", b"null")
 
     def broken(bench: Bench) -> None:
         function = moto_backends.function(bench.pipeline.aws.region, name)
+        file = bench.pipeline.aws.home / f"{name}.result.json"  # it may be larger than a variable can be
+        file.write_bytes(result)
         environment = {
             "DRILL_FAULT": fault,
             "DRILL_HANDLER": function.handler,
             "DRILL_CODE": str(bench.pipeline.aws.host.code[name][0]),
-            "DRILL_RESULT": json.dumps(result),
+            "DRILL_RESULT": str(file),
         }
         changes = {"memory_size": min(int(function.memory_size), LARGEST_MEMORY), **settings}
         with changed_function(
@@ -188,9 +171,8 @@ def broken_handler(name: str, fault: str, result: Any = None, **settings: Any) -
             environment=environment,
             **(changes if fault == "out-of-memory" else settings),
         ):
-            if fault in _WARM:  # what it prints and takes when it is warm is the fault, a cold start is not
-                bench.run()
-                bench.runs.clear()
+            if fault in _WARM and exchange:
+                bench.warm_up(name, event)
             bench.run()
 
     return broken

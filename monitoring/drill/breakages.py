@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from monitoring.drill.application import (
     HANG_SECONDS,
@@ -18,6 +18,7 @@ from monitoring.drill.application import (
 )
 from monitoring.drill.application_forwarder import refused_by_datadog, unsubscribed
 from monitoring.drill.fault import Fault
+from monitoring.local_aws.invocation import Exchange
 from monitoring.local_aws.refusals import KINDS, Kind
 
 WITHIN = 60
@@ -32,14 +33,14 @@ class Health(NamedTuple):
     Attributes:
         functions: logical id -> name of the functions that they call.
         resources: logical id -> ARN of the tables, queues, topics, buckets and streams that they use.
-        results: name of a function -> what it returned.
+        exchanges: name of a function -> what it was called with, and what it returned.
         forwarders: logical id -> name of the template's own forwarders.
         express: whether executions are Express ones, which nobody can stop.
     """
 
     functions: Mapping[str, str]
     resources: Mapping[str, str]
-    results: Mapping[str, Any]
+    exchanges: Mapping[str, Exchange]
     forwarders: Mapping[str, str]
     express: bool = False
 
@@ -82,7 +83,7 @@ def breakages(machine: str, health: Health) -> Iterator[Breakage]:
         health: what its executions do.
     """
     for target, name in health.functions.items():
-        yield from _of_function(target, name, health.results)
+        yield from _of_function(target, name, health.exchanges.get(name))
     for target, arn in health.resources.items():
         for kind in KINDS:
             bring_about = refusing(arn, kind)
@@ -106,23 +107,30 @@ _OF_RESOURCES: dict[Kind, str] = {
 }
 
 
-def _of_function(target: str, name: str, results: Mapping[str, Any]) -> Iterator[Breakage]:
-    hang, slow = HANG_SECONDS, SLOW_SECONDS
+def _of_function(target: str, name: str, exchange: Exchange | None) -> Iterator[Breakage]:
     rows: tuple[tuple[str, str, Break], ...] = (
         ("raises", "its handler raises an exception", broken_handler(name, "raises")),
-        ("times-out", "its handler never returns", broken_handler(name, "times-out", timeout=hang)),
+        (
+            "times-out",
+            "its handler never returns",
+            broken_handler(name, "times-out", timeout=HANG_SECONDS),
+        ),
         ("out-of-memory", "its handler eats its memory", broken_handler(name, "out-of-memory")),
         ("throttled", "its reserved concurrency is 0", changed(name, reserved_concurrency=0)),
         ("not-importable", "its module is not in its code", changed(name, handler="not_deployed.handler")),
-        ("slow", "it takes nine tenths of its time-out", broken_handler(name, "slow", timeout=slow)),
+        (
+            "slow",
+            "it takes nine tenths of its time-out",
+            broken_handler(name, "slow", exchange, timeout=SLOW_SECONDS),
+        ),
         (
             "claims-falsely",
             "it returns what a healthy call returned, and does nothing",
-            broken_handler(name, "claims-falsely", results.get(name)),
+            broken_handler(name, "claims-falsely", exchange),
         ),
     )
     for kind, how, bring_about in rows:
-        if kind != "claims-falsely" or name in results:
+        if kind != "claims-falsely" or exchange:
             yield Breakage(kind, target, how, bring_about)
 
 

@@ -62,19 +62,21 @@ class Player:
             InputError: an execution does not succeed.
         """
         bench = Bench(self.pipeline, machine, value)
-        broken = self.pipeline.aws.host.broken
-        broken.watch()
+        host = self.pipeline.aws.host
+        host.broken.watch()
+        exchanges = host.note_exchanges()
         for _ in range(HEALTHY_RUNS + 1):
             bench.run()
             _insist_on_health(bench)
+        host.exchanges = None
         first, bench.runs = bench.runs[0], bench.runs[1:]  # without the cold starts
         called = {call.function for call in self.pipeline.aws.invocations() if call.began >= first.began}
-        used = {_base(arn) for arn in broken.called or ()}
+        used = {_base(arn) for arn in host.broken.called or ()}
         functions, own = self.pipeline.deployment.functions, set(self.pipeline.forwarders)
         health = Health(
             {key: name for key, name in functions.items() if name in called and key not in own},
             {key: arn for key, arn in resources_of(self.pipeline).items() if arn in used},
-            bench.results(),
+            {name: exchanges[name] for name in functions.values() if name in exchanges},
             {key: functions[key] for key in self.pipeline.forwarders if key in functions},
             bench.express,
         )

@@ -21,7 +21,13 @@ from monitoring.local_aws.authorization import ApiCall, Location, denial
 from monitoring.local_aws.builds import Builds
 from monitoring.local_aws.deliveries import Activity, AsyncInvoker, Deliveries
 from monitoring.local_aws.functions import Functions
-from monitoring.local_aws.invocation import FunctionSettings, Invocation, Invoked, ThrottledError
+from monitoring.local_aws.invocation import (
+    Exchange,
+    FunctionSettings,
+    Invocation,
+    Invoked,
+    ThrottledError,
+)
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.permissions import Permissions, access_key
@@ -58,6 +64,7 @@ class MotoHost:
         self.schedules: Schedules | None = None
         self._events: list[LogEvent] = []
         self._invoked: list[Invoked] = []
+        self.exchanges: dict[str, Exchange] | None = None  # of each function the last; None: not noted
         self._changed = threading.Condition()
         self._statuses: dict[str, str] = {}
         self._activity = Activity()
@@ -137,7 +144,14 @@ class MotoHost:
             done = self.functions.invoke(self._settings(function), payload)
         failed = bool(done.function_error)
         self._record(Invoked(name, done.began, done.duration_ms, done.init_ms, failed))
+        if self.exchanges is not None and not failed:
+            self.exchanges[name] = Exchange(payload, done.payload)
         return done
+
+    def note_exchanges(self) -> dict[str, Exchange]:
+        """Return what fills with the last call of each function that succeeds, until `exchanges` is None."""
+        self.exchanges = {}
+        return self.exchanges
 
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
         """Queues an asynchronous invocation."""

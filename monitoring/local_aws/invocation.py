@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
@@ -84,6 +84,13 @@ class Invoked:
     init_ms: float | None = None
     failed: bool = False
     throttled: bool = False
+
+
+class Exchange(NamedTuple):
+    """What a function was called with, and what it returned, as JSON."""
+
+    event: bytes
+    result: bytes
 
 
 class ThrottledError(Exception):

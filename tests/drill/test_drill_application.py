@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.cli import main
-from monitoring.drill.application import results_of, waiting
+from monitoring.drill.application import waiting
 from monitoring.drill.application_result import ApplicationResult
 from monitoring.drill.application_run import ApplicationOptions, drill_application, pipeline_options
 from monitoring.errors import InputError
@@ -227,39 +227,6 @@ def test_a_wait_is_put_before_the_first_state() -> None:
     assert definition["StartAt"] == "DrillWait"
     assert definition["States"]["DrillWait"] == {"Type": "Wait", "Seconds": 7, "Next": "A"}
     assert "TimeoutSeconds" not in definition
-
-
-def test_results_are_those_of_the_function_that_was_called() -> None:
-    history = [
-        {"id": 1, "type": "ExecutionStarted", "previousEventId": 0},
-        {
-            "id": 2,
-            "type": "TaskScheduled",
-            "previousEventId": 1,
-            "taskScheduledEventDetails": {
-                "parameters": '{"FunctionName": "arn:aws:lambda:r:1:function:a:live"}'
-            },
-        },
-        {
-            "id": 3,
-            "type": "TaskScheduled",
-            "previousEventId": 1,
-            "taskScheduledEventDetails": {"parameters": '{"TableName": "t"}'},
-        },
-        {
-            "id": 4,
-            "type": "TaskSucceeded",
-            "previousEventId": 2,
-            "taskSucceededEventDetails": {"output": '{"Payload": {"x": 1}}'},
-        },
-        {
-            "id": 5,
-            "type": "TaskSucceeded",
-            "previousEventId": 3,
-            "taskSucceededEventDetails": {"output": "{}"},
-        },
-    ]
-    assert results_of(history) == {"a": {"x": 1}}
 
 
 @pytest.mark.parametrize("handler", ["plain", "decorated", "closure"])
