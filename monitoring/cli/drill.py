@@ -120,11 +120,13 @@ def command(
     """
     monitors = monitors or root / "monitors"
     if source is not None:
-        from monitoring.cli.drill_application import Given, drill_own
+        from monitoring.cli.drill_application import Given, drill_own, list_own
 
         drill_options = Given(
             source, monitors, env, tags, delay * 60, inputs, machines, parameters, stack, answers
         )
+        if as_list:
+            return list_own(drill_options, faults, as_json=as_json)
         return drill_own(drill_options, faults, as_json=as_json)
     from monitoring.drill.faults import chosen
 

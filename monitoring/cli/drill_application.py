@@ -54,6 +54,26 @@ def drill_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     return 0 if result.fine else 1
 
 
+def list_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
+    """Print what would be broken in the user's own application, and break nothing.
+
+    Raises:
+        InputError: the template cannot be read, or a name is the one of no fault.
+    """
+    from monitoring.drill.application_list import listed
+    from monitoring.drill.application_run import refuse_unknown
+
+    rows = listed(_options(request, faults).pipeline)
+    refuse_unknown(faults, [row.name for row in rows])
+    rows = [row for row in rows if not faults or row.name in faults]
+    if as_json:
+        echo_document({"faults": [{"name": row.name, "target": row.target, "how": row.how} for row in rows]})
+    else:
+        for row in rows:
+            echo(f"{row.name:<38}{row.how}")
+    return 0
+
+
 def _options(request: Given, faults: tuple[str, ...]) -> "ApplicationOptions":
     from monitoring.drill.application_run import ApplicationOptions, pipeline_options
     from monitoring.testing.project import Folder

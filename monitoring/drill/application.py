@@ -12,6 +12,7 @@ from monitoring.drill.lane import PATIENCE, Run
 from monitoring.drill.stage import SPEED
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.invocation import Exchange
+from monitoring.local_aws.refusals import Kind
 from monitoring.local_aws.states.errors import ApiError
 from monitoring.local_pipeline import Pipeline
 
@@ -176,6 +177,17 @@ def broken_handler(name: str, fault: str, exchange: Exchange | None = None, **se
             bench.run()
 
     return broken
+
+
+@contextlib.contextmanager
+def refused(bench: Bench, arn: str, kind: Kind) -> Iterator[None]:
+    """Let a resource refuse every call while the block runs."""
+    resources = bench.pipeline.aws.host.broken
+    resources.break_(arn, kind)
+    try:
+        yield
+    finally:
+        resources.mend(arn)
 
 
 def changed(name: str, **settings: Any) -> Break:

@@ -3,19 +3,22 @@
 import contextlib
 from collections.abc import Iterator
 
-from monitoring.drill.application import Bench, Break, changed_function
+from monitoring.drill.application import Bench, Break, changed_function, refused
 from monitoring.drill.trouble import Trouble
 
 
-def refused_by_datadog(name: str, status: int) -> Break:
-    """Let Datadog answer a forwarder with a status."""
+def refused_by_datadog(name: str, status: int, spool: str = "") -> Break:
+    """Let Datadog answer a forwarder with a status; with `spool`, that bucket is gone meanwhile."""
 
     def broken(bench: Bench) -> None:
-        with Trouble(bench.pipeline.datadog.url) as trouble:
+        with contextlib.ExitStack() as mended:
+            trouble = mended.enter_context(Trouble(bench.pipeline.datadog.url))
             trouble.refusals["/"] = status
             environment = {"DD_URL": trouble.url, "MONITORING_RETRY_SECONDS": "0.2"}
-            with changed_function(bench, name, environment=environment):
-                bench.run()
+            mended.enter_context(changed_function(bench, name, environment=environment))
+            if spool:
+                mended.enter_context(refused(bench, f"arn:aws:s3:::{spool}", "gone"))
+            bench.run()
 
     return broken
 

@@ -79,7 +79,7 @@ class _Drill:
     false_alarms: dict[str, None] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)  # the names of all, chosen or not
     reached: set[str] = field(default_factory=set)  # logical ids
-    skipped: Sequence[str] = ()  # why state machines were not drilled
+    notes: list[str] = field(default_factory=list)
 
     def drilled(self, inputs: Mapping[str, Any]) -> list[Noticed]:
         """Drill state machines by their inputs; one of several that does not succeed in health is skipped.
@@ -96,7 +96,7 @@ class _Drill:
                 refusals.append(refused)
         if refusals and len(refusals) == len(inputs):
             raise refusals[0]
-        self.skipped = [f"not drilled: {refused.message}" for refused in refusals]
+        self.notes += [f"not drilled: {refused.message}" for refused in refusals]
         return rows
 
     def _drilled(self, machine: str, value: Any) -> list[Noticed]:
@@ -104,6 +104,10 @@ class _Drill:
         self.watch.say(f"running {machine} in health")
         health, played = self.here.prepare(machine, value)
         self.reached |= {*health.functions, *health.resources}
+        if health.unlucky:
+            self.notes.append(
+                f"{health.unlucky} executions of {machine} failed with nothing broken, and were run again"
+            )
         faults = self._chosen(list(breakages(machine, health)))
         rows = {}
         part = Part(machine, value, health, self._jury(played))
@@ -146,9 +150,9 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
         ]
         drill = _Drill(options, Player(pipeline), helpers, watchers, shipped_watchers, watch)
         rows = drill.drilled({name: _input(options, pipeline, name) for name in _machines(options, pipeline)})
-        _refuse_unknown(options.faults, drill.faults)
+        refuse_unknown(options.faults, drill.faults)
         known = {*pipeline.deployment.functions, *resources_of(pipeline)} - set(pipeline.forwarders)
-        notes = (*pipeline.notes, *_stand_in_notes(pipeline), *drill.skipped)
+        notes = (*pipeline.notes, *_stand_in_notes(pipeline), *drill.notes)
     return ApplicationResult(
         tuple(rows),
         tuple(drill.false_alarms),
@@ -167,7 +171,7 @@ def _players(options: ApplicationOptions, pipeline: Pipeline) -> int:
     return number_of_players(min(faults, len(options.faults) or faults))
 
 
-def _refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
+def refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
     """Raise InputError where a name is the one of no fault of the application."""
     for name in chosen:
         if name not in faults:

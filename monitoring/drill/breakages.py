@@ -13,6 +13,7 @@ from monitoring.drill.application import (
     broken_handler,
     changed,
     never_started,
+    refused,
     stuck,
     timed_out,
 )
@@ -21,6 +22,8 @@ from monitoring.drill.fault import Fault
 from monitoring.local_aws.invocation import Exchange
 from monitoring.local_aws.refusals import KINDS, Kind
 
+SPOOL = "MONITORING_SPOOL_BUCKET"
+"""The variable of a forwarder that names its spool: `bucket/prefix`."""
 WITHIN = 60
 """Minutes within which a fault has to be noticed."""
 FAULT_MINUTES, LONG_MINUTES = 30, 120
@@ -35,19 +38,26 @@ class Health(NamedTuple):
         resources: logical id -> ARN of the tables, queues, topics, buckets and streams that they use.
         exchanges: name of a function -> what it was called with, and what it returned.
         forwarders: logical id -> name of the template's own forwarders.
+        spools: name of a forwarder -> the bucket of its spool.
         express: whether executions are Express ones, which nobody can stop.
+        unlucky: how many executions failed although nothing was broken.
     """
 
     functions: Mapping[str, str]
     resources: Mapping[str, str]
     exchanges: Mapping[str, Exchange]
     forwarders: Mapping[str, str]
+    spools: Mapping[str, str]
     express: bool = False
+    unlucky: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """One fault of the application: what is broken in which resource, and how it is brought about."""
+    """One fault of the application: what is broken in which resource, and how it is brought about.
+
+    `function` and `resource` are the name and the ARN of what executions have to come to.
+    """
 
     kind: str
     target: str
@@ -56,6 +66,8 @@ class Breakage:
     rate: float = 1.0
     minutes: int = FAULT_MINUTES
     forwarder: bool = False
+    function: str = ""
+    resource: str = ""
 
     @property
     def name(self) -> str:
@@ -82,21 +94,37 @@ def breakages(machine: str, health: Health) -> Iterator[Breakage]:
         machine: the state machine's logical id.
         health: what its executions do.
     """
+    yield from of_uses(health)
+    yield from of_machine(machine, express=health.express)
+    yield from of_forwarders(health)
+
+
+def of_uses(health: Health) -> Iterator[Breakage]:
+    """Yield what can be broken in functions and resources."""
     for target, name in health.functions.items():
         yield from _of_function(target, name, health.exchanges.get(name))
+    forwarder = bool(health.forwarders)
     for target, arn in health.resources.items():
         for kind in KINDS:
-            bring_about = refusing(arn, kind)
-            yield Breakage(kind, target, _OF_RESOURCES[kind], bring_about, forwarder=bool(health.forwarders))
+            how, bring_about = _OF_RESOURCES[kind], refusing(arn, kind)
+            yield Breakage(kind, target, how, bring_about, forwarder=forwarder, resource=arn)
+
+
+def of_machine(machine: str, *, express: bool) -> Iterator[Breakage]:
+    """Yield what can be broken in a state machine itself."""
     yield Breakage("times-out", machine, "executions take longer than their time-out", timed_out)
-    if not health.express:
+    if not express:
         yield Breakage("aborted", machine, "somebody stops every execution", aborted)
         yield Breakage("stuck", machine, "executions wait for what never comes", stuck)
     yield Breakage(
         "never-started", machine, "no execution is started", never_started, rate=0, minutes=LONG_MINUTES
     )
+
+
+def of_forwarders(health: Health) -> Iterator[Breakage]:
+    """Yield what can be broken in the template's own forwarders."""
     for target, name in health.forwarders.items():
-        for row in _of_forwarder(name):
+        for row in _of_forwarder(name, health.spools.get(name, "")):
             yield Breakage(row[0], target, *row[1:], minutes=WITHIN, forwarder=True)
 
 
@@ -131,28 +159,29 @@ def _of_function(target: str, name: str, exchange: Exchange | None) -> Iterator[
     )
     for kind, how, bring_about in rows:
         if kind != "claims-falsely" or exchange:
-            yield Breakage(kind, target, how, bring_about)
+            yield Breakage(kind, target, how, bring_about, function=name)
 
 
 def refusing(arn: str, kind: Kind) -> Break:
     """Let a resource refuse every call, whoever makes it."""
 
     def broken(bench: Bench) -> None:
-        resources = bench.pipeline.aws.host.broken
-        resources.break_(arn, kind)
-        try:
+        with refused(bench, arn, kind):
             bench.run()
-        finally:
-            resources.mend(arn)
 
     return broken
 
 
-def _of_forwarder(name: str) -> tuple[tuple[str, str, Break], ...]:
-    return (
-        ("raises", "the forwarder raises an exception", broken_handler(name, "raises")),
-        ("throttled", "the forwarder's reserved concurrency is 0", changed(name, reserved_concurrency=0)),
-        ("unsubscribed", "the forwarder's subscriptions are lost", unsubscribed(name)),
-        ("datadog-503", "Datadog answers 503", refused_by_datadog(name, 503)),
-        ("datadog-403", "Datadog answers 403: the API key is not valid", refused_by_datadog(name, 403)),
-    )
+def _of_forwarder(name: str, spool: str) -> Iterator[tuple[str, str, Break]]:
+    yield "raises", "the forwarder raises an exception", broken_handler(name, "raises")
+    yield "out-of-memory", "the forwarder eats its memory", broken_handler(name, "out-of-memory")
+    yield "throttled", "the forwarder's reserved concurrency is 0", changed(name, reserved_concurrency=0)
+    yield "unsubscribed", "the forwarder's subscriptions are lost", unsubscribed(name)
+    yield "datadog-503", "Datadog answers 503", refused_by_datadog(name, 503)
+    yield "datadog-403", "Datadog answers 403: the API key is not valid", refused_by_datadog(name, 403)
+    if spool:
+        yield (
+            "spool-gone",
+            "Datadog answers 503, and the bucket of the spool is gone",
+            refused_by_datadog(name, 503, spool),
+        )

@@ -1,27 +1,30 @@
 """Plays an application's faults for real, in one embedded AWS, and records what each left behind."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from monitoring.drill.application import Bench
-from monitoring.drill.breakages import Breakage, Health, breakages
+from monitoring.drill.breakages import SPOOL, Breakage, Health, breakages
 from monitoring.drill.jury import Jury, Verdict
 from monitoring.drill.lane import Run
 from monitoring.drill.recordings import Names, Take, takes_of
 from monitoring.drill.run import DRAIN_SECONDS, Played
 from monitoring.errors import InputError
+from monitoring.local_aws import moto_backends
 from monitoring.local_aws.moto_backends import ACCOUNT
 from monitoring.local_pipeline import Pipeline
 from monitoring.local_pipeline.forwarding import FORWARDER, STATES_FORWARDER
 
 HEALTHY_RUNS = 3
+LUCKY_TRIES = 5
+"""Executions that may fail in health, or not come to what is broken, before the drill goes on without."""
 CAUSE = 400
 """Characters of a cause in a message."""
 DURATIONS = {"aws.lambda.enhanced.duration", "aws.lambda.enhanced.billed_duration", "stepscope.duration"}
 """Metrics of the log that say how long a call took."""
-_RESOURCES = {
+RESOURCES = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
@@ -65,9 +68,7 @@ class Player:
         host = self.pipeline.aws.host
         host.broken.watch()
         exchanges = host.note_exchanges()
-        for _ in range(HEALTHY_RUNS + 1):
-            bench.run()
-            _insist_on_health(bench)
+        unlucky = _run_in_health(bench, HEALTHY_RUNS + 1)
         host.exchanges = None
         first, bench.runs = bench.runs[0], bench.runs[1:]  # without the cold starts
         called = {call.function for call in self.pipeline.aws.invocations() if call.began >= first.began}
@@ -78,7 +79,9 @@ class Player:
             {key: arn for key, arn in resources_of(self.pipeline).items() if arn in used},
             {name: exchanges[name] for name in functions.values() if name in exchanges},
             {key: functions[key] for key in self.pipeline.forwarders if key in functions},
+            self._spools(),
             bench.express,
+            unlucky,
         )
         self._bench = bench
         return health, self._played(bench)
@@ -87,8 +90,7 @@ class Player:
         """Get ready to break a state machine: warm it up where another player has prepared it."""
         if self._bench is None or self._bench.machine != part.machine:
             self._bench = Bench(self.pipeline, part.machine, part.value)
-            self._bench.run()
-            _insist_on_health(self._bench)
+            _run_in_health(self._bench, 1)
         self._jury = part.jury
         self._breakages = {breakage.name: breakage for breakage in breakages(part.machine, part.health)}
 
@@ -97,9 +99,40 @@ class Player:
         bench, breakage, jury = self._bench, self._breakages[name], self._jury
         if bench is None or jury is None:
             raise RuntimeError("the player has joined no state machine")
-        bench.clear()
-        breakage.bring_about(bench)
-        return jury.verdict(breakage.fault, self._played(bench, forwarder=breakage.forwarder))
+        tries = self._bring_about(bench, breakage)
+        verdict = jury.verdict(breakage.fault, self._played(bench, forwarder=breakage.forwarder))
+        return verdict._replace(remarks=(*_unlucky_remarks(tries, breakage), *verdict.remarks))
+
+    def _bring_about(self, bench: Bench, breakage: Breakage) -> int:
+        """Break it until an execution comes to what is broken; return how many tries that took, 0: none did.
+
+        A Choice may lead elsewhere, by the time of day or at random.
+        """
+        for tries in range(1, LUCKY_TRIES + 1):
+            bench.clear()
+            breakage.bring_about(bench)
+            if self._reaches(bench, breakage):
+                return tries
+        return 0
+
+    def _reaches(self, bench: Bench, breakage: Breakage) -> bool:
+        """Return whether an execution came to what is broken."""
+        if breakage.resource:
+            return breakage.resource in self.pipeline.aws.host.broken.refused
+        began = bench.runs[0].began if bench.runs else 0.0
+        calls = self.pipeline.aws.invocations()
+        return not breakage.function or any(
+            call.function == breakage.function and call.began >= began for call in calls
+        )
+
+    def _spools(self) -> dict[str, str]:
+        """Return forwarder -> the bucket of its spool, by physical name."""
+        names = [self.pipeline.deployment.functions[key] for key in self.pipeline.forwarders]
+        region = self.pipeline.aws.region
+        variables = {name: moto_backends.function(region, name).environment_vars for name in names}
+        return {
+            name: values[SPOOL].partition("/")[0] for name, values in variables.items() if values.get(SPOOL)
+        }
 
     def _played(self, bench: Bench, *, forwarder: bool = False) -> Played:
         """Return the recording of a bench's executions: all that they caused has arrived."""
@@ -144,7 +177,7 @@ def resources_of(pipeline: Pipeline) -> dict[str, str]:
 
 def _resources(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     for stack in pipeline.stacks:
-        for type_, pattern in _RESOURCES.items():
+        for type_, pattern in RESOURCES.items():
             for resource in stack.of_type(type_):
                 ref = str(pipeline.deployment.names.get(resource.logical_id, ""))
                 name = ref.rpartition("/")[2].rpartition(":")[2]
@@ -185,16 +218,39 @@ def stretched(take: Take, factors: Mapping[str, float]) -> Take:
     return replace(take, samples=samples, points=points)
 
 
-def _insist_on_health(bench: Bench) -> None:
-    """Raise InputError where an execution did not succeed."""
-    wrong = next((run for run in bench.runs if run.status != "SUCCEEDED"), None)
-    if wrong is not None:
-        cause = _cause_of(wrong)
-        raise InputError(
-            f"{bench.machine} does not succeed before anything is broken: {wrong.status} {wrong.error}"
-            + (f": {cause[:CAUSE]}" if cause else ""),
-            hint="Correct it, or give an input that succeeds: --input FILE, --input MACHINE=FILE.",
-        )
+def _run_in_health(bench: Bench, count: int) -> int:
+    """Run executions until so many have succeeded; return how many did not, which are forgotten.
+
+    Raises:
+        InputError: too many do not succeed.
+    """
+    unlucky: list[Run] = []
+    while len(bench.runs) < count:
+        bench.run()
+        if bench.runs[-1].status != "SUCCEEDED":
+            unlucky.append(bench.runs.pop())
+        if len(unlucky) >= (LUCKY_TRIES if bench.runs else 2):
+            raise _unhealthy(bench, unlucky)
+    return len(unlucky)
+
+
+def _unhealthy(bench: Bench, runs: Sequence[Run]) -> InputError:
+    """Return the error of a state machine whose executions do not succeed."""
+    cause, last = _cause_of(runs[-1]), runs[-1]
+    return InputError(
+        f"{bench.machine} does not succeed before anything is broken: {last.status} {last.error}"
+        + (f": {cause[:CAUSE]}" if cause else ""),
+        hint="Correct it, or give an input that succeeds: --input FILE, --input MACHINE=FILE.",
+    )
+
+
+def _unlucky_remarks(tries: int, breakage: Breakage) -> tuple[str, ...]:
+    """Return what to say of executions that did not come to what is broken."""
+    if tries == 1:
+        return ()
+    if tries:
+        return (f"{tries - 1} executions did not come to {breakage.target} and were run again",)
+    return (f"none of {LUCKY_TRIES} executions came to {breakage.target}: a Choice leads elsewhere",)
 
 
 def _cause_of(run: Run) -> str:

@@ -108,13 +108,15 @@ def response(service: str, refusal: Refusal) -> tuple[str, bytes, list[tuple[str
 class BrokenResources:
     """The tables, queues, topics, buckets and streams of one embedded AWS that refuse every call.
 
-    Thread-safe. `called` holds the resources of all calls since `watch` was called, None before it.
+    Thread-safe. `called` holds the resources of all calls since `watch` was called, None before it; `refused`
+    those that have refused a call since they were broken.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._broken: dict[str, Kind] = {}
         self.called: set[str] | None = None
+        self.refused: set[str] = set()
 
     @property
     def idle(self) -> bool:
@@ -129,6 +131,7 @@ class BrokenResources:
         """Let a resource refuse every call: by its ARN, objects and indexes in it included."""
         with self._lock:
             self._broken[arn] = kind
+            self.refused.discard(arn)
 
     def mend(self, arn: str) -> None:
         """Let a resource answer again."""
@@ -148,6 +151,7 @@ class BrokenResources:
                 self.called.add(arn)
             base = next((base for base in broken if arn == base or arn.startswith(f"{base}/")), "")
             if base:
+                self.refused.add(base)
                 return _of_resource(base, arn, action, broken[base])
         return None
 

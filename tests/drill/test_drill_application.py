@@ -192,6 +192,47 @@ def test_only_the_faults_that_are_named_are_brought_about(
     assert [row["name"] for row in rows] == ["Store/claims-falsely", "Orders/aborted"]
 
 
+@pytest.mark.parametrize("names", [(), ("Orders/stuck", "Store/slow")])
+def test_faults_are_listed_and_nothing_is_run(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    names: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("monitoring.local_pipeline.pipeline.LocalAws", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["drill", "--from", ".", "--list", "--json", *names])
+    rows = [row["name"] for row in json.loads(capsys.readouterr().out)["faults"]]
+    assert ended.value.code == 0
+    if names:
+        assert sorted(rows) == sorted(names)
+    else:
+        assert len(rows) == 7 + 7 + 4  # two functions, one of them not reached, and the state machine
+    with pytest.raises(SystemExit):
+        main(["drill", "--from", ".", "--list", *names])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["Store/slo"], "Did you mean Store/slow?"), (["--from", "empty"], "no state machine to drill")],
+)
+def test_a_list_of_nothing_is_refused(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "empty").mkdir(exist_ok=True)
+    (project / "empty" / "template.yaml").write_text("Resources: {Topic: {Type: AWS::SNS::Topic}}")
+    with pytest.raises(SystemExit) as ended:
+        main(["drill", "--from", ".", "--list", *arguments])
+    assert (ended.value.code, message in capsys.readouterr().err) == (2, True)
+
+
 def test_an_execution_that_fails_in_health_is_said(project: Path) -> None:
     options = ApplicationOptions(pipeline_options(project, ""), {"": {}}, Folder(project / "monitors"))
     with pytest.raises(InputError, match="does not succeed before anything is broken"):
