@@ -1,7 +1,6 @@
 """The execution environments of Lambda functions: which exist, which is free, and that all of them end."""
 
 import contextlib
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -76,7 +75,12 @@ class Functions:
             if self._closed:
                 raise RuntimeError(f"the embedded AWS is closed; {settings.name} cannot run")
             environment.sandbox = Sandbox(
-                settings.handler, variables, settings.code, settings.memory_mb, environment.write
+                settings.handler,
+                variables,
+                settings.code,
+                settings.memory_mb,
+                environment.write,
+                settings.runtime,
             )
         return environment.sandbox
 
@@ -142,7 +146,7 @@ def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_LOG_FORMAT": settings.log_format,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings.runtime}",
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,
         "LAMBDA_TASK_ROOT": str(settings.code),

@@ -33,6 +33,7 @@ from monitoring.local_aws.output import Line
 from monitoring.local_aws.permissions import Permissions, access_key
 from monitoring.local_aws.refusals import BrokenResources
 from monitoring.local_aws.rule_targets import target_payload
+from monitoring.local_aws.runtime_clients import PYTHON, is_node
 from monitoring.local_aws.schedules import ScheduleEntry, Schedules, next_time, scheduled_event
 from monitoring.local_aws.states.api import answer
 from monitoring.local_aws.states.errors import ApiError
@@ -355,6 +356,7 @@ class MotoHost:
             region=self.region,
             concurrency=function.reserved_concurrency,
             revision=self.revision,
+            runtime=str(function.run_time) if is_node(str(function.run_time)) else PYTHON,
             access_key=self._access_key(str(function.role)),
         )
 

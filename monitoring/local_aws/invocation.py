@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from monitoring.local_aws.output import Line
 from monitoring.local_aws.platform_lines import PLATFORM_LINES, Usage
+from monitoring.local_aws.runtime_clients import PYTHON
 from monitoring.local_aws.sandbox import Outcome, Sandbox
 
 INIT_SECONDS = 10.0
@@ -39,6 +40,7 @@ class FunctionSettings:
     region: str = "us-east-1"
     concurrency: int | None = None  # reserved: at most so many at once
     custom_log_group: str = ""
+    runtime: str = PYTHON
     access_key: str = ""  # of the role's session; the shared one where it has no role of its own
     revision: int = 0
     """Changes with the code in the folder, so that no worker with older code is reused."""
@@ -175,7 +177,12 @@ def _initialise(
     """Init time of a cold start, or the outcome of one that failed: twice, for AWS tries again."""
     settings, lines = environment.settings, PLATFORM_LINES[environment.settings.log_format]
     environment.write(
-        lines.init_start(region=settings.region, function=settings.name, stream=environment.log_stream)
+        lines.init_start(
+            region=settings.region,
+            function=settings.name,
+            stream=environment.log_stream,
+            runtime=settings.runtime,
+        )
     )
     outcome = Outcome("exit")
     for phase, seconds in (("init", INIT_SECONDS), ("invoke", settings.timeout)):

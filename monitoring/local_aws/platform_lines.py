@@ -6,7 +6,7 @@ INFO, the default: initStart, start and report, and beside them initReport and r
 
 import json
 import math
-import platform
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,8 +15,14 @@ from monitoring.local_aws.output import Line
 
 LogFormat = Literal["Text", "JSON"]
 
-RUNTIME_VERSION = "python:{}.v1".format(".".join(platform.python_version_tuple()[:2]))
+RUNTIME = re.compile(r"([a-z]+)([\d.]*)")
 RUNTIME_ARN = "arn:aws:lambda:{region}::runtime:" + "0" * 64
+
+
+def runtime_version(runtime: str) -> str:
+    """Return how the log names a runtime: `python:3.12.v1` of `python3.12`."""
+    match = RUNTIME.match(runtime)
+    return f"{match[1]}:{match[2].rstrip('.')}.v1" if match else runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,11 @@ def iso_time(when: datetime | None = None) -> str:
 class TextLines:
     """Platform lines of a function whose log format is Text."""
 
-    def init_start(self, *, region: str, function: str, stream: str) -> list[Line]:
+    def init_start(self, *, region: str, function: str, stream: str, runtime: str) -> list[Line]:
         """Report a new execution environment; only the text format leaves out `function` and `stream`."""
         del function, stream
         arn = RUNTIME_ARN.format(region=region)
-        return [Line(f"INIT_START Runtime Version: {RUNTIME_VERSION}\tRuntime Version ARN: {arn}")]
+        return [Line(f"INIT_START Runtime Version: {runtime_version(runtime)}\tRuntime Version ARN: {arn}")]
 
     def init_report(self, phase: str, ms: float, status: str, error_type: str) -> list[Line]:
         """Report a failed initialization; `phase` is `init`, or `invoke` for the second attempt."""
@@ -96,12 +102,12 @@ class TextLines:
 class JsonLines:
     """Platform events of a function whose log format is JSON."""
 
-    def init_start(self, *, region: str, function: str, stream: str) -> list[Line]:
+    def init_start(self, *, region: str, function: str, stream: str, runtime: str) -> list[Line]:
         """Report a new execution environment."""
         record = {
             "initializationType": "on-demand",
             "phase": "init",
-            "runtimeVersion": RUNTIME_VERSION,
+            "runtimeVersion": runtime_version(runtime),
             "runtimeVersionArn": RUNTIME_ARN.format(region=region),
             "functionName": function,
             "functionVersion": "$LATEST",

@@ -9,16 +9,16 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from monitoring.local_aws.output import Line, OutputReader
 from monitoring.local_aws.runtime_api import Connection, Request, listen
+from monitoring.local_aws.runtime_clients import command
 
 LOOK_SECONDS = 0.02
 """How often the worker's memory is looked at, and, where the system cannot tell, whether it has ended."""
@@ -45,6 +45,7 @@ class Sandbox:
         folder: where its code lies; its working directory.
         memory_mb: it is killed when it holds more; only Linux can tell.
         on_lines: called with what it writes, as it comes.
+        runtime: the function's, which says what runs the handler.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Sandbox:
         folder: Path,
         memory_mb: int,
         on_lines: Callable[[list[Line]], None],
+        runtime: str = "python",
     ) -> None:
         self._on_lines = on_lines
         self._memory_mb = memory_mb
@@ -69,23 +71,24 @@ class Sandbox:
         self._selector = selectors.DefaultSelector()
         self._listener = listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._process = self._spawn(handler, environment, folder)
+        self._process = self._spawn(command(runtime, handler), {**environment, "_HANDLER": handler}, folder)
         self._end = _process_end(self._process.pid)
         if self._end is not None:
             self._selector.register(self._end, selectors.EVENT_READ, lambda: None)
 
-    def _spawn(self, handler: str, environment: Mapping[str, str], folder: Path) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> "subprocess.Popen[bytes]":
         output, write_end = os.pipe()
         frames = os.dup(write_end)
         port = self._listener.getsockname()[1]
         runtime = {
-            "_HANDLER": handler,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
             "_LAMBDA_TELEMETRY_LOG_FD": str(frames),
         }
         try:
-            process = subprocess.Popen(  # noqa: S603  our own interpreter, with the user's own handler
-                [sys.executable, "-m", "awslambdaric", handler],
+            process = subprocess.Popen(  # noqa: S603  an interpreter, with the user's own handler
+                arguments,
                 cwd=folder,
                 env={**environment, **runtime},
                 stdin=subprocess.DEVNULL,

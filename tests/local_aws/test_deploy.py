@@ -116,7 +116,7 @@ def _machine(definition: dict[str, Any]) -> dict[str, Any]:
 
 NODE = {
     "Type": "AWS::Lambda::Function",
-    "Properties": {"FunctionName": "js", "Runtime": "nodejs20.x", "Handler": "index.handler", "Code": "src"},
+    "Properties": {"FunctionName": "js", "Runtime": "java21", "Handler": "index.handler", "Code": "src"},
 }
 CALL = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:js", "End": True}
 BEDROCK = {"Type": "Task", "Resource": "arn:aws:states:::bedrock:invokeModel", "Parameters": {}, "End": True}
@@ -126,10 +126,10 @@ def test_a_runtime_that_is_not_here_fails_and_says_so(aws: LocalAws, tmp_path: P
     path = _template(tmp_path, {"Js": NODE, "M1": _machine({"StartAt": "A", "States": {"A": CALL}})})
     deployment = aws.deploy(path, stack="node")
     (stand_in,) = deployment.stand_ins
-    assert (stand_in.logical_id, "nodejs20.x" in stand_in.what) == ("Js", True)
+    assert (stand_in.logical_id, "java21" in stand_in.what) == ("Js", True)
     ended = aws.wait(aws.start(deployment.state_machine("M1")))
     assert (ended["status"], ended["error"]) == ("FAILED", "NotRunHereError")
-    assert "nodejs20.x" in ended["cause"]
+    assert "java21" in ended["cause"]
 
 
 def test_an_answer_takes_the_place_of_what_does_not_run(aws: LocalAws, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 import shutil
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 from monitoring.discovery.stack import StackResource
 from monitoring.errors import InputError
 from monitoring.local_aws import moto_backends
+from monitoring.local_aws.runtime_clients import PYTHON, is_node, node
+from monitoring.local_aws.stack.node_modules import missing_sdk, module_file, module_of
 from monitoring.local_aws.stack.resource import Deployed, Site
 
-RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 STAND_IN_FOLDER = Path(__file__).parent / "stand_in"
 _PARENTS = 4
 """How far above the template a module is looked for whose built folder is not there."""
@@ -25,10 +25,11 @@ def function(site: Site, resource: StackResource, properties: dict[str, Any]) ->
     """Deploy a function: its code under AWS's runtime client, or what stands in for it."""
     name = site.physical_name(resource, properties.get("FunctionName"))
     handler, folder, problem = _code(site, resource, properties, name)
+    runtime = _runtime(properties)
     variables = _variables(site, resource, properties, folder)
     answered = resource.logical_id in site.answers
     if problem or answered:
-        handler, folder = "answer.handler", STAND_IN_FOLDER
+        handler, folder, runtime = "answer.handler", STAND_IN_FOLDER, PYTHON
         answer = site.answers.get(resource.logical_id)
         variables |= stand_in_settings(resource.logical_id, problem, answer, given=answered)
     logging = _logging(site, name, properties)
@@ -36,7 +37,7 @@ def function(site: Site, resource: StackResource, properties: dict[str, Any]) ->
         "FunctionName": name,
         "Role": str(properties.get("Role") or f"arn:aws:iam::{site.account}:role/local"),
         "Handler": handler,
-        "Runtime": RUNTIME,
+        "Runtime": runtime,
         "Timeout": int(properties.get("Timeout") or 3),
         "MemorySize": int(properties.get("MemorySize") or 128),
         "Environment": {"Variables": variables},
@@ -91,7 +92,9 @@ def _variables(
         **site.environment.get(resource.logical_id, {}),
     }
     layers = [*_layers(site, properties)]
-    if layers:
+    if layers and is_node(_runtime(properties)):
+        variables["NODE_PATH"] = ":".join(layers)
+    elif layers:
         variables["PYTHONPATH"] = ":".join([str(folder), *layers])
     return variables
 
@@ -101,13 +104,16 @@ def _text(value: Any) -> str:
 
 
 def _layers(site: Site, properties: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the folders that layers add to Python's path: `python/`, as /opt/python is."""
+    """Yield the folders that layers add to the path of modules, as /opt/python and /opt/nodejs are."""
     by_arn = {deployed.ref: logical_id for logical_id, deployed in site.deployed.items()}
     for arn in properties.get("Layers") or ():
         folder = site.stack.code.get(by_arn.get(arn, ""))
         if folder is not None:
-            yield str(folder / "python")
-            yield str(folder)
+            if is_node(_runtime(properties)):
+                yield str(folder / "nodejs" / "node_modules")
+            else:
+                yield str(folder / "python")
+                yield str(folder)
 
 
 def _code(
@@ -120,21 +126,18 @@ def _code(
     if properties.get("PackageType") == "Image":
         runtime = "python" if folder is not None else "image"
         handler = _command(properties, resource, folder)
-    if not runtime.startswith("python"):
-        return (
-            handler,
-            STAND_IN_FOLDER,
-            f"{runtime or 'a function without runtime'} does not run here, Python does",
-        )
+    if problem := _no_runtime(runtime):
+        return handler, STAND_IN_FOLDER, problem
     inline = (
         (properties.get("Code") or {}).get("ZipFile") if isinstance(properties.get("Code"), Mapping) else None
     )
     if isinstance(inline, str):
         folder = _fresh(site, name)
-        (folder / "index.py").write_text(inline, encoding="utf-8")
+        name = "index.js" if is_node(runtime) else "index.py"
+        (folder / name).write_text(inline, encoding="utf-8")
     if folder is not None and folder.is_file():
         folder = _unpacked(site, name, folder)
-    where = next(_places(site, folder, handler), None)
+    where = next(_places(site, folder, handler, runtime), None)
     if where is None:
         told = (
             "its code is not named in the template"
@@ -142,7 +145,22 @@ def _code(
             else f"there is no {handler} in {folder}"
         )
         return handler, STAND_IN_FOLDER, told
-    return handler, where, ""
+    return handler, where, missing_sdk(where, handler) if is_node(runtime) else ""
+
+
+def _runtime(properties: Mapping[str, Any]) -> str:
+    """Return the runtime that the function has here: of Python there is one version."""
+    runtime = str(properties.get("Runtime") or "")
+    return runtime if is_node(runtime) else PYTHON
+
+
+def _no_runtime(runtime: str) -> str:
+    """Return why functions of a runtime do not run here; "" where they do."""
+    if is_node(runtime):
+        return "" if node() else f"{runtime} does not run here: there is no program `node`"
+    if runtime.startswith("python"):
+        return ""
+    return f"{runtime or 'a function without runtime'} does not run here, Python and Node.js do"
 
 
 def _command(properties: Mapping[str, Any], resource: StackResource, folder: Path | None) -> str:
@@ -156,12 +174,12 @@ def _command(properties: Mapping[str, Any], resource: StackResource, folder: Pat
     return match[1] if match else ""
 
 
-def _places(site: Site, folder: Path | None, handler: str) -> Iterator[Path]:
+def _places(site: Site, folder: Path | None, handler: str, runtime: str) -> Iterator[Path]:
     """Yield where the handler's module is: its folder, or, before a build, above the template.
 
     A module of this package is the installed one: the forwarder.
     """
-    module = handler.rpartition(".")[0].replace("/", ".")
+    module = module_of(handler) if is_node(runtime) else handler.rpartition(".")[0].replace("/", ".")
     if not module:
         return
     if module.startswith("monitoring."):
@@ -174,7 +192,7 @@ def _places(site: Site, folder: Path | None, handler: str) -> Iterator[Path]:
         *(above if folder is None or not folder.is_dir() else ()),
     ]
     for place in places:
-        if _has_module(place, module):
+        if module_file(place, module) if is_node(runtime) else _has_module(place, module):
             yield place.absolute()
 
 
