@@ -1,6 +1,7 @@
 """`stepscope graph`: a state machine as a picture or as text, with what executions did on it."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from monitoring.terminal import echo
 
 if TYPE_CHECKING:
     from monitoring.graph import Look, StateGraph
-    from monitoring.graph.figures import Figures
+    from monitoring.preview.theme import Theme
 
 Machine = tuple[str, str, dict[str, Any]]
 """Logical id or file, name, definition."""
@@ -42,6 +43,23 @@ FORMATS = (".svg", ".png")
     help="Where executions are: a database, a history, log events, or a folder with one.",
 )
 @click.option(
+    "--last",
+    metavar="DURATION",
+    help="With --all: only executions of this time (30m, 24h, 7d) up to the newest one.",
+)
+@click.option(
+    "--against",
+    metavar="NAME",
+    help="What differs: from another execution with --execution; with --last, `before`: the time before it.",
+)
+@click.option("--cost", is_flag=True, help="With --all: what each state costs a million executions.")
+@click.option(
+    "--drill",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The faults of each state and who notices: what `stepscope drill --from … --json` printed.",
+)
+@click.option(
     "--diff",
     "before",
     type=click.Path(path_type=Path),
@@ -62,24 +80,27 @@ def command(
     machine: str,
     source: Path,
     chosen: str,
-    execution: str | None,
-    every: bool,
-    data: Path,
     before: Path | None,
     out: Path | None,
     theme: str,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Draw a state machine: its states, and how one leads to another.
 
     FILE is a definition in Amazon States Language, or a template; MACHINE is looked for in the template of
-    this folder. With --execution or --all, the path taken, retries, durations and failures are on it.
+    this folder. With --execution or --all, the path taken, retries, durations and failures are on it; of an
+    execution also its critical path, and how long each state took compared with the last 50 executions.
+
+    Ends with status 1 where the definition names a state that is not there.
 
     \b
     stepscope graph order.asl.json
     stepscope graph template.yaml --machine Orders --out orders.svg
     stepscope graph order.asl.json --execution order-17 --data run --out order-17.png
+    stepscope graph order.asl.json --all --data run --last 24h --against before
     """
+    from monitoring.cli.graph_data import GraphOptions, look_of
     from monitoring.graph import as_text, difference, read_graph
     from monitoring.graph.difference import merged
 
@@ -94,14 +115,18 @@ def command(
     if before is not None:
         older = _machine(str(before), source, chosen)[2]
         graph, changes = merged(older, definition), difference(older, definition).marks()
-    figures = _figures(data, execution, name, every=every)
+    drawn = look_of(GraphOptions(**options), name, graph)
+    look = replace(drawn.look, theme=_theme(theme), changes=changes)
     if as_json:
-        echo_document(_as_data(name, graph, figures, changes))
+        echo_document(_as_data(name, graph, look))
     if out is not None:
-        _draw(graph, out, _look(theme, figures, changes, name, execution))
+        _draw(graph, out, look)
     elif not as_json:
-        echo(as_text(graph, figures, changes), nl=False)
-    return 0
+        echo(as_text(graph, look.figures, changes, look.notes), nl=False)
+    missing = list(graph.missing())
+    for sentence in (*drawn.sentences, *missing):
+        echo(sentence, err=True)
+    return 1 if missing else 0
 
 
 def _machine(text: str, source: Path, chosen: str) -> Machine:
@@ -140,35 +165,13 @@ def _in_file(path: Path) -> Iterator[Machine]:
     yield from definitions_of(path)
 
 
-def _figures(data: Path, execution: str | None, name: str, *, every: bool) -> "Figures | None":
-    if execution is None and not every:
-        return None
-    from monitoring.graph.figures import figures_of
-    from monitoring.trace import choose, read_executions
-
-    executions = read_executions(data)
-    if execution is not None:
-        return figures_of([choose(executions, execution).root])
-    roots = [traced.root for traced in executions if traced.arn.split(":")[6:7] == [name]]
-    if not roots:
-        raise InputError(f"there is no execution of {name}", where=str(data))
-    return figures_of(roots)
-
-
-def _look(
-    theme: str, figures: "Figures | None", changes: dict[str, str], name: str, execution: str | None
-) -> "Look":
-    from monitoring.graph import Look
+def _theme(name: str) -> "Theme | None":
     from monitoring.preview.theme import DARK, LIGHT
 
-    themes = {"light": LIGHT, "dark": DARK, "both": None}
-    title = f"State machine {name}" + (f", execution {execution}" if execution else "")
-    return Look(themes[theme], figures, changes, title=title)
+    return {"light": LIGHT, "dark": DARK, "both": None}[name]
 
 
 def _draw(graph: "StateGraph", out: Path, look: "Look") -> None:
-    from dataclasses import replace
-
     from monitoring.graph import as_svg
     from monitoring.preview.picture import as_png
     from monitoring.preview.theme import LIGHT
@@ -181,23 +184,25 @@ def _draw(graph: "StateGraph", out: Path, look: "Look") -> None:
         out.write_bytes(picture)
 
 
-def _as_data(
-    name: str, graph: "StateGraph", figures: "Figures | None", changes: dict[str, str]
-) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _as_data(name: str, graph: "StateGraph", look: "Look") -> dict[str, Any]:
+    figures = look.figures
     states = []
     for node in graph.walk():
         row: dict[str, Any] = {"name": node.name, "type": node.type, "detail": node.detail, "ends": node.ends}
         figure = figures.states.get(node.name) if figures else None
         if figures is not None:
             row["figures"] = None if figure is None else {**asdict(figure), "status": figure.status}
-        if changes:
-            row["change"] = changes.get(node.name, "")
+        if look.changes:
+            row["change"] = look.changes.get(node.name, "")
+        if look.notes:
+            row["notes"] = [note._asdict() for note in look.notes.get(node.name, ())]
+        if look.critical:
+            row["critical"] = node.name in look.critical
         states.append(row)
     return {
         "machine": name,
         "start": graph.start,
         "states": states,
         "edges": [asdict(edge) for edge in graph.all_edges()],
+        "missing": list(graph.missing()),
     }

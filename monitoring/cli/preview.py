@@ -41,22 +41,29 @@ def command(
     """Draw DASHBOARDS (files or folders), or all of dashboards/, as pictures or pages.
 
     Over --data, a database of `stepscope serve` or a file of series; without it, over synthetic series.
-    With --diff, the older version is drawn beside each. A widget that cannot be drawn because of a bug says
+    With --diff, the older version is drawn beside each. A template, or a definition in Amazon States
+    Language, is drawn as the graphs of its state machines; with --diff, the states that were added, removed
+    and changed are marked. A widget that cannot be drawn because of a bug says
     so in its place, and the exit status is 1.
     """
     import time
 
     from rich.console import Console
 
+    from monitoring.cli.preview_machines import draw_machines, machines_in
     from monitoring.preview.failures import REPORT
-    from monitoring.preview.render import Order, carry_out, load
+    from monitoring.preview.render import Files, Order, carry_out, load
     from monitoring.query.times import window
 
     span = window(since, until, time.time())
-    files = load(dashboards, root)
+    machines = {path: definitions for path in dashboards if (definitions := machines_in(path))}
+    boards = tuple(path for path in dashboards if path not in machines)
+    files = load(boards, root) if boards or not machines else Files([], {}, {}, [])
     order = Order(None if sample else data, span, out, kind, dark, scale, older)
     screen = Console(stderr=True, force_terminal=False if dumb() else None)
-    written: list[str] = []
+    written = [str(path) for path in draw_machines(machines, older, out, kind, dark=dark, scale=scale)]
+    for path in () if as_json else written:
+        echo(f"wrote {path}")
     failed = False
     with screen.status("drawing"):  # silent where standard error is not a terminal
         for file in carry_out(order, files):

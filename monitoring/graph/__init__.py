@@ -1,8 +1,12 @@
 """State machines as pictures: any definition in Amazon States Language, with an execution's path on it."""
 
+from monitoring.graph.comparison import compared_with_last, difference_notes, slow_notes
+from monitoring.graph.critical import critical_path
 from monitoring.graph.definition import Edge, Node, StateGraph, read_graph
 from monitoring.graph.difference import difference
+from monitoring.graph.drilled import drill_notes
 from monitoring.graph.figures import StateFigure, figures_of
+from monitoring.graph.notes import Note, Notes, joined
 from monitoring.graph.observed import observed_graph
 from monitoring.graph.picture import Look, as_svg
 from monitoring.graph.text import as_text
@@ -11,12 +15,20 @@ __all__ = [
     "Edge",
     "Look",
     "Node",
+    "Note",
+    "Notes",
     "StateFigure",
     "StateGraph",
     "as_svg",
     "as_text",
+    "compared_with_last",
+    "critical_path",
     "difference",
+    "difference_notes",
+    "drill_notes",
     "figures_of",
+    "joined",
     "observed_graph",
     "read_graph",
+    "slow_notes",
 ]

@@ -8,6 +8,8 @@ from monitoring.graph.conditions import condition_text
 
 EdgeKind = Literal["next", "choice", "default", "catch"]
 TERMINAL = {"Succeed", "Fail"}
+MISSING = "missing"
+"""The type of a node for a state that others lead to and that the definition does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,8 @@ class Node:
 
     Attributes:
         name: the state's name, unique in its machine.
-        type: Task, Pass, Choice, Wait, Succeed, Fail, Map or Parallel; "" where the definition has none.
+        type: Task, Pass, Choice, Wait, Succeed, Fail, Map or Parallel; "" where the definition has none,
+            `missing` for what others lead to and is not there.
         detail: what it does, in a few words: `lambda: orders-pay`, `wait 30 s`.
         ends: whether the execution, branch or iteration ends with it.
         inner: the branches of Parallel, the iteration of Map.
@@ -55,6 +58,18 @@ class StateGraph:
             for inner in node.inner:
                 yield from inner.walk()
 
+    def missing(self) -> Iterator[str]:
+        """Yield a sentence for each way to a state that is not there: `Pay: Next names Ship, which …`."""
+        gone = {node.name for node in self.nodes if node.type == MISSING}
+        if self.start in gone:
+            yield f"StartAt names {self.start}, which is not a state here"
+        for edge in self.edges:
+            if edge.target in gone:
+                yield f"{edge.source}: {_FIELDS[edge.kind]} names {edge.target}, which is not a state here"
+        for node in self.nodes:
+            for inner in node.inner:
+                yield from inner.missing()
+
     def all_edges(self) -> Iterator[Edge]:
         """Yield every edge, those inside Map and Parallel too."""
         yield from self.edges
@@ -63,8 +78,18 @@ class StateGraph:
                 yield from inner.all_edges()
 
 
+_FIELDS: Mapping[EdgeKind, str] = {
+    "next": "Next",
+    "choice": "Next of a choice",
+    "default": "Default",
+    "catch": "Next of a Catch",
+}
+
+
 def read_graph(definition: Mapping[str, Any]) -> StateGraph:
-    """Return the graph of a definition; what is not valid in it is left out, and what it names is shown.
+    """Return the graph of a definition; what is not valid in it is left out.
+
+    A state that others lead to and that is not there is a node of the type `missing`.
 
     Args:
         definition: Amazon States Language, as JSON's values.
@@ -75,12 +100,16 @@ def read_graph(definition: Mapping[str, Any]) -> StateGraph:
         for name, state in (states.items() if isinstance(states, Mapping) else ())
         if isinstance(state, Mapping)
     }
+    start = str(definition.get("StartAt") or "")
+    edges = tuple(edge for name, state in bodies.items() for edge in _edges(name, state))
+    named = dict.fromkeys([*([start] if start and bodies else []), *(edge.target for edge in edges)])
     return StateGraph(
-        str(definition.get("StartAt") or ""),
-        tuple(_node(name, state) for name, state in bodies.items()),
-        tuple(
-            edge for name, state in bodies.items() for edge in _edges(name, state) if edge.target in bodies
+        start,
+        (
+            *(_node(name, state) for name, state in bodies.items()),
+            *(Node(name, MISSING, "there is no such state") for name in named if name not in bodies),
         ),
+        edges,
         str(definition.get("Comment") or ""),
     )
 

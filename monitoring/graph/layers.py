@@ -14,6 +14,8 @@ from statistics import median
 COLUMN_GAP, LAYER_GAP = 26.0, 30.0
 """Pixels between two boxes of a layer, and between two layers."""
 _SWEEPS = 12
+_ASIDE_WEIGHT, _SHARED_WEIGHT = 0.01, 0.0001
+"""How much a shared way, and the way to it, count beside boxes: they give way to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +28,39 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An edge between two boxes by their keys; `label` is the size of its text, None without one."""
+    """An edge between two boxes by their keys; `label` is the size of its text, None without one.
+
+    Those that are `bundled` and go to one box share one way to it, however many they are.
+    """
 
     source: str
     target: str
     label: Size | None = None
+    bundled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A layout: the left upper corner of every box, the way of every link, where its label lies, the size.
 
-    `routes` go from the end of the source to the end of the target, as points of a polyline.
+    `routes` go from the end of the source to the end of the target, as points of a polyline. `joins` says
+    after how many points a route goes on as an earlier one does; None where it does not.
     """
 
     boxes: Mapping[str, tuple[float, float]]
     routes: Sequence[Sequence[tuple[float, float]]]
     labels: Sequence[tuple[float, float] | None]
     size: Size
+    joins: Sequence[int | None] = ()
 
 
 @dataclass(slots=True)
 class _Cell:
-    """A box, or a point that a long edge goes through; `x` is its centre."""
+    """A box, or a point that a long edge goes through; `x` is its centre.
+
+    `shared` says that several edges go through the point: their way stays straight where others join it.
+    `aside` says that an edge goes from here to such a way: boxes stay straight below one another beside it.
+    """
 
     key: str
     size: Size
@@ -56,6 +68,8 @@ class _Cell:
     x: float = 0.0
     above: "list[_Cell]" = field(default_factory=list)
     below: "list[_Cell]" = field(default_factory=list)
+    shared: bool = False
+    aside: bool = False
 
 
 def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> Placed:
@@ -72,8 +86,9 @@ def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> Place
     layers: dict[int, list[_Cell]] = {}
     for cell in cells.values():
         layers.setdefault(cell.layer, []).append(cell)
+    ways = _Ways(cells, layers)
     chains = [
-        _chain(number, link, pair, cells, layers) if pair is not None else [cells[link.source]]
+        ways.chain(number, link, pair) if pair is not None else [cells[link.source]]
         for number, (link, pair) in enumerate(zip(links, forward, strict=True))
     ]
     ordered = [layers[layer] for layer in sorted(layers)]
@@ -139,23 +154,51 @@ def _ranks(keys: list[str], pairs: Sequence[tuple[str, str]], start: str) -> dic
     return ranks
 
 
-def _chain(
-    number: int, link: Link, pair: tuple[str, str], cells: Mapping[str, _Cell], layers: dict[int, list[_Cell]]
-) -> list[_Cell]:
-    """Return the cells from the upper to the lower end; the label is the one after the upper end."""
-    upper, lower = cells[pair[0]], cells[pair[1]]
-    chain = [upper]
-    for layer in range(upper.layer + 1, lower.layer):
-        labelled = link.label is not None and layer == upper.layer + 1
-        size = link.label if labelled and link.label is not None else Size(2.0, 0.0)
-        cell = _Cell(f"\0{number}:{layer}", size, layer)
-        layers.setdefault(layer, []).append(cell)
-        chain.append(cell)
-    chain.append(lower)
-    for first, other in itertools.pairwise(chain):
-        first.below.append(other)
-        other.above.append(first)
-    return chain
+class _Ways:
+    """Lays the cells of edges into the layers between their ends."""
+
+    def __init__(self, cells: Mapping[str, _Cell], layers: dict[int, list[_Cell]]) -> None:
+        self._cells, self._layers = cells, layers
+        self._shared: dict[tuple[str, int], _Cell] = {}
+        self._joined: set[tuple[int, int]] = set()
+
+    def chain(self, number: int, link: Link, pair: tuple[str, str]) -> list[_Cell]:
+        """Return the cells from the upper to the lower end; the label is the one after the upper end."""
+        upper, lower = self._cells[pair[0]], self._cells[pair[1]]
+        bundled = link.bundled and pair[1] == link.target
+        chain = [upper]
+        for layer in range(upper.layer + 1, lower.layer):
+            first = layer == upper.layer + 1
+            if bundled and not first:
+                chain.append(self._shared_cell(lower.key, layer))
+            else:
+                size = link.label if first and link.label is not None else Size(2.0, 0.0)
+                cell = self._cell(f"\0{number}:{layer}", size, layer)
+                cell.aside = bundled
+                chain.append(cell)
+        chain.append(lower)
+        for above, below in itertools.pairwise(chain):
+            self._join(above, below)
+        return chain
+
+    def _shared_cell(self, target: str, layer: int) -> _Cell:
+        cell = self._shared.get((target, layer))
+        if cell is None:
+            cell = self._shared[target, layer] = self._cell(f"\0to {target}:{layer}", Size(2.0, 0.0), layer)
+            cell.shared = True
+        return cell
+
+    def _cell(self, key: str, size: Size, layer: int) -> _Cell:
+        cell = _Cell(key, size, layer)
+        self._layers.setdefault(layer, []).append(cell)
+        return cell
+
+    def _join(self, above: _Cell, below: _Cell) -> None:
+        """Join two cells, those of a shared way once."""
+        if (id(above), id(below)) not in self._joined:
+            self._joined.add((id(above), id(below)))
+            above.below.append(below)
+            below.above.append(above)
 
 
 def _order(layers: list[list[_Cell]]) -> None:
@@ -210,32 +253,50 @@ def _columns(layers: list[list[_Cell]]) -> None:
             left += cell.size.width + COLUMN_GAP
     for sweep in range(3 * _SWEEPS):
         down = sweep % 2 == 0
+        if sweep == 2 * _SWEEPS:
+            _draw_in(layers)
         for layer in layers if down else reversed(layers):
             wanted = [_wanted(cell, down) for cell in layer]
             _settle(layer, wanted)
 
 
+def _draw_in(layers: list[list[_Cell]]) -> None:
+    """Put shared ways among the boxes, out of which they are pushed only as far as they must be."""
+    for layer in layers:
+        others = [cell.x for cell in layer if not cell.shared]
+        for cell in layer if others else ():
+            cell.x = cell.x if not cell.shared else sum(others) / len(others)
+
+
 def _wanted(cell: _Cell, down: bool) -> float:
     neighbours = (cell.above if down else cell.below) or cell.below or cell.above
+    if cell.shared:
+        neighbours = [other for other in neighbours if other.shared]
+    elif cell.aside:
+        neighbours = cell.above
+    else:
+        neighbours = [other for other in neighbours if not other.shared and not other.aside] or neighbours
     return median(other.x for other in neighbours) if neighbours else cell.x
 
 
 @dataclass(slots=True)
 class _Block:
-    """Cells that touch; `wishes` is the sum of the left edges of the block that its cells ask for."""
+    """Cells that touch; `wishes` is the weighted sum of the block's left edges that its cells ask for."""
 
     cells: list[_Cell]
     width: float
+    weight: float
     wishes: float
 
     @property
     def left(self) -> float:
         """Return the mean of the left edges that the cells ask for."""
-        return self.wishes / len(self.cells)
+        return self.wishes / self.weight
 
     def append(self, other: "_Block") -> None:
         """Take in the block to the right: its cells ask for edges further left by this block's width."""
-        self.wishes += other.wishes - len(other.cells) * self.width
+        self.wishes += other.wishes - other.weight * self.width
+        self.weight += other.weight
         self.width += other.width
         self.cells += other.cells
 
@@ -247,7 +308,9 @@ def _settle(layer: list[_Cell], wanted: list[float]) -> None:
     """
     blocks: list[_Block] = []
     for cell, x in zip(layer, wanted, strict=True):
-        blocks.append(_Block([cell], cell.size.width + COLUMN_GAP, x - cell.size.width / 2))
+        weight = _SHARED_WEIGHT if cell.shared else _ASIDE_WEIGHT if cell.aside else 1.0
+        wish = weight * (x - cell.size.width / 2)
+        blocks.append(_Block([cell], cell.size.width + COLUMN_GAP, weight, wish))
         while len(blocks) > 1 and blocks[-2].left + blocks[-2].width > blocks[-1].left + 1e-9:
             last = blocks.pop()
             blocks[-1].append(last)
@@ -284,14 +347,33 @@ def _placed(
         default=0.0,
     )
     boxes = {key: (cell.x - cell.size.width / 2 - left, tops[cell.layer]) for key, cell in cells.items()}
-    routes, labels = [], []
+    routes, labels, joins = [], [], []
+    passed: set[int] = set()
     for link, chain, pair in zip(links, chains, forward, strict=True):
         route = _loop(chain[0], tops, left) if pair is None else _route(chain, tops, bottoms, left)
         turned = pair is not None and pair[0] != link.source
         routes.append(route[::-1] if turned else route)
         labels.append(_label(link, chain, tops, left) if pair is not None else None)
+        joins.append(_join(chain, routes[-1], tops, left, passed))
     height = max(bottoms.values(), default=0.0)
-    return Placed(boxes, routes, labels, Size(right - left, height))
+    return Placed(boxes, routes, labels, Size(right - left, height), joins)
+
+
+def _join(
+    chain: list[_Cell],
+    route: Sequence[tuple[float, float]],
+    tops: Mapping[int, float],
+    left: float,
+    passed: set[int],
+) -> int | None:
+    """Return after how many points an edge reaches a shared way that another one has passed before it."""
+    shared = [cell for cell in chain if cell.shared]
+    known = bool(shared) and id(shared[0]) in passed
+    passed.update(map(id, shared))
+    if not known:
+        return None
+    point = (shared[0].x - left, tops[shared[0].layer])
+    return route.index(point) + 1 if point in route else None
 
 
 def _label(

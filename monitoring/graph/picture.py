@@ -1,12 +1,13 @@
 """A state machine as SVG: states in layers, Map and Parallel around what runs inside them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from monitoring.graph.definition import TERMINAL, Edge, Node, StateGraph
+from monitoring.graph.definition import MISSING, TERMINAL, Edge, Node, StateGraph
 from monitoring.graph.figures import Figures, StateFigure
 from monitoring.graph.layers import Link, Placed, Size, place
+from monitoring.graph.notes import Note, Notes
 from monitoring.preview import svg
 from monitoring.preview.theme import DARK, LIGHT, Theme
 
@@ -27,6 +28,7 @@ TYPE_COLORS = {
     "Pass": "#5d6776",
     "Succeed": "#187548",
     "Fail": "#c53030",
+    MISSING: "#c53030",
 }
 STATUS_COLORS = {"succeeded": "#187548", "failed": "#c53030", "caught": "#a5670f", "running": "#3578d4"}
 CHANGE_COLORS = {"added": "#187548", "removed": "#c53030", "changed": "#a5670f"}
@@ -40,6 +42,8 @@ class Look:
         theme: colours; None has both, and the reader's system chooses.
         figures: what executions did in its states; with them, states that none entered are pale.
         changes: state -> added, removed or changed.
+        notes: state -> what is written on it.
+        critical: the states of the critical path: thicker.
         links: state -> the address that a click on it leads to.
         title: what the picture shows, for readers who do not see it.
     """
@@ -47,6 +51,8 @@ class Look:
     theme: Theme | None = None
     figures: Figures | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
+    critical: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
     title: str = "State machine"
 
@@ -57,7 +63,7 @@ class _Box:
 
     node: Node
     names: Sequence[str]
-    details: Sequence[str]
+    details: Sequence[Note]
     size: Size
     inner: "Sequence[tuple[_Part, float, float]]" = ()
 
@@ -119,7 +125,12 @@ def _part(graph: StateGraph, look: Look, *, whole: bool = False) -> _Part:
             del sizes[_END]
     labels = [_label_lines(edge, look) for edge in edges]
     links = [
-        Link(edge.source, edge.target, _text_size(lines, SMALL, _SMALL_LINE) if lines else None)
+        Link(
+            edge.source,
+            edge.target,
+            _text_size(lines, SMALL, _SMALL_LINE) if lines else None,
+            bundled=edge.kind == "catch" or edge.target == _END,
+        )
         for edge, lines in zip(edges, labels, strict=True)
     ]
     placed = place(sizes, links, _START if whole else first)
@@ -174,13 +185,13 @@ def _text_size(lines: Sequence[str], size: float, line: float) -> Size:
 
 def _box(node: Node, look: Look) -> _Box:
     names = _wrapped(node.name, _NAME_ROOM, NAME_SIZE) or [""]
-    details = _wrapped(f"{node.type or '?'}{': ' if node.detail else ''}{node.detail}", _NAME_ROOM, SMALL)
-    figure = _figure(node, look)
-    if figure is not None and look.figures is not None:
-        told = figure.text(look.figures.executions)
-        details += _wrapped(told, _NAME_ROOM, SMALL) if told else []
-        details += [line for error in figure.errors for line in _wrapped(error, _NAME_ROOM, SMALL)]
-    name, detail = _text_size(names, NAME_SIZE, _LINE), _text_size(details, SMALL, _SMALL_LINE)
+    details = [
+        Note(line, note.tone)
+        for note in _details(node, look)
+        for line in _wrapped(note.text, _NAME_ROOM, SMALL)
+    ]
+    name = _text_size(names, NAME_SIZE, _LINE)
+    detail = _text_size([note.text for note in details], SMALL, _SMALL_LINE)
     width = max(name.width, detail.width, 70.0) + 2 * PAD
     height = name.height + detail.height + 2 * PAD - 4
     if not node.inner:
@@ -195,6 +206,16 @@ def _box(node: Node, look: Look) -> _Box:
     return _Box(node, names, details, Size(max(width, left), height + tallest + PAD), parts)
 
 
+def _details(node: Node, look: Look) -> Iterator[Note]:
+    """Yield what is below a state's name: its type and detail, its figures, its errors, its notes."""
+    yield Note(f"{node.type or '?'}{': ' if node.detail else ''}{node.detail}")
+    figure = _figure(node, look)
+    if figure is not None and look.figures is not None:
+        yield Note(figure.text(look.figures.executions))
+        yield from (Note(error) for error in figure.errors)
+    yield from look.notes.get(node.name, ())
+
+
 def _figure(node: Node, look: Look) -> StateFigure | None:
     return look.figures.states.get(node.name) if look.figures is not None else None
 
@@ -204,8 +225,8 @@ def _figure(node: Node, look: Look) -> StateFigure | None:
 
 def _drawn(part: _Part, look: Look) -> Iterable[str]:
     """Yield the edges, then the states over them, then the labels."""
-    for edge, route in zip(part.edges, part.placed.routes, strict=True):
-        yield _edge(edge, route, look)
+    for edge, route, join in zip(part.edges, part.placed.routes, part.placed.joins, strict=True):
+        yield _edge(edge, route, look, join)
     for name, box in part.boxes.items():
         x, y = part.placed.boxes[name]
         yield _state(box, x, y, look)
@@ -219,14 +240,16 @@ def _drawn(part: _Part, look: Look) -> Iterable[str]:
             yield _label(edge, lines, place_)
 
 
-def _edge(edge: Edge, route: Sequence[tuple[float, float]], look: Look) -> str:
+def _edge(edge: Edge, route: Sequence[tuple[float, float]], look: Look, join: int | None) -> str:
+    """Return an edge; one that goes on as another does ends where they meet, unless it was taken."""
     taken = look.figures is not None and _taken(edge, look.figures)
+    whole = taken or join is None
     kind = f"edge {edge.kind}{' taken' if taken else ''}"
     return svg.tag(
         "path",
         svg.title(f"{_shown(edge.source)} → {_shown(edge.target)}{': ' + edge.label if edge.label else ''}"),
-        d=_path(route),
-        marker_end=f"url(#{'taken' if taken else 'edge'}-arrow)",
+        d=_path(route if whole else route[:join]),
+        marker_end=f"url(#{'taken' if taken else 'edge'}-arrow)" if whole else None,
         data_source=_shown(edge.source),
         data_target=_shown(edge.target),
         **{"class": kind},
@@ -267,9 +290,9 @@ def _state(box: _Box, x: float, y: float, look: Look) -> str:
     node, figure = box.node, _figure(box.node, look)
     status = figure.status if figure is not None else "untaken" if look.figures is not None else ""
     change = look.changes.get(node.name, "")
-    classes = " ".join(
-        filter(None, ("state", node.type.lower(), status, change, "group" if box.inner else ""))
-    )
+    critical = "critical" if node.name in look.critical else ""
+    names = ("state", node.type.lower(), status, change, critical, "group" if box.inner else "")
+    classes = " ".join(filter(None, names))
     color = CHANGE_COLORS.get(change) or STATUS_COLORS.get(status) or TYPE_COLORS.get(node.type, "#5d6776")
     shape = svg.tag(
         "rect",
@@ -277,8 +300,8 @@ def _state(box: _Box, x: float, y: float, look: Look) -> str:
         height=box.size.height,
         rx=18 if node.type == "Choice" else 6,
         stroke=color,
-        stroke_width=2.5 if status in {"failed", "running"} or change else 1.5,
-        stroke_dasharray="6 4" if box.inner else None,
+        stroke_width=4 if critical else 2.5 if status in {"failed", "running"} or change else 1.5,
+        stroke_dasharray="6 4" if box.inner else "3 3" if node.type == MISSING else None,
     )
     middle = box.size.width / 2
     texts = [
@@ -290,9 +313,14 @@ def _state(box: _Box, x: float, y: float, look: Look) -> str:
     below = PAD + 9 + len(box.names) * _LINE
     texts += [
         svg.text(
-            line, middle, below + at * _SMALL_LINE, size=SMALL, text_anchor="middle", **{"class": "detail"}
+            note.text,
+            middle,
+            below + at * _SMALL_LINE,
+            size=SMALL,
+            text_anchor="middle",
+            **{"class": f"detail {note.tone}".strip()},
         )
-        for at, line in enumerate(box.details)
+        for at, note in enumerate(box.details)
     ]
     inner = [svg.group(_drawn(part, look), left, top) for part, left, top in box.inner]
     tip = svg.title(f"{node.name} ({node.type})")
@@ -334,6 +362,9 @@ def _rules(theme: Theme) -> str:
         f".state-machine-graph .state>rect{{fill:{theme.panel}}}"
         f".state-machine-graph .name{{fill:{theme.ink};font-weight:600}}"
         f".state-machine-graph .detail{{fill:{theme.muted}}}"
+        f".state-machine-graph .detail.good{{fill:{theme.good}}}"
+        f".state-machine-graph .detail.warning{{fill:{theme.warn}}}"
+        f".state-machine-graph .detail.bad,.state-machine-graph .missing .detail{{fill:{theme.bad}}}"
         f".state-machine-graph .label text{{fill:{theme.ink}}}"
         f".state-machine-graph .label-back{{fill:{theme.page}}}"
         f".state-machine-graph .edge{{fill:none;stroke:{theme.muted};stroke-width:1.3}}"

@@ -1,17 +1,23 @@
 """A state machine as text for a terminal: its states from the top, and where each leads."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from monitoring.graph.definition import Node, StateGraph
+from monitoring.graph.definition import MISSING, Node, StateGraph
 from monitoring.graph.figures import Figures
+from monitoring.graph.notes import Notes
 
 _ARROWS = {"next": "→", "choice": "?", "default": "?", "catch": "!"}
 _MARKS = {"failed": "✗", "running": "…", "caught": "!", "succeeded": "✓"}
+_TONES = {"": "·", "good": "✓", "warning": "!", "bad": "✗"}
 _CHANGES = {"added": "+", "removed": "-", "changed": "~"}
 
 
 def as_text(
-    graph: StateGraph, figures: Figures | None = None, changes: Mapping[str, str] | None = None
+    graph: StateGraph,
+    figures: Figures | None = None,
+    changes: Mapping[str, str] | None = None,
+    notes: Notes | None = None,
 ) -> str:
     """Return the graph as lines: a state, its type and detail, and below it the ways out of it.
 
@@ -19,20 +25,28 @@ def as_text(
         graph: what to draw.
         figures: what executions did in its states.
         changes: state -> added, removed or changed.
+        notes: what is written on states.
     """
-    return "\n".join(_lines(graph, figures, changes or {}, "")) + "\n"
+    return "\n".join(_lines(graph, _Shown(figures, changes or {}, notes or {}), "")) + "\n"
 
 
-def _lines(
-    graph: StateGraph, figures: Figures | None, changes: Mapping[str, str], indent: str
-) -> Iterator[str]:
+class _Shown(NamedTuple):
+    figures: Figures | None
+    changes: Mapping[str, str]
+    notes: Notes
+
+
+def _lines(graph: StateGraph, shown: _Shown, indent: str) -> Iterator[str]:
+    figures = shown.figures
     for node in _in_order(graph):
-        yield indent + _head(node, figures, changes, first=node.name == graph.start)
+        yield indent + _head(node, figures, shown.changes, first=node.name == graph.start)
+        for note in shown.notes.get(node.name, ()):
+            yield f"{indent}    {_TONES[note.tone]} {note.text}"
         ways = [edge for edge in graph.edges if edge.source == node.name]
         for number, inner in enumerate(node.inner, 1):
             if len(node.inner) > 1:
                 yield f"{indent}  │ branch {number}"
-            yield from _lines(inner, figures, changes, f"{indent}  │ ")
+            yield from _lines(inner, shown, f"{indent}  │ ")
         for edge in ways:
             label = f"{edge.label} → " if edge.label else ""
             times = figures.followed.get((edge.source, edge.target)) if figures else None
@@ -48,6 +62,8 @@ def _head(node: Node, figures: Figures | None, changes: Mapping[str, str], *, fi
     mark = _MARKS[figure.status] if figure else "·" if figures else "●" if first else "○"
     if node.name in changes:
         mark = _CHANGES[changes[node.name]]
+    if node.type == MISSING:
+        mark = "✗"
     detail = f": {node.detail}" if node.detail else ""
     told = figure.text(figures.executions) if figure and figures else ""
     errors = f"  {', '.join(figure.errors)}" if figure and figure.errors else ""

@@ -130,28 +130,6 @@ def search_ended(store: Store, search: Search, most: int, skip: int = 0) -> tupl
     return rows_ended
 
 
-_COMPARED = f"""
-    SELECT count(*), count(*) FILTER (duration < $duration) FROM (
-        SELECT duration FROM spans WHERE name = '{EXECUTION}' AND resource = $machine AND start < $start
-            AND error = 0 ORDER BY start DESC LIMIT $most)"""  # noqa: S608 - a constant of this module
-
-
-def compared(store: Store, machine: str, start: int, duration: int, most: int = 50) -> tuple[int, int]:
-    """Return how many successful executions of a machine lie before one, and how many were faster.
-
-    Args:
-        store: where they are.
-        machine: the state machine's name.
-        start: nanoseconds; the newest of those that began before this.
-        duration: nanoseconds.
-        most: how many are looked at.
-    """
-    values = {"machine": machine, "start": start, "duration": duration, "most": most}
-    with store.reading() as cursor:
-        count, faster = cursor.execute(_COMPARED, values).fetchall()[0]
-    return int(count), int(faster)
-
-
 def _has_executions(store: Store, search: Search) -> bool:
     query = f"SELECT 1 FROM spans WHERE {_ROOTS[True]} AND time >= ? AND time < ? LIMIT 1"  # noqa: S608
     with store.reading() as cursor:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitoring.errors import InputError
-from monitoring.graph import Look, figures_of
+from monitoring.graph import Look, difference_notes, figures_of
 from monitoring.graph.figures import Figures, percentile, seconds
 from monitoring.monitor.search import Record, compile_search
 from monitoring.preview.charts.lists import kind_of
@@ -78,8 +78,10 @@ def machine(site: Site, request: Request) -> Response:
     arns = {row.arn for row in rows}
     roots = [item.root for item in executions_of_spans(spans) if item.arn in arns]
     figures = figures_of(roots)
+    against = request.query_params.get("against") == "before"
     look = Look(
         figures=figures if roots else None,
+        notes=difference_notes(_figures_before(site, name, span), figures) if against else {},
         links={state: f"#state-{quote(state)}" for state in figures.states},
         title=f"State machine {name}",
     )
@@ -87,6 +89,7 @@ def machine(site: Site, request: Request) -> Response:
     parts = [
         f'<p class="muted">{total:,} executions in this time {counted}</p>',
         graph_panel(graph_of(site, name, roots), look),
+        _against(span, chosen=against),
         _states(figures),
         running_rows(site, search),
         f"<h2>Executions</h2>{execution_table(rows[:_SHOWN], 'No execution has been seen in this time.')}",
@@ -96,6 +99,22 @@ def machine(site: Site, request: Request) -> Response:
         _logs(site, span, name, f'service:"{name}" OR "{name}"'),
     ]
     return page(request, name, "".join(parts), range_form(span))
+
+
+def _figures_before(site: Site, name: str, span: TimeRange) -> Figures:
+    """Return the figures of the time before a time range, as long as that."""
+    search = Search(2 * span.start - span.end, span.start, machine=name)
+    rows = [row for row in search_ended(site.store, search, MOST)[0] if row.arn]
+    spans = spans_of_executions(site.store, [row.key for row in rows])
+    arns = {row.arn for row in rows}
+    return figures_of([item.root for item in executions_of_spans(spans) if item.arn in arns])
+
+
+def _against(span: TimeRange, *, chosen: bool) -> str:
+    """Return the way to the comparison with the time before, or back."""
+    query = {"from": span.value} | ({} if chosen else {"against": "before"})
+    words = "Without the comparison" if chosen else "Compare with the time before, as long as this"
+    return f"<p>{link('', words, query)}</p>"
 
 
 def _states(figures: Figures) -> str:

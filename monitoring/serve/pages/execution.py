@@ -14,7 +14,6 @@ from monitoring.preview.scales import format_value
 from monitoring.serve.executions import (
     EXECUTION,
     RUNNING,
-    compared,
     machine_of,
     missing_events,
     name_of,
@@ -36,8 +35,6 @@ Row = Mapping[str, Any]
 _BEFORE, _AFTER = 5, 60
 """Seconds around an execution in which its log lines are looked for."""
 _MOST_FAILURES = 8
-_ENOUGH = 5
-"""Executions before it with which a duration is worth comparing."""
 
 
 def one(site: Site, request: Request) -> Response:
@@ -53,7 +50,7 @@ def one(site: Site, request: Request) -> Response:
     end = max(int(span["start"]) + int(span["duration"]) for span in spans)
     choice = Choice.of(request.query_params)
     parts = [
-        _summary(site, root, arn, start, end),
+        _summary(root, arn, start, end),
         _failures(spans),
         _missing(site, root, arn, start, end),
         execution_graph(site, arn, spans, choice),
@@ -84,13 +81,7 @@ def _redrive(span: Row) -> int:
     return int((span.get("meta") or {}).get("redrive_count") or 0)
 
 
-def _compared(site: Site, machine: str, start: int, duration: int) -> str:
-    """Return how its duration compares with the executions before it, where these are enough to say."""
-    count, faster = compared(site.store, machine, start, duration) if machine else (0, 0)
-    return f" · slower than {faster} of the {count} successful ones before" if count >= _ENOUGH else ""
-
-
-def _summary(site: Site, root: Row, arn: str, start: int, end: int) -> str:
+def _summary(root: Row, arn: str, start: int, end: int) -> str:
     """Return how it ended, how long it took, and why it failed."""
     meta = root.get("meta") or {}
     scale = format_value(float(end - start), "nanosecond")
@@ -98,8 +89,7 @@ def _summary(site: Site, root: Row, arn: str, start: int, end: int) -> str:
     so_far = " so far" if status == RUNNING else ""
     machine = machine_of(arn)
     name = link(f"/machines/{quote(machine)}", machine) if machine else escape(str(root.get("resource")))
-    slow = _compared(site, machine, start, end - start)
-    facts = f'<span class="muted">{name} · {moment(start)} UTC · {scale}{so_far}{slow}</span>'
+    facts = f'<span class="muted">{name} · {moment(start)} UTC · {scale}{so_far}</span>'
     words = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
     why = f'<pre class="panel bad">{escape(words)}</pre>' if words and root.get("error") else ""
     return f"<p>{status_badge(status, failed=bool(root.get('error')))} {facts}</p>{why}"

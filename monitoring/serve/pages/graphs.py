@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from monitoring.graph import Look, StateGraph, as_svg, figures_of, observed_graph, read_graph
+from monitoring.graph import (
+    Look,
+    StateGraph,
+    as_svg,
+    compared_with_last,
+    critical_path,
+    figures_of,
+    observed_graph,
+    read_graph,
+    slow_notes,
+)
+from monitoring.graph.comparison import LAST
 from monitoring.graph.observed import COMMENT
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Run
-from monitoring.serve.executions import EXECUTION, machine_of
+from monitoring.serve.executions import EXECUTION, Search, machine_of, search_ended, spans_of_executions
 from monitoring.serve.pages.shell import link
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.waterfall import Choice
@@ -16,6 +27,8 @@ from monitoring.trace import executions_of_spans
 
 MOST_STATES = 120
 """A graph of more states has a page of its own: each is half a dozen elements."""
+_LOOK_BACK = 30 * 86_400
+"""Seconds before an execution in which those are looked for that it is compared with."""
 
 
 def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice) -> str:
@@ -27,8 +40,36 @@ def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice)
     links = {
         state: f"{choice.address(step=span_id)}#s-{span_id}" for state, span_id in _first(spans, arn).items()
     }
-    look = Look(figures=figures_of([root]), links=links, title=f"State machine {machine_of(arn)}")
-    return graph_panel(graph_of(site, machine_of(arn), [root]), look)
+    graph = graph_of(site, machine_of(arn), [root])
+    path = critical_path(root, graph) if root.latest.end is not None else []
+    whole, states = compared_with_last(root, _before(site, arn, root))
+    look = Look(
+        figures=figures_of([root]),
+        notes=slow_notes(states),
+        critical=frozenset(step.name for step in path),
+        links=links,
+        title=f"State machine {machine_of(arn)}",
+    )
+    words = []
+    if path:
+        steps = ", ".join(f"{step.name} {step.share:.0%}" for step in path)
+        words.append(f"Critical path (thick): {steps}.")
+    if whole is not None:
+        slow = [name for name, compared in states.items() if compared.slow]
+        more = f" Slow states: {', '.join(slow)}." if slow else ""
+        words.append(f"{whole.text[0].upper()}{whole.text[1:]}.{more}")
+    said = "".join(f'<p class="muted">{escape(text)}</p>' for text in words)
+    return f"{said}{graph_panel(graph, look)}"
+
+
+def _before(site: Site, arn: str, root: Run) -> list[Run]:
+    """Return the successful executions of the machine before one, as many as it is compared with."""
+    start = (root.start or 0) // 1000
+    search = Search(start - _LOOK_BACK, start + 1, machine=machine_of(arn), status="succeeded")
+    rows, _ = search_ended(site.store, search, LAST + 1)
+    spans = spans_of_executions(site.store, [row.key for row in rows])
+    arns = {row.arn for row in rows} - {arn}
+    return [item.root for item in executions_of_spans(spans) if item.arn in arns]
 
 
 def graph_panel(graph: StateGraph, look: Look) -> str:
@@ -40,7 +81,8 @@ def graph_panel(graph: StateGraph, look: Look) -> str:
         return f'<h2>Graph</h2><p class="muted">The graph has {states:,} states: see {_own_page(look)}.</p>'
     note = f'<p class="muted">{escape(COMMENT.capitalize())}.</p>' if graph.comment == COMMENT else ""
     marks = 'class="panel graph" tabindex="0" role="region" aria-label="Graph"'
-    return f"<h2>Graph</h2>{note}<div {marks}>{as_svg(graph, look)}</div>"
+    gone = "".join(f'<p class="bad">{escape(sentence)}.</p>' for sentence in graph.missing())
+    return f"<h2>Graph</h2>{gone}{note}<div {marks}>{as_svg(graph, look)}</div>"
 
 
 def _own_page(look: Look) -> str:
