@@ -353,7 +353,7 @@ def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, settin
             segments = run_checks(when, statuses, times, policy, bool(node.by))
             values = _latest(when, statuses, times)
         groups[group_name(tags)] = GroupHistory(group_name(tags), tags, values, tuple(segments))
-    starts = np.full(len(times), start, dtype=np.int64)
+    starts = np.full(len(times), start)
     return History(monitor, times, starts, times, groups, keys=node.by)
 
 
@@ -384,7 +384,7 @@ def _composite(monitor: Monitor, node: Any, data: Data, start: int, end: int, se
         for tags, names in _common_groups(histories).items()
     }
     keys = max((history.keys for history in histories.values()), key=len)
-    starts = np.full(len(times), start, dtype=np.int64)
+    starts = np.full(len(times), start)
     return History(monitor, times, starts, times, groups, keys=keys)
 
 
@@ -401,11 +401,7 @@ def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _N
         longer: dict[tuple[str, ...], _Names] = {}
         for tags, names in groups.items():
             for group in history.groups.values():
-                if (
-                    not tags
-                    or not _values(tags) ^ (_values(tags) | _values(group.tags))
-                    or _fits(tags, group.tags)
-                ):
+                if _fits(tags, group.tags):
                     wide = tags if len(tags) >= len(group.tags) else group.tags
                     longer[wide] = {**names, identity: group.group}
         groups = longer

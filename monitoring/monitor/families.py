@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from monitoring.monitor.metric import (
     reduces_operands,
 )
 from monitoring.monitor.outliers import outliers
-from monitoring.query import Algorithm, Metric, MetricMonitor, walk
+from monitoring.query import Algorithm, Change, Metric, MetricMonitor, walk
 from monitoring.query.cursor import Cursor
 from monitoring.query.evaluation import evaluate_lines
 from monitoring.query.sources import Source, as_source
@@ -53,10 +53,9 @@ def _plain(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
 
 def _change(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     """Evaluate a change alert: the window's value against the one `shift` earlier (page on change alerts)."""
-    if node.change is None:
-        return {}
-    combine = _relative if node.change.relative else np.subtract
-    shift = node.change.shift.seconds
+    change = cast(Change, node.change)
+    combine = _relative if change.relative else np.subtract
+    shift = change.shift.seconds
     if lookup.switches.change_order == "window" or reduces_operands(node.query):
         now = find(node.query, node.aggregation, source, lookup)
         then = find(node.query, node.aggregation, source, lookup.moved(shift))
@@ -74,28 +73,19 @@ def _bucket_change(
 ) -> Groups:
     """One window: the differences of its buckets, reduced."""
     now, then = _window(node, source, lookup), _window(node, source, lookup.moved(shift))
-    before = {then.tags(row): then.values[row] for row in range(len(then.groups))}
+    earlier = replace(then, times=(then.times + shift) // now.step * now.step).at(now.times)
+    before = {earlier.tags(row): earlier.values[row] for row in range(len(earlier.groups))}
     groups: Groups = {}
     for row in range(len(now.groups)):
         tags = now.tags(row)
         known = np.isfinite(now.values[row])
         value = np.nan
         if tags in before:
-            steps = (then.times + shift) // now.step * now.step
-            earlier = _aligned(before[tags], steps, now)
-            deltas = combine(now.values[row], earlier)
+            deltas = combine(now.values[row], before[tags])
             value = _reduce(node.aggregation, deltas[np.isfinite(deltas)])
         last = now.times[known][-1] if known.any() else rolling.NEVER
         groups[tags] = Found(np.array([value]), np.array([bool(known.any())]), np.array([last]))
     return groups
-
-
-def _aligned(values: Values, times: Index, onto: Lines) -> Values:
-    result = np.full(len(onto.times), np.nan)
-    place = np.searchsorted(onto.times, times)
-    fits = (place < len(onto.times)) & (np.append(onto.times, -1)[place] == times)
-    result[place[fits]] = values[fits]
-    return result
 
 
 def _relative(now: Values, then: Values) -> Values:
@@ -116,7 +106,7 @@ def _window(node: MetricMonitor, source: Source, lookup: Lookup) -> Lines:
         switches=lookup.switches,
     )
     kept = [row for row, group in enumerate(lines.groups) if NOT_THERE not in group]
-    return lines.picked(kept) if len(kept) < len(lines.groups) else lines
+    return lines.picked(kept)
 
 
 def _rows(lines: Lines) -> Iterator[tuple[Group, Index, Values]]:
@@ -137,9 +127,7 @@ def _reduce(aggregation: str, values: Values) -> float:
 
 def _outlier(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     """1 for a group that is an outlier in the window, else 0."""
-    algorithm = node.algorithm
-    if algorithm is None:
-        return {}
+    algorithm = cast(Algorithm, node.algorithm)
     tolerance = algorithm.deviations if algorithm.deviations is not None else 3.0
     share = float(algorithm.option("percentage", "20"))
     inner = replace(node, query=algorithm.query)
@@ -178,9 +166,7 @@ def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: _Judge) 
 
 def _anomaly(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     """Return the share of points outside the stand-in's band in the trigger and in the recovery window."""
-    algorithm = node.algorithm
-    if algorithm is None:
-        return {}
+    algorithm = cast(Algorithm, node.algorithm)
     band = _stand_in("anomalies", standins.ANOMALIES, lookup.stand_in)
     direction = str(algorithm.option("direction", "both"))
     inner = replace(node, query=algorithm.query)
@@ -237,9 +223,7 @@ def _bucket(algorithm: Algorithm) -> int:
 
 def _forecast(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
     """Return the bound of the stand-in's band over the coming window that is nearest to the threshold."""
-    algorithm = node.algorithm
-    if algorithm is None:
-        return {}
+    algorithm = cast(Algorithm, node.algorithm)
     band = _stand_in("forecast", standins.FORECASTS, lookup.stand_in)
     inner = replace(node, query=algorithm.query)
     lookup = replace(lookup, bucket=_bucket(algorithm))

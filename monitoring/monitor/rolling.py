@@ -59,8 +59,7 @@ def reduce_lines(lines: Lines, tail: Lines | None, windows: Windows, method: str
         raise InputError(f"{method}() over a window cannot be evaluated offline", hint=hint)
     step = max(1, lines.step)
     labels = (windows.ends - 1) // step * step
-    first = np.minimum(-(-windows.starts // step) * step, labels)
-    low = lines.times.searchsorted(first)
+    low = lines.times.searchsorted(np.minimum(windows.starts, labels))
     high = lines.times.searchsorted(windows.ends if tail is None else labels)
     values = reduce_ranges(lines.values, low, high, method)
     points, last = _presence(lines, low, high)

@@ -105,7 +105,7 @@ def parse_template(template: str) -> list[_Node]:
     at = 0
     for match in _TAG.finditer(template):
         tag = match["tag"]
-        standalone = tag is not None and tag.strip()[:1] in "#^/" and _alone(template, match, tag)
+        standalone = tag is not None and tag.strip().startswith(("#", "^", "/")) and _alone(template, match)
         before = template[at : match.start()]
         open_blocks[-1].add(_Text(before.rstrip(" \t") if standalone else before))
         at = match.end() + _line_end(template, match.end()) if standalone else match.end()
@@ -174,10 +174,10 @@ def _close(template: str, start: int, name: str, blocks: list[_Block]) -> None:
     blocks.pop()
 
 
-def _alone(template: str, match: re.Match[str], tag: str) -> bool:
+def _alone(template: str, match: re.Match[str]) -> bool:
     line_start = template.rfind("\n", 0, match.start()) + 1
     after = template[match.end() :].split("\n", 1)[0]
-    return not template[line_start : match.start()].strip() and not after.strip() and bool(tag.strip())
+    return not template[line_start : match.start()].strip() and not after.strip()
 
 
 def _line_end(template: str, at: int) -> int:
