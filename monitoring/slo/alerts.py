@@ -44,14 +44,14 @@ def alert_values(
     """
     allowed = 1 - _threshold(slo, node).target / 100
     scale = (100.0 if node.function == "error_budget" else 1.0) / allowed
-    windows = [node.long_window, node.short_window] if node.function == "burn_rate" else [node.over]
+    windows = (node.long_window, node.short_window)
     spans = [window.seconds for window in windows if window is not None] or [node.over.seconds]
     first, last = int(times[0]) - max(spans), int(times[-1])
     if slo.count is not None:
         shares = _of_events(count_events(slo.count, series, "", first, last), times, spans)
     elif slo.slice is not None:
         length = slo.slice.seconds
-        uptime = slice_uptime(slo.slice, series, "", first, last // length * length)
+        uptime = slice_uptime(slo.slice, series, "", first, last)
         shares = _of_time(uptime, times // length * length, spans)
     else:
         shares = _of_time(monitor_uptime(slo, history, first, last), times, spans)
@@ -85,7 +85,7 @@ def _of_time(uptime: Uptime, times: Times, spans: Sequence[int]) -> _Shares:
     """Each group of the SLO; of several monitors the time at which any of them was down."""
     groups = uptime.groups if uptime.keys else (uptime.overall(),)
     for group in groups:
-        yield _tags(group.name if uptime.keys else ""), [_down(group, times, span) for span in spans]
+        yield _tags(group.name), [_down(group, times, span) for span in spans]
 
 
 def _down(group: GroupUptime, times: Times, span: int) -> Floats:

@@ -59,7 +59,7 @@ def count_events(
         for node in (prepared(text, count.queries, scope),)
     ]
     lines = [lines_of_side for side in terms for _, lines_of_side in side]
-    keys = max((line.keys for line in lines), key=len, default=())
+    keys = max((line.keys for line in lines), key=len)
     names = list(dict.fromkeys(_name(line, row) for line in lines for row in range(len(line.groups))))
     times = distinct(np.concatenate([np.empty(0, np.int64), *(line.times for line in lines)]))
     good, other = (_summed(side, names, times) for side in terms)

@@ -149,11 +149,12 @@ def _slice(body: Mapping[str, Any], key: str) -> TimeSlice:
     if len(formulas) != 1 or spec.get("comparator") not in {">", ">=", "<", "<="}:
         hint = "give sli_specification.time_slice one formula, a comparator (> >= < <=) and a threshold"
         raise InputError("an SLO of time slices needs a condition", where=key, hint=hint)
+    (formula,) = formulas
     seconds = int(spec.get("query_interval_seconds") or 300)
     if seconds not in {60, 300}:
         raise InputError(f"a time slice is 60 or 300 seconds long, not {seconds}", where=key)
     return TimeSlice(
-        str(formulas[0].get("formula")),
+        str(formula.get("formula")),
         str(spec["comparator"]),
         _number(spec.get("threshold"), "threshold", key),
         seconds,

@@ -60,7 +60,7 @@ def evaluate_slo(
     excluded = correction_intervals(corrections, start, end)
     interval = max(default_interval(end - start), 60)
     first = start // interval * interval
-    edges = np.arange(first, end + interval, interval, dtype=np.int64)
+    edges = np.arange(first, end + interval, interval)
     if slo.count is not None:
         counts = count_events(slo.count, inputs.series, inputs.scope, start, end)
         return _counted(counts, edges, start, end, interval, excluded)
@@ -90,9 +90,8 @@ def _timed(
     slo: Slo, uptime: Uptime, edges: Any, window: tuple[int, int], interval: int, excluded: Spans
 ) -> SloHistory:
     removed = excluded if slo.type == "monitor" else ()
-    forgiven = excluded if slo.type == "time_slice" else ()
-    parts = tuple(group.part(edges, window, removed, forgiven) for group in uptime.groups)
-    overall = uptime.overall().part(edges, window, removed, forgiven)
+    parts = tuple(group.part(edges, window, removed, excluded) for group in uptime.groups)
+    overall = uptime.overall().part(edges, window, removed, excluded)
     several = len(parts) > 1 or bool(uptime.keys)
     return SloHistory(
         slo.type, *window, interval, edges[:-1], overall, parts if several else (), uptime.keys, excluded

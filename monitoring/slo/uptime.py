@@ -41,10 +41,10 @@ class GroupUptime:
     def part(self, edges: Any, window: tuple[int, int], removed: Spans, forgiven: Spans) -> Part:
         """Seconds of uptime and seconds that count in each bucket.
 
-        `removed` takes no part; `forgiven` counts as uptime.
+        `removed` takes no part; in `forgiven`, which contains it, nothing is down.
         """
         counting = without(within(self.known, *window), removed)
-        down = without(within(self.down, *window), union((*removed, *forgiven)))
+        down = without(within(self.down, *window), forgiven)
         total = covered(counting, edges)
         return Part(self.name, total - covered(down, edges), total, self._transitions(window))
 
@@ -99,20 +99,13 @@ def slice_uptime(
     lines = evaluate_lines(node, series, first, end, spec.seconds)
     met = COMPARE[spec.comparator]
     groups = []
-    with np.errstate(invalid="ignore"):
-        for row, values in enumerate(lines.values):
-            there = np.isfinite(values)
-            bad = there & ~met(values, spec.threshold)
-            seen = runs(there, lines.times, spec.seconds)
-            whole: Spans = ((first, end),) if seen else ()
-            groups.append(
-                GroupUptime(
-                    ",".join(lines.tags(row)),
-                    runs(bad, lines.times, spec.seconds),
-                    without(whole, seen),
-                    whole,
-                )
-            )
+    for row, values in enumerate(lines.values):
+        there = np.isfinite(values)
+        bad = there & ~met(values, spec.threshold)
+        seen = runs(there, lines.times, spec.seconds)
+        whole: Spans = ((first, end),) if seen else ()
+        name = ",".join(lines.tags(row))
+        groups.append(GroupUptime(name, runs(bad, lines.times, spec.seconds), without(whole, seen), whole))
     return Uptime(lines.keys, tuple(groups))
 
 

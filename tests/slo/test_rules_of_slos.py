@@ -170,6 +170,8 @@ def test_a_time_slice_is_five_minutes_long_by_default():
         ({"type": "synthetic"}, "an SLO cannot be of type 'synthetic'"),
         ({}, "an SLO cannot be of type None"),
         (metric_body(good=""), "needs two queries"),
+        (metric_body(good=None), "needs two queries"),
+        (metric_body(total=None), "needs two queries"),
         (metric_body(total=""), "needs two queries"),
         (metric_body(query=None), "needs two queries"),
         (
@@ -253,6 +255,8 @@ def test_the_groups_are_those_of_the_longest_grouping():
     history = evaluate_slo(slo, Inputs(points), START, START + HOUR)
     assert history.group_by == ("az",)
     assert [(part.name, part.total) for part in history.groups] == [("az:a", 8), ("az:b", 2)]
+    wide = Slo.from_body(metric_body("sum:good{*} by {zone}.as_count()", "sum:all{*} by {az,env}.as_count()"))
+    assert evaluate_slo(wide, Inputs(()), START, START + HOUR).group_by == ("az", "env")
 
 
 def test_events_count_from_the_minute_of_the_start_and_before_the_end():
@@ -263,6 +267,9 @@ def test_events_count_from_the_minute_of_the_start_and_before_the_end():
     assert (history.start, history.end, history.interval) == (START + 90, START + 180, 60)
     assert history.times.tolist() == [START + 60, START + 120]
     assert history.overall.numerator.tolist() == [10, 100]
+    longer = evaluate_slo(slo, Inputs(points), START, START + 360)
+    assert longer.overall.numerator.tolist() == [1, 10, 100, 1000, 0, 0]
+    assert longer.type == "metric"
 
 
 @pytest.mark.parametrize("end", [START, START - 1])
@@ -381,6 +388,10 @@ def test_groups_of_slices_are_named_and_a_single_ungrouped_one_is_the_whole():
     assert ([part.name for part in history.groups], history.group_by) == (["az:a", "az:b"], ("az",))
     one = evaluate_slo(grouped, Inputs(points[:1]), START, START + 600)
     assert [part.name for part in one.groups] == ["az:a"]
+    twice = [series("latency", [1.0] * 10, "az:a", "env:b", kind="gauge")]
+    by_both = Slo.from_body(slice_body("avg:latency{*} by {az,env}"))
+    named = evaluate_slo(by_both, Inputs(twice), START, START + 600)
+    assert [part.name for part in named.groups] == ["az:a,env:b"]
     whole = evaluate_slo(Slo.from_body(slice_body()), Inputs(points), START, START + 600)
     assert (whole.groups, whole.group_by, whole.type) == ((), (), "time_slice")
     narrowed = evaluate_slo(Slo.from_body(slice_body()), Inputs(points, scope="az:c"), START, START + 600)
@@ -510,6 +521,7 @@ def test_all_groups_together_are_down_while_one_is_and_silent_while_all_are():
         (((0, 100),), (), ((0, 100),), ((0, 1),)),
         (((10, 20),), (), ((0, 100),), ((0, 0), (10, 1), (20, 0))),
         (((10, 20),), ((20, 30),), ((0, 100),), ((0, 0), (10, 1), (20, 2), (30, 0))),
+        (((10, 20),), ((0, 5),), ((0, 100),), ((0, 2), (5, 0), (10, 1), (20, 0))),
         (((10, 20),), ((15, 30),), ((0, 100),), ((0, 0), (10, 1), (20, 2), (30, 0))),
         ((), (), ((40, 60),), ((0, 2), (40, 0), (60, 2))),
         (((-10, 5), (95, 120)), (), ((0, 100),), ((0, 1), (5, 0), (95, 1))),
@@ -523,7 +535,7 @@ def test_a_transition_is_where_the_state_changes(down, no_data, known, marks):
 def test_removed_time_counts_nowhere_and_forgiven_time_counts_as_up():
     group = GroupUptime("g", down=((0, 40),), no_data=(), known=((0, 100),))
     edges, window = np.array([0, 50, 100]), (0, 100)
-    part = group.part(edges, window, ((10, 20), (60, 70)), ())
+    part = group.part(edges, window, ((10, 20), (60, 70)), ((10, 20), (60, 70)))
     assert (part.numerator.tolist(), part.denominator.tolist()) == ([10.0, 40.0], [40.0, 40.0])
     part = group.part(edges, window, (), ((10, 20), (60, 70)))
     assert (part.numerator.tolist(), part.denominator.tolist()) == ([20.0, 50.0], [50.0, 50.0])
@@ -626,6 +638,8 @@ def test_events_that_are_all_good_of_none_burn_nothing():
     """A burn rate is a share of the events of the window, and there is none where it has none."""
     (values,) = values_of(f"{BURN} > 2", [5], [0], [START + 60]).values()
     assert np.isnan(values).all()
+    (values,) = values_of(f"{BURN} > 2", [1], [1], [START + 60]).values()
+    assert values.tolist() == [0.0]
 
 
 def test_with_two_windows_the_lower_of_both_burn_rates_counts():
