@@ -63,8 +63,8 @@ def _group(by: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...] | None
 
 def merged(series: Sequence[CheckSeries]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Merge the times and statuses of several sources into one sequence."""
-    times = np.concatenate([line.times for line in series])
-    statuses = np.concatenate([line.statuses for line in series]).astype(np.int64)
+    times = np.concatenate([np.empty(0, np.int64), *(line.times for line in series)])
+    statuses = np.concatenate([np.empty(0, np.int64), *(line.statuses for line in series)]).astype(np.int64)
     order = np.argsort(times, kind="stable")
     return times[order], statuses[order]
 

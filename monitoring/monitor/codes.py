@@ -51,7 +51,7 @@ class Found:
 class Levels(NamedTuple):
     """Thresholds of which each evaluation has its own; `Thresholds` are those that never change."""
 
-    critical: Values | None = None
+    critical: Values
     warning: Values | None = None
     critical_recovery: Values | None = None
     warning_recovery: Values | None = None
@@ -111,7 +111,7 @@ def codes(
     code = _levels(values, values if result.recovery is None else result.recovery, limits, switches)
     code |= np.where(zero, AS_ZERO, np.where(empty, EMPTY, 0)).astype(np.int16)
     unknown = ~known & ~empty
-    if isinstance(limits.thresholds, Levels) and limits.thresholds.critical is not None:
+    if isinstance(limits.thresholds, Levels):
         unknown |= known & np.isnan(limits.thresholds.critical)
     code |= np.where(unknown, NO_VALUE, 0).astype(np.int16)
     if result.full is not None:
@@ -181,7 +181,6 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
     if threshold is None and thresholds.critical is None:
         raise InputError(
             "the query compares with a threshold that the options do not have",
-            where=monitor.key,
             hint="add options.thresholds.critical, or critical_query to a formula",
         )
     if thresholds.critical is None:
@@ -190,8 +189,8 @@ def check_thresholds(monitor: Monitor, operator: str, threshold: float | None) -
         message = (
             f"Alert threshold ({thresholds.critical}) does not match that used in the query ({threshold})."
         )
-        raise InputError(message, where=monitor.key, hint="make both the same number")
-    _check_sides(monitor, operator, thresholds)
+        raise InputError(message, hint="make both the same number")
+    _check_sides(operator, thresholds)
     return thresholds
 
 
@@ -203,7 +202,7 @@ def missing_critical(monitor: Monitor, threshold: float | None) -> InputError:
     return InputError(message, where=monitor.key, hint=hint)
 
 
-def _check_sides(monitor: Monitor, operator: str, thresholds: Thresholds) -> None:
+def _check_sides(operator: str, thresholds: Thresholds) -> None:
     beyond = _MEETS.get(operator[0])
     if beyond is None:  # == and != have no side
         return
@@ -211,7 +210,7 @@ def _check_sides(monitor: Monitor, operator: str, thresholds: Thresholds) -> Non
     critical, warning = thresholds.critical, thresholds.warning
     if warning is not None and not beyond(critical, warning):
         message = f"Warning threshold ({warning}) must be {side} than the alert threshold ({critical})"
-        raise InputError(f"{message} with {operator} comparison.", where=monitor.key)
+        raise InputError(f"{message} with {operator} comparison.")
     pairs = (
         ("alert", critical, thresholds.critical_recovery),
         ("warning", warning, thresholds.warning_recovery),
@@ -219,4 +218,4 @@ def _check_sides(monitor: Monitor, operator: str, thresholds: Thresholds) -> Non
     for name, limit, recovery in pairs:
         if limit is not None and recovery is not None and beyond(recovery, limit):
             message = f"{name} and {name} recovery criteria are such that the monitor can be simultaneously"
-            raise InputError(f"{message} in {name} and {name} recovery states", where=monitor.key)
+            raise InputError(f"{message} in {name} and {name} recovery states")

@@ -120,7 +120,8 @@ def _metric(
     setting: Setting,
     named: Mapping[str, str] | None = None,
 ) -> History:
-    asked = monitor.options.threshold_queries if node.threshold is None and named is not None else {}
+    queries = monitor.options.threshold_queries
+    asked = queries if node.threshold is None and named is not None and "critical" in queries else {}
     thresholds = Thresholds() if asked else check_thresholds(monitor, node.operator, node.threshold)
     window = window_of(node.window, monitor.options.scheduling)
     lookup = _lookup(window, monitor, start, end, setting)
@@ -155,7 +156,7 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
     query = None if other else resolve(node.formula, monitor.query, named, {})
     if query is None or isinstance(query, Several):
         hint = "formulas over metric queries can be"
-        raise InputError("this formula cannot be evaluated offline", where=monitor.key, hint=hint)
+        raise InputError("this formula cannot be evaluated offline", hint=hint)
     aggregation = node.rollup[0] if node.rollup else "avg"
     plain = MetricMonitor("metric", aggregation, node.window, query, node.operator, node.threshold)
     return _metric(monitor, plain, data, start, end, setting, named)
@@ -329,7 +330,7 @@ def _slo(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting:
 def _no_schedule(monitor: Monitor) -> None:
     if monitor.options.scheduled:
         hint = "metric, log and event monitors can have one: remove scheduling_options"
-        raise InputError(f"a {monitor.type} has no custom schedule", where=monitor.key, hint=hint)
+        raise InputError(f"a {monitor.type} has no custom schedule", hint=hint)
 
 
 def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
@@ -358,10 +359,8 @@ def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, settin
 
 
 def _latest(when: Times, statuses: Times, times: Times) -> Any:
-    at = when.searchsorted(times)
-    return (
-        np.append(statuses.astype(np.float64), np.nan)[at - 1] if len(when) else np.full(len(times), np.nan)
-    )
+    """Return the last status before each evaluation; NaN, which stands at the end, where there is none."""
+    return np.append(statuses.astype(np.float64), np.nan)[when.searchsorted(times) - 1]
 
 
 # --- composites
@@ -373,7 +372,7 @@ def _composite(monitor: Monitor, node: Any, data: Data, start: int, end: int, se
     missing = [identity for identity in node.members if identity not in setting.members]
     if missing:
         hint = f"say which monitor it is: members: {{{missing[0]}: its-key}}"
-        raise InputError(f"the composite's member {missing[0]} is not known", where=monitor.key, hint=hint)
+        raise InputError(f"the composite's member {missing[0]} is not known", hint=hint)
     histories = {
         identity: evaluate_monitor(setting.members[identity], data, start, end, replace(setting, mutes=()))
         for identity in node.members

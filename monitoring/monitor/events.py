@@ -48,7 +48,7 @@ def _method(query: SearchMonitor) -> str:
         if method_name.startswith("pc")
         else method_name
     )
-    if method not in _METHODS and not (method[0] == "p" and method[1:].isdigit()):
+    if method not in _METHODS and method[0] != "p":
         hint = f"{', '.join(_METHODS)}, median and percentiles can be"
         raise InputError(f"rollup({method_name!r}) cannot be evaluated offline", hint=hint)
     return method

@@ -46,7 +46,6 @@ FORECASTS: dict[str, Callable[[Index, Values, Index, float], Band]] = {"linear-t
 def anomalous_share(values: Values, inside: NDArray[np.bool_], band: Band, direction: str) -> float:
     """Return the share of the alert window's points (`inside`) that are outside the band in `direction`."""
     low, high = band
-    with np.errstate(invalid="ignore"):
-        below, above = values < low, values > high
+    below, above = values < low, values > high
     odd = {"above": above, "below": below}.get(direction, above | below)
     return float(odd[inside].mean()) if inside.any() else float("nan")

@@ -108,7 +108,7 @@ def quantile_rank(counts: Times, share: float) -> Times:
 def percentile(points: Floats, share: float) -> float:
     """Return the value at rank `floor(share / 100 * (n - 1))` of the points."""
     ordered = np.sort(points)
-    return float(ordered[quantile_rank(np.array([len(points)]), share / 100)[0]])
+    return float(ordered[quantile_rank(np.array(len(points)), share / 100)])
 
 
 def in_bins(values: Floats) -> Floats:

@@ -54,7 +54,7 @@ class QueryError(InputError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known name that `word` most likely means, or ""."""
     lowered = {name.lower(): name for name in known}
-    matches = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(word.lower(), lowered)
     return lowered[matches[0]] if matches else ""
 
 

@@ -49,7 +49,7 @@ class Grid:
 
     def index(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the bucket index of each time; outside times are below 0, or at or above the length."""
-        if self.uniform and len(self.edges):
+        if self.uniform:
             column: NDArray[np.int64] = (times - self.edges[0]) // self.step
             return column
         return np.searchsorted(self.edges, times, side="right") - 1

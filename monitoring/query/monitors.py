@@ -53,7 +53,7 @@ def parse_monitor(text: str) -> MonitorQuery:
         monitor = SyntheticsMonitor(start=match.start(), end=match.end())
     elif _COMPOSITE.match(text):
         monitor = _composite(cursor)
-    elif (chain := _CHAIN.match(text, cursor.position)) and (chain.group(1) or "check") != "change":
+    elif (chain := _CHAIN.match(text, cursor.position)) and chain.group(1) != "change":
         monitor = CHAINED.get(chain.group(1) or "check", CHAINED["search"])(cursor)
     else:
         monitor = _metric(cursor)
