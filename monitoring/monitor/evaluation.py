@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +35,13 @@ from monitoring.query import (
     MonitorQuery,
     ProcessMonitor,
     SearchMonitor,
-    Several,
     SloMonitor,
     grouped_by,
 )
 from monitoring.query.names import resolve
 
 if TYPE_CHECKING:
+    from monitoring.query.nodes import Expression
     from monitoring.query.series import Series
     from monitoring.query.sources import Source
 
@@ -152,11 +152,10 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
         for variable in monitor.options.variables
         if variable.get("data_source") == "metrics" and isinstance(variable.get("query"), str)
     }
-    other = len(named) < len(monitor.options.variables) or node.anomaly is not None
-    query = None if other else resolve(node.formula, monitor.query, named, {})
-    if query is None or isinstance(query, Several):
+    if len(named) < len(monitor.options.variables) or node.anomaly is not None:
         hint = "formulas over metric queries can be"
         raise InputError("this formula cannot be evaluated offline", hint=hint)
+    query = cast("Expression", resolve(node.formula, monitor.query, named, {}))
     aggregation = node.rollup[0] if node.rollup else "avg"
     plain = MetricMonitor("metric", aggregation, node.window, query, node.operator, node.threshold)
     return _metric(monitor, plain, data, start, end, setting, named)

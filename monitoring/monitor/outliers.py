@@ -66,8 +66,6 @@ def _dbscan(matrix: Matrix, tolerance: float, percentage: float) -> Flags:
 def _components(near: Flags) -> NDArray[np.int64]:
     labels = np.full(len(near), -1, dtype=np.int64)
     for start in range(len(near)):
-        if labels[start] >= 0:
-            continue
         label, todo = int(labels.max()) + 1, [start]
         while todo:
             row = todo.pop()

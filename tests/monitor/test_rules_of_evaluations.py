@@ -18,6 +18,7 @@ from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import GroupHistory, History
 from monitoring.monitor.machine import Segment
 from monitoring.monitor.metric import counts, value_when_empty
+from monitoring.monitor.mutes import Mute
 from monitoring.monitor.no_data import Memory, next_change
 from monitoring.monitor.notify import by_time
 from monitoring.monitor.outliers import outliers
@@ -495,6 +496,19 @@ def test_notifications_are_grouped_by_their_time():
         START + 240: ["host:x", "host:y"],
         START + 600: ["host:x", "host:y"],
     }
+
+
+def test_a_line_of_one_group_is_muted_by_all_tags_of_the_group():
+    """monitors/downtimes: the scope is compared with the tags of the group, however its notifications are put together."""
+    found = [series("a", "0x2 5x5", "env:p", "host:x")]
+    watched = monitor("avg(last_1m):avg:a{*} by {env,host} > 1", notify_by=["env"])
+    for scope, muted in (("host:x", "downtime"), ("host:y", ""), ("env:p", "downtime")):
+        mutes = [Mute(scope, START, None)]
+        (note,) = history(watched, *found, minutes=6, mutes=mutes).notifications
+        assert (note.group, note.muted) == ("env:p", muted)
+    both = [*found, series("a", "0x2 5x5", "env:p", "host:y")]
+    (note,) = history(watched, *both, minutes=6, mutes=[Mute("host:x", START, None)]).notifications
+    assert note.muted == ""
 
 
 @pytest.mark.parametrize(
