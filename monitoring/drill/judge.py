@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from monitoring.drill.fault import Fault
 from monitoring.drill.recordings import Take
@@ -167,7 +167,7 @@ def _by_any(fault: Fault, known: Mapping[str, Seen], noticed: Sequence[Seen]) ->
 
 
 def _quickest(seen: Seen) -> tuple[float, str]:
-    return seen.alert or 0.0, seen.key
+    return cast(float, seen.alert), seen.key
 
 
 def _minutes(value: float | None) -> str:

@@ -145,12 +145,12 @@ def as_seen(monitor: Monitor, delay: int) -> Monitor:
     missing = delay - monitor.options.evaluation_delay
     if not isinstance(node, MetricMonitor) or not any(map(is_polled, metric_names(node))) or missing <= 0:
         return monitor
-    left = node.window.seconds - missing if node.window else 0
+    left = node.window.seconds - missing
     options = replace(monitor.options, evaluation_delay=delay)
     if left < 60:  # nothing has arrived when it looks
         options = replace(monitor.options, evaluation_delay=monitor.options.evaluation_delay + 10**8)
         return monitor._replace(options=options)
-    if node.window is None or node.window.tense != "last":
+    if node.window.tense != "last":
         return monitor._replace(options=options)
     window = parse_monitor(f"avg(last_{left // 60}m):a{{*}} > 0").window  # type: ignore[union-attr]
     return monitor._replace(query=format_monitor(replace(node, window=window)), options=options)

@@ -153,9 +153,7 @@ def _open(template: str, start: int, inner: str) -> _Block:
         near = difflib.get_close_matches(name, CONDITIONALS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONDITIONALS)}"
         _fail(template, start, f"unknown conditional {{{{{inner[0]}{name}}}}}", hint)
-    arguments = tuple(
-        next(p for p in parts if p or parts[0] == parts[1] == parts[2]) for parts in _split(rest)
-    )
+    arguments = tuple("".join(parts) for parts in _split(rest))  # one of the three kinds of quotes
     return _Block(name, arguments, inner[0] == "^", start)
 
 

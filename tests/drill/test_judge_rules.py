@@ -257,6 +257,17 @@ def test_a_warning_is_no_alert():
         thresholds={"critical": 5, "warning": 2},
     )
     assert (found.warn, found.alert) == (1.0, None)
+    at_once = watched(
+        values=hours((0, 119), (3, 300)),
+        query="max(last_1m):max:a{*} > 5",
+        thresholds={"critical": 5, "warning": 2},
+    )
+    assert at_once.warn == 0.0
+
+
+def test_a_recovery_at_the_last_evaluation_is_one():
+    assert seen("m", _history(hours((0, 120), (5, 9), (0, 30))), ONSET).recovered == 10.0
+    assert seen("m", _history(hours((0, 120), (5, 10), (0, 30))), ONSET).recovered is None
 
 
 @pytest.mark.parametrize(
@@ -418,10 +429,10 @@ def test_a_part_of_a_composite_tells_only_where_its_own_message_has_a_handle(tmp
     assert seen("m", _history(), ONSET) == Seen("m", alert=0.0, alerts=1, handles=("@ops",))
 
 
-def _history():
+def _history(values=(5,) * 300):
     from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 
-    data = Data([line([5] * 300)])
+    data = Data([line(values)])
     return evaluate_monitor(
         monitor("max(last_1m):max:a{*} > 1"), data, ONSET, ONSET + 600, Setting(texts=False)
     )

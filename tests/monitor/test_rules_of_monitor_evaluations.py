@@ -78,6 +78,9 @@ def test_a_quotient_of_zeros_has_points_and_no_value():
     query = "sum(last_5m):sum:a{*}.as_count() / sum:b{*}.as_count() > 1"
     assert rule(query, *zeros) == Rule.SKIPPED_NULL
     assert rule("sum(last_5m):avg:a{*} / avg:b{*} > 1", *zeros) == Rule.SKIPPED_NULL
+    later = [series("a", "0x20"), series("b", "0x4 2x9")]
+    found = history(monitor("sum(last_5m):avg:a{*} / avg:b{*} > 1"), *later, minutes=12)
+    assert [verdict(found, at).evidence.rule for at in (5, 12)] == [Rule.SKIPPED_NULL, Rule.OK]
     gone = [series(name, "3x5 _x30", type="count") for name in "ab"]
     assert rule(query, *gone, minute=20) == Rule.KEPT
     one = [series("a", "3x5 _x30", type="count"), series("b", "3x30", type="count")]

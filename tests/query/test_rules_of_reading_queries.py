@@ -126,6 +126,15 @@ def test_a_function_takes_from_its_fewest_to_all_of_its_arguments(name):
         ("avg:m{*}.as_count(1)", "this modifier takes no arguments", ".as_count(1)", "Write .as_count()"),
         ("avg:m{*}.as_cuont()", "unknown modifier '.as_cuont'", ".as_cuont", "Write .as_count()"),
         ("avg:m{*}.as_count", "the modifier .as_count needs parentheses", ".as_count", "Write .as_count()"),
+        ("p0:d{*}", "unknown aggregator 'p0'", "p0", "or a percentile (p95)."),
+        ("p100:d{*}", "unknown aggregator 'p100'", "p100", "or a percentile (p95)."),
+        (
+            "abs(avg:m{*}).rollup(sum, 60)",
+            "a modifier belongs to one metric query, not to an expression",
+            ".rollup",
+            "Expected an operator.",
+        ),
+        ("(avg:m{*} + 1).as_count()", "a modifier belongs to one metric query", ".as_count", ""),
         (
             "anomalies(avg:m{*}, 'basic', 2, zzzzzz=1)",
             "anomalies has no argument 'zzzzzz'",
@@ -191,6 +200,29 @@ def test_signs_side_by_side_are_not_nested(sign):
 def test_a_number_is_written_so_that_it_reads_back(number, text):
     assert format(Number(float(number), start=0, end=0)) == text
     assert parse(text).value == number
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("(avg:a{*} + 1) * 2", "(avg:a{*} + 1) * 2"),
+        ("(avg:a{*} * 1) + 2", "avg:a{*} * 1 + 2"),
+        ("2 - (avg:a{*} - 1)", "2 - (avg:a{*} - 1)"),
+        ("(2 - avg:a{*}) - 1", "2 - avg:a{*} - 1"),
+        ("2 / (avg:a{*} * 3)", "2 / (avg:a{*} * 3)"),
+        ("-(avg:a{*} + 1)", "-(avg:a{*} + 1)"),
+        ("+(-avg:a{*}) * 2", "-avg:a{*} * 2"),
+        ("avg( avg:m{*} by {host} , {host} )", "avg(avg:m{*} by {host}, {host})"),
+    ],
+)
+def test_an_expression_is_written_with_the_parentheses_that_it_needs(text, written):
+    assert format(parse(text)) == written
+    assert parse(written) == parse(text)
+
+
+@pytest.mark.parametrize("text", ["avg( last_5m ) : avg:a{*} > 1", " avg(last_5m) :avg:a{*}>1 "])
+def test_space_changes_no_query_of_a_monitor(text):
+    assert parse_monitor(text) == parse_monitor("avg(last_5m):avg:a{*} > 1")
 
 
 @pytest.mark.parametrize(
@@ -534,6 +566,13 @@ def test_values_in_a_list_are_those_of_a_distribution(tmp_path):
 )
 def test_a_time_is_seconds_or_milliseconds_or_iso_8601_in_utc(time, expected):
     assert seconds(time) == expected
+
+
+def test_series_are_in_the_order_of_metric_tags_and_host(tmp_path):
+    sources = [("b", [], ""), ("a", ["x:1"], ""), ("a", [], "h"), ("a", [], "")]
+    body = [{"metric": m, "tags": t, "host": h, "points": [[60, 1]]} for m, t, h in sources]
+    found = [(each.metric, each.tags, each.host) for each in read(tmp_path, {"series": body}).series]
+    assert found == [("a", (), ""), ("a", (), "h"), ("a", ("x:1",), ""), ("b", (), "")]
 
 
 def test_fractions_of_seconds_are_rounded_to_the_nearest(tmp_path):

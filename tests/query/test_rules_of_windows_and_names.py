@@ -291,6 +291,8 @@ def test_a_percentile_of_windows_is_of_all_values_in_each():
     found = percentile_windows(node, SeriesSource(data), starts, ends, Switches())
     expected = [[2, 2, 9, np.nan], [np.nan, 7, 7, np.nan]]
     assert np.array_equal(found, expected, equal_nan=True)
+    lowest = percentile_windows(parse("p25:d{*} by {h}"), SeriesSource(data), starts, ends, Switches())
+    assert np.array_equal(lowest, [[1, 1, 9, np.nan], [np.nan, 7, 7, np.nan]], equal_nan=True)
     sketch = percentile_windows(node, SeriesSource(data), starts, ends, Switches(quantiles="sketch"))
     assert not np.array_equal(sketch, expected, equal_nan=True)
     assert np.allclose(sketch, expected, rtol=1 / 128, equal_nan=True)

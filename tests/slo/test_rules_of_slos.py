@@ -26,8 +26,9 @@ from monitoring.slo import (
 )
 from monitoring.slo.alerts import alert_values
 from monitoring.slo.corrections import correction_intervals
-from monitoring.slo.definition import Count, TimeSlice
+from monitoring.slo.definition import TIMEFRAMES, Count, TimeSlice
 from monitoring.slo.intervals import covered, runs, union, within, without
+from monitoring.slo.queries import metrics_of_slo
 from monitoring.slo.uptime import GroupUptime, Uptime
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -128,6 +129,18 @@ def test_the_primary_threshold_is_that_of_the_shortest_rolling_window(frames, pr
     thresholds = [{"timeframe": frame, "target": 99} for frame in frames]
     slo = Slo.from_body(metric_body(thresholds=thresholds))
     assert (slo.primary and slo.primary.timeframe) == primary
+
+
+def test_the_metrics_of_an_slo_are_those_of_its_queries():
+    assert metrics_of_slo(Slo.from_body(metric_body("sum:good{*}.as_count() - sum:bad{*}.as_count()"))) == {
+        *("good", "bad", "all"),
+    }
+    assert metrics_of_slo(Slo.from_body(slice_body("avg:latency{*} / avg:zero{*} * 2"))) == {
+        "latency",
+        "zero",
+    }
+    assert metrics_of_slo(Slo("s", "monitor", ())) == set()
+    assert TIMEFRAMES == {"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
 
 
 def test_monitors_are_named_by_number_or_by_the_key_of_a_file():
