@@ -117,10 +117,13 @@ def _widget(box: Box, definition: Mapping[str, Any], drawing: Drawing, place: st
         inside = f'<div class="scroll" tabindex="0" style="height:{max(high, 60):.0f}px">'
         rows = f"{inside}{_rows(kind, definition, drawing)}</div>"
         return _section(box, kind, title, drawing, rows, place)
+    with_values = kind == "timeseries" and (bool(box.cell) or high > _LEGEND_ROOM * 4)
+    if with_values and not box.cell:
+        high -= _LEGEND_ROOM
     frame = Frame(box.width, high, PAGE, drawing.data.start, drawing.data.end)
     phone = kind not in SIDEWAYS
     picture = pictures(frame, lambda room: draw(room, definition, drawing), title or kind, phone=phone)
-    if kind == "timeseries" and box.cell:
+    if with_values:
         picture = chart(picture, frame, definition, drawing)
     return _section(box, kind, title, drawing, picture, place)
 
@@ -129,6 +132,8 @@ def _listed_monitors(kind: str, definition: Mapping[str, Any]) -> bool:
     return kind == "manage_status" and definition.get("display_format") != "counts"
 
 
+_LEGEND_ROOM = 22.0
+"""Pixels of a graph on a free board that its legend takes; a graph of less than four times that has none."""
 PHONE = 400.0
 """The width of a drawing for a phone; one that is not much wider does for both."""
 

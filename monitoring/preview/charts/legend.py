@@ -83,10 +83,14 @@ def readings(frame: Frame, lines: Sequence[Line]) -> str:
 
 def _reading(line: Line, name: str, index: int, start: int) -> dict[str, Any]:
     there = np.flatnonzero(np.isfinite(line.values))
+    gaps = np.diff(line.times[there])
+    usual = (
+        float(np.median(gaps)) if gaps.size else 0.0
+    )  # a point a minute in buckets of 20 s is read all along
     return {
         "name": name,
         "colour": colour(line.style.palette, index),
-        "width": int(line.interval or 60),
+        "width": int(max(line.interval or 60, usual)),
         "times": [int(line.times[at]) - start for at in there],
         "values": [format_value(float(line.values[at]), line.unit) for at in there],
     }

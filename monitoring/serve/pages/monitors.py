@@ -20,7 +20,7 @@ from monitoring.preview.charts.shapes import Frame, Line, Marker
 from monitoring.preview.charts.timeseries import timeseries
 from monitoring.preview.data import short
 from monitoring.preview.links import shown_links
-from monitoring.preview.page import pictures
+from monitoring.preview.page import pictures, with_legend
 from monitoring.preview.scales import format_value
 from monitoring.preview.theme import PAGE
 from monitoring.serve.pages.dashboards import address_of
@@ -100,7 +100,8 @@ def _graph(history: History, span: TimeRange) -> str:
     ]
     frame = Frame(1100, 240, PAGE, span.start, span.end)
     words = f"Values of {history.monitor.name}"
-    return f'<div class="panel">{pictures(frame, lambda room: timeseries(room, lines, markers), words)}</div>'
+    picture = pictures(frame, lambda room: timeseries(room, lines, markers), words)
+    return f'<div class="panel">{with_legend(picture, frame, lines, scripted=True)}</div>'
 
 
 def _groups(history: History) -> str:

@@ -1,5 +1,6 @@
 """The pages of events, service level objectives and downtimes."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -12,7 +13,8 @@ from monitoring.monitor.search import compile_search
 from monitoring.preview.charts.lists import as_html
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing
-from monitoring.preview.page import pictures
+from monitoring.preview.errors import UndrawableError
+from monitoring.preview.page import chart, pictures
 from monitoring.preview.slo_widgets import slo_list
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
@@ -84,12 +86,40 @@ def objective(site: Site, request: Request) -> Response:
     name = str(body.get("name") or key)
     picture = pictures(frame, lambda room: draw(room, definition, drawing), name)
     words = f'<pre class="panel">{escape(str(body.get("description") or body.get("type") or ""))}</pre>'
-    return page(request, name, f'{words}<div class="panel">{picture}</div>')
+    parts = [
+        words,
+        f'<div class="panel">{picture}</div>',
+        *(_measure(drawing, key, *row) for row in _MEASURES),
+    ]
+    return page(request, name, "".join(parts))
+
+
+_MEASURES = (
+    ("Status", "slo_status"),
+    ("Error budget that is left", "error_budget_burndown"),
+)
+"""Title and measure of the graphs of an objective."""
+
+
+def _measure(drawing: Drawing, key: str, title: str, measure: str) -> str:
+    """Return a graph of one measure of an objective over the time of the page."""
+    query = {"data_source": "slo", "name": "q", "slo_id": key, "measure": measure}
+    request = {
+        "response_format": "timeseries",
+        "queries": [query],
+        "formulas": [{"formula": "q", "alias": title}],
+    }
+    definition = {"type": "timeseries", "requests": [request]}
+    frame = Frame(1100, 200, PAGE, drawing.data.start, drawing.data.end)
+    picture = pictures(frame, lambda room: draw(room, definition, drawing), title)
+    with suppress(UndrawableError):  # the drawing says why
+        picture = chart(picture, frame, definition, drawing)
+    return f'<section class="panel"><h2>{title}</h2>{picture}</section>'
 
 
 def _drawing(site: Site) -> Drawing:
     now = int(site.clock())
-    return Drawing(site.data(now - 7 * 86_400, now), site.known_monitors())
+    return Drawing(site.data(now - 7 * 86_400, now), site.known_monitors(), scripted=True)
 
 
 def _slos(drawing: Drawing) -> list[tuple[str, Any]]:

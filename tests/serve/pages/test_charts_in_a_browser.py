@@ -43,6 +43,20 @@ def site(tmp_path_factory):
     ]
     body = {"title": "Shop", "layout_type": "ordered", "widgets": [{"definition": one} for one in widgets]}
     (root / "dashboards" / "shop.json").write_text(json.dumps(body))
+    place = {"x": 2, "y": 2, "width": 60, "height": 24}
+    free = [{"definition": graph("Calls", "sum:shop.calls{*} by {function}.as_count()"), "layout": place}]
+    (root / "dashboards" / "free.json").write_text(
+        json.dumps({"title": "Free", "layout_type": "free", "widgets": free})
+    )
+    (root / "monitors").mkdir()
+    monitor = {
+        "name": "calls",
+        "type": "query alert",
+        "query": "sum(last_5m):sum:shop.calls{*} by {function}.as_count() > 90",
+        "message": "@a",
+        "options": {"thresholds": {"critical": 90}},
+    }
+    (root / "monitors" / "calls.json").write_text(json.dumps(monitor))
     with LocalDatadog(pages=lambda store: page_routes(store, root, clock=lambda: NOW)) as server:
         times = np.arange(NOW - 7200, NOW, 60)
         for number, name in enumerate(("<b>pay</b>", "ship"), 1):
@@ -78,6 +92,25 @@ def test_a_pointer_reads_every_chart_of_the_page_at_its_time(page):
     page.run("document.querySelector('.chart').dispatchEvent(new PointerEvent('pointerleave'))")
     assert page.run(READINGS) == []
     assert page.log() == []
+
+
+@pytest.mark.parametrize("path", ["/dashboards/free", "/monitors/calls"])
+def test_charts_of_free_boards_and_of_monitors_are_read_and_zoomed_too(window, site, path):
+    window.viewport(1280, 900)
+    window.open(f"{site.url}{path}?from=-1h")
+    window.run("localStorage.clear()")
+    window.run(POINT, 0, 0.5, "pointermove")
+    (reading,) = window.run(READINGS)
+    assert "pay" in reading
+    assert "ship" in reading
+    assert window.run("return document.querySelectorAll('.chart details.legend').length") == 1
+    inside = """const box = document.querySelector('.chart').getBoundingClientRect();
+        const around = document.querySelector('.chart').closest('section, .panel').getBoundingClientRect();
+        return box.bottom <= around.bottom + 1 && box.right <= around.right + 1"""
+    assert window.run(inside)
+    for place, kind in ((0.3, "pointerdown"), (0.6, "pointermove"), (0.6, "pointerup")):
+        window.run(POINT, 0, place, kind)
+    window.until("return !location.search.includes('from=-1h')")
 
 
 def test_a_chart_without_data_has_no_legend_and_nothing_to_read(page):

@@ -84,6 +84,25 @@ def test_no_page_runs_what_the_data_says_or_asks_for_anything_from_elsewhere(cli
     assert "src=" not in answer.text.replace("default-src", "").replace("script-src", "")
 
 
+def test_an_objective_has_graphs_of_its_status_and_its_budget_that_can_be_read(client, project):
+    (project / "slos").mkdir()
+    body = {
+        "name": "Executions succeed",
+        "type": "metric",
+        "query": {"numerator": FAILED, "denominator": FAILED},
+        "thresholds": [{"timeframe": "7d", "target": 99}],
+    }
+    (project / "slos" / "good.json").write_text(json.dumps(body))
+    text = client.get("/slos/good").text
+    assert "<h2>Status</h2>" in text
+    assert "<h2>Error budget that is left</h2>" in text
+    assert text.count("data-chart=") == 2
+
+
+def test_a_monitors_graph_can_be_read(client):
+    assert "data-chart=" in client.get("/monitors/failed").text
+
+
 def test_another_sites_page_cannot_read_the_pages(client):
     assert client.get("/dashboards", headers={"Host": "evil.example"}).status_code == 403
     assert client.get("/dashboards", headers={"Origin": "https://evil.example"}).status_code == 403
