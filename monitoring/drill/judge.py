@@ -105,6 +105,9 @@ class DrillResult:
         }
 
 
+UNNOTICED = "no monitor notices"
+
+
 def judge(
     fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
 ) -> FaultResult:
@@ -159,7 +162,7 @@ def _by_any(fault: Fault, known: Mapping[str, Seen], noticed: Sequence[Seen]) ->
     within = max(fault.must.values())
     if not noticed:
         return [
-            "no monitor notices",
+            UNNOTICED,
             *(_unnoticed(seen) for seen in known.values() if seen.untold is not None),
         ]
     minutes, key = _quickest(noticed[0])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from monitoring.drill.fault import Fault
-from monitoring.drill.judge import judge
-from monitoring.drill.run import Played, Scene, laid_out, seen_by
+from monitoring.drill.judge import UNNOTICED, judge
+from monitoring.drill.run import Laid, Played, Scene, asked_for, laid_out, seen_by, why_unnoticed
 from monitoring.drill.watching import Seen, Watcher
 
 ORDINARY = "an ordinary day"
@@ -49,7 +49,8 @@ class Jury:
 
     def verdict(self, fault: Fault, recording: Played) -> Verdict:
         """Return who notices a fault."""
-        seen = self._seen(self.watchers, fault, recording)
+        laid = self._laid(self.watchers, fault, recording)
+        seen = seen_by(self.watchers, laid)
         result = judge(fault, recording.takes, seen, self.watchers, any_monitor=True)
         noticed = tuple(seen for seen in result.noticed if seen.key not in self.false_alarms)
         would: tuple[str, ...] = ()
@@ -57,9 +58,14 @@ class Jury:
             seen = self._seen(self.shipped, fault, recording)
             other = judge(fault, recording.takes, seen, self.shipped, any_monitor=True)
             would = tuple(seen.key for seen in other.noticed)
-        remarks = tuple(sentence for sentence in result.wrong if sentence != "no monitor notices")
+        why = why_unnoticed(self.watchers, laid, asked_for(self.watchers, laid))
+        remarks = tuple(why if sentence == UNNOTICED else sentence for sentence in result.wrong)
+        remarks = tuple(sentence for sentence in remarks if not sentence.startswith(UNNOTICED))
         return Verdict(result.ended, noticed, would, remarks)
 
     def _seen(self, watchers: Sequence[Watcher], fault: Fault, played: Played) -> list[Seen]:
+        return seen_by(watchers, self._laid(watchers, fault, played))
+
+    def _laid(self, watchers: Sequence[Watcher], fault: Fault, played: Played) -> Laid:
         scene = Scene(watchers, self.health, self.env, self.tags, True)
-        return seen_by(watchers, laid_out(scene, fault, played, scene.wanted))
+        return laid_out(scene, fault, played, scene.wanted)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitoring.drill import layout, watching
 from monitoring.drill.fault import Fault
-from monitoring.drill.judge import DrillResult, FaultResult, judge
+from monitoring.drill.judge import UNNOTICED, DrillResult, FaultResult, judge
 from monitoring.drill.lane import Lane
 from monitoring.drill.recordings import Take, takes
 from monitoring.drill.stage import Stage, set_up
@@ -173,7 +173,31 @@ def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
     laid = laid_out(scene, fault, played, scene.wanted)
     seen = seen_by(scene.watchers, laid)
     outcome = judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)
-    return replace(outcome, asked=asked_for(scene.watchers, laid))
+    asked = asked_for(scene.watchers, laid)
+    wrong = tuple(
+        why_unnoticed(scene.watchers, laid, asked) if sentence == UNNOTICED else sentence
+        for sentence in outcome.wrong
+    )
+    return replace(outcome, asked=asked, wrong=wrong)
+
+
+def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, asked: Mapping[tuple[str, str], bool]) -> str:
+    """Return that no monitor notices a fault, and why none can where that is so.
+
+    Args:
+        watchers: the monitors.
+        laid: what they look at.
+        asked: of each monitor and tag in its scopes, whether a series carries the tag.
+    """
+    looking = [watcher.key for watcher in watchers if watcher.tells and watcher.metrics & laid.tags.keys()]
+    if not looking:
+        return f"{UNNOTICED}: none asks for a metric that has points here"
+    absent = {key: tag for (key, tag), carried in asked.items() if not carried}
+    if not all(key in absent for key in looking):
+        return UNNOTICED
+    some = ", ".join(f"{key} for {absent[key]}" for key in looking[:3])
+    more = f" and {len(looking) - 3} more" if len(looking) > 3 else ""
+    return f"no monitor can notice: each asks for a tag that no point carries here ({some}{more})"
 
 
 def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str]) -> Laid:

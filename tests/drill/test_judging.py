@@ -160,6 +160,31 @@ def test_monitors_of_ones_own_may_be_any(drilled, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("scopes", "sentence"),
+    [
+        (
+            ("env:staging", "team:shop"),
+            "each asks for a tag that no point carries here (mine0 for env:staging, mine1 for team:shop)",
+        ),
+        (
+            ("env:staging",) * 4,
+            "(mine0 for env:staging, mine1 for env:staging, mine2 for env:staging and 1 more)",
+        ),
+        (("env:staging", "env:prod"), "no monitor notices"),
+    ],
+)
+def test_monitors_of_which_no_scope_matches_are_said_to(drilled, tmp_path: Path, scopes, sentence):
+    for number, scope in enumerate(scopes):
+        query = f"sum(last_15m):sum:aws.lambda.invocations{{{scope}}}.as_count() > 1000000"
+        body = {"type": "query alert", "query": query, "message": "@me"}
+        (tmp_path / f"mine{number}.json").write_text(
+            json.dumps({**body, "options": {"thresholds": {"critical": 1000000}, "evaluation_delay": 900}})
+        )
+    (said,) = outcome(drilled, scene(drilled, tmp_path, any_monitor=True), "table-gone").wrong
+    assert said.endswith(sentence)
+
+
+@pytest.mark.parametrize(
     ("scope", "tags", "absent"),
     [
         ("functionname:shop-take", (), {"functionname:shop-take": ("lambda-throttles",)}),
