@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_USE = re.compile(r"(?P<key>[\w.-]+:)?\$(?P<word>[A-Za-z_][\w.-]*)")
+_USE = re.compile(r"(?P<key>[\w.-]+:[\w.*:/-]*)?\$(?P<word>[A-Za-z_][\w.-]*)")
 _ENDS = re.compile(r"[.-]|\Z")
 """What may stand behind the name of a variable."""
 _BRACES = re.compile(r"\{[^{}]*\}")
@@ -114,7 +114,9 @@ def as_search(text: str, variables: Mapping[str, Variable]) -> str:
 def _as_filter(key: str, variable: Variable, part: str) -> str:
     everything = "*" in variable.chosen or not variable.chosen
     if key and len(variable.chosen) > 1 and not everything:
-        return f"{key[:-1]} IN ({', '.join(variable.chosen)})"
+        begun = not re.fullmatch(r"[^:]*:", key)  # `host:web-$host.value`, which IN cannot say
+        terms = [f"{key}{value}" for value in variable.chosen]
+        return f"({' OR '.join(terms)})" if begun else f"{key[:-1]} IN ({', '.join(variable.chosen)})"
     if key or part == ".value":  # `host:$host.value`: only the value stands here
         return f"{key}*" if everything else f"{key}{variable.chosen[0]}"
     if everything:

@@ -57,6 +57,11 @@ def test_the_longest_defined_name_wins(text, filled, search):
         ("{x:y or x:z,$shop,!$all}", "{(x:y or x:z) AND shop:s AND NOT *}"),
         ("{x:y,!z:w}", "{x:y,!z:w}"),
         ("{x:y AND $shop.region}", "{x:y AND region IN (eu, us)}"),
+        ("{arn:*:function:$shop.value}", "{arn:*:function:s}"),
+        ("{arn:*:function:$all.value}", "{arn:*:function:*}"),
+        ("{arn:*:function:$shop.region.value}", "{(arn:*:function:eu OR arn:*:function:us)}"),
+        ("{host:web-$shop.region.value}", "{(host:web-eu OR host:web-us)}"),
+        ("{!host:web-$shop.region.value,x:y}", "{NOT (host:web-eu OR host:web-us) AND x:y}"),
         ("{x:y,z:w} / avg:b{$shop.region,k:v}", "{x:y,z:w} / avg:b{region IN (eu, us) AND k:v}"),
     ],
 )
