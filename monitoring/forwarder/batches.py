@@ -54,12 +54,13 @@ class Batch(NamedTuple):
     def identity(self) -> str:
         """A digest of the batch's position, not of its bytes: two equal batches are two.
 
+        Its last 40 digits are those of the position, which its batches of other kinds have too.
         The only batch of its kind at a position has the same identity whatever its number of items, because
         the duration of a state may not be known at every attempt.
         """
         items = self.items
         span = "all" if items == self.total else f"{self.start}-{self.start + items}/{self.total}"
-        return hashlib.sha256(f"{self.kind}\n{self.position}\n{span}".encode("utf-8", "replace")).hexdigest()
+        return _digest(f"{self.kind}\n{span}")[:24] + _digest(self.position)[:40]
 
     def body(self) -> bytes:
         """Return the request's body before compression."""
@@ -83,6 +84,10 @@ class Batch(NamedTuple):
         first = self._replace(parts=self.parts[:middle], counts=self.counts[:middle], whole=whole)
         second = self._replace(parts=self.parts[middle:], counts=self.counts[middle:], whole=whole)
         return first, second._replace(start=self.start + first.items)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:

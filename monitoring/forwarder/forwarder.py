@@ -11,7 +11,7 @@ from typing import Any
 
 from monitoring.forwarder import aws
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
-from monitoring.forwarder.digests import InDynamoDb, InMemory
+from monitoring.forwarder.digests import Delivered, InDynamoDb, InMemory
 from monitoring.forwarder.enrich import common_tags
 from monitoring.forwarder.executions import Executions
 from monitoring.forwarder.inputs import Inputs, answer, failed_event, identity
@@ -81,7 +81,8 @@ class Forwarder:
         self._destination = _destination(settings)
         self._buffer = _Buffer(Position(""))
         table = settings.digests_table
-        self._delivered = InDynamoDb(table, settings.digests_seconds) if table else InMemory()
+        memory = (table, settings.digests_seconds, self._world.clients, self._world.clock)
+        self._delivered: Delivered = InDynamoDb(*memory) if table else InMemory()
 
     def handle(self, event: Any, remaining: float) -> dict[str, Any]:
         """Forward what the event brings, and answer as its service wants it: what was done, or failed
@@ -271,8 +272,7 @@ class Forwarder:
 
     def _submit(self, sender: Sender) -> None:
         telemetry, position = self._buffer.take()
-        for batch in self._batches(telemetry, position):
-            sender.submit(batch)
+        sender.submit(self._batches(telemetry, position))
 
     def _batches(self, telemetry: Telemetry, position: str) -> Iterator[Batch]:
         yield from log_batches(telemetry.logs, position)

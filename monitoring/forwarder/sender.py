@@ -3,26 +3,16 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from monitoring.forwarder.batches import Batch
+from monitoring.forwarder.digests import Delivered, Position
 from monitoring.forwarder.intake import Intake
 from monitoring.forwarder.retry import IntakeResponse, decide
 from monitoring.forwarder.spool import Entry, Result, Spool, TooLargeError
 from monitoring.forwarder.stats import ITEMS, Tally
-
-
-class Delivered(Protocol):
-    """The memory of digests: what has been accepted already."""
-
-    def known(self, digest: str) -> bool:
-        """Return whether the batch was accepted before."""
-
-    def remember(self, digest: str) -> None:
-        """Remember that the batch was accepted."""
 
 
 class UndeliveredError(Exception):
@@ -63,11 +53,13 @@ class Sender:
     accepted: dict[str, float] = field(default_factory=dict)  # kind -> when something of it was accepted last
     pending: list[Future[bool]] = field(default_factory=list)
 
-    def submit(self, batch: Batch) -> None:
-        """Send the batch in the background; waits while too many are under way."""
-        self.room.acquire()
-        future = self.pool.submit(self._safely, batch)
-        self.pending.append(future)
+    def submit(self, batches: Iterable[Batch]) -> None:
+        """Send the batches of one position in the background; waits while too many are under way."""
+        with Position(self.delivered) as position:
+            for batch in batches:
+                self.room.acquire()
+                position.begin()
+                self.pending.append(self.pool.submit(self._safely, batch, position))
 
     def finish(self) -> bool:
         """Wait for all batches since the last call; whether each of them was delivered or spooled."""
@@ -83,28 +75,31 @@ class Sender:
 
         return is_safe
 
-    def _safely(self, batch: Batch) -> bool:
+    def _safely(self, batch: Batch, position: Position) -> bool:
         try:
-            return self.deliver(batch)
+            return self.deliver(batch, position)
         except Exception as error:  # noqa: BLE001 - a fault of ours must count as undelivered, not as sent
             self.tally.error(f"{type(error).__name__} while sending {batch.kind}: {error}")
             return False
         finally:
-            self.room.release()
+            try:
+                position.end()
+            finally:
+                self.room.release()
 
-    def deliver(self, batch: Batch) -> bool:
+    def deliver(self, batch: Batch, position: Position) -> bool:
         """Send one batch, in halves if it is too large; whether it is safe."""
         identity = batch.identity
-        if self.delivered.known(identity):
+        if position.known(identity):
             self.tally.settle(batch.kind, "known", batch.items)
             return True
         wire, encoding = batch.wire()
-        answer = self.send(batch.kind, wire, encoding)
+        answer = self.send(batch.kind, wire, encoding, position)
         if answer.status == 413 and (halves := batch.halves()):
             first, second = halves
-            return self.deliver(first) & self.deliver(second)  # both, whatever becomes of the first
+            return self.deliver(first, position) & self.deliver(second, position)  # both, whatever the first
         if 200 <= answer.status < 300:
-            self.delivered.remember(identity)
+            position.remember(identity)
             self.tally.settle(batch.kind, "sent", batch.items)
             self.tally.add(self.tally.sent_bytes, batch.kind, len(wire))
             return True
@@ -114,14 +109,15 @@ class Sender:
 
     def deliver_again(self, entry: Entry) -> Result:
         """Send an entry of the spool; `later` where it failed for a reason other than its content."""
-        if any(self.delivered.known(name) for name in (entry.digest, entry.whole) if name):
-            self.account(entry, "known")
-            return "sent"
-        answer = self.send(entry.kind, entry.wire, entry.encoding)
-        if not 200 <= answer.status < 300:
-            self.account(entry, "spooled")
-            return "refused" if _refused(answer) else "later"
-        self.delivered.remember(entry.digest)
+        with Position(self.delivered) as position:
+            if any(position.known(name) for name in (entry.digest, entry.whole) if name):
+                self.account(entry, "known")
+                return "sent"
+            answer = self.send(entry.kind, entry.wire, entry.encoding, position)
+            if not 200 <= answer.status < 300:
+                self.account(entry, "spooled")
+                return "refused" if _refused(answer) else "later"
+            position.remember(entry.digest)
         self.account(entry, "sent")
         self.tally.add(self.tally.sent_bytes, entry.kind, len(entry.wire))
         return "sent"
@@ -140,14 +136,19 @@ class Sender:
         """Return whether there is time for another request."""
         return self.clock() < self.limits.end
 
-    def send(self, kind: str, wire: bytes, encoding: str) -> IntakeResponse:
-        """Send until it is accepted, refused, or time is up; the last answer."""
+    def send(self, kind: str, wire: bytes, encoding: str, position: Position) -> IntakeResponse:
+        """Send until it is accepted, refused, or time is up; the last answer.
+
+        What was accepted of the position is written before anything waits.
+        """
         answer = IntakeResponse(0, error=self.down.get(kind, "time is up"))
         attempt, refreshed, failed_at = 0, False, 0.0
         while kind not in self.down and self.time_left():
             used = self.intake.key()
             answer = self.intake.send(kind, wire, encoding, self.limits.end - self.clock())  # type: ignore[arg-type]
             step, now = decide(answer, attempt, self.chance(), time.time()), self.clock()
+            if step.action != "accepted":
+                position.save()
             failed_at = failed_at or now
             if step.action == "accepted":
                 self.accepted[kind] = now

@@ -172,6 +172,7 @@ class Process:
     def __init__(self, steps):
         self.steps, self.lock = steps, threading.Lock()
         self.taken, self.noted, self.spooled, self._last = [], set(), [], threading.local()
+        self._numbers = {}
 
     def step(self):
         with self.lock:
@@ -188,8 +189,10 @@ class Process:
             with self.lock:
                 self.taken.append(given[:3])
                 self._last.number = len(self.taken) - 1
-        elif name == "remember":
-            self.noted.add(self._last.number)
+        elif name == "add":
+            self._numbers[given[0]] = self._last.number
+        elif name == "save":
+            self.noted |= {self._numbers[digest] for digest in given[0]}
         elif name == "put":
             self.spooled.append((given[0].kind, given[0].wire, given[0].encoding))
 
@@ -225,22 +228,19 @@ class _Mortal:
         return stepped
 
 
-class Layer:
-    """The table behind Powertools' persistence layer, as many processes see it."""
+class Table:
+    """The table of digests, as many processes see it: the two calls of DynamoDB that are made."""
 
     def __init__(self):
-        self.known = set()
+        self.items = {}
 
-    def save_success(self, data, result):
-        self.known.add(data["digest"])
+    def get_item(self, TableName, Key, ConsistentRead):
+        assert ConsistentRead
+        item = self.items.get(Key["id"]["S"])
+        return {"Item": {"batches": {"SS": sorted(item)}, "expiration": {"N": str(2**40)}}} if item else {}
 
-    def get_record(self, data):
-        from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemNotFoundError
-        from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
-
-        if data["digest"] not in self.known:
-            raise IdempotencyItemNotFoundError
-        return DataRecord(data["digest"], status="COMPLETED", expiry_timestamp=2**40)
+    def update_item(self, TableName, Key, ExpressionAttributeValues, **_):
+        self.items.setdefault(Key["id"]["S"], set()).update(ExpressionAttributeValues[":batches"]["SS"])
 
 
 class Cloud:
@@ -248,7 +248,7 @@ class Cloud:
 
     def __init__(self, intake, folder, spool, table, deaths=()):
         self.intake, self.folder, self.spool, self.table = intake, folder, spool, table
-        self.bucket, self.layer = Bucket(), Layer()
+        self.bucket, self.digests = Bucket(), Table()
         self.deaths = list(deaths)
         self.window, self.summaries = Counter(), []
 
@@ -261,9 +261,8 @@ class Cloud:
         job._intake = process.mortal(job._intake, "send")
         memory = InMemory()
         if self.table:
-            memory = InDynamoDb("digests", 1)
-            memory._layer = self.layer
-        job._delivered = process.mortal(memory, "remember")
+            memory = InDynamoDb("digests", 1, lambda _: self.digests)
+        job._delivered = process.mortal(memory, "add", "save")
         if job._spool is not None:
             job._spool = process.mortal(job._spool, "put", "delete", "failed")
         return job, process

@@ -206,17 +206,15 @@ def test_a_batch_is_safe_if_both_of_its_halves_are(results):
     """And the second is tried whatever becomes of the first."""
     answers, tried = iter(results), []
 
-    def deliver(half):
+    def deliver(half, _position):
         tried.append(half)
         return next(answers)
 
     batch = SimpleNamespace(
         identity="id", kind="logs", wire=lambda: (b"", ""), halves=lambda: ("first", "second")
     )
-    sender = SimpleNamespace(
-        delivered=SimpleNamespace(known=lambda _: False), send=lambda *_: IntakeResponse(413), deliver=deliver
-    )
-    assert Sender.deliver(sender, batch) is all(results)
+    sender = SimpleNamespace(send=lambda *_: IntakeResponse(413), deliver=deliver)
+    assert Sender.deliver(sender, batch, SimpleNamespace(known=lambda _: False)) is all(results)
     assert tried == ["first", "second"]
 
 
@@ -361,3 +359,13 @@ def test_the_rest_of_an_object_that_was_replaced_is_refused(intake, tmp_path):
     summary = later.handle({"stepscope": "redrive"}, 600)
     assert summary["refused"] == {"the object was replaced before the rest of it was read": 1}
     assert not [e for e in intake.logs() if e["message"] == "other"]
+
+
+def test_what_a_spool_names_its_entries_by_differs_within_a_position():
+    """Files and objects are named by the beginning of the identity; the end is the position's."""
+    logs = [Log("equal", 1, CONTEXT)] * 5000
+    batches = [*log_batches(logs, "p"), *metric_batches([point(1)], "p"), *log_batches(logs, "q")]
+    names = [batch.identity for batch in batches]
+    assert len({name[:24] for name in names[:6]}) == 6
+    assert [name[24:] for name in names] == [names[0][24:]] * 6 + [names[6][24:]] * 5
+    assert len({name[:40] for name in names}) == 11

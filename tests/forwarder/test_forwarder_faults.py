@@ -306,7 +306,7 @@ import json, os, sys
 from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import ForwarderSettings
 job = Forwarder(ForwarderSettings.from_env(os.environ), "eu-west-1")
-job._delivered.known("warm")  # the imports behind it are none of the moments that are meant
+job._delivered.accepted("warm")  # the imports behind it are none of the moments that are meant
 print("ready", flush=True)
 job.handle(json.load(sys.stdin), 30)
 print("done", flush=True)

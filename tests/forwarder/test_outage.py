@@ -131,7 +131,7 @@ def test_killed_again_and_again_in_an_outage_loses_nothing(intake, cloud, seed):
         while True:
             process, job = Process(next(lives)), start(intake, cloud)
             job._intake = process.mortal(job._intake, "send")
-            job._delivered = process.mortal(job._delivered, "remember")
+            job._delivered = process.mortal(job._delivered, "add", "save")
             job._spool = process.mortal(job._spool, "put", "delete", "failed")
             try:
                 return job.handle(event, 120)
