@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo drill test lint mutants check docs pictures lock wheel layer forwarder bundles clean
+.PHONY: help demo drill test lint mutants check docs pictures lock wheel layer forwarder replay bundles release clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -67,6 +67,9 @@ ARCHITECTURE ?= arm64
 forwarder: .venv/tools.ready  ## the forwarder's code for deploy/forwarder.yaml: dist/stepscope-forwarder.zip
 	$(BIN)/python deploy/forwarder/build.py --python $(RUNTIME) --architecture $(ARCHITECTURE)
 
+replay: .venv/tools.ready  ## the code of deploy/replay.yaml: dist/stepscope-replay.zip
+	$(BIN)/python deploy/forwarder/build.py --replay --python $(RUNTIME) --architecture $(ARCHITECTURE)
+
 # What the example's functions carry in an account (deploy/template.yaml): boto3 is in Lambda's runtime already.
 LAMBDA := --quiet --disable-pip-version-check --no-compile --upgrade --python-version 3.12 --only-binary=:all: \
 	--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
@@ -78,6 +81,10 @@ bundles: .venv/tools.ready  ## the example's code for `sam deploy`, in build/
 	$(BIN)/python -m pip install $(LAMBDA) --target build/site ./deploy/function aws-lambda-powertools boto3
 	for step in steps identify site; do cp -R handlers build/$$step/; done
 	for part in steps forwarder site; do $(BIN)/python deploy/archive.py build/$$part build/$$part.zip; done
+
+release: .venv/dev.ready  ## all that a release has, with SBOM, licences and checksums, in dist/
+	rm -rf dist
+	$(BIN)/python deploy/release.py
 
 clean:  ## remove what was made
 	rm -rf .venv dist build site versions .cache artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

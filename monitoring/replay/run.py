@@ -107,15 +107,15 @@ def _checkpoint(folder: Path, item: Item) -> dict[str, Any] | None:
 
 def _read(items: list[Item], options: ReplayOptions) -> Iterator[tuple[Item, dict[str, int] | str]]:
     if len(items) <= 1 or options.workers <= 1:
-        yield from ((item, _attempt(item, options)) for item in items)
+        yield from ((item, attempt(item, options)) for item in items)
         return
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(_attempt, item, options): item for item in items}
+        futures = {pool.submit(attempt, item, options): item for item in items}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def _attempt(item: Item, options: ReplayOptions) -> dict[str, int] | str:
+def attempt(item: Item, options: ReplayOptions) -> dict[str, int] | str:
     """Read one item and note it; return its totals, or why it could not be read or delivered."""
     try:
         totals, files = (_send if options.send else _store)(item, options)
