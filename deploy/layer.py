@@ -5,6 +5,7 @@ at home, and compiled files of the running Python come along: /opt is read-only 
 every cold start would compile anew, for about 25 ms. Build it with the Python of your functions.
 """
 
+import argparse
 import ast
 import subprocess
 import sys
@@ -127,9 +128,11 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    made = ROOT / "dist" / "stepscope-layer.zip"
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "dist" / "stepscope-layer.zip")
+    made = parser.parse_args().out
     size = build(made)
     compiled_for = f"compiled for Python 3.{sys.version_info[1]}"
-    print(f"{made.relative_to(ROOT)}: {size:,} bytes, {len(modules())} modules, {compiled_for}")
+    print(f"{made}: {size:,} bytes, {len(modules())} modules, {compiled_for}")
     if size >= LIMIT:
         sys.exit(f"the layer has {size:,} bytes; {LIMIT:,} is the limit")
