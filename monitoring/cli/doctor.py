@@ -1,13 +1,18 @@
 """`stepscope doctor`: does what a function prints reach Datadog, and at which step does it end?"""
 
 import os
-from typing import Any
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitoring.cli.output import counted, echo_document
 from monitoring.errors import InputError
 from monitoring.terminal import echo
+
+if TYPE_CHECKING:
+    from monitoring.doctor.checks import Check
 
 _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
 
@@ -23,30 +28,29 @@ _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
 @click.option("--most", default=50, show_default=True, type=click.IntRange(1), help="How many functions.")
 @click.option("--endpoint-url", default="", metavar="URL", help="An embedded AWS instead of the account.")
 @click.option("--url", default="", metavar="URL", help="An embedded Datadog instead of the forwarder's site.")
+@click.option(
+    "--recorded",
+    nargs=2,
+    metavar="OURS THEIRS",
+    help="Compare the recorded outputs of two forwarders instead.",
+)
+@click.option(
+    "--shadow", nargs=2, metavar="OURS THEIRS", help="Compare in Datadog what carries two tags instead."
+)
 @click.option("--json", "as_json", is_flag=True, help="The checks, as one JSON document.")
-def command(
-    functions: tuple[str, ...],
-    forwarder: str,
-    since: int,
-    most: int,
-    endpoint_url: str,
-    url: str,
-    *,
-    as_json: bool,
-) -> int:
+def command(*, as_json: bool, **given: Any) -> int:
     """Walk the way of a printed line through an AWS account to Datadog, and say where it ends.
 
     Asks AWS with the credentials of the environment, and changes nothing. DD_APP_KEY lets it look whether
-    points are there. Ends with 1 where a step does not work.
+    points are there. With --recorded or --shadow it compares two forwarders of the same log groups. Ends
+    with 1 where a step does not work, or the other forwarder makes something that ours does not.
     """
-    from monitoring.doctor.walk import DoctorOptions, walk
     from monitoring.forwarder.intake import check_url
 
-    for address in filter(None, (url, endpoint_url)):
+    for address in filter(None, (given["url"], given["endpoint_url"])):
         check_url(address)
-    options = DoctorOptions(functions, forwarder, url, os.environ.get("DD_APP_KEY", ""), since, most)
     checks = []
-    for check in walk(options, _Clients(endpoint_url)):
+    for check in _checks(given):
         checks.append(check)
         if not as_json:
             echo(f"{_MARKS[check.status]} {check.name}: {check.message} [{check.where}]")
@@ -59,6 +63,28 @@ def command(
         open_steps = sum(check.status == "unknown" for check in checks)
         echo(f"{counted(len(checks), 'check')}: {counted(faults, 'fault')}, {open_steps} not checked")
     return 1 if faults else 0
+
+
+def _checks(given: dict[str, Any]) -> Iterator["Check"]:
+    """Return the checks that the options ask for."""
+    from monitoring.doctor import shadow
+    from monitoring.doctor.walk import DoctorOptions, walk
+
+    app_key = os.environ.get("DD_APP_KEY", "")
+    if given["recorded"]:
+        return shadow.compare(*map(shadow.read_output, given["recorded"]))
+    if given["shadow"]:
+        from monitoring.doctor.datadog import Datadog
+
+        site = os.environ.get("DD_SITE", "datadoghq.com")
+        base, now = given["url"] or f"https://api.{site}", int(time.time())
+        datadog = Datadog(base, os.environ.get("DD_API_KEY", ""), app_key)
+        ours, theirs = given["shadow"]
+        return shadow.compare_live(datadog, ours, theirs, now - given["since"], now)
+    options = DoctorOptions(
+        given["functions"], given["forwarder"], given["url"], app_key, given["since"], given["most"]
+    )
+    return walk(options, _Clients(given["endpoint_url"]))
 
 
 class _Clients:

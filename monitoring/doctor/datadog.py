@@ -36,6 +36,10 @@ class Datadog:
         """Ask for the points of a metric query; times are seconds since the epoch."""
         return self._get("/api/v1/query?" + urlencode({"query": query, "from": start, "to": end}))
 
+    def metrics(self, since: int, tag: str) -> Answer:
+        """Ask for the metrics that were sent with a tag since a time in seconds."""
+        return self._get("/api/v1/metrics?" + urlencode({"from": since, "tag_filter": tag}))
+
     def _get(self, path: str) -> Answer:
         request = urllib.request.Request(self.base + path, headers=self._headers)  # noqa: S310 - http or https
         try:
