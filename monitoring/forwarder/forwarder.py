@@ -271,8 +271,10 @@ class Forwarder:
         tally.add(tally.spooled, "time is up")
 
     def _submit(self, sender: Sender) -> None:
-        telemetry, position = self._buffer.take()
-        sender.submit(self._batches(telemetry, position))
+        telemetry, place = self._buffer.take()
+        with sender.position() as position:
+            for batch in self._batches(telemetry, place):
+                sender.submit(batch, position)
 
     def _batches(self, telemetry: Telemetry, position: str) -> Iterator[Batch]:
         yield from log_batches(telemetry.logs, position)

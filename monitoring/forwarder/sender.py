@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -53,13 +53,15 @@ class Sender:
     accepted: dict[str, float] = field(default_factory=dict)  # kind -> when something of it was accepted last
     pending: list[Future[bool]] = field(default_factory=list)
 
-    def submit(self, batches: Iterable[Batch]) -> None:
-        """Send the batches of one position in the background; waits while too many are under way."""
-        with Position(self.delivered) as position:
-            for batch in batches:
-                self.room.acquire()
-                position.begin()
-                self.pending.append(self.pool.submit(self._safely, batch, position))
+    def position(self) -> Position:
+        """Return what remembers the batches of one position together."""
+        return Position(self.delivered)
+
+    def submit(self, batch: Batch, position: Position) -> None:
+        """Send a batch in the background; waits while too many are under way."""
+        self.room.acquire()
+        position.begin()
+        self.pending.append(self.pool.submit(self._safely, batch, position))
 
     def finish(self) -> bool:
         """Wait for all batches since the last call; whether each of them was delivered or spooled."""
