@@ -20,7 +20,7 @@ from monitoring.errors import InputError
 from monitoring.forwarder import batches, keys, lambda_handler
 from monitoring.forwarder.addresses import check_site, read_site
 from monitoring.forwarder.batches import Batch, log_batches, metric_batches, trace_batches
-from monitoring.forwarder.digests import InDynamoDb, InMemory
+from monitoring.forwarder.digests import InDynamoDb, InMemory, Position
 from monitoring.forwarder.intake import Intake, check_url
 from monitoring.forwarder.keys import ApiKey, _plain
 from monitoring.forwarder.protobuf import encode_payload, encode_trace, varint
@@ -896,49 +896,46 @@ def test_the_consoles_form_stores_the_key_in_an_object(text, key):
 def test_the_oldest_digest_is_forgotten_first():
     memory = InMemory(3)
     for digest in "abcd":
-        memory.remember(digest)
-    assert [memory.known(digest) for digest in "abcd"] == [False, True, True, True]
+        memory.add(digest)
+    assert [memory.near(digest) for digest in "abcd"] == [False, True, True, True]
     assert memory.failures == 0
     assert InMemory()._limit == 20_000
 
 
 class Table:
-    """Powertools' store: `records` by digest; broken where told."""
+    """A table of DynamoDB: an item by its id; broken where told."""
 
     def __init__(self):
-        self.records, self.broken = {}, False
+        self.items, self.broken = {}, False
 
-    def save_success(self, data, result):
+    def get_item(self, Key, **_):
         if self.broken:
             raise OSError
-        self.records[data["digest"]] = "COMPLETED"
+        return {"Item": self.items[Key["id"]["S"]]} if Key["id"]["S"] in self.items else {}
 
-    def get_record(self, data):
-        from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemNotFoundError
-
+    def update_item(self, Key, ExpressionAttributeValues, **_):
         if self.broken:
             raise OSError
-        if data["digest"] not in self.records:
-            raise IdempotencyItemNotFoundError
-        return SimpleNamespace(status=self.records[data["digest"]])
+        batches, until = ExpressionAttributeValues[":batches"], ExpressionAttributeValues[":until"]
+        self.items[Key["id"]["S"]] = {"batches": batches, "expiration": until}
 
 
 def test_a_table_is_asked_for_what_this_process_does_not_know():
     table = Table()
-    first, second = InDynamoDb("t", 60), InDynamoDb("t", 60)
-    first._layer = second._layer = table
-    assert not first.known("a")
-    first.remember("a")
-    assert first.known("a")
-    assert second.known("a")
-    table.records["b"] = "INPROGRESS"
-    assert not second.known("b")
+    first, second = (InDynamoDb("t", 60, lambda _: table) for _ in range(2))
+    with Position(first) as position:
+        assert not position.known("a" * 64)
+        position.remember("a" * 64)
+        assert position.known("a" * 64)
+    assert Position(second).known("a" * 64)
+    assert not Position(second).known("b" * 24 + "a" * 40)
     assert (first.failures, second.failures) == (0, 0)
     table.broken = True
-    assert first.known("a")
-    assert not first.known("c")
-    first.remember("c")
-    assert first.known("c")
+    with Position(first) as position:
+        assert position.known("a" * 64)
+        assert not position.known("c" * 64)
+        position.remember("c" * 64)
+        assert position.known("c" * 64)
     assert first.failures == 2
 
 

@@ -81,6 +81,12 @@ def sender(datadog, spool=None, retry=10.0, end=100.0, refresh=lambda refused: F
     return made, now, slept
 
 
+def deliver(made, own):
+    """Deliver a batch that is the only one of its position."""
+    with made.position() as position:
+        return made.deliver(own, position)
+
+
 def batch(*parts, kind="logs", start=0, total=9):
     return Batch(kind, parts or (b'{"message":"a"}',), "p", "", start, total)
 
@@ -88,8 +94,8 @@ def batch(*parts, kind="logs", start=0, total=9):
 def test_a_batch_that_is_accepted_is_counted_remembered_and_not_sent_again():
     datadog = Datadog()
     made, _, _ = sender(datadog)
-    assert made.deliver(batch(b"1", b"2"))
-    assert made.deliver(batch(b"1", b"2"))
+    assert deliver(made, batch(b"1", b"2"))
+    assert deliver(made, batch(b"1", b"2"))
     assert len(datadog.sent) == 1
     tally = made.tally
     assert tally.items == {("logs", "sent"): 2, ("logs", "known"): 2}
@@ -104,7 +110,7 @@ def test_a_failure_is_waited_out_and_tried_again():
         503, IntakeResponse(429, {"retry-after": "3"}), IntakeResponse(0, error="TimeoutError: x")
     )
     made, _, slept = sender(datadog)
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert slept == [0.125, 3.0, 0.5]
     assert made.tally.retries == {"503": 1, "429": 1, "TimeoutError": 1}
     assert [row[3] for row in datadog.sent] == [100.0, 99.875, 96.875, 96.375]
@@ -113,17 +119,17 @@ def test_a_failure_is_waited_out_and_tried_again():
 def test_a_batch_is_tried_for_its_seconds_from_its_first_failure_on():
     datadog = Datadog(*[503] * 99)
     made, now, slept = sender(datadog, Kept(), retry=2.0)
-    assert made.deliver(batch())  # spooled
+    assert deliver(made, batch())  # spooled
     assert slept == [0.125, 0.25, 0.5, 1.0]
     assert now[0] + 2.0 > 2.0 >= now[0]
     assert made.tally.errors == ["logs could not be sent: 503"]
     assert made.down == {"logs": "503"}
     # No more of this kind is tried, others are.
     count = len(datadog.sent)
-    assert made.deliver(batch(b"other"))
+    assert deliver(made, batch(b"other"))
     assert len(datadog.sent) == count
     datadog.answers.clear()
-    assert made.deliver(batch(kind="series"))
+    assert deliver(made, batch(kind="series"))
     assert [entry.reason for entry in made.spool.entries] == ["503", "503"]
 
 
@@ -131,10 +137,10 @@ def test_a_kind_of_which_something_was_accepted_meanwhile_is_not_given_up():
     datadog = Datadog(*[503] * 99)
     made, now, _ = sender(datadog, Kept(), retry=1.0)
     made.accepted["logs"] = 0.5
-    made.deliver(batch())
+    deliver(made, batch())
     assert made.down == {}
     made.accepted["logs"] = -1.0
-    made.deliver(batch(b"x"))
+    deliver(made, batch(b"x"))
     assert made.down == {"logs": "503"}
     assert now[0] > 0
 
@@ -144,7 +150,7 @@ def test_without_time_nothing_is_tried():
     made, now, _ = sender(datadog, Kept())
     now[0] = 100.0
     assert not made.time_left()
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert datadog.sent == []
     assert made.tally.spooled == {"time is up": 1}
     now[0] = 99.9
@@ -155,7 +161,7 @@ def test_the_wait_does_not_go_beyond_the_invocation():
     made, _, slept = sender(
         Datadog(*[IntakeResponse(429, {"retry-after": "60"})] * 9), Kept(), retry=999.0, end=50.0
     )
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert slept == []
     assert made.tally.errors == ["logs could not be sent: 429"]
 
@@ -163,7 +169,7 @@ def test_the_wait_does_not_go_beyond_the_invocation():
 @pytest.mark.parametrize(("status", "error"), [(400, True), (404, True), (413, True), (503, False)])
 def test_a_refused_batch_is_kept_and_named(status, error):
     made, _, _ = sender(Datadog(*[status] * 99), Kept(), retry=1.0)
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert made.tally.spooled == {str(status): 1}
     assert (f"Datadog refused logs with {status}" in made.tally.errors) is error
     assert made.tally.items == {("logs", "spooled"): 1}
@@ -172,7 +178,7 @@ def test_a_refused_batch_is_kept_and_named(status, error):
 def test_what_is_too_large_is_halved_and_both_halves_are_sent():
     datadog = Datadog(413, 413, 400)
     made, _, _ = sender(datadog)
-    assert not made.deliver(batch(b"1", b"2", b"3", b"4", total=4))
+    assert not deliver(made, batch(b"1", b"2", b"3", b"4", total=4))
     assert len(datadog.sent) == 5
     assert made.tally.items == {("logs", "failed"): 1, ("logs", "sent"): 3}
 
@@ -185,23 +191,23 @@ def test_a_403_reads_the_key_again_once():
         return len(refused) == 1
 
     made, _, slept = sender(Datadog(403), refresh=refresh)
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert (refused, slept, made.tally.retries) == (["key"], [], {"403": 1})
     made, _, _ = sender(Datadog(403, 403), Kept(), refresh=lambda key: True)
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert made.down == {"logs": "403"}
     assert made.tally.errors == ["Datadog answers 403 to logs: check the API key and DD_SITE"]
     made, _, _ = sender(Datadog(401), Kept())
-    assert made.deliver(batch())
+    assert deliver(made, batch())
     assert made.down == {"logs": "401"}
 
 
 def test_without_a_spool_a_batch_has_failed():
     made, _, _ = sender(Datadog(400))
-    assert not made.deliver(batch())
+    assert not deliver(made, batch())
     assert made.tally.batches == {("logs", "failed"): 1}
     made, _, _ = sender(Datadog(400), Kept(broken=OSError("full")))
-    assert not made.deliver(batch())
+    assert not deliver(made, batch())
     assert made.tally.errors[-1] == "the spool refused logs: OSError: full"
     assert made.tally.spooled == {}
 
@@ -210,7 +216,7 @@ def test_what_is_too_large_for_the_spool_is_kept_in_halves():
     spool = Kept(largest=1)
     made, _, _ = sender(Datadog(400), spool)
     whole = batch(b"1", b"2", b"3", total=3)
-    assert made.deliver(whole)
+    assert deliver(made, whole)
     assert [(entry.items, entry.whole, entry.kind) for entry in spool.entries] == [
         (1, whole.identity, "logs")
     ] * 3
@@ -219,10 +225,10 @@ def test_what_is_too_large_for_the_spool_is_kept_in_halves():
     assert made.tally.items == {("logs", "spooled"): 3}
     single = Kept(largest=0)
     made, _, _ = sender(Datadog(400), single)
-    assert not made.deliver(batch())
+    assert not deliver(made, batch())
     divisible = Kept()
     made, _, _ = sender(Datadog(400), divisible)
-    made.deliver(whole)
+    deliver(made, whole)
     assert divisible.divisible == [True]
 
 
@@ -244,7 +250,7 @@ def test_an_entry_of_the_spool_is_sent_refused_or_left_for_later(answer, result,
     made, _, _ = sender(Datadog(*[answer] * 99) if answer != 202 else Datadog(), retry=1.0)
     assert made.deliver_again(entry()) == result
     assert made.tally.items == {("logs", "read"): 3, ("logs", outcome): 3}
-    assert made.delivered.known("digest") is (result == "sent")
+    assert made.delivered.near("digest") is (result == "sent")
     assert made.tally.sent_bytes == ({"logs": 4} if result == "sent" else {})
 
 
@@ -252,7 +258,7 @@ def test_an_entry_of_the_spool_is_sent_refused_or_left_for_later(answer, result,
 def test_an_entry_that_was_delivered_meanwhile_is_known(name):
     datadog = Datadog()
     made, _, _ = sender(datadog)
-    made.delivered.remember(name)
+    made.delivered.add(name)
     assert made.deliver_again(entry(whole="whole")) == "sent"
     assert datadog.sent == []
     assert made.tally.items == {("logs", "read"): 3, ("logs", "known"): 3}
@@ -277,9 +283,9 @@ def test_its_own_points_are_sent_once_and_nobody_waits_for_them():
 
 def test_a_fault_of_its_own_counts_as_undelivered_and_frees_its_place():
     made, _, _ = sender(Datadog())
-    made.delivered.known = None
+    made.delivered.near = None
     for _ in range(20):
-        made.submit(batch())
+        made.submit(batch(), made.position())
     assert not made.finish()
     assert made.tally.errors == ["TypeError while sending logs: 'NoneType' object is not callable"]
     assert made.pending == []
