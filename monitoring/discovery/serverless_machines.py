@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitoring.discovery.serverless_events import Compiled, machine_events
-from monitoring.discovery.serverless_names import get_att, logical_name, normalised, objects, section
+from monitoring.discovery.serverless_names import (
+    get_att,
+    logical_name,
+    machine_name,
+    normalised,
+    objects,
+    section,
+)
 from monitoring.discovery.templates import parse_definition
 
 _INTEGRATION = re.compile(r"arn:[\w-]+:states:[\w-]*:[\w-]*:(aws-sdk:)?([\w-]+):(\w+)")
@@ -40,7 +47,7 @@ def state_machines(
     steps = section(config.get("stepFunctions"))
     resources: dict[str, Any] = {}
     for key, machine in objects(steps.get("stateMachines")).items():
-        logical_id = normalised(machine["id"]) if machine.get("id") else _default_id(key)
+        logical_id = machine_name(key, machine)
         definition = machine.get("definition")
         if isinstance(definition, str):
             definition = parse_definition(definition, f"state machine {key}")
@@ -59,10 +66,6 @@ def state_machines(
             "Properties": {"Name": str(name)},
         }
     return resources
-
-
-def _default_id(key: str) -> str:
-    return f"{normalised(key)}StepFunctionsStateMachine"
 
 
 def _state_machine(

@@ -15,6 +15,15 @@ def logical_name(function: str) -> str:
     return f"{normalised(function)}LambdaFunction"
 
 
+def machine_name(key: str, machine: Mapping[str, Any]) -> str:
+    """Return the logical id of a state machine: from its `id`, else its `name` where that is text.
+
+    Source: lib/naming.js of serverless-step-functions, getStateMachineLogicalId.
+    """
+    name = machine.get("id") or machine.get("name")
+    return normalised(name) if isinstance(name, str) else f"{normalised(key)}StepFunctionsStateMachine"
+
+
 def get_att(logical_id: str, attribute: str = "Arn") -> dict[str, Any]:
     """Return `!GetAtt LOGICAL_ID.ATTRIBUTE` in its long form."""
     return {"Fn::GetAtt": [logical_id, attribute]}

@@ -62,15 +62,20 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_value(path: Path) -> Any:
+def load_value(path: Path, *, core: bool = False) -> Any:
     """Load a file in YAML or JSON, whatever its top level is.
+
+    `core`: as YAML 1.2, in which `Yes` is text; `serverless.yml` and definitions of state machines are read
+    so anyway, as the Serverless Framework and Step Functions do.
 
     Raises:
         InputError: it cannot be read, or is neither YAML nor JSON.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
+        core = core or path.name.startswith("serverless.") or ".asl." in path.name
+        loader = _DefinitionLoader if core else _Loader
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, loader)  # noqa: S506
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except json.JSONDecodeError as error:

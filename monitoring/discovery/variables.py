@@ -197,7 +197,7 @@ class Variables:
     def _file(self, name: str, address: str) -> Any:
         path = self.folder / os.path.expanduser(name.strip())
         try:
-            content = path.read_text(encoding="utf-8") if _is_text(path) else load_value(path)
+            content = path.read_text(encoding="utf-8") if _is_text(path) else load_value(path, core=True)
         except (InputError, OSError, UnicodeDecodeError, ValueError):  # not here, or code that makes it
             return MISSING
         return self._inside(content, address)

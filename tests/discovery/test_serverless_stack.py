@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from monitoring.discovery.serverless_names import machine_name
 from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
@@ -155,17 +156,30 @@ def test_every_event_becomes_what_triggers_the_function(service: Path) -> None:
 def test_state_machines_have_the_plugins_logical_ids_and_may_call_their_tasks(service: Path) -> None:
     (stack,) = read_stacks(service)
     machines = {r.logical_id: r.properties for r in stack.of_type("AWS::StepFunctions::StateMachine")}
-    assert set(machines) == {"OrderStepFunctionsStateMachine", "ShortDashOne"}
-    order = machines["OrderStepFunctionsStateMachine"]
+    assert set(machines) == {"OrderDashdev", "ShortDashOne"}
+    order = machines["OrderDashdev"]
     assert (order["StateMachineName"], order["StateMachineType"]) == ("order-dev", "EXPRESS")
     assert order["LoggingConfiguration"]["IncludeExecutionData"] is True
     assert order["TracingConfiguration"] == {"Enabled": True}
     assert "PayLambdaFunction" in json.dumps(order)
-    role = json.dumps(properties(stack, "OrderStepFunctionsStateMachineRole"))
+    role = json.dumps(properties(stack, "OrderDashdevRole"))
     assert "lambda:InvokeFunction" in role
     assert "sns:Publish" in role
     assert properties(stack, "PackingStepFunctionsActivity") == {"Name": "packing"}
     assert stack.outputs == {"Name": {"Ref": "Orders"}}
+
+
+@pytest.mark.parametrize(
+    ("machine", "logical_id"),
+    [
+        ({}, "PaySlowlyStepFunctionsStateMachine"),
+        ({"name": "pay-slowly_now"}, "PayDashslowlyUnderscorenow"),
+        ({"name": "slow", "id": "first"}, "First"),
+        ({"name": {"Ref": "Name"}}, "PaySlowlyStepFunctionsStateMachine"),
+    ],
+)
+def test_the_logical_id_of_a_state_machine_is_the_plugins(machine: dict[str, Any], logical_id: str) -> None:
+    assert machine_name("paySlowly", machine) == logical_id
 
 
 def test_a_parameter_sets_the_option_of_the_same_name(service: Path) -> None:
@@ -282,3 +296,28 @@ def test_without_the_plugin_they_are_text(tmp_path: Path, plugins: str) -> None:
     (stack,) = read_stacks(tmp_path)
     variables = properties(stack, "ALambdaFunction")["Environment"]["Variables"]
     assert variables["ARN"] == "arn:aws:sqs:#{AWS::Region}:#{AWS::AccountId}:q"
+
+
+@pytest.mark.parametrize("name", ["", "machine.asl.yml", "machine.yml"])
+def test_states_may_be_named_yes_and_no(name: str, tmp_path: Path) -> None:
+    definition = (
+        "StartAt: Which\n"
+        "States:\n"
+        "  Which: {Type: Choice, Choices: [{Variable: $.a, BooleanEquals: true, Next: Yes}], Default: No}\n"
+        "  Yes: {Type: Succeed}\n"
+        "  No: {Type: Fail}\n"
+    )
+    inside = "".join(f"        {line}\n" for line in definition.splitlines())
+    text = f"${{file({name})}}\n" if name else f"\n{inside}"
+    (tmp_path / "serverless.yml").write_text(
+        HEAD + f"stepFunctions:\n  stateMachines:\n    pay:\n      definition: {text}"
+    )
+    if name:
+        (tmp_path / name).write_text(definition)
+    (stack,) = read_stacks(tmp_path)
+    machine = properties(stack, "PayStepFunctionsStateMachine")
+    text = "\n".join(machine["DefinitionString"]["Fn::Join"][1])  # as SAM translates a definition
+    states = json.loads(text)["States"]
+    assert set(states) == {"Which", "Yes", "No"}
+    assert states["Which"]["Default"] == "No"
+    assert states["Which"]["Choices"][0] == {"Variable": "$.a", "BooleanEquals": True, "Next": "Yes"}

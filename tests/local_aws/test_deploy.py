@@ -274,3 +274,19 @@ def test_an_answer_takes_the_place_of_a_callback_too(aws: LocalAws, tmp_path: Pa
     deployed = aws.deploy(tmp_path, answers={"Ask.Ask": {"approved": True}})
     ended = aws.wait(aws.start(deployed.state_machine("Ask")))
     assert json.loads(ended["output"]) == {"approved": True}
+
+
+def test_a_topic_has_the_attributes_of_cloudformation(aws: LocalAws, tmp_path: Path) -> None:
+    attribute = {"Fn::GetAtt": ["Topic", "TopicArn"]}
+    name = {"Fn::GetAtt": ["Topic", "TopicName"]}
+    state = {"Type": "Pass", "Result": {"arn": "${Arn}", "name": "${Name}"}, "End": True}
+    machine = _machine({"StartAt": "A", "States": {"A": state}})
+    machine["Properties"] |= {
+        "StateMachineName": "topical",
+        "DefinitionSubstitutions": {"Arn": attribute, "Name": name},
+    }
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "orders"}}
+    deployment = aws.deploy(_template(tmp_path, {"Topic": topic, "M": machine}), stack="topic")
+    ended = aws.wait(aws.start(deployment.state_machine("M")))
+    arn = "arn:aws:sns:us-east-1:123456789012:orders"
+    assert json.loads(ended["output"]) == {"arn": arn, "name": "orders"}

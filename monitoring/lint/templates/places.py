@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.discovery.serverless_names import logical_name, normalised, objects, section
+from monitoring.discovery.serverless_names import logical_name, machine_name, normalised, objects, section
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
@@ -129,8 +129,7 @@ def _pointers(content: Mapping[str, Any], logical_id: str) -> Iterator[Pointer]:
             yield ("functions", key)
     machines = section(content.get("stepFunctions")).get("stateMachines")
     for key, machine in objects(machines).items() if isinstance(machines, Mapping) else ():
-        names = {normalised(machine.get("id") or key), f"{normalised(key)}StepFunctionsStateMachine"}
-        if logical_id in names:
+        if logical_id == machine_name(key, machine):
             yield ("stepFunctions", "stateMachines", key)
 
 

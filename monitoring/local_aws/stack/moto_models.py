@@ -29,6 +29,8 @@ MODULES = {
 """Type -> moto's class. Only the modules of a stack's own types are imported: all of them take seconds."""
 
 
+_REF = {("AWS::SNS::Topic", "TopicArn")}
+"""Attributes that moto lacks and that are what `Ref` gives."""
 _EXCEPTIONS = "moto.cloudformation.exceptions"
 
 
@@ -81,7 +83,7 @@ def make(site: Site, resource: StackResource, properties: dict[str, Any]) -> Dep
     ref = getattr(created, "physical_resource_id", physical)  # an event bus has none, and its name is it
     return Deployed(
         ref,
-        lambda attribute: _attribute(created, attribute),
+        lambda attribute: ref if (resource.type, attribute) in _REF else _attribute(created, attribute),
         delete=lambda: _delete(site, model, ref, properties),
     )
 
