@@ -132,7 +132,7 @@ def _with_critical(tidy: Body, body: Mapping[str, Any]) -> Body:
     thresholds = options.get("thresholds")
     if not thresholds or "critical" in thresholds:
         return tidy
-    limits = (body.get("options") or {}).get("thresholds") or {}
+    limits = body["options"].get("thresholds") or {}
     critical = {"critical": limits["critical"]} if "critical" in limits else {}
     return {**tidy, "options": {**options, "thresholds": {**critical, **thresholds}}}
 

@@ -79,6 +79,12 @@ def test_a_server_that_knows_no_pages_is_not_asked_for_ever(kind):
     assert len(replies.asked) == 2
 
 
+def test_a_list_without_pages_is_asked_for_once():
+    datadog, replies = client((200, [{"id": 1}, {"id": 2}]))
+    assert [id_ for id_, _ in datadog.everything("monitor")] == ["1", "2"]
+    assert len(replies.asked) == 1
+
+
 def test_a_cancelled_downtime_is_not_there():
     rows = [
         {"id": "a", "attributes": {"canceled": None}},

@@ -297,6 +297,11 @@ def test_a_short_value_is_shown_whole_and_a_text_of_lines_line_by_line():
     assert [line for line in texts if line.startswith("      ")] == ["      - b", "      + c"]
 
 
+def test_a_fingerprint_is_the_same_in_every_version():
+    """With another one everything that is deployed would look as if somebody had changed it in Datadog."""
+    assert fingerprint("monitor", {"name": "é", "options": {"b": 1, "a": [2.0]}}) == "e914a97bfc75"
+
+
 # --- saved plans
 
 
@@ -308,6 +313,8 @@ def kept(tmp_path):
 
 
 def test_a_saved_plan_is_read_back_with_its_project_and_environment(kept):
+    saved.save(plan_of({**METRIC, "name": "é"}, METRIC), kept.with_name("other"), "p", "prod")
+    assert '"é"' in kept.with_name("other").read_text("utf-8")
     content = saved.read(kept)
     assert (content["stepscope_plan"], content["project"], content["env"]) == (1, "p", "prod")
     assert content["update"][0]["id"] == "1"

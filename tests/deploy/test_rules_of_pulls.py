@@ -189,6 +189,7 @@ def test_a_file_begins_with_what_a_reader_wants_first_and_leaves_out_what_datado
         ("Load is HIGH", "load-is-high"),
         ("  [p1] Load: 5 % ", "p1-load-5"),
         ("x" * 80, "x" * 60),
+        ("[" + "x" * 80, "x" * 60),
         ("x" * 59 + "  yz", "x" * 59),
         ("äöü", "untitled"),
     ],
@@ -312,7 +313,12 @@ def test_a_resource_may_be_eight_levels_deep_and_no_deeper():
 
     assert len(list(resources_in(within(DEEPEST)))) == 1
     assert list(resources_in(within(DEEPEST + 1))) == []
-    assert len(list(resources_in([[[METRIC]]]))) == 1
+
+    def listed(levels):
+        return [listed(levels - 1)] if levels else METRIC
+
+    assert len(list(resources_in(listed(DEEPEST)))) == 1
+    assert list(resources_in(listed(DEEPEST + 1))) == []
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,7 @@ def test_a_resource_that_is_made_or_removed_is_shown_with_its_top_level_keys():
         "dashboard", "d", with_marker("dashboard", BOARD, Owner("p", "prod", "d", "0" * 12)), "abc"
     )
     gone = make_plan([], [there]).delete[0]
+    assert {change.path for change in gone.changes} == set(BOARD)
     assert [(change.before, change.after) for change in gone.changes] == [
         (BOARD[change.path], None) for change in gone.changes
     ]

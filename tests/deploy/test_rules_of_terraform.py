@@ -61,6 +61,14 @@ def written(kind, body):
             {"thresholds": [{"timeframe": "7d", "target": 99.5}, {"timeframe": "30d", "target": 99, "warning": 99.9}]},
         ),
         (
+            {"sli_specification": {"time_slice": {"comparator": "<", "threshold": 5, "query": {
+                "formulas": [{"formula": "a"}],
+                "queries": [{"data_source": "metrics", "name": "a", "query": "avg:a{*}"}]}}}},
+            {"sli_specification": [{"time_slice": [{"comparator": "<", "threshold": 5, "query": [{
+                "formula": [{"formula_expression": "a"}],
+                "query": [{"metric_query": [{"data_source": "metrics", "name": "a", "query": "avg:a{*}"}]}]}]}]}]},
+        ),
+        (
             {"sli_specification": {"count": {
                 "good_events_formula": {"formula": "a - b"}, "total_events_formula": {"formula": "a"},
                 "queries": [{"data_source": "metrics", "name": "a", "query": "sum:a{*}"},

@@ -866,6 +866,7 @@ def test_an_object_is_fetched_where_something_was_written(event, asked):
         assert store.body.closed
     else:
         assert [type(piece) in {Skipped, Refusal} for piece in made] == [True]
+        assert all(json.loads(piece.body) for piece in made if isinstance(piece, Refusal))
 
 
 @pytest.mark.parametrize(

@@ -421,6 +421,15 @@ def test_a_point_outside_of_an_hour_back_and_ten_minutes_ahead_is_counted_and_se
     assert {key: count for key, count in tally.late.items() if count} == late
 
 
+def test_the_oldest_event_and_every_late_point_count():
+    tally = Tally()
+    piece = payload(line(second=NOW - 3600), line(second=NOW - 3601), "now")
+    piece.payload.logEvents[1].timestamp -= 5000
+    reader().read(piece, tally)
+    assert tally.late["too_old"] == 1
+    assert tally.oldest == NOW - 5
+
+
 def test_an_event_that_is_not_as_cloudwatch_logs_writes_it_keeps_its_content_with_the_reason():
     tally = Tally()
     out = reader().read(payload("text", stamp="x"), tally)

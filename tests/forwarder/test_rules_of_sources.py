@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from monitoring.forwarder import executions
 from monitoring.forwarder.enrich import (
     centralised_from,
     common_tags,
@@ -363,6 +364,11 @@ def test_a_first_attempt_that_succeeded_is_its_states_span(made, there):
 )
 def test_the_entered_time_is_as_the_context_object_has_it(milliseconds, text):
     assert entered_time(milliseconds) == text
+
+
+def test_an_id_is_never_0(monkeypatch):
+    monkeypatch.setattr(executions.hashlib, "sha256", lambda data: SimpleNamespace(digest=lambda: bytes(32)))
+    assert halves("x") == (1, 1)
 
 
 def step(number, kind, time=None, execution=EXECUTION, **details):

@@ -55,20 +55,20 @@ def _check(subject: Subject, pointer: Pointer, target: str, start: int, end: int
     if board and "$" not in board.group("id") and not _ID.match(board.group("id")):
         identity = board.group("id")
         text = f"{identity} is not a dashboard id (abc-def-ghi). Write ${{dashboard:KEY}} for one of yours"
-        yield Problem(pointer, text, start, end, severity="warning")
+        yield Problem(pointer, text, start, end)
     if "${" in target:
         return
     if target.startswith("/"):
         if subject.resource.kind == "monitor":
             text = "a link in a notification needs a host. Write https://… in full"
-            yield Problem(pointer, text, start, end, severity="warning")
+            yield Problem(pointer, text, start, end)
         return
     host = _host(target)
     if target.startswith("http") and not host:
         yield Problem(pointer, f"{target} names no host. Write the address in full", start, end)
     elif _NOBODY.search(host):
         text = f"{host} is a placeholder. Put in the address that people need"
-        yield Problem(pointer, text, start, end, severity="warning")
+        yield Problem(pointer, text, start, end)
 
 
 def _host(target: str) -> str:
