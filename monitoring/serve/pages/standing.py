@@ -76,7 +76,9 @@ def _evaluated(
     last = len(history.times) - 1
     states = [group.segment(last).state for group in history.groups.values()]
     words = _counts(str(state) for state in states if state)
-    return str(history.overall(last)), words or waiting(history.monitor, known, now)
+    return str(history.overall(last)), words or waiting(history.monitor, known, now) or _empty(
+        history.monitor
+    )
 
 
 def _counts(states: Iterable[str]) -> str:
@@ -106,6 +108,14 @@ def waiting(monitor: Monitor, known: dict[str, int], now: int) -> str:
     looks = f"looks back {_minutes(window)}" + (f", delay {_minutes(delay)}" if delay else "")
     judged = datetime.fromtimestamp(-(-first // MINUTE) * MINUTE, UTC)
     return f"{looks}: will judge at {judged:%H:%M}"
+
+
+def _empty(monitor: Monitor) -> str:
+    """Return that nothing of what a monitor asks for is in its window, though its metrics were received."""
+    query = parse_monitor(monitor.query)
+    if not isinstance(query, MetricMonitor):
+        return ""
+    return f"its metrics were received, but no point of what it asks for in {_minutes(query.window.seconds)}"
 
 
 def _minutes(seconds: int) -> str:

@@ -99,6 +99,12 @@ def test_an_objective_has_graphs_of_its_status_and_its_budget_that_can_be_read(c
     assert text.count("data-chart=") == 2
 
 
+def test_a_monitor_without_a_point_in_its_window_says_so(client, project):
+    body = {**MONITOR, "query": MONITOR["query"].replace("{*}", "{nobody:has}")}
+    (project / "monitors" / "empty.json").write_text(json.dumps(body))
+    assert "but no point of what it asks for in" in client.get("/monitors").text
+
+
 def test_a_monitors_graph_can_be_read(client):
     assert "data-chart=" in client.get("/monitors/failed").text
 
