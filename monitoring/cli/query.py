@@ -4,9 +4,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -154,6 +155,12 @@ def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
     """Return the points, what of them cannot be used, and functions for their times and metrics."""
     from monitoring.query.datafile import is_database, load, span_of
 
+    if Path(data).is_dir():
+        from monitoring.store.parquet_source import ParquetSource, Partitions, has_partitions
+
+        if has_partitions(Path(data)):
+            files = stack.enter_context(closing(Partitions(Path(data))))
+            return ParquetSource(files), [], lambda: files.span(asked), files.metrics
     if not is_database(data):
         from monitoring.query import SeriesSource
 

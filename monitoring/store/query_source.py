@@ -1,9 +1,11 @@
 """The store as a source of query evaluation: DuckDB scans and buckets, by series."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from math import ceil
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,20 +13,32 @@ from monitoring.query.grid import Grid
 from monitoring.query.nodes import Scope
 from monitoring.query.selection import all_tags, matcher
 from monitoring.query.sources import Buckets, Origin, Points, aggregate, occupied_columns
-from monitoring.store import SeriesIdentity, Store
+from monitoring.store import SeriesIdentity
 
 if TYPE_CHECKING:
     from monitoring.query.series import MetricType
 
 _AGGREGATES = {"avg": "avg(value)", "sum": "sum(value)", "min": "min(value)", "max": "max(value)"}
 _LATEST = 1 << 33
-_Columns = dict[str, NDArray[np.generic]]
+Columns = dict[str, NDArray[np.generic]]
+
+
+class Database(Protocol):
+    """What a source needs of a store."""
+
+    def sources(self, metric: str) -> dict[int, SeriesIdentity]:
+        """Return the sources of a metric by their ids."""
+
+    def reading(
+        self, series: Sequence[int] | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Give a cursor."""
 
 
 class StoreSource:
     """A `monitoring.query.Source` over a store; it sees what is appended while it lives."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
         self._origins: dict[tuple[int, SeriesIdentity], Origin] = {}
 
@@ -78,7 +92,7 @@ class StoreSource:
             self._origins[key] = Origin(all_tags(source.tags, source.host), kind, source.interval, ident)
         return self._origins[key]
 
-    def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> _Columns:
+    def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
         """Return the result as columns; distributions are in a table of their own."""
         answers = []
         with self._store.reading([origin.key for origin in origins]) as cursor:
@@ -89,10 +103,10 @@ class StoreSource:
                     if (origin.type == "distribution") == (table == "samples")
                 ]
                 if ids:
-                    wanted = f"FROM {table} WHERE {_within(ids, start, end)}"
+                    wanted = f"FROM {table} WHERE {ids_within(ids, start, end)}"
                     answers.append(cursor.execute(query.replace("{wanted}", wanted)).fetchnumpy())
         if len(answers) == 1:
-            return cast("_Columns", answers[0])
+            return cast("Columns", answers[0])
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
     @staticmethod
@@ -103,7 +117,7 @@ class StoreSource:
         return order[np.searchsorted(keys, ids, sorter=order)]
 
 
-def _within(ids: list[int], start: int, end: float) -> str:
+def ids_within(ids: list[int], start: int, end: float) -> str:
     """Return the WHERE clause of the scan: whole numbers only, no text of the user's.
 
     Ids without holes are a range, which costs the scan nothing; a list of a thousand doubles its time.
