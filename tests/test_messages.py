@@ -86,3 +86,39 @@ WRONG = {
 def test_an_odd_phrase_is_noticed(kind):
     source = WRONG[kind] if "return" not in WRONG[kind] else f"def f():\n    {WRONG[kind]}"
     assert any(ODD[kind].search(text) for _, text in said(source))
+
+
+def pages_named(source: str) -> Iterator[str]:
+    """Yield each text that names a file of docs/, docstrings left out."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in docstrings:
+            text = text_of(node)
+            if re.search(r"\bdocs/[\w/{}-]+\.md", text):
+                yield text
+
+
+def test_no_message_sends_a_user_to_a_page_that_the_wheel_does_not_have():
+    """Say what to do, or name a command that shows it."""
+    package = Path(monitoring.__file__).parent
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    named = {str(path.relative_to(package)): list(pages_named(source)) for path, source in sources.items()}
+    assert {path: texts for path, texts in named.items() if texts} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "WAYS = 'docs/tracing.md shows the ways'",
+        "raise InputError('no test', hint=f'write {name}: docs/guides/monitor.md')",
+        "DOCS = 'docs/lint/{code}.md'",
+        "hint = f'docs/lint/{code}.md'",
+    ],
+)
+def test_a_message_that_names_a_page_is_noticed(source):
+    assert list(pages_named(source))
+
+
+def test_a_docstring_may_name_a_page():
+    assert list(pages_named('def f():\n    """Return it; docs/lint.md."""\nA = 1\n"""docs/cost.md"""')) == []

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 @click.option(
     "--stand-in", "stand_ins", multiple=True, metavar="FUNCTION=NAME", help="For anomalies or forecast."
 )
-@click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="docs/monitor-semantics.md")
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Decide a rule that Datadog's pages leave open; an unknown NAME lists them.",
+)
 @click.option("--env", default="", metavar="NAME", help="The environment of stepscope.toml for ${var:…}.")
 @click.option("--json", "as_data", is_flag=True, help="Totals and every episode, as one JSON document.")
 def command(

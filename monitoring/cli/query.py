@@ -40,7 +40,11 @@ _COLUMNS = 5
 @click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="What $NAME stands for.")
 @click.option("--let", "queries", multiple=True, metavar="NAME=QUERY", help="A query that a formula names.")
 @click.option(
-    "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="An open point: docs/query.md."
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Decide a rule that Datadog's pages leave open; an unknown NAME lists them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="What /api/v1/query answers, as one JSON document.")
 @click.option("--plot/--no-plot", default=None, help="A plot of all lines (on a terminal by default).")

@@ -19,7 +19,7 @@ LISTS = "application.toml"
 
 _HEAD = """# What `stepscope init --from` read in {source}: the entries that monitors/ go through.
 # Run init again after a change of the template. To change a value, write the same table into stepscope.toml:
-# it stands before this one. docs/deploy.md
+# it takes precedence over this one.
 """
 
 Watched = LambdaFunction | StateMachine | Activity

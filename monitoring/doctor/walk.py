@@ -13,7 +13,7 @@ from monitoring.forwarder.keys import ApiKey
 from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.lines import parse_line
 
-_INSTALL = "install it with deploy/forwarder.yaml: docs/forwarder-install.md"
+_INSTALL = "deploy the template deploy/forwarder.yaml of stepscope's repository with CloudFormation"
 _TRACE = '"traces"'
 
 
@@ -197,7 +197,7 @@ def _spool(function: AccountFunction, settings: ForwarderSettings, account: Acco
     else:
         yield ok("spool", settings.spool_queue, "nothing waits in it")
     if given_up:
-        hint = "remove the cause, then move them to the spool: docs/forwarder-install.md"
+        hint = "remove the cause, then aws sqs start-message-move-task from the queue to the spool"
         yield fault("dead letters", dead, f"{given_up} messages were given up", hint)
 
 
@@ -244,7 +244,7 @@ def _lines(function: AccountFunction, messages: list[str], printed: bool, option
     if not messages:
         what = f"it has written nothing for {options.since} s"
         return unknown("lines", function.name, what, "invoke it, or look further back with --since")
-    hint = "decorate its handler with @monitored, and deploy it: docs/functions.md"
+    hint = "decorate its handler with @monitored (from monitoring import monitored), and deploy it"
     return fault("lines", function.name, "it writes logs, but no metrics and no traces", hint)
 
 

@@ -12,8 +12,6 @@ from monitoring.lint.rules import modules
 from monitoring.lint.run import LintResult
 from monitoring.terminal import Part, plain, table, wrapped
 
-DOCS = "docs/lint/{code}.md"
-
 
 SEVERITIES = {"error": "red", "warning": "yellow"}
 """The colours of the severities."""
@@ -106,7 +104,7 @@ def _sarif_rule(code: str) -> dict[str, Any]:
     return {
         "id": code,
         "shortDescription": {"text": rule.summary},
-        "help": {"text": f"See {DOCS.format(code=code)}"},
+        "help": {"text": f"{rule.summary} Leave it out with: stepscope lint --ignore {code}"},
         "defaultConfiguration": {"level": rule.severity},
     }
 

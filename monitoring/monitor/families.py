@@ -260,7 +260,7 @@ def _seconds(text: str) -> int:
 def _stand_in(function: str, known: Mapping[str, _T], asked: Mapping[str, str]) -> _T:
     name = asked.get(function)
     if name is None:
-        hint = f"name a stand-in: stand_in: {{{function}: {next(iter(known))}}} (docs/monitor-semantics.md)"
+        hint = f"name a stand-in: stand_in: {{{function}: {next(iter(known))}}}"
         raise InputError(
             f"the formula of {function}() is not published, so it cannot be evaluated offline", hint=hint
         )

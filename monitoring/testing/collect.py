@@ -55,7 +55,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             raise InputError("no such file or folder", where=str(path), hint="stepscope test [PATH…]")
     if not files:
         listed = ", ".join(str(path) for path in paths)
-        hint = f"write one beside a monitor: NAME.json and NAME{SUFFIX}; docs/monitor-tests.md shows how"
+        hint = f"write one beside a monitor: NAME.json and NAME{SUFFIX}; stepscope init writes some"
         raise InputError(f"no monitor test in {listed}", hint=hint)
     return list(files)
 

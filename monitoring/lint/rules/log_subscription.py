@@ -28,7 +28,7 @@ def check(application: Application) -> Iterator[TemplateProblem]:
             continue
         message = (
             f"nothing forwards {group.logical_id}, so what {sender} writes does not reach Datadog. Add an "
-            "AWS::Logs::SubscriptionFilter to the forwarder (docs/forwarder.md)"
+            "AWS::Logs::SubscriptionFilter to the forwarder"
         )
         yield TemplateProblem(group.spot, message)
 

@@ -31,7 +31,6 @@ _PAYLOADS = {
 
 JSONPATH = ("_datadog.$", "$$")
 JSONATA = ("_datadog", "{% $states.context %}")
-_WAYS = "docs/tracing.md shows the ways"
 
 
 def check(application: Application) -> Iterator[TemplateProblem]:
@@ -81,8 +80,8 @@ def _advice(state: TemplateState, key: str, payload: Any) -> str:
     if isinstance(payload, Mapping) or payload is None:
         return f'Add "{name}": "{value}" to {where}'
     if state.is_jsonata:
-        return f"Make {where} an object with {name}: {value}; {_WAYS}"
-    return f'Write an object with "{name}": "{value}" instead of {payload}; {_WAYS}'
+        return f"Make {where} an object with {name}: {value}"
+    return f'Write an object with "{name}": "{value}" instead of {payload}'
 
 
 def _fix(machine: TemplateMachine, state: TemplateState, key: str, payload: Any) -> Edit | None:
