@@ -120,9 +120,9 @@ def command(
     """
     monitors = monitors or root / "monitors"
     if source is not None:
-        from monitoring.cli.drill_application import Given, drill_own, list_own
+        from monitoring.cli.drill_application import DrillRequest, drill_own, list_own
 
-        drill_options = Given(
+        drill_options = DrillRequest(
             source, monitors, env, tags, delay * 60, inputs, machines, parameters, stack, answers
         )
         if as_list:

@@ -20,7 +20,7 @@ _WIDTHS = (1, 38, 34, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class DrillRequest:
     """What the command line says."""
 
     source: Path
@@ -35,7 +35,7 @@ class Given:
     answers: tuple[str, ...]
 
 
-def drill_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
+def drill_own(request: DrillRequest, faults: tuple[str, ...], *, as_json: bool) -> int:
     """Drill the user's own application; return the exit status.
 
     Raises:
@@ -54,7 +54,7 @@ def drill_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     return 0 if result.fine else 1
 
 
-def list_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
+def list_own(request: DrillRequest, faults: tuple[str, ...], *, as_json: bool) -> int:
     """Print what would be broken in the user's own application, and break nothing.
 
     Raises:
@@ -74,7 +74,7 @@ def list_own(request: Given, faults: tuple[str, ...], *, as_json: bool) -> int:
     return 0
 
 
-def _options(request: Given, faults: tuple[str, ...]) -> "ApplicationOptions":
+def _options(request: DrillRequest, faults: tuple[str, ...]) -> "ApplicationOptions":
     from monitoring.drill.application_run import ApplicationOptions, pipeline_options
     from monitoring.testing.project import Folder
 
@@ -108,7 +108,7 @@ def _progress(*, as_json: bool) -> Any:
     from monitoring.drill.application_run import Progress
     from monitoring.drill.breakages import Breakage
 
-    class Shown(Progress):
+    class DrillProgress(Progress):
         def say(self, text: str) -> None:
             if live(sys.stderr):
                 echo((f"· {text}", "dim"), err=True)
@@ -125,7 +125,7 @@ def _progress(*, as_json: bool) -> Any:
     if not as_json:
         for line in table_row([("", ""), *((text, "bold") for text in _HEAD)], _widths()):
             echo(*line)
-    return Shown()
+    return DrillProgress()
 
 
 _HEAD = ("fault", "noticed by", "after")

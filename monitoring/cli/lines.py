@@ -44,7 +44,7 @@ class Findings:
     """Hold what was found in all lines."""
 
     canonical: bool = False
-    found: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     lines: int = 0
     points: int = 0
     spans: int = 0
@@ -56,7 +56,7 @@ class Findings:
         made = [
             Finding(file, number, start + 1, end + 1, reason, hint) for start, end, reason, hint in places
         ]
-        self.found += made
+        self.findings += made
         return made
 
     def _points(self, line: str) -> Iterator[tuple[int, int, str, str]]:
@@ -99,14 +99,14 @@ class Findings:
 
     def summary(self) -> str:
         """Return the counts in one line for a person."""
-        wrong = len(self.found)
+        wrong = len(self.findings)
         parts = (counted(self.points, "point"), counted(self.spans, "span"), f"{wrong} wrong")
         return f"{counted(self.lines, 'line')}: {', '.join(parts)}"
 
     def as_data(self) -> dict[str, Any]:
         """Return the findings and counts as `--json` prints them."""
         counted = {"lines": self.lines, "points": self.points, "spans": self.spans}
-        return {**counted, "findings": [asdict(finding) for finding in self.found]}
+        return {**counted, "findings": [asdict(finding) for finding in self.findings]}
 
 
 def _refuse_constant(name: str) -> float:
@@ -158,9 +158,9 @@ def command(files: tuple[str, ...], as_json: bool, canonical: bool) -> int:
         echo_document(findings.as_data())
     else:
         echo(findings.summary(), err=True)
-        if not (findings.points or findings.spans or findings.found):
+        if not (findings.points or findings.spans or findings.findings):
             echo("stepscope: not one line is a metric or a trace: is this a function's log?", err=True)
-    return 1 if findings.found else 0
+    return 1 if findings.findings else 0
 
 
 def _lines_of(name: str) -> Iterator[str]:

@@ -57,9 +57,9 @@ def _recordings(stage: Stage) -> Iterator[Recording]:
     Raises:
         StopIteration: an execution does not end as it has to.
     """
-    rest = [one for one in SCENARIOS if one not in (FIRST, OUTAGE)]
-    runs = [("cold-start", FIRST), *((one.name, one) for one in rest[:2]), (FIRST.name, FIRST)]
-    runs += [(one.name, one) for one in rest[2:]]
+    rest = [scenario for scenario in SCENARIOS if scenario not in (FIRST, OUTAGE)]
+    runs = [("cold-start", FIRST), *((scenario.name, scenario) for scenario in rest[:2]), (FIRST.name, FIRST)]
+    runs += [(scenario.name, scenario) for scenario in rest[2:]]
     for name, scenario in runs:
         yield next(filter(None, (_take(stage, name, scenario) for _ in range(_TRIES))))
 

@@ -45,7 +45,7 @@ class DemoOptions:
     template: Path | None = None
 
 
-class Silent:
+class DemoWatcher:
     """A watcher that says nothing; the command has one that shows progress."""
 
     def say(self, text: str) -> None:
@@ -84,7 +84,7 @@ class _Show:
 Lanes = tuple[tuple[Scenario, ...], ...]
 
 
-def run_demo(options: DemoOptions, watch: Silent | None = None, lanes: Lanes = LANES) -> DemoResult:
+def run_demo(options: DemoOptions, watch: DemoWatcher | None = None, lanes: Lanes = LANES) -> DemoResult:
     """Run the demo and say what came of it.
 
     Args:
@@ -96,7 +96,7 @@ def run_demo(options: DemoOptions, watch: Silent | None = None, lanes: Lanes = L
         InputError: nothing can be kept where it is asked for, a port is in use, a database is broken, or the
             template cannot be deployed.
     """
-    watch = watch or Silent()
+    watch = watch or DemoWatcher()
     began = time.monotonic()
     template = options.template or template_of_the_example()
     with tempfile.TemporaryDirectory(prefix="stepscope-demo-") as temporary:
@@ -138,7 +138,7 @@ def _keep(folder: Path) -> Path:
     return folder
 
 
-def _perform(stage: Stage, lanes: Lanes, watch: Silent) -> _Show:
+def _perform(stage: Stage, lanes: Lanes, watch: DemoWatcher) -> _Show:
     """Run the first scenario, then all groups in parallel, then the last in an outage of Datadog."""
     show = _Show((FIRST, *(scenario for lane in lanes for scenario in lane), OUTAGE))
     watch.say("running the pipeline")
@@ -167,7 +167,7 @@ def _afterwards(stage: Stage) -> None:
     stage.aws.deliver_again()
 
 
-def _run_lanes(stage: Stage, lanes: Lanes, show: _Show, watch: Silent) -> None:
+def _run_lanes(stage: Stage, lanes: Lanes, show: _Show, watch: DemoWatcher) -> None:
     threads = [
         threading.Thread(target=_lane, args=(stage, lane, show, watch), name=lane[0].name, daemon=True)
         for lane in lanes
@@ -182,7 +182,7 @@ def _run_lanes(stage: Stage, lanes: Lanes, show: _Show, watch: Silent) -> None:
         raise show.trouble[0]
 
 
-def _follow(stage: Stage, seen: int, show: _Show, watch: Silent) -> int:
+def _follow(stage: Stage, seen: int, show: _Show, watch: DemoWatcher) -> int:
     """Tells which states were entered in the log events after the first `seen`; how many there are now."""
     events = stage.aws.log_events()
     for event in events[seen:]:
@@ -191,7 +191,7 @@ def _follow(stage: Stage, seen: int, show: _Show, watch: Silent) -> int:
     return len(events)
 
 
-def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: Silent) -> None:
+def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: DemoWatcher) -> None:
     try:
         for scenario in lane:
             watch.started(scenario)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from monitoring.demo.findings import tree
 from monitoring.demo.result import Accounting, DemoExecution, DemoResult, FunctionSummary, MetricTotal
-from monitoring.demo.run import Silent
+from monitoring.demo.run import DemoWatcher
 from monitoring.demo.scenarios import SCENARIOS, Scenario
 from monitoring.log_events.telemetry import Span
 
@@ -23,7 +23,7 @@ STATUS = {"SUCCEEDED": "green", "FAILED": "yellow"}
 """Colours of an execution that ended as it had to; any other end is red."""
 
 
-class Progress(Silent):
+class Progress(DemoWatcher):
     """A line for what is done, and one for each execution; on stderr, so that the result can be piped."""
 
     def __init__(self, console: Console) -> None:

@@ -14,7 +14,7 @@ from monitoring.resources.resource import KINDS, Resource
 Action = Literal["create", "update", "delete", "unchanged"]
 
 
-class Change(NamedTuple):
+class PropertyChange(NamedTuple):
     """One difference; `path` as in `options.thresholds.critical`; a side that has no such key is None."""
 
     path: str
@@ -35,7 +35,7 @@ class PlanStep:
     kind: str
     key: str
     id: str | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[PropertyChange, ...] = ()
     drift: bool = False
     copy: bool = False
 
@@ -102,9 +102,9 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> PlanStep:
         _differences(normalise(actual.kind, theirs), normalise(desired.kind, resolve(desired.body, ids)), "")
     )
     if read_marker(actual.kind, actual.body) is None:
-        changes = (Change("owner", None, "stepscope"), *changes)
+        changes = (PropertyChange("owner", None, "stepscope"), *changes)
     elif not changes and (made_now := _made_now(desired, ids)):
-        changes = (Change("links", None, made_now),)
+        changes = (PropertyChange("links", None, made_now),)
     if not changes:
         return PlanStep("unchanged", desired.kind, desired.key, actual.id)
     return PlanStep("update", desired.kind, desired.key, actual.id, changes, _is_drift(actual, theirs))
@@ -133,7 +133,7 @@ def _deletion(resource: Resource) -> PlanStep:
 _MISSING = object()
 
 
-def _differences(before: Any, after: Any, path: str) -> Iterator[Change]:
+def _differences(before: Any, after: Any, path: str) -> Iterator[PropertyChange]:
     """Every place in which two values differ, as deep as both have the same shape."""
     if before == after:
         return
@@ -148,14 +148,16 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[Change]:
     elif not path:  # a whole resource, made or removed: its top-level keys
         yield from _whole(before, after)
     else:
-        yield Change(path, None if before is _MISSING else before, None if after is _MISSING else after)
+        yield PropertyChange(
+            path, None if before is _MISSING else before, None if after is _MISSING else after
+        )
 
 
-def _whole(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[Change]:
+def _whole(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[PropertyChange]:
     for key, value in (before or {}).items():
-        yield Change(key, value, None)
+        yield PropertyChange(key, value, None)
     for key, value in (after or {}).items():
-        yield Change(key, None, value)
+        yield PropertyChange(key, None, value)
 
 
 def age(id_: str | None, body: Mapping[str, Any]) -> tuple[str, int, str]:

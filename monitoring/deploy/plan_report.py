@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from monitoring.deploy.differ import Change, Plan, PlanStep
+from monitoring.deploy.differ import Plan, PlanStep, PropertyChange
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
@@ -73,7 +73,7 @@ def summary(plan: Plan) -> str:
     return f"{todo}, {len(plan.unchanged)} unchanged."
 
 
-def _change_lines(change: Change) -> Iterator[tuple[str, str]]:
+def _change_lines(change: PropertyChange) -> Iterator[tuple[str, str]]:
     before, after = _safe(change.path, change.before), _safe(change.path, change.after)
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
         yield "", f"    {change.path}:"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import monitoring
 from monitoring.deploy.own_files import METRICS, claiming, metric_entries, metric_files, metric_graphs
-from monitoring.discovery import Found
+from monitoring.discovery import DiscoveredResources
 from monitoring.discovery.tailored import Further, files_for, list_text, narrowed
 from monitoring.errors import InputError, writing
 from monitoring.resources.own_metrics import OwnMetrics
@@ -42,7 +42,7 @@ def shipped(name: str) -> Path:
 
 
 def files_of(
-    application: Found | None,
+    application: DiscoveredResources | None,
     project: str,
     extra: Iterable[str] = (),
     measured: Further | None = None,
@@ -80,7 +80,7 @@ _INSTEAD = {
 """A shipped monitor on a shipped dashboard -> those of an application that take its place."""
 
 
-def _tailored(application: Found, measured: Further, own: OwnMetrics) -> dict[str, str]:
+def _tailored(application: DiscoveredResources, measured: Further, own: OwnMetrics) -> dict[str, str]:
     """Return what is made for an application, and the shipped dashboards, narrowed to its resources."""
     claims = claiming(own, application)
     further = {name: {**measured.get(name, {}), **claims.get(name, {})} for name in {**measured, **claims}}
@@ -142,7 +142,7 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
             yield f"{name}/{path.relative_to(folder).as_posix()}", path.read_text(encoding="utf-8")
 
 
-class Written(NamedTuple):
+class InitResult(NamedTuple):
     """List the files that init wrote, that it left alone, and that only earlier runs wrote."""
 
     written: list[str]
@@ -150,7 +150,7 @@ class Written(NamedTuple):
     gone: list[str]
 
 
-def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
+def write(files: Mapping[str, str], root: Path, *, force: bool) -> InitResult:
     """Write what is new, and what is as an earlier run left it; keep what was edited or written by others.
 
     `RECORD` in the project says what earlier runs wrote. A file that was deleted since counts as edited.
@@ -183,7 +183,7 @@ def write(files: Mapping[str, str], root: Path, *, force: bool) -> Written:
             (root / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     made = {name.split("/")[0] for name in files}
     gone = [n for n in record if n not in files and n.split("/")[0] in made and (root / n).exists()]
-    return Written(written, kept, sorted(gone))
+    return InitResult(written, kept, sorted(gone))
 
 
 def _record(path: Path) -> dict[str, str]:

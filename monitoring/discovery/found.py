@@ -70,7 +70,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredResources:
     """Everything that one source describes.
 
     `unnamed`: logical names of what only the deployment gives a name, so that it cannot be told apart.
@@ -83,7 +83,7 @@ class Found:
     unnamed: tuple[str, ...] = ()
 
 
-def together(source: str, parts: Iterable[Found]) -> Found:
+def together(source: str, parts: Iterable[DiscoveredResources]) -> DiscoveredResources:
     """Return all parts as one. What two of them call by one name counts once, with the shorter time-out."""
     parts = list(parts)
     functions: dict[str, LambdaFunction] = {}
@@ -94,7 +94,7 @@ def together(source: str, parts: Iterable[Found]) -> Found:
     machines = {item.name: item for part in parts for item in part.state_machines}
     activities = {item.name: item for part in parts for item in part.activities}
     unnamed = dict.fromkeys(name for part in parts for name in part.unnamed)
-    return Found(
+    return DiscoveredResources(
         source,
         tuple(functions.values()),
         tuple(machines.values()),

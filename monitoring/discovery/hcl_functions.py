@@ -56,7 +56,7 @@ def _lookup(_folder: Path, values: Mapping[str, Any], key: Any, *default: Any) -
 def _format(_folder: Path, pattern: str, *arguments: Any) -> str:
     rest = iter(arguments)
 
-    def one(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         if match[0] == "%%":
             return "%"
         value = next(rest)
@@ -65,7 +65,7 @@ def _format(_folder: Path, pattern: str, *arguments: Any) -> str:
             return f"%{match[1]}{verb}" % (int(value) if verb in "dx" else float(value))
         return encoded(value) if verb == "q" else f"%{match[1]}s" % text_of(value)
 
-    return re.sub(r"%%|%([-+ 0#]*\d*(?:\.\d+)?)([vsdfegxq])", one, pattern)
+    return re.sub(r"%%|%([-+ 0#]*\d*(?:\.\d+)?)([vsdfegxq])", replacement, pattern)
 
 
 def _replace(_folder: Path, text: str, old: str, new: str) -> str:
@@ -165,7 +165,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
     "reverse": lambda _f, values: list(reversed(values)),
     "sensitive": lambda _f, value: value,
-    "setproduct": lambda _f, one, two: [[a, b] for a in one for b in two],
+    "setproduct": lambda _f, left, right: [[a, b] for a in left for b in right],
     "setunion": lambda f, *lists: _distinct(f, [value for part in lists for value in part]),
     "sha1": lambda _f, text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
     "sha256": lambda _f, text: hashlib.sha256(text.encode()).hexdigest(),

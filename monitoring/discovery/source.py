@@ -10,7 +10,7 @@ from monitoring.discovery.found import (
     DEFAULT_MEMORY,
     DEFAULT_TIMEOUT,
     Activity,
-    Found,
+    DiscoveredResources,
     LambdaFunction,
     StateMachine,
     activities_used,
@@ -36,7 +36,7 @@ WAITING = re.compile(r"(apigateway|elasticloadbalancing|cognito-idp|lex|alexa.*)
 """Principals that call a function for somebody who waits: many calls, of which one in a thousand may fail."""
 
 
-def discover(path: Path, parameters: Mapping[str, str] | None = None) -> Found:
+def discover(path: Path, parameters: Mapping[str, str] | None = None) -> DiscoveredResources:
     """Return the functions, state machines and activities of an application.
 
     What differs between environments in a name is a variable, `orders-${var:stage|dev}`; what only the
@@ -62,7 +62,7 @@ def discover(path: Path, parameters: Mapping[str, str] | None = None) -> Found:
     return application
 
 
-def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterator[Found]:
+def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterator[DiscoveredResources]:
     """Yield what a stack holds, then what the stacks hold that it nests and that lie on this disk."""
     intrinsics = resolver(stack)
     unknown = dict.fromkeys(stack.assumed, "0")
@@ -84,7 +84,7 @@ def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterat
         }
         known = {key: reader.plain(value) for key, value in own.items()}
         inner = read_template(
-            content, file, given={k: v for k, v in known.items() if v is not None}, name="*"
+            content, file, values={k: v for k, v in known.items() if v is not None}, name="*"
         )
         symbols = {key: naming.text(value) for key, value in own.items()}
         yield from _parts(inner, Naming(inner, symbols=symbols), above)
@@ -98,7 +98,7 @@ class _Reader:
     naming: Naming
     intrinsics: Intrinsics
 
-    def found(self) -> Found:
+    def found(self) -> DiscoveredResources:
         """Return what the stack holds itself."""
         machines = [(resource, self._definition(resource)) for resource in self.of_type(_MACHINE)]
         functions = list(self._functions())
@@ -113,7 +113,7 @@ class _Reader:
         names = [(logical_id, item.name) for logical_id, item in functions]
         names += [(logical_id, item.name) for logical_id, item in state_machines]
         unnamed = [logical_id for logical_id, name in names if name == "*"]
-        return Found(
+        return DiscoveredResources(
             str(self.stack.source),
             tuple(item for _, item in functions if item.name != "*"),
             tuple(item for _, item in state_machines if item.name != "*"),

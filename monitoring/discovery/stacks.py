@@ -92,7 +92,7 @@ def _file(path: Path, values: dict[str, str], name: str) -> Stack:
     if "StartAt" in content and "States" in content:
         return _of_definitions(path, [path], name)
     if isinstance(content.get("Resources"), Mapping):
-        return read_template(content, path, given=values, name=name or stack_name(path))
+        return read_template(content, path, values=values, name=name or stack_name(path))
     if "service" in content:
         return _service(content, path, values, name)
     raise InputError(
@@ -123,7 +123,7 @@ def _service(content: Mapping[str, Any], path: Path, values: dict[str, str], nam
     if isinstance(compiled, Mapping) and isinstance(compiled.get("Resources"), Mapping):
         parts = (service.get("service"), provider.get("stage") if isinstance(provider, Mapping) else "")
         return read_template(
-            compiled, path, given=values, name=name or "-".join(filter(None, map(str, parts)))
+            compiled, path, values=values, name=name or "-".join(filter(None, map(str, parts)))
         )
     template, own_name, notes = serverless_template(content, path, values)
     stack = read_template(template, path, name=name or own_name)
@@ -156,7 +156,7 @@ def configured_name(path: Path) -> str:
 
 
 def read_template(
-    content: Mapping[str, Any], path: Path, *, given: Mapping[str, Any] | None = None, name: str
+    content: Mapping[str, Any], path: Path, *, values: Mapping[str, Any] | None = None, name: str
 ) -> Stack:
     """Return a template as a stack; SAM's resources are translated first.
 
@@ -165,7 +165,7 @@ def read_template(
             is not an object with a type.
     """
     notes: list[str] = []
-    parameters = _parameters(content, dict(given or {}), path, notes)
+    parameters = _parameters(content, dict(values or {}), path, notes)
     if sam.is_sam(content):
         content = sam.translated(content, path, parameters)
     resources = {
@@ -186,7 +186,7 @@ def read_template(
         },
         code=dict(_code(resources, path)),
         notes=tuple(notes),
-        assumed=_without_value(content, given or {}),
+        assumed=_without_value(content, values or {}),
     )
 
 
@@ -311,7 +311,7 @@ def _cdk(folder: Path, values: Mapping[str, str]) -> Iterator[Stack]:
         declared = _section(content, "Parameters")
         own = {key: value for key, value in values.items() if key in declared}
         yield read_template(
-            content, path, given=own, name=names.get(path.name, path.name.removesuffix(".template.json"))
+            content, path, values=own, name=names.get(path.name, path.name.removesuffix(".template.json"))
         )
 
 

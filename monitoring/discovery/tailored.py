@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monitoring.discovery.found import Activity, Found, LambdaFunction, StateMachine
+from monitoring.discovery.found import Activity, DiscoveredResources, LambdaFunction, StateMachine
 from monitoring.discovery.watches import ACTIVITIES, ENDS, FUNCTIONS, MACHINES, WATCHES, Watch
 
 Files = dict[str, str]
@@ -25,7 +25,7 @@ _HEAD = """# What `stepscope init --from` read in {source}: the entries that mon
 Watched = LambdaFunction | StateMachine | Activity
 
 
-def files_for(application: Found, measured: Further | None = None) -> Files:
+def files_for(application: DiscoveredResources, measured: Further | None = None) -> Files:
     """Return path -> text of every file.
 
     Args:
@@ -276,7 +276,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain(name).lower()).strip("-") or "x"
 
 
-def narrowed(dashboard: Mapping[str, Any], application: Found) -> dict[str, Any]:
+def narrowed(dashboard: Mapping[str, Any], application: DiscoveredResources) -> dict[str, Any]:
     """Return a shipped dashboard that shows exactly these resources: its variables offer no others."""
     offered = {
         "functionname": [item.scope.partition(":")[2] for item in application.functions],

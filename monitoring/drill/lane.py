@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitoring.drill.pipeline import Change, definition
+from monitoring.drill.pipeline import DefinitionChange, definition
 from monitoring.drill.stage import FORWARDER, Stage
 from monitoring.drill.trouble import Trouble
 
@@ -146,7 +146,7 @@ class Lane:
         aws.subscribe(aws.state_machine_log_group(self.machine), states)
         aws.notify_status_changes(self.forwarder, self.machine)
 
-    def change(self, change: Change | None) -> None:
+    def change(self, change: DefinitionChange | None) -> None:
         """Deploys the state machine with a change to its definition; None: as it is in health."""
         aws, healthy = self.stage.aws, definition()
         if change:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 Definition = dict[str, Any]
-Change = Callable[[Definition], None]
+DefinitionChange = Callable[[Definition], None]
 
 WAIT = 20
 """Seconds of state machine time that an order waits before it is done."""

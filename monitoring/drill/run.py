@@ -46,7 +46,7 @@ class DrillOptions:
     complete: bool = True
 
 
-class Silent:
+class DrillWatcher:
     """Watches the drill and says nothing; the command has one that shows progress."""
 
     def say(self, text: str) -> None:
@@ -89,13 +89,13 @@ class Scene:
         return (*place, f"env:{self.env}", "service:orders", *self.tags)
 
 
-def run_drill(options: DrillOptions, watch: Silent | None = None) -> DrillResult:
+def run_drill(options: DrillOptions, watch: DrillWatcher | None = None) -> DrillResult:
     """Drill, and say what came of it.
 
     Raises:
         InputError: monitors that cannot be read, or nothing can be kept where it is asked for.
     """
-    watch = watch or Silent()
+    watch = watch or DrillWatcher()
     began = time.monotonic()
     watchers, left_out = watching.load(options.monitors, options.delay)
     env = options.monitors.env or "prod"
@@ -119,7 +119,7 @@ def play_health(stage: Stage) -> Played:
     return _played(stage, [lane])[0]
 
 
-def _in_batches(stage: Stage, faults: Sequence[Fault], watch: Silent) -> Iterator[tuple[Fault, Played]]:
+def _in_batches(stage: Stage, faults: Sequence[Fault], watch: DrillWatcher) -> Iterator[tuple[Fault, Played]]:
     """Each fault as it was played; the next ones are played while one is judged."""
     batches = [faults[at : at + SIDE_BY_SIDE] for at in range(0, len(faults), SIDE_BY_SIDE)]
     with ThreadPoolExecutor(1, "drill") as ahead:
@@ -130,7 +130,7 @@ def _in_batches(stage: Stage, faults: Sequence[Fault], watch: Silent) -> Iterato
             yield from zip(batch, done, strict=True)
 
 
-def play(stage: Stage, faults: Sequence[Fault], watch: Silent) -> list[Played]:
+def play(stage: Stage, faults: Sequence[Fault], watch: DrillWatcher) -> list[Played]:
     """Brings faults about at the same time, and waits until everything that they said has arrived."""
     lanes = [Lane(stage, fault.name) for fault in faults]
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from monitoring.drill.fault import Fault
 from monitoring.drill.faults import CONTROLS, FAULTS
 from monitoring.drill.judge import DrillResult, FaultResult
-from monitoring.drill.run import Silent
+from monitoring.drill.run import DrillWatcher
 from monitoring.drill.watching import Seen
 from monitoring.terminal import Part, echo, fitted, room, styled, table, table_row, wrapped
 
@@ -24,7 +24,7 @@ HEAD = ("fault", "how", "noticed by", "after", "by", "well")
 Line = Sequence[Part]
 
 
-class Printer(Silent):
+class Printer(DrillWatcher):
     """Prints a row as soon as a fault is judged; on a terminal also what is being broken meanwhile."""
 
     def __init__(self, console: Console | None) -> None:

@@ -90,8 +90,8 @@ def _streamed(text: Text, where: str, read: Read, close: Callable[[], None]) -> 
     if error is None:
         try:
             close()
-        except ValueError as found:
-            error = found
+        except ValueError as fault:
+            error = fault
     if error is not None and text.error is None:
         yield from _refuse_rest(text, f"not valid JSON from here on: {error}", where)
 

@@ -40,7 +40,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class GraphLayout:
     """A layout: the left upper corner of every box, the way of every link, where its label lies, the size.
 
     `routes` go from the end of the source to the end of the target, as points of a polyline. `joins` says
@@ -72,7 +72,7 @@ class _Cell:
     aside: bool = False
 
 
-def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> Placed:
+def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> GraphLayout:
     """Lay boxes out in layers from the top.
 
     Args:
@@ -280,7 +280,7 @@ def _wanted(cell: _Cell, down: bool) -> float:
 
 
 @dataclass(slots=True)
-class _Block:
+class _CellBlock:
     """Cells that touch; `wishes` is the weighted sum of the block's left edges that its cells ask for."""
 
     cells: list[_Cell]
@@ -293,7 +293,7 @@ class _Block:
         """Return the mean of the left edges that the cells ask for."""
         return self.wishes / self.weight
 
-    def append(self, other: "_Block") -> None:
+    def append(self, other: "_CellBlock") -> None:
         """Take in the block to the right: its cells ask for edges further left by this block's width."""
         self.wishes += other.wishes - other.weight * self.width
         self.weight += other.weight
@@ -306,11 +306,11 @@ def _settle(layer: list[_Cell], wanted: list[float]) -> None:
 
     Cells that would overlap form a block, which stands where its cells want to be on the average.
     """
-    blocks: list[_Block] = []
+    blocks: list[_CellBlock] = []
     for cell, x in zip(layer, wanted, strict=True):
         weight = _SHARED_WEIGHT if cell.shared else _ASIDE_WEIGHT if cell.aside else 1.0
         wish = weight * (x - cell.size.width / 2)
-        blocks.append(_Block([cell], cell.size.width + COLUMN_GAP, weight, wish))
+        blocks.append(_CellBlock([cell], cell.size.width + COLUMN_GAP, weight, wish))
         while len(blocks) > 1 and blocks[-2].left + blocks[-2].width > blocks[-1].left + 1e-9:
             last = blocks.pop()
             blocks[-1].append(last)
@@ -327,7 +327,7 @@ def _placed(
     links: Sequence[Link],
     chains: Sequence[list[_Cell]],
     forward: Sequence[tuple[str, str] | None],
-) -> Placed:
+) -> GraphLayout:
     tops: dict[int, float] = {}
     bottoms: dict[int, float] = {}
     y = 0.0
@@ -356,7 +356,7 @@ def _placed(
         labels.append(_label(link, chain, tops, left) if pair is not None else None)
         joins.append(_join(chain, routes[-1], tops, left, passed))
     height = max(bottoms.values(), default=0.0)
-    return Placed(boxes, routes, labels, Size(right - left, height), joins)
+    return GraphLayout(boxes, routes, labels, Size(right - left, height), joins)
 
 
 def _join(

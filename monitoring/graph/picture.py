@@ -6,7 +6,7 @@ from html import escape
 
 from monitoring.graph.definition import MISSING, TERMINAL, Edge, Node, StateGraph
 from monitoring.graph.figures import Figures, StateFigure
-from monitoring.graph.layers import Link, Placed, Size, place
+from monitoring.graph.layers import GraphLayout, Link, Size, place
 from monitoring.graph.notes import Note, Notes
 from monitoring.preview import svg
 from monitoring.preview.theme import DARK, LIGHT, Theme
@@ -76,7 +76,7 @@ class _Part:
     boxes: Mapping[str, _Box]
     edges: Sequence[Edge]
     labels: Sequence[Sequence[str]]
-    placed: Placed
+    placed: GraphLayout
 
 
 def as_svg(graph: StateGraph, look: Look | None = None) -> str:

@@ -185,8 +185,8 @@ class Subject:
     @property
     def thresholds(self) -> Mapping[str, float]:
         """The thresholds of a monitor that are numbers."""
-        found = self.options.get("thresholds")
-        items = found.items() if isinstance(found, dict) else ()
+        thresholds = self.options.get("thresholds")
+        items = thresholds.items() if isinstance(thresholds, dict) else ()
         return {key: value for key, value in items if isinstance(value, int | float)}
 
     @cached_property

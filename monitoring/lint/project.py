@@ -52,7 +52,7 @@ class SetValue(NamedTuple):
         return self.keys[start] if len(self.keys) > start + 1 else ""
 
 
-class Several(NamedTuple):
+class ForEachFile(NamedTuple):
     """A file with `for_each`: the body as written, where the list is named, and where the query stands."""
 
     body: Mapping[str, Any]
@@ -82,7 +82,7 @@ class FileFacts(NamedTuple):
     """Of `stepscope.toml`."""
     settings: Mapping[str, Any] | None = None
     """Likewise, all of it."""
-    several: "Several | None" = None
+    several: "ForEachFile | None" = None
     """Of a file with `for_each`."""
 
 
@@ -235,11 +235,11 @@ def facts_of(subject: Subject, path: str) -> FileFacts:
     )
 
 
-def _several(document: Document) -> Several | None:
+def _several(document: Document) -> ForEachFile | None:
     if FOR_EACH not in document.body:
         return None
     query = _mark_of(document, ("query",) if "query" in document.body else ())
-    return Several(document.body, _mark_of(document, (FOR_EACH,)), query)
+    return ForEachFile(document.body, _mark_of(document, (FOR_EACH,)), query)
 
 
 def _silent(subject: Subject) -> Mark | None:

@@ -12,7 +12,6 @@ from monitoring.lint.rules import modules
 from monitoring.lint.run import LintResult
 from monitoring.terminal import Part, plain, table, wrapped
 
-
 SEVERITIES = {"error": "red", "warning": "yellow"}
 """The colours of the severities."""
 

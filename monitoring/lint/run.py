@@ -82,8 +82,10 @@ def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
             template = application_in(path)
             if template is not None:
                 files[template] = None
-            found = sorted(file for file in path.rglob("*.json") if _visible(file, path))
-            files.update((file, None) for file in found if template is None or file.parent.name in FOLDERS)
+            candidates = sorted(file for file in path.rglob("*.json") if _visible(file, path))
+            files.update(
+                (file, None) for file in candidates if template is None or file.parent.name in FOLDERS
+            )
         elif path.exists():
             files[path] = None
         else:

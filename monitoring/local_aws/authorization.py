@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.local_aws.permissions import Permissions, Request
-from monitoring.local_aws.refusals import BrokenResources, Refusal
+from monitoring.local_aws.refusals import BrokenResources, CallRefusal
 
 Parameters = Mapping[str, Any]
 
@@ -199,7 +199,7 @@ def denial(
     return ""
 
 
-def resource_refusal(broken: BrokenResources, call: ApiCall, place: Location) -> Refusal | None:
+def resource_refusal(broken: BrokenResources, call: ApiCall, place: Location) -> CallRefusal | None:
     """Return how a broken resource refuses a call; None where none of the call's resources is broken."""
     if broken.idle:
         return None

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from monitoring.local_aws.authorization import ApiCall, Location, denial, resource_refusal
 from monitoring.local_aws.permissions import Permissions
-from monitoring.local_aws.refusals import BrokenResources, Refusal, denied, response
+from monitoring.local_aws.refusals import BrokenResources, CallRefusal, denied, response
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -63,7 +63,7 @@ class Gate:
                 return _refused(environ, call.service, refusal, start_response)
         return self._application(environ, start_response)
 
-    def _refusal(self, role: str, call: ApiCall) -> Refusal | None:
+    def _refusal(self, role: str, call: ApiCall) -> CallRefusal | None:
         message = denial(self._permissions, role, call, self._place) if role else ""
         if message:
             return denied(call.service, message)
@@ -122,7 +122,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _refused(
-    environ: Environ, service: str, refusal: Refusal, start_response: Callable[..., Any]
+    environ: Environ, service: str, refusal: CallRefusal, start_response: Callable[..., Any]
 ) -> list[bytes]:
     """Answer as the service refuses; the answer to HEAD has no body."""
     status, body, headers = response(service, refusal)

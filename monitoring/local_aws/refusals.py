@@ -17,7 +17,7 @@ Kind = Literal["denies", "throttles", "gone"]
 KINDS: tuple[Kind, ...] = ("denies", "throttles", "gone")
 
 
-class Refusal(NamedTuple):
+class CallRefusal(NamedTuple):
     """What a call is refused with.
 
     Attributes:
@@ -33,23 +33,23 @@ class Refusal(NamedTuple):
     type: str = ""
 
 
-_DENIED = Refusal("AccessDeniedException", 400, "")
+_DENIED = CallRefusal("AccessDeniedException", 400, "")
 _RATE = "Rate exceeded"
-REFUSALS: dict[str, dict[Kind, Refusal]] = {
+REFUSALS: dict[str, dict[Kind, CallRefusal]] = {
     "dynamodb": {
         "denies": _DENIED,
-        "throttles": Refusal(
+        "throttles": CallRefusal(
             "ProvisionedThroughputExceededException",
             400,
             "The level of configured provisioned throughput for the table was exceeded. Consider increasing "
             "your provisioning level with the UpdateTable API.",
         ),
-        "gone": Refusal("ResourceNotFoundException", 400, "Requested resource not found"),
+        "gone": CallRefusal("ResourceNotFoundException", 400, "Requested resource not found"),
     },
     "sqs": {
-        "denies": Refusal("AccessDenied", 403, "", "AccessDeniedException"),
-        "throttles": Refusal("RequestThrottled", 403, "Request is throttled."),
-        "gone": Refusal(
+        "denies": CallRefusal("AccessDenied", 403, "", "AccessDeniedException"),
+        "throttles": CallRefusal("RequestThrottled", 403, "Request is throttled."),
+        "gone": CallRefusal(
             "AWS.SimpleQueueService.NonExistentQueue",
             400,
             "The specified queue does not exist.",
@@ -57,37 +57,37 @@ REFUSALS: dict[str, dict[Kind, Refusal]] = {
         ),
     },
     "sns": {
-        "denies": Refusal("AuthorizationError", 403, ""),
-        "throttles": Refusal("Throttling", 400, _RATE),
-        "gone": Refusal("NotFound", 404, "Topic does not exist"),
+        "denies": CallRefusal("AuthorizationError", 403, ""),
+        "throttles": CallRefusal("Throttling", 400, _RATE),
+        "gone": CallRefusal("NotFound", 404, "Topic does not exist"),
     },
     "s3": {
-        "denies": Refusal("AccessDenied", 403, ""),
-        "throttles": Refusal("SlowDown", 503, "Please reduce your request rate."),
-        "gone": Refusal("NoSuchBucket", 404, "The specified bucket does not exist"),
+        "denies": CallRefusal("AccessDenied", 403, ""),
+        "throttles": CallRefusal("SlowDown", 503, "Please reduce your request rate."),
+        "gone": CallRefusal("NoSuchBucket", 404, "The specified bucket does not exist"),
     },
     "kinesis": {
         "denies": _DENIED,
-        "throttles": Refusal(
+        "throttles": CallRefusal(
             "ProvisionedThroughputExceededException", 400, "Rate exceeded for a shard in stream {name}."
         ),
-        "gone": Refusal("ResourceNotFoundException", 400, "Stream {name} not found."),
+        "gone": CallRefusal("ResourceNotFoundException", 400, "Stream {name} not found."),
     },
     "lambda": {"denies": _DENIED._replace(status=403)},
-    "cloudfront": {"denies": Refusal("AccessDenied", 403, "")},
+    "cloudfront": {"denies": CallRefusal("AccessDenied", 403, "")},
 }
 """Service -> how it refuses. A service that has no row says AccessDeniedException with the status 400."""
 _XML = {"s3", "sns", "cloudfront"}
 _REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Slow Down"}
 
 
-def denied(service: str, message: str) -> Refusal:
+def denied(service: str, message: str) -> CallRefusal:
     """Return the refusal of a caller who may not do it, with IAM's sentence."""
     row = REFUSALS.get(service, {}).get("denies", _DENIED)
     return row._replace(message=message)
 
 
-def response(service: str, refusal: Refusal) -> tuple[str, bytes, list[tuple[str, str]]]:
+def response(service: str, refusal: CallRefusal) -> tuple[str, bytes, list[tuple[str, str]]]:
     """Return the status line, body and headers of a refusal as the service writes it."""
     code, status, message, kind = refusal
     line = f"{status} {_REASONS[status]}"
@@ -138,7 +138,7 @@ class BrokenResources:
         with self._lock:
             self._broken.pop(arn, None)
 
-    def refusal(self, arns: Iterable[tuple[str, str]]) -> Refusal | None:
+    def refusal(self, arns: Iterable[tuple[str, str]]) -> CallRefusal | None:
         """Return how a call is refused, None where it is not.
 
         Args:
@@ -156,7 +156,7 @@ class BrokenResources:
         return None
 
 
-def _of_resource(base: str, arn: str, action: str, kind: Kind) -> Refusal:
+def _of_resource(base: str, arn: str, action: str, kind: Kind) -> CallRefusal:
     row = REFUSALS[base.split(":")[2]][kind]
     if kind == "denies":
         message = (

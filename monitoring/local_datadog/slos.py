@@ -121,14 +121,14 @@ class Slos(Family):
         corrected = flag(request, "apply_correction", default=True)
         store = self._context.store
 
-        def found() -> Body:
+        def history() -> Body:
             slo = Slo.from_body(body)
             return slo_history.answer(
                 store, body, slo_history.evaluated(store, slo, start, end, corrected=corrected), target
             )
 
         try:
-            return reply({"data": await run_in_threadpool(found)})
+            return reply({"data": await run_in_threadpool(history)})
         except InputError as error:
             raise ApiError(400, error.message) from error
 

@@ -33,7 +33,7 @@ DAY = 86400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class EvaluationResults:
     """Hold the results of one group's evaluations, as arrays with one item for each.
 
     `values` is NaN where no value came out, `points` says whether the window held any, `last` is the time of
@@ -98,7 +98,7 @@ _RECOVERS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def codes(
-    result: Found, limits: Limits, times: Index, ends: Index, switches: Switches
+    result: EvaluationResults, limits: Limits, times: Index, ends: Index, switches: Switches
 ) -> tuple[Codes, Values]:
     """Return the code of each evaluation, and the values with zeros in place of missing data."""
     values = result.values

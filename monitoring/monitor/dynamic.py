@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.monitor.codes import Found, Levels, Limits
+from monitoring.monitor.codes import EvaluationResults, Levels, Limits
 from monitoring.monitor.definition import Monitor, Thresholds
 from monitoring.monitor.metric import Group, Lookup, find
 from monitoring.monitor.windows import EvaluationWindow
@@ -73,7 +73,7 @@ def _values(
     return {tags: line.values for tags, line in series_by_group.items()}
 
 
-def limits_of(limits: Limits, dynamic: Dynamic, tags: Group, values: Found) -> Limits:
+def limits_of(limits: Limits, dynamic: Dynamic, tags: Group, values: EvaluationResults) -> Limits:
     """Return the limits of one group; an ungrouped threshold is that of every group."""
     if not dynamic:
         return limits

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckPolicy, CheckSeries, by_group, merged, run_checks
 from monitoring.monitor.clusters import run_cluster
-from monitoring.monitor.codes import Flags, Found, Limits, check_thresholds, codes
+from monitoring.monitor.codes import EvaluationResults, Flags, Limits, check_thresholds, codes
 from monitoring.monitor.composite import combine, settle
 from monitoring.monitor.decisions import decisions
 from monitoring.monitor.definition import Monitor, Thresholds, parsed
@@ -238,7 +238,7 @@ def _new_group_delay(monitor: Monitor, keys: tuple[str, ...], setting: Setting) 
 
 def _history(
     monitor: Monitor,
-    lines: Mapping[tuple[str, ...], Found],
+    lines: Mapping[tuple[str, ...], EvaluationResults],
     lookup: Lookup,
     keys: tuple[str, ...],
     limits: Limits,
@@ -261,8 +261,8 @@ def _history(
     return History(monitor, lookup.times, lookup.starts, lookup.ends, groups, keys=keys)
 
 
-def _nothing(count: int) -> Found:
-    return Found(np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, NEVER))
+def _nothing(count: int) -> EvaluationResults:
+    return EvaluationResults(np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, NEVER))
 
 
 def policy_of(monitor: Monitor, grouped: bool, switches: Switches) -> Policy:
@@ -316,7 +316,7 @@ def _slo(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting:
     times = evaluation_times(start, end, 60, setting.phase)
     lookup = Lookup(window, times, times - length.seconds, times, setting.switches, None, setting.stand_in)
     groups = {
-        tags: Found(values, ~np.isnan(values), np.where(np.isnan(values), NEVER, times))
+        tags: EvaluationResults(values, ~np.isnan(values), np.where(np.isnan(values), NEVER, times))
         for tags, values in (objective(node, data, times) if len(times) else {}).items()
     }
     keys = max((tuple(tag.partition(":")[0] for tag in tags) for tags in groups), key=len, default=())

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.monitor.codes import Found, Index, Values
+from monitoring.monitor.codes import EvaluationResults, Index, Values
 from monitoring.monitor.rolling import reduce_points
 from monitoring.monitor.search import Record, compile_search
 from monitoring.query import ProcessMonitor, SearchMonitor
@@ -18,7 +18,7 @@ from monitoring.query import ProcessMonitor, SearchMonitor
 
 def count_records(
     query: SearchMonitor, records: Sequence[Record], starts: Index, ends: Index
-) -> dict[tuple[str, ...], Found]:
+) -> dict[tuple[str, ...], EvaluationResults]:
     """Return the value of each evaluation by the tags of the group.
 
     Raises:
@@ -63,12 +63,14 @@ def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
     return groups
 
 
-def _found(query: SearchMonitor, method: str, records: list[Record], starts: Index, ends: Index) -> Found:
+def _found(
+    query: SearchMonitor, method: str, records: list[Record], starts: Index, ends: Index
+) -> EvaluationResults:
     times = np.array([record.time for record in records], dtype=np.int64)
     facet = query.rollup[1] if len(query.rollup) > 1 else ""
     if method not in {"count", "cardinality"}:
         return _measured(method, facet, records, starts, ends)
-    result = Found(*reduce_points(times, np.ones(len(times)), starts, ends, "count"))
+    result = EvaluationResults(*reduce_points(times, np.ones(len(times)), starts, ends, "count"))
     if method == "count":
         return result
     low, high = times.searchsorted(starts), times.searchsorted(ends)
@@ -85,12 +87,16 @@ def _cardinality(records: list[Record], facet: str, low: Index, high: Index) -> 
 _METHODS = ("count", "cardinality", "avg", "sum", "min", "max")
 
 
-def _measured(method: str, facet: str, records: list[Record], starts: Index, ends: Index) -> Found:
+def _measured(
+    method: str, facet: str, records: list[Record], starts: Index, ends: Index
+) -> EvaluationResults:
     """avg, sum, min, max or a percentile of a numeric attribute."""
     pairs = [(record.time, value) for record in records for value in record.values(facet)]
     numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
     times = np.array([time for time, _ in numbers], dtype=np.int64)
-    return Found(*reduce_points(times, np.array([value for _, value in numbers]), starts, ends, method))
+    return EvaluationResults(
+        *reduce_points(times, np.array([value for _, value in numbers]), starts, ends, method)
+    )
 
 
 def as_search(node: ProcessMonitor) -> SearchMonitor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitoring.errors import InputError
 from monitoring.monitor import rolling, standins
-from monitoring.monitor.codes import Found
+from monitoring.monitor.codes import EvaluationResults
 from monitoring.monitor.metric import (
     Group,
     Index,
@@ -30,7 +30,7 @@ from monitoring.query.windows import parse_window
 if TYPE_CHECKING:
     from monitoring.query.series import Series
 
-Groups = dict[Group, Found]
+Groups = dict[Group, EvaluationResults]
 _T = TypeVar("_T")
 
 
@@ -84,7 +84,7 @@ def _bucket_change(
             deltas = combine(now.values[row], before[tags])
             value = _reduce(node.aggregation, deltas[np.isfinite(deltas)])
         last = now.times[known][-1] if known.any() else rolling.NEVER
-        groups[tags] = Found(np.array([value]), np.array([bool(known.any())]), np.array([last]))
+        groups[tags] = EvaluationResults(np.array([value]), np.array([bool(known.any())]), np.array([last]))
     return groups
 
 
@@ -149,7 +149,7 @@ def _judged(node: MetricMonitor, source: Source, lookup: Lookup, judge: _Judge) 
         values, recovery = judge(lines, int(part.ends[0])) if len(lines.groups) else (np.empty(0), None)
         parts.append(
             {
-                tags: Found(
+                tags: EvaluationResults(
                     values[row : row + 1],
                     np.array([True]),
                     times[-1:],

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.errors import InputError
-from monitoring.monitor.codes import Found
+from monitoring.monitor.codes import EvaluationResults
 from monitoring.monitor.rolling import NEVER, Reduced, Windows, reduce_lines
 from monitoring.monitor.switches import Switches
 from monitoring.monitor.windows import EvaluationWindow
@@ -148,7 +148,7 @@ def value_when_empty(node: Query) -> float:
 _OPERATORS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 
 
-def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, Found]:
+def find(query: Query, aggregation: str, source: Source, lookup: Lookup) -> dict[Group, EvaluationResults]:
     """Return the value of each evaluation by the tags of the group; groups that lack a key are left out.
 
     Raises:
@@ -243,11 +243,11 @@ class _Finder:
         switches = _unwidened(lookup.switches)
         return evaluate_lines(query, source, start, end, lookup.interval(), switches=switches)
 
-    def window(self, lookup: Lookup) -> dict[Group, Found]:
+    def window(self, lookup: Lookup) -> dict[Group, EvaluationResults]:
         """One evaluation, on the points before its end."""
         return _Go(self, lookup).found()
 
-    def span(self, lookup: Lookup, step: int) -> dict[Group, Found] | None:
+    def span(self, lookup: Lookup, step: int) -> dict[Group, EvaluationResults] | None:
         """All evaluations; None where each has to be made on its own."""
         phases = lookup.ends % step
         parts = []
@@ -275,7 +275,7 @@ class _Go:
     tail: Source | None = None
     operands: list[Reduced] = field(default_factory=list)
 
-    def found(self) -> dict[Group, Found]:
+    def found(self) -> dict[Group, EvaluationResults]:
         """Return the values of each window by group."""
         query = self.finder.query
         if not reduces_operands(query):
@@ -347,10 +347,10 @@ class _Go:
         return replace(reduced.lines, times=self.lookup.ends - 1 - shift, step=1)
 
 
-def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> dict[Group, Found]:
+def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> dict[Group, EvaluationResults]:
     """Each group's values, with the points of all operands that belong to it."""
     lines = result.lines
-    groups: dict[Group, Found] = {}
+    groups: dict[Group, EvaluationResults] = {}
     tags = [
         {frozenset(part.lines.tags(row)): row for row in range(len(part.lines.groups))} for part in operands
     ]
@@ -367,27 +367,31 @@ def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> d
     return groups
 
 
-def _found(values: Values, rows: list[tuple[Reduced, int]]) -> Found:
+def _found(values: Values, rows: list[tuple[Reduced, int]]) -> EvaluationResults:
     points, last = ~np.isnan(values), np.full(len(values), NEVER)
     full = None
     for operand, row in rows:
         points, last = points | operand.points[row], np.maximum(last, operand.last[row])
         if operand.full is not None:
             full = operand.full[row] if full is None else full | operand.full[row]
-    return Found(values, points, last, full)
+    return EvaluationResults(values, points, last, full)
 
 
-def _blank(count: int, full: bool) -> Found:
+def _blank(count: int, full: bool) -> EvaluationResults:
     flags = np.zeros(count, dtype=np.bool_)
-    return Found(np.full(count, np.nan), flags, np.full(count, NEVER), flags.copy() if full else None)
+    return EvaluationResults(
+        np.full(count, np.nan), flags, np.full(count, NEVER), flags.copy() if full else None
+    )
 
 
 _Chosen = NDArray[np.bool_] | slice
 
 
-def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: Lookup) -> dict[Group, Found]:
+def _scattered(
+    parts: Sequence[tuple[_Chosen, Mapping[Group, EvaluationResults]]], lookup: Lookup
+) -> dict[Group, EvaluationResults]:
     """Put evaluations that were made in several passes back in order."""
-    result: dict[Group, Found] = {}
+    result: dict[Group, EvaluationResults] = {}
     for chosen, part in parts:
         for tags, values in part.items():
             into = result.get(tags)
@@ -409,14 +413,18 @@ def _scattered(parts: Sequence[tuple[_Chosen, Mapping[Group, Found]]], lookup: L
     return result
 
 
-def merged(parts: Sequence[Mapping[Group, Found]], lookup: Lookup) -> dict[Group, Found]:
+def merged(
+    parts: Sequence[Mapping[Group, EvaluationResults]], lookup: Lookup
+) -> dict[Group, EvaluationResults]:
     """Merge evaluations that were made one by one into arrays."""
     return _scattered([(slice(at, at + 1), part) for at, part in enumerate(parts)], lookup)
 
 
 def difference(
-    now: Mapping[Group, Found], then: Mapping[Group, Found], combine: Callable[[Any, Any], Any]
-) -> dict[Group, Found]:
+    now: Mapping[Group, EvaluationResults],
+    then: Mapping[Group, EvaluationResults],
+    combine: Callable[[Any, Any], Any],
+) -> dict[Group, EvaluationResults]:
     """Two lookups joined by group: a value only where both have one."""
     return {
         tags: replace(values, values=combine(values.values, then[tags].values))

@@ -62,7 +62,7 @@ class _Variable(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Block:
+class _Section:
     name: str
     arguments: tuple[str, ...]
     negated: bool
@@ -75,7 +75,7 @@ class _Block:
         (self.otherwise if self.in_else else self.then).append(node)
 
 
-_Node = _Text | _Variable | _Block
+_Node = _Text | _Variable | _Section
 
 _TAG = re.compile(
     r"\{\{\{\{\s*(?P<raw>\w+)(?P<rawargs>[^}]*)\}\}\}\}(?P<rawbody>.*?)\{\{\{\{/\s*(?P=raw)\s*\}\}\}\}"
@@ -100,7 +100,7 @@ def render(template: str, context: Context) -> Rendered:
 
 def parse_template(template: str) -> list[_Node]:
     """Parse a template into text, variables and blocks; InputError where blocks do not match."""
-    root = _Block("", (), False, 0)
+    root = _Section("", (), False, 0)
     open_blocks = [root]
     at = 0
     for match in _TAG.finditer(template):
@@ -118,7 +118,7 @@ def parse_template(template: str) -> list[_Node]:
     return root.then
 
 
-def _take(template: str, match: re.Match[str], blocks: list[_Block]) -> None:
+def _take(template: str, match: re.Match[str], blocks: list[_Section]) -> None:
     """One tag: a block opens, turns to its else, closes, or a variable stands there."""
     if match["rawbody"] is not None:
         blocks[-1].add(_raw(template, match))
@@ -147,21 +147,21 @@ def _raw(template: str, match: re.Match[str]) -> _Node:
     return block
 
 
-def _open(template: str, start: int, inner: str) -> _Block:
+def _open(template: str, start: int, inner: str) -> _Section:
     name, *rest = inner[1:].strip().split(None, 1)
     if name not in CONDITIONALS:
         near = difflib.get_close_matches(name, CONDITIONALS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONDITIONALS)}"
         _fail(template, start, f"unknown conditional {{{{{inner[0]}{name}}}}}", hint)
     arguments = tuple("".join(parts) for parts in _split(rest))  # one of the three kinds of quotes
-    return _Block(name, arguments, inner[0] == "^", start)
+    return _Section(name, arguments, inner[0] == "^", start)
 
 
 def _split(rest: Sequence[str]) -> list[tuple[str, str, str]]:
     return _ARGUMENT.findall(rest[0]) if rest else []
 
 
-def _close(template: str, start: int, name: str, blocks: list[_Block]) -> None:
+def _close(template: str, start: int, name: str, blocks: list[_Section]) -> None:
     if len(blocks) == 1:
         _fail(
             template, start, f"{{{{/{name}}}}} closes nothing", f"open it with {{{{#{name}}}}} or remove it"
@@ -198,7 +198,7 @@ def _write(node: _Node, context: Context, empty: list[str]) -> str:
     return "".join(_write(child, context, empty) for child in chosen)
 
 
-def _holds(block: _Block, context: Context) -> bool:
+def _holds(block: _Section, context: Context) -> bool:
     if block.name == "is_priority":
         return bool(block.arguments) and block.arguments[0].upper() == f"P{context.priority}"
     compare = _COMPARISONS.get(block.name)

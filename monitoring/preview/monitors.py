@@ -17,7 +17,7 @@ from monitoring.slo.definition import OURS, REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MonitorSummary:
     """Hold what a widget needs of a metric monitor."""
 
     name: str
@@ -49,7 +49,7 @@ class Monitors:
     groups: Callable[[str], Mapping[str, str]] = lambda key: {}
     sampled: bool = False
 
-    def find(self, mention: str) -> Shown:
+    def find(self, mention: str) -> MonitorSummary:
         """Return the monitor of an `alert_id`: an id, or `${monitor:KEY}`.
 
         Raises:
@@ -67,7 +67,7 @@ class Monitors:
             raise UndrawableError(f"Shows the monitor {key}: its query is a {monitor.kind}, not a metric.")
         limits = (body.get("options") or {}).get("thresholds") or {}
         thresholds = {"critical": monitor.threshold, **limits}
-        return Shown(
+        return MonitorSummary(
             str(body.get("name") or key),
             format_query(monitor.query),
             monitor.aggregation,
@@ -75,7 +75,7 @@ class Monitors:
             tuple((name, float(value)) for name, value in thresholds.items() if value is not None),
         )
 
-    def embedded(self, dashboard: Mapping[str, Any]) -> list[Shown]:
+    def embedded(self, dashboard: Mapping[str, Any]) -> list[MonitorSummary]:
         """Return the metric monitors that a dashboard's widgets show."""
         charts = []
         for definition in definitions(dashboard.get("widgets")):

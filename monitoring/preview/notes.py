@@ -28,7 +28,7 @@ def as_html(markdown: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _Paragraph:
     words: str
     size: int = 12
     bold: bool = False
@@ -60,7 +60,7 @@ def as_picture(frame: Frame, markdown: str, *, pad: float = 12.0) -> str:
     return "".join(parts)
 
 
-def _line(frame: Frame, block: _Block, words: str, x: float, y: float) -> str:
+def _line(frame: Frame, block: _Paragraph, words: str, x: float, y: float) -> str:
     weight = 600 if block.bold else None
     family = "monospace" if block.mono else None
     return svg.text(
@@ -68,8 +68,8 @@ def _line(frame: Frame, block: _Block, words: str, x: float, y: float) -> str:
     )
 
 
-def _blocks(markdown: str) -> list[_Block]:
-    blocks: list[_Block] = []
+def _blocks(markdown: str) -> list[_Paragraph]:
+    blocks: list[_Paragraph] = []
     stack: list[str] = []
     bullets: list[int] = []
     for token in _reader().parse(markdown):
@@ -82,23 +82,23 @@ def _blocks(markdown: str) -> list[_Block]:
         elif token.nesting == -1:
             stack.pop()
         elif token.type in {"fence", "code_block"}:
-            blocks += [_Block(line, 11, indent=8, mono=True) for line in token.content.splitlines()]
+            blocks += [_Paragraph(line, 11, indent=8, mono=True) for line in token.content.splitlines()]
         elif token.type == "inline":
             blocks.append(_inline(token, stack, bullets))
     return blocks
 
 
-def _inline(token: "Token", stack: list[str], bullets: list[int]) -> _Block:
+def _inline(token: "Token", stack: list[str], bullets: list[int]) -> _Paragraph:
     words = "".join(_words(child) for child in token.children or [])
     head = next((SIZES[tag] for tag in stack if tag in SIZES), 0)
     if head:
-        return _Block(words, head, bold=True)
+        return _Paragraph(words, head, bold=True)
     if not bullets:
-        return _Block(words)
+        return _Paragraph(words)
     sign = "• "
     if bullets[-1]:
         sign, bullets[-1] = f"{bullets[-1]}. ", bullets[-1] + 1
-    return _Block(sign + words, indent=14 * (len(bullets) - 1) + 4)
+    return _Paragraph(sign + words, indent=14 * (len(bullets) - 1) + 4)
 
 
 def _words(token: "Token") -> str:

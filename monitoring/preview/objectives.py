@@ -29,7 +29,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObjectiveWindow:
     """An objective over one of a widget's windows, against its target (None: the window has none)."""
 
     title: str
@@ -113,14 +113,14 @@ def window_of(name: str, dashboard: tuple[int, int]) -> tuple[int, int]:
 
 def seen(
     facts: Facts, slo: Slo, names: Iterable[str], dashboard: tuple[int, int], scope: str, extra: float | None
-) -> list[Seen]:
+) -> list[ObjectiveWindow]:
     """Evaluate the SLO over each window; `extra` is the target of windows that it has none for."""
     windows = []
     for name in names:
         threshold = slo.threshold(name) or _other(slo, name, extra)
         history = over(facts, slo, *window_of(name, dashboard), scope)
         target, warning = (threshold.target, threshold.warning) if threshold else (None, None)
-        windows.append(Seen(TITLES.get(name, name), history, target, warning))
+        windows.append(ObjectiveWindow(TITLES.get(name, name), history, target, warning))
     return windows
 
 

@@ -141,15 +141,15 @@ PHONE = 400.0
 def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: bool = True) -> str:
     """Return the drawing as SVG; a wide one a second time for a phone, where its text would be too small."""
 
-    def one(room: Frame, looks: str | None) -> str:
+    def picture(room: Frame, looks: str | None) -> str:
         view = f"0 0 {room.width:.0f} {room.height:.0f}"
         marks = {"viewBox": view, "role": "img", "aria_label": label, "font_family": svg.FONT}
         return svg.tag("svg", drawn(room), **{"class": looks}, **marks)
 
     if frame.width <= PHONE * 1.3 or not phone:
-        return one(frame, None)
+        return picture(frame, None)
     narrow = replace(frame, width=PHONE, height=min(max(frame.height, 120.0), 300.0))
-    return one(frame, "desk") + one(narrow, "phone")
+    return picture(frame, "desk") + picture(narrow, "phone")
 
 
 def chart(picture: str, frame: Frame, definition: Mapping[str, Any], drawing: Drawing) -> str:

@@ -151,7 +151,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class RenderedFile:
     """Describe a file that was written, or not, and the widgets in it that could not be drawn."""
 
     path: Path
@@ -159,7 +159,9 @@ class Written:
     done: bool = True
 
 
-def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda: None) -> Iterator[Written]:
+def carry_out(
+    order: Order, files: Files, progress: Callable[[], None] = lambda: None
+) -> Iterator[RenderedFile]:
     """Draw and write every dashboard, and yield each file once it is written.
 
     An exception ends neither the run nor the drawing of the other widgets; an older version that cannot be
@@ -183,13 +185,13 @@ def carry_out(order: Order, files: Files, progress: Callable[[], None] = lambda:
                 raise
             except Exception as error:  # noqa: BLE001 - the other dashboards still have to be drawn
                 whole = {"type": "dashboard", "title": dashboard.body.get("title")}
-                yield Written(path, [*failures, failure_of(whole, error)], done=False)
+                yield RenderedFile(path, [*failures, failure_of(whole, error)], done=False)
             else:
-                yield Written(path, failures)
+                yield RenderedFile(path, failures)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class DashboardData:
     """Hold what a dashboard is drawn over."""
 
     source: Source
@@ -197,7 +199,7 @@ class Given:
     monitors: Monitors
 
 
-World = Callable[[Resource], Given]
+World = Callable[[Resource], DashboardData]
 """What a dashboard is drawn over: the same for each, or made up for each."""
 
 
@@ -250,7 +252,7 @@ def _world(order: Order, files: Files) -> Iterator[World]:
         yield lambda version: made_up(version.body, order.window, monitors.bodies, slos)
     elif not is_database(order.data):
         source = SeriesSource(load_series(order.data).series)
-        data = Given(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
+        data = DashboardData(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
         yield lambda version: data
     else:  # only here is the database's library needed
         from monitoring.preview.stored import Histories, facts_of
@@ -260,7 +262,7 @@ def _world(order: Order, files: Files) -> Iterator[World]:
         with Store.open(order.data, read_only=True) as store:
             histories = Histories(store, monitors.bodies)
             known = replace(monitors, groups=histories.states(order.window[1]))
-            stored = Given(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
+            stored = DashboardData(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
             yield lambda version: stored
 
 
@@ -269,8 +271,8 @@ def made_up(
     window: tuple[int, int],
     monitors: Mapping[str, Mapping[str, Any]],
     slos: Mapping[str, Mapping[str, Any]],
-) -> Given:
+) -> DashboardData:
     """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
     known = Monitors(monitors, sample_states, sampled=True)
     facts = sample_facts(dashboard, known_metrics(), slos, monitors)
-    return Given(sampled(dashboard, window, known), facts, known)
+    return DashboardData(sampled(dashboard, window, known), facts, known)

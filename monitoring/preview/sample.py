@@ -238,9 +238,9 @@ def _times_100(query: str) -> Iterator[Any]:
         if isinstance(node, Binary) and node.operator == "*":
             for factor, rest in ((node.left, node.right), (node.right, node.left)):
                 inside = list(walk(rest))
-                divided = any(isinstance(one, Binary) and one.operator in "/-" for one in inside)
+                divided = any(isinstance(inner, Binary) and inner.operator in "/-" for inner in inside)
                 if isinstance(factor, Number) and factor.value == 100 and not divided:
-                    yield from (one for one in inside if isinstance(one, Metric | Reference))
+                    yield from (inner for inner in inside if isinstance(inner, Metric | Reference))
 
 
 def _is_list(value: Any) -> TypeGuard[list[Any]]:

@@ -7,7 +7,7 @@ from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.charts.slo import objective, status_words
 from monitoring.preview.drawing import Definition, Drawing, requests_of
 from monitoring.preview.errors import UndrawableError
-from monitoring.preview.objectives import TITLES, Seen, find, seen
+from monitoring.preview.objectives import TITLES, ObjectiveWindow, find, seen
 from monitoring.preview.scales import plain
 from monitoring.preview.variables import as_search
 from monitoring.query import QueryError
@@ -25,7 +25,7 @@ def slo(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     return objective(frame, _windows(stored, definition, drawing), budget=budget, history=history, unit=unit)
 
 
-def _windows(objective: Slo, definition: Definition, drawing: Drawing) -> list[Seen]:
+def _windows(objective: Slo, definition: Definition, drawing: Drawing) -> list[ObjectiveWindow]:
     names = [str(timeframe) for timeframe in definition.get("time_windows") or [] if timeframe in TITLES]
     names = names or [timeframe.timeframe for timeframe in objective.thresholds] or ["7d"]
     data = drawing.data
@@ -73,7 +73,7 @@ def _record(body: object) -> Record:
     return Record(0, text, tags, {"type": definition.get("type"), "slo_type": definition.get("type")})
 
 
-def _shown(objective: Slo, drawing: Drawing) -> Seen | str:
+def _shown(objective: Slo, drawing: Drawing) -> ObjectiveWindow | str:
     data, primary = drawing.data, objective.primary
     try:
         window = [primary.timeframe if primary else "7d"]
@@ -82,11 +82,11 @@ def _shown(objective: Slo, drawing: Drawing) -> Seen | str:
         return str(error).partition("\n")[0]
 
 
-def _order(shown: Seen | str) -> float:
-    return shown.sli if isinstance(shown, Seen) and shown.sli is not None else float("inf")
+def _order(shown: ObjectiveWindow | str) -> float:
+    return shown.sli if isinstance(shown, ObjectiveWindow) and shown.sli is not None else float("inf")
 
 
-def _entry(objective: Slo, shown: Seen | str) -> ListRow:
+def _entry(objective: Slo, shown: ObjectiveWindow | str) -> ListRow:
     target = f"{plain(objective.primary.target)} %" if objective.primary else "–"
     window = objective.primary.timeframe if objective.primary else "–"
     if isinstance(shown, str):

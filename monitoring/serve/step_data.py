@@ -24,7 +24,7 @@ _EVENTS = """
         OR contains(message, 'StateExited') OR contains(message, '"ExecutionStarted"'))"""
 
 
-class Change(NamedTuple):
+class ValueChange(NamedTuple):
     """A value that a state has changed: `before` is None where it added it, `after` where it took it away."""
 
     path: str
@@ -40,7 +40,7 @@ class StepData:
     name: str
     input: str
     output: str
-    changes: Sequence[Change]
+    changes: Sequence[ValueChange]
     more: int = 0
 
 
@@ -132,7 +132,7 @@ def _is_secret(name: str) -> bool:
     return any(word in plain for word in MASKED)
 
 
-def differences(before: Any, after: Any, path: str = "$") -> Iterator[Change]:
+def differences(before: Any, after: Any, path: str = "$") -> Iterator[ValueChange]:
     """Yield what differs between two values of JSON, by its path."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
@@ -145,14 +145,14 @@ def differences(before: Any, after: Any, path: str = "$") -> Iterator[Change]:
         for at in range(max(len(before), len(after))):
             yield from _inner(*pair, at, f"{path}[{at}]")
     elif type(before) is not type(after) or before != after:  # in Python, false equals 0
-        yield Change(path, _shown(before), _shown(after))
+        yield ValueChange(path, _shown(before), _shown(after))
 
 
-def _inner(before: Mapping[Any, Any], after: Mapping[Any, Any], key: Any, path: str) -> Iterator[Change]:
+def _inner(before: Mapping[Any, Any], after: Mapping[Any, Any], key: Any, path: str) -> Iterator[ValueChange]:
     if key not in after:
-        yield Change(path, _shown(before[key]), None)
+        yield ValueChange(path, _shown(before[key]), None)
     elif key not in before:
-        yield Change(path, None, _shown(after[key]))
+        yield ValueChange(path, None, _shown(after[key]))
     else:
         yield from differences(before[key], after[key], path)
 

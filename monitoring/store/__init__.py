@@ -24,7 +24,7 @@ from monitoring.store import database, rows, schema, writer
 from monitoring.store.answers import Answers, MetricSummary
 from monitoring.store.batch import Batch, Columns, SeriesIdentity, decode, encode
 from monitoring.store.catalog import DISTRIBUTION, Catalog
-from monitoring.store.documents import Change, Documents
+from monitoring.store.documents import DocumentChange, Documents
 from monitoring.store.journal import Journal, paths, replay
 
 __all__ = ["Batch", "MetricSummary", "SeriesIdentity", "Store"]
@@ -263,7 +263,7 @@ class Store(Answers):
         self.counters[table] += len(new)
         self._after_append()
 
-    def _change_document(self, change: Change) -> None:
+    def _change_document(self, change: DocumentChange) -> None:
         row: list[Sequence[Any]] = [change]
         with self._append_lock:
             self._take(_ROWS, (schema.DOCUMENTS.name, row), msgspec.json.encode((schema.DOCUMENTS.name, row)))

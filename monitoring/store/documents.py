@@ -7,14 +7,16 @@ from typing import Any
 import msgspec
 
 Document = dict[str, Any]
-Change = tuple[str, str, str | None]
+DocumentChange = tuple[str, str, str | None]
 """Kind, id and the JSON text; None for a deletion."""
 
 
 class Documents:
     """JSON objects by kind and id, in memory; a change is in the journal before `put` or `delete` returns."""
 
-    def __init__(self, stored: Iterable[tuple[str, str, str]], record: Callable[[Change], None]) -> None:
+    def __init__(
+        self, stored: Iterable[tuple[str, str, str]], record: Callable[[DocumentChange], None]
+    ) -> None:
         self._record = record
         self._lock = threading.RLock()
         self._kinds: dict[str, dict[str, Document]] = {}

@@ -6,7 +6,7 @@ import pytest
 from drill_cases import PLAYED
 
 from monitoring.drill.faults import chosen
-from monitoring.drill.run import Silent, play, play_health
+from monitoring.drill.run import DrillWatcher, play, play_health
 from monitoring.drill.stage import set_up
 
 
@@ -16,7 +16,7 @@ def drilled() -> SimpleNamespace:
     faults = chosen(PLAYED)
     with set_up("prod") as stage:
         health = play_health(stage)
-        played = dict(zip(PLAYED, play(stage, faults, Silent()), strict=True))
+        played = dict(zip(PLAYED, play(stage, faults, DrillWatcher()), strict=True))
         logs: dict[str, list[str]] = {}
         for event in stage.aws.log_events():
             logs.setdefault(event.log_group, []).append(event.message)

@@ -22,7 +22,7 @@ from monitoring.drill import watching
 from monitoring.drill.fault import Fault
 from monitoring.drill.faults import ALL
 from monitoring.drill.judge import judge
-from monitoring.drill.run import Laid, Played, Scene, Silent, laid_out, play, play_health, seen_by
+from monitoring.drill.run import DrillWatcher, Laid, Played, Scene, laid_out, play, play_health, seen_by
 from monitoring.drill.stage import set_up
 from monitoring.drill.watching import Seen, Watcher
 from monitoring.errors import InputError
@@ -174,7 +174,7 @@ def played_once() -> tuple[Played, dict[str, Fault], dict[str, Played]]:
         played: dict[str, Played] = {}
         for at in range(0, len(ALL), 6):
             batch = ALL[at : at + 6]
-            played |= zip((fault.name for fault in batch), play(stage, batch, Silent()), strict=True)
+            played |= zip((fault.name for fault in batch), play(stage, batch, DrillWatcher()), strict=True)
     return health, {fault.name: fault for fault in ALL}, played
 
 

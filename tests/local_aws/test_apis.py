@@ -12,7 +12,7 @@ import pytest
 
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.apis.events import response_of
-from monitoring.local_aws.apis.routes import Api, Integration, Route
+from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
 from monitoring.local_aws.stack import Deployment
 
 CODE = """
@@ -197,7 +197,7 @@ def test_an_api_that_is_deleted_is_no_longer_served(aws: LocalAws, tmp_path: Pat
 )
 def test_the_most_specific_route_is_taken(method: str, path: str, key: str) -> None:
     routes = [
-        Route(name, where, Integration("mock"))
+        Route(name, where, RouteIntegration("mock"))
         for name, where in (
             ("ANY", "$default"),
             ("ANY", "/{proxy+}"),

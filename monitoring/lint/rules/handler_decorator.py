@@ -6,7 +6,7 @@ from monitoring.lint.model import Rule
 from monitoring.lint.templates.application import Application, Spot, TemplateProblem
 from monitoring.lint.templates.code import dotted, handler_function, offset, parsed
 from monitoring.lint.templates.kinds import TEMPLATE
-from monitoring.lint.templates.text import At
+from monitoring.lint.templates.text import PlacedText
 
 RULE = Rule("handler-decorator", "warning", "A Python handler that @monitored does not decorate.", TEMPLATE)
 
@@ -30,4 +30,4 @@ def check(application: Application) -> Iterator[TemplateProblem]:
             f"{code.handler}, the handler of {logical_id}, has no metrics and no spans. Decorate it: "
             "from monitoring import monitored, and @monitored above it"
         )
-        yield TemplateProblem(Spot(At(code.text, at), (), is_exact=False), message)
+        yield TemplateProblem(Spot(PlacedText(code.text, at), (), is_exact=False), message)

@@ -7,7 +7,7 @@ from monitoring.lint.model import Rule
 from monitoring.lint.templates.application import Application, Spot, TemplateProblem
 from monitoring.lint.templates.code import dotted, offset, parsed
 from monitoring.lint.templates.kinds import TEMPLATE
-from monitoring.lint.templates.text import At
+from monitoring.lint.templates.text import PlacedText
 
 RULE = Rule("logged-metric", "warning", "A handler that prints metric lines through logging.", TEMPLATE)
 
@@ -27,7 +27,7 @@ def check(application: Application) -> Iterator[TemplateProblem]:
                 f"{file.name} sends a metric line through logging: a prefix, or a level that is off, "
                 "loses the point. Call count, gauge or histogram of monitoring, or print the line"
             )
-            yield TemplateProblem(Spot(At(code.text, at), (), is_exact=False), message)
+            yield TemplateProblem(Spot(PlacedText(code.text, at), (), is_exact=False), message)
 
 
 def _is_logger(node: ast.Call) -> bool:

@@ -8,7 +8,7 @@ from monitoring.lint.templates.application import Application, Spot, TemplatePro
 from monitoring.lint.templates.code import client_calls, offset, parsed, reachable
 from monitoring.lint.templates.kinds import TEMPLATE
 from monitoring.lint.templates.permissions import action_of, allowed, allows, by_resources
-from monitoring.lint.templates.text import At
+from monitoring.lint.templates.text import PlacedText
 
 if TYPE_CHECKING:
     import ast
@@ -37,4 +37,4 @@ def check(application: Application) -> Iterator[TemplateProblem]:
                 f"{function.logical_id} calls {call_name}, and its role has no statement for {action}: AWS "
                 "answers AccessDenied. Add the action, with the resource that it is for, to the role"
             )
-            yield TemplateProblem(Spot(At(code.text, at), (), is_exact=False), message)
+            yield TemplateProblem(Spot(PlacedText(code.text, at), (), is_exact=False), message)

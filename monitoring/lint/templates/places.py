@@ -13,7 +13,7 @@ from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import load
 from monitoring.errors import InputError
 from monitoring.lint.templates.application import Spot
-from monitoring.lint.templates.text import At, JsonText, Text, YamlText, embedded
+from monitoring.lint.templates.text import JsonText, PlacedText, Text, YamlText, embedded
 from monitoring.resources.document import Document, Pointer, read_text
 
 _FILE = re.compile(r"\$\{file\(([^){}$]+)\)\}")
@@ -96,7 +96,7 @@ class Places:
             text = self.text(file)
             if match := block.search(text.text):
                 start = match.end() - len(match.group().lstrip())
-                return Spot(At(text, start, match.end()), (), is_exact=False)
+                return Spot(PlacedText(text, start, match.end()), (), is_exact=False)
         return Spot(self.text(files[0]) if files else Text(str(source), ""), (), is_exact=False)
 
 

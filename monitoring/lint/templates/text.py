@@ -101,7 +101,7 @@ def _written(value: Any, plain: re.Pattern[str], is_plain: bool) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-class At(Text):
+class PlacedText(Text):
     """A file of which one place is known, such as a call in Python or a block of Terraform."""
 
     def __init__(self, text: Text, start: int, end: int = 0) -> None:

@@ -1,7 +1,7 @@
 """API Gateway: the routes of REST and HTTP APIs, served on loopback as they are called on AWS."""
 
 from monitoring.local_aws.apis.registry import Apis
-from monitoring.local_aws.apis.routes import Api, Integration, Route
+from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
 from monitoring.local_aws.apis.server import ApiServer, Backends
 
-__all__ = ["Api", "ApiServer", "Apis", "Backends", "Integration", "Route"]
+__all__ = ["Api", "ApiServer", "Apis", "Backends", "Route", "RouteIntegration"]

@@ -81,7 +81,7 @@ def selected(value: Any, request: ApiRequest, parameters: Mapping[str, str]) -> 
     if not isinstance(value, str):
         return value
 
-    def found(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         kind, _, name = match[1].removeprefix("request.").partition(".")
         if match[1].startswith("context."):
             return _context(match[1].removeprefix("context."), request)
@@ -93,4 +93,4 @@ def selected(value: Any, request: ApiRequest, parameters: Mapping[str, str]) -> 
             return parameters.get(name, "") if name else request.path
         return request.header(name) if kind == "header" else _query(request, name)
 
-    return _SELECTION.sub(found, value)
+    return _SELECTION.sub(replacement, value)

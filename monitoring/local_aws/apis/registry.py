@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 from monitoring.errors import InputError
-from monitoring.local_aws.apis.routes import Api, Integration
+from monitoring.local_aws.apis.routes import Api, RouteIntegration
 from monitoring.local_aws.apis.server import ApiServer, Backends
 
 
@@ -19,7 +19,7 @@ class Apis:
         self._backends = backends
         self._servers: dict[str, ApiServer] = {}
         self._lock = threading.Lock()
-        self.integrations: dict[str, Integration] = {}
+        self.integrations: dict[str, RouteIntegration] = {}
 
     def add(self, api: Api) -> None:
         """Serve an API, in the place of one with the same id."""

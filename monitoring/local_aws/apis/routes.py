@@ -13,7 +13,7 @@ _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Integration:
+class RouteIntegration:
     """What answers a route.
 
     Attributes:
@@ -36,7 +36,7 @@ class Route:
 
     method: str
     path: str
-    integration: Integration
+    integration: RouteIntegration
 
     @property
     def key(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.errors import InputError
 from monitoring.local_aws.apis.events import ApiRequest, ApiResponse, event_of, message, response_of
 from monitoring.local_aws.apis.mappings import rendered, selected
-from monitoring.local_aws.apis.routes import Api, Integration, Route
+from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
 
 MOST_BYTES = 10_000_000
 """The largest body that API Gateway takes."""
@@ -115,7 +115,9 @@ _ANSWERS: dict[str, Callable[[ApiServer, ApiRequest, Route, dict[str, str]], Api
 }
 
 
-def _order(integration: Integration, request: ApiRequest, parameters: Mapping[str, str]) -> dict[str, Any]:
+def _order(
+    integration: RouteIntegration, request: ApiRequest, parameters: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the parameters of an action: of the request template, or of the request's parameters."""
     templates = integration.settings.get("requestTemplates") or {}
     if templates:
@@ -126,8 +128,8 @@ def _order(integration: Integration, request: ApiRequest, parameters: Mapping[st
         except ValueError as error:
             raise InputError(f"what the request template gives is not JSON: {error}") from None
         return order if isinstance(order, dict) else {}
-    given = integration.settings.get("requestParameters") or {}
-    return {key: selected(value, request, parameters) for key, value in given.items() if key != "Region"}
+    settings = integration.settings.get("requestParameters") or {}
+    return {key: selected(value, request, parameters) for key, value in settings.items() if key != "Region"}
 
 
 def _mapped(responses: Any, status: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from monitoring.discovery.stack import StackResource
-from monitoring.local_aws.apis import Api, Integration, Route
+from monitoring.local_aws.apis import Api, Route, RouteIntegration
 from monitoring.local_aws.stack.resource import Deployed, Site
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "x-amazon-apigateway-any-method")
@@ -68,23 +68,23 @@ def _routes(body: Any, kind: str) -> Iterator[Route]:
             yield Route(name, str(path), integration)
 
 
-def _integration(settings: Mapping[str, Any], version: Literal["1.0", "2.0"]) -> Integration:
+def _integration(settings: Mapping[str, Any], version: Literal["1.0", "2.0"]) -> RouteIntegration:
     """Return what an integration is here, from its properties in OpenAPI's spelling."""
     kind, uri = str(settings.get("type") or "").lower(), str(settings.get("uri") or "")
     subtype = str(settings.get("integrationSubtype") or "")
     if kind == "mock":
-        return Integration("mock", settings=settings)
+        return RouteIntegration("mock", settings=settings)
     if subtype:
         action = _SUBTYPES.get(subtype)
-        return Integration("service" if action else "", action or subtype, settings)
+        return RouteIntegration("service" if action else "", action or subtype, settings)
     if ":function:" in uri and kind in {"aws_proxy", "aws"}:
         function = uri.partition(":function:")[2].partition("/")[0]
         payload = "1.0" if settings.get("payloadFormatVersion") == "1.0" else version
-        return Integration("lambda" if kind == "aws_proxy" else "", function, settings, payload)
+        return RouteIntegration("lambda" if kind == "aws_proxy" else "", function, settings, payload)
     service, _, action = uri.partition(":apigateway:")[2].partition(":")[2].partition(":action/")
     if action and service == "states":
-        return Integration("service", f"{service}:{action}", settings)
-    return Integration("", uri or kind, settings)
+        return RouteIntegration("service", f"{service}:{action}", settings)
+    return RouteIntegration("", uri or kind, settings)
 
 
 def stage(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
@@ -105,7 +105,7 @@ def resource_path(site: Site, resource: StackResource, properties: dict[str, Any
 
 def method(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Add a method of a resource to its REST API."""
-    settings = _camel(properties.get("Integration") or {})
+    settings = _camel(properties.get("RouteIntegration") or {})
     settings["responses"] = {
         str(response.get("selectionPattern") or "default"): response
         for response in settings.get("integrationResponses") or ()
@@ -119,7 +119,7 @@ def method(site: Site, resource: StackResource, properties: dict[str, Any]) -> D
 def integration(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Create an integration of an HTTP API; routes name it."""
     name = site.physical_name(resource)
-    settings = _camel({key.replace("Integration", "", 1): value for key, value in properties.items()})
+    settings = _camel({key.replace("RouteIntegration", "", 1): value for key, value in properties.items()})
     settings["integrationSubtype"] = properties.get("IntegrationSubtype")
     settings["credentials"] = properties.get("CredentialsArn")
     settings["requestParameters"] = properties.get("RequestParameters")  # their keys are the action's own
@@ -133,7 +133,7 @@ def route(site: Site, resource: StackResource, properties: dict[str, Any]) -> De
     api = site.aws.host.apis.find(str(properties["ApiId"]))
     name, _, path = str(properties["RouteKey"]).partition(" ")
     target = str(properties.get("Target") or "").partition("integrations/")[2]
-    chosen = site.aws.host.apis.integrations.get(target, Integration("", "its integration"))
+    chosen = site.aws.host.apis.integrations.get(target, RouteIntegration("", "its integration"))
     api.routes.append(Route(name if path else "ANY", path or "$default", chosen))
     return Deployed(site.physical_name(resource))
 
@@ -143,7 +143,7 @@ def function_url(site: Site, resource: StackResource, properties: dict[str, Any]
     target = str(properties["TargetFunctionArn"])
     function = target.partition(":function:")[2] or target
     api = Api(site.physical_name(resource)[-10:].lower(), resource.logical_id, "http")
-    api.routes.append(Route("ANY", "$default", Integration("lambda", function, payload="2.0")))
+    api.routes.append(Route("ANY", "$default", RouteIntegration("lambda", function, payload="2.0")))
     site.aws.host.apis.add(api)
     attributes = {"FunctionUrl": f"{api.url}/", "FunctionArn": target}
     return Deployed(

@@ -303,7 +303,7 @@ def _nested(site: Site, resource: StackResource, properties: dict[str, Any]) -> 
     stack = read_template(
         load(path),
         path,
-        given=properties.get("Parameters") or {},
+        values=properties.get("Parameters") or {},
         name=f"{site.stack.name}-{resource.logical_id}",
     )
     inner = Site(site.aws, stack, site.account, site.environment, site.answers, site.stand_ins)

@@ -31,7 +31,7 @@ def function(site: Site, resource: StackResource, properties: dict[str, Any]) ->
     if problem or answered:
         handler, folder, runtime = "answer.handler", STAND_IN_FOLDER, PYTHON
         answer = site.answers.get(resource.logical_id)
-        variables |= stand_in_settings(resource.logical_id, problem, answer, given=answered)
+        variables |= stand_in_settings(resource.logical_id, problem, answer, answered=answered)
     logging = _logging(site, name, properties)
     settings = {
         "FunctionName": name,
@@ -60,10 +60,10 @@ def function(site: Site, resource: StackResource, properties: dict[str, Any]) ->
     )
 
 
-def stand_in_settings(key: str, reason: str, answer: Any, *, given: bool) -> dict[str, str]:
+def stand_in_settings(key: str, reason: str, answer: Any, *, answered: bool) -> dict[str, str]:
     """Return the variables of `stand_in/answer.py`: what it answers, or why it fails."""
     variables = {"STAND_IN_REASON": f"{key} is not run here: {reason}"}
-    return variables | ({"STAND_IN_ANSWER": json.dumps(answer)} if given else {})
+    return variables | ({"STAND_IN_ANSWER": json.dumps(answer)} if answered else {})
 
 
 def _stand_in_text(problem: str, *, answered: bool) -> str:

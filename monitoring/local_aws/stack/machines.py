@@ -49,10 +49,10 @@ def state_machine(site: Site, resource: StackResource, properties: dict[str, Any
 
 
 def _definition(site: Site, resource: StackResource, properties: Mapping[str, Any]) -> dict[str, Any]:
-    given = properties.get("DefinitionString", properties.get("Definition"))
-    if given is None and (file := definition_file(site.stack.source.parent, properties)):
-        given = file.read_text(encoding="utf-8")
-    if given is None:
+    text = properties.get("DefinitionString", properties.get("Definition"))
+    if text is None and (file := definition_file(site.stack.source.parent, properties)):
+        text = file.read_text(encoding="utf-8")
+    if text is None:
         raise InputError(
             f"state machine {resource.logical_id} has no definition on this disk",
             where=str(site.stack.source),
@@ -60,7 +60,7 @@ def _definition(site: Site, resource: StackResource, properties: Mapping[str, An
     substitutions = {
         key: _text(value) for key, value in (properties.get("DefinitionSubstitutions") or {}).items()
     }
-    text = given if isinstance(given, str) else json.dumps(given)
+    text = text if isinstance(text, str) else json.dumps(text)
     if not text.lstrip().startswith("{"):
         text = json.dumps(parse_definition(text, str(site.stack.source)))
     definition: dict[str, Any] = json.loads(definition_text(text, substitutions))
@@ -131,7 +131,7 @@ def _stand_in_states(site: Site, machine: str, definition: dict[str, Any]) -> No
 def _answering(site: Site, key: str, reason: str) -> str:
     name = "stand-in-" + "".join(c if c.isalnum() else "-" for c in key)[:48]
     answer = site.answers.get(key)
-    variables = stand_in_settings(key, reason, answer, given=key in site.answers)
+    variables = stand_in_settings(key, reason, answer, answered=key in site.answers)
     site.aws.host.code[name] = (STAND_IN_FOLDER, "Text")
     settings = {
         "FunctionName": name,

@@ -12,7 +12,7 @@ _RUN_A_JOB = (SYNC,)
 _CALLBACK = (TOKEN,)
 
 
-class Integration(NamedTuple):
+class OptimizedIntegration(NamedTuple):
     """An optimized integration.
 
     Attributes:
@@ -32,59 +32,65 @@ class Integration(NamedTuple):
     api: str = ""
 
 
-_CONTAINERS = Integration("ECS", "AmazonECS", "AmazonECSException", _CALLBACK, _RUN_A_JOB)
-INTEGRATIONS: dict[str, Integration] = {
-    "lambda:invoke": Integration("Lambda", "AWSLambda", "AWSLambdaException", _CALLBACK),
-    "sns:publish": Integration("SNS", "AmazonSNS", "AmazonSNSException", _CALLBACK),
-    "sqs:sendMessage": Integration("SQS", "AmazonSQS", "AmazonSQSException", _CALLBACK),
-    "events:putEvents": Integration(
+_CONTAINERS = OptimizedIntegration("ECS", "AmazonECS", "AmazonECSException", _CALLBACK, _RUN_A_JOB)
+INTEGRATIONS: dict[str, OptimizedIntegration] = {
+    "lambda:invoke": OptimizedIntegration("Lambda", "AWSLambda", "AWSLambdaException", _CALLBACK),
+    "sns:publish": OptimizedIntegration("SNS", "AmazonSNS", "AmazonSNSException", _CALLBACK),
+    "sqs:sendMessage": OptimizedIntegration("SQS", "AmazonSQS", "AmazonSQSException", _CALLBACK),
+    "events:putEvents": OptimizedIntegration(
         "EventBridge", "AmazonEventBridge", "AmazonEventBridgeException", _CALLBACK
     ),
-    "states:startExecution": Integration(
+    "states:startExecution": OptimizedIntegration(
         "StepFunctions",
         "AWSStepFunctions",
         "AWSStepFunctionsException",
         (TOKEN, SYNC, SYNC2),
         api="stepfunctions",
     ),
-    "http:invoke": Integration("Http", "Http", "States.Http.Socket"),
-    "apigateway:invoke": Integration("ApiGateway", "ApiGateway", "ApiGateway", _CALLBACK),
+    "http:invoke": OptimizedIntegration("Http", "Http", "States.Http.Socket"),
+    "apigateway:invoke": OptimizedIntegration("ApiGateway", "ApiGateway", "ApiGateway", _CALLBACK),
     "ecs:runTask": _CONTAINERS,
-    "batch:submitJob": Integration("Batch", "AWSBatch", "AWSBatchException", missing=_RUN_A_JOB),
+    "batch:submitJob": OptimizedIntegration("Batch", "AWSBatch", "AWSBatchException", missing=_RUN_A_JOB),
     **{
         f"{service}:{action}": integration
         for service, actions, integration in (
             (
                 "dynamodb",
                 ("getItem", "putItem", "updateItem", "deleteItem"),
-                Integration("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
+                OptimizedIntegration("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
             ),
             (
                 "codebuild",
                 ("startBuild",),
-                Integration("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException", _RUN_A_JOB),
+                OptimizedIntegration("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException", _RUN_A_JOB),
             ),
             (
                 "codebuild",
                 ("stopBuild", "batchDeleteBuilds", "batchGetReports"),
-                Integration("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException"),
+                OptimizedIntegration("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException"),
             ),
             (
                 "codebuild",
                 ("startBuildBatch",),
-                Integration("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException", missing=_RUN_A_JOB),
+                OptimizedIntegration(
+                    "CodeBuild", "AWSCodeBuild", "AWSCodeBuildException", missing=_RUN_A_JOB
+                ),
             ),
             (
                 "athena",
                 ("startQueryExecution",),
-                Integration("Athena", "AmazonAthena", "AmazonAthenaException", _RUN_A_JOB),
+                OptimizedIntegration("Athena", "AmazonAthena", "AmazonAthenaException", _RUN_A_JOB),
             ),
             (
                 "athena",
                 ("stopQueryExecution", "getQueryExecution", "getQueryResults"),
-                Integration("Athena", "AmazonAthena", "AmazonAthenaException"),
+                OptimizedIntegration("Athena", "AmazonAthena", "AmazonAthenaException"),
             ),
-            ("glue", ("startJobRun",), Integration("Glue", "AWSGlue", "AWSGlueException", _RUN_A_JOB)),
+            (
+                "glue",
+                ("startJobRun",),
+                OptimizedIntegration("Glue", "AWSGlue", "AWSGlueException", _RUN_A_JOB),
+            ),
         )
         for action in actions
     },
@@ -135,7 +141,7 @@ class TaskResource:
         return f"aws-sdk:{self.service}" if self.kind == "sdk" else self.service
 
     @property
-    def integration(self) -> Integration | None:
+    def integration(self) -> OptimizedIntegration | None:
         """Return the row of an optimized integration, or None."""
         return INTEGRATIONS.get(f"{self.service}:{self.action}") if self.kind == "service" else None
 

@@ -10,10 +10,15 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.model import OperationModel, Shape
 
-from monitoring.local_aws.refusals import Refusal
+from monitoring.local_aws.refusals import CallRefusal
 from monitoring.local_aws.states import text
 from monitoring.local_aws.states.errors import FatalError, StateFailedError
-from monitoring.local_aws.states.resources import BOTO_NAMES, Integration, TaskResource, pascal_service
+from monitoring.local_aws.states.resources import (
+    BOTO_NAMES,
+    OptimizedIntegration,
+    TaskResource,
+    pascal_service,
+)
 
 
 class SdkCall(NamedTuple):
@@ -83,7 +88,7 @@ def known_call(resource: TaskResource) -> SdkCall:
 
 
 def _optimized_error(
-    integration: Integration, code: str, message: str, status: int, metadata: dict[str, Any]
+    integration: OptimizedIntegration, code: str, message: str, status: int, metadata: dict[str, Any]
 ) -> tuple[str, str]:
     shape = metadata.get("Shape") or integration.generic
     name = shape if shape.endswith("Exception") else f"{shape}Exception"
@@ -131,7 +136,7 @@ def failure_of(call: SdkCall, failed: Exception) -> Exception:
     return FatalError(f"{call.service}:{call.model.name} cannot be called: the embedded AWS failed on it")
 
 
-def refusal_of(call: SdkCall, refusal: Refusal) -> StateFailedError:
+def refusal_of(call: SdkCall, refusal: CallRefusal) -> StateFailedError:
     """Return the failure of a call that a resource refuses; an error that the service models has its name.
 
     Amazon S3's AccessDenied is told as S3Exception, although newer models have a shape of that name.

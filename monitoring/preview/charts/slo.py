@@ -7,7 +7,7 @@ import numpy as np
 
 from monitoring.preview import svg
 from monitoring.preview.charts.shapes import Frame, label, line, rect
-from monitoring.preview.objectives import Seen
+from monitoring.preview.objectives import ObjectiveWindow
 from monitoring.preview.scales import format_value, plain, time_ticks
 from monitoring.preview.theme import Theme
 from monitoring.slo import slo_state
@@ -16,7 +16,9 @@ CARD = 104.0
 HISTORY = 74.0
 
 
-def objective(frame: Frame, seen: Sequence[Seen], *, budget: bool, history: bool, unit: str = "") -> str:
+def objective(
+    frame: Frame, seen: Sequence[ObjectiveWindow], *, budget: bool, history: bool, unit: str = ""
+) -> str:
     """Draw a card for each window, side by side, and below, if there is room, the history of the first one.
 
     Args:
@@ -42,7 +44,7 @@ def objective(frame: Frame, seen: Sequence[Seen], *, budget: bool, history: bool
     return "".join([*cards, *rules, svg.group([_history(place, seen[0])], 0, height)])
 
 
-def colour_of(seen: Seen, theme: Theme) -> str:
+def colour_of(seen: ObjectiveWindow, theme: Theme) -> str:
     """Green, yellow or red, by target and warning; grey where nothing is known."""
     if seen.target is None:
         return theme.ink
@@ -50,7 +52,7 @@ def colour_of(seen: Seen, theme: Theme) -> str:
     return shades[slo_state(seen.sli, seen.target, seen.warning)]
 
 
-def status_words(seen: Seen) -> str:
+def status_words(seen: ObjectiveWindow) -> str:
     """Return the SLI with as many decimals as are significant."""
     if seen.sli is None:
         return "No data"
@@ -59,7 +61,7 @@ def status_words(seen: Seen) -> str:
     return f"{cut:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
-def budget_words(seen: Seen, unit: str) -> str:
+def budget_words(seen: ObjectiveWindow, unit: str) -> str:
     """`62 % left · 310 events`, or how far it is overspent."""
     if seen.budget is None or seen.left is None:
         return "no error budget is known"
@@ -70,7 +72,7 @@ def budget_words(seen: Seen, unit: str) -> str:
     return f"{plain(round(seen.budget, 1))} % left · {shown}"
 
 
-def _card(frame: Frame, seen: Seen, budget: bool, unit: str) -> str:
+def _card(frame: Frame, seen: ObjectiveWindow, budget: bool, unit: str) -> str:
     theme, room = frame.theme, frame.width - 24
     middle = frame.width / 2
     words = status_words(seen)
@@ -92,7 +94,7 @@ def _card(frame: Frame, seen: Seen, budget: bool, unit: str) -> str:
     return "".join(parts)
 
 
-def _budget(frame: Frame, seen: Seen, y: float, unit: str) -> str:
+def _budget(frame: Frame, seen: ObjectiveWindow, y: float, unit: str) -> str:
     theme, room = frame.theme, min(frame.width - 32, 220.0)
     left = (frame.width - room) / 2
     share = min(max((seen.budget or 0.0) / 100, 0.0), 1.0)
@@ -103,7 +105,7 @@ def _budget(frame: Frame, seen: Seen, y: float, unit: str) -> str:
     return back + bar + svg.text(words, frame.width / 2, y + 19, **style)
 
 
-def _history(frame: Frame, seen: Seen) -> str:
+def _history(frame: Frame, seen: ObjectiveWindow) -> str:
     """Draw the share of good events in each bucket as a bar: bad in red on top, corrected time hatched."""
     theme, history = frame.theme, seen.history
     left, right, top, bottom = 14.0, frame.width - 14, 6.0, frame.height - 20

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from monitoring.serve.pages.shell import table
-from monitoring.serve.step_data import MOST_STATES, Change, StepData
+from monitoring.serve.step_data import MOST_STATES, StepData, ValueChange
 
 
 def data_panel(steps: Sequence[StepData]) -> str:
@@ -43,7 +43,7 @@ def _summary(step: StepData) -> str:
     return f"changes {paths}{', …' if len(step.changes) > 4 or step.more else ''}"
 
 
-def _change(change: Change) -> tuple[str, str, str]:
+def _change(change: ValueChange) -> tuple[str, str, str]:
     before, after = (
         f"<pre>{escape(text)}</pre>" if text is not None else '<span class="muted">–</span>'
         for text in (change.before, change.after)

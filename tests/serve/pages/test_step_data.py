@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitoring.local_datadog import create_app
 from monitoring.serve.pages import page_routes
-from monitoring.serve.step_data import MASK, Change, differences, masked, step_data
+from monitoring.serve.step_data import MASK, ValueChange, differences, masked, step_data
 from monitoring.store import Store
 
 NOW = 1_795_740_000
@@ -50,7 +50,7 @@ def test_a_state_has_its_input_its_output_and_what_differs():
         {"order": 7, "old": 1},
         {"order": 7, "paid": True},
     )
-    assert list(step.changes) == [Change("$.old", "1", None), Change("$.paid", None, "true")]
+    assert list(step.changes) == [ValueChange("$.old", "1", None), ValueChange("$.paid", None, "true")]
 
 
 def test_states_stand_in_the_order_of_their_events_however_they_arrived():
