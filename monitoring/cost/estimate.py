@@ -9,9 +9,6 @@ from monitoring.cost.measured import Measurements
 from monitoring.cost.prices import PRICES
 from monitoring.cost.usage import ApplicationSpec, FunctionSpec, MachineSpec
 
-FAMILIES = ("calls", "enhanced", "executions", "forwarder", "business", "percentiles", "logs", "traces")
-"""What `--without` leaves out."""
-
 _GB = 1024**3
 _AGGREGATIONS = 5
 """Custom metrics of one series of a distribution: count, sum, min, max, avg; as many again for percentiles.

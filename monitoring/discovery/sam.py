@@ -15,7 +15,6 @@ from typing import Any
 from monitoring.discovery.templates import expanded, load
 from monitoring.errors import InputError
 
-TRANSFORM = "AWS::Serverless-2016-10-31"
 LOCAL_BUCKET = "stepscope-local"
 """The bucket that stands for this disk while the translator works; the key is the path's number."""
 
@@ -146,14 +145,6 @@ def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:
     if isinstance(location, str):
         resource["Type"] = "AWS::CloudFormation::Stack"
         resource["Properties"] = {"TemplateURL": location, "Parameters": properties.get("Parameters", {})}
-
-
-class _ManagedPolicies:
-    """The policies that AWS manages, by name: the translator has the common ones itself."""
-
-    def load(self) -> dict[str, str]:
-        """Return no further ones: asking AWS for its list needs an account."""
-        return {}
 
 
 @contextlib.contextmanager

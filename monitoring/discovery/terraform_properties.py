@@ -36,16 +36,6 @@ def every(properties: Properties) -> Converter:
     ]
 
 
-def within(name: str, converter: Converter | None = None) -> Converter:
-    """Convert a block to one of its attributes."""
-
-    def inner(blocks: Any) -> Any:
-        value = block_of(blocks).get(name)
-        return converter(value) if converter and value is not None else value
-
-    return inner
-
-
 def block_of(blocks: Any) -> Mapping[str, Any]:
     """Return a block that stands once; empty where there is none."""
     block = blocks[0] if isinstance(blocks, list) and blocks else blocks

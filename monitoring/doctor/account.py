@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
+from monitoring.forwarder.aws import error_code
 
 Clients = Callable[[str], Any]
 FORWARDER, SUBSCRIBER = "monitoring.forwarder.handler", "monitoring.forwarder.subscriber.handler"
@@ -103,12 +104,7 @@ class Account:
         )
 
 
-def code(error: Exception) -> str:
-    """Return AWS's code of a refusal, "" for an error of another kind."""
-    answer = getattr(error, "response", None)
-    return str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
-
-
 def reason(error: Exception) -> str:
     """Return in a sentence why AWS did not answer; never with a value that was read."""
-    return f"{code(error)}: {error}" if code(error) else f"{type(error).__name__}: {error}"
+    code = error_code(error)
+    return f"{code}: {error}" if code else f"{type(error).__name__}: {error}"

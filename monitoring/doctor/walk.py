@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from monitoring.doctor.account import FORWARDER, SUBSCRIBER, Account, AccountFunction, Clients, code, reason
+from monitoring.doctor.account import FORWARDER, SUBSCRIBER, Account, AccountFunction, Clients, reason
 from monitoring.doctor.checks import Check, fault, ok, unknown
 from monitoring.doctor.datadog import Datadog, has_points
 from monitoring.errors import InputError
+from monitoring.forwarder.aws import error_code
 from monitoring.forwarder.keys import ApiKey
 from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.lines import parse_line
@@ -148,7 +149,7 @@ def _read_key(settings: ForwarderSettings, clients: Clients) -> str:
         raise
     except Exception as error:  # noqa: BLE001 - boto3's errors share no nearer ancestor
         raise InputError(
-            f"the API key cannot be read: {code(error) or type(error).__name__}",
+            f"the API key cannot be read: {error_code(error) or type(error).__name__}",
             where=settings.api_key_secret or settings.api_key_parameter,
             hint="does it exist, and may you read it? The forwarder's own log says whether it may",
         ) from None  # the cause might quote what it read
@@ -231,7 +232,7 @@ def _function(
 
 
 def _unread(function: AccountFunction, error: Exception) -> Check:
-    if code(error) == "ResourceNotFoundException":
+    if error_code(error) == "ResourceNotFoundException":
         hint = "invoke it once; then check that its role may write logs"
         return fault("lines", function.log_group, f"{function.name} has no log group yet", hint)
     hint = "allow logs:FilterLogEvents and logs:DescribeSubscriptionFilters"

@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import json
 import time
-from pathlib import Path
 
 from monitoring.drill.inject import Injection
 from monitoring.drill.lane import Lane
@@ -69,8 +68,3 @@ def late(lane: Lane) -> None:
     }
     packed = base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()
     lane.stage.aws.invoke(lane.forwarder, {"awslogs": {"data": packed}})
-
-
-def spool_of(lane: Lane) -> Path:
-    """Return the spool folder of the copy's forwarder."""
-    return lane.stage.home / f"{lane.name}-spool"

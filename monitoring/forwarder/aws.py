@@ -8,6 +8,12 @@ from typing import Any
 Clients = Callable[[str], Any]
 
 
+def error_code(error: Exception) -> str:
+    """Return AWS's code of a refusal, "" for an error of another kind."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
 @cache
 def client(service: str) -> Any:
     """Return the client of a service, with time-outs that suit a function with little time."""

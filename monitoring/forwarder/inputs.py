@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
-from monitoring.forwarder.aws import Clients
+from monitoring.forwarder.aws import Clients, error_code
 from monitoring.forwarder.bodies import read_body
 from monitoring.forwarder.decoding import CHUNK
 from monitoring.forwarder.pieces import (
@@ -238,8 +238,7 @@ def _without_lines(piece: Piece, count: int) -> Piece:
 
 def _not_given(error: Exception, where: str) -> Refusal:
     """Return the refusal that says why S3 does not give an object."""
-    answer = getattr(error, "response", None)
-    code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
+    code = error_code(error)
     if code in _GONE:
         return Refusal(f"S3 answers {code}: {_GONE[code]}", where, whole=True)
     hint = _DENIED if code in ("AccessDenied", "403") else str(error)

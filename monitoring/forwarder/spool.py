@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from monitoring.errors import InputError
-from monitoring.forwarder.aws import Clients
+from monitoring.forwarder.aws import Clients, error_code
 from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import ITEMS
 from monitoring.log_events.codec import load_object
@@ -219,7 +219,7 @@ class S3Spool:
         try:
             body = self._clients("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except Exception as error:
-            if getattr(error, "response", {}).get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
+            if error_code(error) in {"NoSuchKey", "404"}:
                 raise FileNotFoundError(key) from None
             raise
         return _entry(body.decode("utf-8", "replace"), key)

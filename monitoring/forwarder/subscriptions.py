@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from monitoring.errors import InputError
-from monitoring.forwarder.aws import Clients
+from monitoring.forwarder.aws import Clients, error_code
 
 STATES_PREFIX = "/aws/vendedlogs/states/"
 _MOST_FILTERS = 2
@@ -284,7 +284,7 @@ class Subscriptions:
                 changes.removed.append(group)
         except Exception as error:  # noqa: BLE001 - as above
             if (
-                _code(error) != "ResourceNotFoundException"
+                error_code(error) != "ResourceNotFoundException"
             ):  # it was deleted meanwhile, and its filter with it
                 changes.errors[group] = _reason(error)
 
@@ -302,11 +302,6 @@ def _group_name(arn: str) -> str:
     return arn.partition(":log-group:")[2].removesuffix(":*")
 
 
-def _code(error: Exception) -> str:
-    answer = getattr(error, "response", None)
-    return str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
-
-
 def _reason(error: Exception) -> str:
-    code = _code(error)
+    code = error_code(error)
     return f"{code}: {error}" if code else f"{type(error).__name__}: {error}"

@@ -72,7 +72,6 @@ class _Box:
 class _Part:
     """The layout of one graph: the machine, a branch or an iteration."""
 
-    graph: StateGraph
     boxes: Mapping[str, _Box]
     edges: Sequence[Edge]
     labels: Sequence[Sequence[str]]
@@ -134,7 +133,7 @@ def _part(graph: StateGraph, look: Look, *, whole: bool = False) -> _Part:
         for edge, lines in zip(edges, labels, strict=True)
     ]
     placed = place(sizes, links, _START if whole else first)
-    return _Part(graph, boxes, edges, labels, placed)
+    return _Part(boxes, edges, labels, placed)
 
 
 def _label_lines(edge: Edge, look: Look) -> list[str]:

@@ -92,7 +92,7 @@ def summary(table: Sequence[Covered]) -> str:
         counted[family] = [before + flag for before, flag in zip(counted[family], flags, strict=True)]
     head = ("", "metrics", "shown", "reason", "failures", "monitored")
     body = [(family, *map(str, numbers)) for family, numbers in counted.items()]
-    body.append(("all", *(str(sum(each[i] for each in counted.values())) for i in range(5))))
+    body.append(("all", *(str(sum(numbers[i] for numbers in counted.values())) for i in range(5))))
     lines = [plain(*line) for line in table_lines([head, *body], right=range(1, 6))]
     missing = len(gaps(table))
     lacking = f"{missing} are on no dashboard, or failures without a monitor: stepscope lint --coverage"

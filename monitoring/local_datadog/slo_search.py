@@ -16,7 +16,6 @@ from monitoring.store import Store
 
 _TERM = re.compile(r'(-?)(?:([\w.]+):)?(?:"([^"]*)"|(\S+))')
 _MOST = 100
-_OF_ONE_WINDOW = {"timeframe", "target", "status", "error"}
 
 
 def fits(body: Body, parameters: Mapping[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """Which notifications go out: transitions, renotifications, mutes, and what notify_by puts together."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -275,11 +275,3 @@ def preview(history: History, group: str, index: int) -> Notification:
 def _value(group: GroupHistory, index: int) -> float | None:
     value = float(group.values[index])
     return None if value != value else value  # noqa: PLR0124 - NaN is no value
-
-
-def by_time(notifications: Iterable[Notification]) -> Mapping[int, list[Notification]]:
-    """Notifications by the evaluation at which they go out."""
-    result: dict[int, list[Notification]] = {}
-    for notification in notifications:
-        result.setdefault(notification.time, []).append(notification)
-    return result

@@ -288,5 +288,4 @@ def _style(request: Request) -> Style:
         palette=str(style.get("palette") or "dog_classic"),
         line_type=str(style.get("line_type") or "solid"),
         line_width=str(style.get("line_width") or "normal"),
-        right_axis=bool(request.get("on_right_yaxis")),
     )

@@ -13,7 +13,6 @@ from monitoring.slo import Slo
 
 Test = Callable[[Record], bool]
 Body = Mapping[str, Any]
-KINDS = ("logs", "events", "spans")
 
 
 def _no_records(kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
@@ -25,7 +24,8 @@ class Facts:
     """Where a widget finds what is not a point; times are seconds, windows end before their end.
 
     Attributes:
-        newest: (one of `KINDS`, start, end, test, most) -> the newest records that pass, the newest first.
+        newest: ("logs", "events" or "spans", start, end, test, most) -> the newest records that pass,
+            the newest first.
         checks: (start, end) -> the results of service checks.
         slos: objectives by their key and by their id.
         corrections: an objective -> its status corrections.

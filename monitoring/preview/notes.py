@@ -60,14 +60,6 @@ def as_picture(frame: Frame, markdown: str, *, pad: float = 12.0) -> str:
     return "".join(parts)
 
 
-def _line(frame: Frame, block: _Paragraph, words: str, x: float, y: float) -> str:
-    weight = 600 if block.bold else None
-    family = "monospace" if block.mono else None
-    return svg.text(
-        words, x, y, size=block.size, fill=frame.theme.ink, font_weight=weight, font_family=family
-    )
-
-
 def _blocks(markdown: str) -> list[_Paragraph]:
     blocks: list[_Paragraph] = []
     stack: list[str] = []

@@ -26,8 +26,6 @@ from monitoring.resources.files import path_of, read_resource
 from monitoring.resources.project import instances_in, load_project, made_of, usable_resources
 from monitoring.resources.resource import Resource
 
-FORMATS = ("png", "svg", "html")
-
 
 @dataclass(frozen=True, slots=True)
 class Files:

@@ -34,7 +34,6 @@ _HEAD = re.compile(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z][\w.]*)\s*(?=\{)", re
 _DOTTED = re.compile(r"(?:([A-Za-z_][\w.]*):)?([A-Za-z_][\w]*(?:\.\w+)*)")
 _COUNT_OF = re.compile(r"count\s*\(\s*v\s*:")
 _BY = re.compile(r"by(?=\s*\{)")
-_SIGN = re.compile(r"[+\-*/]")
 _TERM = ("a query (avg:metric{*})", "a function", "a number", "'('")
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
 _ALIASES = {

@@ -23,7 +23,6 @@ TYPES = (
     | {"cost alert", "data-quality alert", "database-monitoring alert", "network-performance alert"}
     | {"network-path alert"}
 )
-COMPOSITE_MEMBERS = 10
 _INVALID_QUERY = "The value provided for parameter 'query' is invalid"
 _NOT_BOTH = (
     "Monitors with an evaluation_window scheduling_option must have a current query period and vice versa."

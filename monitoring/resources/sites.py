@@ -11,7 +11,6 @@ from monitoring.resources.document import Pointer
 
 _EVENTS = ("good_events_formula", "bad_events_formula", "total_events_formula")
 _SPECIFICATIONS: Mapping[str, tuple[str, ...]] = {"time_slice": ("query",), "count": ()}
-_OVER_TIME = frozenset({"timeseries", "heatmap", "distribution"})
 
 METRIC_MONITORS = ("metric alert", "query alert")
 """The monitor types whose query is a metric query."""
@@ -47,14 +46,12 @@ class QuerySite(NamedTuple):
         text: the string.
         formula: whether it is a formula over named queries.
         names: of a formula, the names that its request defines; None where a query has none.
-        scalar: whether its widget shows one value and not a line.
     """
 
     pointer: Pointer
     text: str
     formula: bool = False
     names: frozenset[str] | None = None
-    scalar: bool = False
 
 
 def widgets(body: Mapping[str, Any]) -> Iterator[Widget]:
@@ -93,15 +90,15 @@ def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
             yield (*at, step), item
 
 
-def _request_sites(at: Pointer, body: Mapping[str, Any], scalar: bool) -> Iterator[QuerySite]:
+def _request_sites(at: Pointer, body: Mapping[str, Any]) -> Iterator[QuerySite]:
     """Yield the metric queries and formulas of one request; other data sources have other languages."""
     if isinstance(body.get("q"), str):
-        yield QuerySite((*at, "q"), body["q"], scalar=scalar)
-    yield from _named(body, at, scalar, _formulas(body, at))
+        yield QuerySite((*at, "q"), body["q"])
+    yield from _named(body, at, _formulas(body, at))
 
 
 def _named(
-    body: Mapping[str, Any], at: Pointer, scalar: bool, formulas: Iterable[tuple[Pointer, Any]]
+    body: Mapping[str, Any], at: Pointer, formulas: Iterable[tuple[Pointer, Any]]
 ) -> Iterator[QuerySite]:
     """Yield named queries, and the formulas over them."""
     names: set[str | None] = set()
@@ -110,13 +107,11 @@ def _named(
         if name is None or isinstance(name, str):
             names.add(name)
         if query.get("data_source") == "metrics" and isinstance(query.get("query"), str):
-            yield QuerySite((*pointer, "query"), query["query"], scalar=scalar)
+            yield QuerySite((*pointer, "query"), query["query"])
     known = None if None in names else frozenset(name for name in names if name is not None)
     for pointer, formula in formulas:
         if isinstance(formula, dict) and isinstance(formula.get("formula"), str):
-            yield QuerySite(
-                (*pointer, "formula"), formula["formula"], formula=True, names=known, scalar=scalar
-            )
+            yield QuerySite((*pointer, "formula"), formula["formula"], formula=True, names=known)
 
 
 def _formulas(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Any]]:
@@ -137,9 +132,8 @@ def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Ma
 def widget_sites(widgets: Iterable[Widget]) -> Iterator[QuerySite]:
     """Every metric query and formula of the widgets."""
     for widget in widgets:
-        scalar = widget.type not in _OVER_TIME
         for at, body in _requests(widget):
-            yield from _request_sites(at, body, scalar)
+            yield from _request_sites(at, body)
 
 
 def slo_sites(body: Mapping[str, Any]) -> Iterator[QuerySite]:
@@ -159,7 +153,7 @@ def slo_sites(body: Mapping[str, Any]) -> Iterator[QuerySite]:
                 *_formulas(value, at),
                 *(((*at, name), value[name]) for name in _EVENTS if name in value),
             ]
-            yield from _named(value, at, False, formulas)
+            yield from _named(value, at, formulas)
 
 
 def variable_sites(body: Mapping[str, Any]) -> Iterator[QuerySite]:

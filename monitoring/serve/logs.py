@@ -35,13 +35,11 @@ class Lines:
         logs: those of the page.
         total: how many there are in all.
         errors: how many of those are errors.
-        errors_first: whether errors stand before the others, because not all lines fit one page.
     """
 
     logs: Sequence[Log]
     total: int
     errors: int
-    errors_first: bool
 
 
 def lines_of(
@@ -60,13 +58,12 @@ def lines_of(
     with store.reading() as cursor:
         places = in_order(cursor.execute(_LINES.format(any_mark=any_mark, uuid=_UUID), values).fetchall())
         errors = [place for place in places if kind_of(str(place[2])) == "bad"]
-        errors_first = len(places) > PAGE and not in_time
-        if errors_first:
+        if len(places) > PAGE and not in_time:
             chosen = {place[0] for place in errors}
             places = [*errors, *(place for place in places if place[0] not in chosen)]
         shown = places[(page - 1) * PAGE : page * PAGE]
         logs = _read(cursor, [place[0] for place in shown])
-    return Lines(logs, len(places), len(errors), errors_first)
+    return Lines(logs, len(places), len(errors))
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Log]:

@@ -350,6 +350,7 @@ def template(folder: Path, *, function: list[Any], machine: list[Any]) -> Path:
             "Properties": {
                 "Runtime": "python3.12",
                 "Handler": "pay.handler",
+                "Timeout": 60,
                 "Code": ".",
                 "Role": {"Fn::GetAtt": ["FunctionRole", "Arn"]},
             },

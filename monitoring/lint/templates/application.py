@@ -10,7 +10,6 @@ from monitoring.lint.templates.text import Text
 from monitoring.resources.document import Pointer
 
 if TYPE_CHECKING:
-    from monitoring.discovery.intrinsics import Intrinsics
     from monitoring.discovery.stack import Stack, StackResource
 
 
@@ -227,7 +226,6 @@ class Application:
     resources: tuple[TemplateResource, ...] = ()
     machines: tuple[TemplateMachine, ...] = ()
     codes: Mapping[str, Code] = field(default_factory=dict)
-    resolvers: "Mapping[str, Intrinsics]" = field(default_factory=dict)
 
     def of_type(self, *types: str) -> Iterator[TemplateResource]:
         """Yield the resources of these types."""

@@ -33,7 +33,6 @@ def read_application(path: Path) -> Application:
     resources: list[TemplateResource] = []
     machines: list[TemplateMachine] = []
     codes: dict[str, Code] = {}
-    resolvers: dict[str, Intrinsics] = {}
     for stack in read_stacks(path):
         intrinsics = resolver(stack)
         own = [
@@ -44,8 +43,7 @@ def read_application(path: Path) -> Application:
         resources += own
         machines += _machines(own, intrinsics, places)
         codes |= _codes(own, places)
-        resolvers[stack.name] = intrinsics
-    return Application(path, tuple(resources), tuple(machines), codes, resolvers)
+    return Application(path, tuple(resources), tuple(machines), codes)
 
 
 def _resource(stack: Stack, raw: StackResource, intrinsics: Intrinsics, places: Places) -> TemplateResource:

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
-from monitoring.local_aws.clock import Clock
 from monitoring.local_aws.platform_lines import iso_time
 from monitoring.local_aws.states import choice, text
 from monitoring.local_aws.states.attempts import Retries, catcher_of
@@ -19,12 +18,6 @@ from monitoring.local_aws.states.timestamps import parse_timestamp
 Outcome = tuple[Any, str | None]
 """The output of a state and the name of the next one."""
 _ABORTABLE = {"Task", "Wait", "Map", "Parallel"}
-
-
-class RunningExecution(Protocol):
-    """Define what the interpreter needs of the execution that it runs."""
-
-    clock: Clock
 
 
 class StateRun:

@@ -17,7 +17,8 @@ from monitoring.local_aws.states.resources import SYNC, SYNC2, TaskResource
 from monitoring.local_aws.states.sdk import http_metadata, known_call, request_of, result_of, unreachable
 
 
-async def _call(run: StateRun, resource: TaskResource, argument: Any) -> Any:
+async def plain_call(run: StateRun, resource: TaskResource, argument: Any) -> Any:
+    """Return the response of a service to one call."""
     call = known_call(resource)
     request = request_of(call, argument)
     with run.execution.clock.working():
@@ -38,7 +39,7 @@ async def _lambda(run: StateRun, _: TaskResource, argument: Any) -> Any:
 
 
 async def _publish(run: StateRun, resource: TaskResource, argument: Any) -> Any:
-    return await _call(run, resource, _as_text(argument, "Message"))
+    return await plain_call(run, resource, _as_text(argument, "Message"))
 
 
 async def _send_message(run: StateRun, resource: TaskResource, argument: Any) -> Any:
@@ -46,7 +47,7 @@ async def _send_message(run: StateRun, resource: TaskResource, argument: Any) ->
     if host and not re.fullmatch(r"localhost|127\.[\d.]+|.*\.amazonaws\.com(\.cn)?", host):
         call = known_call(resource)
         raise unreachable(call, host)
-    return await _call(run, resource, _as_text(argument, "MessageBody"))
+    return await plain_call(run, resource, _as_text(argument, "MessageBody"))
 
 
 async def _put_events(run: StateRun, resource: TaskResource, argument: Any) -> Any:
@@ -58,7 +59,7 @@ async def _put_events(run: StateRun, resource: TaskResource, argument: Any) -> A
         else entry
         for entry in argument.get("Entries") or ()
     ]
-    response: dict[str, Any] = await _call(run, resource, {**argument, "Entries": entries})
+    response: dict[str, Any] = await plain_call(run, resource, {**argument, "Entries": entries})
     if response.get("FailedEntryCount"):
         raise StateFailedError("EventBridge.FailedEntry", text.dumps(response))
     return response

@@ -10,9 +10,8 @@ from monitoring.local_aws.states.history import INCLUDED, payload
 from monitoring.local_aws.states.interpreter import HANDLERS, StateRun, attempt
 from monitoring.local_aws.states.jobs import JOBS, wait_for_child, wait_for_job
 from monitoring.local_aws.states.limits import whole_number
-from monitoring.local_aws.states.optimized import SPECIAL
+from monitoring.local_aws.states.optimized import SPECIAL, plain_call
 from monitoring.local_aws.states.resources import SYNC, SYNC2, TOKEN, TaskResource, known_resource
-from monitoring.local_aws.states.sdk import known_call, request_of, result_of
 from monitoring.local_aws.states.tokens import ActivityTask, HeartbeatTimeoutError, Pending
 
 Work = Callable[[], Coroutine[Any, Any, Any]]
@@ -155,7 +154,7 @@ async def _called(this: _Attempt, resource: TaskResource, argument: Any, pending
     run = this.run
     special = SPECIAL.get(f"{resource.service}:{resource.action}") if resource.kind == "service" else None
     response = (
-        await special(run, resource, argument) if special else await _plain_call(run, resource, argument)
+        await special(run, resource, argument) if special else await plain_call(run, resource, argument)
     )
     if pending is None:
         return response
@@ -165,13 +164,6 @@ async def _called(this: _Attempt, resource: TaskResource, argument: Any, pending
     if resource.pattern in {SYNC, SYNC2} and resource.service == "states":
         return await wait_for_child(run, response["ExecutionArn"], pending, parsed=resource.pattern == SYNC2)
     return await wait_for_job(run, JOBS[f"{resource.service}:{resource.action}"], response, argument)
-
-
-async def _plain_call(run: StateRun, resource: TaskResource, argument: Any) -> Any:
-    call = known_call(resource)
-    request = request_of(call, argument)
-    with run.execution.clock.working():
-        return result_of(call, await run.execution.service.call(call, request))
 
 
 _KINDS: dict[str, Callable[[StateRun, TaskResource, Any], Awaitable[Any]]] = {

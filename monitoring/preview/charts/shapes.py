@@ -21,7 +21,6 @@ class Style:
     palette: str = "dog_classic"
     line_type: str = "solid"
     line_width: str = "normal"
-    right_axis: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
