@@ -148,17 +148,17 @@ def _is_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def merged_metrics(one: OwnMetrics, other: OwnMetrics, path: Path) -> OwnMetrics:
+def merged_metrics(catalogue: OwnMetrics, other: OwnMetrics, path: Path) -> OwnMetrics:
     """Return the union of two catalogues.
 
     Raises:
         InputError: one metric has two types; `path` is the catalogue that is told as the place.
     """
-    metrics = dict(one.metrics)
+    metrics = dict(catalogue.metrics)
     for name, metric in other.metrics.items():
         known = metrics.get(name)
         metrics[name] = metric if known is None else _union(name, known, metric, path)
-    return OwnMetrics(metrics, tuple(sorted({*one.common_tags, *other.common_tags})))
+    return OwnMetrics(metrics, tuple(sorted({*catalogue.common_tags, *other.common_tags})))
 
 
 def _union(name: str, known: OwnMetric, metric: OwnMetric, path: Path) -> OwnMetric:
