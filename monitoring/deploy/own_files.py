@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitoring.discovery.found import Found
+from monitoring.discovery.found import DiscoveredResources
 from monitoring.discovery.tailored import (
     Further,
     case_text,
@@ -33,7 +33,7 @@ _TILE = {"width": 4, "height": 3}
 Values = dict[str, str | int | bool]
 
 
-def claiming(own: OwnMetrics, application: Found) -> Further:
+def claiming(own: OwnMetrics, application: DiscoveredResources) -> Further:
     """Return `claims` for each function that claims a step complete; all of them where nobody knows which."""
     claims = [metric for name, metric in own.metrics.items() if name.startswith("claims.")]
     if not claims:
@@ -42,7 +42,7 @@ def claiming(own: OwnMetrics, application: Found) -> Further:
     return {name: {"claims": True} for name in names or {item.name.lower() for item in application.functions}}
 
 
-def metric_entries(own: OwnMetrics, application: Found) -> dict[str, Values]:
+def metric_entries(own: OwnMetrics, application: DiscoveredResources) -> dict[str, Values]:
     """Return the entries of the list of counts: metric, the functions that emit it, and what it counts.
 
     Args:
