@@ -47,10 +47,10 @@ class Objectives:
         Raises:
             InputError: an SLO, or a monitor of one, cannot be read.
         """
-        from monitoring.slo.queries import metrics_of_slo  # few monitors are about an SLO
-
         names: set[str] = set()
         for _, slo in self._slos(monitors):
+            from monitoring.slo.queries import metrics_of_slo  # few monitors are about an SLO
+
             names |= metrics_of_slo(slo)
             for number in slo.monitor_ids:
                 member = self._member(slo, number)
@@ -58,10 +58,10 @@ class Objectives:
         return names
 
     def _slos(self, monitors: Sequence[Monitor]) -> "Iterator[tuple[str, Slo]]":
-        from monitoring.slo.definition import Slo
-
         nodes = (parsed(monitor.query) for monitor in monitors)
         for name in dict.fromkeys(node.slo for node in nodes if isinstance(node, SloMonitor)):
+            from monitoring.slo.definition import Slo  # few monitors are about an SLO
+
             body = self._body(name)
             if body is not None:
                 yield name, Slo.from_body(body, name)
