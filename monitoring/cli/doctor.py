@@ -38,7 +38,7 @@ _MARKS = {"ok": "✓", "fault": "✗", "unknown": "?"}
     "--shadow", nargs=2, metavar="OURS THEIRS", help="Compare in Datadog what carries two tags instead."
 )
 @click.option("--json", "as_json", is_flag=True, help="The checks, as one JSON document.")
-def command(*, as_json: bool, **given: Any) -> int:
+def command(*, as_json: bool, **arguments: Any) -> int:
     """Walk the way of a printed line through an AWS account to Datadog, and say where it ends.
 
     Asks AWS with the credentials of the environment, and changes nothing. DD_APP_KEY lets it look whether
@@ -47,10 +47,10 @@ def command(*, as_json: bool, **given: Any) -> int:
     """
     from monitoring.forwarder.intake import check_url
 
-    for address in filter(None, (given["url"], given["endpoint_url"])):
+    for address in filter(None, (arguments["url"], arguments["endpoint_url"])):
         check_url(address)
     checks = []
-    for check in _checks(given):
+    for check in _checks(arguments):
         checks.append(check)
         if not as_json:
             echo(f"{_MARKS[check.status]} {check.name}: {check.message} [{check.where}]")
@@ -65,26 +65,31 @@ def command(*, as_json: bool, **given: Any) -> int:
     return 1 if faults else 0
 
 
-def _checks(given: dict[str, Any]) -> Iterator["Check"]:
+def _checks(arguments: dict[str, Any]) -> Iterator["Check"]:
     """Return the checks that the options ask for."""
     from monitoring.doctor import shadow
     from monitoring.doctor.walk import DoctorOptions, walk
 
     app_key = os.environ.get("DD_APP_KEY", "")
-    if given["recorded"]:
-        return shadow.compare(*map(shadow.read_output, given["recorded"]))
-    if given["shadow"]:
+    if arguments["recorded"]:
+        return shadow.compare(*map(shadow.read_output, arguments["recorded"]))
+    if arguments["shadow"]:
         from monitoring.doctor.datadog import Datadog
 
         site = os.environ.get("DD_SITE", "datadoghq.com")
-        base, now = given["url"] or f"https://api.{site}", int(time.time())
+        base, now = arguments["url"] or f"https://api.{site}", int(time.time())
         datadog = Datadog(base, os.environ.get("DD_API_KEY", ""), app_key)
-        ours, theirs = given["shadow"]
-        return shadow.compare_live(datadog, ours, theirs, now - given["since"], now)
+        ours, theirs = arguments["shadow"]
+        return shadow.compare_live(datadog, ours, theirs, now - arguments["since"], now)
     options = DoctorOptions(
-        given["functions"], given["forwarder"], given["url"], app_key, given["since"], given["most"]
+        arguments["functions"],
+        arguments["forwarder"],
+        arguments["url"],
+        app_key,
+        arguments["since"],
+        arguments["most"],
     )
-    return walk(options, _Clients(given["endpoint_url"]))
+    return walk(options, _Clients(arguments["endpoint_url"]))
 
 
 class _Clients:

@@ -157,14 +157,14 @@ def compare_live(datadog: Datadog, ours: str, theirs: str, start: int, end: int)
     names = sorted({*_active(datadog, ours, start), *_active(datadog, theirs, start)})
     names = [name for name in names if not name.startswith(OWN)]
     for name in names[:_MOST]:
-        found: list[tuple[float, float]] = []
+        totals: list[tuple[float, float]] = []
         for tag in (ours, theirs):
             answers = [
                 datadog.points(f"{how}:{name}{{{tag}}}.as_count()", start, end) for how in ("count", "sum")
             ]
-            found.append((_total(answers[0]), _total(answers[1])))
+            totals.append((_total(answers[0]), _total(answers[1])))
         sides = [Output(), Output()]
-        for side, (count, total) in zip(sides, found, strict=True):
+        for side, (count, total) in zip(sides, totals, strict=True):
             if count or total:
                 side.points[name], side.sums[name], side.tags[name] = round(count) or 1, total, set()
         yield _metric(name, *sides)

@@ -42,18 +42,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if action == "list":
         return _list(event)
     if action == "sum":
-        return _sum(Place.of(event["out"]))
+        return _sum(ObjectPlace.of(event["out"]))
     raise InputError("is not an action of the replay", where=repr(action), hint='"list" or "sum"')
 
 
-class Place(NamedTuple):
+class ObjectPlace(NamedTuple):
     """A prefix of a bucket."""
 
     bucket: str
     prefix: str
 
     @classmethod
-    def of(cls, address: str) -> "Place":
+    def of(cls, address: str) -> "ObjectPlace":
         """Return the place of `s3://BUCKET/PREFIX`.
 
         Raises:
@@ -96,7 +96,7 @@ def _list(event: dict[str, Any]) -> dict[str, Any]:
         )
     if wish["target"] not in {"parquet", "datadog"}:
         raise InputError("is not a target", where=repr(wish["target"]), hint='"parquet" or "datadog"')
-    place = Place.of(wish["out"])
+    place = ObjectPlace.of(wish["out"])
     items = list_items(wish["source"], aws.client)
     lines = "".join(json.dumps(item._asdict()) + "\n" for item in items)
     place.write(MANIFEST, lines.encode())
@@ -115,7 +115,7 @@ def _list(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(items: list[Item], options: dict[str, Any]) -> dict[str, Any]:
-    place, failed = Place.of(options["out"]), {}
+    place, failed = ObjectPlace.of(options["out"]), {}
     outcomes: Counter[str] = Counter()
     for item in items:
         outcome = _attempt(item, place, options)
@@ -128,7 +128,7 @@ def _read(items: list[Item], options: dict[str, Any]) -> dict[str, Any]:
     return dict(outcomes)
 
 
-def _attempt(item: Item, place: Place, options: dict[str, Any]) -> str:
+def _attempt(item: Item, place: ObjectPlace, options: dict[str, Any]) -> str:
     """Read an item unless it was read; return `read`, `known`, or why it failed."""
     checkpoint = f"{CHECKPOINTS}/{item.key}.json"
     before = json.loads(place.read(checkpoint) or b"{}")
@@ -150,7 +150,7 @@ def _attempt(item: Item, place: Place, options: dict[str, Any]) -> str:
     return "read"
 
 
-def _sum(place: Place) -> dict[str, Any]:
+def _sum(place: ObjectPlace) -> dict[str, Any]:
     """Return the totals of every item that was read, in this run or before."""
     totals: Counter[str] = Counter()
     for item in map(json.loads, (place.read(MANIFEST) or b"").splitlines()):

@@ -11,7 +11,7 @@ from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
 from monitoring.replay import distributed
-from monitoring.replay.distributed import Place
+from monitoring.replay.distributed import ObjectPlace
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "replay.yaml"
 pytestmark = pytest.mark.checkout
@@ -116,12 +116,12 @@ def test_wrong_input_fails_the_execution_with_a_sentence(bucket, wish, error):
 @pytest.mark.parametrize("address", ["", "bucket/prefix", "s3://", "s3:///prefix"])
 def test_what_is_no_address_is_wrong_input(address):
     with pytest.raises(InputError, match="not an address in S3"):
-        Place.of(address)
+        ObjectPlace.of(address)
 
 
 @pytest.mark.parametrize(("address", "key"), [("s3://b", "n"), ("s3://b/", "n"), ("s3://b/p/q/", "p/q/n")])
 def test_a_place_names_objects_below_its_prefix(address, key):
-    assert Place.of(address).key("n") == key
+    assert ObjectPlace.of(address).key("n") == key
 
 
 def test_an_event_without_a_known_action_is_wrong_input():
