@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from monitoring.cli.test import command
 from monitoring.deploy.own_files import claiming, metric_entries, metric_graphs
 from monitoring.deploy.start import files_of
-from monitoring.discovery.found import Found, LambdaFunction
+from monitoring.discovery.found import DiscoveredResources, LambdaFunction
 from monitoring.lint.engine import lint_text
 from monitoring.lint.rules import modules
 from monitoring.resources.own_metrics import FILE, OwnMetric, OwnMetrics, catalogue_text
 
-APPLICATION = Found(
+APPLICATION = DiscoveredResources(
     "template.yaml",
     functions=(LambdaFunction("shop-${var:stage|dev}-take"), LambdaFunction("shop-${var:stage|dev}-pay")),
 )
@@ -59,7 +59,7 @@ def test_names_that_are_nearly_equal_have_entries_of_their_own():
 
 
 def test_an_application_without_functions_has_no_such_monitor():
-    assert metric_entries(catalogue("shop.failed"), Found("x")) == {}
+    assert metric_entries(catalogue("shop.failed"), DiscoveredResources("x")) == {}
 
 
 def test_functions_that_claim_are_marked_and_all_where_nobody_knows_which():

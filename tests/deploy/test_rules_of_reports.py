@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitoring.deploy.differ import Change, Plan, PlanStep, make_plan
+from monitoring.deploy.differ import Plan, PlanStep, PropertyChange, make_plan
 from monitoring.deploy.marker import Owner, with_marker, without_marker
 from monitoring.deploy.plan_report import AROUND, WIDTH, as_data, as_lines, as_markdown
 from monitoring.deploy.references import Mention, order, references, resolve
@@ -15,7 +15,9 @@ BOARD = {"title": "B", "layout_type": "ordered", "widgets": []}
 
 
 def update(*changes, **more):
-    step = PlanStep("update", "monitor", "m", "7", tuple(Change(*change) for change in changes), **more)
+    step = PlanStep(
+        "update", "monitor", "m", "7", tuple(PropertyChange(*change) for change in changes), **more
+    )
     return Plan(update=(step,))
 
 
@@ -48,12 +50,14 @@ def test_a_change_is_its_path_and_what_was_and_what_will_be(before, after, lines
 def test_the_first_line_of_a_step_says_who_changed_it_and_what_is_a_copy():
     lines = [line for _, line in as_lines(update(("name", "a", "b"), drift=True))]
     assert lines[0] == "~ monitor m 7   (changed in Datadog since the last apply)"
-    copy = Plan(delete=(PlanStep("delete", "slo", "s", "9", (Change("name", "a", None),), copy=True),))
+    copy = Plan(
+        delete=(PlanStep("delete", "slo", "s", "9", (PropertyChange("name", "a", None),), copy=True),)
+    )
     assert [(colour, line) for colour, line in as_lines(copy)] == [
         ("red", "- slo s 9   (a copy: two applies ran at the same time)"),
         ("", "0 to create, 0 to update, 1 to delete, 0 unchanged."),
     ]
-    made = Plan(create=(PlanStep("create", "slo", "s", None, (Change("name", None, "a"),)),))
+    made = Plan(create=(PlanStep("create", "slo", "s", None, (PropertyChange("name", None, "a"),)),))
     assert next(as_lines(made)) == ("green", "+ slo s")
 
 
@@ -148,8 +152,8 @@ def test_a_plan_as_data_has_every_field_of_a_step():
 def test_a_pull_requests_comment_has_a_table_and_a_fold_for_each_update():
     """A fence of the language `diff` is coloured where + or - is the first character of a line."""
     plan = Plan(
-        create=(PlanStep("create", "slo", "s", None, (Change("name", None, "a"),)),),
-        update=(PlanStep("update", "monitor", "m", "7", (Change("name", "a", "b"),), drift=True),),
+        create=(PlanStep("create", "slo", "s", None, (PropertyChange("name", None, "a"),)),),
+        update=(PlanStep("update", "monitor", "m", "7", (PropertyChange("name", "a", "b"),), drift=True),),
         unchanged=(PlanStep("unchanged", "slo", "t", "8"),),
     )
     assert as_markdown(plan) == (

@@ -12,7 +12,7 @@ from monitor_helpers import START, history, monitor, series, states, verdict
 from monitoring.errors import InputError
 from monitoring.monitor.checks import CheckPolicy, CheckSeries
 from monitoring.monitor.clusters import run_cluster
-from monitoring.monitor.codes import Found, Limits, codes
+from monitoring.monitor.codes import EvaluationResults, Limits, codes
 from monitoring.monitor.definition import Monitor, Thresholds
 from monitoring.monitor.evaluation import Data, Setting, evaluate_monitor
 from monitoring.monitor.history import GroupHistory, History
@@ -20,7 +20,6 @@ from monitoring.monitor.machine import Segment
 from monitoring.monitor.metric import counts, value_when_empty
 from monitoring.monitor.mutes import Mute
 from monitoring.monitor.no_data import Memory, next_change
-from monitoring.monitor.notify import by_time
 from monitoring.monitor.outliers import outliers
 from monitoring.monitor.rolling import NEVER, reduce_points
 from monitoring.monitor.search import Record, compile_search
@@ -252,7 +251,7 @@ def coded(values, points=None, last=None, **limits):
     times = np.arange(len(values)) * 60 + START
     last = np.where(points, times, NEVER) if last is None else np.array(last)
     switches = limits.pop("switches", Switches())
-    found = Found(values, points, last)
+    found = EvaluationResults(values, points, last)
     limits = {"operator": ">", "thresholds": Thresholds(critical=5), **limits}
     return codes(found, Limits(**limits), times, times, switches)[0].tolist()
 
@@ -490,15 +489,6 @@ def test_the_worst_state_is_the_most_severe():
     for at, state in enumerate(order):
         assert worst(order[: at + 1]) is state
     assert worst([]) is State.NO_DATA
-
-
-def test_notifications_are_grouped_by_their_time():
-    found = [series("a", "0x2 5x5 0x9", f"host:{name}") for name in "xy"]
-    sent = history(monitor("avg(last_1m):avg:a{*} by {host} > 1"), *found, minutes=12).notifications
-    assert {time: [note.group for note in notes] for time, notes in by_time(sent).items()} == {
-        START + 240: ["host:x", "host:y"],
-        START + 600: ["host:x", "host:y"],
-    }
 
 
 def test_a_line_of_one_group_is_muted_by_all_tags_of_the_group():
