@@ -106,7 +106,7 @@ def _metric(metric: str, ours: Output, theirs: Output) -> Check:
     if not other:
         return ok("metric", metric, f"only ours makes it: {_points(own)}")
     if not own:
-        hint = "look for its family's switch in docs/forwarder.md, or for what queries it"
+        hint = "switch its family of metrics on, or see that nothing queries it"
         return fault("metric", metric, f"only theirs makes it: {_points(other)}", hint)
     sums = ours.sums[metric], theirs.sums[metric]
     if own != other or not math.isclose(*sums, rel_tol=1e-9, abs_tol=1e-9):

@@ -92,7 +92,8 @@ def _list(event: dict[str, Any]) -> dict[str, Any]:
     missing = sorted({"source", "out"} - wish.keys())
     if missing:
         raise InputError(
-            f"{' and '.join(missing)} missing in the execution's input", hint="docs/forwarder.md"
+            f"{' and '.join(missing)} missing in the execution's input",
+            hint='write {"source": "s3://BUCKET/PREFIX", "out": "s3://BUCKET/PREFIX"}',
         )
     if wish["target"] not in {"parquet", "datadog"}:
         raise InputError("is not a target", where=repr(wish["target"]), hint='"parquet" or "datadog"')
