@@ -113,7 +113,9 @@ def test_an_intake_whose_disk_is_full_refuses_and_loses_nothing_that_it_acknowle
 
 def fill(url: str) -> set[str]:
     """Post until three requests in a row are refused; the metrics of those that were acknowledged."""
-    pool = urllib3.PoolManager(retries=urllib3.Retry(connect=60, backoff_factor=0.1, backoff_max=1))
+    pool = urllib3.PoolManager(
+        retries=urllib3.Retry(total=None, connect=60, backoff_factor=0.1, backoff_max=1)
+    )
     acknowledged, refused = set(), 0
     for number in range(1_000):
         names = [f"m{number}.{part}" for part in range(20)]
