@@ -176,7 +176,7 @@ def test_without_a_forwarder_the_way_to_install_one_is_said(aws, monkeypatch):
     monkeypatch.setattr("monitoring.doctor.walk.FORWARDER", "another.handler")
     found = checks(aws, "good")
     assert found["forwarder"].status == "fault"
-    assert "docs/forwarder-install.md" in found["forwarder"].hint
+    assert "deploy/forwarder.yaml" in found["forwarder"].hint
     assert found["subscription"].status == "fault"
 
 

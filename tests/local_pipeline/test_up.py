@@ -115,7 +115,7 @@ def test_an_application_is_up_until_it_is_told_to_stop(up: Running) -> None:
     assert up.process.wait(60) == 0
     assert "Traceback" not in up.log.read_text()
     metrics = read_own_metrics(up.project / FILE).metrics
-    assert dict(metrics["shop.orders"].tags) == {"kind": 1}
+    assert dict(metrics["shop.orders"].tags) == {"env": 1, "kind": 1}
     assert "-Take-" in metrics["shop.orders"].functions[0]
 
 

@@ -529,7 +529,7 @@ def test_widgets_are_found_wherever_they_are_nested():
 
 def sites(definition):
     return [
-        (".".join(map(str, site.pointer[3:])), site.text, site.formula, site.names, site.scalar)
+        (".".join(map(str, site.pointer[3:])), site.text, site.formula, site.names)
         for site in widget_sites(widgets({"widgets": [{"definition": definition}]}))
     ]
 
@@ -540,31 +540,31 @@ METRICS = {"data_source": "metrics", "name": "a", "query": "avg:a{*}"}
 @pytest.mark.parametrize(
     ("definition", "expected"),
     [
-        ({"type": "timeseries", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None, False)]),
-        ({"type": "heatmap", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None, False)]),
-        ({"type": "distribution", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None, False)]),
-        ({"type": "query_value", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None, True)]),
-        ({"type": "hostmap", "requests": {"fill": {"q": "x"}}}, [("requests.fill.q", "x", False, None, True)]),
+        ({"type": "timeseries", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None)]),
+        ({"type": "heatmap", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None)]),
+        ({"type": "distribution", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None)]),
+        ({"type": "query_value", "requests": [{"q": "x"}]}, [("requests.0.q", "x", False, None)]),
+        ({"type": "hostmap", "requests": {"fill": {"q": "x"}}}, [("requests.fill.q", "x", False, None)]),
         (
             {"type": "timeseries", "requests": [{"queries": [METRICS], "formulas": [{"formula": "a * 2"}]}]},
             [
-                ("requests.0.queries.0.query", "avg:a{*}", False, None, False),
-                ("requests.0.formulas.0.formula", "a * 2", True, frozenset({"a"}), False),
+                ("requests.0.queries.0.query", "avg:a{*}", False, None),
+                ("requests.0.formulas.0.formula", "a * 2", True, frozenset({"a"})),
             ],
         ),
         (
             {"type": "timeseries", "requests": [{"queries": [{**METRICS, "name": None}, METRICS], "formulas": [{"formula": "a"}]}]},
             [
-                ("requests.0.queries.0.query", "avg:a{*}", False, None, False),
-                ("requests.0.queries.1.query", "avg:a{*}", False, None, False),
-                ("requests.0.formulas.0.formula", "a", True, None, False),
+                ("requests.0.queries.0.query", "avg:a{*}", False, None),
+                ("requests.0.queries.1.query", "avg:a{*}", False, None),
+                ("requests.0.formulas.0.formula", "a", True, None),
             ],
         ),
         (
             {"type": "timeseries", "requests": [{"queries": [{**METRICS, "data_source": "logs", "name": "l"}], "formulas": [{"formula": "l"}, 5, {"formula": 5}]}]},
-            [("requests.0.formulas.0.formula", "l", True, frozenset({"l"}), False)],
+            [("requests.0.formulas.0.formula", "l", True, frozenset({"l"}))],
         ),
-        ({"type": "x", "requests": [{"query": METRICS}]}, [("requests.0.query.query", "avg:a{*}", False, None, True)]),
+        ({"type": "x", "requests": [{"query": METRICS}]}, [("requests.0.query.query", "avg:a{*}", False, None)]),
         ({"type": "x", "requests": [5, {"queries": 5, "formulas": 5}]}, []),
         ({"type": "x", "requests": 5}, []),
         ({"type": "x"}, []),
