@@ -1,6 +1,7 @@
 """The mutation run: what is edited, what is left alone, which lines count as changed, what the table says."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import mutant_operators as operators
@@ -14,6 +15,15 @@ pytestmark = pytest.mark.checkout
 SPEC = importlib.util.spec_from_file_location("mutants_main", Path(__file__).with_name("__main__.py"))
 cli = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(cli)
+
+
+@pytest.fixture(autouse=True)
+def kept():
+    """Take back what a run sets for its children: the tests that follow would inherit it too."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def made(source):
