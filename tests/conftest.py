@@ -10,6 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest
 from hypothesis import HealthCheck, settings
 
+for size in ("COLUMNS", "LINES"):
+    # GNU readline, which pytest imports, sets them in the environment that the processes of `-n` inherit.
+    os.environ.pop(size, None)
 FEW = int(os.environ.get("STEPSCOPE_FEW_CASES") or 0)
 """So many cases of each test are run, and examples of each property; 0 for all.
 
