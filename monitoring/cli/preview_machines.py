@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def draw_machines(
     from monitoring.preview.picture import as_png
     from monitoring.preview.theme import DARK, LIGHT
 
+    names: set[str] = set()
     for path, own in machines.items():
         before = dict[str, dict[str, Any]]()
         if older is not None:
@@ -61,7 +63,7 @@ def draw_machines(
             old = next(iter(before.values())) if single else before.get(logical_id)
             graph, look = _compared(definition, old if older is not None else definition)
             look = replace(look, theme=DARK if dark else LIGHT, title=f"State machine {name}")
-            file = out / f"{_file_name(logical_id, path)}.graph.{kind}"
+            file = out / f"{_free_name(logical_id or path.stem, names)}.graph.{kind}"
             with writing(file):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 if kind == "png":
@@ -89,9 +91,13 @@ def _older(path: Path, older: Path) -> Path:
     return older / path if not path.is_absolute() and (older / path).exists() else older / path.name
 
 
-def _file_name(logical_id: str, path: Path) -> str:
-    """Return a name for a file: of letters, digits, - and _."""
-    return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in logical_id or path.stem)
+def _free_name(text: str, taken: set[str]) -> str:
+    """Return a name for a file that is not taken, and take it: of letters, digits, - and _."""
+    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in text)
+    candidates = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
+    name = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(name)
+    return name
 
 
 def _page(title: str, changes: Mapping[str, str], picture: str) -> str:

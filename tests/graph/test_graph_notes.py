@@ -340,3 +340,18 @@ def test_a_machine_that_was_not_there_before_is_added_whole(run, tmp_path: Path)
     with pytest.raises(SystemExit):
         main(["preview", "shop.asl.json", "--format", "svg", "--diff", "empty"])
     assert (tmp_path / "previews" / "shop.graph.svg").read_text().count(" added") == 7
+
+
+def test_machines_of_one_name_in_several_files_are_several_pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, state in (("a", "First"), ("b", "Second"), ("c", "Third")):
+        (tmp_path / folder).mkdir()
+        body = {"StartAt": state, "States": {state: {"Type": "Succeed"}}}
+        (tmp_path / folder / "shop.asl.json").write_text(json.dumps(body))
+    paths = [f"{folder}/shop.asl.json" for folder in "abc"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["preview", *paths, "--format", "svg"])
+    assert not stopped.value.code
+    pictures = {path.name: path.read_text() for path in (tmp_path / "previews").glob("*.graph.svg")}
+    assert pictures.keys() == {"shop.graph.svg", "shop-2.graph.svg", "shop-3.graph.svg"}
+    assert all(any(state in text for text in pictures.values()) for state in ("First", "Second", "Third"))
