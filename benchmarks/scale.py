@@ -19,7 +19,7 @@ VOLUMES = (1e6, 100e6, 10_000e6)
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What one event and one environment are; every figure is an option.
+    """Describe one event and one environment; every figure is an option.
 
     Attributes:
         event_bytes: a log event in a payload, before compression.
@@ -151,7 +151,7 @@ def ways(events: float, a: Assumed) -> list[Way]:
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """What a day came to: lags in seconds, events that the way could not hold, dollars."""
+    """Results of a day: lags in seconds, events that the transport could not keep, dollars."""
 
     typical: float
     worst: float

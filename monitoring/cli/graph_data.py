@@ -1,4 +1,4 @@
-"""What `stepscope graph` writes on the states: figures, comparisons, costs, and the results of a drill."""
+"""Notes of `stepscope graph` on states: figures, comparisons, costs, and the results of a drill."""
 
 import json
 from collections.abc import Sequence

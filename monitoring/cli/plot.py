@@ -11,7 +11,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: 4 rows of 2 dots."""
 COLORS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white", "bright_black")
 MARKS = "abcdefgh"
-"""What draws a line where several cannot be told apart by colour."""
+"""The signs of the lines where colour does not tell them apart."""
 MOST = len(COLORS)
 """Lines of one plot; of more, those with the highest means are drawn."""
 HEIGHT, _WIDEST = 10, 100

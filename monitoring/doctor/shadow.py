@@ -28,7 +28,7 @@ _MOST = 100  # metrics that are asked for in an organisation, two or four querie
 
 @dataclass(slots=True)
 class Output:
-    """What a forwarder has made: each metric's points, their sum and the keys of their tags; messages."""
+    """Telemetry of one forwarder: each metric's points, their sum and the keys of their tags; messages."""
 
     points: Counter[str] = field(default_factory=Counter)
     sums: dict[str, float] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monitoring.forwarder.aws import Clients
+from monitoring.forwarder.aws import Clients, error_code
 from monitoring.log_events.step_events import StepEvent
 
 _SECONDS = 7 * 86_400
@@ -92,9 +92,10 @@ def _name(events: Sequence[StepEvent]) -> str:
 
 def _item_of(error: Exception) -> dict[str, Any] | None:
     """Return the item that has the payload already, or None where the call failed for another reason."""
-    response = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else ""
-    return response.get("Item") if response and code == "ConditionalCheckFailedException" else None
+    if error_code(error) != "ConditionalCheckFailedException":
+        return None
+    item: dict[str, Any] | None = error.response.get("Item")  # type: ignore[attr-defined]
+    return item
 
 
 def _parts(item: dict[str, Any] | None) -> list[tuple[str, bytes]]:

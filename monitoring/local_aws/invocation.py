@@ -89,7 +89,7 @@ class Invoked:
 
 
 class Exchange(NamedTuple):
-    """What a function was called with, and what it returned, as JSON."""
+    """The event and the answer of a call, as JSON."""
 
     event: bytes
     result: bytes

@@ -8,7 +8,7 @@ FONT = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
 _NARROW = frozenset("fijlrtI.,:;'|!()[]{}/ ")
 _WIDE = frozenset("mwMW@%")
 _NOT_XML = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML cannot carry (XML 1.0, production 2), and tabs and line breaks."""
+"""The characters that XML excludes (XML 1.0, production 2), and tabs and line breaks."""
 _MARKUP = re.compile(f"[&<>\"']|{_NOT_XML.pattern}")
 
 

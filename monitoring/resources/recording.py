@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,12 +26,21 @@ class Sight(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a metric: its types with the place of each, the values of its tags, and the places."""
+    """Observations of a metric: its types with the place of each, the values of its tags, and the places."""
 
     types: dict[str, str] = field(default_factory=dict)
     tags: dict[str, set[str]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     tests: set[str] = field(default_factory=set)
+
+    def add_type(self, kind: str, place: str) -> None:
+        """Note a type, and the first place in alphabetical order that has it."""
+        self.types[kind] = min(place, self.types.get(kind, place))
+
+    def add_values(self, key: str, values: Iterable[str]) -> None:
+        """Note values of a tag, as many as are counted."""
+        known = self.tags.setdefault(key, set())
+        known.update(islice((value for value in values if value not in known), MOST_VALUES - len(known)))
 
 
 @dataclass(slots=True)
@@ -59,15 +69,12 @@ class Recording:
             if not is_own(point.metric):
                 continue
             seen = self._metrics.setdefault(point.metric, _Seen())
-            place = str(sight)
-            seen.types[point.type] = min(place, seen.types.get(point.type, place))
+            seen.add_type(point.type, str(sight))
             seen.functions |= {sight.function} if sight.function else set()
             seen.tests |= {sight.test} if sight.test else set()
             for tag in point.tags:
                 key, _, value = tag.partition(":")
-                values = seen.tags.setdefault(key, set())
-                if len(values) < MOST_VALUES:
-                    values.add(value)
+                seen.add_values(key, (value,))
 
     def as_data(self) -> dict[str, Any]:
         """Return the recording as JSON's values, for another process's `add_data`."""
@@ -86,9 +93,9 @@ class Recording:
         for name, values in data.items():
             seen = self._metrics.setdefault(name, _Seen())
             for kind, place in values["types"].items():
-                seen.types[kind] = min(place, seen.types.get(kind, place))
+                seen.add_type(kind, place)
             for key, texts in values["tags"].items():
-                seen.tags.setdefault(key, set()).update(texts)
+                seen.add_values(key, texts)
             seen.functions.update(values["functions"])
             seen.tests.update(values["tests"])
 

@@ -24,7 +24,7 @@ Columns = dict[str, NDArray[np.generic]]
 
 
 class Database(Protocol):
-    """What a source needs of a store."""
+    """The part of a store that a source reads."""
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """Return the sources of a metric by their ids."""

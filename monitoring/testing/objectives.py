@@ -21,7 +21,7 @@ _NAME = re.compile(r"\$\{slo:([\w.-]+(?:\[[\w.-]+\])?)\}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """What SLO alerts need beside the monitors of `folder`.
+    """Evaluate the SLOs that the monitors of `folder` alert on.
 
     `setting`: how an SLO's own monitors are evaluated. `bodies`: SLOs by key, before those of slos/.
     `members`: the monitors (key or body) that an SLO names by number. `where`: what an error names.

@@ -1,8 +1,9 @@
-"""What ran inside the states of an execution: functions, their calls, and the log lines of what failed."""
+"""The inside of an execution's states: functions, their calls, and the log lines of those that failed."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,15 +138,22 @@ class _Reader:
             if not _is_step(child):
                 yield from self._walk(child, depth + 1)
 
+    @cached_property
+    def _lines(self) -> list[tuple[LogLine, str]]:
+        """The log lines of the time of the execution, and each as one text with all of its attributes."""
+        return [
+            (
+                LogLine(int(log["timestamp"]), str(log["status"]), str(log["message"])),
+                json.dumps(log, ensure_ascii=False, default=str),
+            )
+            for log in self._store.logs(start=self._from, end=self._to)
+        ]
+
     def _logs(self, request: str) -> tuple[list[LogLine], int]:
         """Return the first errors of an invocation, and how many lines are left out."""
         if not request:
             return [], 0
-        logs = [
-            LogLine(int(log["timestamp"]), str(log["status"]), str(log["message"]))
-            for log in self._store.logs(start=self._from, end=self._to)
-            if request in json.dumps(log, ensure_ascii=False, default=str)
-        ]
+        logs = [line for line, whole in self._lines if request in whole]
         errors = [log for log in logs if log.status in _ERRORS]
         shown = errors[:MOST_LINES] if errors else logs[-MOST_LINES:]
         return shown, len(errors or logs) - len(shown)

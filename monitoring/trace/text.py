@@ -102,7 +102,7 @@ class _Steps:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a line says of a step or a call; `start` and `duration` in milliseconds."""
+    """The contents of the line of a step or a call; `start` and `duration` in milliseconds."""
 
     label: str
     kind: str

@@ -1,4 +1,4 @@
-"""What a Task may name as its resource: what AWS has, and what of it this AWS runs."""
+"""Resources of a Task: those that AWS has, and those of them that run here."""
 
 from monitoring.local_aws.states.resources import ELSEWHERE, TOKEN, TaskResource, parse_resource
 from monitoring.local_aws.states.sdk import boto_name, call_of

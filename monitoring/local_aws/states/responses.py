@@ -1,4 +1,4 @@
-"""What the operations of Step Functions share: parameters, responses and their pages."""
+"""Parameters, responses and pages of the operations of Step Functions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
