@@ -11,7 +11,6 @@ from geometry import Drawing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.cli import main
 from monitoring.graph import Look, as_svg, as_text, difference, figures_of, read_graph
 from monitoring.graph.conditions import condition_text
 from monitoring.graph.figures import percentile
@@ -291,17 +290,9 @@ def test_a_difference_names_what_was_added_removed_and_changed() -> None:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
+def run(graph_command, tmp_path: Path):
     (tmp_path / "order.asl.json").write_text(json.dumps(ORDER))
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["graph", *arguments])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return command
+    return graph_command
 
 
 def test_the_command_draws_text_svg_png_and_data(run, tmp_path: Path) -> None:

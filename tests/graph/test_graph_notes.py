@@ -226,17 +226,9 @@ def test_many_catches_of_one_state_share_a_way() -> None:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
+def run(graph_command, tmp_path: Path):
     (tmp_path / "shop.asl.json").write_text(json.dumps(SHOP))
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["graph", *arguments])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return command
+    return graph_command
 
 
 def history(name: str, begin: int, pay: int) -> str:
