@@ -107,7 +107,7 @@ def _metrics(body: dict[str, Any], folder: "Folder") -> list[str]:
     if not names:
         hint = "logs, events and checks are not replayed"
         if monitor.type == "slo alert":
-            hint = "name the SLO as ${slo:KEY}, and put it into slos/KEY.json"
+            hint = "put its SLO into slos/KEY.json: name it ${slo:KEY}, and monitors of it ${monitor:KEY}"
         raise InputError("the monitor looks at no metric", where=str(body["name"]), hint=hint)
     return names
 

@@ -16,7 +16,8 @@ from monitoring.testing.references import metrics_of
 if TYPE_CHECKING:
     from monitoring.slo.definition import Slo
 
-_NAME = re.compile(r"\$\{slo:([\w.-]+(?:\[[\w.-]+\])?)\}\Z")
+_KEY = r"[\w.-]+(?:\[[\w.-]+\])?"
+_NAME = re.compile(rf"\$\{{slo:(?P<key>{_KEY})\}}|(?P<id>{_KEY})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,12 @@ class Objectives:
         return None if key is None else load_monitor(key, self.folder).monitor
 
     def _body(self, name: str) -> Mapping[str, Any] | None:
-        reference = _NAME.match(name)
-        key = reference[1] if reference else name
+        match = _NAME.fullmatch(name)
+        key = (match["key"] or match["id"]) if match else name
         body = self.bodies.get(key)
         if isinstance(body, Mapping):
             return body
         if body is not None:
             hint = "write its body as the API has it"
             raise InputError(f"slos: {key} is not an SLO", where=self.where, hint=hint)
-        return self.folder.slo(key)
+        return self.folder.slo(key) if match else None  # an id of another form names no file

@@ -198,6 +198,8 @@ def test_an_slo_alert_is_replayed_over_the_metrics_of_its_slo(
     ("arguments", "key", "says"),
     [
         ([], "${slo:nosuch}", "looks at no metric"),
+        ([], "../slos/orders", "looks at no metric"),
+        ([], "orders", "there is no slo 'orders'"),
         ([], "${slo:orders[asia]}", "there is no slo 'orders[asia]'"),
         (["--set", "window=last_5m"], "${slo:orders[eu]}", "the windows of its query"),
         (["--fetch"], "${slo:orders[eu]}", "only the history of metric monitors can be fetched"),
