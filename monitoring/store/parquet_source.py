@@ -68,7 +68,8 @@ class Partitions:
     def scan(self, ids: Sequence[int], start: int, end: float) -> str:
         """Return the SQL of the points of some sources in `[start, end)`: series_id, time, value."""
         wanted = set(ids)
-        metrics = [metric for metric, known in self._known.items() if not wanted.isdisjoint(known)]
+        with self._lock:
+            metrics = [metric for metric, known in self._known.items() if not wanted.isdisjoint(known)]
         parts = []
         for metric in metrics:
             files = self._scan(metric, start, end)
@@ -137,11 +138,13 @@ class ParquetSource(StoreSource):
 
 def has_partitions(path: Path) -> bool:
     """Return whether a folder holds distributions alone, partitioned by day and metric."""
-    first = next(path.glob("day=*/metric=*/*.parquet"), None) if path.is_dir() else None
-    if first is None:
+    files = path.glob("day=*/metric=*/*.parquet") if path.is_dir() else ()
+    one_of_each = {file.parent.name: str(file) for file in files}  # a metric has one type
+    if not one_of_each:
         return False
     with duckdb.connect() as connection:
-        rows = connection.execute("SELECT DISTINCT type FROM read_parquet(?)", [str(first)]).fetchall()
+        query = "SELECT DISTINCT type FROM read_parquet(?)"
+        rows = connection.execute(query, [list(one_of_each.values())]).fetchall()
     return bool(rows == [("distribution",)])
 
 

@@ -109,3 +109,10 @@ def test_another_folder_is_none_of_these(tmp_path, content):
 
 def test_a_folder_of_distributions_is(folder):
     assert has_partitions(folder)
+
+
+@pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+def test_a_folder_with_counts_beside_distributions_is_not_read_as_distributions(tmp_path, names):
+    for metric, kind in zip(names, ("distribution", "count"), strict=True):
+        write(tmp_path, metric, [(START, 1.0, [])], kind=kind)
+    assert not has_partitions(tmp_path)
