@@ -58,10 +58,12 @@ class Jury:
             seen = self._seen(self.shipped, fault, recording)
             other = judge(fault, recording.takes, seen, self.shipped, any_monitor=True)
             would = tuple(seen.key for seen in other.noticed)
-        why = why_unnoticed(self.watchers, laid, asked_for(self.watchers, laid))
-        remarks = tuple(why if sentence == UNNOTICED else sentence for sentence in result.wrong)
-        remarks = tuple(sentence for sentence in remarks if not sentence.startswith(UNNOTICED))
-        return Verdict(result.ended, noticed, would, remarks)
+        remarks = (self._why(laid) if sentence == UNNOTICED else sentence for sentence in result.wrong)
+        told = tuple(remark for remark in remarks if not remark.startswith(UNNOTICED))  # the report says that
+        return Verdict(result.ended, noticed, would, told)
+
+    def _why(self, laid: Laid) -> str:
+        return why_unnoticed(self.watchers, laid, asked_for(self.watchers, laid))
 
     def _seen(self, watchers: Sequence[Watcher], fault: Fault, played: Played) -> list[Seen]:
         return seen_by(watchers, self._laid(watchers, fault, played))
