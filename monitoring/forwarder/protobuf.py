@@ -31,10 +31,7 @@ def _groups() -> tuple[list[bytes], list[bytes]]:
 def varint(value: int) -> bytes:
     """Encode a whole number that is not below 0: seven bits a byte, the lowest first."""
     last, more = _groups()
-    if value < 0x4000:
-        return last[value]
-    groups = more[value & 0x3FFF]
-    value >>= 14
+    groups = b""
     while value >= 0x4000:
         groups += more[value & 0x3FFF]
         value >>= 14
@@ -65,18 +62,17 @@ def _entry(item: tuple[str, Any]) -> bytes:
     return _block(b"\x5a", head + b"\x11" + _double(value))
 
 
-@lru_cache(maxsize=4096)
 def _id(text: str) -> bytes:
     return varint(int(text, 16))
 
 
-def encode_span(span: SpanRecord) -> bytes:
+def _span(span: SpanRecord, trace_id: bytes) -> bytes:
     """Encode one `Span` message; ids are read as hexadecimal."""
     return b"".join(
         (
             _head(span.service, span.name, span.resource, span.type),
             b"\x20",
-            _id(span.trace_id),
+            trace_id,
             b"\x28",
             _id(span.span_id),
             b"\x30",
@@ -96,12 +92,9 @@ def encode_trace(spans: list[SpanRecord]) -> bytes:
     """Encode one `APITrace` as a field of the payload; the spans, at least one, share their trace id."""
     start = min(span.start for span in spans)
     end = max(span.start + span.duration for span in spans)
-    parts = [b"\x08" + _id(spans[0].trace_id)]
-    for span in spans:
-        body = encode_span(span)
-        parts.append(_block(b"\x12", body))
-    parts.append(b"\x30" + varint(start) + b"\x38" + varint(end))
-    return _block(b"\x1a", b"".join(parts))
+    trace_id = _id(spans[0].trace_id)
+    bodies = b"".join(_block(b"\x12", _span(span, trace_id)) for span in spans)
+    return _block(b"\x1a", b"\x08" + trace_id + bodies + b"\x30" + varint(start) + b"\x38" + varint(end))
 
 
 def encode_payload(traces: Iterable[bytes], env: str = "", hostname: str = "") -> bytes:
