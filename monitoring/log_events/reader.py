@@ -355,9 +355,7 @@ class Reader(MetricReader):
             request = ""
         if ended:
             told = report_lines.tells_out_of_memory(record)
-            self._ended_badly(
-                message, timestamp, request or "", told and bool(request or self.source.function)
-            )
+            self._ended_badly(message, timestamp, request or "", told)
         self._log_entry(message, timestamp, request or "")
 
     def _log_entry(self, message: str, timestamp: int, request: str) -> None:
@@ -382,10 +380,10 @@ class Reader(MetricReader):
             timed_out = report_lines.TIMED_OUT.search(message)
             named = timed_out[1] if timed_out else request
             self.out.points += context.timed_out(named, timestamp) if named else []
-        if out_of_memory is None:  # a word of somebody's log is no proof
-            known = self.source.function or context.context.request_id or message.startswith("RequestId: ")
-            out_of_memory = bool(known) and report_lines.is_out_of_memory(message)
-        if out_of_memory:
+        if out_of_memory is None:
+            out_of_memory = report_lines.is_out_of_memory(message)
+        # A log that no invocation is known to have written may only quote the words.
+        if out_of_memory and (request or self.source.function or context.context.request_id):
             self.out.points += context.out_of_memory(request, timestamp)
         return request
 

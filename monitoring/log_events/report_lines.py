@@ -36,7 +36,7 @@ _OUT_OF_MEMORY = re.compile(
     r"|(?:^|\s)fatal error: (?:runtime: )?(?:out of memory|cannot allocate memory)"  # Go
     r"|failed to allocate memory \(NoMemoryError\)"  # Ruby
     r"|^memory allocation of \d+ bytes failed"  # Rust
-    r"|^Out of memory\.\s*$",  # .NET
+    r"|^Out of memory\.\s*$|^Process is terminating due to OutOfMemoryException\.",  # .NET
     re.MULTILINE,
 )
 _OUT_OF_MEMORY_TYPE = re.compile(r"(?:.*[.<])?\w*(?:OutOfMemory(?:Error|Exception)?|MemoryError)>?")

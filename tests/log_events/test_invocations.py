@@ -77,9 +77,11 @@ RUNTIMES = {
     "the Java machine": "# There is insufficient memory for the Java Runtime Environment to continue.",
     ".NET": "Unhandled exception. System.OutOfMemoryException: Exception of type thrown.\n   at Orders.Handle()",
     ".NET, the runtime": "Out of memory.\n   at Orders.Handle()",
+    ".NET, its last words": "Process is terminating due to OutOfMemoryException.",
     ".NET, Lambda's logger": f"2025-11-13T02:13:20.1Z\t{A}\tfail\tSystem.OutOfMemoryException: thrown.\n   at X",
     "Go": "fatal error: runtime: out of memory\n\nruntime stack:",
     "Ruby": "Error raised from handler method: failed to allocate memory (NoMemoryError)",
+    "Ruby, as Lambda prints it": '{"errorMessage": "failed to allocate memory", "errorType": "Function<NoMemoryError>", "stackTrace": []}',
     "Rust": "memory allocation of 268435456 bytes failed",
     "killed": f"RequestId: {A} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n",
     "killed, with a time": f"2025-11-13T02:13:20Z RequestId: {A} Error: Runtime exited with error: signal: killed",
@@ -103,7 +105,7 @@ def test_a_process_that_dies_for_want_of_memory_is_counted_in_its_own_words(runt
         "caught java.lang.OutOfMemoryError from the worker", "OutOfMemoryException is not handled here",
         "no JavaScript heap out of memory any more", "Runtime.OutOfMemory happens at 128 MB",
         '{"message": "cache memory full"}', '{"level": "INFO", "message": "java.lang.OutOfMemoryError: no"}',
-        "Out of memory. Buying more.", "see fatal errors: out of memory",
+        "Out of memory. Buying more.", "not terminating due to OutOfMemoryException.", "see fatal errors: out of memory",
     ],
 )  # fmt: skip
 def test_a_log_that_mentions_memory_is_a_log(text: str) -> None:
