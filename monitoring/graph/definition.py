@@ -7,6 +7,8 @@ from typing import Any, Literal
 from monitoring.graph.conditions import condition_text
 
 EdgeKind = Literal["next", "choice", "default", "catch"]
+_LONGEST = 160
+"""Characters of a detail: a name that AWS allows is never cut."""
 TERMINAL = {"Succeed", "Fail"}
 MISSING = "missing"
 """The type of a node for a state that others lead to and that the definition does not have."""
@@ -177,10 +179,10 @@ def _task(state: Mapping[str, Any]) -> str:
     resource = state.get("Resource")
     if not isinstance(resource, str):
         return "function"
+    if ":activity:" in resource:
+        return _short(f"activity {resource.rpartition(':activity:')[2]}")
     if ":states:" not in resource:
-        return _short(
-            resource.rpartition(":activity:")[2] if ":activity:" in resource else _function(resource)
-        )
+        return _short(_function(resource))
     service = resource.partition(":states:")[2].lstrip(":").removeprefix("aws-sdk:")
     arguments = state.get("Parameters") or state.get("Arguments") or {}
     target = _target(arguments) if isinstance(arguments, Mapping) else ""
@@ -222,4 +224,4 @@ def _wait(state: Mapping[str, Any]) -> str:
 
 def _short(value: Any) -> str:
     text = " ".join(str(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

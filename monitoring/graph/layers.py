@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-COLUMN_GAP, LAYER_GAP = 26.0, 30.0
+COLUMN_GAP, LAYER_GAP = 26.0, 32.0
 """Pixels between two boxes of a layer, and between two layers."""
+_STUB = 9.0
+"""Pixels that an edge goes straight down from a box, so that the head of an arrow to its lower side is not
+under the box."""
 _SWEEPS = 12
 _ASIDE_WEIGHT, _SHARED_WEIGHT = 0.01, 0.0001
 """How much a shared way, and the way to it, count beside boxes: they give way to them."""
@@ -258,6 +261,15 @@ def _columns(layers: list[list[_Cell]]) -> None:
         for layer in layers if down else reversed(layers):
             wanted = [_wanted(cell, down) for cell in layer]
             _settle(layer, wanted)
+    for layer in layers:
+        if not any(cell.size.height for cell in layer):  # the boxes have moved since
+            _settle(layer, [_approach(cell) for cell in layer])
+
+
+def _approach(cell: _Cell) -> float:
+    """Return where an edge goes straight down to the box below, or to the way that it shares."""
+    boxes = [other.x for other in cell.below if not other.shared]
+    return median(boxes) if boxes else _wanted(cell, down=True)
 
 
 def _draw_in(layers: list[list[_Cell]]) -> None:
@@ -397,7 +409,7 @@ def _route(
     """Return the points of an edge: straight through each layer, and slanting only between two."""
     first, last = chain[0], chain[-1]
     points = [(_spread(first, chain[1], first.below) - left, tops[first.layer] + first.size.height)]
-    points.append((points[0][0], bottoms[first.layer]))
+    points.append((points[0][0], bottoms[first.layer] + _STUB))
     for cell in chain[1:-1]:
         points += [(cell.x - left, tops[cell.layer]), (cell.x - left, bottoms[cell.layer])]
     points.append((_spread(last, chain[-2], last.above) - left, tops[last.layer]))

@@ -366,6 +366,7 @@ def _rules(theme: Theme) -> str:
         f".state-machine-graph .detail.bad,.state-machine-graph .missing .detail{{fill:{theme.bad}}}"
         f".state-machine-graph .label text{{fill:{theme.ink}}}"
         f".state-machine-graph .label-back{{fill:{theme.page}}}"
+        f".state-machine-graph .group .label-back{{fill:{theme.panel}}}"
         f".state-machine-graph .edge{{fill:none;stroke:{theme.muted};stroke-width:1.3}}"
         f".state-machine-graph .catch{{stroke-dasharray:4 3}}"
         f".state-machine-graph .label.catch text{{fill:{theme.bad}}}"

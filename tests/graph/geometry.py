@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+import pytest
+
 SVG = "{http://www.w3.org/2000/svg}"
 _MOVE = re.compile(r"translate\(([-\d.]+),([-\d.]+)\)")
 _POINT = re.compile(r"([MLQ ])\s*(-?[\d.]+) (-?[\d.]+)")
@@ -94,7 +96,11 @@ class Drawing:
                 if box.name not in label.inside and label.overlaps(box)
             ]
             found += ["two labels overlap" for other in self.labels[at + 1 :] if label.overlaps(other)]
+        bottoms = {(box.name, box.inside): box.bottom for box in boxes}
         for way in self.ways:
+            (x0, _), (x, y) = way.points[-2:]
+            if bottoms.get((way.target, way.inside)) == pytest.approx(y, abs=0.2) and abs(x - x0) > 1:
+                found.append(f"the head of {way.source} → {way.target} is under the box")
             found += [
                 f"{way.source} → {way.target} goes through {box.name}"
                 for box in boxes

@@ -16,6 +16,7 @@ from monitoring.graph.conditions import condition_text
 from monitoring.graph.figures import percentile
 from monitoring.log_events.timeline import Run
 from monitoring.preview.picture import as_png
+from monitoring.preview.theme import LIGHT
 
 EXAMPLE = Path(__file__).parents[2] / "handlers" / "slides" / "state_machine.asl.json"
 ORDER: dict[str, Any] = {
@@ -195,6 +196,25 @@ def test_any_definition_is_drawn_without_a_fault(definition: dict[str, Any]) -> 
 def test_what_is_not_a_definition_never_raises(value: Any) -> None:
     if isinstance(value, dict):
         as_svg(read_graph(value))
+
+
+def test_labels_inside_a_group_have_its_colour_behind_them() -> None:
+    rules = as_svg(read_graph(ORDER), Look(theme=LIGHT))
+    assert f".group .label-back{{fill:{LIGHT.panel}}}" in rules
+
+
+@pytest.mark.parametrize(
+    ("resource", "detail"),
+    [
+        ("arn:aws:states:us-east-1:123456789012:activity:Approve", "activity Approve"),
+        ("arn:aws:lambda:us-east-1:123456789012:function:" + "f" * 64, "f" * 64),
+        ("arn:aws:states:::aws-sdk:s3:getObject", "s3:getObject"),
+        ("${PayFunction.Arn}", "PayFunction.Arn"),
+    ],
+)
+def test_what_a_task_calls_is_named_whole(resource: str, detail: str) -> None:
+    states = {"Call": {"Type": "Task", "Resource": resource, "End": True}}
+    assert [node.detail for node in read_graph({"StartAt": "Call", "States": states}).nodes] == [detail]
 
 
 def test_sixty_states_in_a_row_and_sixty_in_a_fan_are_drawn() -> None:
