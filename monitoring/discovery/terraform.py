@@ -3,51 +3,27 @@
 https://developer.hashicorp.com/terraform/internals/json-format
 """
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from monitoring.discovery.stack import Stack, StackResource
+from monitoring.discovery.terraform_merged import MERGED, Resource, merge
 from monitoring.discovery.terraform_module import CLOSE, OPEN, Module, Root, read_variables
-from monitoring.discovery.terraform_properties import converted, listed
-from monitoring.discovery.terraform_types import KINDS, NOTIFICATIONS, TARGET, dynamodb_keys
+from monitoring.discovery.terraform_properties import converted
+from monitoring.discovery.terraform_types import KINDS, dynamodb_keys
 from monitoring.errors import InputError
 
 _TOKEN = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
-_MERGED = {
-    "aws_cloudwatch_event_target",
-    "aws_s3_bucket_notification",
-    "aws_iam_role_policy_attachment",
-    "aws_iam_policy_attachment",
-}
 _WITHOUT_MEANING = re.compile(
     r"null_|random_|local_|time_|archive_|terraform_data|aws_s3_bucket_(?!notification|policy)|aws_s3_object|"
-    r"aws_iam_instance_profile|aws_cloudwatch_(dashboard|metric_alarm)|aws_ecr_"
+    r"aws_iam_instance_profile|aws_cloudwatch_(dashboard|metric_alarm)|aws_ecr_|"
+    r"aws_api_gateway_(account|documentation|gateway_response|method_response|method_settings|model)"
 )
 """Types that change nothing for what runs here: they are left out without a note."""
-
-
-class Resource(Protocol):
-    """What both a configuration and a plan give of a resource."""
-
-    @property
-    def address(self) -> str:
-        """The address as Terraform writes it."""
-
-    @property
-    def type(self) -> str:
-        """The type as Terraform names it."""
-
-    @property
-    def logical_id(self) -> str:
-        """The name that it has in the stack."""
-
-    def values(self) -> dict[str, Any]:
-        """Return its attributes and blocks."""
 
 
 def read_terraform(folder: Path, values: Mapping[str, str], name: str) -> Stack:
@@ -193,7 +169,7 @@ def _stack(
     merged: list[Resource] = []
     for instance in instances:
         kind = KINDS.get(instance.type)
-        if instance.type in _MERGED:
+        if instance.type in MERGED:
             merged.append(instance)
         elif kind is not None:
             values = instance.values()
@@ -207,7 +183,7 @@ def _stack(
         elif not _WITHOUT_MEANING.match(instance.type):
             root.note(f"{instance.address} is left out: {instance.type} is not read")
     for instance in merged:
-        _merge(instance, resources, root)
+        merge(instance, resolved(instance.values()), resources, root)
     return Stack(
         name, source, resources, outputs=resolved(_plain(outputs)), code=code, notes=tuple(root.notes)
     )
@@ -265,66 +241,3 @@ def resolved(value: Any) -> Any:
 def resolved_text(key: Any) -> str:
     """Return a key, which can hold no reference, as text."""
     return _TOKEN.sub(r"\1", str(key))
-
-
-def _merge(instance: Resource, resources: dict[str, StackResource], root: Root) -> None:
-    """Put what is a resource of its own in Terraform alone where CloudFormation has it."""
-    values = resolved(instance.values())
-    if instance.type == "aws_cloudwatch_event_target":
-        target = {"Id": instance.logical_id[:64], **converted(values, TARGET)}
-        _add(instance, resources, root, "AWS::Events::Rule", values.get("rule"), "Targets", [target])
-    elif instance.type == "aws_s3_bucket_notification":
-        made = {"NotificationConfiguration": converted(values, NOTIFICATIONS)}
-        for key, value in made.items():
-            _add(instance, resources, root, "AWS::S3::Bucket", values.get("bucket"), key, value)
-    else:
-        policy = values.get("policy_arn")
-        for role in [values.get("role"), *listed(values.get("roles") or [])]:
-            if role is None:
-                continue
-            own = policy.get("Ref") if isinstance(policy, Mapping) else None
-            if own in resources:
-                _add(instance, resources, root, "AWS::IAM::ManagedPolicy", policy, "Roles", [role])
-            else:
-                _add(instance, resources, root, "AWS::IAM::Role", role, "ManagedPolicyArns", [policy])
-
-
-_NAMES = {
-    "AWS::Events::Rule": "Name",
-    "AWS::S3::Bucket": "BucketName",
-    "AWS::IAM::Role": "RoleName",
-    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
-}
-
-
-def _add(
-    instance: Resource,
-    resources: dict[str, StackResource],
-    root: Root,
-    kind: str,
-    target: Any,
-    key: str,
-    value: Any,
-) -> None:
-    named = [
-        item
-        for item in resources.values()
-        if item.type == kind
-        and (target == {"Ref": item.logical_id} or (target and target == item.properties.get(_NAMES[kind])))
-    ]
-    if not named:
-        root.note(
-            f"{instance.address} is left out: {json.dumps(target, default=str)} is not of this configuration"
-        )
-        return
-    resource = named[0]
-    before = resource.properties.get(key)
-    after = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
-    resources[resource.logical_id] = StackResource(
-        resource.logical_id,
-        resource.type,
-        {**resource.properties, key: after},
-        resource.depends_on,
-        resource.condition,
-        resource.metadata,
-    )

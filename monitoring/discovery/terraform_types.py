@@ -42,45 +42,14 @@ _GSI: Properties = {
     "hash_key": ("KeySchema", lambda key: [{"AttributeName": key, "KeyType": "HASH"}]),
     "projection_type": ("Projection", lambda kind: {"ProjectionType": kind}),
 }
-_INPUT: Properties = {
-    "input": "Input",
-    "input_path": "InputPath",
-    "role_arn": "RoleArn",
-    "arn": "Arn",
-    "target_id": "Id",
-    "input_transformer": (
-        "InputTransformer",
-        first({"input_paths": "InputPathsMap", "input_template": "InputTemplate"}),
-    ),
-    "dead_letter_config": ("DeadLetterConfig", first({"arn": "Arn"})),
+_CORS: Properties = {
+    "allow_credentials": "AllowCredentials",
+    "allow_headers": "AllowHeaders",
+    "allow_methods": "AllowMethods",
+    "allow_origins": "AllowOrigins",
+    "expose_headers": "ExposeHeaders",
+    "max_age": "MaxAge",
 }
-TARGET = _INPUT
-"""An event target's properties in its rule."""
-
-NOTIFICATIONS: Properties = {
-    "lambda_function": (
-        "LambdaConfigurations", lambda blocks: _notifications(blocks, "lambda_function_arn", "Function")
-    ),
-    "queue": ("QueueConfigurations", lambda blocks: _notifications(blocks, "queue_arn", "Queue")),
-    "topic": ("TopicConfigurations", lambda blocks: _notifications(blocks, "topic_arn", "Topic")),
-    "eventbridge": ("EventBridgeConfiguration", lambda on: {"EventBridgeEnabled": True} if on else None),
-}  # fmt: skip
-
-
-def _notifications(blocks: Any, source: str, target: str) -> list[dict[str, Any]]:
-    """Return one notification for each event: CloudFormation takes one at a time."""
-    made = []
-    for block in listed(blocks):
-        rules = [
-            {"Name": kind, "Value": block[f"filter_{kind}"]}
-            for kind in ("prefix", "suffix")
-            if block.get(f"filter_{kind}")
-        ]
-        for event in listed(block.get("events") or []):
-            filters = {"Filter": {"S3Key": {"Rules": rules}}} if rules else {}
-            made.append({"Event": event, target: block.get(source), **filters})
-    return made
-
 
 KINDS: dict[str, Kind] = {
     "aws_lambda_function": Kind(
@@ -163,7 +132,11 @@ KINDS: dict[str, Kind] = {
     ),
     "aws_lambda_function_url": Kind(
         "AWS::Lambda::Url",
-        {"function_name": "TargetFunctionArn", "authorization_type": "AuthType"},
+        {
+            "function_name": "TargetFunctionArn",
+            "authorization_type": "AuthType",
+            "cors": ("Cors", first(_CORS)),
+        },
         {"function_url": "FunctionUrl"},
     ),
     "aws_lambda_function_event_invoke_config": Kind(
@@ -387,6 +360,7 @@ KINDS: dict[str, Kind] = {
             "protocol_type": "ProtocolType",
             "target": "Target",
             "route_selection_expression": "RouteSelectionExpression",
+            "cors_configuration": ("CorsConfiguration", first(_CORS)),
             "body": ("Body", document),
         },
         {"id": "", "api_endpoint": "ApiEndpoint"},
@@ -419,6 +393,25 @@ KINDS: dict[str, Kind] = {
         "AWS::ApiGateway::RestApi",
         {"name": "Name", "description": "Description", "body": ("Body", document)},
         {"id": "", "root_resource_id": "RootResourceId"},
+    ),
+    "aws_api_gateway_deployment": Kind(
+        "AWS::ApiGateway::Deployment",
+        {"rest_api_id": "RestApiId", "stage_name": "StageName"},
+        {"id": ""},
+    ),
+    "aws_api_gateway_stage": Kind(
+        "AWS::ApiGateway::Stage",
+        {"rest_api_id": "RestApiId", "stage_name": "StageName"},
+    ),
+    "aws_api_gateway_method": Kind(
+        "AWS::ApiGateway::Method",
+        {
+            "rest_api_id": "RestApiId",
+            "resource_id": "ResourceId",
+            "http_method": "HttpMethod",
+            "authorization": "AuthorizationType",
+        },
+        {"id": ""},
     ),
     "aws_api_gateway_resource": Kind(
         "AWS::ApiGateway::Resource",

@@ -202,6 +202,10 @@ class MotoHost:
         """Return the parameters of an EventBridge connection, or None."""
         return moto_backends.find_connection(self.region, arn)
 
+    def find_api(self, endpoint: str) -> str:
+        """Return the address at which an endpoint of API Gateway is served here, or ""."""
+        return self.apis.address(endpoint)
+
     def write_log(self, group: str, stream: str, milliseconds: int, message: str) -> None:
         """Write a log event of Step Functions."""
         moto_backends.write_log(self.region, group, stream, milliseconds, message)

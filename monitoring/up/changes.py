@@ -5,10 +5,13 @@ from pathlib import Path
 
 from monitoring.discovery.stack import Stack
 
-_SKIPPED = {"__pycache__", ".venv", "node_modules", ".git", ".aws-sam", "cdk.out", "build", "dist"}
+_SKIPPED = {
+    "__pycache__", ".venv", "node_modules", ".git", ".aws-sam", ".terraform", "cdk.out", "build", "dist"
+}  # fmt: skip
 MOST = 5_000
 """Files that are looked at; a folder with more than these is a mistake, and is not followed to its end."""
-_TEMPLATES = {".yaml", ".yml", ".json"}
+_TEMPLATES = {".yaml", ".yml", ".json", ".tf", ".tfvars", ".tftpl"}
+_CODE = {".py", ".js", ".cjs", ".mjs"}
 
 Stamps = dict[Path, int]
 """File -> when it was last written, in nanoseconds."""
@@ -21,7 +24,7 @@ def stamps(stacks: Iterable[Stack], folders: Iterable[Path]) -> tuple[Stamps, St
     roots = {path.resolve() for path in (*folders, *(_beside(stack.source) for stack in stacks))}
     for root in roots:
         for path in _files(root):
-            kept = templates if path.suffix in _TEMPLATES else code if path.suffix == ".py" else None
+            kept = templates if path.suffix in _TEMPLATES else code if path.suffix in _CODE else None
             if kept is not None:
                 try:
                     kept[path] = path.stat().st_mtime_ns

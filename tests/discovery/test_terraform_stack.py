@@ -375,3 +375,74 @@ def test_an_archive_is_known_by_its_path_where_a_function_refers_to_its_hash_alo
     )
     (stack,) = read_stacks(tmp_path)
     assert stack.code["PayLambdaFunction"] == tmp_path / "src"
+
+
+REST = """
+resource "aws_api_gateway_rest_api" "shop" { name = "shop" }
+resource "aws_api_gateway_resource" "order" {
+  rest_api_id = aws_api_gateway_rest_api.shop.id
+  parent_id   = aws_api_gateway_rest_api.shop.root_resource_id
+  path_part   = "orders"
+}
+resource "aws_api_gateway_method" "m" {
+  for_each      = toset(["GET", "POST"])
+  rest_api_id   = aws_api_gateway_rest_api.shop.id
+  resource_id   = aws_api_gateway_resource.order.id
+  http_method   = each.key
+  authorization = "NONE"
+}
+resource "aws_lambda_function" "f" {
+  function_name = "f"
+  handler       = "f.handler"
+  runtime       = "python3.13"
+  role          = "r"
+}
+resource "aws_api_gateway_integration" "get" {
+  rest_api_id             = aws_api_gateway_rest_api.shop.id
+  resource_id             = aws_api_gateway_resource.order.id
+  http_method             = aws_api_gateway_method.m["GET"].http_method
+  integration_http_method = "POST"
+  type                    = "AWS_PROXY"
+  uri                     = aws_lambda_function.f.invoke_arn
+}
+resource "aws_api_gateway_integration_response" "post" {
+  rest_api_id = aws_api_gateway_rest_api.shop.id
+  resource_id = aws_api_gateway_resource.order.id
+  http_method = aws_api_gateway_method.m["POST"].http_method
+  status_code = 202
+}
+resource "aws_api_gateway_integration" "post" {
+  rest_api_id       = aws_api_gateway_rest_api.shop.id
+  resource_id       = aws_api_gateway_resource.order.id
+  http_method       = "POST"
+  type              = "MOCK"
+  request_templates = { "application/json" = "{}" }
+}
+resource "aws_api_gateway_integration" "lost" {
+  rest_api_id = aws_api_gateway_rest_api.shop.id
+  resource_id = aws_api_gateway_resource.order.id
+  http_method = "PUT"
+  type        = "MOCK"
+}
+resource "aws_api_gateway_deployment" "shop" { rest_api_id = aws_api_gateway_rest_api.shop.id }
+resource "aws_api_gateway_stage" "shop" {
+  rest_api_id   = aws_api_gateway_rest_api.shop.id
+  deployment_id = aws_api_gateway_deployment.shop.id
+  stage_name    = "live"
+}
+resource "aws_api_gateway_method_response" "m" {}
+"""
+
+
+def test_an_integration_of_a_rest_api_joins_its_method(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(REST)
+    (stack,) = read_stacks(tmp_path)
+    assert properties(stack, "MApiGatewayMethodGET")["Integration"] == {
+        "Type": "AWS_PROXY",
+        "Uri": {"Fn::GetAtt": ["FLambdaFunction", "Arn"]},
+        "IntegrationHttpMethod": "POST",
+    }
+    post = properties(stack, "MApiGatewayMethodPOST")["Integration"]
+    assert (post["Type"], post["IntegrationResponses"]) == ("MOCK", [{"StatusCode": 202}])
+    assert properties(stack, "ShopApiGatewayStage")["StageName"] == "live"
+    assert [note.partition(" is left out")[0] for note in stack.notes] == ["aws_api_gateway_integration.lost"]

@@ -13,6 +13,7 @@ import pytest
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.apis.events import response_of
 from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
+from monitoring.local_aws.permissions import Request
 from monitoring.local_aws.stack import Deployment
 
 CODE = """
@@ -26,6 +27,9 @@ def handler(event, context):
     return {"statusCode": 201, "headers": {"X-Kind": "echo"}, "body": json.dumps(event)}
 """
 MACHINE = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+ECHO = {
+    "Fn::Sub": "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Echo.Arn}/invocations"
+}
 TEMPLATE: dict[str, Any] = {
     "Transform": "AWS::Serverless-2016-10-31",
     "Resources": {
@@ -69,6 +73,109 @@ TEMPLATE: dict[str, Any] = {
                 "ApiId": {"Ref": "ServerlessHttpApi"},
                 "RouteKey": "POST /sync",
                 "Target": {"Fn::Sub": "integrations/${Direct}"},
+            },
+        },
+        "Rest": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "rest"}},
+        "Part": {
+            "Type": "AWS::ApiGateway::Resource",
+            "Properties": {
+                "RestApiId": {"Ref": "Rest"},
+                "ParentId": {"Fn::GetAtt": ["Rest", "RootResourceId"]},
+                "PathPart": "{id}",
+            },
+        },
+        "Get": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {
+                "RestApiId": {"Ref": "Rest"},
+                "ResourceId": {"Ref": "Part"},
+                "HttpMethod": "ANY",
+                "Integration": {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": ECHO},
+            },
+        },
+        "Options": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {
+                "RestApiId": {"Ref": "Rest"},
+                "ResourceId": {"Ref": "Part"},
+                "HttpMethod": "OPTIONS",
+                "Integration": {
+                    "Type": "MOCK",
+                    "IntegrationResponses": [
+                        {
+                            "StatusCode": "204",
+                            "ResponseParameters": {
+                                "method.response.header.Access-Control-Allow-Origin": "'*'"
+                            },
+                        }
+                    ],
+                },
+            },
+        },
+        "RestDeployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "DependsOn": ["Get", "Options", "OtherDeployment"],
+            "Properties": {"RestApiId": {"Ref": "Rest"}, "StageName": "test"},
+        },
+        "OtherDeployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "DependsOn": ["Get", "Options"],
+            "Properties": {"RestApiId": {"Ref": "Rest"}, "StageName": "other"},
+        },
+        "Cross": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": {
+                "Name": "cross",
+                "ProtocolType": "HTTP",
+                "CorsConfiguration": {
+                    "AllowOrigins": ["https://shop.example"],
+                    "AllowMethods": ["GET", "PUT"],
+                    "AllowHeaders": ["x-own"],
+                    "ExposeHeaders": ["x-kind"],
+                    "AllowCredentials": True,
+                    "MaxAge": 60,
+                },
+            },
+        },
+        "CrossIntegration": {
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {
+                "ApiId": {"Ref": "Cross"},
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": {"Fn::GetAtt": ["Echo", "Arn"]},
+                "PayloadFormatVersion": "2.0",
+            },
+        },
+        "CrossRoute": {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": {"Ref": "Cross"},
+                "RouteKey": "PUT /{id}",
+                "Target": {"Fn::Join": ["/", ["integrations", {"Ref": "CrossIntegration"}]]},
+            },
+        },
+        "Caller": {
+            "Type": "AWS::Serverless::StateMachine",
+            "Properties": {
+                "Definition": {
+                    "StartAt": "Ask",
+                    "States": {
+                        "Ask": {
+                            "Type": "Task",
+                            "Resource": "arn:aws:states:::apigateway:invoke",
+                            "Parameters": {
+                                "ApiEndpoint": {
+                                    "Fn::Sub": "${Rest}.execute-api.${AWS::Region}.amazonaws.com"
+                                },
+                                "Method": "PUT",
+                                "Stage": "test",
+                                "Path": "/7",
+                            },
+                            "OutputPath": "$.ResponseBody.pathParameters",
+                            "End": True,
+                        }
+                    },
+                },
             },
         },
     },
@@ -171,6 +278,108 @@ def test_an_http_api_waits_for_an_express_execution(http: str) -> None:
 def test_a_functions_url_takes_every_path(shop: Deployment) -> None:
     event = post(f"{shop.addresses['EchoUrl']}/any/path", content=b"x").json()
     assert (event["routeKey"], event["rawPath"]) == ("$default", "/any/path")
+
+
+def test_methods_of_a_rest_api_reach_their_function_below_the_stage(shop: Deployment) -> None:
+    address = shop.addresses["Rest"]
+    assert address.endswith("/test")
+    assert post(f"{address}/7/8").status_code == 403
+    other = f"{address.removesuffix('test')}other"
+    assert post(f"{other}/7", content=b"x").status_code == 201
+    event = post(f"{address}/7", content=b"x").json()
+    assert (event["resource"], event["pathParameters"]) == ("/{id}", {"id": "7"})
+
+
+def test_a_mock_integration_answers_a_preflight_request(shop: Deployment) -> None:
+    answer = httpx.options(f"{shop.addresses['Rest']}/7", timeout=60, trust_env=False)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")
+
+
+def test_a_route_reaches_the_function_of_its_integration(shop: Deployment) -> None:
+    event = httpx.put(f"{shop.addresses['Cross']}/7", timeout=60, trust_env=False).json()
+    assert (event["routeKey"], event["pathParameters"]) == ("PUT /{id}", {"id": "7"})
+
+
+def test_a_state_reaches_an_api_of_the_template(aws: LocalAws, shop: Deployment) -> None:
+    ended = aws.wait(aws.start(shop.state_machine("Caller"), {}), 60)
+    assert (ended["status"], json.loads(ended.get("output", "null"))) == ("SUCCEEDED", {"id": "7"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "headers"),
+    [
+        (
+            "https://shop.example",
+            "OPTIONS",
+            {"origin": "https://shop.example", "methods": "GET,PUT", "headers": "x-own", "max": "60"},
+        ),
+        ("https://SHOP.example", "PUT", {"origin": "https://SHOP.example"}),
+        ("https://other.example", "OPTIONS", {}),
+        ("https://other.example", "PUT", {}),
+        ("", "PUT", {}),
+    ],
+)
+def test_an_http_api_allows_the_origins_that_it_names(
+    shop: Deployment, origin: str, method: str, headers: dict[str, str]
+) -> None:
+    sent = {"Access-Control-Request-Method": "PUT"} | ({"Origin": origin} if origin else {})
+    response = httpx.request(
+        method, f"{shop.addresses['Cross']}/7", headers=sent, timeout=60, trust_env=False
+    )
+    names = {
+        "origin": "allow-origin",
+        "methods": "allow-methods",
+        "headers": "allow-headers",
+        "max": "max-age",
+    }
+    got = {
+        key: response.headers[f"access-control-{name}"]
+        for key, name in names.items()
+        if f"access-control-{name}" in response.headers
+    }
+    assert (response.status_code, got) == (204 if method == "OPTIONS" else 201, headers)
+
+
+def test_a_template_that_is_saved_gives_its_apis_other_routes_at_the_same_address(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    def template(path: str, action: str) -> Path:
+        resources = {
+            "Echo": TEMPLATE["Resources"]["Echo"]
+            | {"Properties": {**TEMPLATE["Resources"]["Echo"]["Properties"], "Policies": [policy(action)]}}
+        }
+        event = {"Type": "Api", "Properties": {"Path": path, "Method": "post"}}
+        resources["Echo"]["Properties"]["Events"] = {"One": event}
+        file = tmp_path / "template.json"
+        file.write_text(json.dumps({**TEMPLATE, "Resources": resources}))
+        return file
+
+    def policy(action: str) -> dict[str, Any]:
+        return {"Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+
+    before = aws.deploy(template("/before", "sqs:SendMessage"), stack="saved")
+    after = aws.deploy(template("/after", "sns:Publish"), stack="saved", previous=before)
+    address = before.addresses["ServerlessRestApi"]
+    assert after.addresses["ServerlessRestApi"] == address
+    assert [post(f"{address}{path}").status_code for path in ("/before", "/after")] == [403, 201]
+    role = before.names["EchoRole"]
+    allowed = [
+        aws.host.permissions.denial(role, Request(action, "arn:aws:x", {})) == ""
+        for action in ("sqs:SendMessage", "sns:Publish")
+    ]
+    assert allowed == [False, True]
+    aws.delete(after)
+
+
+def test_an_api_without_its_authorizers_says_so(aws: LocalAws, tmp_path: Path) -> None:
+    scheme = {"Own": {"type": "apiKey", "name": "Authorization", "in": "header"}}
+    body = {"openapi": "3.0.1", "paths": {}, "components": {"securitySchemes": scheme}}
+    file = tmp_path / "template.json"
+    api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": body}}
+    file.write_text(json.dumps({"Resources": {"Api": api}}))
+    deployment = aws.deploy(file, stack="authorized")
+    assert [item.what for item in deployment.stand_ins] == ["the API without Own: every request is let in"]
+    aws.delete(deployment)
 
 
 def test_an_api_that_is_deleted_is_no_longer_served(aws: LocalAws, tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ class Apis:
         self._lock = threading.Lock()
         self.integrations: dict[str, RouteIntegration] = {}
 
-    def add(self, api: Api) -> None:
-        """Serve an API, in the place of one with the same id."""
+    def add(self, api: Api) -> Api:
+        """Serve an API, and return it; one of the same id gets its routes, and keeps address and stage."""
         with self._lock:
-            before = self._servers.pop(api.id, None)
-            if before is not None:
-                before.close()
-            self._servers[api.id] = ApiServer(api, self._backends)
+            server = self._servers.get(api.id)
+            if server is None:
+                server = self._servers[api.id] = ApiServer(api, self._backends)
+            server.api.routes, server.api.cors = api.routes, api.cors
+            return server.api
 
     def find(self, reference: Any) -> Api:
         """Return an API by its id.
@@ -39,6 +40,12 @@ class Apis:
         if server is None:
             raise InputError(f"there is no API {reference}")
         return server.api
+
+    def address(self, endpoint: str) -> str:
+        """Return where an endpoint (`ID.execute-api.REGION.amazonaws.com`) is served here, or ""."""
+        identity, separator, _ = endpoint.rpartition("://")[2].partition(".execute-api.")
+        server = self._servers.get(identity) if separator else None
+        return server.api.url if server else ""
 
     def remove(self, reference: str) -> None:
         """Stop serving an API, unless it is gone already."""

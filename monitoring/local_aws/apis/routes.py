@@ -83,7 +83,9 @@ class Api:
     Attributes:
         id: what `!Ref` gives.
         name: its logical id.
-        stage: the stage that is served; `$default` has no part in the path.
+        stage: the stage that events and the address name; `$default` has no part in the path.
+        stages: all stages under whose names it is served.
+        cors: settings of CORS in OpenAPI's spelling (`allowOrigins`, …); empty where there are none.
     """
 
     id: str
@@ -91,7 +93,9 @@ class Api:
     kind: Literal["rest", "http"]
     stage: str = "$default"
     routes: list[Route] = field(default_factory=list)
+    cors: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
+    stages: set[str] = field(default_factory=set)
 
     @property
     def address(self) -> str:
@@ -100,10 +104,8 @@ class Api:
 
     def without_stage(self, path: str) -> str:
         """Return a request's path as routes name it; a stage in front of it may be left out here."""
-        head = f"/{self.stage}"
-        if self.stage != "$default" and (path == head or path.startswith(f"{head}/")):
-            return path.removeprefix(head) or "/"
-        return path
+        head = path.split("/", 2)[1] if path.startswith("/") else ""
+        return path.removeprefix(f"/{head}") or "/" if head in self.stages else path
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route that a request takes, with the path parameters; None where there is none."""

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from monitoring.errors import InputError
+from monitoring.local_aws.apis.cors import preflight, with_cors
 from monitoring.local_aws.apis.events import ApiRequest, ApiResponse, event_of, message, response_of
 from monitoring.local_aws.apis.mappings import rendered, selected
 from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
@@ -59,6 +60,11 @@ class ApiServer:
         """Return the response to a request."""
         if len(request.body) > MOST_BYTES:
             return message(413, "Request Entity Too Large")
+        allowed = preflight(self.api.cors, request)
+        return allowed or with_cors(self.api.cors, request, self._routed(request))
+
+    def _routed(self, request: ApiRequest) -> ApiResponse:
+        """Return what is behind the route that a request takes."""
         taken = self.api.find(request.method, self.api.without_stage(request.path))
         if taken is None:
             return (

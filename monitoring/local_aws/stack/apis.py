@@ -9,7 +9,7 @@ from monitoring.local_aws.apis import Api, Route, RouteIntegration
 from monitoring.local_aws.stack.resource import Deployed, Site
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "x-amazon-apigateway-any-method")
-_INTEGRATION = "x-amazon-apigateway-integration"
+_INTEGRATION, _CORS = "x-amazon-apigateway-integration", "x-amazon-apigateway-cors"
 _SUBTYPES = {
     "StepFunctions-StartExecution": "states:StartExecution",
     "StepFunctions-StartSyncExecution": "states:StartSyncExecution",
@@ -38,8 +38,11 @@ def _api(
 ) -> Deployed:
     name = site.physical_name(resource)
     api = Api(name.rpartition("-")[2].lower()[:10], resource.logical_id, kind)
-    api.routes.extend(_routes(properties.get("Body") or {}, kind))
-    site.aws.host.apis.add(api)
+    document = _document(properties.get("Body") or {})
+    api.routes.extend(_routes(document, kind))
+    if kind == "http":
+        api.cors = _camel(properties.get("CorsConfiguration") or document.get(_CORS) or {})
+    api = site.aws.host.apis.add(api)
     attributes = {
         "ApiEndpoint": api.url,
         "ApiId": api.id,
@@ -49,13 +52,25 @@ def _api(
     return Deployed(
         api.id,
         lambda attribute: attributes[attribute],
+        _without_authorizers(document),
         delete=lambda: site.aws.host.apis.remove(api.id),
     )
 
 
-def _routes(body: Any, kind: str) -> Iterator[Route]:
+def _document(body: Any) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return document
+
+
+def _without_authorizers(document: Mapping[str, Any]) -> str:
+    """Return what stands in for an API whose definition has authorizers; "" for one without."""
+    schemes = (document.get("components") or {}).get("securitySchemes") or {}
+    names = ", ".join({**(document.get("securityDefinitions") or {}), **schemes})
+    return f"the API without {names}: every request is let in" if names else ""
+
+
+def _routes(document: Mapping[str, Any], kind: str) -> Iterator[Route]:
     """Yield the routes of an OpenAPI document with API Gateway's extensions."""
-    document = json.loads(body) if isinstance(body, str) else body
     version: Literal["1.0", "2.0"] = "2.0" if kind == "http" else "1.0"
     for path, operations in (document.get("paths") or {}).items():
         for method in _METHODS:
@@ -93,7 +108,15 @@ def stage(site: Site, resource: StackResource, properties: dict[str, Any]) -> De
     reference = str(properties.get("ApiId") or properties.get("RestApiId") or "")
     api = site.aws.host.apis.find(reference)
     api.stage = name
+    api.stages.add(name)
     return Deployed(name)
+
+
+def rest_deployment(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
+    """Serve a REST API under the stage that a deployment makes, if it makes one."""
+    if properties.get("StageName"):
+        stage(site, resource, properties)
+    return Deployed(site.physical_name(resource))
 
 
 def resource_path(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
@@ -105,7 +128,7 @@ def resource_path(site: Site, resource: StackResource, properties: dict[str, Any
 
 def method(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Add a method of a resource to its REST API."""
-    settings = _camel(properties.get("RouteIntegration") or {})
+    settings = _camel(properties.get("Integration") or {})
     settings["responses"] = {
         str(response.get("selectionPattern") or "default"): response
         for response in settings.get("integrationResponses") or ()
@@ -119,7 +142,7 @@ def method(site: Site, resource: StackResource, properties: dict[str, Any]) -> D
 def integration(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:
     """Create an integration of an HTTP API; routes name it."""
     name = site.physical_name(resource)
-    settings = _camel({key.replace("RouteIntegration", "", 1): value for key, value in properties.items()})
+    settings = _camel({key.removeprefix("Integration"): value for key, value in properties.items()})
     settings["integrationSubtype"] = properties.get("IntegrationSubtype")
     settings["credentials"] = properties.get("CredentialsArn")
     settings["requestParameters"] = properties.get("RequestParameters")  # their keys are the action's own
@@ -142,9 +165,10 @@ def function_url(site: Site, resource: StackResource, properties: dict[str, Any]
     """Serve a function's URL: every request goes to the function, in payload format 2.0."""
     target = str(properties["TargetFunctionArn"])
     function = target.partition(":function:")[2] or target
-    api = Api(site.physical_name(resource)[-10:].lower(), resource.logical_id, "http")
+    cors = _camel(properties.get("Cors") or {})
+    api = Api(site.physical_name(resource)[-10:].lower(), resource.logical_id, "http", cors=cors)
     api.routes.append(Route("ANY", "$default", RouteIntegration("lambda", function, payload="2.0")))
-    site.aws.host.apis.add(api)
+    api = site.aws.host.apis.add(api)
     attributes = {"FunctionUrl": f"{api.url}/", "FunctionArn": target}
     return Deployed(
         target,

@@ -24,6 +24,7 @@ Make = Callable[[Site, StackResource, dict[str, Any]], Deployed]
 
 TYPES: dict[str, Make] = {
     **dict.fromkeys(moto_models.MODULES, moto_models.make),
+    "AWS::ApiGateway::Deployment": apis.rest_deployment,
     "AWS::ApiGateway::Method": apis.method,
     "AWS::ApiGateway::Resource": apis.resource_path,
     "AWS::ApiGateway::RestApi": apis.rest_api,
@@ -60,7 +61,6 @@ TYPES: dict[str, Make] = {
 
 WITHOUT_EFFECT = {
     "AWS::ApiGateway::Account",
-    "AWS::ApiGateway::Deployment",
     "AWS::ApiGatewayV2::Deployment",
     "AWS::CDK::Metadata",
     "AWS::CloudFront::OriginAccessControl",
@@ -241,7 +241,18 @@ def _deploy(site: Site) -> dict[str, Any]:
     return outputs
 
 
-RELOADED = {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine", "AWS::CloudFormation::Stack"}
+RELOADED = {
+    "AWS::CloudFormation::Stack",
+    "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::Url",
+    "AWS::Scheduler::Schedule",
+    "AWS::StepFunctions::StateMachine",
+    *(kind for kind in TYPES if kind.startswith("AWS::ApiGateway")),
+}
 """What a deployment over an earlier one makes anew; the rest stays, with what it holds."""
 
 

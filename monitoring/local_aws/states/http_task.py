@@ -46,8 +46,9 @@ async def invoke_http(run: StateRun, _: TaskResource, argument: Any) -> Any:
 
 
 async def call_api(run: StateRun, _: TaskResource, argument: Any) -> Any:
-    """Call an API that answers on this machine."""
-    endpoint = str(argument.get("ApiEndpoint", ""))
+    """Call an API that the template has, or one that answers on this machine."""
+    named = str(argument.get("ApiEndpoint", ""))
+    endpoint = run.execution.service.api(named) or named
     parts = [argument.get("Stage"), str(argument.get("Path", "")).lstrip("/")]
     url = "/".join(
         [endpoint if "://" in endpoint else f"http://{endpoint}", *(part for part in parts if part)]

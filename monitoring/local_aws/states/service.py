@@ -60,6 +60,9 @@ class Host(Protocol):
     def find_connection(self, arn: str) -> dict[str, Any] | None:
         """Return the parameters of an EventBridge connection, or None."""
 
+    def find_api(self, endpoint: str) -> str:
+        """Return the address at which an endpoint of API Gateway is served here, or ""."""
+
 
 class StatesService:
     """Step Functions in one account and region; everything in it happens in the thread of its event loop."""
@@ -222,6 +225,10 @@ class StatesService:
     def connection(self, arn: str) -> dict[str, Any] | None:
         """Return the parameters of an EventBridge connection."""
         return self.host.find_connection(arn)
+
+    def api(self, endpoint: str) -> str:
+        """Return the address at which an endpoint of API Gateway is served here, or ""."""
+        return self.host.find_api(endpoint)
 
     # -- executions
 
