@@ -170,7 +170,7 @@ def picture(root: Path) -> str:
     lines = ["```", f"┌───┬{'─' * width}┐"]
     for floor, names in bands.items():
         lines += [f"├───┼{'─' * width}┤"] * (floor < top) + [f"│ {floor} │ {names:<{width - 1}}│"]
-    lines += [f"└───┴{'─' * width}┘", "```", "", "| floor | room | what it holds |", "| --- | --- | --- |"]
+    lines += [f"└───┴{'─' * width}┘", "```", "", "| layer | package | contents |", "| --- | --- | --- |"]
     for floor in bands:
         named = [name for name in sorted(floors) if floors[name] == floor]
         lines += [f"| {floor} | `{_shown(name, root)}` | {sentence(root, name)} |" for name in named]
