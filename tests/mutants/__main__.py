@@ -4,7 +4,6 @@
     python tests/mutants --area monitor --sample 60 --seed 1
     python tests/mutants --changed [BASE]         what was changed since BASE; without BASE the merge base with main
     python tests/mutants --rules                  the mutants of rules.txt, each of which breaks a rule: all have to be killed
-    python tests/mutants --reach [--area NAME]    note which functions changed tests call (tests/mutants/reach.json)
 
 The exit status is 1 if a mutant survived for which survivors.txt has no reason, or (without --changed) if less than 95 %
 of an area's mutants were killed; 2 if the arguments are wrong. It is 0 with --report, and where --changed has no commit
@@ -18,11 +17,9 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import mutant_reach as reach
 import mutant_rules
 import mutant_run as run
 from mutant_areas import AREAS, ROOT
@@ -30,8 +27,6 @@ from mutant_operators import Mutant, mutants
 
 REASONS = Path(__file__).with_name("survivors.txt")
 ENOUGH = 0.95
-LONGEST = 60.0
-"""Seconds of tests that judge one mutant, the quickest first; at least five tests do."""
 
 
 def reasons(path: Path = REASONS) -> dict[str, str]:
@@ -84,72 +79,6 @@ def all_mutants(area: str, lines: Mapping[str, set[int]] | None = None, root: Pa
     return [mutant for mutant in made if lines[mutant.path] & set(range(mutant.line, mutant.last + 1))]
 
 
-def noted(
-    area: str, known: dict[str, dict[str, Any]], tree: Path, touched: Collection[str] | None, deadline: float
-) -> None:
-    """Bring what is known of the tests of an area up to date: files that have changed are run with a tracer.
-
-    With `touched` only those of them that are new or among these: what is known of the others will do. Where it takes
-    longer than half of the time until the deadline, their tests judge nothing.
-    """
-    digests = {path: reach.digest(tree / path) for path in AREAS[area].test_files(tree)}
-    stale = {
-        path: text
-        for path, text in digests.items()
-        if path not in known or (known[path].get("digest") != text and (touched is None or path in touched))
-    }
-    for path in [path for path in known if path not in digests and path.startswith(AREAS[area].tests)]:
-        del known[path]
-    if not stale or time.monotonic() > deadline:
-        return
-    print(f"{area}: {len(stale)} files of tests are run with a tracer", flush=True)
-    file = tree.parent / "reach.json"
-
-    def trace() -> int:
-        tracer = reach.Tracer(tree)
-        if run.run_pytest(list(stale), [tracer]) in {0, 1}:
-            reach.save(tracer.entries(stale, AREAS[area].source_files()), file)
-        return 0
-
-    process, output = run.fork(tree, trace)
-    if not run.ended(process, (time.monotonic() + deadline) / 2):
-        print(f"{area}: the tracer was not done in time", flush=True)
-        return
-    if not file.exists():
-        raise SystemExit(f"{area}: the tests could not be run:\n{output.read_text()[-2000:]}")
-    known |= reach.load(file)
-    file.unlink()
-    failed = [line for line in output.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
-    print(
-        "\n".join(f"  fails without a mutant, and is left out: {line}" for line in failed),
-        end="\n" * bool(failed),
-    )
-
-
-def jobs_of(chosen: Iterable[Mutant], tests: Sequence[reach.Test]) -> list[run.Job]:
-    """Return the jobs: each mutant with the tests that call its function, or, where none does, one of its module."""
-    by_function, by_module = defaultdict(list), defaultdict(list)
-    for test in sorted(tests, key=lambda test: test.seconds):
-        modules = {function.partition("::")[0] for function in test.functions}
-        for function in test.functions:
-            by_function[function].append(test)
-        for module in modules:
-            by_module[module].append(test)
-    jobs = []
-    for mutant in chosen:
-        # A module's own code runs at its import, of which any test may be the first.
-        able = by_function.get(f"{mutant.path}::{mutant.function}") if mutant.function else None
-        able = able or by_module.get(mutant.path) or list(tests)
-        total, names = 0.0, []
-        for test in able:
-            total += test.seconds
-            if total > LONGEST and len(names) >= 5:
-                break
-            names.append(test.id)
-        jobs.append(run.Job(mutant, tuple(names), min(total, LONGEST)))
-    return jobs
-
-
 class Table:
     """What became of the mutants, area by area."""
 
@@ -162,14 +91,14 @@ class Table:
     def add(self, area: str, verdict: run.Verdict) -> None:
         """Count a verdict."""
         self.verdicts[area].append(verdict)
-        if not verdict.killed and verdict.job.mutant.key not in self.allowed:
+        if not verdict.killed and verdict.mutant.key not in self.allowed:
             self.unexplained.append(verdict)
 
     def row(self, area: str) -> tuple[int, int, int, int, float]:
         """Return the area's mutants, killed, equivalent, otherwise survived, and its score: killed of what could be."""
         verdicts = self.verdicts[area]
         killed = sum(verdict.killed for verdict in verdicts)
-        left = [self.allowed.get(verdict.job.mutant.key, "") for verdict in verdicts if not verdict.killed]
+        left = [self.allowed.get(verdict.mutant.key, "") for verdict in verdicts if not verdict.killed]
         equivalent = sum(reason.startswith("equivalent") for reason in left)
         able = len(verdicts) - equivalent
         return len(verdicts), killed, equivalent, len(left) - equivalent, killed / able if able else 1.0
@@ -211,12 +140,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="end with status 0 whatever survives")
     parser.add_argument("--verbose", action="store_true", help="print what killed each mutant, too")
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
-    parser.add_argument(
-        "--reach", action="store_true", help="note which functions the tests that have changed call, and stop"
-    )
     parser.add_argument("--rules", action="store_true", help="only the mutants of rules.txt")
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose key contains the text")
-    parser.set_defaults(fixed=False, touched=None)
+    parser.set_defaults(fixed=False)
     return parser.parse_args()
 
 
@@ -231,13 +157,12 @@ def chosen_of(options: argparse.Namespace, root: Path = ROOT) -> dict[str, list[
             if options.changed:
                 print(f"{options.changed} is not a commit here; fetch it, or leave it out", file=sys.stderr)
                 sys.exit(2)
-            options.fixed, options.touched = True, set()
+            options.fixed = True
             print(
                 "no commit to compare with (a shallow clone?): a fixed sample of two mutants of each area",
                 flush=True,
             )
             return {area: random.Random(1).sample(all_mutants(area, root=root), 2) for area in areas}
-        options.touched = set((git("diff", "--name-only", str(base)) or "").split())
         made = [(area, mutant) for area in areas for mutant in all_mutants(area, changed_lines(diff), root)]
         picked = choice.sample(made, min(options.limit, len(made)))
         print(
@@ -257,20 +182,17 @@ def chosen_of(options: argparse.Namespace, root: Path = ROOT) -> dict[str, list[
 
 def judge_rules(jobs: int, deadline: float) -> int:
     """Judge the mutants of rules.txt by the tests that are named there; return the exit status: 1 if one survives."""
-    known, rules, survived, judged = reach.load(), list(mutant_rules.rules()), 0, 0
-    with run.copies(jobs) as trees:
-        run.prepare(trees[0], sorted({file for rule in rules for file in rule.tests}), deadline)
-        texts, planned = {}, []
-        for rule in rules:
-            tests = list(reach.tests_of(known, rule.tests))
-            tests = tests or [reach.Test(file, LONGEST, frozenset()) for file in rule.tests]
-            planned += jobs_of([rule.mutant(trees[0])], tests)
-            texts[rule.key] = rule.text
-        for verdict in run.judge(planned, trees, deadline):
+    rules, survived, judged = list(mutant_rules.rules()), 0, 0
+    texts = {rule.key: rule.text for rule in rules}
+    held_by = {rule.key: rule.tests for rule in rules}
+    files = sorted({file for rule in rules for file in rule.tests})
+    with run.copies(jobs + 1) as trees:
+        mutants = [rule.mutant(trees[0]) for rule in rules]
+        for verdict in run.verdicts(mutants, files, trees, deadline, held_by):
             judged += 1
             survived += not verdict.killed
-            outcome = f"by {verdict.by}" if verdict.killed else f"SURVIVED {verdict.job.mutant.key}"
-            print(f"{texts[verdict.job.mutant.key]}: {outcome}", flush=True)
+            outcome = f"by {verdict.by}" if verdict.killed else f"SURVIVED {verdict.mutant.key}"
+            print(f"{texts[verdict.mutant.key]}: {outcome}", flush=True)
     print(
         f"{judged - survived} of {len(rules)} rules are held; {len(rules) - judged} were not judged in time"
     )
@@ -285,25 +207,16 @@ def main() -> int:
     if options.rules:
         status = judge_rules(options.jobs, deadline)
         return 0 if options.report else status
-    known, table, planned = reach.load(), Table(reasons()), 0
-    with run.copies(options.jobs) as trees:
-        chosen = chosen_of(options, trees[0])
-        chosen = {area: picked for area, picked in chosen.items() if picked or options.reach}
-        files = [file for area in chosen for file in AREAS[area].test_files(trees[0])]
-        run.prepare(trees[0], files, deadline)
+    table = Table(reasons())
+    with run.copies(options.jobs + 1) as trees:
+        chosen = {area: picked for area, picked in chosen_of(options, trees[0]).items() if picked}
         planned = sum(map(len, chosen.values()))
         for area, picked in chosen.items():
-            noted(area, known, trees[0], options.touched, deadline)
-            if options.changed is None:
-                reach.save(known)
-            if options.reach:
-                continue
-            tests = list(reach.tests_of(known, AREAS[area].test_files(trees[0])))
-            for verdict in run.judge(jobs_of(picked, tests), trees, deadline):
+            print(f"{area}: {len(picked)} mutants, ", end="", flush=True)
+            files = list(AREAS[area].test_files(trees[0]))
+            for verdict in run.verdicts(picked, files, trees, deadline):
                 table.add(area, verdict)
                 show(table, area, verdict, planned, options.verbose)
-    if options.reach:
-        return 0
     if options.changed is not None:
         status = report(table, planned, "of what was changed", scored=False)
     else:
@@ -314,7 +227,7 @@ def main() -> int:
 def show(table: Table, area: str, verdict: run.Verdict, planned: int, verbose: bool) -> None:
     """Print a survivor (with `verbose` each mutant), and on a terminal how far the run is."""
     done = sum(map(len, table.verdicts.values()))
-    mutant = verdict.job.mutant
+    mutant = verdict.mutant
     if verbose and verdict.killed:
         print(
             f"{done}/{planned} killed: {mutant.key}\n    by {verdict.by}, {verdict.seconds:.0f} s", flush=True
@@ -325,7 +238,7 @@ def show(table: Table, area: str, verdict: run.Verdict, planned: int, verbose: b
         clear = "\r\033[K" if sys.stdout.isatty() else ""
         reason = table.allowed.get(mutant.key, "NO REASON RECORDED")
         print(f"{clear}survived: {mutant.path}:{mutant.line} [{mutant.operator}] {mutant.key}", flush=True)
-        print(f"    {reason}; {len(verdict.job.tests)} tests, {verdict.seconds:.0f} s", flush=True)
+        print(f"    {reason}; {verdict.cases} cases, {verdict.seconds:.0f} s", flush=True)
 
 
 def report(table: Table, planned: int, what: str, scored: bool = True) -> int:
@@ -335,7 +248,7 @@ def report(table: Table, planned: int, what: str, scored: bool = True) -> int:
     if done < planned:
         print(f"{planned - done} of {planned} mutants were not judged: the time was over")
     for verdict in table.unexplained:
-        print(f"! survived without a reason: {verdict.job.mutant.key}")
+        print(f"! survived without a reason: {verdict.mutant.key}")
     low = table.low() if scored and not table.unexplained else []
     print("".join(f"! {area}: less than {ENOUGH:.0%} were killed\n" for area in low), end="")
     return 1 if table.unexplained or low else 0

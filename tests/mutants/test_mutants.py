@@ -152,32 +152,54 @@ def a_mutant(function="f", path="monitoring/m.py"):
     return operators.Mutant(path, function, "comparison", "a < b", "(a <= b)", 0, 5, 1, 1)
 
 
-TESTS = [
-    reach.Test("slow", 50.0, frozenset({"monitoring/m.py::f"})),
-    reach.Test("quick", 0.5, frozenset({"monitoring/m.py::f", "monitoring/m.py::g"})),
-    reach.Test("other", 0.1, frozenset({"monitoring/n.py::f"})),
-    reach.Test("importing", 0.3, frozenset({"monitoring/m.py::"})),
+def a_case(name, seconds, *functions):
+    return reach.Test(f"tests/{name}", seconds, frozenset(f"monitoring/{function}" for function in functions))
+
+
+CASES = [
+    a_case("test_a.py::slow", 50.0, "m.py::f"),
+    a_case("test_a.py::quick[1]", 0.4, "m.py::f", "m.py::g"),
+    a_case("test_a.py::quick[2]", 0.5, "m.py::f"),
+    a_case("test_b.py::other", 0.1, "n.py::f"),
+    a_case("test_b.py::importing", 0.3, "m.py::"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("mutant", "tests"),
+    ("mutant", "cases"),
     [
-        (a_mutant(), ("quick", "slow")),
-        (a_mutant("g"), ("quick",)),
-        (a_mutant("nobody calls it"), ("quick", "slow", "importing")),
-        (a_mutant(""), ("quick", "slow", "importing")),
-        (a_mutant(path="monitoring/unknown.py"), ("quick", "slow", "other", "importing")),
+        (a_mutant(), ["quick[1]", "quick[2]", "slow"]),
+        (a_mutant("g"), ["quick[1]"]),
+        (a_mutant("nobody calls it"), ["importing", "quick[1]", "quick[2]", "slow"]),
+        (a_mutant(""), ["importing", "quick[1]", "quick[2]", "slow"]),
+        (a_mutant(path="monitoring/unknown.py"), ["other", "importing", "quick[1]", "quick[2]", "slow"]),
     ],
 )
-def test_a_mutant_is_judged_by_the_tests_that_call_its_function_the_quickest_first(mutant, tests):
-    (job,) = cli.jobs_of([mutant], TESTS)
-    assert sorted(job.tests) == sorted(tests)
-    assert job.tests.index("quick") < len(job.tests) - ("slow" in job.tests)
+def test_a_mutant_is_judged_by_the_cases_that_call_its_function_the_quickest_first(mutant, cases):
+    (job,) = run.jobs_of([mutant], CASES)
+    assert [case.id.partition("::")[2] for case in job.cases] == cases
+    assert job.seconds == sum(case.seconds for case in job.cases)
+
+
+def test_at_least_five_cases_judge_and_more_as_long_as_there_is_time():
+    (job,) = run.jobs_of([a_mutant()], [a_case(f"test_a.py::t{i}", 9.0, "m.py::f") for i in range(9)])
+    assert len(job.cases) == 5
+    (job,) = run.jobs_of([a_mutant()], [a_case(f"test_a.py::t{i}", 0.1, "m.py::f") for i in range(99)])
+    assert len(job.cases) == 99
+
+
+def test_a_rule_is_judged_by_its_own_tests_alone():
+    (job,) = run.jobs_of([a_mutant("")], CASES, held_by={a_mutant("").key: ["tests/test_b.py"]})
+    assert [case.id for case in job.cases] == ["tests/test_b.py::importing"]
+
+
+def test_a_fresh_process_runs_no_test_of_which_a_case_fails_without_a_mutant():
+    (job,) = run.jobs_of([a_mutant()], CASES, ["tests/test_a.py::quick[3]"])
+    assert job.fresh == ("tests/test_a.py::slow",)
 
 
 def verdict(killed, mutant=None):
-    return run.Verdict(run.Job(mutant or a_mutant(), (), 0.0), killed, "", 0.0)
+    return run.Verdict(mutant or a_mutant(), killed, "", 1, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -231,45 +253,6 @@ def test_every_recorded_reason_is_that_of_a_mutant_and_says_why():
     assert [key for key in reasons if key not in keys] == []
     assert {reason.partition(": ")[0] for reason in reasons.values()} <= {"equivalent", "accepted"}
     assert min(map(len, reasons.values()), default=30) >= 30
-
-
-def test_what_is_kept_of_the_tests_is_read_as_it_was_written(tmp_path):
-    kept = {
-        "tests/a/test_a.py": {
-            "digest": "d",
-            "functions": ["m.py::z", "m.py::f", "m.py::g", "m.py::unused"],
-            "tests": {"test_x": [0.25, [1, 2]], "test_none": [0.0, []]},
-        },
-        "tests/b/test_b.py": {"digest": "e", "functions": ["m.py::g"], "tests": {"test_y": [1.5, [0]]}},
-    }
-    reach.save(kept, tmp_path / "reach.json")
-    read = reach.load(tmp_path / "reach.json")
-    assert [entry["digest"] for entry in read.values()] == ["d", "e"]
-    assert list(reach.tests_of(read, kept)) == [
-        reach.Test("tests/a/test_a.py::test_x", 0.25, frozenset({"m.py::f", "m.py::g"})),
-        reach.Test("tests/a/test_a.py::test_none", 0.0, frozenset()),
-        reach.Test("tests/b/test_b.py::test_y", 1.5, frozenset({"m.py::g"})),
-    ]
-    text = (tmp_path / "reach.json").read_text()
-    reach.save(read, tmp_path / "reach.json")
-    assert (tmp_path / "reach.json").read_text() == text
-    assert reach.load(tmp_path / "absent.json") == {}
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [
-        ([], ""),
-        ([4], "4"),
-        ([0, 1], "0-1"),
-        ([3, 4, 5, 9], "3-5 9"),
-        ([1, 3, 5], "1 3 5"),
-        ([9, 10, 11], "9-11"),
-    ],
-)
-def test_numbers_are_written_as_ranges(numbers, text):
-    assert reach.ranges(reversed(numbers)) == text
-    assert reach.numbers_of(text) == numbers
 
 
 def test_the_paths_of_every_area_are_there():
