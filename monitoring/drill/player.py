@@ -18,7 +18,7 @@ from monitoring.local_pipeline import Pipeline
 from monitoring.local_pipeline.forwarding import FORWARDER, STATES_FORWARDER
 
 HEALTHY_RUNS = 3
-LUCKY_TRIES = 5
+LUCKY_TRIES = 10
 """Executions that may fail in health, or not come to what is broken, before the drill goes on without."""
 CAUSE = 400
 """Characters of a cause in a message."""

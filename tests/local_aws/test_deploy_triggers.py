@@ -151,3 +151,23 @@ def test_a_reference_to_a_bucket_does_not_import_all_of_moto(tmp_path: Path) -> 
         "sys.exit('moto.cloudformation' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_message_waits_in_its_queue_while_the_function_that_reads_it_is_throttled(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    resources = {
+        "Busy": function(FunctionName="busy", ReservedConcurrentExecutions=0),
+        "Orders": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "busy"}},
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": ["Orders", "Arn"]},
+                "FunctionName": {"Ref": "Busy"},
+            },
+        },
+    }
+    stack = aws.deploy(template(tmp_path, resources), stack="throttled")
+    sqs, url = aws.client("sqs"), stack.names["Orders"]
+    sqs.send_message(QueueUrl=url, MessageBody="7")
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=url)["Messages"]] == ["7"]

@@ -41,6 +41,18 @@ def _too_many(refused: ThrottledError) -> Exception:
     return error
 
 
+def _send_sqs_batch(original: Any, _: Host) -> Any:
+    def send(self: Any, function_arn: str, messages: Any, queue_arn: str) -> bool:
+        from moto.awslambda.exceptions import LambdaClientError
+
+        try:
+            return bool(original(self, function_arn, messages, queue_arn))
+        except LambdaClientError:
+            return False
+
+    return send
+
+
 def _init(original: Any, _: Host) -> Any:
     def init(self: Any, account_id: str, spec: dict[str, Any], region: str, version: Any = 1) -> None:
         original(self, account_id, spec, region, version)
@@ -104,6 +116,12 @@ PATCHES = (
         "exception of the handler Handled where Lambda says Unhandled",
         _invoke,
         ("self", "body", "request_headers", "response_headers"),
+    ),
+    Patch(
+        "moto.awslambda.models:LambdaBackend.send_sqs_batch",
+        "moto lets SendMessage fail where the function that reads the queue is throttled",
+        _send_sqs_batch,
+        ("self", "function_arn", "messages", "queue_arn"),
     ),
     Patch("moto.awslambda.models:LambdaFunction.__init__", _NO_LOGGING, _init, _INIT),
     Patch(
