@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.local_aws.permissions import Permissions, Request
+from monitoring.discovery.iam import ACTIONS, Request
+from monitoring.local_aws.permissions import Permissions
 from monitoring.local_aws.refusals import BrokenResources, CallRefusal
 
 Parameters = Mapping[str, Any]
@@ -139,26 +140,6 @@ _RESOURCES: dict[str, Callable[[ApiCall, Location], list[str]]] = {
 _PREFIXES = {"stepfunctions": "states"}
 """boto3's name of a service -> the prefix of its actions, where it is another one."""
 
-_ACTIONS = {
-    ("lambda", "Invoke"): ("InvokeFunction",),
-    ("lambda", "InvokeAsync"): ("InvokeFunction",),
-    ("s3", "HeadObject"): ("GetObject",),
-    ("s3", "HeadBucket"): ("ListBucket",),
-    ("s3", "ListObjects"): ("ListBucket",),
-    ("s3", "ListObjectsV2"): ("ListBucket",),
-    ("s3", "ListBuckets"): ("ListAllMyBuckets",),
-    ("s3", "DeleteObjects"): ("DeleteObject",),
-    ("s3", "CopyObject"): ("PutObject",),
-    ("s3", "CreateMultipartUpload"): ("PutObject",),
-    ("s3", "UploadPart"): ("PutObject",),
-    ("s3", "CompleteMultipartUpload"): ("PutObject",),
-    ("sqs", "SendMessageBatch"): ("SendMessage",),
-    ("sqs", "DeleteMessageBatch"): ("DeleteMessage",),
-    ("sns", "PublishBatch"): ("Publish",),
-    ("dynamodb", "TransactWriteItems"): (),
-    ("dynamodb", "TransactGetItems"): ("GetItem",),
-}
-"""Operations whose actions have other names; () are not judged."""
 _FREE = {("sts", "GetCallerIdentity")}
 
 
@@ -168,7 +149,7 @@ def requests_of(call: ApiCall, place: Location, context: Mapping[str, str]) -> l
     resources = _RESOURCES.get(prefix)
     if resources is None or (prefix, call.operation) in _FREE:
         return []
-    actions = _ACTIONS.get((prefix, call.operation), (call.operation,))
+    actions = ACTIONS.get((prefix, call.operation), (call.operation,))
     arns = resources(ApiCall(prefix, call.operation, call.parameters), place) or [""]
     if (prefix, call.operation) == ("s3", "DeleteObjects"):
         arns = [f"{arn}/*" for arn in arns]

@@ -1,48 +1,12 @@
-"""IAM roles and the decision whether their policies allow an action.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-
-Judged are the identity-based policies of a role. Policies of resources, of organisations and permissions
-boundaries are not. A condition on a key that is not known here holds where it allows, and does not where it
-denies.
-"""
+"""The IAM roles of one embedded AWS, and whether their policies allow an action."""
 
 import functools
 import hashlib
 import json
-import re
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-Document = Mapping[str, Any]
-
-_VARIABLE = re.compile(r"\$\{([^}]+)\}")
-_LOGS = {"Effect": "Allow", "Action": ["logs:Create*", "logs:Put*"], "Resource": "*"}
-_BASIC = {"AWSLambdaBasicExecutionRole": {"Statement": [_LOGS]}}
-"""What nearly every function's role has attached, without reading all that AWS manages."""
-_OPERATORS = {
-    "StringEquals": (False, False),
-    "StringEqualsIgnoreCase": (False, True),
-    "StringLike": (True, False),
-    "ArnEquals": (True, False),
-    "ArnLike": (True, False),
-    "Bool": (False, True),
-}
-"""Condition operator, without `Not` and `IfExists` -> whether it takes wildcards, whether it ignores case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Hold what a role asks for: `service:Action`, an ARN, and condition keys in lower case.
-
-    The ARN is "" where it is not known here; a statement is about it then if it allows, or is about all.
-    """
-
-    action: str
-    resource: str
-    context: Mapping[str, str]
+from monitoring.discovery import iam
+from monitoring.discovery.iam import MANAGED, Document, Request
 
 
 class Permissions:
@@ -55,14 +19,16 @@ class Permissions:
         self._lock = threading.Lock()
         self._roles: dict[str, dict[str, Document | None]] = {}
         self._managed: dict[str, Document] = {}
+        self._boundaries: dict[str, str] = {}
         self._open: set[str] = set()
         self._by_key: dict[str, str] = {}
         self._refusals: dict[str, None] = {}
 
-    def create(self, role: str) -> None:
-        """Create a role without permissions."""
+    def create(self, role: str, boundary: str = "") -> None:
+        """Create a role without permissions; `boundary` is the ARN of the policy that limits it."""
         with self._lock:
             self._roles[role] = {}
+            self._boundaries[role] = boundary
             self._by_key[access_key(role)] = role
 
     def put(self, role: str, name: str, document: Document) -> None:
@@ -79,7 +45,7 @@ class Permissions:
     def attach(self, role: str, arn: str) -> None:
         """Attach a managed policy to a role: the stack's own, or AWS's, which is read when it is needed."""
         with self._lock:
-            self._roles.setdefault(role, {})[arn] = self._managed.get(arn)
+            self._roles.setdefault(role, {})[arn] = None
 
     def open(self, resource: str) -> None:
         """Allow every role all on a resource: what stands in for something that policies name otherwise."""
@@ -110,99 +76,20 @@ class Permissions:
         """
         with self._lock:
             policies = dict(self._roles[role]) if role in self._roles else None
+            boundary = self._boundaries.get(role, "")
         if policies is None or request.resource in self._open:
             return ""
-        allowed = False
-        for arn, own in policies.items():
-            document = own if own is not None else aws_managed(arn)
-            if document is None:
-                allowed = True
-                continue
-            for statement in statements(document):
-                if not applies(statement, request):
-                    continue
-                if statement.get("Effect") == "Deny":
-                    return "with an explicit deny in an identity-based policy"
-                allowed = True
-        return "" if allowed else f"because no identity-based policy allows the {request.action} action"
+        documents = [self._managed_policy(arn) if own is None else own for arn, own in policies.items()]
+        return iam.denial(documents, self._managed_policy(boundary) if boundary else None, request)
+
+    def _managed_policy(self, arn: str) -> Document | None:
+        """Return the document of a managed policy of the stack or of AWS, or None."""
+        return self._managed.get(arn) or aws_managed(arn)
 
 
 def access_key(role: str) -> str:
     """Return the access key of a role's sessions here: the same every time."""
     return "ASIA" + hashlib.sha256(role.encode()).hexdigest()[:16].upper()
-
-
-def statements(document: Document) -> Iterator[Mapping[str, Any]]:
-    """Yield the statements of a policy document, which may be a single one."""
-    entries = document.get("Statement")
-    for entry in entries if isinstance(entries, list) else [entries]:
-        if isinstance(entry, Mapping):
-            yield entry
-
-
-def applies(statement: Mapping[str, Any], request: Request) -> bool:
-    """Return whether a statement is about the request."""
-    action = request.action.lower()
-    if not _selects(statement, "Action", action, request, fold=True):
-        return False
-    if request.resource:
-        if not _selects(statement, "Resource", request.resource, request):
-            return False
-    elif statement.get("Effect") == "Deny" and statement.get("Resource") not in ("*", ["*"]):
-        return False
-    condition = statement.get("Condition")
-    if not isinstance(condition, Mapping):
-        return True
-    outcomes = [
-        _condition(str(operator), str(key), values, request.context)
-        for operator, keys in condition.items()
-        if isinstance(keys, Mapping)
-        for key, values in keys.items()
-    ]
-    if False in outcomes:
-        return False
-    return None not in outcomes or statement.get("Effect") != "Deny"
-
-
-def _selects(
-    statement: Mapping[str, Any], element: str, value: str, request: Request, *, fold: bool = False
-) -> bool:
-    """Return whether an element of a statement, or its `Not…`, selects a value; without it, nothing is."""
-    excluded = statement.get(f"Not{element}")
-    if excluded is not None:
-        return not _any(excluded, value, request.context, fold=fold)
-    return _any(statement.get(element), value, request.context, fold=fold)
-
-
-def _any(patterns: Any, value: str, context: Mapping[str, str], *, fold: bool = False) -> bool:
-    for pattern in patterns if isinstance(patterns, list) else [patterns]:
-        if not isinstance(pattern, str):
-            continue
-        text = _VARIABLE.sub(lambda match: context.get(match[1].lower(), match[0]), pattern)
-        if _pattern(text.lower() if fold else text).fullmatch(value):
-            return True
-    return False
-
-
-@functools.lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return IAM's wildcards as a regular expression: `*` any text, `?` one character."""
-    parts = [{"*": ".*", "?": "."}.get(character, re.escape(character)) for character in text]
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def _condition(operator: str, key: str, values: Any, context: Mapping[str, str]) -> bool | None:
-    """Return whether a condition holds; None where it is not known, its key or its operator."""
-    name = operator.rpartition(":")[2].removesuffix("IfExists")
-    rule, present = _OPERATORS.get(name.replace("Not", "")), context.get(key.lower())
-    if rule is None or present is None:
-        return None
-    wildcards, fold = rule
-    texts = [str(value) for value in (values if isinstance(values, list) else [values])]
-    if fold:
-        present, texts = present.lower(), [text.lower() for text in texts]
-    holds = any(_pattern(text).fullmatch(present) if wildcards else text == present for text in texts)
-    return holds != ("Not" in name)
 
 
 @functools.cache
@@ -218,4 +105,4 @@ def aws_managed(arn: str) -> Document | None:
     if not arn.startswith("arn:aws:iam::aws:policy/"):
         return None
     name = arn.rpartition("/")[2]
-    return _BASIC.get(name) or _aws_policies().get(name)
+    return MANAGED.get(name) or _aws_policies().get(name)

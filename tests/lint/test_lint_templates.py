@@ -333,6 +333,61 @@ def test_a_call_that_the_role_does_not_allow_is_found_where_it_is_certain(before
     assert codes_in(path, "role-action") == []
 
 
+ALLOWED = {
+    "all but one service": ("{Effect: Allow, NotAction: 'iam:*', Resource: '*'}", 0),
+    "all but this service": ("{Effect: Allow, NotAction: 'dynamodb:*', Resource: '*'}", 1),
+    "a wildcard": ("{Effect: Allow, Action: 'dynamodb:P*Item', Resource: '*'}", 0),
+    "a condition": (
+        "{Effect: Allow, Action: 'dynamodb:*', Resource: '*', Condition: {Bool: {'a:b': true}}}",
+        0,
+    ),
+    "an explicit deny": (
+        "{Effect: Allow, Action: '*', Resource: '*'}, {Effect: Deny, Action: 'dynamodb:*', Resource: '*'}",
+        1,
+    ),
+    "a deny of another table": (
+        "{Effect: Allow, Action: '*', Resource: '*'}, {Effect: Deny, Action: 'dynamodb:*', Resource: 'arn:x'}",
+        0,
+    ),
+    "an action that cannot be read": ("{Effect: Allow, Action: {a: b}, Resource: '*'}", 0),
+}
+ROLES = {
+    "inline": "Policies: [{PolicyName: p, PolicyDocument: {Statement: [%s]}}]",
+    "managed": "ManagedPolicyArns: [!Ref Own]",
+    "attached": "Path: /",
+    "bound": "PermissionsBoundary: !Ref Own\n      ManagedPolicyArns: [!Ref Every]",
+}
+
+
+@pytest.mark.parametrize(("statements", "count"), ALLOWED.values(), ids=ALLOWED)
+@pytest.mark.parametrize("kind", ROLES)
+def test_what_a_role_allows_is_read_wherever_its_policies_stand(kind, statements, count, tmp_path):
+    role = ROLES[kind] % statements if kind == "inline" else ROLES[kind]
+    roles = "Roles: [!Ref R], " if kind == "attached" else ""
+    (tmp_path / "app.py").write_text(
+        "import boto3\ndef handler(event, context):\n    boto3.client('dynamodb').put_item()\n"
+    )
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        f"""Resources:
+  Own:
+    Type: AWS::IAM::ManagedPolicy
+    Properties: {{{roles}PolicyDocument: {{Statement: [{statements}]}}}}
+  Every:
+    Type: AWS::IAM::ManagedPolicy
+    Properties: {{PolicyDocument: {{Statement: [{{Effect: Allow, Action: '*', Resource: '*'}}]}}}}
+  R:
+    Type: AWS::IAM::Role
+    Properties:
+      {role}
+  F:
+    Type: AWS::Lambda::Function
+    Properties: {{Runtime: python3.12, Handler: app.handler, Code: ., Role: !GetAtt R.Arn}}
+"""
+    )
+    assert len(codes_in(path, "role-action")) == count
+
+
 HANDLERS = {
     "plain": ("def handler(event, context):\n    pass\n", 1),
     "asynchronous": ("async def handler(event, context):\n    pass\n", 1),

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from monitoring.discovery.iam import Request
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.apis.events import response_of
 from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
-from monitoring.local_aws.permissions import Request
 from monitoring.local_aws.stack import Deployment
 
 CODE = """

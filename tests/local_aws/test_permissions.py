@@ -13,9 +13,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from monitoring.discovery.iam import Request
 from monitoring.local_aws import LocalAws
 from monitoring.local_aws.authorization import ApiCall, Location, denial, requests_of
-from monitoring.local_aws.permissions import Permissions, Request, access_key
+from monitoring.local_aws.permissions import Permissions, access_key
 
 PLACE = Location("us-east-1", "123456789012")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
@@ -115,6 +116,20 @@ def test_managed_policies_are_those_of_the_stack_and_of_aws() -> None:
     reasons = {action: permissions.denial("role", Request(action, "arn:x", {})) for action in wanted}
     assert [action for action in wanted if reasons[action]] == ["dynamodb:PutItem"]
     assert reasons["dynamodb:PutItem"].endswith("no identity-based policy allows the dynamodb:PutItem action")
+
+
+def test_a_boundary_limits_what_policies_allow() -> None:
+    permissions = Permissions()
+    permissions.define("arn:own", {"Statement": [allow("sqs:*")]})
+    for role, boundary in (("own", "arn:own"), ("aws", "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess")):
+        permissions.create(role, boundary)
+        permissions.put(role, "all", {"Statement": [allow("*")]})
+        assert permissions.denial(role, Request("sqs:GetQueueUrl", "arn:x", {})) == ""
+        reason = permissions.denial(role, Request("sns:Publish", "arn:x", {}))
+        assert reason == "because no permissions boundary allows the sns:Publish action"
+    permissions.create("elsewhere", "arn:aws:iam::1:policy/of-another-stack")
+    permissions.put("elsewhere", "all", {"Statement": [allow("*")]})
+    assert permissions.denial("elsewhere", Request("sns:Publish", "arn:x", {})) == ""
 
 
 def test_a_role_with_a_policy_that_is_not_here_may_do_what_nothing_denies() -> None:

@@ -7,7 +7,7 @@ from monitoring.lint.model import Rule
 from monitoring.lint.templates.application import Application, Spot, TemplateProblem
 from monitoring.lint.templates.code import client_calls, offset, parsed, reachable
 from monitoring.lint.templates.kinds import TEMPLATE
-from monitoring.lint.templates.permissions import action_of, allowed, allows, by_resources
+from monitoring.lint.templates.permissions import action_of, by_resources, policies_of
 from monitoring.lint.templates.text import PlacedText
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ def check(application: Application) -> Iterator[TemplateProblem]:
     for function in application.functions:
         code = application.codes.get(function.logical_id)
         tree = parsed(code) if code else None
-        actions = allowed(application, function) if tree else None
-        if code is None or tree is None or actions is None:
+        policies = policies_of(application, function) if tree else None
+        if code is None or tree is None or policies is None:
             continue
         missing: dict[str, ast.Call] = {}
         for call in client_calls(tree, reachable(tree, code.handler)):
             action = action_of(call.service, call.method)
-            if action and call.service not in others and not allows(actions, action):
+            if action and call.service not in others and not policies.allow(action):
                 missing.setdefault(f"{call.service}.{call.method}\0{action}", call.node)
         for words, node in missing.items():
             call_name, _, action = words.partition("\0")

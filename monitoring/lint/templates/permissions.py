@@ -1,25 +1,19 @@
 """Tell what the role of a function allows, and which action a call of an AWS client needs."""
 
-import fnmatch
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from monitoring.discovery.iam import (
+    ACTIONS,
+    MANAGED,
+    Document,
+    Request,
+    denial,
+    holders,
+    inline_policies,
+    statements,
+)
 from monitoring.lint.templates.application import Application, TemplateResource, text_list
-
-_MANAGED = {
-    "AWSLambdaBasicExecutionRole": (),
-    "AWSLambdaVPCAccessExecutionRole": (),
-    "AWSXRayDaemonWriteAccess": (),
-    "AWSXrayWriteOnlyAccess": (),
-    "AWSLambdaDynamoDBExecutionRole": (
-        "dynamodb:DescribeStream",
-        "dynamodb:GetRecords",
-        "dynamodb:GetShardIterator",
-        "dynamodb:ListStreams",
-    ),
-    "AWSLambdaSQSQueueExecutionRole": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-}
-"""AWS's policies whose content is known here, without logs, traces and network interfaces."""
 
 PREFIXES = {
     "codebuild": "codebuild",
@@ -43,18 +37,13 @@ PREFIXES = {
 }
 """boto3's name of a service -> that of its actions; of others nothing is said."""
 
-ACTIONS = {
-    "lambda.invoke": "lambda:InvokeFunction",
-    "s3.head_object": "s3:GetObject",
-    "s3.list_objects": "s3:ListBucket",
-    "s3.list_objects_v2": "s3:ListBucket",
-    "s3.head_bucket": "s3:ListBucket",
-    "s3.upload_file": "s3:PutObject",
-    "s3.upload_fileobj": "s3:PutObject",
-    "s3.download_file": "s3:GetObject",
-    "s3.download_fileobj": "s3:GetObject",
+_TRANSFERS = {
+    "upload_file": "s3:PutObject",
+    "upload_fileobj": "s3:PutObject",
+    "download_file": "s3:GetObject",
+    "download_fileobj": "s3:GetObject",
 }
-"""Calls whose action has another name. https://docs.aws.amazon.com/service-authorization/latest/reference/"""
+"""Methods of boto3's client of S3 that are no operations of its API."""
 
 _CERTAIN = {
     "s3": {"get_object", "put_object", "delete_object"},
@@ -81,13 +70,16 @@ _RESOURCE_POLICIES = {
 
 def action_of(service: str, method: str) -> str:
     """Return the action that a call needs; "" where it is not certain."""
-    call = f"{service}.{method}"
-    if call in ACTIONS:
-        return ACTIONS[call]
     prefix = PREFIXES.get(service)
-    if prefix is None or method in _NOT_ACTIONS or method not in _CERTAIN.get(service, {method}):
+    if prefix is None or method in _NOT_ACTIONS:
         return ""
-    return f"{prefix}:{''.join(word.capitalize() for word in method.split('_'))}"
+    if service == "s3" and method in _TRANSFERS:
+        return _TRANSFERS[method]
+    operation = "".join(word.capitalize() for word in method.split("_"))
+    actions = ACTIONS.get((prefix, operation))
+    if actions is not None:
+        return f"{prefix}:{actions[0]}" if actions else ""
+    return f"{prefix}:{operation}" if method in _CERTAIN.get(service, {method}) else ""
 
 
 def by_resources(application: Application) -> set[str]:
@@ -95,59 +87,65 @@ def by_resources(application: Application) -> set[str]:
     return {_RESOURCE_POLICIES[item.raw.type] for item in application.of_type(*_RESOURCE_POLICIES)}
 
 
-def allowed(application: Application, function: TemplateResource) -> list[str] | None:
-    """Return the actions, with wildcards, that a function's role allows; None where not all is known."""
+class RolePolicies(NamedTuple):
+    """Hold the policies of a role, all of them readable, and its permissions boundary where it is known."""
+
+    documents: tuple[Document, ...]
+    boundary: Document | None = None
+
+    def allow(self, action: str) -> bool:
+        """Return whether they allow an action, on some resource."""
+        return not denial(self.documents, self.boundary, Request(action))
+
+
+def policies_of(application: Application, function: TemplateResource) -> RolePolicies | None:
+    """Return the policies of a function's role; None where not all of them are known."""
+    role = _role(application, function)
+    documents = tuple(_documents(application, role)) if role else (None,)
+    if role is None or not all(map(_is_readable, documents)):
+        return None
+    boundary = _managed(application, role.properties.get("PermissionsBoundary"))
+    return RolePolicies(documents, boundary if _is_readable(boundary) else None)
+
+
+def _role(application: Application, function: TemplateResource) -> TemplateResource | None:
     name = function.properties.get("Role")
     roles = [role for role in application.of_type("AWS::IAM::Role") if name in role.names("RoleName")]
-    if len(roles) != 1:
-        return None
-    actions: list[str] = []
-    for document in _documents(application, roles[0]):
-        part = _actions(document)
-        if part is None:
-            return None
-        actions += part
-    return actions
-
-
-def allows(actions: list[str], action: str) -> bool:
-    """Return whether one of the actions means this one."""
-    return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
+    return roles[0] if len(roles) == 1 else None
 
 
 def _documents(application: Application, role: TemplateResource) -> Iterator[Any]:
     """Yield the role's policy documents; None for one that is not in the template."""
-    policies = role.properties.get("Policies") or []
-    for policy in policies if isinstance(policies, list) else [None]:
-        yield policy.get("PolicyDocument") if isinstance(policy, Mapping) else None
-    names = role.names("RoleName")
-    own = {item.logical_id: item for item in application.of_type("AWS::IAM::ManagedPolicy")}
+    for _, document in inline_policies(role.properties):
+        yield document
     managed = role.properties.get("ManagedPolicyArns") or []
     for arn in managed if isinstance(managed, list) else [None]:
-        if isinstance(arn, str) and arn in own:
-            yield own[arn].properties.get("PolicyDocument")
-        else:
-            actions = _MANAGED.get(arn.rpartition("/")[2]) if isinstance(arn, str) else None
-            statement = {"Effect": "Allow", "Action": list(actions or ())}
-            yield None if actions is None else {"Statement": [statement]}
+        yield _managed(application, arn)
+    names = role.names("RoleName")
     for item in application.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
-        holders = item.properties.get("Roles", [item.properties.get("RoleName")])
-        if names & set(text_list(holders)):
+        if names & set(holders(item.properties)):
             yield item.properties.get("PolicyDocument")
 
 
-def _actions(document: Any) -> list[str] | None:
-    """Return the actions that a policy document allows; None where it cannot be read."""
-    statements = document.get("Statement") if isinstance(document, Mapping) else None
-    actions: list[str] = []
-    for statement in [statements] if isinstance(statements, Mapping) else statements or [None]:
-        if not isinstance(statement, Mapping) or "NotAction" in statement:
-            return None
-        named = statement.get("Action")
-        if not isinstance(named, str | list) or (
-            isinstance(named, list) and len(text_list(named)) < len(named)
-        ):
-            return None
-        if statement.get("Effect") == "Allow":
-            actions += text_list(named)
-    return actions
+def _managed(application: Application, arn: Any) -> Any:
+    """Return the document of a managed policy: the template's own, one of AWS's usual ones, or None."""
+    if not isinstance(arn, str):
+        return None
+    for item in application.of_type("AWS::IAM::ManagedPolicy"):
+        if item.logical_id == arn:
+            return item.properties.get("PolicyDocument")
+    return MANAGED.get(arn.rpartition("/")[2])
+
+
+def _is_readable(document: Any) -> bool:
+    """Return whether all that a document allows and denies can be told from the template."""
+    if not isinstance(document, Mapping) or document.get("Statement") is None:
+        return False
+    entries = document["Statement"]
+    listed = entries if isinstance(entries, list) else [entries]
+    return len(listed) == len(list(statements(document))) and all(map(_is_plain, statements(document)))
+
+
+def _is_plain(statement: Mapping[str, Any]) -> bool:
+    named = statement.get("Action", statement.get("NotAction"))
+    return isinstance(named, str) or (isinstance(named, list) and len(text_list(named)) == len(named))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shutil import which
 from typing import Any
 
+from monitoring.discovery.iam import holders, inline_policies
 from monitoring.discovery.stack import StackResource
 from monitoring.local_aws import moto_backends
 from monitoring.local_aws.filter_pattern import compile_pattern
@@ -263,9 +264,9 @@ def role(site: Site, resource: StackResource, properties: dict[str, Any]) -> Dep
     arn = f"arn:aws:iam::{site.account}:role/{name}"
     moto_backends.create_role(arn)
     permissions = site.aws.host.permissions
-    permissions.create(name)
-    for policy in properties.get("Policies") or ():
-        permissions.put(name, str(policy.get("PolicyName")), policy.get("PolicyDocument") or {})
+    permissions.create(name, str(properties.get("PermissionsBoundary") or ""))
+    for policy_name, document in inline_policies(properties):
+        permissions.put(name, policy_name, document or {})
     for managed in properties.get("ManagedPolicyArns") or ():
         permissions.attach(name, str(managed))
     attributes = {"Arn": arn, "RoleId": f"AROA{name[:16].upper()}"}
@@ -281,6 +282,6 @@ def policy(site: Site, resource: StackResource, properties: dict[str, Any]) -> D
     permissions = site.aws.host.permissions
     if managed:
         permissions.define(arn, document)
-    for role_name in properties.get("Roles") or ():
-        permissions.put(str(role_name).rpartition("/")[2], name, document)
+    for role_name in holders(properties):
+        permissions.put(role_name, name, document)
     return Deployed(arn if managed else name, lambda attribute: {"PolicyArn": arn, "Id": name}[attribute])
