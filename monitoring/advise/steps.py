@@ -14,6 +14,8 @@ from monitoring.errors import InputError
 
 PARTS = ("cold_start", "transition", "waiting", "work")
 _MILLISECOND = 1_000_000  # nanoseconds
+_EXPRESS_GB = 64 / 1024
+"""The least memory that an Express execution is billed for."""
 _CONTAINERS = {"Parallel", "Map"}
 """States whose time is that of the states inside them."""
 
@@ -31,7 +33,8 @@ class Step:
         durations: of each entry, in milliseconds.
         parts: `PARTS` -> milliseconds over all entries.
         inner: name of a span inside the handler -> milliseconds.
-        usd: dollars over all entries: transitions, requests and GB-seconds.
+        usd: dollars over all entries: transitions, requests and GB-seconds of functions; of an Express
+            execution its duration at the least memory in place of transitions.
     """
 
     name: str
@@ -121,7 +124,7 @@ def machines_of(spans: Iterable[Mapping[str, Any]], figures: Measurements) -> li
     machines: dict[str, Machine] = {}
     states: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for span in by_id.values():
-        name = span["meta"].get("statemachinename", "")
+        name = _machine_name(span)
         if span["name"] == "aws.stepfunctions":
             machines.setdefault(name, Machine(name)).executions += 1
         elif span["name"] == "aws.stepfunctions.state":
@@ -137,8 +140,19 @@ def _follow(machines: dict[str, Machine], siblings: list[Mapping[str, Any]]) -> 
     ordered = sorted(siblings, key=lambda span: span["start"])
     for before, after in pairwise(ordered):
         if before["start"] + before["duration"] <= after["start"] + _MILLISECOND:
-            machine = machines[before["meta"].get("statemachinename", "")]
+            machine = machines[_machine_name(before)]
             machine.followed[_state(before), _state(after)] += 1
+
+
+def _machine_name(span: Mapping[str, Any]) -> str:
+    """Return the state machine's name: of its tag, or of the execution's ARN."""
+    arn = str(span["meta"].get("executionarn", "")).split(":")
+    return str(span["meta"].get("statemachinename") or (arn[6].partition("/")[0] if len(arn) > 6 else ""))
+
+
+def _is_express(span: Mapping[str, Any]) -> bool:
+    """Return whether it is of an Express execution, whose ARN has `express` where others have `execution`."""
+    return str(span["meta"].get("executionarn", "")).split(":")[5:6] == ["express"]
 
 
 def _state(span: Mapping[str, Any]) -> str:
@@ -155,10 +169,12 @@ def _count(
     step = machine.steps.setdefault(_state(span), Step(_state(span), kind))
     step.entered += 1
     step.failed += bool(span["error"])
-    step.usd += PRICES["states.transitions"].of(1)
+    express = _is_express(span)
+    step.usd += 0.0 if express else PRICES["states.transitions"].of(1)
     if kind in _CONTAINERS:
         return
     duration = span["duration"] / _MILLISECOND
+    step.usd += PRICES["states.express.duration"].of(duration / 1000 * _EXPRESS_GB) if express else 0.0
     step.durations.append(duration)
     calls = list(_invocations(span, below))
     for call in calls:

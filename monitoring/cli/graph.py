@@ -115,7 +115,7 @@ def command(
     if before is not None:
         older = _machine(str(before), source, chosen)[2]
         graph, changes = merged(older, definition), difference(older, definition).marks()
-    drawn = look_of(GraphOptions(**options), name, graph)
+    drawn = look_of(GraphOptions(**options), label, name, graph)
     look = replace(drawn.look, theme=_theme(theme), changes=changes)
     if as_json:
         echo_document(_as_data(name, graph, look))

@@ -1,15 +1,14 @@
 """Notes of `stepscope graph` on states: figures, comparisons, costs, and the results of a drill."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.errors import InputError
 
 if TYPE_CHECKING:
-    from monitoring.graph import Look, Note, Notes, StateGraph
+    from monitoring.graph import Look, Notes, StateGraph
     from monitoring.log_events.timeline import Run
     from monitoring.trace import Execution
 
@@ -34,8 +33,8 @@ class Drawn(NamedTuple):
     sentences: Sequence[str] = ()
 
 
-def look_of(options: GraphOptions, name: str, graph: "StateGraph") -> Drawn:
-    """Return how a machine's graph looks with what the options ask for.
+def look_of(options: GraphOptions, label: str, name: str, graph: "StateGraph") -> Drawn:
+    """Return how the graph of a machine, by its logical id and name, looks with what the options ask for.
 
     Raises:
         InputError: options do not go together, or what they name is not there.
@@ -45,9 +44,7 @@ def look_of(options: GraphOptions, name: str, graph: "StateGraph") -> Drawn:
     _check(options)
     notes: list[Notes] = []
     if options.drill is not None:
-        from monitoring.graph import drill_notes
-
-        notes.append(drill_notes(_report(options.drill), graph))
+        notes.append(_drilled(options.drill, (name, label), graph))
     if options.cost:
         notes.append(_costs(options.data, name))
     title = f"State machine {name}"
@@ -129,27 +126,19 @@ def _periods(roots: "Sequence[Run]", last: str | None) -> "tuple[list[Run], list
     return inside, [root for root in roots if before < (root.start or 0) <= since]
 
 
-def _costs(data: Path, name: str) -> "dict[str, list[Note]]":
-    from monitoring.advise.rules import step_data
+def _costs(data: Path, name: str) -> "Notes":
     from monitoring.advise.steps import read_machines
-    from monitoring.graph import Note
+    from monitoring.graph.costs import cost_notes
 
     machines, figures = read_machines(data)
-    notes = {}
-    for machine in machines:
-        for step in machine.steps.values() if machine.name == name else ():
-            row = step_data(machine, step, figures)
-            words = f"{row['usd_per_million']:.2f} $ a million, {row['share_of_cost']:.0%} of the cost"
-            notes[step.name] = [Note(words)]
-    return notes
+    return next((cost_notes(machine, figures) for machine in machines if machine.name == name), {})
 
 
-def _report(path: Path) -> dict[str, Any]:
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from None
-    if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
-        hint = "Write one: stepscope drill --from TEMPLATE --json > FILE."
-        raise InputError("is not the result of a drill", where=str(path), hint=hint)
-    return report
+def _drilled(path: Path, names: Sequence[str], graph: "StateGraph") -> "Notes":
+    """Return the faults of the machine; where the report does not name it, of what its states use."""
+    from monitoring.graph import drill_notes, of_machine, read_report
+    from monitoring.graph.drilled import of_states
+
+    report = read_report(path)
+    own = of_machine(report, names)
+    return drill_notes(own if own["faults"] else of_states(report, graph), graph)

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,28 +102,29 @@ def read_measurements(path: Path) -> Measurements:
     return figures
 
 
-def read_functions(store: Any, figures: Measurements) -> None:
-    """Fill in the figures of functions from an open store's enhanced metrics."""
-    durations = _by_function(store, "aws.lambda.enhanced.billed_duration")
+def read_functions(
+    store: Any, figures: Measurements, start: int | None = None, end: int | None = None
+) -> None:
+    """Fill in the figures of functions from an open store's enhanced metrics in `[start, end)` seconds."""
+    by_function = partial(_by_tag, store, key="functionname", start=start, end=end)
+    durations = by_function("aws.lambda.enhanced.billed_duration")
     for name, values in durations.items():
         figures.invocations[name] = len(values)
         figures.durations[name] = sum(values) / len(values)
-    for name, values in _by_function(store, "aws.lambda.enhanced.max_memory_used").items():
+    for name, values in by_function("aws.lambda.enhanced.max_memory_used").items():
         figures.memory_used[name] = max(values)
-    for name, values in _by_function(store, "aws.lambda.enhanced.memorysize").items():
+    for name, values in by_function("aws.lambda.enhanced.memorysize").items():
         figures.memory_size[name] = round(max(values))
-    for name, values in _by_function(store, "aws.lambda.enhanced.init_duration").items():
+    for name, values in by_function("aws.lambda.enhanced.init_duration").items():
         figures.cold_starts[name] = len(values)
         figures.init_durations[name] = sum(values) / len(values)
 
 
-def _by_function(store: Any, metric: str) -> dict[str, list[float]]:
-    return _by_tag(store, metric, "functionname")
-
-
-def _by_tag(store: Any, metric: str, key: str) -> dict[str, list[float]]:
+def _by_tag(
+    store: Any, metric: str, key: str, start: int | None = None, end: int | None = None
+) -> dict[str, list[float]]:
     values: dict[str, list[float]] = defaultdict(list)
-    for series in store.series(metric):
+    for series in store.series(metric, start, end):
         name = next((tag.partition(":")[2] for tag in series.tags if tag.startswith(f"{key}:")), "")
         if name:
             values[name].extend(float(value) for value in series.values)

@@ -1,50 +1,126 @@
 """The result of a drill on the graph: which fault was brought about at which state, and who noticed."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from monitoring.errors import InputError
 from monitoring.graph.definition import Node, StateGraph
 from monitoring.graph.notes import Note
 
+Report = Mapping[str, Any]
+"""What `stepscope drill --from TEMPLATE --json` has printed."""
 
-def drill_notes(report: Mapping[str, Any], graph: StateGraph) -> dict[str, list[Note]]:
-    """Return the faults of a drill by the state that they hit; those of the whole machine are at its start.
+
+class DrilledFault(NamedTuple):
+    """A fault of a drill.
+
+    Attributes:
+        kind: raises, times-out, stuck and the like.
+        target: the function, resource or state machine that was broken.
+        states: the states that use it; none where it is the whole state machine, or unknown here.
+        noticed_by: the monitors that noticed, the quickest first.
+        minutes: until the first one did.
+    """
+
+    kind: str
+    target: str
+    states: tuple[str, ...]
+    noticed_by: tuple[str, ...]
+    minutes: float | None
+
+
+def read_report(path: Path) -> Report:
+    """Read the result of a drill.
+
+    Raises:
+        InputError: it cannot be read, or is not the result of a drill of an application.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from None
+    if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
+        hint = "Write one: stepscope drill --from TEMPLATE --json > FILE."
+        raise InputError("is not the result of a drill", where=str(path), hint=hint)
+    return report
+
+
+def of_machine(report: Report, names: Iterable[str]) -> Report:
+    """Return the report with the faults of one state machine alone: `Orders` is `shop-Orders-1A2B`, too.
 
     Args:
-        report: what `stepscope drill --from TEMPLATE --json` has printed.
-        graph: of the state machine that was drilled.
+        report: of a drill.
+        names: of the state machine: its name, its logical id.
     """
+    machines = {str(row.get("machine") or "") for row in _rows(report)} - {""}
+    named = [machine for machine in machines if any(_is_part(machine, name) for name in names)]
+    chosen = max(named, key=len, default=None)  # `Orders` is part of `shop-OrdersRefund`, too
+    rows = [row for row in _rows(report) if chosen is not None and row.get("machine") == chosen]
+    return {**report, "faults": rows}
+
+
+def of_states(report: Report, graph: StateGraph) -> Report:
+    """Return the report with the faults alone that hit a state of the graph."""
+    return {**report, "faults": [row for row in _rows(report) if _fault(row, graph).states]}
+
+
+def drilled_faults(report: Report, graph: StateGraph) -> list[DrilledFault]:
+    """Return the faults of a drill with the states of the graph that they hit."""
+    return [_fault(row, graph) for row in _rows(report)]
+
+
+def drill_notes(report: Report, graph: StateGraph) -> dict[str, list[Note]]:
+    """Return the faults of a drill by the state that they hit; those of the whole machine at its start."""
     notes: dict[str, list[Note]] = {}
-    faults = report.get("faults")
-    for row in faults if isinstance(faults, list) else ():
-        if not isinstance(row, Mapping):
-            continue
-        target, kind = str(row.get("target") or ""), str(row.get("name") or "").rpartition("/")[2]
-        whole = target == row.get("machine")
-        states = [node.name for node in graph.walk() if not whole and _hits(target, node)]
-        noticed = row.get("noticed_by") or []
-        shown = _noticed(kind, noticed if isinstance(noticed, list) else [], row.get("minutes"))
-        for state in states or ([graph.start] if graph.start else []):
-            words = shown.text if states else f"{target} {shown.text}"
+    for fault in drilled_faults(report, graph):
+        shown = _noticed(fault)
+        for state in fault.states or ([graph.start] if graph.start else []):
+            words = shown.text if fault.states else f"{fault.target} {shown.text}"
             notes.setdefault(state, []).append(Note(words, shown.tone))
     return notes
 
 
-def _noticed(kind: str, by: Sequence[Any], minutes: Any) -> Note:
+def _rows(report: Report) -> Iterator[Mapping[str, Any]]:
+    faults = report.get("faults")
+    yield from (row for row in (faults if isinstance(faults, list) else ()) if isinstance(row, Mapping))
+
+
+def _fault(row: Mapping[str, Any], graph: StateGraph) -> DrilledFault:
+    target, by, minutes = str(row.get("target") or ""), row.get("noticed_by"), row.get("minutes")
+    whole = target == row.get("machine")
+    states = dict.fromkeys(node.name for node in graph.walk() if not whole and _hits(target, node))
+    return DrilledFault(
+        str(row.get("name") or "").rpartition("/")[2],
+        target,
+        tuple(states),
+        tuple(map(str, by)) if isinstance(by, list) else (),
+        minutes if isinstance(minutes, int | float) else None,
+    )
+
+
+def _noticed(fault: DrilledFault) -> Note:
+    by: Sequence[str] = fault.noticed_by
     if not by:
-        return Note(f"{kind}: nobody notices", "bad")
-    after = f", {minutes:.0f} min" if isinstance(minutes, int | float) else ""
+        return Note(f"{fault.kind}: nobody notices", "bad")
+    after = "" if fault.minutes is None else f", {fault.minutes:.0f} min"
     more = f" +{len(by) - 1}" if len(by) > 1 else ""
-    return Note(f"{kind}: {by[0]}{more}{after}", "good")
+    return Note(f"{fault.kind}: {by[0]}{more}{after}", "good")
 
 
 def _hits(target: str, node: Node) -> bool:
     """Return whether a task uses a resource: `PayFunction` is `shop-pay-prod`, `Pay` is not `payroll`."""
-    wanted = "".join(_words(target)).removesuffix("function")
-    words = _words(node.detail)
+    return node.type == "Task" and _is_part(target, node.detail)
+
+
+def _is_part(name: str, of: str) -> bool:
+    """Return whether a name's words follow one another in a longer name, `Function` at the end aside."""
+    wanted = "".join(_words(name)).removesuffix("function")
+    words = _words(of)
     runs = ("".join(words[at:end]) for at in range(len(words)) for end in range(at + 1, len(words) + 1))
-    return node.type == "Task" and wanted in {run.removesuffix("function") for run in runs} - {""}
+    return wanted in {run.removesuffix("function") for run in runs} - {""}
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ read off Step Functions' log events, where the store has them (`MONITORING_LOG_P
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -320,10 +320,21 @@ def _open_spans(store: Store, arns: Sequence[str], now: float) -> list[Span]:
 
 def spans_of_executions(store: Store, trace_ids: Sequence[str]) -> list[Span]:
     """Return the spans of states, attempts and iterations of several executions, not those of functions."""
-    query = (
-        "SELECT * FROM spans WHERE starts_with(name, $name) AND trace_id IN (SELECT unnest($ids))"
-        " ORDER BY start"
-    )
+    return _of_traces(store, "starts_with(name, $name)", trace_ids)
+
+
+def spans_with_calls(store: Store, trace_ids: Sequence[str]) -> list[Span]:
+    """Return the spans of states, attempts and iterations of several executions, and of function calls."""
+    return _of_traces(store, "(starts_with(name, $name) OR name = 'aws.lambda')", trace_ids)
+
+
+def of_states(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans of executions, states, attempts and iterations, not those of functions."""
+    return [span for span in spans if str(span["name"]).startswith(EXECUTION)]
+
+
+def _of_traces(store: Store, condition: str, trace_ids: Sequence[str]) -> list[Span]:
+    query = f"SELECT * FROM spans WHERE {condition} AND trace_id IN (SELECT unnest($ids)) ORDER BY start"  # noqa: S608
     with store.reading() as cursor:
         span_rows = cursor.execute(query, {"name": EXECUTION, "ids": list(trace_ids)}).fetchall()
     return [rows.to_span(row) for row in span_rows]

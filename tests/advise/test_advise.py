@@ -175,6 +175,27 @@ def test_cold_starts_that_take_much_of_a_step_are_named() -> None:
     assert ("cold starts", ("Pay",)) in actions(trace, figures)
 
 
+def test_a_state_of_an_express_execution_costs_its_duration_and_no_transition() -> None:
+    prices = {}
+    for kind in ("execution", "express"):
+        trace = Trace()
+        arn = f"arn:aws:states:us-east-1:123456789012:{kind}:shop:run-1:ab"
+        root = trace.execution()
+        trace.state(root, "Wait", 2000, kind="Wait", executionarn=arn)
+        trace.state(root, "Each", 5000, kind="Map", executionarn=arn)
+        prices[kind] = {name: step.usd for name, step in trace.machine().steps.items()}
+    assert prices["execution"] == {"Wait": pytest.approx(25e-6), "Each": pytest.approx(25e-6)}
+    assert prices["express"] == {"Wait": pytest.approx(2 * 64 / 1024 * 0.00001667), "Each": 0.0}
+
+
+def test_a_machine_without_its_tag_has_the_name_in_the_execution_s_arn() -> None:
+    trace = Trace()
+    meta = {"executionarn": "arn:aws:states:us-east-1:123456789012:execution:shop/label:run-1"}
+    root = trace.span("aws.stepfunctions", "0", 0, **meta)
+    trace.span("aws.stepfunctions.state", root, 10, "Wait", statetype="Wait", **meta)
+    assert (trace.machine().name, trace.machine().executions) == ("shop", 1)
+
+
 def test_attempts_of_a_task_count_for_its_state() -> None:
     trace = Trace()
     state = trace.state(trace.execution(), "Pay", 500)

@@ -19,6 +19,7 @@ from monitoring.graph import (
     drill_notes,
     figures_of,
     joined,
+    of_machine,
     read_graph,
     slow_notes,
 )
@@ -162,6 +163,24 @@ def test_the_faults_of_a_drill_are_at_the_states_that_they_hit() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        (["orders"], ["Orders"]),
+        (["shop-Orders-1A2B"], ["Orders"]),
+        (["shop-OrdersRefund-1A2B"], ["OrdersRefund"]),
+        (["checkout", "OrdersRefund"], ["OrdersRefund"]),
+        (["checkout"], []),
+        ([""], []),
+        ([], []),
+    ],
+    ids=str,
+)
+def test_a_report_of_several_machines_is_read_for_one(names: list[str], kept: list[str]) -> None:
+    rows = [{**fault("Pay/raises", "m"), "machine": name} for name in ("Orders", "OrdersRefund", "")]
+    assert [row["machine"] for row in of_machine({"faults": [*rows, 3]}, names)["faults"]] == kept
+
+
 def test_notes_are_drawn_whole_and_lie_on_nothing() -> None:
     notes = joined(
         {"Pay": [Note("a " * 60)]}, {"Pay": [Note("second", "bad")], "A1": [Note("inside", "warning")]}
@@ -272,6 +291,10 @@ def test_the_command_says_which_states_are_not_there(run, tmp_path: Path) -> Non
 def test_the_command_draws_a_drill(run, tmp_path: Path) -> None:
     (tmp_path / "drill.json").write_text(json.dumps({"faults": [fault("Ship/raises", "errors")]}))
     assert "✓ raises: errors, 2 min" in run("shop.asl.json", "--drill", "drill.json")[1]
+    rows = [{**fault(f"{target}/raises", "errors"), "machine": "Other"} for target in ("Ship", "Other")]
+    (tmp_path / "drill.json").write_text(json.dumps({"faults": rows}))
+    drawn = run("shop.asl.json", "--drill", "drill.json")[1]
+    assert drawn.count("raises: errors") == 1  # the machine of another name is not the one of this file
 
 
 @pytest.mark.parametrize(

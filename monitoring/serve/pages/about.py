@@ -1,6 +1,6 @@
 """The pages of a state machine and of a function: its figures, failures, executions, logs and monitors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitoring.errors import InputError
-from monitoring.graph import Look, difference_notes, figures_of
+from monitoring.graph import Look, Notes, difference_notes, figures_of
 from monitoring.graph.figures import Figures, percentile, seconds
 from monitoring.monitor.search import Record, compile_search
 from monitoring.preview.charts.lists import kind_of
@@ -20,11 +20,27 @@ from monitoring.preview.page import chart, pictures
 from monitoring.preview.scales import format_value
 from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
-from monitoring.serve.executions import Search, machines_of, search_ended, spans_of_executions
+from monitoring.serve.executions import (
+    Search,
+    machines_of,
+    of_states,
+    search_ended,
+    spans_of_executions,
+    spans_with_calls,
+)
 from monitoring.serve.functions import Calls, calls_of, functions_of
 from monitoring.serve.pages.executions import execution_table, moment, running_rows
 from monitoring.serve.pages.graphs import graph_of, graph_panel
 from monitoring.serve.pages.log_lines import log_row
+from monitoring.serve.pages.machine_notes import (
+    Costs,
+    cost_note,
+    costs_of,
+    drill_of,
+    drill_table,
+    view_of,
+    views,
+)
 from monitoring.serve.pages.shell import (
     TimeRange,
     link,
@@ -74,23 +90,30 @@ def machine(site: Site, request: Request) -> Response:
     rows = [row for row in rows if row.arn]
     if not rows and name.lower() not in known:
         return problem_page(InputError("There is no such state machine."), request, 404)
-    spans = spans_of_executions(site.store, [row.key for row in rows])
+    spans = spans_with_calls(site.store, [row.key for row in rows])
     arns = {row.arn for row in rows}
-    roots = [item.root for item in executions_of_spans(spans) if item.arn in arns]
-    figures = figures_of(roots)
-    against = request.query_params.get("against") == "before"
+    roots = [item.root for item in executions_of_spans(of_states(spans)) if item.arn in arns]
+    figures, graph = figures_of(roots), graph_of(site, name, roots)
+    view, drill = view_of(request.query_params), drill_of(site, name, graph)
+    costs = costs_of(site, name, spans, span)
+    notes: Mapping[str, Callable[[], Notes]] = {
+        "before": lambda: difference_notes(_figures_before(site, name, span), figures),
+        "cost": lambda: costs.notes if costs else {},
+        "drill": lambda: drill.notes,
+    }
     look = Look(
         figures=figures if roots else None,
-        notes=difference_notes(_figures_before(site, name, span), figures) if against else {},
+        notes=notes[view]() if view else {},
         links={state: f"#state-{quote(state)}" for state in figures.states},
         title=f"State machine {name}",
     )
     counted = f"of the newest {len(roots):,} of {total:,} executions" if total > len(roots) else ""
     parts = [
         f'<p class="muted">{total:,} executions in this time {counted}</p>',
-        graph_panel(graph_of(site, name, roots), look),
-        _against(span, chosen=against),
-        _states(figures),
+        views(span, view),
+        graph_panel(graph, look),
+        _states(figures, costs),
+        drill_table(site, drill, figures.states, explained=view == "drill"),
         running_rows(site, search),
         f"<h2>Executions</h2>{execution_table(rows[:_SHOWN], 'No execution has been seen in this time.')}",
         f"<p>{link('/executions', 'All executions', {'machine': name, 'from': span.value})}</p>",
@@ -110,15 +133,8 @@ def _figures_before(site: Site, name: str, span: TimeRange) -> Figures:
     return figures_of([item.root for item in executions_of_spans(spans) if item.arn in arns])
 
 
-def _against(span: TimeRange, *, chosen: bool) -> str:
-    """Return the way to the comparison with the time before, or back."""
-    query = {"from": span.value} | ({} if chosen else {"against": "before"})
-    words = "Without the comparison" if chosen else "Compare with the time before, as long as this"
-    return f"<p>{link('', words, query)}</p>"
-
-
-def _states(figures: Figures) -> str:
-    """Return the figures of each state, and the share of each branch, as tables."""
+def _states(figures: Figures, costs: Costs | None) -> str:
+    """Return the figures and costs of each state, and the share of each branch, as tables."""
     rows = [
         (
             f'<span id="state-{quote(name)}">{escape(name)}</span>',
@@ -127,18 +143,20 @@ def _states(figures: Figures) -> str:
             f"{figure.retries:,}",
             seconds(percentile(figure.durations, 50)) if figure.durations else "–",
             seconds(percentile(figure.durations, 95)) if figure.durations else "–",
+            *(costs.cells(name) if costs else ("–", "–")),
             escape(", ".join(f"{error} ({count})" for error, count in figure.errors.items())),
         )
         for name, figure in figures.states.items()
     ]
-    heads = ("State", "Entered", "Failed", "Retries", "p50", "p95", "Errors")
+    heads = ("State", "Entered", "Failed", "Retries", "p50", "p95", "Cost of a million", "Share", "Errors")
     ways = [
         (escape(source), escape(target), f"{times:,}", _percent(times, figures.states[source].entered))
         for (source, target), times in figures.followed.items()
         if _branches(figures, source) > 1
     ]
     branches = table(("From", "To", "Times", "Share"), ways, "") if ways else ""
-    return f"<h2>States</h2>{table(heads, rows, 'No state was entered.')}" + (
+    listed = table(heads, rows, "No state was entered.")
+    return f"<h2>States</h2>{listed}{cost_note(costs) if rows else ''}" + (
         f"<h2>Branches</h2>{branches}" if branches else ""
     )
 

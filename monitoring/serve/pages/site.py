@@ -80,13 +80,21 @@ class Site:
         """Return a state machine's definition: the recorded one, or the one of the project's template."""
         return recorded_definition(self.store, machine) or self._project_definitions().get(machine)
 
+    def logical_ids(self, machine: str) -> list[str]:
+        """Return the logical ids of the state machine of that name in the project's template."""
+        return [logical_id for logical_id, name, _ in self._project_machines() if name == machine]
+
     def _project_definitions(self) -> Mapping[str, Body]:
-        """Return the definitions in the project's template by name; none where it has no template."""
+        """Return the definitions in the project's template by name."""
+        return {name: definition for _, name, definition in self._project_machines()}
+
+    def _project_machines(self) -> list[tuple[str, str, Body]]:
+        """Return logical id, name and definition of the template's machines; none without a template."""
         if self.root is None:
-            return {}
+            return []
         with contextlib.suppress(InputError, OSError):
-            return {name: definition for _, name, definition in definitions_of(self.root)}
-        return {}
+            return list(definitions_of(self.root))
+        return []
 
     def find(self, kind: str, key: str) -> SiteEntry | None:
         """Return the entry of that key, or None."""
