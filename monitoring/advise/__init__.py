@@ -1,1 +1,1 @@
-"""Advice: how much each step should do, from what many executions did."""
+"""Advice: recommend merging, splitting or resizing steps, from measurements of many executions."""

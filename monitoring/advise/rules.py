@@ -10,7 +10,7 @@ from monitoring.cost.measured import Measurements
 from monitoring.cost.prices import PRICES
 
 FEW = 20
-"""Fewer executions than this are said to be few."""
+"""With fewer executions than this, the report warns that the sample is small."""
 
 _SHORT = 500.0  # milliseconds of work
 _LONG = 1000.0  # milliseconds of work
@@ -23,10 +23,10 @@ class Advice:
 
     Attributes:
         action: `merge`, `split`, `asynchronous`, `less memory`, `more memory` or `cold starts`.
-        steps: the states that it is about.
-        evidence: the figures that it rests on.
-        effect: what it would change, as far as the figures tell.
-        limits: what the figures do not tell.
+        steps: the names of the states concerned.
+        evidence: the figures that support it.
+        effect: the expected change in time or cost.
+        limits: what the figures cannot show.
     """
 
     action: str
@@ -85,7 +85,7 @@ def _split(machine: Machine, _figures: Measurements) -> Iterator[Advice]:
 
 
 def _asynchronous(machine: Machine, _figures: Measurements) -> Iterator[Advice]:
-    """Advise against a loop that polls, and a handler that mostly waits for a call."""
+    """Advise against a polling loop, and against a handler that spends most of its time in one call."""
     for step in machine.steps.values():
         if not step.function:
             continue
@@ -117,12 +117,12 @@ def _asynchronous(machine: Machine, _figures: Measurements) -> Iterator[Advice]:
 
 
 def _longest(step: Step) -> list[tuple[str, float]]:
-    """Return the spans inside the handler with their milliseconds, the longest first."""
+    """Return the spans inside the handler as (name, milliseconds), longest first."""
     return sorted(step.inner.items(), key=lambda entry: -entry[1])
 
 
 def _again(machine: Machine, step: Step, waits: list[str]) -> bool:
-    """Return whether a path leads from the step back to one of the waits that come before it."""
+    """Return whether the step is in a loop with one of the Wait states that precede it."""
     reached, following = set(), {step.name}
     while following:
         reached |= following
@@ -190,7 +190,7 @@ _RULES: tuple[Callable[[Machine, Measurements], Iterator[Advice]], ...] = (
 
 
 def step_data(machine: Machine, step: Step, figures: Measurements) -> dict[str, Any]:
-    """Return a step's figures as `--json` prints them: means of one entry, shares of the machine's sums."""
+    """Return a step's figures as `--json` prints them: means per entry, shares of the machine's totals."""
     name = step.function.lower()
     return {
         "step": step.name,

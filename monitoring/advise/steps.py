@@ -1,4 +1,4 @@
-"""What each step of a state machine spent on cold starts, transitions, waiting and work: time and money."""
+"""Compute the time and cost of each step of a state machine: cold starts, transitions, waiting and work."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _MILLISECOND = 1_000_000  # nanoseconds
 _EXPRESS_GB = 64 / 1024
 """The least memory that an Express execution is billed for."""
 _CONTAINERS = {"Parallel", "Map"}
-"""States whose time is that of the states inside them."""
+"""State types whose time is the time of the states inside them."""
 
 
 @dataclass(slots=True)
@@ -26,8 +26,8 @@ class Step:
 
     Attributes:
         name: the state's name.
-        type: its type, as Amazon States Language has it.
-        functions: functions that it invoked -> how often.
+        type: its type in Amazon States Language.
+        functions: name of an invoked function -> number of invocations.
         entered: how often it was entered.
         failed: how often it ended in an error.
         durations: of each entry, in milliseconds.
@@ -73,7 +73,7 @@ class Machine:
 
     @property
     def time(self) -> float:
-        """Milliseconds of all steps; those that run beside each other count each."""
+        """Milliseconds of all steps; steps that run in parallel are all counted."""
         return sum(step.time for step in self.steps.values())
 
     @property
@@ -83,13 +83,13 @@ class Machine:
 
 
 def read_machines(path: Path) -> tuple[list[Machine], Measurements]:
-    """Read a database that `stepscope demo --keep`, `up` or `serve` left.
+    """Read a database that `stepscope demo --keep`, `up` or `serve` has written.
 
     Args:
         path: `datadog.duckdb`, or a folder with one.
 
     Raises:
-        InputError: there is none, or it has no execution.
+        InputError: the database does not exist, or contains no execution.
     """
     from monitoring.store import Store
 
@@ -105,13 +105,15 @@ def read_machines(path: Path) -> tuple[list[Machine], Measurements]:
     machines = machines_of(spans, figures)
     if not machines:
         raise InputError(
-            "it holds no execution", where=str(database), hint="Log with level ALL and execution data."
+            "the database contains no executions",
+            where=str(database),
+            hint="Set the state machine's logging to level ALL with execution data, and execute it again.",
         )
     return machines, figures
 
 
 def machines_of(spans: Iterable[Mapping[str, Any]], figures: Measurements) -> list[Machine]:
-    """Return what spans say of the steps of each state machine.
+    """Compute the steps of each state machine from spans.
 
     Args:
         spans: with the field names of Datadog's trace line; times in nanoseconds.
@@ -136,7 +138,7 @@ def machines_of(spans: Iterable[Mapping[str, Any]], figures: Measurements) -> li
 
 
 def _follow(machines: dict[str, Machine], siblings: list[Mapping[str, Any]]) -> None:
-    """Count which state came after which, where they ran one after another."""
+    """Count the pairs of consecutive states; states that overlap are not a pair."""
     ordered = sorted(siblings, key=lambda span: span["start"])
     for before, after in pairwise(ordered):
         if before["start"] + before["duration"] <= after["start"] + _MILLISECOND:
@@ -179,16 +181,16 @@ def _count(
     calls = list(_invocations(span, below))
     for call in calls:
         _invocation(step, call, below, figures)
-    known = _spent(calls, figures)
-    work, cold = min(known[0], duration), min(known[1], max(0.0, duration - known[0]))
+    invoked, initialised = _spent(calls, figures)
+    work, cold = min(invoked, duration), min(initialised, max(0.0, duration - invoked))
     step.parts["work"] += work
     step.parts["cold_start"] += cold
-    rest = duration - work - cold
-    step.parts["transition" if calls or kind not in ("Wait", "Task") else "waiting"] += rest
+    remainder = duration - work - cold
+    step.parts["transition" if calls or kind not in ("Wait", "Task") else "waiting"] += remainder
 
 
 def _spent(calls: list[Mapping[str, Any]], figures: Measurements) -> tuple[float, float]:
-    """Return milliseconds of handlers, and of the initialisations before them."""
+    """Return the milliseconds of invocations, and of the cold starts before them."""
     work = sum(call["duration"] for call in calls) / _MILLISECOND
     cold = sum(
         1000 * figures.init_durations.get(str(call["resource"]).lower(), 0.0)
@@ -201,7 +203,7 @@ def _spent(calls: list[Mapping[str, Any]], figures: Measurements) -> tuple[float
 def _invocations(
     span: Mapping[str, Any], below: Mapping[str, list[Mapping[str, Any]]]
 ) -> Iterable[Mapping[str, Any]]:
-    """Yield the invocations that a state made, in any of its attempts."""
+    """Yield the spans of a state's invocations, over all its attempts."""
     for child in below.get(span["span_id"], ()):
         if child["name"] == "aws.lambda":
             yield child
@@ -225,5 +227,5 @@ def _invocation(
 
 
 def mean(values: list[float]) -> float:
-    """Return the mean, or 0 of nothing."""
+    """Return the mean, or 0.0 for an empty list."""
     return fmean(values) if values else 0.0
