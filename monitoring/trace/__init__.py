@@ -1,4 +1,4 @@
-"""Executions as people look at them: found in a file or a database, and told step by step."""
+"""Traces of executions: read from a file or a database, and printed step by step as text or data."""
 
 from monitoring.trace.inside import read_inside
 from monitoring.trace.read import Execution, choose, executions_of_spans, read_executions

@@ -1,4 +1,4 @@
-"""The inside of an execution's states: functions, their calls, and the log lines of those that failed."""
+"""Read the calls inside an execution's states: invocations, their spans, and log lines of failed ones."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 DATABASE = "datadog.duckdb"
 MOST_LINES = 5
-"""Log lines that are shown of one call that failed."""
+"""The number of log lines that are shown for a failed call."""
 _STEP_FUNCTIONS = "aws.stepfunctions"
 _ERRORS = {"error", "critical", "alert", "emergency"}
 _MILLISECOND = 1_000_000  # nanoseconds
 _BEFORE, _AFTER = 5, 60
-"""Seconds around an execution in which its log lines are looked for."""
+"""Seconds before and after an execution in which its log lines are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function's invocation, or a call that it made; `depth` counts from the state that it ran in.
+    """A function's invocation, or a call inside it; `depth` is the nesting level below the state.
 
-    `start` is in milliseconds since the epoch, `duration` in milliseconds. `logs` are the errors among the
-    lines of an invocation that failed, or its last lines where none is an error; `more` counts the others.
+    `start` is in milliseconds since the epoch, `duration` in milliseconds. `logs` are the log lines of a
+    failed invocation with an error status, or its last lines if there is none; `more` counts the other lines.
     """
 
     depth: int
@@ -55,7 +55,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """The calls inside each run of an execution, in the order of time."""
+    """The calls inside each run of an execution, in order of time."""
 
     calls: Mapping[int, Sequence[Call]] = field(default_factory=dict)
     """By the `id()` of the run."""
@@ -66,11 +66,11 @@ class Inside:
 
 
 def read_inside(path: Path, execution: Execution) -> Inside:
-    """Return what a database knows of the inside of an execution; nothing where there is no database.
+    """Read the calls inside an execution from a database; return an empty result if there is no database.
 
     Args:
         path: the database, or a folder with one.
-        execution: as read from it, or from the log events beside it.
+        execution: the execution, read from this database or from log events in the same folder.
     """
     database = path / DATABASE if path.is_dir() else path
     if database.suffix != ".duckdb" or not database.is_file():
@@ -92,7 +92,7 @@ def _spans_of(store: "Store", arn: str) -> list[Span]:
 
 
 class _Reader:
-    """Finds the calls of each run of one execution."""
+    """Find the calls of each run of one execution."""
 
     def __init__(self, store: "Store", execution: Execution, spans: Sequence[Span]) -> None:
         self._store, self._execution = store, execution
@@ -108,7 +108,7 @@ class _Reader:
         self._from, self._to = min(starts) / 1e9 - _BEFORE, max(ends) / 1e9 + _AFTER
 
     def calls(self) -> dict[int, list[Call]]:
-        """Return the calls by the `id()` of the run; what has no state is the execution's."""
+        """Return the calls by the `id()` of the run; a call without a state belongs to the execution."""
         root = self._execution.root
         inside = {id(root): [call for span in self._lost for call in self._walk(span, 0)]}
         for run in _runs(root):
@@ -140,7 +140,7 @@ class _Reader:
 
     @cached_property
     def _lines(self) -> list[tuple[LogLine, str]]:
-        """The log lines of the time of the execution, and each as one text with all of its attributes."""
+        """The log lines in the time range of the execution, each with its JSON text (all attributes)."""
         return [
             (
                 LogLine(int(log["timestamp"]), str(log["status"]), str(log["message"])),
@@ -150,10 +150,10 @@ class _Reader:
         ]
 
     def _logs(self, request: str) -> tuple[list[LogLine], int]:
-        """Return the first errors of an invocation, and how many lines are left out."""
+        """Return the first error lines of an invocation, and the number of lines left out."""
         if not request:
             return [], 0
-        logs = [line for line, whole in self._lines if request in whole]
+        logs = [line for line, text in self._lines if request in text]
         errors = [log for log in logs if log.status in _ERRORS]
         shown = errors[:MOST_LINES] if errors else logs[-MOST_LINES:]
         return shown, len(errors or logs) - len(shown)

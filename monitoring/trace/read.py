@@ -1,8 +1,8 @@
-"""Executions out of what people have: log events in lines, a history of the API, or the embedded database.
+"""Read executions from log events (JSON lines), from a history of the API, or from the local database.
 
-Lines may be Step Functions' own log events, or events of CloudWatch Logs that hold one as `message`; what is
-neither is passed over. A history is one or several pages of GetExecutionHistory, one after the other or in a
-list, or the bare list of its events. An event that comes twice counts once, and their order does not matter.
+Lines may be Step Functions' own log events, or events of CloudWatch Logs with one as `message`; other lines
+are ignored. A history is one or several pages of GetExecutionHistory, concatenated or in a list, or only the
+list of its events. Duplicate events count once, and their order does not matter.
 """
 
 import json
@@ -20,18 +20,19 @@ from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Kind, Run, timeline
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
-"""Name the files of a folder that `stepscope demo --keep` leaves."""
+"""The files that `stepscope demo --keep` writes to a folder, in the order in which they are tried."""
 
 _MILLISECOND = 1_000_000  # nanoseconds
 
 
 @dataclass(slots=True)
 class Execution:
-    """One execution: its tree of runs, and what is known to be missing from it.
+    """An execution: its tree of runs, and the parts that are known to be missing.
 
-    `events` is None where it was made of spans; `gaps` are ids of events that are not there; `truncated` is
-    how many inputs and outputs were cut. `pages` is the number of pages of GetExecutionHistory, and
-    `more_pages` whether each of them has a `nextToken`, so that there are more.
+    `events` is the number of events, None if the execution was read from spans; `gaps` are the ids of missing
+    events; `truncated` is the number of truncated inputs and outputs. `pages` is the number of pages of
+    GetExecutionHistory; `more_pages` is true if every page has a `nextToken`, so that the last one is
+    missing.
     """
 
     arn: str
@@ -44,7 +45,7 @@ class Execution:
 
     @property
     def name(self) -> str:
-        """The last part of the ARN; an Express execution's ends with the name and the start's id."""
+        """The execution's name, from its ARN."""
         parts = self.arn.split(":")
         return parts[7] if len(parts) > 7 else self.arn
 
@@ -59,12 +60,12 @@ def read_executions(path: Path) -> list[Execution]:
     """Read the executions in a file or a folder, sorted by start time.
 
     Raises:
-        InputError: there is no such file, or nothing in it is an execution.
+        InputError: the file does not exist, or contains no execution.
     """
     executions = _of_file(_file(path))
     if not executions:
         raise InputError(
-            "it holds no execution",
+            "the file contains no executions",
             where=str(path),
             hint="give Step Functions' log events, pages of GetExecutionHistory, or datadog.duckdb",
         )
@@ -73,22 +74,22 @@ def read_executions(path: Path) -> list[Execution]:
     )
 
 
-def choose(executions: list[Execution], wanted: str) -> Execution:
-    """Return the execution with that ARN or name, or the only one whose name begins so.
+def choose(executions: list[Execution], name: str) -> Execution:
+    """Return the execution with an ARN or a name, or the only one whose name begins with `name`.
 
     Raises:
-        InputError: none or several are meant.
+        InputError: no execution matches, or several do.
     """
-    exact = [execution for execution in executions if wanted in {execution.arn, execution.name}]
-    meant = exact or [execution for execution in executions if execution.name.startswith(wanted)]
-    if len(meant) == 1:
-        return meant[0]
+    exact = [execution for execution in executions if name in {execution.arn, execution.name}]
+    matches = exact or [execution for execution in executions if execution.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
     names = [execution.name for execution in executions]
-    if meant:
-        listed = ", ".join(execution.arn for execution in meant[:5])
-        raise InputError(f"{wanted!r} may be {len(meant)} executions: {listed}", hint="give the whole ARN")
-    near = get_close_matches(wanted, names, 3) or names[:5]
-    raise InputError(f"there is no execution {wanted!r}", hint=f"there are: {', '.join(near)}")
+    if matches:
+        listed = ", ".join(execution.arn for execution in matches[:5])
+        raise InputError(f"{name!r} matches {len(matches)} executions: {listed}", hint="give the whole ARN")
+    similar = get_close_matches(name, names, 3) or names[:5]
+    raise InputError(f"there is no execution {name!r}", hint=f"there are: {', '.join(similar)}")
 
 
 def _file(path: Path) -> Path:
@@ -125,10 +126,10 @@ _decoder = json.JSONDecoder()
 
 
 def _pages(text: str, path: Path) -> list[_Page]:
-    """Return the pages of GetExecutionHistory that the text holds; none where it is something else.
+    """Return the pages of GetExecutionHistory in a text; an empty list if it is something else.
 
     Raises:
-        InputError: what begins as a history is not valid JSON to its end.
+        InputError: the text begins as a history, but is not valid JSON to its end.
     """
     pages: list[_Page] = []
     at = len(text) - len(text.lstrip("\ufeff \t\r\n"))
@@ -167,7 +168,7 @@ def _pages_of(document: Any) -> list[_Page]:
 
 
 def _of_pages(pages: list[_Page], path: Path) -> list[Execution]:
-    """Read the pages of one execution's history; they may be in any order, and the same one twice."""
+    """Read the pages of one execution's history, in any order; a page may occur twice."""
     distinct = {json.dumps(page["events"], sort_keys=True): page for page in pages}
     arn = next((str(page["executionArn"]) for page in pages if page.get("executionArn")), path.stem)
     events = [event for page in pages for event in page["events"]]
@@ -197,7 +198,7 @@ def _of_pages(pages: list[_Page], path: Path) -> list[Execution]:
 
 
 def _with_time(event: dict[str, Any]) -> dict[str, Any]:
-    """Convert ISO 8601 timestamps, as the CLI prints them, to what the SDK returns."""
+    """Convert an ISO 8601 timestamp, as the AWS CLI prints it, to a datetime, as boto3 returns it."""
     stamp = event["timestamp"]
     return {**event, "timestamp": datetime.fromisoformat(stamp)} if isinstance(stamp, str) else event
 
@@ -210,7 +211,7 @@ def _events_of_line(line: str) -> Iterator[StepEvent]:
 
 
 def _steps_of(record: Any) -> Iterator[StepEvent]:
-    """Yield the event of a state machine that a record is, or holds as its message."""
+    """Yield the Step Functions event of a record, which is the record itself or its `message`."""
     try:
         if isinstance(record, dict) and isinstance(record.get("message"), str) and not is_step_event(record):
             record = json.loads(record["message"])
@@ -251,7 +252,7 @@ def _of_database(path: Path) -> list[Execution]:
 
 
 def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:
-    """Return the executions that spans tell of; the spans of functions are passed over."""
+    """Return the executions in spans; spans of functions are ignored."""
     by_execution: dict[str, list[Span]] = {}
     for span in spans:
         if not span["name"].startswith("aws.stepfunctions"):
@@ -262,7 +263,7 @@ def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:
 
 
 def _tree(arn: str, spans: list[Span]) -> Run:
-    """Build the tree of runs from spans; where the execution's span is missing, one is put around them."""
+    """Build the tree of runs from spans; if the execution's own span is missing, add a root run."""
     runs = {span["span_id"]: _run(span) for span in spans}
     roots = (run for run in runs.values() if run.kind == "execution")
     root = min(roots, key=lambda run: run.redrive, default=None)

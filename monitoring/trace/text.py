@@ -13,10 +13,10 @@ from monitoring.trace.view import hidden_attempts, incomplete, walk, whole
 
 Line = list[Part]
 COLORS = {"succeeded": "green", "failed": "red", "timed_out": "red", "aborted": "red", "running": "cyan"}
-"""The colours of the statuses; an error that a Catch went on from is yellow."""
+"""The colours of the statuses; a caught error is yellow."""
 _BAR, _SHORTEST_BAR = 24, 6
 _FIXED = 2 + 9 + 8 + 9 + 5 * GAP
-"""Characters of the columns but label, bar and status: indentation, offset, type, duration, and the gaps."""
+"""Total width of indentation, offset, type, duration and gaps: all columns but label, bar and status."""
 _BELOW = " " * 15
 _CAUSE = 100  # characters of a cause; the data has all of it
 _MESSAGE = 400  # characters of a log line
@@ -25,7 +25,8 @@ _MESSAGE = 400  # characters of a log line
 def as_lines(execution: Execution, inside: Inside | None = None) -> Iterator[Line]:
     """Yield a heading, a line for each step and call, the log lines of errors, and what is missing.
 
-    Lines are as wide as `room()` at most: labels are wrapped, and errors stand below where they do not fit.
+    Lines are at most `room()` characters wide: labels are wrapped, and an error that does not fit is printed
+    on the lines below.
     """
     inside = inside or Inside()
     root = whole(execution.root)
@@ -40,8 +41,8 @@ def as_lines(execution: Execution, inside: Inside | None = None) -> Iterator[Lin
         for text in wrapped(f"{root.error}: {_short(root.cause)}", room() - 2):
             yield ["  ", (text, "red")]
     yield from _Steps(execution, root, inside).lines()
-    for what in incomplete(execution):
-        yield [f"{what}: steps and times may be missing"]
+    for gap in incomplete(execution):
+        yield [f"{gap}: steps and times may be missing"]
     if execution.truncated:
         yield [f"{execution.truncated} inputs or outputs were cut by CloudWatch Logs (248 KB)"]
 
@@ -52,7 +53,7 @@ def as_text(execution: Execution, inside: Inside | None = None) -> str:
 
 
 class _Steps:
-    """The lines of the steps of one execution, on one axis of time."""
+    """The lines of the steps of one execution, on one time axis."""
 
     def __init__(self, execution: Execution, root: Run, inside: Inside) -> None:
         self._root = root
@@ -68,18 +69,18 @@ class _Steps:
         self._widths = [9, min(label, max(6, free - self._bar)), 8, 9, self._bar, status]
 
     def lines(self) -> Iterator[Line]:
-        """Yield the rows; an error stands below its row where there is no room beside it."""
+        """Yield the rows; an error is printed below its row if it does not fit beside it."""
         for row in self._rows:
             style = row.color
             cells: list[Part] = [self._offset(row), row.label, row.kind, _seconds(row.duration)]
             cells += [(self._shape(row), style), (row.status, style)]
-            left = room() - 4 - sum(self._widths) - GAP * (len(self._widths) - 1)
-            beside = bool(row.error) and width_of(row.error) <= left
-            if beside:
+            width = room() - 4 - sum(self._widths) - GAP * (len(self._widths) - 1)
+            fits = bool(row.error) and width_of(row.error) <= width
+            if fits:
                 cells.append((row.error, style))
-            for line in table_row(cells, [*self._widths, left], right={0, 3}):
+            for line in table_row(cells, [*self._widths, width], right={0, 3}):
                 yield ["  ", *line]
-            for text in wrapped(row.error, room() - len(_BELOW)) if row.error and not beside else ():
+            for text in wrapped(row.error, room() - len(_BELOW)) if row.error and not fits else ():
                 yield [_BELOW, (text, style)]
             for log in row.logs:
                 yield from _log_lines(log)
@@ -102,7 +103,7 @@ class _Steps:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The contents of the line of a step or a call; `start` and `duration` in milliseconds."""
+    """The cells of the line of a step or a call; `start` and `duration` in milliseconds."""
 
     label: str
     kind: str
@@ -170,7 +171,7 @@ def _moment(milliseconds: int | None) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a cause in one line; of a function's error only its message."""
+    """Return a cause in one line; for a function's error (JSON) only its message."""
     try:
         answer = json.loads(text)
     except ValueError:

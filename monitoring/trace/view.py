@@ -10,7 +10,7 @@ from monitoring.trace.read import Execution
 
 
 def summary(execution: Execution) -> dict[str, Any]:
-    """Return the summary of each execution; times in milliseconds."""
+    """Return the summary of an execution; times in milliseconds."""
     root = execution.root
     return {
         "execution": execution.arn,
@@ -27,7 +27,7 @@ def summary(execution: Execution) -> dict[str, Any]:
 def as_data(execution: Execution, inside: Inside | None = None) -> dict[str, Any]:
     """Return the execution with its steps in start order; `depth` is the nesting level.
 
-    With `inside`, each step has its `calls`, and `calls` beside the steps are those of no step.
+    With `inside`, each step has its `calls`; the `calls` of the execution are those that belong to no step.
     """
     root = execution.root
     calls = inside or Inside()
@@ -50,14 +50,14 @@ def as_data(execution: Execution, inside: Inside | None = None) -> dict[str, Any
 
 
 def incomplete(execution: Execution) -> list[str]:
-    """Return what of a history is not there: later pages, and events by their ids."""
+    """Return the missing parts of a history as text: later pages, and the ids of events."""
     number = "page 1" if execution.pages == 1 else f"pages 1 to {execution.pages}"
     pages = [f"{number} of more (nextToken is set)"] if execution.more_pages else []
     return pages + ([f"{event_ranges(execution.gaps)} missing"] if execution.gaps else [])
 
 
 def event_ranges(ids: Sequence[int]) -> str:
-    """Return ids of events as ranges, with a verb: `events 3, 41 to 57 are`."""
+    """Return event ids as ranges, with a verb: `events 3, 41 to 57 are`."""
     ranges: list[list[int]] = []
     for number in ids:
         if ranges and number == ranges[-1][-1] + 1:
@@ -77,7 +77,7 @@ def whole(root: Run) -> Run:
 
 
 def walk(run: Run, depth: int = 0) -> Iterator[tuple[Run, int]]:
-    """Yield the runs inside a run; the only attempt of a task that succeeded is left out."""
+    """Yield (run, depth) for all runs inside a run, without hidden attempts."""
     hidden = hidden_attempts(run)
     for child in sorted(run.children, key=_order):
         if child not in hidden:
@@ -86,13 +86,13 @@ def walk(run: Run, depth: int = 0) -> Iterator[tuple[Run, int]]:
 
 
 def hidden_attempts(run: Run) -> list[Run]:
-    """Return the only attempt of a task that succeeded: it says nothing that the state does not."""
+    """Return the attempt of a task that succeeded at once: it has no more information than the state."""
     attempts = [child for child in run.children if child.kind == "attempt"]
     return attempts if len(attempts) == 1 and attempts[0].status == "succeeded" else []
 
 
 def _order(run: Run) -> tuple[int, int, int]:
-    """By the beginning; of two in one millisecond the one whose event came, or which ended, first."""
+    """Return a sort key: start, then event id, then end, all in milliseconds but the id."""
     return run.start or run.end or 0, run.event, run.end or 0
 
 

@@ -123,7 +123,7 @@ def test_events_of_another_shape_are_refused_without_the_words_of_python(tmp_pat
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"events": []}', "[1, 2]", "[", "[[[[", '{"ev'])
 def test_what_holds_no_event_is_said_to_hold_no_execution(tmp_path: Path, text: str) -> None:
     (tmp_path / "h.json").write_text(text)
-    with pytest.raises(InputError, match="it holds no execution"):
+    with pytest.raises(InputError, match="the file contains no executions"):
         read_executions(tmp_path / "h.json")
 
 

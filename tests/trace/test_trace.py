@@ -209,7 +209,7 @@ def test_an_execution_is_chosen_by_what_is_unmistakable(tmp_path: Path) -> None:
     executions = read_executions(write(tmp_path / "x.jsonl", many))
     assert choose(executions, "oth").name == "other"
     assert choose(executions, "photo-1").name == "photo-1"
-    with pytest.raises(InputError, match=r"'photo' may be 2 executions: arn:\S+photo-1, arn:\S+photo-12"):
+    with pytest.raises(InputError, match=r"'photo' matches 2 executions: arn:\S+photo-1, arn:\S+photo-12"):
         choose(executions, "photo")
     with pytest.raises(InputError, match=r"there is no execution 'phoot-12'\n  there are: photo-12"):
         choose(executions, "phoot-12")
@@ -217,8 +217,8 @@ def test_an_execution_is_chosen_by_what_is_unmistakable(tmp_path: Path) -> None:
 
 BAD = [
     ("missing.jsonl", None, "there is no such file"),
-    ("empty.jsonl", "", "it holds no execution"),
-    ("text.jsonl", "START RequestId: 1\n", "it holds no execution"),
+    ("empty.jsonl", "", "the file contains no executions"),
+    ("text.jsonl", "START RequestId: 1\n", "the file contains no executions"),
     ("history.json", '{"events": [{"id": 1}]}', "this is not a history of an execution"),
     ("history.json", '{"events": [1]}', "this is not a history of an execution"),
     ("datadog.duckdb", "not a database", "database"),
