@@ -1,4 +1,4 @@
-"""State machines as pictures: any definition in Amazon States Language, with an execution's path on it."""
+"""Draw state machines: a definition in Amazon States Language as a graph, with figures of executions."""
 
 from monitoring.graph.comparison import compared_with_last, difference_notes, slow_notes
 from monitoring.graph.critical import critical_path

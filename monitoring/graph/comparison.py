@@ -1,4 +1,4 @@
-"""Compare executions: one with the last 50, one with another one, a period with the one before."""
+"""Compare executions: one with the last 50, one with another, or a period with the period before."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,15 +8,15 @@ from monitoring.graph.notes import Note, Notes, Tone
 from monitoring.log_events.timeline import Run
 
 LAST = 50
-"""Successful executions that one is compared with."""
+"""The number of successful executions that an execution is compared with."""
 ENOUGH = 5
-"""Executions, or entries of a state, with which a comparison is worth saying."""
+"""The minimum number of executions, or of entries of a state, for a comparison."""
 _NOTABLE = 0.2
-"""A difference of p50 or of a duration below this share is said without a colour."""
+"""A relative difference of p50 below this share gets no colour."""
 
 
 class Compared(NamedTuple):
-    """A duration beside those of the executions before it; milliseconds."""
+    """A duration, and p50 and p95 of the executions before; in milliseconds."""
 
     duration: int
     middle: int
@@ -30,35 +30,36 @@ class Compared(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return the comparison in words: `slow: 2.1 s, p50 1.0 s, p95 1.4 s of the last 50`."""
+        """Return the comparison as text: `slow: 2.1 s, p50 1.0 s, p95 1.4 s of the last 50`."""
         usual = f"p50 {seconds(self.middle)}, p95 {seconds(self.high)} of the last {self.executions}"
         return f"{'slow: ' if self.slow else ''}{seconds(self.duration)}, {usual}"
 
 
 def compared_with_last(root: Run, before: Sequence[Run]) -> tuple[Compared | None, dict[str, Compared]]:
-    """Return how an execution and each of its states compare with the successful executions before it.
+    """Compare an execution and each of its states with the successful executions before it.
 
     Args:
         root: the execution.
-        before: executions of the same state machine, of any time and status; the last 50 that succeeded and
-            began before `root` count.
+        before: executions of the same state machine, with any time and status; the last 50 that succeeded
+            and started before `root` are used.
 
     Returns:
-        The whole, None where fewer than 5 are known; and by state, likewise.
+        The comparison of the execution (None if there are fewer than 5 others), and those of its states by
+        name (only states with at least 5 other entries).
     """
-    begun = [run for run in before if run is not root and (run.start or 0) < (root.start or 0)]
-    good = [run for run in begun if run.latest.status.lower() == "succeeded"]
-    last = sorted(good, key=lambda run: run.start or 0)[-LAST:]
+    earlier = [run for run in before if run is not root and (run.start or 0) < (root.start or 0)]
+    succeeded = [run for run in earlier if run.latest.status.lower() == "succeeded"]
+    last = sorted(succeeded, key=lambda run: run.start or 0)[-LAST:]
     durations = [run.duration for run in last if run.duration is not None]
-    whole = _compared(root.duration, durations)
-    usual, own = figures_of(last), figures_of([root])
+    execution = _compared(root.duration, durations)
+    usual, current = figures_of(last), figures_of([root])
     states = {
         name: compared
-        for name, figure in own.states.items()
+        for name, figure in current.states.items()
         if figure.durations and name in usual.states
         if (compared := _compared(max(figure.durations), usual.states[name].durations)) is not None
     }
-    return whole, states
+    return execution, states
 
 
 def _compared(duration: int | None, others: list[int]) -> Compared | None:
@@ -68,7 +69,7 @@ def _compared(duration: int | None, others: list[int]) -> Compared | None:
 
 
 def slow_notes(states: dict[str, Compared]) -> Notes:
-    """Return the p50 and p95 of each state, marked where it was slow."""
+    """Return p50 and p95 of each state as notes; slow states are marked."""
     return {
         name: [Note(f"{'slow: ' if state.slow else ''}p50 {seconds(state.middle)}, p95 {seconds(state.high)}",
                     "warning" if state.slow else "")]
@@ -77,7 +78,7 @@ def slow_notes(states: dict[str, Compared]) -> Notes:
 
 
 def difference_notes(before: Figures, after: Figures) -> Notes:
-    """Return what differs in each state between two executions or periods: `p50 1.0 s → 2.0 s (+100%)`."""
+    """Return the differences of each state between two periods: `p50 1.0 s → 2.0 s (+100%)`."""
     notes: dict[str, list[Note]] = {}
     for name in {**after.states, **before.states}:
         old, new = before.states.get(name), after.states.get(name)
@@ -85,7 +86,7 @@ def difference_notes(before: Figures, after: Figures) -> Notes:
             notes[name] = [Note("not entered before" if old is None else "no longer entered", "warning")]
         else:
             notes[name] = _changes(old, new)
-    return {name: own for name, own in notes.items() if own}
+    return {name: state_notes for name, state_notes in notes.items() if state_notes}
 
 
 def _changes(old: StateFigure, new: StateFigure) -> list[Note]:

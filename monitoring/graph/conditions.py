@@ -1,4 +1,4 @@
-"""A Choice rule in short words: `$.amount > 10 and not $.paid`."""
+"""Format a Choice rule as a short condition: `$.amount > 10 and not $.paid`."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _LONGEST = 240
 
 
 def condition_text(rule: Mapping[str, Any]) -> str:
-    """Return a rule's condition, of either query language, in one line of at most 240 characters."""
+    """Return a rule's condition (JSONPath or JSONata) in one line of at most 240 characters."""
     text = _condition(rule)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -63,7 +63,7 @@ def _comparison(rule: Mapping[str, Any]) -> str:
 
 
 def _operator(key: str) -> str:
-    """Return the sign of `NumericGreaterThanPath` and the like; "" for another key."""
+    """Return the operator of a key such as `NumericGreaterThanPath`; "" for any other key."""
     name = key.removesuffix("Path")
     for kind in _KINDS:
         if name.startswith(kind):

@@ -1,4 +1,4 @@
-"""The critical path of an execution: the states without which it would have ended earlier."""
+"""Compute the critical path of an execution: the states that determine its duration."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from monitoring.log_events.timeline import Run
 
 @dataclass(frozen=True, slots=True)
 class CriticalStep:
-    """A state on the critical path, without states inside it; `share` of the execution's duration, 0 to 1."""
+    """A state on the critical path: duration in milliseconds, share of the execution's duration (0 to 1)."""
 
     name: str
     duration: int
@@ -17,20 +17,20 @@ class CriticalStep:
 
 
 def critical_path(root: Run, graph: StateGraph | None = None) -> list[CriticalStep]:
-    """Return the states on the critical path of an execution that has ended, in the order of time.
+    """Return the states on the critical path of a finished execution, in order of time.
 
-    It is walked back from the end: the run that ended last, then the one that ended last before that one
-    began, and inside each likewise. So of the branches of a Parallel and the iterations of a Map those count
-    that the execution waited for.
+    The path is computed from the end: the run that ended last, then the run that ended last before that one
+    started, and so on, also inside each run. Of a Parallel or Map, only the branches or iterations that the
+    execution waited for are on the path. Map and Parallel themselves are not.
 
     Args:
         root: the execution; times in milliseconds.
-        graph: its definition, which says of the states of a Parallel which follow one another.
+        graph: its definition, which gives the order of the states inside a Parallel.
     """
     pairs = {(edge.source, edge.target) for edge in graph.all_edges()} if graph else set()
-    whole = max(1, root.duration or 0)
+    total = max(1, root.duration or 0)
     return [
-        CriticalStep(run.name, run.duration or 0, (run.duration or 0) / whole) for run in _path(root, pairs)
+        CriticalStep(run.name, run.duration or 0, (run.duration or 0) / total) for run in _path(root, pairs)
     ]
 
 
@@ -49,7 +49,7 @@ def _path(run: Run, pairs: Collection[tuple[str, str]]) -> list[Run]:
 
 
 def _before(child: Run, later: Run, pairs: Collection[tuple[str, str]]) -> bool:
-    """Return whether a run ended before another began and, where the definition says so, leads to it."""
+    """Return whether a run ended before another started and, if there is a graph, has an edge to it."""
     if (child.end or 0) > (later.start or 0):
         return False
     return child.kind != "state" or not pairs or (child.name, later.name) in pairs

@@ -1,4 +1,4 @@
-"""The graph of a definition: its states, and how one leads to another."""
+"""Read a definition in Amazon States Language into a graph of states and transitions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from monitoring.graph.conditions import condition_text
 
 EdgeKind = Literal["next", "choice", "default", "catch"]
 _LONGEST = 160
-"""Characters of a detail: a name that AWS allows is never cut."""
+"""The maximum length of a detail in characters: longer than any name that AWS allows."""
 TERMINAL = {"Succeed", "Fail"}
 MISSING = "missing"
-"""The type of a node for a state that others lead to and that the definition does not have."""
+"""The type of a node for a state that a transition names and the definition does not contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state; Map and Parallel hold the graphs of what runs inside them.
+    """A state; Map and Parallel contain the graphs of their iterations or branches.
 
     Attributes:
         name: the state's name, unique in its machine.
-        type: Task, Pass, Choice, Wait, Succeed, Fail, Map or Parallel; "" where the definition has none,
-            `missing` for what others lead to and is not there.
-        detail: what it does, in a few words: `lambda: orders-pay`, `wait 30 s`.
-        ends: whether the execution, branch or iteration ends with it.
-        inner: the branches of Parallel, the iteration of Map.
+        type: Task, Pass, Choice, Wait, Succeed, Fail, Map or Parallel; "" if the definition has no type,
+            `missing` for a state that is named and does not exist.
+        detail: a short description of the work: `lambda: orders-pay`, `wait 30 s`.
+        ends: whether the execution, branch or iteration ends with this state.
+        inner: the branches of a Parallel, the iteration of a Map.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How one state leads to another; `label` is a choice's condition, or the errors of a catch."""
+    """A transition between two states; `label` is the condition of a choice, or the errors of a catch."""
 
     source: str
     target: str
@@ -54,26 +54,26 @@ class StateGraph:
     comment: str = ""
 
     def walk(self) -> Iterator[Node]:
-        """Yield every state, those inside Map and Parallel too."""
+        """Yield every state, including those inside Map and Parallel."""
         for node in self.nodes:
             yield node
             for inner in node.inner:
                 yield from inner.walk()
 
     def missing(self) -> Iterator[str]:
-        """Yield a sentence for each way to a state that is not there: `Pay: Next names Ship, which …`."""
-        gone = {node.name for node in self.nodes if node.type == MISSING}
-        if self.start in gone:
+        """Yield a sentence for each transition to a missing state: `Pay: Next names Ship, which …`."""
+        missing = {node.name for node in self.nodes if node.type == MISSING}
+        if self.start in missing:
             yield f"StartAt names {self.start}, which is not a state here"
         for edge in self.edges:
-            if edge.target in gone:
+            if edge.target in missing:
                 yield f"{edge.source}: {_FIELDS[edge.kind]} names {edge.target}, which is not a state here"
         for node in self.nodes:
             for inner in node.inner:
                 yield from inner.missing()
 
     def all_edges(self) -> Iterator[Edge]:
-        """Yield every edge, those inside Map and Parallel too."""
+        """Yield every edge, including those inside Map and Parallel."""
         yield from self.edges
         for node in self.nodes:
             for inner in node.inner:
@@ -89,12 +89,12 @@ _FIELDS: Mapping[EdgeKind, str] = {
 
 
 def read_graph(definition: Mapping[str, Any]) -> StateGraph:
-    """Return the graph of a definition; what is not valid in it is left out.
+    """Return the graph of a definition; invalid parts are left out.
 
-    A state that others lead to and that is not there is a node of the type `missing`.
+    A state that a transition names and that does not exist is a node of type `missing`.
 
     Args:
-        definition: Amazon States Language, as JSON's values.
+        definition: the definition in Amazon States Language, as JSON values.
     """
     states = definition.get("States")
     bodies = {

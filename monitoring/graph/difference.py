@@ -1,4 +1,4 @@
-"""What changed between two definitions: the states that were added, removed and changed."""
+"""Compare two definitions: the states that were added, removed and changed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from monitoring.graph.definition import StateGraph, read_graph
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The names of the states that are new, gone and different, and the fields that changed in each."""
+    """The names of added, removed and changed states, with the changed fields of each."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -30,7 +30,7 @@ class Difference:
         }
 
     def lines(self) -> list[str]:
-        """Return the difference in lines of text."""
+        """Return the difference as lines of text."""
         return [
             *(f"+ {name}" for name in self.added),
             *(f"- {name}" for name in self.removed),
@@ -39,7 +39,7 @@ class Difference:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
-    """Return what changed from one definition to another."""
+    """Return the difference between an older and a newer definition."""
     old, new = dict(_states(before)), dict(_states(after))
     changed = {
         name: tuple(_fields(old[name], new[name])) for name in new if name in old and old[name] != new[name]
@@ -52,10 +52,10 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
 
 
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> StateGraph:
-    """Return the graph of the newer definition; states that are gone stand on its top level."""
+    """Return the graph of the newer definition, with removed states added on its top level."""
     graph = read_graph(after)
-    gone = set(difference(before, after).removed)
-    older = [node for node in read_graph(before).walk() if node.name in gone]
+    removed = set(difference(before, after).removed)
+    older = [node for node in read_graph(before).walk() if node.name in removed]
     return StateGraph(graph.start, (*graph.nodes, *older), graph.edges, graph.comment)
 
 
@@ -63,7 +63,7 @@ _INNER = ("Branches", "ItemProcessor", "Iterator")
 
 
 def _states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each state with its fields as text; what runs inside it is compared for itself."""
+    """Yield each state with its fields as JSON text; the states inside it are yielded separately."""
     states = definition.get("States")
     for name, state in states.items() if isinstance(states, Mapping) else ():
         if not isinstance(state, Mapping):

@@ -1,4 +1,4 @@
-"""The result of a drill on the graph: which fault was brought about at which state, and who noticed."""
+"""Show the result of a drill on a graph: the faults of each state, and the monitors that detected them."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from monitoring.graph.definition import Node, StateGraph
 from monitoring.graph.notes import Note
 
 Report = Mapping[str, Any]
-"""What `stepscope drill --from TEMPLATE --json` has printed."""
+"""The output of `stepscope drill --from TEMPLATE --json`."""
 
 
 class DrilledFault(NamedTuple):
     """A fault of a drill.
 
     Attributes:
-        kind: raises, times-out, stuck and the like.
-        target: the function, resource or state machine that was broken.
-        states: the states that use it; none where it is the whole state machine, or unknown here.
-        noticed_by: the monitors that noticed, the quickest first.
-        minutes: until the first one did.
+        kind: the kind of fault, such as raises, times-out or stuck.
+        target: the broken function, resource or state machine.
+        states: the states that use it; empty for the state machine itself or an unknown resource.
+        noticed_by: the monitors that detected it, the fastest first.
+        minutes: the time until the first detection.
     """
 
     kind: str
@@ -36,7 +36,7 @@ def read_report(path: Path) -> Report:
     """Read the result of a drill.
 
     Raises:
-        InputError: it cannot be read, or is not the result of a drill of an application.
+        InputError: the file cannot be read, or is not the result of a drill of an application.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -49,11 +49,11 @@ def read_report(path: Path) -> Report:
 
 
 def of_machine(report: Report, names: Iterable[str]) -> Report:
-    """Return the report with the faults of one state machine alone: `Orders` is `shop-Orders-1A2B`, too.
+    """Return the report with the faults of one state machine: `Orders` matches `shop-Orders-1A2B`.
 
     Args:
-        report: of a drill.
-        names: of the state machine: its name, its logical id.
+        report: the result of a drill.
+        names: the names of the state machine: its name, its logical id.
     """
     machines = {str(row.get("machine") or "") for row in _rows(report)} - {""}
     named = [machine for machine in machines if any(_is_part(machine, name) for name in names)]
@@ -63,23 +63,23 @@ def of_machine(report: Report, names: Iterable[str]) -> Report:
 
 
 def of_states(report: Report, graph: StateGraph) -> Report:
-    """Return the report with the faults alone that hit a state of the graph."""
+    """Return the report with only those faults that affect a state of the graph."""
     return {**report, "faults": [row for row in _rows(report) if _fault(row, graph).states]}
 
 
 def drilled_faults(report: Report, graph: StateGraph) -> list[DrilledFault]:
-    """Return the faults of a drill with the states of the graph that they hit."""
+    """Return the faults of a drill with the affected states of the graph."""
     return [_fault(row, graph) for row in _rows(report)]
 
 
 def drill_notes(report: Report, graph: StateGraph) -> dict[str, list[Note]]:
-    """Return the faults of a drill by the state that they hit; those of the whole machine at its start."""
+    """Return the faults of a drill by affected state; faults of the whole machine are on its first state."""
     notes: dict[str, list[Note]] = {}
     for fault in drilled_faults(report, graph):
-        shown = _noticed(fault)
+        note = _noticed(fault)
         for state in fault.states or ([graph.start] if graph.start else []):
-            words = shown.text if fault.states else f"{fault.target} {shown.text}"
-            notes.setdefault(state, []).append(Note(words, shown.tone))
+            text = note.text if fault.states else f"{fault.target} {note.text}"
+            notes.setdefault(state, []).append(Note(text, note.tone))
     return notes
 
 
@@ -90,8 +90,8 @@ def _rows(report: Report) -> Iterator[Mapping[str, Any]]:
 
 def _fault(row: Mapping[str, Any], graph: StateGraph) -> DrilledFault:
     target, by, minutes = str(row.get("target") or ""), row.get("noticed_by"), row.get("minutes")
-    whole = target == row.get("machine")
-    states = dict.fromkeys(node.name for node in graph.walk() if not whole and _hits(target, node))
+    is_machine = target == row.get("machine")
+    states = dict.fromkeys(node.name for node in graph.walk() if not is_machine and _uses(target, node))
     return DrilledFault(
         str(row.get("name") or "").rpartition("/")[2],
         target,
@@ -110,19 +110,19 @@ def _noticed(fault: DrilledFault) -> Note:
     return Note(f"{fault.kind}: {by[0]}{more}{after}", "good")
 
 
-def _hits(target: str, node: Node) -> bool:
-    """Return whether a task uses a resource: `PayFunction` is `shop-pay-prod`, `Pay` is not `payroll`."""
+def _uses(target: str, node: Node) -> bool:
+    """Return whether a task uses a resource: `PayFunction` matches `shop-pay-prod`, `Pay` not `payroll`."""
     return node.type == "Task" and _is_part(target, node.detail)
 
 
 def _is_part(name: str, of: str) -> bool:
-    """Return whether a name's words follow one another in a longer name, `Function` at the end aside."""
-    wanted = "".join(_words(name)).removesuffix("function")
+    """Return whether the words of a name are consecutive in a longer name; a final `Function` is ignored."""
+    compact = "".join(_words(name)).removesuffix("function")
     words = _words(of)
     runs = ("".join(words[at:end]) for at in range(len(words)) for end in range(at + 1, len(words) + 1))
-    return wanted in {run.removesuffix("function") for run in runs} - {""}
+    return compact in {run.removesuffix("function") for run in runs} - {""}
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a name: `PayFunction` and `pay-function` have the same."""
+    """Return the words of a name in lower case: `PayFunction` and `pay-function` give the same."""
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", text)]

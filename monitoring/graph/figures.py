@@ -1,4 +1,4 @@
-"""What executions did in each state: how often it was entered, how it ended, how long it took."""
+"""Compute figures of the states of executions: entries, results, retries and durations."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ class StateFigure:
     """The figures of one state over one or many executions.
 
     Attributes:
-        entered: how often it was entered.
-        failed: how often it ended in an error, caught ones too.
-        caught: how many of those a Catch went on from.
-        retries: attempts after the first.
-        running: how many of the entries have not ended.
-        durations: of each entry that ended, in milliseconds.
-        errors: the names of its errors.
+        entered: the number of entries.
+        failed: the number of entries that ended in an error, including caught ones.
+        caught: the number of those that a Catch handled.
+        retries: the number of attempts after the first.
+        running: the number of entries that have not ended.
+        durations: the duration of each finished entry, in milliseconds.
+        errors: error name -> number of entries.
     """
 
     entered: int = 0
@@ -42,7 +42,7 @@ class StateFigure:
         return "caught" if self.failed else "succeeded"
 
     def text(self, executions: int) -> str:
-        """Return the figures in a few words; over many executions with shares and percentiles."""
+        """Return the figures as short text; for several executions with shares and percentiles."""
         parts = []
         if executions > 1:
             parts.append(f"{self.entered}× ({100 * self.entered / executions:.0f}%)")
@@ -65,7 +65,7 @@ class StateFigure:
 
 @dataclass(slots=True)
 class Figures:
-    """The figures of the states by their names, and how often one state followed another."""
+    """The figures of states by name, and the number of times that one state followed another."""
 
     executions: int = 0
     states: dict[str, StateFigure] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Figures:
 
 
 def figures_of(roots: Iterable[Run]) -> Figures:
-    """Return the figures of executions, from their timelines."""
+    """Return the figures of executions, given the root runs of their timelines."""
     figures = Figures()
     for root in roots:
         figures.executions += 1
@@ -101,9 +101,9 @@ def _count(figure: StateFigure, state: Run) -> None:
 
 
 def _sequences(run: Run) -> Iterator[list[Run]]:
-    """Yield the states that follow one another: of the execution, and of each branch or iteration."""
+    """Yield the sequences of consecutive states: of the execution, and of each branch or iteration."""
     states = [child for child in run.children if child.kind == "state"]
-    if run.type == "Parallel":  # its branches are mixed: no state of one follows a state of another
+    if run.type == "Parallel":  # the states of its branches overlap and do not follow one another
         yield from ([state] for state in states)
     elif states:
         yield sorted(states, key=lambda state: (state.start or state.end or 0, state.event))
@@ -112,14 +112,14 @@ def _sequences(run: Run) -> Iterator[list[Run]]:
 
 
 def percentile(values: list[int], percent: int) -> int:
-    """Return a percentile, between the nearest values."""
+    """Return a percentile, linearly interpolated and rounded."""
     if len(values) < 2:
         return values[0]
     return round(quantiles(values, n=100, method="inclusive")[percent - 1])
 
 
 def seconds(milliseconds: int) -> str:
-    """Return a duration in words: 40 ms, 1.2 s, 3 min."""
+    """Return a duration as text: 40 ms, 1.2 s, 3 min."""
     if milliseconds < _SECOND:
         return f"{milliseconds} ms"
     if milliseconds < 120 * _SECOND:

@@ -1,8 +1,8 @@
-"""A layered layout: each box on a layer below those that lead to it, edges through free columns between.
+"""Compute a layered layout: each box is on a layer below its predecessors, and edges do not cross boxes.
 
-Sugiyama's scheme: edges that go back are turned round, layers are the longest way from the start, an edge
-that skips layers goes through one point in each, a label is a box on a layer of its own between its ends (so
-that it lies on nothing), and barycentres order the layers. https://doi.org/10.1109/TSMC.1981.4308636
+Sugiyama's method: back edges are reversed, the layer of a box is the length of the longest path to it, an
+edge over several layers passes through one point on each, a label is a box on its own layer between the two
+ends (so that it covers nothing), and barycentres order each layer. https://doi.org/10.1109/TSMC.1981.4308636
 """
 
 import itertools
@@ -14,11 +14,11 @@ from statistics import median
 COLUMN_GAP, LAYER_GAP = 26.0, 32.0
 """Pixels between two boxes of a layer, and between two layers."""
 _STUB = 9.0
-"""Pixels that an edge goes straight down from a box, so that the head of an arrow to its lower side is not
-under the box."""
+"""Length in pixels of the vertical part of an edge below a box, so that the box does not cover an arrow head
+at its lower side."""
 _SWEEPS = 12
 _ASIDE_WEIGHT, _SHARED_WEIGHT = 0.01, 0.0001
-"""How much a shared way, and the way to it, count beside boxes: they give way to them."""
+"""Weights of shared routes and of the edges to them; boxes have weight 1, so that routes are moved first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Size:
 class Link:
     """An edge between two boxes by their keys; `label` is the size of its text, None without one.
 
-    Those that are `bundled` and go to one box share one way to it, however many they are.
+    All `bundled` links to the same box share one route to it.
     """
 
     source: str
@@ -44,10 +44,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class GraphLayout:
-    """A layout: the left upper corner of every box, the way of every link, where its label lies, the size.
+    """A layout in pixels: upper left corners of boxes, routes of links, corners of labels, the total size.
 
-    `routes` go from the end of the source to the end of the target, as points of a polyline. `joins` says
-    after how many points a route goes on as an earlier one does; None where it does not.
+    A route is a polyline from the source to the target. `joins` has, for each route, the number of points
+    after which it continues on an earlier route; None if it does not.
     """
 
     boxes: Mapping[str, tuple[float, float]]
@@ -59,10 +59,10 @@ class GraphLayout:
 
 @dataclass(slots=True)
 class _Cell:
-    """A box, or a point that a long edge goes through; `x` is its centre.
+    """A box, or a point of an edge over several layers; `x` is its centre in pixels.
 
-    `shared` says that several edges go through the point: their way stays straight where others join it.
-    `aside` says that an edge goes from here to such a way: boxes stay straight below one another beside it.
+    `shared`: the point is on the shared route of several edges; edges that join do not bend the route.
+    `aside`: the point is on an edge to such a route; it does not move the boxes next to it.
     """
 
     key: str
@@ -76,12 +76,12 @@ class _Cell:
 
 
 def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> GraphLayout:
-    """Lay boxes out in layers from the top.
+    """Compute the layout, with layers from top to bottom.
 
     Args:
-        sizes: the boxes; their order decides where nothing else does.
-        links: between boxes that there are; one to itself is drawn beside its box.
-        start: the box that the first layer holds.
+        sizes: the size of each box by key; their order decides between equal positions.
+        links: edges between these boxes; a link from a box to itself is drawn beside the box.
+        start: the key of the box on the first layer.
     """
     forward = _forward(list(sizes), links, start)
     ranks = _ranks(list(sizes), [pair for pair in forward if pair is not None], start)
@@ -101,7 +101,7 @@ def place(sizes: Mapping[str, Size], links: Sequence[Link], start: str) -> Graph
 
 
 def _forward(keys: list[str], links: Sequence[Link], start: str) -> list[tuple[str, str] | None]:
-    """Return each link from upper to lower box: those that go back are turned round, None for a loop."""
+    """Return (upper box, lower box) of each link: back edges are reversed; None for a loop on one box."""
     below: dict[str, list[str]] = {key: [] for key in keys}
     for link in links:
         if link.source != link.target:
@@ -136,29 +136,29 @@ def _forward(keys: list[str], links: Sequence[Link], start: str) -> list[tuple[s
 
 
 def _ranks(keys: list[str], pairs: Sequence[tuple[str, str]], start: str) -> dict[str, int]:
-    """Return the longest way from above to each box."""
+    """Return the length of the longest path to each box."""
     above: dict[str, list[str]] = {key: [] for key in keys}
-    left = dict.fromkeys(keys, 0)
+    pending = dict.fromkeys(keys, 0)
     for upper, lower in pairs:
         above[lower].append(upper)
-        left[lower] += 1
+        pending[lower] += 1
     ranks: dict[str, int] = {}
     below: dict[str, list[str]] = {key: [] for key in keys}
     for upper, lower in pairs:
         below[upper].append(lower)
-    ready = [key for key in keys if not left[key]]
+    ready = [key for key in keys if not pending[key]]
     while ready:
         key = ready.pop(0)
         ranks[key] = max((ranks[upper] + 1 for upper in above[key]), default=0 if key == start else 1)
         for lower in below[key]:
-            left[lower] -= 1
-            if not left[lower]:
+            pending[lower] -= 1
+            if not pending[lower]:
                 ready.append(lower)
     return ranks
 
 
 class _Ways:
-    """Lays the cells of edges into the layers between their ends."""
+    """Add the cells of edges to the layers between their ends."""
 
     def __init__(self, cells: Mapping[str, _Cell], layers: dict[int, list[_Cell]]) -> None:
         self._cells, self._layers = cells, layers
@@ -166,7 +166,7 @@ class _Ways:
         self._joined: set[tuple[int, int]] = set()
 
     def chain(self, number: int, link: Link, pair: tuple[str, str]) -> list[_Cell]:
-        """Return the cells from the upper to the lower end; the label is the one after the upper end."""
+        """Return the cells from the upper to the lower end; the label is the cell after the upper end."""
         upper, lower = self._cells[pair[0]], self._cells[pair[1]]
         bundled = link.bundled and pair[1] == link.target
         chain = [upper]
@@ -197,7 +197,7 @@ class _Ways:
         return cell
 
     def _join(self, above: _Cell, below: _Cell) -> None:
-        """Join two cells, those of a shared way once."""
+        """Connect two cells; cells of a shared route are connected only once."""
         if (id(above), id(below)) not in self._joined:
             self._joined.add((id(above), id(below)))
             above.below.append(below)
@@ -205,7 +205,7 @@ class _Ways:
 
 
 def _order(layers: list[list[_Cell]]) -> None:
-    """Order each layer by the barycentres of its neighbours, down and up, and keep the best order."""
+    """Order each layer by barycentres, down and up in turn; keep the order with the fewest crossings."""
     best, fewest = [list(layer) for layer in layers], _crossings(layers)
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
@@ -222,8 +222,8 @@ def _order(layers: list[list[_Cell]]) -> None:
             best, fewest = [list(layer) for layer in layers], crossings
         if not fewest:
             break
-    for layer, kept in zip(layers, best, strict=True):
-        layer[:] = kept
+    for layer, order in zip(layers, best, strict=True):
+        layer[:] = order
 
 
 def _barycentre(neighbours: list[_Cell], otherwise: float) -> float:
@@ -233,7 +233,7 @@ def _barycentre(neighbours: list[_Cell], otherwise: float) -> float:
 
 
 def _crossings(layers: list[list[_Cell]]) -> int:
-    """Count the pairs of edges that cross; it also numbers the cells, which `_barycentre` reads."""
+    """Count the pairs of crossing edges; set `x` of each cell to its index, which `_barycentre` reads."""
     total = 0
     for layer in layers:
         for at, cell in enumerate(layer):
@@ -248,7 +248,7 @@ def _crossings(layers: list[list[_Cell]]) -> int:
 
 
 def _columns(layers: list[list[_Cell]]) -> None:
-    """Give each cell a centre: near its neighbours, and clear of the ones beside it."""
+    """Compute the centre of each cell: near its neighbours above and below, without overlaps on its layer."""
     for layer in layers:
         left = 0.0
         for cell in layer:
@@ -259,28 +259,28 @@ def _columns(layers: list[list[_Cell]]) -> None:
         if sweep == 2 * _SWEEPS:
             _draw_in(layers)
         for layer in layers if down else reversed(layers):
-            wanted = [_wanted(cell, down) for cell in layer]
-            _settle(layer, wanted)
+            _settle(layer, [_target(cell, down) for cell in layer])
     for layer in layers:
-        if not any(cell.size.height for cell in layer):  # the boxes have moved since
+        if not any(cell.size.height for cell in layer):  # layers of points: the boxes have moved since
             _settle(layer, [_approach(cell) for cell in layer])
 
 
 def _approach(cell: _Cell) -> float:
-    """Return where an edge goes straight down to the box below, or to the way that it shares."""
+    """Return the x at which an edge goes vertically to the box below, or to its shared route."""
     boxes = [other.x for other in cell.below if not other.shared]
-    return median(boxes) if boxes else _wanted(cell, down=True)
+    return median(boxes) if boxes else _target(cell, down=True)
 
 
 def _draw_in(layers: list[list[_Cell]]) -> None:
-    """Put shared ways among the boxes, out of which they are pushed only as far as they must be."""
+    """Move shared routes to the middle of the boxes; `_settle` then moves them only as far as necessary."""
     for layer in layers:
         others = [cell.x for cell in layer if not cell.shared]
         for cell in layer if others else ():
             cell.x = cell.x if not cell.shared else sum(others) / len(others)
 
 
-def _wanted(cell: _Cell, down: bool) -> float:
+def _target(cell: _Cell, down: bool) -> float:
+    """Return the x that a cell would have without overlaps: the median of its neighbours."""
     neighbours = (cell.above if down else cell.below) or cell.below or cell.above
     if cell.shared:
         neighbours = [other for other in neighbours if other.shared]
@@ -293,36 +293,36 @@ def _wanted(cell: _Cell, down: bool) -> float:
 
 @dataclass(slots=True)
 class _CellBlock:
-    """Cells that touch; `wishes` is the weighted sum of the block's left edges that its cells ask for."""
+    """Adjacent cells; `edges` is the weighted sum of the left edges of the block that its cells prefer."""
 
     cells: list[_Cell]
     width: float
     weight: float
-    wishes: float
+    edges: float
 
     @property
     def left(self) -> float:
-        """Return the mean of the left edges that the cells ask for."""
-        return self.wishes / self.weight
+        """Return the weighted mean of the preferred left edges."""
+        return self.edges / self.weight
 
     def append(self, other: "_CellBlock") -> None:
-        """Take in the block to the right: its cells ask for edges further left by this block's width."""
-        self.wishes += other.wishes - other.weight * self.width
+        """Append the block to the right: its preferred edges are shifted left by the width of this block."""
+        self.edges += other.edges - other.weight * self.width
         self.weight += other.weight
         self.width += other.width
         self.cells += other.cells
 
 
-def _settle(layer: list[_Cell], wanted: list[float]) -> None:
-    """Put the cells as near to where they want to be as their order and widths allow.
+def _settle(layer: list[_Cell], targets: list[float]) -> None:
+    """Move the cells as near to their target centres as their order and widths allow.
 
-    Cells that would overlap form a block, which stands where its cells want to be on the average.
+    Cells that would overlap form a block, which is placed at the weighted mean of their targets.
     """
     blocks: list[_CellBlock] = []
-    for cell, x in zip(layer, wanted, strict=True):
+    for cell, x in zip(layer, targets, strict=True):
         weight = _SHARED_WEIGHT if cell.shared else _ASIDE_WEIGHT if cell.aside else 1.0
-        wish = weight * (x - cell.size.width / 2)
-        blocks.append(_CellBlock([cell], cell.size.width + COLUMN_GAP, weight, wish))
+        edge = weight * (x - cell.size.width / 2)
+        blocks.append(_CellBlock([cell], cell.size.width + COLUMN_GAP, weight, edge))
         while len(blocks) > 1 and blocks[-2].left + blocks[-2].width > blocks[-1].left + 1e-9:
             last = blocks.pop()
             blocks[-1].append(last)
@@ -378,11 +378,11 @@ def _join(
     left: float,
     passed: set[int],
 ) -> int | None:
-    """Return after how many points an edge reaches a shared way that another one has passed before it."""
+    """Return the number of points after which an edge joins a shared route that is already drawn, or None."""
     shared = [cell for cell in chain if cell.shared]
-    known = bool(shared) and id(shared[0]) in passed
+    drawn = bool(shared) and id(shared[0]) in passed
     passed.update(map(id, shared))
-    if not known:
+    if not drawn:
         return None
     point = (shared[0].x - left, tops[shared[0].layer])
     return route.index(point) + 1 if point in route else None
@@ -406,7 +406,7 @@ def _loop(cell: _Cell, tops: Mapping[int, float], left: float) -> list[tuple[flo
 def _route(
     chain: list[_Cell], tops: Mapping[int, float], bottoms: Mapping[int, float], left: float
 ) -> list[tuple[float, float]]:
-    """Return the points of an edge: straight through each layer, and slanting only between two."""
+    """Return the points of an edge: vertical inside each layer, slanted only between two layers."""
     first, last = chain[0], chain[-1]
     points = [(_spread(first, chain[1], first.below) - left, tops[first.layer] + first.size.height)]
     points.append((points[0][0], bottoms[first.layer] + _STUB))
@@ -417,7 +417,7 @@ def _route(
 
 
 def _spread(cell: _Cell, neighbour: _Cell, side: list[_Cell]) -> float:
-    """Return where on a box's side an edge ends: several stand apart, in the order of their other ends."""
+    """Return the x at which an edge ends on a box: edges are spread in the order of their other ends."""
     if len(side) < 2:
         return cell.x
     ordered = sorted(side, key=lambda other: other.x)

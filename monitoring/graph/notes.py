@@ -1,4 +1,4 @@
-"""Notes on the states of a graph, beside their figures: a short text each, and how good or bad it is."""
+"""Notes on the states of a graph: short texts with a tone (good, warning, bad)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -7,20 +7,20 @@ Tone = Literal["", "good", "warning", "bad"]
 
 
 class Note(NamedTuple):
-    """A short text on a state; its tone decides the colour."""
+    """A short text on a state; its tone selects the colour."""
 
     text: str
     tone: Tone = ""
 
 
 Notes = Mapping[str, Sequence[Note]]
-"""State -> what is written on it."""
+"""State name -> its notes."""
 
 
 def joined(*parts: Notes) -> dict[str, list[Note]]:
-    """Return the notes of all parts, in their order."""
+    """Merge notes; the notes of a state keep the order of the arguments."""
     notes: dict[str, list[Note]] = {}
     for part in parts:
-        for state, own in part.items():
-            notes.setdefault(state, []).extend(own)
+        for state, state_notes in part.items():
+            notes.setdefault(state, []).extend(state_notes)
     return notes

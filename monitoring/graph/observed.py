@@ -1,4 +1,4 @@
-"""The graph that executions show: for a state machine whose definition is not known."""
+"""Derive a graph from executions, for a state machine whose definition is not available."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ COMMENT = "drawn from executions: paths that none has taken are not on it"
 
 
 def observed_graph(roots: Iterable[Run]) -> StateGraph:
-    """Return the states that executions entered, and which followed which.
+    """Return the graph of the states that executions entered, with an edge for each observed transition.
 
-    States inside a Parallel have no edges: of which branch each is, its runs do not say.
+    States inside a Parallel have no edges, because runs do not record their branch.
     """
-    around = [run for root in roots for run in (root, *_redrives(root))]
-    return _graph([_states(run) for run in around], COMMENT)
+    runs = [run for root in roots for run in (root, *_redrives(root))]
+    return _graph([_states(run) for run in runs], COMMENT)
 
 
 def _redrives(root: Run) -> list[Run]:
@@ -23,7 +23,7 @@ def _redrives(root: Run) -> list[Run]:
 
 
 def _states(run: Run) -> list[Run]:
-    """Return the states directly inside a run, in the order in which they began."""
+    """Return the states directly inside a run, in the order of their start."""
     states = [child for child in run.children if child.kind == "state"]
     return sorted(states, key=lambda state: (state.start or state.end or 0, state.event))
 

@@ -1,4 +1,4 @@
-"""A state machine as SVG: states in layers, Map and Parallel around what runs inside them."""
+"""Draw a state machine as SVG: states in layers, Map and Parallel as frames around their inner states."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from monitoring.preview import svg
 from monitoring.preview.theme import DARK, LIGHT, Theme
 
 NAME_SIZE, SMALL = 13, 11
-"""Sizes of type in pixels: names of states; details, figures and labels."""
+"""Font sizes in pixels: of state names, and of details, figures and labels."""
 MARGIN, PAD = 18.0, 10.0
 _NAME_ROOM, _LABEL_ROOM = 190.0, 170.0
 _LINE, _SMALL_LINE = 17.0, 14.0
@@ -36,16 +36,16 @@ CHANGE_COLORS = {"added": "#187548", "removed": "#c53030", "changed": "#a5670f"}
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a graph is drawn.
+    """The options of a drawing.
 
     Attributes:
-        theme: colours; None has both, and the reader's system chooses.
-        figures: what executions did in its states; with them, states that none entered are pale.
+        theme: the colours; None includes both themes, and the reader's system selects one.
+        figures: figures of executions; with figures, states that no execution entered are pale.
         changes: state -> added, removed or changed.
-        notes: state -> what is written on it.
-        critical: the states of the critical path: thicker.
-        links: state -> the address that a click on it leads to.
-        title: what the picture shows, for readers who do not see it.
+        notes: state -> its notes.
+        critical: the states of the critical path, drawn with a thicker outline.
+        links: state -> address of its link.
+        title: the title for screen readers.
     """
 
     theme: Theme | None = None
@@ -59,7 +59,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A state with the lines of its text, its size, and the layouts of what runs inside it."""
+    """A state with its lines of text, its size, and the layouts of its inner graphs with their offsets."""
 
     node: Node
     names: Sequence[str]
@@ -79,9 +79,9 @@ class _Part:
 
 
 def as_svg(graph: StateGraph, look: Look | None = None) -> str:
-    """Return the graph as an SVG file; its root has the class `state-machine-graph`.
+    """Return the graph as SVG; the class of its root element is `state-machine-graph`.
 
-    Each state is a group with the classes `state`, its type and its status, and `data-state` with its name.
+    Each state is a group with the classes `state`, its type and its status, and its name in `data-state`.
     """
     look = look or Look()
     part = _part(graph, look, whole=True)
@@ -101,7 +101,7 @@ def as_svg(graph: StateGraph, look: Look | None = None) -> str:
         height=round(height),
         viewBox=f"0 0 {round(width)} {round(height)}",
         font_family=svg.FONT,
-        role="group" if look.links else "img",  # what is inside an image cannot be reached
+        role="group" if look.links else "img",  # links inside role "img" are not accessible
         aria_label=look.title,
         **{"class": "state-machine-graph"},
     )
@@ -148,7 +148,7 @@ def _label_lines(edge: Edge, look: Look) -> list[str]:
 
 
 def _wrapped(text: str, room: float, size: float) -> list[str]:
-    """Wrap a text so that nothing of it is cut: words that are too long are broken."""
+    """Wrap a text to a width in pixels; words that are too long are broken, nothing is cut off."""
     words: list[str] = []
     for word in text.split():
         rest = word
@@ -168,7 +168,7 @@ def _wrapped(text: str, room: float, size: float) -> list[str]:
 
 
 def _break(word: str, room: float, size: float) -> int:
-    """Return where to break a word: before a capital, after a sign, else where the room ends."""
+    """Return the index at which to break a word: before a capital, after punctuation, or at the width."""
     fits = max(1, next((at for at in range(len(word), 0, -1) if svg.width_of(word[:at], size) <= room), 1))
     for at in range(fits, fits // 2, -1):
         if at < len(word) and (
@@ -206,7 +206,7 @@ def _box(node: Node, look: Look) -> _Box:
 
 
 def _details(node: Node, look: Look) -> Iterator[Note]:
-    """Yield what is below a state's name: its type and detail, its figures, its errors, its notes."""
+    """Yield the lines below a state's name: type and detail, figures, errors, notes."""
     yield Note(f"{node.type or '?'}{': ' if node.detail else ''}{node.detail}")
     figure = _figure(node, look)
     if figure is not None and look.figures is not None:
@@ -223,7 +223,7 @@ def _figure(node: Node, look: Look) -> StateFigure | None:
 
 
 def _drawn(part: _Part, look: Look) -> Iterable[str]:
-    """Yield the edges, then the states over them, then the labels."""
+    """Yield the SVG of edges, then states, then labels, so that later elements are in front."""
     for edge, route, join in zip(part.edges, part.placed.routes, part.placed.joins, strict=True):
         yield _edge(edge, route, look, join)
     for name, box in part.boxes.items():
@@ -240,15 +240,15 @@ def _drawn(part: _Part, look: Look) -> Iterable[str]:
 
 
 def _edge(edge: Edge, route: Sequence[tuple[float, float]], look: Look, join: int | None) -> str:
-    """Return an edge; one that goes on as another does ends where they meet, unless it was taken."""
-    taken = look.figures is not None and _taken(edge, look.figures)
-    whole = taken or join is None
-    kind = f"edge {edge.kind}{' taken' if taken else ''}"
+    """Return an edge; an edge that joins an earlier route ends there, unless an execution took it."""
+    used = look.figures is not None and _taken(edge, look.figures)
+    full = used or join is None
+    kind = f"edge {edge.kind}{' taken' if used else ''}"
     return svg.tag(
         "path",
         svg.title(f"{_shown(edge.source)} → {_shown(edge.target)}{': ' + edge.label if edge.label else ''}"),
-        d=_path(route if whole else route[:join]),
-        marker_end=f"url(#{'taken' if taken else 'edge'}-arrow)" if whole else None,
+        d=_path(route if full else route[:join]),
+        marker_end=f"url(#{'taken' if used else 'edge'}-arrow)" if full else None,
         data_source=_shown(edge.source),
         data_target=_shown(edge.target),
         **{"class": kind},
@@ -269,7 +269,7 @@ def _taken(edge: Edge, figures: Figures) -> bool:
 
 
 def _path(route: Sequence[tuple[float, float]]) -> str:
-    """Return a path with rounded corners: the points are passed near, never cut through a box."""
+    """Return an SVG path along the route with rounded corners."""
     parts = [f"M{route[0][0]:.1f} {route[0][1]:.1f}"]
     for at in range(1, len(route) - 1):
         (x0, y0), (x, y), (x1, y1) = route[at - 1], route[at], route[at + 1]

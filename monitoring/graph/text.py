@@ -1,4 +1,4 @@
-"""A state machine as text for a terminal: its states from the top, and where each leads."""
+"""Print a state machine as text for a terminal: its states from the start, and their transitions."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -19,13 +19,13 @@ def as_text(
     changes: Mapping[str, str] | None = None,
     notes: Notes | None = None,
 ) -> str:
-    """Return the graph as lines: a state, its type and detail, and below it the ways out of it.
+    """Return the graph as text: a line for each state with its type and detail, then its transitions.
 
     Args:
-        graph: what to draw.
-        figures: what executions did in its states.
+        graph: the graph to print.
+        figures: figures of executions.
         changes: state -> added, removed or changed.
-        notes: what is written on states.
+        notes: notes on states.
     """
     return "\n".join(_lines(graph, _Shown(figures, changes or {}, notes or {}), "")) + "\n"
 
@@ -42,12 +42,12 @@ def _lines(graph: StateGraph, shown: _Shown, indent: str) -> Iterator[str]:
         yield indent + _head(node, figures, shown.changes, first=node.name == graph.start)
         for note in shown.notes.get(node.name, ()):
             yield f"{indent}    {_TONES[note.tone]} {note.text}"
-        ways = [edge for edge in graph.edges if edge.source == node.name]
+        outgoing = [edge for edge in graph.edges if edge.source == node.name]
         for number, inner in enumerate(node.inner, 1):
             if len(node.inner) > 1:
                 yield f"{indent}  │ branch {number}"
             yield from _lines(inner, shown, f"{indent}  │ ")
-        for edge in ways:
+        for edge in outgoing:
             label = f"{edge.label} → " if edge.label else ""
             times = figures.followed.get((edge.source, edge.target)) if figures else None
             count = f"  ({times}×)" if times and figures and figures.executions > 1 else ""
@@ -65,22 +65,22 @@ def _head(node: Node, figures: Figures | None, changes: Mapping[str, str], *, fi
     if node.type == MISSING:
         mark = "✗"
     detail = f": {node.detail}" if node.detail else ""
-    told = figure.text(figures.executions) if figure and figures else ""
+    summary = figure.text(figures.executions) if figure and figures else ""
     errors = f"  {', '.join(figure.errors)}" if figure and figure.errors else ""
-    return f"{mark} {node.name} ({node.type or 'no type'}{detail}){'  ' + told if told else ''}{errors}"
+    return f"{mark} {node.name} ({node.type or 'no type'}{detail}){'  ' + summary if summary else ''}{errors}"
 
 
 def _in_order(graph: StateGraph) -> list[Node]:
-    """Return the states as they are reached from the start, those that are not last."""
+    """Return the states in breadth-first order from the start; unreachable states come last."""
     by_name = {node.name: node for node in graph.nodes}
     below: dict[str, list[str]] = {name: [] for name in by_name}
     for edge in graph.edges:
         below[edge.source].append(edge.target)
     reached: dict[str, None] = {}
-    left = [graph.start] if graph.start in by_name else []
-    while left:
-        name = left.pop(0)
+    queue = [graph.start] if graph.start in by_name else []
+    while queue:
+        name = queue.pop(0)
         if name not in reached:
             reached[name] = None
-            left += below[name]
+            queue += below[name]
     return [by_name[name] for name in (*reached, *(name for name in by_name if name not in reached))]
