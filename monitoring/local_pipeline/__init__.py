@@ -1,4 +1,4 @@
-"""A user's own application on the embedded AWS, with its telemetry in the embedded Datadog."""
+"""Run an application on the local AWS, with its telemetry in the local Datadog."""
 
 from monitoring.local_pipeline.execution import ExecutionResult, run_execution
 from monitoring.local_pipeline.pipeline import Pipeline, PipelineOptions, start_pipeline

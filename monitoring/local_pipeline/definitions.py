@@ -1,4 +1,4 @@
-"""Record the definitions of what the embedded AWS runs in the embedded Datadog."""
+"""Copy the definitions of state machines from the embedded AWS to the embedded Datadog."""
 
 import json
 
@@ -8,7 +8,7 @@ from monitoring.store.definitions import record_definition
 
 
 def record_definitions(aws: LocalAws, store: Store) -> None:
-    """Keep the definition of every deployed state machine, as it was deployed."""
+    """Store the definition of every deployed state machine."""
     for machine in aws.host.answer_states("ListStateMachines", {})["stateMachines"]:
         described = aws.host.answer_states(
             "DescribeStateMachine", {"stateMachineArn": machine["stateMachineArn"]}

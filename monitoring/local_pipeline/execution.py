@@ -1,4 +1,4 @@
-"""One execution of a state machine that runs here, and all the telemetry that it left."""
+"""Start an execution on the local AWS, follow it, and collect its telemetry."""
 
 import json
 import math
@@ -10,18 +10,18 @@ from monitoring.local_pipeline.pipeline import Pipeline
 from monitoring.store import Store
 
 LOOK_SECONDS = 0.2
-"""How often the states entered are looked at."""
+"""Seconds between two reads of the entered states."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What an execution came to, and what has reached Datadog since its start.
+    """The result of an execution, and the telemetry that has reached Datadog since its start.
 
     Attributes:
         execution: its ARN.
-        status: SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or RUNNING where the wait was over before it.
-        output: its output as JSON's values; None where it has none.
-        error: the error's name; None where it has not failed.
+        status: SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or RUNNING if the time-out of the wait came first.
+        output: its output as a JSON value; None if it has none.
+        error: the error's name; None if it has not failed.
         cause: the error's cause.
         path: the names of the states entered, in order.
         duration_ms: from its start to its end.
@@ -43,7 +43,7 @@ class ExecutionResult:
     logs: tuple[Mapping[str, Any], ...] = field(default=())
 
     def as_data(self) -> dict[str, Any]:
-        """Return the result as JSON's values."""
+        """Return the result as a JSON object."""
         return asdict(self)
 
 
@@ -59,12 +59,12 @@ def run_execution(
     """Start an execution, follow it to its end, and collect its telemetry.
 
     Args:
-        pipeline: what runs.
+        pipeline: the running application.
         state_machine: logical id, name or ARN.
-        value: the input, as JSON's values.
+        value: the input, as a JSON value.
         name: the execution's name.
         timeout: seconds of real time after which an execution that still runs is reported as RUNNING.
-        entered: is told the name of every state that is entered.
+        entered: called with the name of each state that is entered.
 
     Raises:
         InputError: there is no such state machine, or an execution of this name exists.
@@ -77,7 +77,7 @@ def run_execution(
 
 
 def execution_result(pipeline: Pipeline, arn: str) -> ExecutionResult:
-    """Return what an execution has come to by now.
+    """Return the current result of an execution.
 
     Raises:
         KeyError: there is no such execution.
@@ -87,13 +87,13 @@ def execution_result(pipeline: Pipeline, arn: str) -> ExecutionResult:
 
 
 def _follow(pipeline: Pipeline, arn: str, timeout: float, entered: Callable[[str], None]) -> None:
-    told = 0
+    reported = 0
     for _ in range(max(1, int(timeout / LOOK_SECONDS))):
         ended = pipeline.aws.host.wait_ended(arn, LOOK_SECONDS)
         path = path_of(pipeline.aws.host.execution(arn)[1])
-        for state in path[told:]:
+        for state in path[reported:]:
             entered(state)
-        told = len(path)
+        reported = len(path)
         if ended:
             break
 
@@ -107,7 +107,7 @@ def path_of(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _result(described: Mapping[str, Any], path: tuple[str, ...], store: Store) -> ExecutionResult:
     ended, start = described.get("stopDate"), math.floor(described["startDate"].timestamp())
-    taken = (ended - described["startDate"]).total_seconds() if ended else 0.0
+    duration = (ended - described["startDate"]).total_seconds() if ended else 0.0
     output = described.get("output")
     return ExecutionResult(
         execution=str(described["executionArn"]),
@@ -116,7 +116,7 @@ def _result(described: Mapping[str, Any], path: tuple[str, ...], store: Store) -
         error=described.get("error"),
         cause=described.get("cause"),
         path=path,
-        duration_ms=round(taken * 1000),
+        duration_ms=round(duration * 1000),
         metrics=tuple(
             {
                 "metric": series.metric,

@@ -1,4 +1,4 @@
-"""Connect an application's logs with the embedded Datadog: by its own forwarder, or by one that is added."""
+"""Send an application's logs to the embedded Datadog, with its own forwarder or an additional one."""
 
 from collections.abc import Iterable
 
@@ -12,11 +12,11 @@ HANDLERS = {
     "monitoring.forwarder.lambda_handler.handler",
     "handlers.forwarder.handler",
 }
-"""The handlers by which a template's own forwarder is known."""
+"""The handlers that identify a template's own forwarder."""
 
 
 def own_forwarders(stacks: Iterable[Stack]) -> list[str]:
-    """Return the logical ids of the forwarders that the templates have themselves."""
+    """Return the logical ids of the forwarders in the templates."""
     return [
         resource.logical_id
         for stack in stacks
@@ -26,9 +26,9 @@ def own_forwarders(stacks: Iterable[Stack]) -> list[str]:
 
 
 def forwarder_environment(url: str) -> dict[str, str]:
-    """Return the variables that make a forwarder send to the embedded Datadog: any key is taken there.
+    """Return the variables that make a forwarder send to the embedded Datadog, which accepts any key.
 
-    Step Functions events are logs too, so that the pages show executions while they run.
+    Step Functions' events are also sent as logs, so that the pages show running executions.
     """
     return {
         "DD_URL": url,
@@ -43,11 +43,11 @@ def forwarder_environment(url: str) -> dict[str, str]:
 def add_forwarder(aws: LocalAws, deployment: Deployment, url: str, tags: dict[str, str]) -> list[str]:
     """Deploy a forwarder, and subscribe it to the logs of every function and state machine.
 
-    The state machines' log goes to one of its own with a single environment: a state's span needs both of its
-    ends.
+    The logs of state machines have a separate forwarder with a concurrency of one: the span of a state needs
+    its start and its end in one environment.
 
     Returns:
-        The log groups that are subscribed.
+        The names of the subscribed log groups.
     """
     environment = {**forwarder_environment(url), **tags}
     for name in (FORWARDER, STATES_FORWARDER):
@@ -81,5 +81,5 @@ def _log_groups(aws: LocalAws, state_machine: str) -> list[str]:
 
 
 def silent_machines(aws: LocalAws, deployment: Deployment) -> list[str]:
-    """Return the logical ids of the state machines that log nothing, so that their states have no spans."""
+    """Return the logical ids of the state machines without logging; their states have no spans."""
     return [name for name, arn in deployment.state_machines.items() if not _log_groups(aws, arn)]

@@ -1,4 +1,4 @@
-"""What Datadog's AWS integration adds: CloudWatch's metrics of what has run here, a minute at a time."""
+"""Simulate Datadog's AWS integration: store CloudWatch's metrics of local runs, minute by minute."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from monitoring.resources.catalogue import metrics
 
 @dataclass(slots=True)
 class Integration:
-    """Puts the metrics of calls and executions into the embedded Datadog, each minute once.
+    """Store the metrics of invocations and executions in the embedded Datadog, each minute once.
 
     Args:
-        pipeline: what runs.
-        tags: tags that every series gets besides region and account.
-        until: seconds since the epoch before which everything has been published.
+        pipeline: the running application.
+        tags: tags of every series, in addition to region and account.
+        until: end of the published time range, in seconds since the epoch.
     """
 
     pipeline: Pipeline
@@ -26,7 +26,7 @@ class Integration:
     until: int = 0
 
     def publish(self, now: float | None = None) -> int:
-        """Publish the minutes that are over; return how many series that gave."""
+        """Publish the complete minutes; return the number of series."""
         end = int(time.time() if now is None else now) // MINUTE * MINUTE
         if end <= self.until:
             return 0
@@ -47,7 +47,7 @@ class Integration:
             yield from execution_samples(described["stateMachineArn"], history)
 
     def _settings(self) -> dict[str, tuple[int, int]]:
-        """Return time-out in seconds and memory in megabytes of every function."""
+        """Return function -> (time-out in seconds, memory in megabytes)."""
         listed = self.pipeline.aws.client("lambda").list_functions()["Functions"]
         return {
             function["FunctionName"]: (function["Timeout"], function["MemorySize"]) for function in listed

@@ -1,4 +1,4 @@
-"""Start both embedded services, deploy an application to them, and end all of it without a trace."""
+"""Start both embedded services, deploy an application to them, and stop and delete everything at the end."""
 
 import contextlib
 import platform
@@ -29,19 +29,19 @@ from monitoring.store import Store
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """Describe what to run, and how.
+    """Options of a local pipeline.
 
     Attributes:
-        source: the template, or the folder that holds it.
+        source: the template, or the folder that contains it.
         parameters: values of the template's parameters.
-        stack: the stack's name; "" has the one that the project deploys with.
-        answers: what a stand-in answers, by a function's logical id or `STATE_MACHINE.State`.
-        environment: variables of every function that does not set them itself.
+        stack: the stack's name; "" uses the name in the project's deployment settings.
+        answers: responses of stand-ins, by a function's logical id or `STATE_MACHINE.State`.
+        environment: default environment variables of every function.
         database: the DuckDB file of the embedded Datadog; None keeps it in memory.
-        speed: how many times faster than the wall clock waits pass.
-        port: where the embedded Datadog listens; 0 takes a free port.
-        aws_port: where the embedded AWS listens; 0 takes a free port.
-        pages: gives further routes over the store.
+        speed: the factor by which waits are shortened.
+        port: the port of the embedded Datadog; 0 uses a free port.
+        aws_port: the port of the embedded AWS; 0 uses a free port.
+        pages: returns additional routes for the store.
     """
 
     source: Path
@@ -58,11 +58,11 @@ class PipelineOptions:
 
 @dataclass(slots=True)
 class Pipeline:
-    """An application that runs: both services, what was deployed, and what to tell of it.
+    """A running application: both services, the deployment, and notes for the user.
 
     Attributes:
-        forwarders: the logical ids of the template's own forwarders; empty where one was added.
-        notes: what was assumed, and what a user should know, in sentences.
+        forwarders: the logical ids of the template's own forwarders; empty if one was added.
+        notes: assumptions and differences from AWS that the user should know, as sentences.
     """
 
     aws: LocalAws
@@ -77,7 +77,7 @@ class Pipeline:
 def start_pipeline(
     options: PipelineOptions, say: Callable[[str], None] = lambda _: None
 ) -> Iterator[Pipeline]:
-    """Start everything and deploy the application; at the end of the block all of it is stopped.
+    """Start both services and deploy the application; stop everything at the end of the block.
 
     Raises:
         InputError: the template cannot be read or deployed, a port is in use, or the database cannot be used.
@@ -94,7 +94,7 @@ def start_pipeline(
 def start_services(
     options: PipelineOptions, say: Callable[[str], None] = lambda _: None
 ) -> Iterator[tuple[LocalAws, LocalDatadog]]:
-    """Start both embedded services; at the end of the block they are stopped, and AWS's files are gone.
+    """Start both embedded services; at the end of the block stop them and delete the files of AWS.
 
     Raises:
         InputError: a port is in use, or the database cannot be used.
@@ -129,7 +129,7 @@ def _deployed(
 def environment_of(
     options: PipelineOptions, stacks: Sequence[Stack], url: str
 ) -> dict[str, Mapping[str, str]]:
-    """Return the variables that functions get, by logical id; `*` for all of them."""
+    """Return the environment variables of functions by logical id; `*` means all functions."""
     return {
         "*": options.environment,
         **{name: forwarder_environment(url) for name in own_forwarders(stacks)},
@@ -138,14 +138,14 @@ def environment_of(
 
 def _notes(aws: LocalAws, stacks: Sequence[Stack], deployment: Deployment) -> Iterator[str]:
     yield from deployment.notes
-    here = ".".join(platform.python_version_tuple()[:2])
+    version = ".".join(platform.python_version_tuple()[:2])
     runtimes = {
         str(resource.properties.get("Runtime")).removeprefix("python")
         for stack in stacks
         for resource in stack.of_type("AWS::Lambda::Function")
         if str(resource.properties.get("Runtime")).startswith("python")
     }
-    if others := sorted(runtimes - {here}):
-        yield f"functions of Python {', '.join(others)} run on Python {here} here"
+    if others := sorted(runtimes - {version}):
+        yield f"functions of Python {', '.join(others)} run on Python {version} here"
     for name in silent_machines(aws, deployment):
         yield f"{name} does not log: its executions have no spans of states (set its logging to ALL)"

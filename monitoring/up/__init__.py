@@ -1,4 +1,4 @@
-"""A user's own application, up on this machine: deployed, watched, and deployed anew when a file changes."""
+"""`stepscope up`: run an application on this machine, watch its files, and redeploy when one changes."""
 
 from monitoring.up.session import UpOptions, run_up
 

@@ -1,4 +1,4 @@
-"""The page that starts executions, and the same as an API for `stepscope run --url`."""
+"""The page that starts executions, and the API of `stepscope run --url` for the same."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,11 +22,11 @@ from monitoring.serve.pages.shell import link, page, problem_page, select, state
 EXECUTION = "aws.stepfunctions"
 _MOST = 50
 DRAIN_SECONDS = 10.0
-"""How long an answer waits for the last lines of an execution that has ended."""
+"""How long a response waits for the last log lines of a finished execution."""
 _STATES = {"SUCCEEDED": "OK", "RUNNING": "Warn"}
 _NOT_YET = "the application is still being deployed: try again in a moment"
 Running = Callable[[], Pipeline | None]
-"""Return what is up; None until everything is deployed."""
+"""Return the running pipeline; None until everything is deployed."""
 Endpoint = Callable[[Request, Pipeline], Awaitable[Response]]
 
 
@@ -79,10 +79,10 @@ async def _start_by_api(request: Request, pipeline: Pipeline) -> Response:
 async def _result_by_api(request: Request, pipeline: Pipeline) -> Response:
     arn = request.query_params.get("execution", "")
     try:
-        told = await run_in_threadpool(_told, pipeline, arn)
+        result = await run_in_threadpool(_result, pipeline, arn)
     except KeyError:
         return JSONResponse({"errors": [f"there is no execution {arn}"]}, 404)
-    return JSONResponse(json.loads(json.dumps(told.as_data(), default=str)))
+    return JSONResponse(json.loads(json.dumps(result.as_data(), default=str)))
 
 
 async def _show_graph(request: Request, pipeline: Pipeline) -> Response:
@@ -99,13 +99,13 @@ _ROUTES: tuple[tuple[str, Endpoint, str], ...] = (
 
 
 def _same_origin(request: Request) -> bool:
-    """Return whether no other site's page sends this: browsers name the origin of every POST."""
+    """Return whether the request does not come from another site's page: browsers send Origin with a POST."""
     origin = request.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _told(pipeline: Pipeline, arn: str) -> ExecutionResult:
-    """Return what an execution has come to; once it has ended, with all that it printed."""
+def _result(pipeline: Pipeline, arn: str) -> ExecutionResult:
+    """Return the result of an execution; when it has ended, wait for its telemetry first."""
     result = execution_result(pipeline, arn)
     if result.status == "RUNNING":
         return result
@@ -145,12 +145,12 @@ def _graph_page(pipeline: Pipeline, request: Request) -> Response:
     if arn is None:
         return problem_page(InputError(f"there is no state machine {name}"), request)
     chosen = request.query_params.get("execution", "")
-    told = [
+    histories = [
         (str(described["executionArn"]), history)
         for described, history in pipeline.aws.host.executions_since(0)
         if described["stateMachineArn"] == arn and chosen in {"", str(described["executionArn"])}
     ]
-    roots = [timeline(history_events(execution, events)).execution for execution, events in told]
+    roots = [timeline(history_events(execution, events)).execution for execution, events in histories]
     described = pipeline.aws.host.answer_states("DescribeStateMachine", {"stateMachineArn": arn})
     graph = read_graph(json.loads(described["definition"]))
     words = chosen.rpartition(":")[2] or f"{len(roots)} executions"
@@ -161,7 +161,7 @@ def _graph_page(pipeline: Pipeline, request: Request) -> Response:
 
 def _executions(pipeline: Pipeline) -> str:
     newest = sorted(
-        pipeline.aws.host.executions_since(0), key=lambda told: told[0]["startDate"], reverse=True
+        pipeline.aws.host.executions_since(0), key=lambda pair: pair[0]["startDate"], reverse=True
     )
     traces = {
         str((span.get("meta") or {}).get("executionarn")): span["trace_id"]
@@ -184,12 +184,12 @@ def _row(
     entered = path_of(history)
     words = " · ".join(arn.split(":")[-2:])
     machine = logical.get(str(described["stateMachineArn"]), "")
-    told = str(described.get("error") or (entered[-1] if entered else ""))
+    state = str(described.get("error") or (entered[-1] if entered else ""))
     return (
         f"{described['startDate']:%H:%M:%S}",
         link(f"/executions/{traces[arn]}", words) if arn in traces else escape(words),
         state_badge(_STATES.get(status, "Alert"), words=status),
-        escape(told),
+        escape(state),
         link(f"/run/{machine}", "graph", {"execution": arn}) if machine else "",
     )
 

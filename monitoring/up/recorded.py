@@ -1,4 +1,4 @@
-"""Record the metrics of what is up in the project's catalogue."""
+"""Record the metrics that the running functions emit in the project's catalogue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from monitoring.resources.recording import Recording
 
 @dataclass(slots=True)
 class MetricsRecord:
-    """Adds what functions emit to `stepscope.metrics.toml`.
+    """Add the metrics and tags that functions emit to `stepscope.metrics.toml`.
 
     Args:
         project: the project's folder.
-        aws: where the functions run.
-        say: takes sentences for the terminal.
+        aws: the local AWS on which the functions run.
+        say: prints a line on the terminal.
     """
 
     project: Path
@@ -25,23 +25,23 @@ class MetricsRecord:
     say: Callable[[str], None]
     _recording: Recording = field(default_factory=Recording)
     _events: int = 0
-    _told: str = ""
+    _reported: str = ""
 
     @property
     def _path(self) -> Path:
         return catalogue_path(self.project.resolve())
 
     def look(self) -> None:
-        """Record what is new; a catalogue that cannot be merged is told once, and again by `end`."""
+        """Record new metrics; an error is printed once here, and raised by `end`."""
         try:
             self.end()
         except InputError as error:
-            if str(error) != self._told:
-                self._told = str(error)
+            if str(error) != self._reported:
+                self._reported = str(error)
                 self.say(f"not recorded: {error}")
 
     def end(self) -> None:
-        """Record what is new.
+        """Record new metrics.
 
         Raises:
             InputError: the catalogue cannot be read, merged or written.
@@ -49,6 +49,6 @@ class MetricsRecord:
         events = self.aws.log_events()
         self._recording.add_events(events[self._events :])
         self._events = len(events)
-        seen = self._recording.catalogue(self._path)
-        if record_metrics(self._path, seen):
+        emitted = self._recording.catalogue(self._path)
+        if record_metrics(self._path, emitted):
             self.say(f"recorded the metrics that functions emit in {self._path.name}")

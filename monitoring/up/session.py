@@ -1,4 +1,4 @@
-"""Run an application until told to stop: its pages, its monitors every minute, its files as they change."""
+"""Run an application until it is stopped: serve its pages, evaluate its monitors, and watch its files."""
 
 import os
 import time
@@ -24,16 +24,16 @@ from monitoring.up.pages import run_routes
 from monitoring.up.recorded import MetricsRecord
 
 LOOK_SECONDS = 1.0
-"""How often files are looked at."""
+"""Seconds between two checks of the files."""
 _LATE = 5
-"""Seconds past the minute at which monitors are evaluated, as `serve` does."""
+"""Seconds after the full minute at which monitors are evaluated, as in `serve`."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """Describe what is up: the pipeline, and the folder of its dashboards and monitors (None: none).
+    """Options of `stepscope up`: the pipeline, and the folder of its dashboards and monitors (None: none).
 
-    `record` has the metrics that functions emit written into the project's catalogue.
+    With `record`, the metrics that functions emit are written to the project's catalogue.
     """
 
     pipeline: PipelineOptions
@@ -44,7 +44,7 @@ class UpOptions:
 
 @dataclass(slots=True)
 class _Up:
-    """What runs, and what is done as time passes."""
+    """The running application, and its periodic work."""
 
     options: UpOptions
     pipeline: Pipeline
@@ -57,7 +57,7 @@ class _Up:
     minute: int = 0
 
     def look(self) -> None:
-        """Deploy what has changed, and evaluate the monitors where a minute is over."""
+        """Deploy changed files, and evaluate the monitors once a minute."""
         self.reload()
         now = int(time.time()) - _LATE
         if now // 60 > self.minute:
@@ -68,7 +68,7 @@ class _Up:
                 self.metrics.look()
 
     def reload(self) -> None:
-        """Deploy what has changed since the last look."""
+        """Deploy the files that have changed since the last call."""
         folders = [path for stack in self.pipeline.stacks for path in stack.code.values() if path.is_dir()]
         templates, code = stamps(self.pipeline.stacks, folders)
         before = self.templates, self.code
@@ -79,7 +79,7 @@ class _Up:
             self.say(f"{changed} changed: deploying again")
             self._deploy_again()
         elif changed := _changed(before[1], code):
-            self.say(f"{changed} changed: functions start anew")
+            self.say(f"{changed} changed: functions restart")
             self.pipeline.aws.reload_code()
 
     def _deploy_again(self) -> None:
@@ -117,11 +117,11 @@ def run_up(
     """Deploy the application, and keep it up until `stop` is set.
 
     Args:
-        options: what is up.
-        sinks: where monitors' notifications go.
-        say: takes sentences for the terminal.
-        stop: ends it.
-        ready: is told what runs, once everything is deployed.
+        options: the application and how to run it.
+        sinks: receive the monitors' notifications.
+        say: prints a line on the terminal.
+        stop: ends the run when it is set.
+        ready: called with the pipeline once everything is deployed.
 
     Raises:
         InputError: the template cannot be read or deployed, a port is in use, or the project's files

@@ -94,7 +94,7 @@ def test_an_application_is_up_until_it_is_told_to_stop(up: Running) -> None:
 
     app = up.project / "src" / "app.py"
     app.write_text(app.read_text().replace('{"paid": event["amount"]}', '{"paid": "anew"}'))
-    up.wait_for("app.py changed: functions start anew")
+    up.wait_for("app.py changed: functions restart")
     assert up.run("Orders")[1]["output"] == {"paid": "anew"}
 
     definition = up.project / "orders.asl.yaml"
