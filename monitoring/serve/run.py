@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
     sites: list[Site] = []
 
     def pages(store: Store) -> list[Route]:
-        sites.append(Site(store, _project(options)))
+        watched = threading.Event() if options.evaluate else None
+        sites.append(Site(store, _project(options), watched=watched))
         return site_routes(sites[-1])
 
     server = LocalDatadog(
@@ -97,15 +99,15 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
         pages=pages,
     )
     with server, _tuned():
-        say(f"Datadog, embedded: {server.url} (database {options.database})")
         example = _demonstration(server.store, options, say, new=new)
+        say(f"Datadog, embedded: {server.url} (database {options.database})")
         watch = Watch(server.store, sinks, say)
         for _ in _minutes(stop):
             if example:
                 example.go_on(int(time.time()))
             if options.evaluate:
                 watch.look()
-                standings(sites[-1])  # of the monitors in files, so that no page has to evaluate them
+                _evaluate_files(sites[-1])
             for sink in sinks:
                 if isinstance(sink, Webhook):
                     sink.retry()
@@ -119,6 +121,15 @@ def _minutes(stop: Stop) -> Iterator[None]:
         yield
         now = time.time()
         stop.wait((now // CADENCE + 1) * CADENCE + AFTER - now)
+
+
+def _evaluate_files(site: Site) -> None:
+    """Evaluate the monitors in files, so that no page has to; pages that wait for the first time go on."""
+    try:
+        standings(site, renew=True)
+    finally:
+        if site.watched is not None:
+            site.watched.set()
 
 
 def _demonstration(

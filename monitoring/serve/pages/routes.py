@@ -33,6 +33,8 @@ _LOG = logging.getLogger(__name__)
 Page = Callable[[Site, Request], Response]
 LOOK_EVERY = 0.5
 """Seconds between two looks at the files."""
+FIRST_EVALUATION = 60.0
+"""Seconds for which a page waits at most for the monitors to be evaluated for the first time."""
 RENEW_EVERY = 4
 """Looks between two messages about new data."""
 
@@ -105,7 +107,7 @@ async def _missing(request: Request) -> Response:
 def _shown(site: Site, make: Page) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         try:
-            return await run_in_threadpool(make, site, request)
+            return await run_in_threadpool(_made, make, site, request)
         except InputError as error:
             return problem_page(error, request)
         except Exception as error:  # noqa: BLE001 - said as the bug that it is, and logged
@@ -114,6 +116,13 @@ def _shown(site: Site, make: Page) -> Callable[[Request], object]:
             return problem_page(InputError(words), request, 500)
 
     return endpoint
+
+
+def _made(make: Page, site: Site, request: Request) -> Response:
+    """Return the page, once the monitors have been evaluated for the first time."""
+    if site.watched is not None:
+        site.watched.wait(FIRST_EVALUATION)
+    return make(site, request)
 
 
 def _live(site: Site) -> Callable[[Request], object]:

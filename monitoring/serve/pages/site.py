@@ -1,6 +1,7 @@
 """Provide the data of the pages: the store's points, spans and logs; dashboards and monitors of both."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -50,8 +51,11 @@ class Site:
     root: Path | None = None
     clock: Callable[[], float] = time.time
     known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
-    stood: dict[tuple[str, int, str], tuple[str | None, str]] = field(default_factory=dict)
-    """(monitor, minute, body) -> state and words, of monitors that the server does not evaluate."""
+    stood: dict[tuple[str, str], tuple[int, str | None, str]] = field(default_factory=dict)
+    """(monitor, body) -> minute, state and words, of monitors in files."""
+    watched: threading.Event | None = None
+    """Set once the server has evaluated the monitors, as it does every minute from then on: until then pages
+    wait, and from then on they show what it has evaluated. None where no server evaluates."""
 
     def dashboards(self) -> list[SiteEntry]:
         """Those of the files first, then those that clients have made."""

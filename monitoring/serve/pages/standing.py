@@ -25,6 +25,8 @@ _WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
 STATES = "monitor_state"
 """The kind of the documents in which the server keeps the states of the monitors that it evaluates."""
 MINUTE = 60
+_KEPT = 3
+"""Minutes for which a page takes what the server has evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +43,36 @@ class Standing:
         return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
 
 
-def standings(site: Site) -> list[Standing]:
-    """Return every monitor as it stands, what needs somebody first."""
+def standings(site: Site, *, renew: bool = False) -> list[Standing]:
+    """Return every monitor as it stands, what needs somebody first.
+
+    Args:
+        site: where the server evaluates the monitors of files every minute, its last evaluation is taken.
+        renew: evaluate them for this minute: what the server does.
+    """
     known = {metric.name: metric.first for metric in site.store.metrics()}
     members = _members(site)
-    ordered = [_standing(site, entry, members, known) for entry in site.listed("monitor")]
+    oldest = int(site.clock()) // MINUTE - (0 if renew or site.watched is None else _KEPT)
+    ordered = [_standing(site, entry, members, known, oldest) for entry in site.listed("monitor")]
     places = {state: place for place, state in enumerate(_WORST_FIRST)}
     return sorted(ordered, key=lambda entry: places.get(entry.state or "", len(places)))
 
 
-def _standing(site: Site, entry: SiteEntry, members: "Members", known: dict[str, int]) -> Standing:
-    now = int(site.clock())
+def _standing(
+    site: Site, entry: SiteEntry, members: "Members", known: dict[str, int], oldest: int
+) -> Standing:
     evaluated = site.store.documents.get(STATES, entry.applied or entry.key)
     if evaluated and evaluated["groups"]:
         states = [str(group["status"]) for group in evaluated["groups"].values()]
         return Standing(entry, str(evaluated["overall_state"]), _counts(states))
-    place = (entry.key, now // MINUTE, json.dumps(entry.body, sort_keys=True, default=str))
-    if place not in site.stood:
-        for old in [key for key in site.stood if key[1] < now // MINUTE]:
+    place = (entry.key, json.dumps(entry.body, sort_keys=True, default=str))
+    kept = site.stood.get(place)
+    if kept is None or kept[0] < oldest:
+        for old in [key for key in site.stood if key[0] == entry.key]:
             site.stood.pop(old, None)
-        site.stood[place] = _evaluated(site, entry, members, known)
-    state, words = site.stood[place]
-    return Standing(entry, state, words)
+        kept = (int(site.clock()) // MINUTE, *_evaluated(site, entry, members, known))
+        site.stood[place] = kept
+    return Standing(entry, *kept[1:])
 
 
 def _evaluated(
