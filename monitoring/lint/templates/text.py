@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*")
 _PLAIN_VALUE = re.compile(r"[A-Z]+|\d+|true|false")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=\r?\n|\Z)")
-_HEADER = re.compile(r"\|[-+]?[ \t]*(?:#[^\n]*)?\n")
+_HEADER = re.compile(r"\|[-+]?[ \t]*(?:#[^\n]*)?\r?\n")
 _LONG_FORM = re.compile(r"Fn::\w+|Ref|Condition")
 
 
 class Entries(NamedTuple):
-    """An object's keys and values as ranges of the text; `is_flow` for `{…}`; `is_json`: keys take quotes."""
+    """An object's keys and values as ranges of the text; `is_flow` for `{…}`."""
 
     whole: TextRange
     pairs: tuple[tuple[TextRange, TextRange], ...]
     is_flow: bool
-    is_json: bool
 
 
 class Text:
@@ -36,6 +35,9 @@ class Text:
         source: the file, as reports name it.
         text: all of it.
     """
+
+    takes_plain = False
+    """Whether keys and words may stand without quotes."""
 
     def __init__(self, source: str, text: str) -> None:
         self.source = source
@@ -62,7 +64,7 @@ class Text:
         entries = self.entries(pointer)
         if entries is None:
             return None
-        plain = not entries.is_json
+        plain = self.takes_plain
         pair = f"{_written(key, _PLAIN_KEY, plain)}: {_written(value, _PLAIN_VALUE, plain)}"
         if not entries.pairs:
             return Edit(entries.whole.start + 1, entries.whole.start + 1, pair) if entries.is_flow else None
@@ -74,7 +76,7 @@ class Text:
         span = self.value_range(pointer)
         if span is None:
             return None
-        plain = self.text[span.start : span.start + 1] not in {'"', "'"}
+        plain = self.takes_plain and self.text[span.start] not in {'"', "'"}
         return Edit(span.start, span.end, _written(value, _PLAIN_VALUE, plain))
 
     def _behind(self, key: int, end: int, pair: str, *, is_flow: bool) -> Edit | None:
@@ -134,7 +136,7 @@ class JsonText(Text):
         if self.text[span.start : span.start + 1] != "{":
             return None
         pairs = tuple((key, value) for _, key, value in items_at(self.text, span.start))
-        return Entries(span, pairs, is_flow=True, is_json=True)
+        return Entries(span, pairs, is_flow=True)
 
     def value_range(self, pointer: Pointer) -> TextRange | None:
         """See `Text.value_range`."""
@@ -157,6 +159,8 @@ def _existing(document: Document, pointer: Pointer) -> Pointer:
 
 class YamlText(Text):
     """A YAML text, composed into nodes; a shared node (an anchor's, a merge key's) is not edited."""
+
+    takes_plain = True
 
     def __init__(self, source: str, text: str, root: "yaml.Node | None") -> None:
         super().__init__(source, text)
@@ -229,9 +233,7 @@ class YamlText(Text):
             (TextRange(key.start_mark.index, key.end_mark.index), _range(value, self.text))
             for key, value in node.value
         )
-        return Entries(
-            _range(node, self.text), pairs, bool(getattr(node, "flow_style", False)), is_json=False
-        )
+        return Entries(_range(node, self.text), pairs, bool(getattr(node, "flow_style", False)))
 
     def value_range(self, pointer: Pointer) -> TextRange | None:
         """See `Text.value_range`."""
@@ -318,7 +320,7 @@ class EmbeddedText(Text):
         if entries is None:
             return None
         pairs = tuple((self._range(key), self._range(value)) for key, value in entries.pairs)
-        return Entries(self._range(entries.whole), pairs, entries.is_flow, entries.is_json)
+        return Entries(self._range(entries.whole), pairs, entries.is_flow)
 
     def value_range(self, pointer: Pointer) -> TextRange | None:
         """See `Text.value_range`."""
