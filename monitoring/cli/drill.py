@@ -131,11 +131,7 @@ def command(
     from monitoring.drill.faults import chosen
 
     if as_list:
-        from monitoring.drill.show import overview
-
-        for line in overview():
-            echo(*line)
-        return 0
+        return _list(faults, as_json=as_json)
     from monitoring.drill.matrix import check
     from monitoring.drill.run import DrillOptions
     from monitoring.testing.project import Folder
@@ -155,6 +151,20 @@ def command(
 
         write(result, out)
     return 0 if result.fine else 1
+
+
+def _list(names: tuple[str, ...], *, as_json: bool) -> int:
+    """Print the faults and what has to notice them."""
+    from monitoring.drill.faults import chosen
+    from monitoring.drill.show import overview
+
+    faults = chosen(names)
+    if as_json:
+        echo_document({"faults": [fault.as_data() for fault in faults]})
+        return 0
+    for line in overview(faults):
+        echo(*line)
+    return 0
 
 
 def _folder(keep: Path | None) -> Path | None:

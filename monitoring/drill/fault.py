@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from monitoring.drill.inject import Injection
 
@@ -54,6 +54,16 @@ class Fault:
     def how(self) -> str:
         """`injected` or `simulated`."""
         return "simulated" if self.added else "injected"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what the fault is as JSON's values; `monitors` has the minutes until each has to alert."""
+        return {
+            "name": self.name,
+            "what": self.what,
+            "how": self.how,
+            "control": self.control,
+            "monitors": dict(self.must),
+        }
 
 
 LOG, POLLED = 5, 20

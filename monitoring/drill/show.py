@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from monitoring.drill.fault import Fault
-from monitoring.drill.faults import CONTROLS, FAULTS
+from monitoring.drill.faults import ALL
 from monitoring.drill.judge import DrillResult, FaultResult
 from monitoring.drill.run import DrillWatcher
 from monitoring.drill.watching import Seen
@@ -142,9 +142,12 @@ def summary(result: DrillResult) -> Iterator[Part]:
     yield f"{text}; {result.seconds:.0f} s", "green" if result.fine else "red"
 
 
-def overview() -> Iterator[Line]:
+def overview(chosen: Sequence[Fault] = ALL) -> Iterator[Line]:
     """Yield the table of faults for --list, line by line."""
-    for title, faults in (("Faults", FAULTS), ("Ordinary days, on which nothing may alert", CONTROLS)):
+    for title, control in (("Faults", False), ("Ordinary days, on which nothing may alert", True)):
+        faults = [fault for fault in chosen if fault.control == control]
+        if not faults:
+            continue
         yield [(title, "bold")]
         rows: list[list[Part]] = []
         for fault in faults:

@@ -1,6 +1,7 @@
 """The programs that run a handler under Lambda's Runtime API, by the function's runtime."""
 
 import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,16 @@ PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 def node() -> str:
     """Return the path of Node.js on this machine; "" where there is none."""
     return shutil.which("node") or ""
+
+
+@cache
+def node_version() -> str:
+    """Return the version of Node.js on this machine (`20.11.1`); "" where there is none."""
+    if not node():
+        return ""
+    version = [node(), "--version"]
+    answer = subprocess.run(version, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    return answer.stdout.strip().removeprefix("v")
 
 
 def is_node(runtime: str) -> bool:

@@ -15,6 +15,7 @@ from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 from monitoring.local_aws import LocalAws
+from monitoring.local_aws.runtime_clients import node_version
 from monitoring.local_aws.stack import Deployment
 from monitoring.local_datadog import LocalDatadog
 from monitoring.local_pipeline.definitions import record_definitions
@@ -136,16 +137,34 @@ def environment_of(
     }
 
 
-def _notes(aws: LocalAws, stacks: Sequence[Stack], deployment: Deployment) -> Iterator[str]:
-    yield from deployment.notes
-    version = ".".join(platform.python_version_tuple()[:2])
+def _runtime_notes(stacks: Sequence[Stack]) -> Iterator[str]:
+    """Yield which version of their language runs the functions of another one; Node.js's patch, too."""
     runtimes = {
-        str(resource.properties.get("Runtime")).removeprefix("python")
+        str(resource.properties.get("Runtime"))
         for stack in stacks
         for resource in stack.of_type("AWS::Lambda::Function")
-        if str(resource.properties.get("Runtime")).startswith("python")
     }
-    if others := sorted(runtimes - {version}):
-        yield f"functions of Python {', '.join(others)} run on Python {version} here"
+    for language, prefix, version in (
+        ("Python", "python", _python_version),
+        ("Node.js", "nodejs", node_version),
+    ):
+        named = {text.removeprefix(prefix).removesuffix(".x") for text in runtimes if text.startswith(prefix)}
+        running = version() if named else ""
+        if running and named != {running}:
+            others = sorted(named - {running}, key=lambda text: [*map(_number, text.split("."))])
+            yield f"functions of {language} {', '.join(others)} run on {language} {running} here"
+
+
+def _python_version() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+def _number(part: str) -> int:
+    return int(part) if part.isdecimal() else 0
+
+
+def _notes(aws: LocalAws, stacks: Sequence[Stack], deployment: Deployment) -> Iterator[str]:
+    yield from deployment.notes
+    yield from _runtime_notes(stacks)
     for name in silent_machines(aws, deployment):
         yield f"{name} does not log: its executions have no spans of states (set its logging to ALL)"

@@ -102,6 +102,8 @@ OFFLINE = {
     "cost": [["cost", "--from", "template.yaml", "--executions", "1000"]],
     "drill": [["drill", "starts-refused", "--any"]],
     "drill-from": [["drill", "--from", ".", "--input", "order.json", "Orders/aborted", "Orders/never-started"]],
+    "drill-from-list": [["drill", "--from", ".", "--list"], ["drill", "--from", ".", "--list", "Orders/aborted"]],
+    "drill-list": [["drill", "--list"], ["drill", "--list", "handler-raises"]],
     "error": [["lint", "nosuch.json"], ["query", "sum:{", "--data", "points.json"], ["plna"]],
     "graph": [["graph", "orders.asl.json"], ["graph", "orders.asl.json", "--execution", "history", "--data", "history.json"]],
     "import": [["import", "dashboards", "--project", "new"]],
