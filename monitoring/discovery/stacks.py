@@ -12,7 +12,8 @@ from monitoring.discovery import sam
 from monitoring.discovery.serverless_template import serverless_template
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import expanded, load
-from monitoring.discovery.terraform import read_plan, read_terraform
+from monitoring.discovery.terraform import read_terraform
+from monitoring.discovery.terraform_plan import read_plan
 from monitoring.errors import InputError
 
 TEMPLATES = (

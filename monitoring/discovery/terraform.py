@@ -5,8 +5,7 @@ https://developer.hashicorp.com/terraform/internals/json-format
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,121 +48,13 @@ def read_terraform(folder: Path, values: Mapping[str, str], name: str) -> Stack:
             hint=f"Its variables: {', '.join(sorted(declared)) or 'none'}.",
         )
     instances = list(module.instances())
-    return _stack(instances, root, folder, name, module.outputs())
+    return stack_of(instances, root, folder, name, module.outputs())
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A resource of a plan."""
-
-    address: str
-    type: str
-    logical_id: str
-    known: dict[str, Any] = field(default_factory=dict)
-
-    def values(self) -> dict[str, Any]:
-        """Return the attributes that are known, and references for the others."""
-        return self.known
-
-
-def read_plan(content: Mapping[str, Any], path: Path, name: str) -> Stack:
-    """Read the JSON that `terraform show -json PLAN` (or of a state) writes.
-
-    What is not known before apply is taken from the `*.tf` beside the file where they are, else from the
-    plan's references.
-
-    Raises:
-        InputError: it has no values.
-    """
-    planned = content.get("planned_values") or content.get("values")
-    modules = planned.get("root_module") if isinstance(planned, Mapping) else None
-    if not isinstance(modules, Mapping):
-        raise InputError(
-            "is not a plan: planned_values.root_module is missing",
-            where=str(path),
-            hint="Write it: `terraform plan -out plan.bin`, `terraform show -json plan.bin > plan.json`.",
-        )
-    path = path.absolute()
-    root = Root(path.parent)
-    written = {}
-    if any(path.parent.glob("*.tf")):
-        variables = {key: body.get("value") for key, body in _object(content.get("variables")).items()}
-        module = Module(root, path.parent, variables)
-        written = {instance.address: instance for instance in module.instances()}
-    references = dict(_references(_object(_object(content.get("configuration")).get("root_module")), ""))
-    ids = {address: _logical_id(address) for address, _ in _of_modules(modules)}
-    planned_resources = []
-    for address, body in _of_modules(modules):
-        values = dict(_object(body.get("values")))
-        expressions = references.get(re.sub(r"\[[^\]]*\]", "", address), {})
-        text = written[address].values() if address in written else {}
-        for attribute, expression in expressions.items():
-            if values.get(attribute) in (None, [], {}):
-                value = text.get(attribute, _referenced(expression, address, ids))
-                if value is not None:
-                    values[attribute] = value
-                elif _object(expression).get("references"):
-                    root.note(
-                        f"{address}: {attribute} is not known before apply (put the plan beside its .tf)"
-                    )
-        planned_resources.append(_Planned(address, str(body.get("type")), ids[address], values))
-    return _stack(planned_resources, root, path, name, {})
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _logical_id(address: str) -> str:
-    match = re.fullmatch(r"((?:module\.[^.]+\.)*)(\w+)\.([\w-]+)(\[.*\])?", address)
-    if match is None:
-        return re.sub(r"[^A-Za-z0-9]+", "", address.title())
-    words = f"{match[1]} {match[3]} {match[2].removeprefix('aws_')} {match[4] or ''}"
-    return "".join(f"{word[:1].upper()}{word[1:]}" for word in re.split(r"[^A-Za-z0-9]+", words))
-
-
-def _of_modules(module: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for resource in module.get("resources") or ():
-        if isinstance(resource, Mapping) and resource.get("mode", "managed") == "managed":
-            yield str(resource.get("address")), resource
-    for child in module.get("child_modules") or ():
-        yield from _of_modules(_object(child))
-
-
-def _references(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for resource in module.get("resources") or ():
-        yield f"{prefix}{_object(resource).get('address')}", _object(_object(resource).get("expressions"))
-    for name, call in _object(module.get("module_calls")).items():
-        yield from _references(_object(_object(call).get("module")), f"{prefix}module.{name}.")
-
-
-def _referenced(expression: Any, address: str, ids: Mapping[str, str]) -> Any:
-    """Return a reference for an expression that is one attribute of one resource, else None."""
-    if isinstance(expression, list):  # a block
-        blocks = [
-            {name: _referenced(part, address, ids) for name, part in _object(block).items()}
-            for block in expression
-        ]
-        return blocks if any(any(block.values()) for block in blocks) else None
-    names = [str(item) for item in _object(expression).get("references") or ()]
-    whole = [
-        item for item in names if item.count(".") >= 2 and not item.startswith(("var.", "local.", "data."))
-    ]
-    if len(whole) != 1:
-        return None
-    target, _, attribute = whole[0].rpartition(".")
-    prefix = "".join(re.findall(r"module\.[^.]+\.", address))
-    kind = KINDS.get(re.sub(r".*?(aws_\w+)\..*", r"\1", target))
-    logical_id = ids.get(f"{prefix}{target}")
-    if logical_id is None or kind is None or attribute not in kind.references:
-        return None
-    suffix = kind.references[attribute]
-    return f"{OPEN}{logical_id}{'.' if suffix else ''}{suffix}{CLOSE}"
-
-
-def _stack(
+def stack_of(
     instances: Iterable[Resource], root: Root, source: Path, name: str, outputs: Mapping[str, Any]
 ) -> Stack:
+    """Return the stack of the resources of a configuration or a plan."""
     resources: dict[str, StackResource] = {}
     code: dict[str, Path] = {}
     merged: list[Resource] = []
