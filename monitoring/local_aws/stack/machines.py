@@ -56,6 +56,7 @@ def _definition(site: Site, resource: StackResource, properties: Mapping[str, An
         raise InputError(
             f"state machine {resource.logical_id} has no definition on this disk",
             where=str(site.stack.source),
+            hint=next((note for note in site.stack.notes if "definition" in note), ""),
         )
     substitutions = {
         key: _text(value) for key, value in (properties.get("DefinitionSubstitutions") or {}).items()
