@@ -97,6 +97,60 @@ def test_many_metrics_make_rows_that_do_not_overlap_and_end():
     assert {x for x, _ in places} == {0, 4, 8}
 
 
+@pytest.mark.parametrize("number", range(24))
+def test_graphs_stand_in_rows_of_three_that_fill_the_width_and_touch(number: int):
+    own = OwnMetrics({f"a.m{place:03}": OwnMetric("count") for place in range(24)})
+    layout = metric_graphs(own)[number]["layout"]
+    assert layout == {"x": [0, 4, 8][number % 3], "y": 3 * (number // 3), "width": 4, "height": 3}
+    assert all(isinstance(value, int) for value in layout.values())
+
+
+@pytest.mark.parametrize(
+    ("tags", "key"),
+    [
+        ({"a": 1}, None),
+        ({"a": 2}, "a"),
+        ({"a": 10}, "a"),
+        ({"a": 11}, None),
+        ({"a": 3, "b": 9, "c": 12}, "b"),
+        ({"a": 3, "b": 3}, "b"),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["count", "gauge", "check", "histogram"])
+def test_a_graph_has_a_line_for_each_value_of_the_tag_with_the_most_up_to_ten(kind: str, tags, key):
+    (graph,) = metric_graphs(catalogue("a.b", kind=kind, **tags))
+    (request,) = graph["definition"]["requests"]
+    split = key is not None and kind != "histogram"
+    assert all((f"by {{{key}}}" in query["query"]) == split for query in request["queries"])
+    assert graph["definition"]["title"] == (f"a.b by {key}" if split else "a.b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "display", "palette"),
+    [
+        ("count", "bars", "dog_classic"),
+        ("gauge", "line", "purple"),
+        ("check", "line", "purple"),
+        ("histogram", "line", "purple"),
+    ],
+)
+def test_counts_are_bars_and_everything_else_lines(kind: str, display: str, palette: str):
+    """Palettes: https://docs.datadoghq.com/dashboards/guide/widget_colors/."""
+    (graph,) = metric_graphs(OwnMetrics({"a.b": OwnMetric(kind, "byte")}))
+    definition = graph["definition"]
+    (request,) = definition["requests"]
+    assert request["display_type"] == display
+    assert request["style"] == {"palette": palette, "line_type": "solid"}
+    assert definition["title"] == "a.b (byte)"
+    assert definition["show_legend"] is True
+    names = [query["name"] for query in request["queries"]]
+    assert [formula["formula"] for formula in request["formulas"]] == names == sorted(set(names))
+    assert [formula.get("alias") for formula in request["formulas"]] == (
+        ["median", "p95", "max"] if kind == "histogram" else [None]
+    )
+
+
 OWN = OwnMetrics(
     {
         "shop.orders": OwnMetric("count", tags={"region": 3}, functions=("shop-dev-take",)),

@@ -4,7 +4,7 @@ import pytest
 
 from monitoring.deploy.differ import Plan, PlanStep, PropertyChange, make_plan
 from monitoring.deploy.marker import Owner, with_marker, without_marker
-from monitoring.deploy.plan_report import AROUND, WIDTH, as_data, as_lines, as_markdown
+from monitoring.deploy.plan_report import AROUND, WIDTH, _in_line, as_data, as_lines, as_markdown
 from monitoring.deploy.references import Mention, order, references, resolve
 from monitoring.deploy.refusal import refuse_mass_deletes, refuse_twins
 from monitoring.deploy.twins import Twin
@@ -59,6 +59,14 @@ def test_the_first_line_of_a_step_says_who_changed_it_and_what_is_a_copy():
     ]
     made = Plan(create=(PlanStep("create", "slo", "s", None, (PropertyChange("name", None, "a"),)),))
     assert next(as_lines(made)) == ("green", "+ slo s")
+
+
+@pytest.mark.parametrize("length", [AROUND, AROUND + 5, WIDTH - 3, WIDTH - 2])
+@pytest.mark.parametrize("differs", ["first", "last"])
+def test_what_fits_in_a_line_is_shown_whole(length, differs):
+    before = "x" * length
+    after = f"y{before[1:]}" if differs == "first" else f"{before[:-1]}y"
+    assert _in_line(before, after) == (f'"{before}"', f'"{after}"')
 
 
 @pytest.mark.parametrize("position", [0, 1, AROUND, AROUND + 2, 200, 397])

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-SLOW = 10.0, 4.0
+SLOW = 5.0, 3.0
 """Seconds of the clock and of the processor after which a case of a test is cut off while it is traced: it judges nothing."""
-MOST = 10.0
+MOST = 5.0
 """Seconds of the cases of one test after which its other cases are left out: they judge nothing."""
 
 

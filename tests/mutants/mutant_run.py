@@ -84,12 +84,16 @@ class Verdict(NamedTuple):
 
 @contextmanager
 def copies(count: int, root: Path = ROOT) -> Iterator[list[Path]]:
-    """Make copies of the tree and remove them afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        trees = [Path(folder).resolve() / str(number) / "tree" for number in range(count)]
+    """Make copies of the tree and remove them afterwards; a process that a test forks does not, when it ends."""
+    folder, owner = Path(tempfile.mkdtemp(prefix="mutants-")).resolve(), os.getpid()
+    try:
+        trees = [folder / str(number) / "tree" for number in range(count)]
         for tree in trees:
             shutil.copytree(root, tree, ignore=LEFT_OUT)
         yield trees
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write(tree: Path, path: str, source: str) -> None:

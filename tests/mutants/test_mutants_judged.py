@@ -124,6 +124,21 @@ def test_what_the_tests_hold_is_killed_and_what_they_do_not_hold_survives(tree, 
     assert dict(os.environ) == before
 
 
+def test_the_copies_stay_when_a_forked_process_leaves_and_go_in_the_end(tree):
+    copies = run.copies(1, tree)
+    (copy,) = copies.__enter__()
+    process = os.fork()
+    if process == 0:
+        try:
+            copies.__exit__(None, None, None)
+        finally:
+            os._exit(0)
+    os.waitpid(process, 0)
+    assert copy.exists()
+    copies.__exit__(None, None, None)
+    assert not copy.parent.parent.exists()
+
+
 def test_tests_that_cannot_be_collected_judge_nothing(tree):
     (tree / "tests" / "test_sample.py").write_text("import a_module_that_is_not_there")
     with run.copies(2, tree) as trees, pytest.raises(SystemExit, match="a_module_that_is_not_there"):
