@@ -1,1 +1,1 @@
-"""Cost: what an application costs a month at AWS and Datadog, item by item, before it is deployed."""
+"""Cost: estimate the monthly cost of an application at AWS and Datadog, item by item, before deployment."""

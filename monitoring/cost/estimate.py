@@ -1,4 +1,4 @@
-"""A month's costs: quantities out of a template or a database, times the prices, each explained."""
+"""Estimate the cost of a month: quantities from a template or a database, multiplied by list prices."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from monitoring.cost.usage import ApplicationSpec, FunctionSpec, MachineSpec
 
 _GB = 1024**3
 _AGGREGATIONS = 5
-"""Custom metrics of one series of a distribution: count, sum, min, max, avg; as many again for percentiles.
+"""Custom metrics per series of a distribution: count, sum, min, max, avg; percentiles add five more.
 
 https://docs.datadoghq.com/account_management/billing/custom_metrics/
 """
@@ -19,9 +19,9 @@ https://docs.datadoghq.com/account_management/billing/custom_metrics/
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What is assumed where nothing was measured; each is an option of the command.
+    """The values that are assumed where nothing was measured; each is an option of the command.
 
-    Bytes are what one run of the demo printed, per invocation and per event.
+    Bytes per invocation and per event are those of one run of the demo.
     """
 
     executions: int
@@ -44,13 +44,13 @@ class Item:
     """One line of the bill.
 
     Attributes:
-        name: the function, state machine or part that it is for.
+        name: the function, state machine or other part that causes the cost.
         service: `AWS Lambda`, `Datadog logs`, …
         quantity: in units a month.
-        unit: what is counted.
+        unit: the unit of the quantity.
         price: key of `PRICES`.
         usd: dollars a month.
-        explain: what the quantity was made of.
+        explain: how the quantity was computed.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Item:
 
 @dataclass(slots=True)
 class Estimate:
-    """All items of a month, and those of the same application with datadog-lambda and its extension."""
+    """The items of a month, and the items of the same application with datadog-lambda and its extension."""
 
     items: list[Item] = field(default_factory=list)
     beside: list[Item] = field(default_factory=list)
@@ -89,21 +89,21 @@ def _item(name: str, service: str, quantity: float, price: str, explain: str) ->
 
 
 def estimate(application: ApplicationSpec, assumed: Assumptions, measured: Measurements | None) -> Estimate:
-    """Return what a month of so many executions costs.
+    """Estimate the cost of a month.
 
     Args:
-        application: what the template describes.
-        assumed: how many executions, and what was not measured.
-        measured: figures of a database, which go before the template and the assumptions.
+        application: the functions and state machines of the templates.
+        assumed: the number of executions, and values for what was not measured.
+        measured: figures of a database, which take precedence over template and assumptions.
     """
     month = _Month(application, assumed, measured or Measurements())
     shared = [*month.functions(), *month.machines()]
-    own = [*month.pipeline(), *month.datadog()]
-    return Estimate([*shared, *own], [*shared, *month.extension()])
+    stepscope = [*month.pipeline(), *month.datadog()]
+    return Estimate([*shared, *stepscope], [*shared, *month.extension()])
 
 
 class _Month:
-    """One month: how often everything happens in it."""
+    """The quantities of one month."""
 
     def __init__(self, application: ApplicationSpec, assumed: Assumptions, measured: Measurements) -> None:
         self.application, self.assumed, self.measured = application, assumed, measured
@@ -112,7 +112,7 @@ class _Month:
         self.own = [function for function in application.functions if not function.is_forwarder]
 
     def _calls(self) -> dict[str, tuple[float, str]]:
-        """Return how often each function is invoked in the month, and why."""
+        """Return function -> (invocations in the month, explanation)."""
         called: Counter[str] = Counter()
         for machine in self.application.machines:
             for target, count in machine.usage.tasks.items():
@@ -140,11 +140,11 @@ class _Month:
 
     @property
     def invocations(self) -> float:
-        """Return how often functions are invoked in the month, without the forwarder."""
+        """Return the invocations of all functions in the month, without the forwarder."""
         return sum(number for number, _ in self.calls.values())
 
     def duration(self, function: FunctionSpec) -> tuple[float, str]:
-        """Return seconds of one invocation, and where they are from."""
+        """Return the seconds of one invocation, and their source."""
         name = self.measured.name_of(function)
         if name in self.measured.durations:
             return self.measured.durations[name], f"measured, billed mean of {name}"
@@ -191,7 +191,7 @@ class _Month:
                 )
 
     def _transitions(self, machine: MachineSpec) -> tuple[float, str]:
-        """Return the state transitions of one execution, and where they are from."""
+        """Return the state transitions of one execution, and their source."""
         transitions = self.measured.transitions
         names = [machine.name.lower()]
         if len(transitions) == 1 == len(self.application.machines):
@@ -220,7 +220,7 @@ class _Month:
         )
 
     def pipeline(self) -> Iterator[Item]:
-        """Yield what our lines and the forwarder cost at AWS."""
+        """Yield the AWS cost of stepscope's log lines and of the forwarder."""
         number = self.invocations
         yield _item(
             "MONITORING lines",
@@ -264,7 +264,7 @@ class _Month:
         )
 
     def datadog(self) -> Iterator[Item]:
-        """Yield what Datadog bills."""
+        """Yield the items that Datadog bills."""
         without, measured = self.assumed.without, self.measured
         if "logs" not in without:
             yield from self._logs()
@@ -347,7 +347,7 @@ class _Month:
         )
 
     def extension(self) -> Iterator[Item]:
-        """Yield what the same costs with datadog-lambda and its extension instead of lines and forwarder."""
+        """Yield the cost of datadog-lambda and its extension, in place of log lines and forwarder."""
         for function in self.own:
             number, _ = self.calls[function.logical_id]
             yield _item(
@@ -367,7 +367,7 @@ class _Month:
 
 
 def _runs(application: ApplicationSpec, executions: int) -> dict[str, float]:
-    """Return how often each machine runs in the month: those that another one starts, as often as it does."""
+    """Return the executions of each machine in the month; a nested machine runs as often as it is started."""
     machines = {machine.logical_id: machine for machine in application.machines}
     names = {machine.name: machine.logical_id for machine in application.machines}
 

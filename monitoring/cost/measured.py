@@ -1,4 +1,4 @@
-"""What executions really did, out of a database: durations, memory, invocations, custom metrics."""
+"""Read measurements from a database: durations, memory, invocations and custom metrics of executions."""
 
 import re
 from collections import defaultdict
@@ -16,17 +16,17 @@ class Measurements:
     """Figures of a database.
 
     Attributes:
-        executions: how many executions began.
+        executions: the number of executions.
         durations: function name -> mean billed duration in seconds.
-        invocations: function name -> how many.
-        memory_used: function name -> the most megabytes that an invocation used.
-        memory_size: function name -> megabytes that it has.
-        cold_starts: function name -> invocations that began with an initialisation.
-        init_durations: function name -> mean initialisation in seconds.
-        transitions: state machine name -> states entered in one execution, as a mean, retries' aside.
-        metrics: family -> how many time series (metric and tags), of metrics that Datadog bills as custom.
-        logs: log events other than metrics and spans.
-        log_bytes: the bytes of their messages.
+        invocations: function name -> number of invocations.
+        memory_used: function name -> the maximum of used memory in megabytes.
+        memory_size: function name -> configured memory in megabytes.
+        cold_starts: function name -> number of cold starts.
+        init_durations: function name -> mean duration of an initialisation in seconds.
+        transitions: state machine name -> mean number of states entered per execution, without retries.
+        metrics: family -> number of time series (metric and tags) that Datadog bills as custom metrics.
+        logs: the number of log events other than metrics and spans.
+        log_bytes: the total size of their messages.
     """
 
     executions: int = 0
@@ -44,8 +44,8 @@ class Measurements:
     def name_of(self, function: FunctionSpec) -> str:
         """Return the name under which a function was measured, or "".
 
-        It is the function's name, what CloudFormation makes of the stack and the logical id, or the only
-        name that ends as the logical id does: `slides-build` is BuildFunction.
+        The name is the configured one, the one that CloudFormation generates from stack and logical id, or
+        the only name with the same ending as the logical id: `slides-build` matches BuildFunction.
         """
         name, stack = function.name.lower(), f"{function.stack}-{function.logical_id}-".lower()
         if name in self.invocations:
@@ -58,7 +58,7 @@ class Measurements:
 
 
 def family(metric: str) -> str:
-    """Return the family of a metric that is billed as custom, or "" for Datadog's own names."""
+    """Return the family of a custom metric, or "" for metrics of Datadog's own integrations."""
     if metric.startswith("aws."):
         return ""
     if metric.startswith(("stepscope.execution.", "stepscope.state.", "stepscope.task.")):
@@ -69,13 +69,13 @@ def family(metric: str) -> str:
 
 
 def read_measurements(path: Path) -> Measurements:
-    """Read a database that `stepscope demo --keep`, `up` or `serve` left.
+    """Read a database that `stepscope demo --keep`, `up` or `serve` has written.
 
     Args:
         path: `datadog.duckdb`, or a folder with one.
 
     Raises:
-        InputError: there is none.
+        InputError: the database does not exist.
     """
     from monitoring.store import Store
 

@@ -1,6 +1,7 @@
 """List prices, in US dollars without tax, discounts and free tiers, in us-east-1 and with annual billing.
 
-`READ_ON` is the day on which they were last compared with the pages; docs/cost.md shows this table.
+`READ_ON` is the day on which they were last compared with AWS's and Datadog's pages; docs/cost.md shows this
+table.
 """
 
 from typing import NamedTuple
@@ -19,10 +20,10 @@ class Price(NamedTuple):
 
     Attributes:
         usd: dollars for `per` units.
-        per: how many units that is for.
-        unit: what is counted.
-        source: the page that states it.
-        compared: whether it was compared with a copy of that page, or of one that quotes it, on `READ_ON`.
+        per: the number of units for this price.
+        unit: the unit.
+        source: the page with the price.
+        compared: whether it was compared on `READ_ON` with a copy of that page, or of one that quotes it.
     """
 
     usd: float
@@ -32,7 +33,7 @@ class Price(NamedTuple):
     compared: bool = True
 
     def of(self, quantity: float) -> float:
-        """Return what a quantity costs, in dollars."""
+        """Return the cost of a quantity in dollars."""
         return quantity / self.per * self.usd
 
 

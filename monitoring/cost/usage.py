@@ -1,4 +1,4 @@
-"""What one execution does, by its template: functions invoked, states entered, events logged."""
+"""Compute the usage of one execution from a template: invocations, state transitions and log events."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from monitoring.discovery.stacks import read_stacks
 from monitoring.errors import InputError
 
 _EVENTS = {"Task": 5, "Parallel": 4, "Map": 4, "Succeed": 2, "Fail": 1}
-"""Log events of a state at level ALL: entered and exited, and what its type has between; others have 2."""
+"""Log events per state at level ALL: entered, exited, and those of its type; other types have 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class FunctionSpec:
 
 @dataclass(slots=True)
 class PathUsage:
-    """What one execution of a machine does on its longest path.
+    """The usage of one execution of a machine on its longest path.
 
     Attributes:
-        transitions: states entered, with those of branches and inline Map iterations.
+        transitions: states entered, including those of branches and inline Map iterations.
         events: log events at level ALL.
-        tasks: how often each task's target is called: logical id or name of a function, else the resource.
+        tasks: target of a task (logical id or name of a function, else the resource) -> number of calls.
         path: the names of the states on the outermost path.
     """
 
@@ -44,17 +44,17 @@ class PathUsage:
     tasks: dict[str, float] = field(default_factory=dict)
     path: tuple[str, ...] = ()
 
-    def add(self, other: "PathUsage", times: float = 1) -> None:
-        """Add what another path does, so many times."""
-        self.transitions += other.transitions * times
-        self.events += other.events * times
-        for name, count in other.tasks.items():
+    def add(self, usage: "PathUsage", times: float = 1) -> None:
+        """Add the usage of another path, multiplied by `times`."""
+        self.transitions += usage.transitions * times
+        self.events += usage.events * times
+        for name, count in usage.tasks.items():
             self.tasks[name] = self.tasks.get(name, 0) + count * times
 
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """A state machine of the template and what one execution of it does."""
+    """A state machine of the template, and the usage of one execution."""
 
     logical_id: str
     name: str
@@ -65,7 +65,7 @@ class MachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSpec:
-    """What costs are made of: the functions and state machines of all stacks."""
+    """The functions and state machines of all stacks."""
 
     functions: tuple[FunctionSpec, ...]
     machines: tuple[MachineSpec, ...]
@@ -73,15 +73,15 @@ class ApplicationSpec:
 
 
 def read_application(path: Path, parameters: Mapping[str, str], items: int) -> ApplicationSpec:
-    """Read what an application does in one execution.
+    """Read the functions and state machines of an application.
 
     Args:
-        path: a template, or a folder that holds one.
+        path: a template, or a folder that contains one.
         parameters: values of its parameters.
-        items: how many items a Map state has.
+        items: the number of items of a Map state.
 
     Raises:
-        InputError: it cannot be read, or describes neither a function nor a state machine.
+        InputError: the template cannot be read, or has neither a function nor a state machine.
     """
     functions: list[FunctionSpec] = []
     machines: list[MachineSpec] = []
@@ -148,9 +148,9 @@ def _number(properties: Mapping[str, Any], key: str, otherwise: int) -> int:
 
 
 def longest(definition: Mapping[str, Any], items: int) -> PathUsage:
-    """Return what the path through a definition with the most state transitions does.
+    """Return the usage of the path with the most state transitions through a definition.
 
-    Paths by `Catch` are left out, and a state that is met again ends a path: a loop counts once.
+    `Catch` transitions are ignored. A repeated state ends a path, so that a loop counts once.
     """
     states = definition.get("States")
     bodies = {
@@ -158,23 +158,23 @@ def longest(definition: Mapping[str, Any], items: int) -> PathUsage:
         for name, body in (states.items() if isinstance(states, Mapping) else ())
         if isinstance(body, Mapping)
     }
-    own = {name: _of_state(body, items) for name, body in bodies.items()}
+    usages = {name: _of_state(body, items) for name, body in bodies.items()}
     best: dict[str, tuple[float, tuple[str, ...]]] = {}
 
-    def weigh(name: str, seen: frozenset[str]) -> tuple[float, tuple[str, ...]]:
-        if name not in bodies or name in seen:
+    def weigh(name: str, visited: frozenset[str]) -> tuple[float, tuple[str, ...]]:
+        if name not in bodies or name in visited:
             return 0, ()
         if name in best:
             return best[name]
-        following = [weigh(other, seen | {name}) for other in _next(bodies[name])]
+        following = [weigh(target, visited | {name}) for target in _next(bodies[name])]
         weight, path = max(following, default=(0, ()))
-        best[name] = (own[name].transitions + weight, (name, *path))
+        best[name] = (usages[name].transitions + weight, (name, *path))
         return best[name]
 
     _, path = weigh(str(definition.get("StartAt")), frozenset())
     usage = PathUsage(path=path)
     for name in path:
-        usage.add(own[name])
+        usage.add(usages[name])
     return usage
 
 
@@ -217,6 +217,6 @@ def _target(state: Mapping[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the function's name in an ARN, a name with a version, or a placeholder."""
+    """Return the name of a function, given its ARN, a name with a version, or a placeholder."""
     name = text.partition(":function:")[2] or text
     return name.partition(":")[0].removeprefix("${").removesuffix("}")
