@@ -1,3 +1,1 @@
-"""The demo: the example pipeline on the embedded AWS, its telemetry in the embedded Datadog, and the books
-balanced.
-"""
+"""The demo: run the example pipeline locally and compare printed telemetry with stored telemetry."""

@@ -1,7 +1,7 @@
-"""The books: every log event that was printed against every point, span and log entry that arrived.
+"""Compare all printed log events with all points, spans and log entries in the embedded Datadog.
 
-The lines are read here a second time, by rules written down from the published formats and not by the code
-that printed or forwarded them: a mistake that both sides share would otherwise balance.
+The lines are parsed here by separate code, written from the published formats: a mistake that the emitter and
+the forwarder share would otherwise go undetected.
 """
 
 import json
@@ -23,12 +23,12 @@ _PLATFORM = re.compile(
     r"|\S+ [0-9a-f-]{36} Task timed out after "
 )
 DERIVED = ("aws.lambda.enhanced.", "aws.states.enhanced.", "stepscope.")
-"""Metrics that nobody printed: the forwarder makes them of platform lines and events, or is their subject."""
+"""Metrics that no function prints: the forwarder derives them from other lines, or emits them itself."""
 DERIVED_SPANS = "aws.stepfunctions"
-"""Spans that nobody printed: executions and states, which the forwarder makes of the state machine's log."""
+"""Spans of executions and states, which the forwarder creates from the state machine's log."""
 SHOWN = 5
 _VALIDATION = "log_stream_created_by_aws_to_validate"
-"""The stream in which Step Functions sees whether it may write; it is older than any subscription."""
+"""The stream in which Step Functions tests its permission to write; it is older than any subscription."""
 
 Sample = tuple[str, int, float]
 """Metric, second and value."""
@@ -68,29 +68,29 @@ def printed_spans(messages: Iterable[str]) -> Counter[str]:
 def balance(
     events: Sequence[LogEvent], store: Store, unsubscribed: Callable[[str], bool], executions: int = 0
 ) -> Accounting:
-    """Return the accounts of one demo.
+    """Compare printed and stored telemetry of one demo.
 
     Args:
-        events: everything that CloudWatch Logs received.
-        unsubscribed: whether a log group goes to nobody: the forwarder's own, and CodeBuild's.
-        executions: how many executions of the state machine have started and ended.
+        events: all log events in CloudWatch Logs.
+        unsubscribed: returns whether a log group has no subscription: the forwarder's own, and CodeBuild's.
+        executions: the number of executions that have started and ended.
     """
     kinds = {event.id: kind_of(event, unsubscribed) for event in events}
 
-    def messages(*wanted: str) -> list[str]:
-        return [event.message for event in events if kinds[event.id] in wanted]
+    def messages(*selected: str) -> list[str]:
+        return [event.message for event in events if kinds[event.id] in selected]
 
     samples, spans = printed_samples(messages("metric line")), printed_spans(messages("trace line"))
     stored, derived = _stored_samples(store, {name for name, _, _ in samples})
     stored_spans, derived_spans = _stored_spans(store)
-    said = messages("log", "platform", "state machine")
+    texts = messages("log", "platform", "state machine")
     logs = Counter(str(log["message"]).rstrip("\n") for log in store.logs())
     differences = [
         *_difference("point", samples, stored),
         *_difference("span", spans, stored_spans),
-        *_difference("log entry", Counter(text.rstrip("\n") for text in said), logs),
+        *_difference("log entry", Counter(text.rstrip("\n") for text in texts), logs),
         *(f"metric {name}: nobody printed it" for name in derived if not name.startswith(DERIVED)),
-        *_reports(said, derived),
+        *_reports(texts, derived),
         *_statuses(executions, derived),
     ]
     return Accounting(
@@ -110,7 +110,7 @@ def balance(
 
 
 def _stored_samples(store: Store, printed: set[str]) -> tuple[Counter[Sample], Counter[str]]:
-    """Points of metrics that were printed, and how many points every other metric has."""
+    """Return the stored points of printed metrics, and the number of points of every other metric."""
     own: Counter[Sample] = Counter()
     derived: Counter[str] = Counter()
     for series in store.series():
@@ -123,15 +123,15 @@ def _stored_samples(store: Store, printed: set[str]) -> tuple[Counter[Sample], C
 
 
 def _stored_spans(store: Store) -> tuple[Counter[str], int]:
-    """Ids of the spans that are the handlers', and how many the forwarder made."""
+    """Return the ids of the handlers' spans, and the number of spans that the forwarder created."""
     own = Counter(str(s["span_id"]) for s in store.spans() if not s["name"].startswith(DERIVED_SPANS))
     return own, len(store.spans()) - own.total()
 
 
-def _difference(what: str, printed: Counter[Any], stored: Counter[Any]) -> list[str]:
-    lost = [f"{what} printed but not stored: {_brief(item)}" for item in (printed - stored).elements()]
-    more = [f"{what} stored but not printed: {_brief(item)}" for item in (stored - printed).elements()]
-    return lost + more
+def _difference(kind: str, printed: Counter[Any], stored: Counter[Any]) -> list[str]:
+    missing = [f"{kind} printed but not stored: {_brief(item)}" for item in (printed - stored).elements()]
+    extra = [f"{kind} stored but not printed: {_brief(item)}" for item in (stored - printed).elements()]
+    return missing + extra
 
 
 def _brief(value: Any) -> str:
@@ -140,21 +140,21 @@ def _brief(value: Any) -> str:
 
 
 def _statuses(executions: int, derived: Counter[str]) -> list[str]:
-    """Each execution has to be one start and one end in Datadog: EventBridge tells the forwarder both."""
+    """Return a difference unless Datadog has one start and one end event for each execution."""
     ends = ("succeeded", "failed", "timed_out", "aborted")
     counts = {
         "starts": derived["stepscope.execution.started"],
         "ends": sum(derived[f"stepscope.execution.{end}"] for end in ends),
     }
     return [
-        f"{executions} executions, but {count} {what} in Datadog"
-        for what, count in counts.items()
+        f"{executions} executions, but {count} {kind} in Datadog"
+        for kind, count in counts.items()
         if count != executions
     ]
 
 
 def _reports(messages: Iterable[str], derived: Counter[str]) -> list[str]:
-    """Every REPORT line has to be one invocation in Datadog."""
+    """Return a difference unless Datadog has one invocation for each REPORT line."""
     reports = sum(message.startswith("REPORT RequestId: ") for message in messages)
     counted = derived["aws.lambda.enhanced.invocations"]
     return [] if reports == counted else [f"{reports} REPORT lines, but {counted} invocations in Datadog"]

@@ -1,4 +1,4 @@
-"""Copies of recorded executions: other times, other ids, the same in all else."""
+"""Copy recorded executions with other times and other ids."""
 
 import re
 from collections import defaultdict
@@ -27,11 +27,11 @@ _EDGE = 3600.0
 
 
 Source = Key | tuple[str, str, tuple[str, ...]]
-"""A metric of CloudWatch, or the metric, type and tags of points."""
+"""The key of a CloudWatch metric, or (metric, type, tags) of points."""
 
 
 class Reel(NamedTuple):
-    """All points and samples of a recording as columns; those of `sources[n]` begin at `bounds[n]`."""
+    """All points and samples of a recording as columns; rows of `sources[n]` begin at `bounds[n]`."""
 
     sources: tuple[Source, ...]
     bounds: tuple[int, ...]
@@ -41,7 +41,7 @@ class Reel(NamedTuple):
 
 
 def reel_of(recording: Recording) -> Reel:
-    """Return the columns of a recording; a unit is the seconds of a value that is a time, else 0."""
+    """Return the columns of a recording; `units` are the values' time units in seconds, or 0."""
     parts: list[tuple[Source, float, list[tuple[float, float]]]] = [
         ((recorded.metric, recorded.type, recorded.tags), _unit_of(recorded.metric), recorded.points)
         for recorded in recording.points
@@ -63,7 +63,7 @@ def reel_of(recording: Recording) -> Reel:
 
 @dataclass(slots=True)
 class Tape:
-    """The telemetry of many copies, by source."""
+    """Collect the telemetry of many copies, by source."""
 
     spans: list[dict[str, Any]] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Tape:
     _copied: dict[str, list[Floats]] = field(default_factory=lambda: defaultdict(list))
 
     def reel(self, recording: Recording) -> Reel:
-        """Return the columns of a recording, computed once."""
+        """Return the columns of a recording from a cache."""
         if recording.name not in self._reels:
             self._reels[recording.name] = reel_of(recording)
         return self._reels[recording.name]
@@ -111,14 +111,14 @@ def _series(metric: str, kind: str, tags: tuple[str, ...], rows: Floats) -> Seri
 
 @dataclass(frozen=True)
 class Copy:
-    """A recorded execution at another moment.
+    """A copy of a recorded execution at another time.
 
     Attributes:
-        recording: what is copied.
-        moment: when the copy begins, in seconds since the epoch.
-        name: the copy's execution name.
-        chance: gives its ids.
-        stretch: how much longer all but waits take.
+        recording: the recorded execution.
+        moment: the start of the copy, in seconds since the epoch.
+        name: the execution name of the copy.
+        chance: the random generator of its ids.
+        stretch: the factor by which durations other than waits are multiplied.
     """
 
     recording: Recording
@@ -145,7 +145,7 @@ class Copy:
         tape.logs += [self._log(log, moment) for log, moment in zip(logs, times, strict=True)]
 
     def _at(self, offsets: Any) -> Floats:
-        """Return the copy's seconds for those of the recording; waits keep their length."""
+        """Convert seconds of the recording to seconds of the copy; waits keep their length."""
         before, after = self._knots
         return np.asarray(np.interp(offsets, before, after), np.float64)
 
@@ -166,7 +166,7 @@ class Copy:
         return np.array(before), np.array(after)
 
     def _renamed(self) -> dict[str, list[dict[str, Any]]]:
-        """Return spans and logs with another name and other request ids in all texts."""
+        """Return spans and logs with the execution name and request ids replaced in all texts."""
         old = self.recording.arn.rpartition(":")[2]
         mask = int.from_bytes(self.chance.bytes(16))
         text = msgspec.json.encode({"spans": self.recording.spans, "logs": self.recording.logs}).decode()
@@ -175,7 +175,7 @@ class Copy:
         return records
 
     def _moved(self, offsets: list[float]) -> list[float]:
-        """Return the seconds since the epoch of offsets in seconds."""
+        """Convert offsets in seconds to seconds since the epoch."""
         moments: list[float] = (self.moment + self._at(offsets)).tolist()
         return moments
 
@@ -189,7 +189,7 @@ class Copy:
         return int((self.moment + float(self._at(offset))) * 1000)
 
     def _written(self, text: str) -> str:
-        """Return a moment as it is written in a log line, moved as far as the copy is."""
+        """Return a timestamp of a log line, shifted to the time of the copy."""
         written = datetime.fromisoformat(text).replace(tzinfo=UTC)
         offset = written.timestamp() - self.recording.start
         moved = datetime.fromtimestamp(0, UTC) + timedelta(seconds=int(self.moment + float(self._at(offset))))
@@ -197,7 +197,7 @@ class Copy:
 
 
 def _span(span: Mapping[str, Any], start: float, end: float, mask: int) -> dict[str, Any]:
-    """Return a span at another time, in seconds since the epoch, and under other ids."""
+    """Return a span with another start and end (seconds since the epoch) and other ids."""
     ids = {key: _other_id(span[key], mask) for key in _IDS}
     return {**span, **ids, "start": int(start * 1e9), "duration": max(0, int((end - start) * 1e9))}
 
@@ -213,7 +213,7 @@ def _other_id(text: str, mask: int) -> str:
 
 
 def _unit_of(metric: str) -> float:
-    """Return the seconds in the unit of a metric of times, 0 for any other metric."""
+    """Return the length of a metric's time unit in seconds; 0 if it is not a duration."""
     return _units().get(metric, 0.0)
 
 

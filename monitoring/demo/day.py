@@ -1,7 +1,7 @@
-"""A day of the example, laid out in seconds: copies of recorded executions, one incident, two deployments.
+"""Generate a day of the example in seconds: copies of recorded executions, an incident, two deployments.
 
-A copy is a recorded execution at another moment, under ids of its own, and a little faster or slower. When
-copies begin depends on the time alone, so that a server can go on with the day while it runs.
+A copy is a recorded execution at another time, with other ids, and slightly faster or slower. The start times
+of copies depend only on the time of day, so that a server can continue the day while it runs.
 """
 
 import math
@@ -21,14 +21,14 @@ from monitoring.store.definitions import record_definition
 
 DAY = 86_400
 HISTORY = 26 * 3600
-"""Seconds that are laid out: a day, and before it what monitors compare that day with."""
+"""The generated time range in seconds: a day, and the time before that monitors compare it with."""
 SLOT = 240
-"""Seconds in which at most one execution begins."""
+"""Length in seconds of a slot, in which at most one execution starts."""
 SETTLED = 90
-"""Seconds behind the present at which the newest execution begins: all of its telemetry is in the past."""
+"""The minimum age in seconds of an execution's start, so that all its telemetry is in the past."""
 COMMON = ("aws_account:123456789012", "env:demo", "region:us-east-1", "service:slides")
 BROKEN_FROM, BROKEN_UNTIL = 7 * 3600, 5 * 3600 + 900
-"""The incident, in seconds before the day's end: a release asks a server for figures that never answers."""
+"""Start and end of the incident in seconds before the day's end: a release calls a server that hangs."""
 FAILED_SHARE = 0.75
 HEALTHY = {"next-slide": 0.5, "same-slide": 0.16, "new-slide": 0.31, "cold-start": 0.03}
 """Recording -> its share of the executions on a normal day."""
@@ -44,7 +44,7 @@ RELEASES = (
         "1.4.0",
     ),
 )
-"""Seconds before the day's end, title, alert type, text and version of each deployment."""
+"""(seconds before the day's end, title, alert type, text, version) of each deployment."""
 
 
 @dataclass(slots=True)
@@ -52,20 +52,20 @@ class Demonstration:
     """The example over time, in a store.
 
     Args:
-        store: where telemetry goes.
+        store: receives the telemetry.
         now: seconds since the epoch at which the day ends.
-        example: the recordings; by default those that are shipped.
+        example: the recordings; by default those in the package.
     """
 
     store: Store
     now: int
     example: RecordedExample
     until: int = 0
-    """Seconds since the epoch up to which executions have been laid out."""
+    """End of the generated time range, in seconds since the epoch."""
 
     @classmethod
     def begin(cls, store: Store, now: int, example: RecordedExample | None = None) -> "Demonstration":
-        """Lay out the `HISTORY` before `now`."""
+        """Generate the `HISTORY` before `now`."""
         shown = cls(store, now, example or read_example(), now - HISTORY)
         record_definition(store, shown.example.machine, shown.example.definition)
         shown._release()
@@ -73,7 +73,7 @@ class Demonstration:
         return shown
 
     def go_on(self, now: int) -> int:
-        """Lay out what has begun since the last call, up to `SETTLED` seconds ago; return how many began."""
+        """Generate the executions since the last call, up to `SETTLED` seconds ago; return their number."""
         start, self.until = self.until, max(self.until, now - SETTLED)
         tape = Tape()
         copies = list(self._copies(start, self.until))
@@ -107,7 +107,7 @@ class Demonstration:
         self.store.flush()
 
     def _release(self) -> None:
-        """Keep the deployments as events, as a pipeline of continuous delivery posts them."""
+        """Store the deployments as events, as a deployment pipeline would post them."""
         for number, (before, title, kind, text, version) in enumerate(RELEASES, 1):
             self.store.documents.put(
                 "event", str(number), _event(number, self.now - before, title, kind, text, version)
@@ -140,5 +140,5 @@ def _of_type(series: Iterable[Series], *, raw: bool) -> list[Series]:
 
 
 def _load(moment: float) -> float:
-    """Return the share of slots in which an execution begins: more by day than by night."""
+    """Return the share of slots in which an execution starts: more by day than by night."""
     return 0.72 - 0.25 * math.cos(2 * math.pi * (moment % DAY) / DAY)

@@ -1,4 +1,4 @@
-"""Somebody else's server, on a bad day: it answers with a byte now and then, and never ends."""
+"""An HTTP server that is too slow: it sends a byte now and then, and never completes its response."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r
 
 
 class SlowFigure:
-    """Serves on loopback while its `with` block runs; `.url` is its address."""
+    """Serve on loopback while the `with` block runs; `.url` is the address."""
 
     def __enter__(self) -> Self:
         self._ended = threading.Event()

@@ -1,4 +1,4 @@
-"""Find what the demo reports: executions from their history; steps, metrics and spans from Datadog."""
+"""Collect the demo's results: executions from their history; steps, metrics and spans from Datadog."""
 
 import hashlib
 import json
@@ -18,38 +18,38 @@ EXECUTION_SPAN = "aws.stepfunctions"
 """The name of the span of a whole execution."""
 
 
-def told(
+def execution_result(
     scenario: Scenario, described: Mapping[str, Any], history: Iterable[Mapping[str, Any]]
 ) -> DemoExecution:
-    """One execution, from DescribeExecution and GetExecutionHistory."""
+    """Return the result of an execution, from DescribeExecution and GetExecutionHistory."""
     path = tuple(
         event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
     )
-    taken = (described["stopDate"] - described["startDate"]).total_seconds()
+    duration = (described["stopDate"] - described["startDate"]).total_seconds()
     error = str(described.get("error") or "")
     status = str(described["status"])
-    wanted = "FAILED" if scenario.error else "SUCCEEDED"
+    expected = "FAILED" if scenario.error else "SUCCEEDED"
     return DemoExecution(
         name=scenario.name,
         what=scenario.what,
         status=status,
         path=path,
-        duration_ms=round(taken * 1000),
+        duration_ms=round(duration * 1000),
         error=error,
         cause=str(described.get("cause") or ""),
-        as_expected=(status, path[-1:], error) == (wanted, (scenario.ends,), scenario.error),
+        as_expected=(status, path[-1:], error) == (expected, (scenario.ends,), scenario.error),
         arn=str(described["executionArn"]),
     )
 
 
 def never_started(scenario: Scenario) -> DemoExecution:
-    """Return what there is of a scenario whose photo has started no execution."""
+    """Return the result of a scenario whose photo has not started an execution."""
     cause = "The photo's arrival started no execution: see the state machine's events in the template."
     return DemoExecution(scenario.name, scenario.what, "NOT_STARTED", (), 0, "", cause, False, "")
 
 
 def state_entered(event: LogEvent) -> tuple[str, str] | None:
-    """Return the execution's name and the state where a log event reports that a state was entered."""
+    """Return (execution name, state) if a log event reports that a state was entered, else None."""
     if "StateEntered" not in event.message[:80] or not event.log_group.startswith("/aws/vendedlogs/states/"):
         return None
     line = json.loads(event.message)
@@ -57,13 +57,13 @@ def state_entered(event: LogEvent) -> tuple[str, str] | None:
 
 
 def steps(store: Store, functions: Mapping[str, str]) -> tuple[FunctionSummary, ...]:
-    """Every step from the enhanced metrics, which the forwarder makes of REPORT lines, and from its spans."""
-    good = Counter(span["resource"] for span in store.spans(name="aws.lambda") if not span["error"])
-    return tuple(_step(store, state, function, good[function]) for state, function in functions.items())
+    """Return the figures of every step, from enhanced metrics (computed from REPORT lines) and spans."""
+    succeeded = Counter(span["resource"] for span in store.spans(name="aws.lambda") if not span["error"])
+    return tuple(_step(store, state, function, succeeded[function]) for state, function in functions.items())
 
 
-def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary:
-    """One step; an invocation without a good span has failed, whether it raised, exited or was killed."""
+def _step(store: Store, state: str, function: str, succeeded: int) -> FunctionSummary:
+    """Return the figures of a step; invocations without a successful span count as errors."""
 
     def values(name: str) -> list[float]:
         tags = [f"functionname:{function}"]
@@ -77,7 +77,7 @@ def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary
         name=state,
         function=function,
         invocations=invocations,
-        errors=invocations - good,
+        errors=invocations - succeeded,
         cold_starts=len(values("init_duration")),
         p50_ms=round(float(p50), 1),
         p95_ms=round(float(p95), 1),
@@ -85,7 +85,7 @@ def _step(store: Store, state: str, function: str, good: int) -> FunctionSummary
 
 
 def metrics(store: Store) -> tuple[MetricTotal, ...]:
-    """Every metric by its name."""
+    """Return the number and sum of the points of every metric, sorted by name."""
     return tuple(MetricTotal(metric.name, metric.points, float(metric.sum)) for metric in store.metrics())
 
 
@@ -103,19 +103,19 @@ def spans_of(store: Store, execution_arn: str) -> tuple[Span, ...]:
 def tree(spans: Sequence[Span]) -> list[tuple[int, Span]]:
     """Return the spans in tree order, each with its depth.
 
-    A span whose parent is not among them stands below the execution, if that is: the forwarder gives no
-    span to a state of which it has heard only one end.
+    A span whose parent is missing is put below the execution's span, if there is one: the forwarder creates
+    no span for a state if it has received only one of its two events.
     """
-    known = {span["span_id"] for span in spans}
+    ids = {span["span_id"] for span in spans}
     root = next((span["span_id"] for span in spans if span["name"] == EXECUTION_SPAN), "")
     children: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
-        parent = span["parent_id"] if span["parent_id"] in known else root
+        parent = span["parent_id"] if span["parent_id"] in ids else root
         children["" if span["span_id"] == root else parent].append(span)
     out: list[tuple[int, Span]] = []
-    left = [(0, span) for span in reversed(children[""])]
-    while left:
-        depth, span = left.pop()
+    stack = [(0, span) for span in reversed(children[""])]
+    while stack:
+        depth, span = stack.pop()
         out.append((depth, span))
-        left += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
+        stack += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
     return out

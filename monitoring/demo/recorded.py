@@ -1,4 +1,4 @@
-"""Recordings of single executions of the example: their telemetry, with times counted from their start."""
+"""Recordings of single executions of the example: their telemetry, with times relative to their start."""
 
 import gzip
 from pathlib import Path
@@ -10,7 +10,7 @@ FILE = Path(__file__).with_name("recording.json.gz")
 
 
 class RecordedPoints(msgspec.Struct, frozen=True):
-    """The points of one source: (seconds from the start, value) each."""
+    """The points of one source, as (seconds from the start, value)."""
 
     metric: str
     type: Literal["", "count", "gauge", "rate", "distribution"]
@@ -19,7 +19,7 @@ class RecordedPoints(msgspec.Struct, frozen=True):
 
 
 class RecordedSamples(msgspec.Struct, frozen=True):
-    """The samples that CloudWatch was given of one metric: (seconds from the start, value) each."""
+    """The samples of one CloudWatch metric, as (seconds from the start, value)."""
 
     namespace: Literal["lambda", "states"]
     metric: str
@@ -53,5 +53,5 @@ class RecordedExample(msgspec.Struct, frozen=True):
 
 
 def read_example(path: Path = FILE) -> RecordedExample:
-    """Read the recordings that are shipped."""
+    """Read the recordings in the package."""
     return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=RecordedExample)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 import monitoring
-from monitoring.demo.findings import told
+from monitoring.demo.findings import execution_result
 from monitoring.demo.recorded import FILE, RecordedExample, RecordedPoints, RecordedSamples, Recording
 from monitoring.demo.run import execution_of
 from monitoring.demo.scenarios import FIRST, OUTAGE, SCENARIOS, Scenario
@@ -26,11 +26,11 @@ from monitoring.store import Store
 from monitoring.store.definitions import recorded_definition
 
 SPEED = 1.0
-"""Waits take their stated time: a recording is of an account, not of a test."""
+"""Waits are not shortened: a recording has the durations of an account."""
 NANOSECONDS = 10**9
 _TRIES = 5
 _BETWEEN = 2.0
-"""Seconds between two executions: what is stored in whole seconds belongs to one of them."""
+"""Seconds between two executions, so that a point (whole seconds) belongs to only one of them."""
 _PLATFORM = re.compile(r"(INIT_START|START|END|REPORT) ")
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 
@@ -52,10 +52,10 @@ def record_example() -> RecordedExample:
 
 
 def _recordings(stage: Stage) -> Iterator[Recording]:
-    """Yield the cold execution, then each scenario with warm functions, the new slide once more.
+    """Yield the execution with cold starts, then each scenario with warm functions, the new slide again.
 
     Raises:
-        StopIteration: an execution does not end as it has to.
+        StopIteration: an execution does not end as expected.
     """
     rest = [scenario for scenario in SCENARIOS if scenario not in (FIRST, OUTAGE)]
     runs = [("cold-start", FIRST), *((scenario.name, scenario) for scenario in rest[:2]), (FIRST.name, FIRST)]
@@ -65,14 +65,14 @@ def _recordings(stage: Stage) -> Iterator[Recording]:
 
 
 def _take(stage: Stage, name: str, scenario: Scenario) -> Recording | None:
-    """Return the recording of one execution; None where a slow machine has let it end otherwise."""
+    """Return the recording of one execution; None if it did not end as expected (on a slow machine)."""
     time.sleep(_BETWEEN)
     began = time.time()
     stage.send(scenario)
     arn = execution_of(stage, scenario, began)
     described = stage.aws.wait(arn, 600.0)
     stage.aws.drain(60.0)
-    ended = told(scenario, described, stage.aws.history(arn))
+    ended = execution_result(scenario, described, stage.aws.history(arn))
     sys.stdout.write(f"{name}: {ended.status} after {ended.duration_ms / 1000:.1f} s\n")
     if not ended.as_expected:
         return None
@@ -101,7 +101,7 @@ def _recording(stage: Stage, name: str, arn: str, starts: tuple[float, float], s
 
 
 def _points(store: Store, began: int, start: float) -> Iterator[RecordedPoints]:
-    """Yield the points since a moment; those of the forwarder count what the recording itself caused, too."""
+    """Yield the points since a moment; the forwarder's own points include the effect of the recording."""
     query = (
         "SELECT metric, type, tags, list((time - $start, value) ORDER BY time) FROM series JOIN"
         " (SELECT * FROM points UNION ALL SELECT * FROM samples) USING (series_id)"
@@ -126,14 +126,14 @@ def _samples(samples: Iterable[Sample], start: float) -> list[RecordedSamples]:
 
 
 def _logs(store: Store, began: int, start: float) -> Iterator[dict[str, Any]]:
-    """Yield the log entries since a moment, without Lambda's own."""
+    """Yield the log entries since a moment, without Lambda's platform lines."""
     for log in store.logs(start=began):
         if not _PLATFORM.match(log["message"]):
             yield {**log, "timestamp": log["timestamp"] - int(start * 1000)}
 
 
 def without_this_machine(text: str) -> str:
-    """Return a text with Lambda's folder in the place of this installation's, and no loopback address."""
+    """Replace the folder of this installation by Lambda's, and remove loopback addresses."""
     folders = (sys.prefix, str(Path(str(monitoring.__file__)).parent.parent))
     for folder in folders:
         text = text.replace(folder, "/var/task")

@@ -1,4 +1,4 @@
-"""Define the demo's result: executions, steps, metrics, accounts, and one execution's spans."""
+"""Define the demo's result: executions, steps, metrics, the comparison, and one execution's spans."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from monitoring.log_events.telemetry import Span
 
 @dataclass(frozen=True, slots=True)
 class DemoExecution:
-    """One execution; `path` are the states it entered, in their order, `duration_ms` from start to stop."""
+    """An execution; `path` has the entered states in order, `duration_ms` is from start to stop."""
 
     name: str
     what: str
@@ -23,7 +23,7 @@ class DemoExecution:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSummary:
-    """One function of the pipeline, as the enhanced metrics in Datadog tell it; times in milliseconds."""
+    """A function of the pipeline, from the enhanced metrics in Datadog; times in milliseconds."""
 
     name: str
     function: str
@@ -36,7 +36,7 @@ class FunctionSummary:
 
 @dataclass(frozen=True, slots=True)
 class MetricTotal:
-    """One metric in Datadog: how many points, and their sum."""
+    """A metric in Datadog: the number of its points, and their sum."""
 
     name: str
     points: int
@@ -45,21 +45,21 @@ class MetricTotal:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """The books: what was printed against what arrived.
+    """The comparison of printed and stored telemetry.
 
     Attributes:
         metric_lines_printed: MONITORING lines among the log events.
         points_stored: points of the metrics that those lines name.
-        points_derived: further points: of REPORT lines, the state machine's log, and the forwarder's own.
+        points_derived: points from REPORT lines and the state machine's log, and the forwarder's own points.
         span_lines_printed: trace lines among the log events.
-        spans_printed: spans on them.
-        spans_stored: spans in Datadog, but for those that the forwarder made.
-        spans_derived: spans of executions and states, which it makes of the state machine's log.
-        log_events: everything that CloudWatch Logs received.
+        spans_printed: spans on these lines.
+        spans_stored: spans in Datadog, without those that the forwarder created.
+        spans_derived: spans of executions and states, created from the state machine's log.
+        log_events: all log events in CloudWatch Logs.
         logs_stored: log entries in Datadog.
-        kinds: log events by what they are.
-        unexplained: lines, points, spans and events that are on one side only.
-        differences: the first of those, in words.
+        kinds: kind -> number of log events.
+        unexplained: the number of lines, points, spans and events on one side only.
+        differences: the first of these, as sentences.
     """
 
     metric_lines_printed: int
@@ -78,10 +78,10 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Everything.
+    """The result of the demo.
 
-    `spans` are those of the execution `spans_of`; `problems` are calls that a role does not allow, and
-    deliveries that the forwarder never took.
+    `spans` are the spans of the execution `spans_of`; `problems` are calls that a role does not allow, and
+    deliveries that the forwarder did not process.
     """
 
     executions: tuple[DemoExecution, ...]
@@ -95,7 +95,7 @@ class DemoResult:
 
     @property
     def fine(self) -> bool:
-        """Return whether every execution ended as it had to, the books balance, and nothing was refused."""
+        """Return whether all executions ended as expected, without differences and without problems."""
         expected = all(execution.as_expected for execution in self.executions)
         return expected and not self.accounting.unexplained and not self.problems
 

@@ -1,4 +1,4 @@
-"""The demo from the first process to the last: sets the stage, runs the scenarios, balances the books."""
+"""Run the demo: start and deploy everything, run the scenarios, and compare the telemetry."""
 
 import json
 import tempfile
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.demo.accounting import balance
-from monitoring.demo.findings import metrics, never_started, spans_of, state_entered, steps, told
+from monitoring.demo.findings import execution_result, metrics, never_started, spans_of, state_entered, steps
 from monitoring.demo.result import DemoExecution, DemoResult
 from monitoring.demo.scenarios import FIRST, LANES, OUTAGE, Scenario
 from monitoring.demo.stage import Stage, set_up, template_of_the_example
@@ -23,20 +23,20 @@ from monitoring.store import Store
 
 DATABASE, LOG_EVENTS = "datadog.duckdb", "log_events.jsonl"
 LOOK_SECONDS = 0.2
-"""How often the progress is brought up to date."""
+"""Seconds between two updates of the progress."""
 START_SECONDS = 10.0
-"""Real seconds that a photo's event may take to start an execution."""
+"""The longest time between a photo's event and the start of its execution, in real seconds."""
 EXECUTION_SECONDS = 240.0
-"""Real seconds after which an execution that still runs is a fault of the demo."""
+"""The longest duration of an execution, in real seconds; a longer one is an error of the demo."""
 DRAIN_SECONDS = 120.0
-"""Real seconds that the last lines may take on a machine that is busy with something else."""
+"""The longest wait for the last log lines, in real seconds, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """How to run: waits `speed` times as fast, what to `keep`, and where the embedded Datadog listens.
+    """Options: the speed of waits, the folder to `keep`, and the port of the embedded Datadog.
 
-    `template` is a changed copy of the example's template, to be deployed in its place.
+    `template` is a changed copy of the example's template, which is deployed instead.
     """
 
     keep: Path | None = None
@@ -46,7 +46,7 @@ class DemoOptions:
 
 
 class DemoWatcher:
-    """A watcher that says nothing; the command has one that shows progress."""
+    """A watcher that prints nothing; the command has a subclass that shows progress."""
 
     def say(self, text: str) -> None:
         """Report the current action."""
@@ -55,7 +55,7 @@ class DemoWatcher:
         """Report that an execution has started."""
 
     def entered(self, name: str, state: str) -> None:
-        """Report that the execution of that name has entered a state."""
+        """Report that the execution `name` has entered a state."""
 
     def ended(self, execution: DemoExecution) -> None:
         """Report that an execution has ended."""
@@ -63,12 +63,12 @@ class DemoWatcher:
 
 @dataclass(slots=True)
 class _Show:
-    """Hold what the scenarios have reached; `trouble` is what ended one too early.
+    """The state of the scenarios; `trouble` has the exceptions that ended one early.
 
     Attributes:
-        scenarios: all of them, in the order in which they are told.
-        arns: the execution of each scenario that has one, by the scenario's name.
-        described: answers of DescribeExecution, by the scenario's name.
+        scenarios: all scenarios, in the order of the report.
+        arns: scenario name -> ARN of its execution.
+        described: scenario name -> response of DescribeExecution.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -77,7 +77,7 @@ class _Show:
     trouble: list[BaseException] = field(default_factory=list)
 
     def scenario_of(self, execution: str) -> str:
-        """Return the scenario of an execution's name; "" where it is of none."""
+        """Return the scenario of an execution name; "" if there is none."""
         return next((name for name, arn in self.arns.items() if arn.endswith(f":{execution}")), "")
 
 
@@ -85,15 +85,15 @@ Lanes = tuple[tuple[Scenario, ...], ...]
 
 
 def run_demo(options: DemoOptions, watch: DemoWatcher | None = None, lanes: Lanes = LANES) -> DemoResult:
-    """Run the demo and say what came of it.
+    """Run the demo and return its result.
 
     Args:
-        options: how to run.
-        watch: is told what happens.
-        lanes: what runs between the first scenario and the outage.
+        options: the options of the demo.
+        watch: receives the progress.
+        lanes: groups of scenarios that run in parallel between the first scenario and the outage.
 
     Raises:
-        InputError: nothing can be kept where it is asked for, a port is in use, a database is broken, or the
+        InputError: the folder to keep cannot be used, a port is in use, the database is damaged, or the
             template cannot be deployed.
     """
     watch = watch or DemoWatcher()
@@ -114,10 +114,10 @@ def run_demo(options: DemoOptions, watch: DemoWatcher | None = None, lanes: Lane
 
 
 def _keep(folder: Path) -> Path:
-    """Return the folder for the database, which has to be writable and empty.
+    """Return the folder for the database, which must be writable and must not contain one with data.
 
     Raises:
-        InputError: it cannot, or has.
+        InputError: the folder cannot be written, or its database contains data.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def _perform(stage: Stage, lanes: Lanes, watch: DemoWatcher) -> _Show:
     show = _Show((FIRST, *(scenario for lane in lanes for scenario in lane), OUTAGE))
     watch.say("running the pipeline")
     _run_lanes(stage, ((FIRST,),), show, watch)
-    if FIRST.name not in show.arns:  # what starts no execution now does so for no other photo
+    if FIRST.name not in show.arns:  # the first photo started no execution, so no other photo will
         return show
     _run_lanes(stage, lanes, show, watch)
     stage.aws.drain(DRAIN_SECONDS)
@@ -155,10 +155,10 @@ def _perform(stage: Stage, lanes: Lanes, watch: DemoWatcher) -> _Show:
 
 
 def _afterwards(stage: Stage) -> None:
-    """Fire the template's schedules; then deliver a second time what was delivered last.
+    """Fire the template's schedules, then repeat the last delivery to the forwarder.
 
-    The forwarder's redrive sends what the outage has left in the spool. A delivery may come twice, as
-    CloudWatch Logs and Lambda say: a new environment remembers nothing, so that the table of digests has to.
+    The forwarder's redrive schedule sends the batches that the outage has left in the spool. CloudWatch Logs
+    and Lambda may deliver an event twice; a new environment can detect this only by the table of digests.
     """
     for schedule in stage.aws.schedules():
         stage.aws.fire_schedule(schedule.name)
@@ -182,10 +182,10 @@ def _run_lanes(stage: Stage, lanes: Lanes, show: _Show, watch: DemoWatcher) -> N
         raise show.trouble[0]
 
 
-def _follow(stage: Stage, seen: int, show: _Show, watch: DemoWatcher) -> int:
-    """Tells which states were entered in the log events after the first `seen`; how many there are now."""
+def _follow(stage: Stage, count: int, show: _Show, watch: DemoWatcher) -> int:
+    """Report the states entered in the log events after the first `count`; return the number of events."""
     events = stage.aws.log_events()
-    for event in events[seen:]:
+    for event in events[count:]:
         if entered := state_entered(event):
             watch.entered(show.scenario_of(entered[0]), entered[1])
     return len(events)
@@ -205,7 +205,7 @@ def _lane(stage: Stage, lane: tuple[Scenario, ...], show: _Show, watch: DemoWatc
 
 
 def execution_of(stage: Stage, scenario: Scenario, since: float = 0.0) -> str:
-    """Return the execution that a photo's arrival has started since a moment; "" where none starts."""
+    """Return the ARN of the execution that a photo has started since a moment; "" if none starts in time."""
     for _ in range(round(START_SECONDS / LOOK_SECONDS)):
         for described, _ in stage.aws.host.executions_since(since):
             event = json.loads(described["input"])
@@ -219,7 +219,8 @@ def execution_of(stage: Stage, scenario: Scenario, since: float = 0.0) -> str:
 def _execution(stage: Stage, scenario: Scenario, show: _Show) -> DemoExecution:
     if scenario.name not in show.arns:
         return never_started(scenario)
-    return told(scenario, show.described[scenario.name], stage.aws.history(show.arns[scenario.name]))
+    history = stage.aws.history(show.arns[scenario.name])
+    return execution_result(scenario, show.described[scenario.name], history)
 
 
 def _result(stage: Stage, show: _Show, began: float, undelivered: Sequence[Undelivered]) -> DemoResult:
@@ -243,7 +244,7 @@ def _result(stage: Stage, show: _Show, began: float, undelivered: Sequence[Undel
 
 
 def _reason(error: str) -> str:
-    """Return the message of a function's error, which is JSON where the function itself has failed."""
+    """Return the message of an error; the error of a function is JSON with `errorMessage`."""
     try:
         answer = json.loads(error)
     except ValueError:

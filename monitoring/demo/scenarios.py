@@ -1,4 +1,4 @@
-"""List the demo's inputs, and how each execution has to end."""
+"""List the demo's scenarios: their inputs and expected results."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ class Scenario:
     """One execution.
 
     Attributes:
-        name: what it is called.
-        what: the same in words.
+        name: the name of the scenario.
+        what: a short description.
         key: the photo's key; its folder is the talk.
-        photo: which slide it shows, as `handlers.slides.seed` takes it; text if it is not one, None for a
-            missing one.
+        photo: the slide on the photo, as an argument of `handlers.slides.seed`; bytes for a file that is not
+            a photo, None for a missing photo.
         ends: the last state.
         error: the error of an execution that fails.
     """
@@ -29,7 +29,7 @@ class Scenario:
 
 
 FIRST = Scenario("new-slide", "a new slide", f"{TALK}/001.jpg", "s05:ordinary:11", "Done")
-"""It goes alone: every function has its first cold start here."""
+"""It runs alone, because every function has its first cold start here."""
 LANES: tuple[tuple[Scenario, ...], ...] = (
     (
         Scenario("same-slide", "the same slide again", f"{TALK}/002.jpg", "s05:hard:12", "Unchanged"),
@@ -83,10 +83,10 @@ LANES: tuple[tuple[Scenario, ...], ...] = (
         ),
     ),
 )
-"""After the first, lanes run side by side; the scenarios of a lane one after the other."""
+"""Groups of scenarios: groups run in parallel, the scenarios of a group in sequence."""
 
 OUTAGE = Scenario("datadog-away", "while Datadog is away", f"{TALK}/006.jpg", "s06:ordinary:17", "Unchanged")
-"""It goes alone and last: Datadog answers 503 meanwhile, so that the forwarder has to spool."""
+"""It runs alone and last: Datadog responds with 503 meanwhile, so that the forwarder has to spool."""
 
 SCENARIOS = (FIRST, *(scenario for lane in LANES for scenario in lane), OUTAGE)
 

@@ -1,4 +1,4 @@
-"""The demo on a terminal: progress while it runs, and the result as tables and a tree."""
+"""Print the demo on a terminal: progress while it runs, and the result as tables and a tree."""
 
 import threading
 import time
@@ -20,11 +20,11 @@ from monitoring.demo.scenarios import SCENARIOS, Scenario
 from monitoring.log_events.telemetry import Span
 
 STATUS = {"SUCCEEDED": "green", "FAILED": "yellow"}
-"""Colours of an execution that ended as it had to; any other end is red."""
+"""Colours of an execution that ended as expected; any other result is red."""
 
 
 class Progress(DemoWatcher):
-    """A line for what is done, and one for each execution; on stderr, so that the result can be piped."""
+    """Print the current action and a line for each execution to stderr, so that the result can be piped."""
 
     def __init__(self, console: Console) -> None:
         self._spinner = Spinner("dots")

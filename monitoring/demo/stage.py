@@ -1,4 +1,4 @@
-"""The stage: the example deployed from its template to both embedded services, and what its photos need."""
+"""Deploy the example from its template to both embedded services, with its model, items and photos."""
 
 import contextlib
 import io
@@ -30,20 +30,20 @@ from monitoring.local_pipeline.pipeline import start_services
 STACK, STATE_MACHINE = "slides", "Pipeline"
 SECRET, API_KEY = "slides/datadog-api-key", "local"
 MODEL_KEY = "slides/model.npz"
-"""Where `handlers.slides.seed` puts the model, and the template says that it lies."""
+"""The key of the model, as in `handlers.slides.seed` and in the template."""
 RETRY_SECONDS = "1"
-"""How long a forwarder retries before it spools: the outage of the demo is not to last a minute."""
+"""How long a forwarder retries before it spools; short, so that the outage of the demo is short."""
 _PARTS = ("PhotoBucket", "ModelBucket", "SlideTable", STATE_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Hold what runs.
+    """The deployed example.
 
     Attributes:
-        pipeline: both services, and what was deployed.
-        photos: the folder that has the photos by their keys.
-        functions: a function's name for each state of the machine.
+        pipeline: both services, and the deployment.
+        photos: the folder with the photos, by key.
+        functions: state -> function name.
     """
 
     pipeline: Pipeline
@@ -66,14 +66,14 @@ class Stage:
         return self.pipeline.deployment.state_machine(STATE_MACHINE)
 
     def unsubscribed(self, log_group: str) -> bool:
-        """Return whether a log group goes to nobody on purpose: the forwarder's own would never end."""
+        """Return whether a log group has no subscription: the forwarder's own would cause a loop."""
         deployment = self.pipeline.deployment
         functions = [deployment.functions[name] for name in self.pipeline.forwarders]
         own = {deployment.log_groups[function] for function in functions}
         return log_group in own or log_group.startswith("/aws/codebuild/")
 
     def send(self, scenario: Scenario) -> None:
-        """Put a scenario's photo into the bucket, which starts an execution; without a photo, start it."""
+        """Put a scenario's photo into the bucket, which starts an execution; without a photo, start one."""
         bucket = str(self.pipeline.deployment.names["PhotoBucket"])
         if scenario.photo is None:
             detail = {"bucket": {"name": bucket}, "object": {"key": scenario.key}}
@@ -87,10 +87,10 @@ class Stage:
 
 
 def template_of_the_example() -> Path:
-    """Return the template that the demo deploys, and an account too.
+    """Return the path of the example's template, which is also for deployments to AWS.
 
     Raises:
-        InputError: the installation has none.
+        InputError: the installation does not contain it.
     """
     return shipped("deploy") / "template.yaml"
 
@@ -99,10 +99,10 @@ def template_of_the_example() -> Path:
 def set_up(
     template: Path, database: Path, speed: float, port: int, say: Callable[[str], None]
 ) -> Iterator[Stage]:
-    """Start everything, deploy the template and take the photos; at the end all of it is gone.
+    """Start both services, deploy the template and create the photos; remove everything at the end.
 
     Raises:
-        InputError: the template cannot be read or deployed, or is not one of the example; a port is in use,
+        InputError: the template cannot be read or deployed, or is not the example's; a port is in use,
             or the database cannot be used.
     """
     with contextlib.ExitStack() as exits:
@@ -120,7 +120,7 @@ def set_up(
 
 
 def _deployed(template: Path, aws: LocalAws, datadog: LocalDatadog) -> Pipeline:
-    """Deploy the template; its forwarders are told where Datadog is, and nothing else but their patience."""
+    """Deploy the template; set only Datadog's address and the retry time of its forwarders."""
     secret = aws.client("secretsmanager").create_secret(Name=SECRET, SecretString=API_KEY)["ARN"]
     stacks = tuple(_with_code(stack) for stack in read_example(template, secret))
     forwarders = own_forwarders(stacks)
@@ -138,7 +138,7 @@ def read_example(template: Path, secret: str) -> tuple[Stack, ...]:
     """Read the example's template with the demo's parameters.
 
     Raises:
-        InputError: it cannot be read, or lacks a resource that the demo uses.
+        InputError: the template cannot be read, or lacks a resource that the demo uses.
     """
     parameters = {"Environment": "demo", "DatadogApiKeySecretArn": secret}
     stacks = read_stacks(template, parameters=parameters, name=STACK)
@@ -153,9 +153,9 @@ def read_example(template: Path, secret: str) -> tuple[Stack, ...]:
 
 
 def _with_code(stack: Stack) -> Stack:
-    """Return the stack with the example's source as the code of its functions, built or not.
+    """Return the stack with the example's source folders as the code of its functions.
 
-    What `make bundles` builds is for Lambda's processor and Python, not for this machine's.
+    The bundles of `make bundles` are for the processor and Python of Lambda, not of this machine.
     """
     source = shipped("handlers").parent
     functions = [resource.logical_id for resource in stack.of_type("AWS::Lambda::Function")]
@@ -163,7 +163,7 @@ def _with_code(stack: Stack) -> Stack:
 
 
 def _fill(pipeline: Pipeline, folder: Path) -> None:
-    """Fill the slides' table and the model's bucket: what an account gets from `handlers.slides.seed`."""
+    """Write the items of the slides' table and the model, as `handlers.slides.seed` does in an account."""
     names, aws = pipeline.deployment.names, pipeline.aws
     for item in json.loads((folder / "items.json").read_text(encoding="utf-8")):
         aws.client("dynamodb").put_item(TableName=names["SlideTable"], Item=item)
@@ -173,7 +173,7 @@ def _fill(pipeline: Pipeline, folder: Path) -> None:
 
 
 def _bundle() -> bytes:
-    """Return the code that CodeBuild runs, zipped as `make bundles` does; libraries are installed here."""
+    """Return the zip file of the build's code, as `make bundles` creates it, but without libraries."""
     packed, root = io.BytesIO(), shipped("handlers")
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(root.rglob("*")):
@@ -183,14 +183,14 @@ def _bundle() -> bytes:
 
 
 def _functions_by_state(pipeline: Pipeline) -> dict[str, str]:
-    """Return the name of the function that each task calls, from the definition as it was deployed."""
+    """Return state -> function name, from the deployed definition."""
     arn = pipeline.deployment.state_machine(STATE_MACHINE)
     described = pipeline.aws.host.answer_states("DescribeStateMachine", {"stateMachineArn": arn})
     return functions_by_state(json.loads(described["definition"]))
 
 
 def functions_by_state(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Return the name of the function that each task of a definition calls, by state."""
+    """Return state -> function name for the tasks of a definition."""
     return {
         name: str((state.get("Parameters") or {}).get("FunctionName", state["Resource"])).rpartition(":")[2]
         for name, state in states_of(definition)
@@ -200,7 +200,7 @@ def functions_by_state(definition: Mapping[str, Any]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _seeding(folder: Path, figure_url: str) -> Iterator[Callable[[], None]]:
-    """Have the example's own command make model, items and photos in another process; call to wait for it."""
+    """Start `handlers.slides.seed` in a process; the yielded function waits until model and photos exist."""
     orders = [f"{scenario.key}={scenario.photo}" for scenario in SCENARIOS if isinstance(scenario.photo, str)]
     command = [
         *(sys.executable, "-P", "-m", "handlers.slides.seed"),  # not the handlers/ of the working directory
@@ -215,7 +215,7 @@ def _seeding(folder: Path, figure_url: str) -> Iterator[Callable[[], None]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # Ctrl-C at the terminal is for the demo, which then ends this
+        start_new_session=True,  # Ctrl-C goes only to the demo, which then ends this process
     )
 
     def done() -> None:

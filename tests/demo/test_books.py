@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monitoring.demo.accounting import balance, kind_of, printed_samples, printed_spans
-from monitoring.demo.findings import metrics, spans_of, state_entered, steps, told, trace_id, tree
+from monitoring.demo.findings import execution_result, metrics, spans_of, state_entered, steps, trace_id, tree
 from monitoring.demo.result import Accounting, DemoExecution, DemoResult
 from monitoring.demo.scenarios import Scenario
 from monitoring.log_events.telemetry import LogEvent
@@ -255,7 +255,7 @@ def execution(scenario=SCENARIO, status="SUCCEEDED", path=("Read", "Done"), **mo
         **more,
     }
     history = [{"type": "ExecutionStarted"}, *({"stateEnteredEventDetails": {"name": name}} for name in path)]
-    return told(scenario, described, history)
+    return execution_result(scenario, described, history)
 
 
 @pytest.mark.parametrize(("seconds", "milliseconds"), [(1.001, 1001), (0.0006, 1), (2.0, 2000)])
