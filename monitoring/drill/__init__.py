@@ -1,5 +1,5 @@
-"""The drill: breaks a pipeline in every way, for real, and sees which monitor notices, and when.
+"""The drill: inject faults into a pipeline, and report which monitor detects each fault, and when.
 
-Nothing is imported here: the handlers of the drilled pipeline are modules of this package, and their cold
-starts are part of what is measured.
+Nothing is imported here: the handlers of the drilled pipeline are modules of this package, and an import
+would make their cold starts longer.
 """

@@ -1,4 +1,4 @@
-"""A user's own application on the drill's stage: its executions, and what is broken in it, one at a time."""
+"""Run the executions of a user's application in the drill, and inject one fault at a time."""
 
 import contextlib
 import json
@@ -18,28 +18,28 @@ from monitoring.local_pipeline import Pipeline
 
 INJECTED_CODE = Path(__file__).parent / "injected_code"
 HANG_SECONDS, SLOW_SECONDS = 2, 3
-"""Real seconds of a function's time-out while it hangs, and while it is slow: its own may be minutes."""
+"""A function's time-out in real seconds during the faults `hangs` and `slow`, instead of its own."""
 IDLE_SECONDS, LOOK_SECONDS = 12.0, 0.25
-"""Real seconds without a working handler after which an execution is not waited for: ten of its minutes."""
+"""Stop waiting for an execution after 12 real seconds without a running handler (ten simulated minutes)."""
 LARGEST_MEMORY = 512
-"""Megabytes of a function that eats its memory; its own may be more than this machine has."""
+"""The memory in megabytes during the fault `out-of-memory`; the function's own may exceed this machine's."""
 _WAIT = "DrillWait"
 _WARM = {"slow", "claims-falsely"}
-"""Faults of a warm function: what it prints and takes then is the fault, a cold start is not."""
+"""Faults for which the function must be warm, because a cold start would change its output and duration."""
 
 
 @dataclass(slots=True)
 class Bench:
-    """One state machine of the application, and its executions that count.
+    """One state machine of the application, and its recorded executions.
 
     Attributes:
         pipeline: the application.
         machine: the logical id of the state machine.
         value: the input of its executions.
         runs: the executions since the last `clear`.
-        stretched: function -> how many times as long as here its calls would take: as its own time-out is to
-            the one that it has while it is broken.
-        speed: how many times faster than here its executions' time is told.
+        stretched: function -> factor for the durations of its calls: its own time-out divided by the one
+            during the fault.
+        speed: the factor by which waits are shortened.
     """
 
     pipeline: Pipeline
@@ -57,7 +57,7 @@ class Bench:
 
     @property
     def express(self) -> bool:
-        """Return whether its executions are Express ones, which nobody can stop."""
+        """Return whether its executions are Express executions, which cannot be stopped."""
         return bool(self.pipeline.aws.host.states.state_machines[self.arn].kind == "EXPRESS")
 
     def clear(self) -> None:
@@ -65,13 +65,13 @@ class Bench:
         self.runs, self.stretched, self.speed = [], {}, SPEED
 
     def start(self) -> tuple[str, float]:
-        """Start an execution at the start of a second that has no other execution's points."""
+        """Start an execution at the beginning of a second without points of other executions."""
         time.sleep(max(0.0, self._free - time.time()))
         began = time.time()
         return self.pipeline.aws.start(self.arn, self.value), began
 
     def run(self) -> None:
-        """Run an execution to its end and wait for all that it causes; stop one that waits for nothing."""
+        """Run an execution to its end and wait for its telemetry; stop it if it makes no progress."""
         execution, began = self.start()
         self._await_end(execution)
         self.pipeline.aws.drain(PATIENCE)
@@ -87,7 +87,7 @@ class Bench:
                 host.answer_states("StopExecution", {"executionArn": described["executionArn"]})
 
     def _await_end(self, execution: str) -> None:
-        """Wait for an execution's end, and for those that it has started; no longer than anything goes on."""
+        """Wait until an execution and those that it has started end, or until nothing runs any more."""
         host = self.pipeline.aws.host
         deadline, idle = time.monotonic() + PATIENCE, 0.0
         while time.monotonic() < deadline and idle < IDLE_SECONDS:
@@ -96,14 +96,14 @@ class Bench:
             idle = idle + LOOK_SECONDS if host.idle() else 0.0
 
     def record(self, execution: str, began: float) -> None:
-        """Record what an execution is now; one that still runs is never going to end."""
+        """Record the current state of an execution; one that is still running counts as never ending."""
         described, history = self.pipeline.aws.host.execution(execution)
         self._free = float(int(time.time()) + 1)
         status, error = str(described["status"]), str(described.get("error") or "")
         self.runs.append(Run(began, self._free, status, error, self.arn, tuple(history)))
 
     def warm_up(self, name: str, event: bytes) -> None:
-        """Call a function once; what it says of that call is in Datadog, and is part of no execution."""
+        """Invoke a function once; the telemetry of this call belongs to no execution."""
         self.pipeline.aws.host.invoke_function(moto_backends.function(self.pipeline.aws.region, name), event)
         self.pipeline.aws.drain(PATIENCE)
         self._free = float(int(time.time()) + 1)
@@ -113,12 +113,12 @@ class Bench:
 
 
 Break = Callable[[Bench], None]
-"""Brings a fault about, records what came of it, and undoes it again."""
+"""Inject a fault, record its executions, and remove the fault."""
 
 
 @contextlib.contextmanager
 def changed_function(bench: Bench, name: str, **settings: Any) -> Iterator[None]:
-    """Let a function have other settings while the block runs; `code` is a folder, `environment` is added."""
+    """Change the settings of a function while the block runs; `code` is a folder, `environment` is added."""
     host = bench.pipeline.aws.host
     function = moto_backends.function(bench.pipeline.aws.region, name)
     code = host.code[name]
@@ -130,7 +130,7 @@ def changed_function(bench: Bench, name: str, **settings: Any) -> Iterator[None]
             setattr(function, key, value)
         host.code[name] = (folder, code[1])
         bench.stretched[name] = max(1.0, int(before["timeout"]) / int(function.timeout))
-        with host.functions.set_aside(name):  # it is warm again when it is mended
+        with host.functions.set_aside(name):  # keep its warm environments for the time after the fault
             yield
     finally:
         host.code[name] = code
@@ -142,14 +142,14 @@ _FUNCTION_KEYS = ("handler", "timeout", "memory_size", "environment_vars", "rese
 
 
 def broken_handler(name: str, fault: str, exchange: Exchange | None = None, **settings: Any) -> Break:
-    """Put a fault into the innermost function of a handler.
+    """Inject a fault into the innermost function of a handler.
 
     Args:
         name: the function's name.
-        fault: one that `injected_code/fault_handler.py` knows.
-        exchange: a call in health: with its event the function is warmed up where a cold start is not part
-            of the fault, and it claims its result.
-        settings: further ones that the function has meanwhile.
+        fault: a fault of `injected_code/fault_handler.py`.
+        exchange: event and result of a successful call. The event warms up the function if a cold start is
+            not part of the fault; `claims-falsely` returns the result.
+        settings: other settings of the function during the fault.
     """
     event, result = exchange or (b"{}", b"null")
 
@@ -181,7 +181,7 @@ def broken_handler(name: str, fault: str, exchange: Exchange | None = None, **se
 
 @contextlib.contextmanager
 def refused(bench: Bench, arn: str, kind: Kind) -> Iterator[None]:
-    """Let a resource refuse every call while the block runs."""
+    """Deny or throttle every call to a resource while the block runs."""
     resources = bench.pipeline.aws.host.broken
     resources.break_(arn, kind)
     try:
@@ -191,7 +191,7 @@ def refused(bench: Bench, arn: str, kind: Kind) -> Iterator[None]:
 
 
 def changed(name: str, **settings: Any) -> Break:
-    """Give a function other settings."""
+    """Return a fault that changes the settings of a function."""
 
     def broken(bench: Bench) -> None:
         with changed_function(bench, name, **settings):
@@ -202,7 +202,7 @@ def changed(name: str, **settings: Any) -> Break:
 
 @contextlib.contextmanager
 def changed_definition(bench: Bench, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """Let the state machine have another definition while the block runs."""
+    """Change the definition of the state machine while the block runs."""
     host = bench.pipeline.aws.host
     described = host.answer_states("DescribeStateMachine", {"stateMachineArn": bench.arn})
     definition = json.loads(described["definition"])
@@ -216,7 +216,7 @@ def changed_definition(bench: Bench, change: Callable[[dict[str, Any]], None]) -
 
 
 def waiting(seconds: int, timeout: int | None = None) -> Callable[[dict[str, Any]], None]:
-    """Put a Wait before the first state, and set the execution's time-out, or take it away."""
+    """Add a Wait before the first state, and set or remove the execution's time-out."""
 
     def change(definition: dict[str, Any]) -> None:
         first = definition["StartAt"]
@@ -230,13 +230,13 @@ def waiting(seconds: int, timeout: int | None = None) -> Callable[[dict[str, Any
 
 
 def timed_out(bench: Bench) -> None:
-    """Let the execution wait for longer than its time-out."""
+    """Make the execution wait longer than its time-out."""
     with changed_definition(bench, waiting(600, timeout=40)):
         bench.run()
 
 
 def aborted(bench: Bench) -> None:
-    """Stop the execution, as soon as it has begun: how long this machine takes is not told as its time."""
+    """Stop the execution as soon as it has started, so that its duration does not depend on this machine."""
     bench.speed = 1.0
     with changed_definition(bench, waiting(600)):
         execution, began = bench.start()
@@ -247,18 +247,18 @@ def aborted(bench: Bench) -> None:
 
 
 def stuck(bench: Bench) -> None:
-    """Let the execution wait for something that never comes."""
+    """Make the execution wait without an end."""
     with changed_definition(bench, waiting(10**6)):
         execution, began = bench.start()
         _await_state(bench, execution)
-        time.sleep(0.5)  # what the forwarder has to tell of it is on its way
+        time.sleep(0.5)  # until the forwarder has sent the telemetry
         bench.record(execution, began)
         time.sleep(max(0.0, bench.runs[-1].until - time.time()))
         bench.pipeline.aws.stop(execution)
 
 
 def never_started(bench: Bench) -> None:
-    """Start nothing."""
+    """Start no execution."""
 
 
 def _await_state(bench: Bench, execution: str) -> None:

@@ -1,4 +1,4 @@
-"""How the faults of an application's own forwarder are brought about."""
+"""Inject faults into an application's own forwarder."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from monitoring.drill.trouble import Trouble
 
 
 def refused_by_datadog(name: str, status: int, spool: str = "") -> Break:
-    """Let Datadog answer a forwarder with a status; with `spool`, that bucket is gone meanwhile."""
+    """Make Datadog respond to a forwarder with a status; with `spool`, delete that bucket meanwhile."""
 
     def broken(bench: Bench) -> None:
         with contextlib.ExitStack() as mended:
@@ -24,7 +24,7 @@ def refused_by_datadog(name: str, status: int, spool: str = "") -> Break:
 
 
 def unsubscribed(name: str) -> Break:
-    """Let nothing reach a forwarder: subscriptions are gone, rules that invoke it disabled."""
+    """Remove a forwarder's subscriptions and disable the rules that invoke it."""
 
     def broken(bench: Bench) -> None:
         with contextlib.ExitStack() as mended:

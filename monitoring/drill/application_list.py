@@ -1,4 +1,4 @@
-"""List what a drill would break in an application, from its template alone: nothing is deployed or run."""
+"""List the faults of a drill from an application's template, without deploying or running anything."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from monitoring.local_pipeline.forwarding import own_forwarders
 
 
 def listed(options: PipelineOptions) -> list[Breakage]:
-    """Return every fault that the template allows, also those that no execution may reach.
+    """Return every fault that the template allows, including those that no execution may reach.
 
     Raises:
         InputError: the template cannot be read, or has no state machine.

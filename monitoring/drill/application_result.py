@@ -1,4 +1,4 @@
-"""What the drill of an application comes to, as values and as JSON."""
+"""Define the result of the drill of an application, as values and as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from monitoring.drill.watching import Seen
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """One fault, and who noticed.
+    """One fault, and the monitors that detected it.
 
     Attributes:
-        machine: the state machine in which it was brought about.
-        ended: how its executions ended.
-        noticed: what the project's monitors did, the quickest first.
-        would: the shipped monitors that notice, where none of the project's does.
-        remarks: why a monitor does not notice although it looks at it.
+        machine: the state machine with the fault.
+        ended: the status of each of its executions.
+        noticed: the project's monitors that detected it, the fastest first.
+        would: the shipped monitors that detect it, if none of the project's does.
+        remarks: the reasons why a monitor of the affected metrics does not detect it.
     """
 
     breakage: Breakage
@@ -28,7 +28,7 @@ class Noticed:
     remarks: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
-        """Return the row as JSON's values."""
+        """Return the row as a JSON object."""
         first = self.noticed[0] if self.noticed else None
         return {
             "name": self.breakage.name,
@@ -46,13 +46,13 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationResult:
-    """The whole drill of an application.
+    """The result of the drill of an application.
 
     Attributes:
-        false_alarms: monitors that alert on an ordinary day.
-        not_reached: functions and resources that no drilled execution uses, so that they were not broken.
+        false_alarms: monitors that alert without a fault.
+        not_reached: functions and resources that no drilled execution uses; they have no faults.
         left_out: monitors that cannot be drilled, with the reason.
-        notes: what was assumed, and what stood in for what does not run here.
+        notes: assumptions, and stand-ins for resources that do not run locally.
     """
 
     faults: tuple[Noticed, ...]
@@ -64,16 +64,16 @@ class ApplicationResult:
 
     @property
     def unnoticed(self) -> tuple[str, ...]:
-        """Return the names of the faults that no monitor notices."""
+        """Return the names of the faults that no monitor detects."""
         return tuple(row.breakage.name for row in self.faults if not row.noticed)
 
     @property
     def fine(self) -> bool:
-        """Return whether every fault is noticed, and nothing alerts in vain."""
+        """Return whether every fault is detected, without false alarms."""
         return not self.unnoticed and not self.false_alarms
 
     def as_data(self) -> dict[str, Any]:
-        """Return the result as JSON's values."""
+        """Return the result as a JSON object."""
         return {
             "faults": [row.as_data() for row in self.faults],
             "unnoticed": list(self.unnoticed),

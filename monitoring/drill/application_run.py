@@ -1,4 +1,4 @@
-"""The drill of a user's own application: every fault that its template allows, against its own monitors."""
+"""Drill a user's application: inject every fault that its template allows, and evaluate its monitors."""
 
 import contextlib
 import time
@@ -25,17 +25,17 @@ from monitoring.testing.project import Folder
 
 @dataclass(frozen=True, slots=True)
 class ApplicationOptions:
-    """How to drill an application.
+    """The options of the drill of an application.
 
     Attributes:
         pipeline: the template, and how it is deployed.
-        inputs: logical id or name of a state machine -> its input; "" for those that have none of their own.
-        monitors: the monitors that are drilled.
-        machines: the state machines that are drilled; none are all of them.
+        inputs: logical id or name of a state machine -> its input; "" is the default.
+        monitors: the monitors to drill.
+        machines: the state machines to drill; empty means all.
         delay: seconds until a point of CloudWatch is in Datadog.
-        tags: further tags of every metric.
-        faults: the names of the faults to bring about (`Pay/raises`); none are all of them.
-        players: how many embedded AWS work side by side; 0: as many as the faults are worth.
+        tags: additional tags of every metric.
+        faults: the names of the faults to inject (`Pay/raises`); empty means all.
+        players: the number of embedded AWS processes in parallel; 0 chooses it by the number of faults.
     """
 
     pipeline: PipelineOptions
@@ -49,18 +49,18 @@ class ApplicationOptions:
 
     @property
     def env(self) -> str:
-        """The environment that metrics carry."""
+        """The value of the `env` tag of metrics."""
         return self.monitors.env or "prod"
 
 
 class Progress:
-    """Watches the drill and says nothing; the command has one that shows progress."""
+    """A watcher that prints nothing; the command has a subclass that shows progress."""
 
     def say(self, text: str) -> None:
         """Report the current action."""
 
     def breaking(self, breakage: Breakage, number: int, count: int) -> None:
-        """Report that a fault is being brought about."""
+        """Report that a fault is being injected."""
 
     def judged(self, row: Noticed) -> None:
         """Report that a fault has been judged."""
@@ -68,7 +68,7 @@ class Progress:
 
 @dataclass(slots=True)
 class _Drill:
-    """What the drill of one application holds while it runs."""
+    """The state of the drill of one application."""
 
     options: ApplicationOptions
     here: Player
@@ -82,10 +82,10 @@ class _Drill:
     notes: list[str] = field(default_factory=list)
 
     def drilled(self, inputs: Mapping[str, Any]) -> list[Noticed]:
-        """Drill state machines by their inputs; one of several that does not succeed in health is skipped.
+        """Drill state machines by their inputs; skip one that does not succeed without a fault.
 
         Raises:
-            InputError: none succeeds.
+            InputError: no state machine succeeds.
         """
         rows: list[Noticed] = []
         refusals = []
@@ -100,7 +100,7 @@ class _Drill:
         return rows
 
     def _drilled(self, machine: str, value: Any) -> list[Noticed]:
-        """Drill one state machine; return its faults in their order."""
+        """Drill one state machine; return the results of its faults in order."""
         self.watch.say(f"running {machine} in health")
         health, played = self.here.prepare(machine, value)
         self.reached |= {*health.functions, *health.resources}
@@ -118,12 +118,12 @@ class _Drill:
         return [rows[fault.name] for fault in faults]
 
     def _chosen(self, faults: list[Breakage]) -> list[Breakage]:
-        """Return the faults that the options name, or all."""
+        """Return the faults named in the options, or all faults."""
         self.faults += [fault.name for fault in faults]
         return [fault for fault in faults if not self.options.faults or fault.name in self.options.faults]
 
     def _jury(self, health: Played) -> Jury:
-        """Return who judges, with the monitors known that alert although nothing is broken."""
+        """Return the jury, with the monitors that alert without a fault excluded."""
         service = self.options.pipeline.environment.get("DD_SERVICE", "")
         tags = (*self.options.tags, *((f"service:{service}",) if service else ()))
         jury = Jury(self.watchers, self.shipped, health, self.options.env, tags)
@@ -132,11 +132,11 @@ class _Drill:
 
 
 def drill_application(options: ApplicationOptions, watch: Progress | None = None) -> ApplicationResult:
-    """Drill an application: deploy it here, break it in every way, and see which of its monitors notice.
+    """Drill an application: deploy it locally, inject faults, and report which of its monitors detect them.
 
     Raises:
-        InputError: the template or the monitors cannot be read, there is no state machine, a name is the one
-            of no fault, or an execution does not succeed before anything is broken.
+        InputError: the template or the monitors cannot be read, there is no state machine, a fault name is
+            unknown, or an execution does not succeed without a fault.
     """
     watch = watch or Progress()
     began = time.monotonic()
@@ -164,7 +164,7 @@ def drill_application(options: ApplicationOptions, watch: Progress | None = None
 
 
 def _players(options: ApplicationOptions, pipeline: Pipeline) -> int:
-    """Return how many players the faults of an application are worth."""
+    """Return the number of parallel players for an application."""
     if options.players:
         return options.players
     faults = 7 * len(pipeline.deployment.functions) + 3 * len(resources_of(pipeline))
@@ -172,7 +172,11 @@ def _players(options: ApplicationOptions, pipeline: Pipeline) -> int:
 
 
 def refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
-    """Raise InputError where a name is the one of no fault of the application."""
+    """Check the names of faults.
+
+    Raises:
+        InputError: a name is not a fault of the application.
+    """
     for name in chosen:
         if name not in faults:
             near = nearest(name, faults)
@@ -181,12 +185,12 @@ def refuse_unknown(chosen: Sequence[str], faults: Sequence[str]) -> None:
 
 
 def _watchers(folder: Folder, delay: int) -> tuple[list[Watcher], Mapping[str, str]]:
-    """Return the project's monitors; a project without any has none that notices."""
+    """Return the project's monitors, and those left out with the reason; both may be empty."""
     return watching.load(folder, delay) if folder.path.is_dir() and folder.keys() else ([], {})
 
 
 def _others(watchers: Sequence[Watcher], shipped: Folder, delay: int) -> list[Watcher]:
-    """Return the shipped monitors that the project does not have: what it has, it has drilled."""
+    """Return the shipped monitors that the project does not have."""
     known = [(watcher.monitor.query, watcher.monitor.options, watcher.members) for watcher in watchers]
     return [
         watcher
@@ -205,7 +209,7 @@ def _machines(options: ApplicationOptions, pipeline: Pipeline) -> list[str]:
     """Return the logical ids of the state machines to drill.
 
     Raises:
-        InputError: there is none, or one is named that there is not.
+        InputError: the template has no state machine, or not the named one.
     """
     by_arn = {arn: name for name, arn in pipeline.deployment.state_machines.items()}
     if not by_arn:
@@ -226,10 +230,10 @@ def _input(options: ApplicationOptions, pipeline: Pipeline, machine: str) -> Any
 
 
 def default_environment(env: str) -> dict[str, str]:
-    """Return the variables of functions that do not set them: the environment that monitors ask for."""
+    """Return default environment variables of functions, with the `env` of the monitors."""
     return {"DD_ENV": env or "prod"}
 
 
 def pipeline_options(source: Path, env: str, **more: Any) -> PipelineOptions:
-    """Return how the drill deploys an application: waits pass as fast as in the drill of the example."""
+    """Return the options with which the drill deploys an application, with the drill's speed of waits."""
     return PipelineOptions(source, environment=default_environment(env), speed=SPEED, **more)

@@ -1,4 +1,4 @@
-"""What can be broken in an application: its functions, resources, state machines and its own forwarder."""
+"""List the faults of an application: of its functions, resources, state machines and its own forwarder."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ from monitoring.local_aws.invocation import Exchange
 from monitoring.local_aws.refusals import KINDS, Kind
 
 SPOOL = "MONITORING_SPOOL_BUCKET"
-"""The variable of a forwarder that names its spool: `bucket/prefix`."""
+"""The environment variable with a forwarder's spool: `bucket/prefix`."""
 WITHIN = 60
-"""Minutes within which a fault has to be noticed."""
+"""Minutes within which a monitor has to detect a fault."""
 FAULT_MINUTES, LONG_MINUTES = 30, 120
-"""How long a fault lasts, and one by which something is missing: silence needs longer to be told."""
+"""Duration of a fault in minutes; longer for faults that cause missing data, which take longer to detect."""
 
 
 class Health(NamedTuple):
-    """What the executions of a state machine do in health.
+    """Observations of a state machine's executions without a fault.
 
     Attributes:
-        functions: logical id -> name of the functions that they call.
-        resources: logical id -> ARN of the tables, queues, topics, buckets and streams that they use.
-        exchanges: name of a function -> what it was called with, and what it returned.
+        functions: logical id -> name of each invoked function.
+        resources: logical id -> ARN of each used table, queue, topic, bucket and stream.
+        exchanges: function name -> event and result of a call.
         forwarders: logical id -> name of the template's own forwarders.
-        spools: name of a forwarder -> the bucket of its spool.
-        express: whether executions are Express ones, which nobody can stop.
-        unlucky: how many executions failed although nothing was broken.
+        spools: forwarder name -> the bucket of its spool.
+        express: whether executions are Express executions, which cannot be stopped.
+        unlucky: the number of executions that failed without a fault.
     """
 
     functions: Mapping[str, str]
@@ -54,9 +54,9 @@ class Health(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """One fault of the application: what is broken in which resource, and how it is brought about.
+    """One fault of an application: its target, and the function that injects it.
 
-    `function` and `resource` are the name and the ARN of what executions have to come to.
+    An execution has to reach the function with the name `function` or the resource with the ARN `resource`.
     """
 
     kind: str
@@ -71,12 +71,12 @@ class Breakage:
 
     @property
     def name(self) -> str:
-        """Return the name that reports use."""
+        """Return the name in reports."""
         return f"{self.target}/{self.kind}"
 
     @property
     def fault(self) -> Fault:
-        """Return it as the judge takes it: any monitor of the project may notice."""
+        """Return the fault for the judge: any monitor of the project may detect it."""
         return Fault(
             self.name,
             self.how,
@@ -88,11 +88,11 @@ class Breakage:
 
 
 def breakages(machine: str, health: Health) -> Iterator[Breakage]:
-    """Yield what can be broken in a state machine, and in all that its executions use.
+    """Yield the faults of a state machine and of all resources that its executions use.
 
     Args:
         machine: the state machine's logical id.
-        health: what its executions do.
+        health: observations of its executions.
     """
     yield from of_uses(health)
     yield from of_machine(machine, express=health.express)
@@ -100,7 +100,7 @@ def breakages(machine: str, health: Health) -> Iterator[Breakage]:
 
 
 def of_uses(health: Health) -> Iterator[Breakage]:
-    """Yield what can be broken in functions and resources."""
+    """Yield the faults of functions and resources."""
     for target, name in health.functions.items():
         yield from _of_function(target, name, health.exchanges.get(name))
     forwarder = bool(health.forwarders)
@@ -111,7 +111,7 @@ def of_uses(health: Health) -> Iterator[Breakage]:
 
 
 def of_machine(machine: str, *, express: bool) -> Iterator[Breakage]:
-    """Yield what can be broken in a state machine itself."""
+    """Yield the faults of a state machine itself."""
     yield Breakage("times-out", machine, "executions take longer than their time-out", timed_out)
     if not express:
         yield Breakage("aborted", machine, "somebody stops every execution", aborted)
@@ -122,7 +122,7 @@ def of_machine(machine: str, *, express: bool) -> Iterator[Breakage]:
 
 
 def of_forwarders(health: Health) -> Iterator[Breakage]:
-    """Yield what can be broken in the template's own forwarders."""
+    """Yield the faults of the template's own forwarders."""
     for target, name in health.forwarders.items():
         for row in _of_forwarder(name, health.spools.get(name, "")):
             yield Breakage(row[0], target, *row[1:], minutes=WITHIN, forwarder=True)
@@ -163,7 +163,7 @@ def _of_function(target: str, name: str, exchange: Exchange | None) -> Iterator[
 
 
 def refusing(arn: str, kind: Kind) -> Break:
-    """Let a resource refuse every call, whoever makes it."""
+    """Return a fault in which a resource denies or throttles every call."""
 
     def broken(bench: Bench) -> None:
         with refused(bench, arn, kind):

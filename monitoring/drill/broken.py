@@ -1,4 +1,4 @@
-"""Broken steps: what a bad deployment, or a bad day of what a step needs, makes of `steps.store`."""
+"""Faulty variants of `steps.store`: after a bad deployment, or with a failing dependency."""
 
 import os
 import sys
@@ -18,19 +18,19 @@ def raises(event: dict[str, Any], context: Any) -> None:
 
 @monitored
 def exits(event: dict[str, Any], context: Any) -> None:
-    """Somebody left a sys.exit in."""
+    """Call sys.exit, as left-over debugging code may do."""
     sys.exit(3)
 
 
 @monitored
 def hangs(event: dict[str, Any], context: Any) -> None:
-    """Wait for a server that never answers, until Lambda ends the process."""
+    """Wait for a server that does not respond, until Lambda ends the process."""
     time.sleep(600)
 
 
 @monitored
 def eats_memory(event: dict[str, Any], context: Any) -> None:
-    """Read something that is larger than the function's memory."""
+    """Allocate more than the function's memory."""
     eaten = []
     while True:
         eaten.append(os.urandom(1 << 20))
@@ -38,13 +38,13 @@ def eats_memory(event: dict[str, Any], context: Any) -> None:
 
 @monitored(verify=stored)
 def forgets(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Says that the order is stored, and has not stored it."""
+    """Report that the order is stored without storing it."""
     return {"bucket": os.environ["BUCKET"], "key": f"{event['order']}.json"}
 
 
 @monitored(verify=stored)
 def flaky(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Fails at the first attempt and succeeds at the second."""
+    """Fail at the first attempt and succeed at the second."""
     if event["attempt"] == 0:
         raise ConnectionResetError("the first connection of the day")
     return store_order(event)
@@ -52,7 +52,7 @@ def flaky(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored(verify=stored)
 def slow(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take SHARE of the time-out."""
+    """Take the share SHARE of the time-out."""
     time.sleep(float(os.environ["SHARE"]) * context.get_remaining_time_in_millis() / 1000)
     return store_order(event)
 
@@ -75,7 +75,7 @@ def starts_build(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored
 def triggers(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Start an execution of MACHINE, as the target of a rule."""
+    """Start an execution of MACHINE; this function is the target of a rule."""
     return call(
         "states",
         "AWSStepFunctions.StartExecution",
@@ -85,6 +85,6 @@ def triggers(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @monitored
 def asks_build(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """`id` in; the build's `status` out."""
+    """Return the `status` of the build with the event's `id`."""
     answer = call("codebuild", "CodeBuild_20161006.BatchGetBuilds", {"ids": [event["id"]]})
     return {"status": answer["builds"][0]["buildStatus"]}

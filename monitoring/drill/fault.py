@@ -1,4 +1,4 @@
-"""A fault as a value: what breaks, how it is brought about, which monitors have to notice, and by when."""
+"""Define a fault: its description, its injection, and the monitors that have to detect it in time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from monitoring.drill.inject import Injection
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A metric of CloudWatch that is simulated: one point a minute while the fault lasts."""
+    """A simulated CloudWatch metric: one point a minute while the fault lasts."""
 
     metric: str
     value: float
@@ -19,21 +19,21 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault, or (`control`) an ordinary day on which no monitor may alert.
+    """A fault, or (`control`) a day without a fault on which no monitor may alert.
 
     Attributes:
-        name: as the command takes it.
-        what: what breaks, in one sentence.
-        must: monitor -> minutes after the onset by which it has to alert.
-        run: brings it about in a lane, for real; None where nothing is executed.
-        added: what the embedded AWS cannot do, as the metrics that CloudWatch would publish.
+        name: the name on the command line.
+        what: the description, in one sentence.
+        must: monitor -> minutes after the onset within which it has to alert.
+        run: injects it into a lane; None if nothing is executed.
+        added: simulated CloudWatch metrics, for faults that the embedded AWS does not support.
         quiet: monitors that must not alert.
-        minutes: how long it lasts.
-        share: which part of the executions it hits.
-        rate: executions meanwhile, in multiples of the usual rate.
-        usual: executions before and after, likewise.
-        watch: minutes for which monitors are watched after its end.
-        forwarder: it is one of the forwarder, which a lane then has for itself.
+        minutes: its duration in minutes.
+        share: the share of affected executions.
+        rate: the rate of executions during the fault, in multiples of the usual rate.
+        usual: the rate of executions before and after, in multiples of the usual rate.
+        watch: minutes after its end in which monitors are evaluated.
+        forwarder: whether the fault is in the forwarder; the lane then has its own forwarder.
     """
 
     name: str
@@ -67,4 +67,4 @@ class Fault:
 
 
 LOG, POLLED = 5, 20
-"""Minutes: what comes from logs is noticed within five; what comes from CloudWatch, fifteen later."""
+"""Minutes for detection: 5 with metrics from logs, 15 more with metrics from CloudWatch."""

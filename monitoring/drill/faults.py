@@ -1,4 +1,4 @@
-"""The table of faults: those that are injected, those that are simulated, and ordinary days."""
+"""The table of faults: injected faults, simulated faults, and days without a fault."""
 
 from monitoring.drill.fault import Fault
 from monitoring.drill.injected import INJECTED, ORDINARY
@@ -12,15 +12,15 @@ ALL = (*FAULTS, *CONTROLS)
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Fault, ...]:
-    """Return the faults of these names, all of them where none is named.
+    """Return the faults with these names, or all if no name is given.
 
     Raises:
-        InputError: there is no such fault; the nearest name is the hint.
+        InputError: a name is not a fault; the hint has the most similar name.
     """
-    known = {fault.name: fault for fault in ALL}
+    faults = {fault.name: fault for fault in ALL}
     for name in names:
-        if name not in known:
-            near = nearest(name, list(known))
-            hint = f"did you mean {near}?" if near else "stepscope drill --list names them all"
+        if name not in faults:
+            similar = nearest(name, list(faults))
+            hint = f"did you mean {similar}?" if similar else "stepscope drill --list names them all"
             raise InputError(f"there is no fault {name!r}", hint=hint)
-    return tuple(known[name] for name in dict.fromkeys(names)) if names else ALL
+    return tuple(faults[name] for name in dict.fromkeys(names)) if names else ALL

@@ -1,7 +1,7 @@
-"""How each fault is brought about, for real: a deployment, a setting, a resource or a server that goes wrong.
+"""Inject faults: a faulty deployment or setting, a deleted or denied resource, or a failing server.
 
-Each function gets a lane whose pipeline is healthy and warm; when it returns, the lane's runs are those of
-the fault.
+Each function receives a lane with a healthy, warm pipeline; when it returns, the lane's runs are the
+executions with the fault.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def step(
     change: Callable[[Definition], None] | None = None,
     **settings: Any,
 ) -> Injection:
-    """Deploy other code (`handler` of `broken`) or other settings for a step."""
+    """Return an injection that deploys other code (`handler` of `broken`) or other settings for a step."""
 
     def inject(lane: Lane) -> None:
         lane.add_function(step, _BROKEN + handler, **settings)
@@ -49,7 +49,7 @@ def step(
 
 
 def healthy(lane: Lane) -> None:
-    """Nothing is broken."""
+    """Inject nothing."""
     lane.run(3)
 
 
@@ -63,13 +63,13 @@ def syntax_error(lane: Lane) -> None:
 
 
 def missing_handler(lane: Lane) -> None:
-    """Deploy settings with a handler that the code does not have."""
+    """Set a handler name that the code does not contain."""
     lane.add_function("store", "monitoring.drill.steps.stroe")
     lane.run(1)
 
 
 def throttled(lane: Lane) -> None:
-    """Somebody has set the function's reserved concurrency to 0."""
+    """Set the function's reserved concurrency to 0."""
     lane.stage.aws.client("lambda").put_function_concurrency(
         FunctionName=lane.function("store"), ReservedConcurrentExecutions=0
     )
@@ -77,7 +77,7 @@ def throttled(lane: Lane) -> None:
 
 
 def always_cold(lane: Lane) -> None:
-    """Every call needs a new environment, as after a change of the function's settings."""
+    """Make every invocation a cold start, as after a change of the function's settings."""
     for number in range(3):
         for name in ("check", "store"):
             lane.add_function(name, f"monitoring.drill.steps.{name}", environment={"RELEASE": str(number)})
@@ -98,7 +98,7 @@ def without_topic(lane: Lane) -> None:
 
 
 def access_denied(lane: Lane) -> None:
-    """Deny everything by the bucket's policy."""
+    """Deny all actions in the bucket's policy."""
     policy = (
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", '
         f'"Resource": "arn:aws:s3:::{lane.bucket}/*"}}]}}'
@@ -119,30 +119,30 @@ def set_wait(seconds: int, timeout: int | None = None) -> Callable[[Definition],
 
 
 def slow_executions(lane: Lane) -> None:
-    """Make what an order waits for take ten times as long."""
+    """Multiply the duration of the Wait state by ten."""
     lane.change(set_wait(200))
     lane.run(1)
 
 
 def execution_timeout(lane: Lane) -> None:
-    """Make what an order waits for take longer than the execution's time-out."""
+    """Make the Wait state longer than the execution's time-out."""
     lane.change(set_wait(600, timeout=40))
     lane.run(1)
 
 
 def stuck(lane: Lane) -> None:
-    """Make an order wait for something that never comes, without a time-out."""
+    """Make the Wait state endless, and remove the execution's time-out."""
     lane.change(set_wait(10**6))
     arn, began = lane.start()
     _await(lane, arn, "WaitStateEntered")
-    time.sleep(0.5)  # what the forwarder has to tell of it is on its way
+    time.sleep(0.5)  # until the forwarder has sent the telemetry
     lane.record(arn, began, "RUNNING")
     time.sleep(max(0.0, lane.runs[-1].until - time.time()))
     lane.stage.aws.stop(arn)
 
 
 def aborted(lane: Lane) -> None:
-    """Somebody, or a script of theirs, stops every execution."""
+    """Stop every execution."""
     lane.change(set_wait(600))
     arn, began = lane.start()
     _await(lane, arn, "WaitStateEntered")
@@ -171,7 +171,7 @@ def task_timeout(state: str) -> Injection:
 
 
 def callback_heartbeat(lane: Lane) -> None:
-    """Whoever has the task's token stops sending its heartbeat."""
+    """Stop sending heartbeats for the task's token."""
 
     def change(definition: Definition) -> None:
         tell = definition["States"]["Tell"]
@@ -241,7 +241,7 @@ def _given_up(lane: Lane, step: str) -> bool:
 
 
 def disabled_trigger(lane: Lane) -> None:
-    """Somebody has disabled the rule that starts executions; while it was enabled, it did start one."""
+    """Disable the rule that starts executions, after checking that it starts one while enabled."""
     aws = lane.stage.aws
     machine = aws.state_machine_arn(lane.machine)
     lane.add_function("trigger", _BROKEN + "triggers", environment={"MACHINE": machine})
@@ -257,17 +257,17 @@ def disabled_trigger(lane: Lane) -> None:
 
 
 def _send_and_count(lane: Lane, seconds: float) -> int:
-    """Return how many executions an event of the lane's own source starts within so many seconds."""
+    """Return the number of executions that an event of the lane's own source starts within the time."""
     aws = lane.stage.aws
     states, machine = aws.client("stepfunctions"), aws.state_machine_arn(lane.machine)
 
     def count() -> int:
         return len(states.list_executions(stateMachineArn=machine)["executions"])
 
-    known = count()
+    before = count()
     entry = {"Source": lane.bucket, "DetailType": "order", "Detail": "{}"}
     aws.client("events").put_events(Entries=[entry])
     deadline = time.monotonic() + seconds
-    while count() == known and time.monotonic() < deadline:
+    while count() == before and time.monotonic() < deadline:
         time.sleep(0.1)
-    return count() - known
+    return count() - before

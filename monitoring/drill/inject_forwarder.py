@@ -1,4 +1,4 @@
-"""How the faults of the forwarder are brought about, in a lane with a forwarder of its own."""
+"""Inject faults into the forwarder, in a lane with its own forwarder."""
 
 import base64
 import contextlib
@@ -14,7 +14,7 @@ LATE_SECONDS = 900
 
 
 def switched_off(lane: Lane) -> None:
-    """Somebody has set the forwarder's reserved concurrency to 0."""
+    """Set the forwarder's reserved concurrency to 0."""
     lane.stage.aws.client("lambda").put_function_concurrency(
         FunctionName=lane.forwarder, ReservedConcurrentExecutions=0
     )
@@ -22,7 +22,7 @@ def switched_off(lane: Lane) -> None:
 
 
 def unsubscribed(lane: Lane) -> None:
-    """Nobody sends the forwarder anything any more."""
+    """Remove the forwarder's subscriptions and rule."""
     aws = lane.stage.aws
     logs, events = aws.client("logs"), aws.client("events")
     groups = [f"/aws/lambda/{name}" for name in lane.settings] + [aws.state_machine_log_group(lane.machine)]
@@ -35,7 +35,7 @@ def unsubscribed(lane: Lane) -> None:
 
 
 def refused(path: str, status: int) -> Injection:
-    """Datadog refuses requests whose path begins so; status 0: it does not answer at all."""
+    """Make Datadog reject requests by path prefix with a status; 0 means no response."""
 
     def inject(lane: Lane) -> None:
         lane.trouble.refusals[path] = status
@@ -45,7 +45,7 @@ def refused(path: str, status: int) -> Injection:
 
 
 def given_up(lane: Lane) -> None:
-    """Spool a batch in an outage, and refuse it at its last retry: an outage alone gives nothing up."""
+    """Spool a batch during an outage, and reject it at its last retry: an outage alone loses nothing."""
     lane.trouble.refusals["/api/v2/logs"] = 503
     lane.run()
     lane.trouble.refusals["/api/v2/logs"] = 400
@@ -55,7 +55,7 @@ def given_up(lane: Lane) -> None:
 
 
 def late(lane: Lane) -> None:
-    """CloudWatch Logs delivers events long after they were written."""
+    """Delay the delivery of CloudWatch Logs."""
     lane.run()
     then = int((time.time() - LATE_SECONDS) * 1000)
     data = {

@@ -1,4 +1,4 @@
-"""The faults that are brought about for real, and the ordinary days."""
+"""The injected faults, and the days without a fault."""
 
 from monitoring.drill import inject, inject_forwarder
 from monitoring.drill.fault import LOG, POLLED, Fault

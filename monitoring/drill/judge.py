@@ -1,4 +1,4 @@
-"""Judge a drill: every fault noticed in time by its monitors, and no alert without a fault."""
+"""Judge a drill: each fault has to be detected in time by its monitors, without false alarms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,14 +11,14 @@ from monitoring.drill.watching import Seen, Watcher
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """One fault, and what the monitors did.
+    """The result of one fault.
 
     Attributes:
-        fault: of the table.
-        ended: how the real executions ended, in their order.
-        noticed: the monitors that alerted, the quickest first; parts of composites are left out.
-        wrong: what is not as it should be, in sentences.
-        asked: (monitor, tag of its scope), and whether a series of the monitor's metric carries the tag.
+        fault: the fault.
+        ended: the status of each real execution, in order.
+        noticed: the monitors that alerted, the fastest first, without members of composites.
+        wrong: deviations from the expectation, as sentences.
+        asked: (monitor, tag of its scope) -> whether a series of the monitor's metric has the tag.
     """
 
     fault: Fault
@@ -29,11 +29,11 @@ class FaultResult:
 
     @property
     def fine(self) -> bool:
-        """Return whether everything is as it should be."""
+        """Return whether the result is as expected."""
         return not self.wrong
 
     def as_data(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Return the result as a JSON object."""
         fault = self.fault
         return {
             "fault": fault.name,
@@ -51,7 +51,7 @@ class FaultResult:
 
 @dataclass(frozen=True, slots=True)
 class DrillResult:
-    """The whole drill; `complete` if every fault of the table was part of it."""
+    """The result of a drill; `complete` if it included every fault of the table."""
 
     outcomes: tuple[FaultResult, ...]
     watchers: tuple[Watcher, ...]
@@ -61,7 +61,7 @@ class DrillResult:
 
     @property
     def idle(self) -> tuple[str, ...]:
-        """Monitors that tell somebody, and that no fault set off."""
+        """Monitors that notify somebody, and that no fault triggers."""
         noticed = {
             seen.key for outcome in self.outcomes if not outcome.fault.control for seen in outcome.noticed
         }
@@ -69,7 +69,7 @@ class DrillResult:
 
     @property
     def absent(self) -> dict[str, tuple[str, ...]]:
-        """The tags that scopes ask for and no series carries, with the monitors that ask."""
+        """Tags in scopes that no series has, with their monitors."""
         carried = {pair for outcome in self.outcomes for pair, carries in outcome.asked.items() if carries}
         asked = {pair for outcome in self.outcomes for pair in outcome.asked}
         absent: dict[str, tuple[str, ...]] = {}
@@ -79,7 +79,7 @@ class DrillResult:
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """Everything that is not as it should be."""
+        """All deviations from the expectation."""
         sentences = [
             f"{outcome.fault.name}: {sentence}" for outcome in self.outcomes for sentence in outcome.wrong
         ]
@@ -89,7 +89,7 @@ class DrillResult:
 
     @property
     def fine(self) -> bool:
-        """Return whether every fault was noticed as it should be and nothing alerted in vain."""
+        """Return whether every fault was detected as expected, without false alarms."""
         return not self.wrong
 
     def as_data(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ UNNOTICED = "no monitor notices"
 def judge(
     fault: Fault, takes: Sequence[Take], seen: Sequence[Seen], watchers: Sequence[Watcher], any_monitor: bool
 ) -> FaultResult:
-    """Return what is wrong about a fault's detection."""
+    """Return the result of a fault, with deviations in `wrong`."""
     telling = {watched.key for watched in watchers if watched.tells}
     known = {watched.key: watched for watched in seen if watched.key in telling}
     noticed = sorted((watched for watched in known.values() if watched.alert is not None), key=_quickest)

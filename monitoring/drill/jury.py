@@ -1,4 +1,4 @@
-"""Judges the faults of a state machine: which of the monitors notice, and which shipped ones would."""
+"""Judge the faults of a state machine: which monitors detect them, and which shipped monitors would."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ORDINARY = "an ordinary day"
 
 
 class Verdict(NamedTuple):
-    """How a fault's executions ended, and who noticed: see `Noticed`."""
+    """The status of a fault's executions and its detection; for the fields see `Noticed`."""
 
     ended: tuple[str, ...]
     noticed: tuple[Seen, ...]
@@ -23,14 +23,14 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Jury:
-    """The monitors, and a state machine in health; it holds values alone, so that a process can be sent it.
+    """The monitors and the healthy recording of a state machine; it can be pickled for another process.
 
     Attributes:
         watchers: the project's monitors.
-        shipped: those that come with the package.
+        shipped: the monitors of the package.
         health: the recording of healthy executions.
-        env: the tag `env` of every metric; `tags` are further ones.
-        false_alarms: monitors that alert on an ordinary day, and so notice nothing.
+        env: the tag `env` of every metric; `tags` are additional tags.
+        false_alarms: monitors that alert without a fault; their alerts do not count.
     """
 
     watchers: Sequence[Watcher]
@@ -41,14 +41,14 @@ class Jury:
     false_alarms: frozenset[str] = frozenset()
 
     def alerting(self) -> list[str]:
-        """Return the monitors that tell somebody although nothing is broken."""
+        """Return the monitors that notify somebody without a fault."""
         seen = self._seen(self.watchers, Fault(ORDINARY, ORDINARY, control=True), self.health)
         telling = {watcher.key for watcher in self.watchers if watcher.tells}
         alerting = [watched.key for watched in seen if watched.alert is not None or watched.before]
         return [key for key in alerting if key in telling]
 
     def verdict(self, fault: Fault, recording: Played) -> Verdict:
-        """Return who notices a fault."""
+        """Return the verdict on a fault."""
         laid = self._laid(self.watchers, fault, recording)
         seen = seen_by(self.watchers, laid)
         result = judge(fault, recording.takes, seen, self.watchers, any_monitor=True)
@@ -56,8 +56,8 @@ class Jury:
         would: tuple[str, ...] = ()
         if not noticed:
             seen = self._seen(self.shipped, fault, recording)
-            other = judge(fault, recording.takes, seen, self.shipped, any_monitor=True)
-            would = tuple(seen.key for seen in other.noticed)
+            shipped = judge(fault, recording.takes, seen, self.shipped, any_monitor=True)
+            would = tuple(seen.key for seen in shipped.noticed)
         remarks = (self._why(laid) if sentence == UNNOTICED else sentence for sentence in result.wrong)
         told = tuple(remark for remark in remarks if not remark.startswith(UNNOTICED))  # the report says that
         return Verdict(result.ended, noticed, would, told)

@@ -1,4 +1,4 @@
-"""A lane: the pipeline under names of its own, so that many faults can run side by side in one AWS."""
+"""A lane: an isolated copy of the drilled pipeline, so that several faults can run in one embedded AWS."""
 
 import time
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ STEPS = {"check": "monitoring.drill.steps.check", "store": "monitoring.drill.ste
 TIMEOUT, MEMORY = 6, 128
 """Seconds and megabytes of a step."""
 PATIENCE = 60.0
-"""Real seconds after which an execution that still runs is a fault of the drill."""
+"""The longest duration of an execution in real seconds; a longer one is an error of the drill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One real execution: when it ran (seconds since the epoch), how it ended, its history.
+    """One real execution: start and end (seconds since the epoch), status, history.
 
-    `status` is RUNNING for one that never ends. `until` is when the next run may begin.
+    `status` is RUNNING if it never ends. The next run may start at `until`.
     """
 
     began: float
@@ -34,14 +34,14 @@ class Run:
 
 @dataclass(slots=True)
 class Lane:
-    """The pipeline in an account of its own, so to speak; every resource's name begins with `prefix`.
+    """An isolated copy of the pipeline: the names of its resources start with `prefix`.
 
     Attributes:
-        stage: what runs the lanes.
-        name: the fault.
-        runs: the executions that count, in their order.
-        settings: of each function, seconds and megabytes, for the metrics that tell them.
-        events: asynchronous events sent: function -> how many.
+        stage: the services that run the lanes.
+        name: the name of the fault.
+        runs: the recorded executions, in order.
+        settings: function -> (time-out in seconds, memory in megabytes), for the metrics of these.
+        events: function -> number of asynchronous events sent to it.
     """
 
     stage: Stage
@@ -56,7 +56,7 @@ class Lane:
 
     @property
     def prefix(self) -> str:
-        """What the names of the lane's resources begin with."""
+        """The prefix of the names of the lane's resources."""
         return f"{self.name}--"
 
     @property
@@ -66,7 +66,7 @@ class Lane:
 
     @property
     def bucket(self) -> str:
-        """Where orders are stored; the table has the same name."""
+        """The name of the bucket with the orders, and of the table."""
         return f"{self.prefix}orders"
 
     def function(self, step: str) -> str:
@@ -76,7 +76,7 @@ class Lane:
     # --- setting up
 
     def own_forwarder(self) -> None:
-        """Give the copy its own forwarder with a spool, and a route to Datadog that can be disturbed."""
+        """Deploy a forwarder with a spool for this copy, which sends to Datadog through `trouble`."""
         self.forwarder = self.function("forwarder")
         self._trouble = self.stage.troubled()
         self.stage.deploy_forwarder(
@@ -89,7 +89,7 @@ class Lane:
 
     @property
     def trouble(self) -> Trouble:
-        """What stands between the lane's own forwarder and Datadog."""
+        """The server between the lane's own forwarder and Datadog."""
         if self._trouble is None:
             raise RuntimeError(f"the lane {self.name} has no forwarder of its own")
         return self._trouble
@@ -122,7 +122,7 @@ class Lane:
         environment: Mapping[str, str] | None = None,
         code: Path | None = None,
     ) -> None:
-        """Deploys a function, or deploys it anew, and sends its log to the forwarder."""
+        """Deploy or update a function, and subscribe the forwarder to its log."""
         name = self.function(step)
         new = name not in self.settings
         variables = {"BUCKET": self.bucket, **self.stage.unified, **(environment or {})}
@@ -147,7 +147,7 @@ class Lane:
         aws.notify_status_changes(self.forwarder, self.machine)
 
     def change(self, change: DefinitionChange | None) -> None:
-        """Deploys the state machine with a change to its definition; None: as it is in health."""
+        """Deploy the state machine with a changed definition; None deploys the healthy one."""
         aws, healthy = self.stage.aws, definition()
         if change:
             change(healthy)
@@ -160,14 +160,14 @@ class Lane:
     # --- running
 
     def run(self, times: int = 1) -> None:
-        """Run executions in sequence, each from the start of a second of its own."""
+        """Run executions in sequence, each from the beginning of a new second."""
         for _ in range(times):
             arn, began = self.start()
             described = self.stage.aws.wait(arn, PATIENCE)
             self.record(arn, began, str(described["status"]), str(described.get("error") or ""))
 
     def start(self) -> tuple[str, float]:
-        """Start an execution at the start of a second that has no other run's points."""
+        """Start an execution at the beginning of a second without points of other runs."""
         time.sleep(max(0.0, self._free - time.time()))
         began = time.time()
         self._orders += 1

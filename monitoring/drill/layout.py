@@ -1,8 +1,8 @@
-"""Lays real executions out on a simulated clock: hours of healthy traffic, the fault, and health again.
+"""Copy real executions along a simulated time line: hours of healthy traffic before and after the fault.
 
-A drill cannot wait for hours, and monitors look hours back. So every execution is run for real once, or a
-few times, and then copied: healthy ones at the pipeline's usual rate before and after, those of the fault for
-as long as the fault lasts. A copy is the same in all but its time.
+Monitors evaluate hours of data, and a drill cannot run for hours. So every execution is run once or a few
+times, and its telemetry is copied: healthy executions at the pipeline's usual rate before and after the
+fault, faulty ones while the fault lasts. A copy differs only in its timestamps.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,16 +20,16 @@ from monitoring.query.series import Series
 Floats = NDArray[np.float64]
 
 ONSET = 1772539200
-"""2026-03-03T12:00:00Z, a Tuesday: the moment at which every fault begins."""
+"""2026-03-03T12:00:00Z, a Tuesday: the start of every fault."""
 HISTORY_MINUTES = 30 * 60
-"""Healthy traffic before; a monitor may compare with the same hours of the day before."""
+"""Minutes of healthy traffic before the fault; a monitor may compare with the day before."""
 RATE = 2.0
 """Executions a minute of the usual pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """When copies of a take begin, in seconds since the epoch."""
+    """The start times of the copies of a take, in seconds since the epoch."""
 
     take: Take
     times: Floats
@@ -37,12 +37,12 @@ class Slots:
 
 
 def slots(healthy: Sequence[Take], faulty: Sequence[Take], fault: Fault) -> list[Slots]:
-    """Which take is copied to which moments.
+    """Return the start times of the copies of each take.
 
     Args:
-        healthy: the executions of health, in turn.
-        faulty: those of the fault, in their order; the last is repeated until the fault ends.
-        fault: its length, share and rate.
+        healthy: the healthy executions, which are used in turn.
+        faulty: the executions with the fault, in order; the last is repeated until the fault ends.
+        fault: gives duration, share and rate.
     """
     end = ONSET + 60 * fault.minutes
     before = _moments(ONSET - 60 * HISTORY_MINUTES, ONSET, fault.usual)
@@ -72,14 +72,14 @@ def series(
     wanted: frozenset[str],
     functions: Mapping[str, Any],
 ) -> list[Series]:
-    """Everything that Datadog holds of it at the end.
+    """Return all series that Datadog has at the end.
 
     Args:
         placed: the copies.
-        fault: for what is simulated, and whether the forwarder's own points are those of health.
+        fault: gives simulated metrics, and whether the forwarder's own points are those of the fault.
         common: tags of every metric from CloudWatch.
-        wanted: the metrics that some monitor looks at.
-        functions: name -> seconds and megabytes.
+        wanted: the metrics in monitors; others are left out.
+        functions: name -> (time-out in seconds, memory in megabytes).
     """
     end = ONSET + 60 * (fault.minutes + fault.watch)
     samples = _tiled((item.times, item.take.samples) for item in placed)
@@ -93,7 +93,7 @@ def series(
 
 
 def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
-    """Return the points to use of a recording; the forwarder's own only where it is the one at fault."""
+    """Return the points of a recording that monitors use; the forwarder's own points by the kind of fault."""
     own = placed.take.own
     if placed.own is not None:
         own = {} if fault.forwarder else placed.own.own
@@ -104,7 +104,7 @@ def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKe
 def _tiled(
     parts: Iterable[tuple[Floats, Mapping[Any, tuple[Floats, Floats]]]],
 ) -> dict[Any, tuple[Floats, Floats]]:
-    """Offsets and values of every key, at each of the moments."""
+    """Return times and values of every key, repeated at each start time."""
     tiles: dict[Any, list[tuple[Floats, Floats]]] = {}
     for moments, columns in parts:
         if not len(moments):
@@ -129,7 +129,7 @@ def _series(key: PointKey, times: Floats, values: Floats) -> Series:
 
 
 def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:
-    """Return a simulated CloudWatch metric: one point a minute while the fault lasts."""
+    """Return the series of a simulated CloudWatch metric: one point a minute while the fault lasts."""
     times = np.arange(ONSET, ONSET + 60 * fault.minutes, 60, dtype=np.int64)
     tags = tuple(sorted({*common, *added.tags}))
     values = np.full(len(times), added.value)
@@ -137,5 +137,5 @@ def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:
 
 
 def functions_of(settings: Mapping[str, tuple[int, int]], prefix: str) -> dict[str, tuple[int, int]]:
-    """Return the settings of a copy's functions under the pipeline's names."""
+    """Return the settings of a lane's functions, by the pipeline's names."""
     return {name.replace(prefix, PIPELINE): value for name, value in settings.items()}

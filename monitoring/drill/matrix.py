@@ -1,4 +1,4 @@
-"""The drill as a picture: a row for each fault, a column for each monitor, the minutes until it noticed."""
+"""Draw the drill as a matrix: rows are faults, columns monitors, cells the minutes until the alert."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from monitoring.preview.theme import LIGHT, Theme
 
 FORMATS = (".svg", ".png", ".html", ".md")
 SHADES = ((5, "#08519c"), (20, "#3182bd"), (45, "#6baed6"), (10**9, "#9ecae1"))
-"""Up to so many minutes -> the colour: dark is quick."""
+"""(maximum of minutes, colour); darker is faster."""
 _CELL, _ROW, _LEFT, _TOP, _EDGE = 24.0, 20.0, 210.0, 200.0, 12.0
 
 
@@ -20,7 +20,7 @@ def write(result: DrillResult, path: Path) -> None:
     """Write the picture, page or table in the format of the file's extension.
 
     Raises:
-        InputError: the ending is none of `FORMATS`, or the file cannot be written.
+        InputError: the file extension is not one of `FORMATS`, or the file cannot be written.
     """
     data = {
         ".md": lambda: markdown(result).encode(),
@@ -41,7 +41,11 @@ def _ending(path: Path) -> str:
 
 
 def check(path: Path) -> None:
-    """Says at once, and not after minutes, what is wrong with a file's name; InputError as for `write`."""
+    """Check the name of an output file before the drill starts.
+
+    Raises:
+        InputError: as for `write`.
+    """
     _ending(path)
     if not path.absolute().parent.is_dir():
         raise InputError("the folder does not exist", where=str(path.parent), hint="Create it first.")
@@ -73,7 +77,7 @@ def picture(result: DrillResult, theme: Theme = LIGHT) -> str:
 
 
 def _first(result: DrillResult, key: str) -> int:
-    """Return the first fault that a monitor notices, which orders the columns along the diagonal."""
+    """Return the index of the first fault that a monitor detects, by which columns are ordered."""
     for at, outcome in enumerate(result.outcomes):
         if key in outcome.fault.must and any(seen.key == key for seen in outcome.noticed):
             return at

@@ -1,4 +1,4 @@
-"""The drilled pipeline: small, and of every kind of step that CloudWatch counts in metrics of its own."""
+"""The drilled pipeline: small, with every kind of task for which CloudWatch has separate metrics."""
 
 import copy
 from collections.abc import Callable
@@ -8,7 +8,7 @@ Definition = dict[str, Any]
 DefinitionChange = Callable[[Definition], None]
 
 WAIT = 20
-"""Seconds of state machine time that an order waits before it is done."""
+"""The duration of the Wait state, in seconds of state machine time."""
 _CONTEXT = {
     "Execution.$": "$$.Execution",
     "State.$": "$$.State",
@@ -31,11 +31,11 @@ RETRY = [
         "BackoffRate": 2,
     }
 ]
-"""What AWS recommends, and what a server's bad moment raises."""
+"""The Retry that AWS recommends, and errors of a temporarily failing server."""
 
 
 def invoke(function: str) -> Definition:
-    """Return a Task of the service integration lambda:invoke."""
+    """Return a Task with the service integration lambda:invoke."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -46,7 +46,7 @@ def invoke(function: str) -> Definition:
 
 
 def by_arn(function: str) -> Definition:
-    """Return a Task that names the function's ARN, which emits other events and metrics."""
+    """Return a Task with the function's ARN as its resource, which has other events and metrics."""
     return {
         "Type": "Task",
         "Resource": f"${{{function}}}",

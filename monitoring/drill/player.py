@@ -1,4 +1,4 @@
-"""Plays an application's faults for real, in one embedded AWS, and records what each left behind."""
+"""Inject an application's faults in one embedded AWS, one at a time, and record their telemetry."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from monitoring.local_pipeline.forwarding import FORWARDER, STATES_FORWARDER
 
 HEALTHY_RUNS = 3
 LUCKY_TRIES = 10
-"""Executions that may fail in health, or not come to what is broken, before the drill goes on without."""
+"""The number of attempts to get a successful execution, or one that reaches the fault."""
 CAUSE = 400
-"""Characters of a cause in a message."""
+"""The maximum number of characters of a cause in a message."""
 DURATIONS = {"aws.lambda.enhanced.duration", "aws.lambda.enhanced.billed_duration", "stepscope.duration"}
-"""Metrics of the log that say how long a call took."""
+"""Metrics from logs with the duration of an invocation."""
 RESOURCES = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
@@ -32,11 +32,11 @@ RESOURCES = {
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::Kinesis::Stream": "arn:aws:kinesis:{region}:{account}:stream/{name}",
 }
-"""Types of resources that can refuse calls -> their ARN; the name is the end of what `!Ref` gives."""
+"""Resource types that can deny or throttle calls -> ARN; the name is the last part of the value of `!Ref`."""
 
 
 class Part(NamedTuple):
-    """What a player has to know of a state machine: logical id, input, health, and who judges its faults."""
+    """A state machine for a player: logical id, input, healthy observations, and the jury."""
 
     machine: str
     value: Any
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Player:
-    """Brings faults about in an application that runs, one at a time.
+    """Inject faults into a running application, one at a time.
 
     Attributes:
         pipeline: the application.
@@ -59,7 +59,7 @@ class Player:
     _settings: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def prepare(self, machine: str, value: Any) -> tuple[Health, Played]:
-        """Run a state machine in health; return what its executions use, and the recording of them.
+        """Run a state machine without a fault; return the observations and the recording.
 
         Raises:
             InputError: an execution does not succeed.
@@ -87,7 +87,7 @@ class Player:
         return health, self._played(bench)
 
     def join(self, part: Part) -> None:
-        """Get ready to break a state machine: warm it up where another player has prepared it."""
+        """Select a state machine; warm it up if another player has prepared it."""
         if self._bench is None or self._bench.machine != part.machine:
             self._bench = Bench(self.pipeline, part.machine, part.value)
             _run_in_health(self._bench, 1)
@@ -95,7 +95,7 @@ class Player:
         self._breakages = {breakage.name: breakage for breakage in breakages(part.machine, part.health)}
 
     def play(self, name: str) -> Verdict:
-        """Bring one fault of the state machine about, mend it, and return who noticed."""
+        """Inject one fault of the state machine, remove it, and return the verdict."""
         bench, breakage, jury = self._bench, self._breakages[name], self._jury
         if bench is None or jury is None:
             raise RuntimeError("the player has joined no state machine")
@@ -104,9 +104,9 @@ class Player:
         return verdict._replace(remarks=(*_unlucky_remarks(tries, breakage), *verdict.remarks))
 
     def _bring_about(self, bench: Bench, breakage: Breakage) -> int:
-        """Break it until an execution comes to what is broken; return how many tries that took, 0: none did.
+        """Inject the fault until an execution reaches it; return the number of attempts, 0 if none did.
 
-        A Choice may lead elsewhere, by the time of day or at random.
+        A Choice may take another branch, depending on the time of day or at random.
         """
         for tries in range(1, LUCKY_TRIES + 1):
             bench.clear()
@@ -116,7 +116,7 @@ class Player:
         return 0
 
     def _reaches(self, bench: Bench, breakage: Breakage) -> bool:
-        """Return whether an execution came to what is broken."""
+        """Return whether an execution reached the fault."""
         if breakage.resource:
             return breakage.resource in self.pipeline.aws.host.broken.refused
         began = bench.runs[0].began if bench.runs else 0.0
@@ -135,7 +135,7 @@ class Player:
         }
 
     def _played(self, bench: Bench, *, forwarder: bool = False) -> Played:
-        """Return the recording of a bench's executions: all that they caused has arrived."""
+        """Return the recording of a bench's executions, after all telemetry has arrived."""
         self.pipeline.aws.drain(DRAIN_SECONDS)
         until = time.time()
         begin = bench.runs[0].began if bench.runs else until
@@ -155,7 +155,7 @@ class Player:
         return Played([stretched(take, bench.stretched) for take in recorded], self._function_settings())
 
     def _function_settings(self) -> dict[str, tuple[int, int]]:
-        """Return seconds and megabytes of every function, by name."""
+        """Return function -> (time-out in seconds, memory in megabytes)."""
         if not self._settings:
             pages = self.pipeline.aws.client("lambda").get_paginator("list_functions").paginate()
             self._settings = {
@@ -188,7 +188,7 @@ def _resources(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
 
 
 def _base(arn: str) -> str:
-    """Return the ARN of the bucket of an object, of the table of an index; another one as it is."""
+    """Return the ARN of an object's bucket or of an index's table; other ARNs unchanged."""
     service = arn.split(":")[2]
     if service == "s3":
         return arn.partition("/")[0]
@@ -196,9 +196,9 @@ def _base(arn: str) -> str:
 
 
 def stretched(take: Take, factors: Mapping[str, float]) -> Take:
-    """Return a recording in which the calls of functions take as long as their own time-outs allow.
+    """Return a recording with the durations of invocations multiplied by factors.
 
-    A fault cuts a time-out of minutes to seconds, so that a drill does not last for hours.
+    During a fault, a time-out of minutes is reduced to seconds, so that a drill does not take hours.
     """
     tags = {f"functionname:{name.lower()}": factor for name, factor in factors.items() if factor > 1}
     if not tags:
@@ -219,10 +219,10 @@ def stretched(take: Take, factors: Mapping[str, float]) -> Take:
 
 
 def _run_in_health(bench: Bench, count: int) -> int:
-    """Run executions until so many have succeeded; return how many did not, which are forgotten.
+    """Run executions until `count` have succeeded; remove the others and return their number.
 
     Raises:
-        InputError: too many do not succeed.
+        InputError: too many executions do not succeed.
     """
     unlucky: list[Run] = []
     while len(bench.runs) < count:
@@ -245,7 +245,7 @@ def _unhealthy(bench: Bench, runs: Sequence[Run]) -> InputError:
 
 
 def _unlucky_remarks(tries: int, breakage: Breakage) -> tuple[str, ...]:
-    """Return what to say of executions that did not come to what is broken."""
+    """Return remarks on executions that did not reach the fault."""
     if tries == 1:
         return ()
     if tries:
@@ -254,6 +254,6 @@ def _unlucky_remarks(tries: int, breakage: Breakage) -> tuple[str, ...]:
 
 
 def _cause_of(run: Run) -> str:
-    """Return the cause with which an execution ended; "" where it has none."""
+    """Return the cause of an execution's end; "" if it has none."""
     details = run.history[-1].get("executionFailedEventDetails", {}) if run.history else {}
     return str(details.get("cause") or "")

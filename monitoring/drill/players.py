@@ -1,7 +1,7 @@
-"""Players side by side: each has an embedded AWS in a process of its own, and takes the next fault in turn.
+"""Run players in parallel: each has an embedded AWS in its own process, and takes the next fault of a queue.
 
-A fault is brought about in an application that is healthy but for it, as if it were the only one; so what
-comes of it does not depend on how many players there are.
+Each fault is injected into an otherwise healthy application, so its result does not depend on the number of
+players.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ from monitoring.drill.player import Part, Player
 from monitoring.local_pipeline import PipelineOptions, start_pipeline
 
 FAULTS_EACH = 16
-"""Faults for which a further player is worth its start."""
+"""The number of faults per player: fewer do not justify the start of another process."""
 LARGEST = 4
 END_SECONDS = 20.0
 
 
 def number_of_players(faults: int) -> int:
-    """Return how many players a number of faults is worth: one more than processors at most."""
+    """Return the number of players for a number of faults: at most one more than processors."""
     return max(1, min(LARGEST, 1 + (os.cpu_count() or 1), faults // FAULTS_EACH))
 
 
 class Helper:
-    """A player in a process of its own; it starts at once, and ends with `close`."""
+    """A player in its own process, which starts at once and ends with `close`."""
 
     def __init__(self, options: PipelineOptions) -> None:
         context = multiprocessing.get_context("spawn")
@@ -43,11 +43,15 @@ class Helper:
         there.close()
 
     def join(self, part: Part) -> None:
-        """Get ready to break a state machine; raises RuntimeError where it does not come up."""
+        """Select a state machine.
+
+        Raises:
+            RuntimeError: the process has not started.
+        """
         self._ask("join", part)
 
     def play(self, name: str) -> Verdict:
-        """Bring one fault about and return who noticed."""
+        """Inject one fault and return the verdict."""
         verdict: Verdict = self._ask("play", name)
         return verdict
 
@@ -72,7 +76,7 @@ class Helper:
 
 
 def _serve(options: PipelineOptions, connection: Connection) -> None:
-    """Answer a helper's questions until the other end is closed."""
+    """Execute a helper's requests until its connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command, which ends this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(EOFError, BrokenPipeError), start_pipeline(options) as pipeline:
@@ -91,16 +95,16 @@ _Done = queue.Queue[tuple[Breakage, Verdict] | Exception]
 def play(
     here: Player, helpers: Sequence[Helper], part: Part, faults: Sequence[Breakage]
 ) -> Iterator[tuple[Breakage, Verdict]]:
-    """Yield each fault as soon as it was brought about and judged, in any order.
+    """Yield each fault with its verdict as soon as it is judged, in any order.
 
     Args:
         here: the player in this process.
-        helpers: further ones; one that does not come up leaves its part to the others.
+        helpers: players in other processes; if one does not start, the others do its work.
         part: the state machine.
-        faults: which to bring about.
+        faults: the faults to inject.
 
     Raises:
-        Exception: a fault could not be brought about.
+        Exception: a fault could not be injected.
     """
     waiting, done = deque(faults), _Done()
     here.join(part)
@@ -122,7 +126,7 @@ def play(
 
 
 def _work(player: Player | Helper, part: Part, waiting: deque[Breakage], done: _Done) -> None:
-    """Let a player bring faults about until none is left."""
+    """Let a player inject faults until the queue is empty."""
     if isinstance(player, Helper):
         try:
             player.join(part)

@@ -1,4 +1,4 @@
-"""Takes: what each real execution left behind, with times counted from its start in state machine time."""
+"""Record takes: the telemetry of each real execution, with times from its start in state machine time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from monitoring.query.series import MetricType, Series
 
 Floats = NDArray[np.float64]
 PIPELINE = "orders-"
-"""What names begin with instead of a lane's prefix: all lanes are the same pipeline, on another day."""
+"""The prefix that replaces a lane's prefix in names, so that all lanes look like one pipeline."""
 
 
 class PointKey(NamedTuple):
@@ -39,14 +39,14 @@ Points = Mapping[PointKey, tuple[Floats, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One execution, or one stretch in which none was started.
+    """The telemetry of one execution, or of a time in which none was started.
 
     Attributes:
-        status: how it ended; RUNNING if it never does.
+        status: its final status; RUNNING if it never ends.
         error: the error's name.
-        samples: what CloudWatch counted; times in seconds from the start.
-        points: what the forwarder brought, likewise.
-        own: the forwarder's points about itself, likewise.
+        samples: samples of CloudWatch metrics; times in seconds from the start.
+        points: points from the forwarder; times in seconds from the start.
+        own: points about the forwarder itself; times in seconds from the start.
     """
 
     status: str = ""
@@ -59,28 +59,28 @@ class Take:
 def takes(
     lane: Lane, calls: Sequence[Invoked], series: Sequence[Series], dropped: Mapping[str, int]
 ) -> list[Take]:
-    """Return the recordings of a copy.
+    """Return the takes of a lane.
 
     Args:
-        lane: whose executions have ended, and whose events are delivered.
-        calls: the calls of functions in the embedded AWS.
-        series: what its Datadog holds.
-        dropped: asynchronous events that were given up, by function.
+        lane: a lane whose executions have ended and whose events are delivered.
+        calls: the invocations in the embedded AWS.
+        series: the series in the embedded Datadog.
+        dropped: function -> number of dropped asynchronous events.
     """
-    own = [call for call in calls if call.function.startswith(lane.prefix)]
-    mine = [line for line in series if any(lane.prefix in tag for tag in line.tags)]
+    invoked = [call for call in calls if call.function.startswith(lane.prefix)]
+    emitted = [line for line in series if any(lane.prefix in tag for tag in line.tags)]
     shared = [line for line in series if f"functionname:{lane.forwarder}" in line.tags]
     names = Names(
         lambda tags: _dimensions(tags, lane.prefix), lambda tags: _renamed(tags, lane.prefix), lane.events
     )
-    return takes_of(lane.runs, own, (mine, shared), names, dropped)
+    return takes_of(lane.runs, invoked, (emitted, shared), names, dropped)
 
 
 class Names(NamedTuple):
-    """How the tags of CloudWatch's samples and of points are written, and the asynchronous events sent.
+    """Functions that rewrite the tags of samples and points, and the numbers of asynchronous events.
 
-    `aside` are functions that work beside the executions: their calls do not hold up state machine time,
-    which passes `speed` times as fast as it is while nothing else works.
+    `aside` are functions outside the executions: state machine time runs `speed` times faster than real time
+    also while they work.
     """
 
     dimensions: Callable[[tuple[str, ...]], tuple[str, ...]]
@@ -98,15 +98,15 @@ def takes_of(
     dropped: Mapping[str, int],
     until: float = np.inf,
 ) -> list[Take]:
-    """Return the recording of each execution: the calls and points from its start to the next one's.
+    """Return the take of each execution: the calls and points from its start to the next one's start.
 
     Args:
         runs: the executions, in order.
         calls: the calls of their functions.
-        series: the points that came of them, and those of the forwarder about itself.
-        names: how tags are written.
-        dropped: asynchronous events that were given up, by function.
-        until: when the last one's time is over, in seconds since the epoch.
+        series: the points of the executions, and the points about the forwarder.
+        names: rewrites the tags.
+        dropped: function -> number of dropped asynchronous events.
+        until: the end of the last execution's time, in seconds since the epoch.
     """
     recorded = []
     for at, run in enumerate(runs):
@@ -145,9 +145,7 @@ def _take(
 
 
 def clock_of(run: Run, calls: Iterable[Invoked], speed: float = SPEED) -> Clock:
-    """State machine time of an execution, from its start: it passes as it is while a handler works, and
-    `speed` times as fast while nothing does.
-    """
+    """Return the clock of an execution: real time while a handler works, else `speed` times faster."""
     busy = sorted(
         (call.began - (call.init_ms or 0.0) / 1000, call.began + call.duration_ms / 1000)
         for call in calls
@@ -173,7 +171,7 @@ def _seconds(moment: object) -> float:
 
 
 MACHINE_TAGS = ("expected:hourly",)
-"""AWS tags of the state machine, which Datadog puts on its metrics."""
+"""AWS tags of the state machine, which Datadog adds to its metrics."""
 
 
 def _dimensions(tags: tuple[str, ...], prefix: str) -> tuple[str, ...]:
@@ -190,7 +188,7 @@ def _renamed(tags: Iterable[str], prefix: str) -> tuple[str, ...]:
 def _points(
     series: Iterable[Series], run: Run, end: float, clock: Clock, names: Names
 ) -> Iterator[tuple[PointKey, tuple[Floats, Floats]]]:
-    """Return the points of one run: of the whole seconds from its start to the next one's."""
+    """Yield the points of one run, from the second of its start to the start of the next run."""
     for line in series:
         chosen = (line.times >= int(run.began)) & (line.times < end)
         if chosen.any():

@@ -1,4 +1,4 @@
-"""The drill from first to last: the healthy pipeline, the faults side by side, the monitors over them."""
+"""Run the drill: record the healthy pipeline and the faults (in parallel), and evaluate the monitors."""
 
 import time
 from collections import Counter, deque
@@ -18,23 +18,23 @@ from monitoring.query.sources import SeriesSource
 from monitoring.testing.project import Folder
 
 HEALTHY = "healthy"
-"""The lane whose executions are copied as ordinary traffic."""
+"""The lane whose executions are copied as healthy traffic."""
 SIDE_BY_SIDE = 6
-"""Lanes that run at once: most of their time is spent waiting."""
+"""The number of lanes that run in parallel: they spend most of their time waiting."""
 DRAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DrillOptions:
-    """How to drill.
+    """The options of the drill.
 
     Attributes:
-        faults: which, in this order.
-        monitors: their folder; `env` is the environment of stepscope.toml, and the tag of every metric.
-        any_monitor: a fault is noticed if any monitor alerts in time.
+        faults: the faults, in this order.
+        monitors: the folder of the monitors; `env` is the environment of stepscope.toml and the `env` tag.
+        any_monitor: whether an alert of any monitor counts as detection.
         delay: seconds until a point of CloudWatch is in Datadog.
-        tags: further tags of every metric.
-        keep: a folder for the embedded Datadog's database.
+        tags: additional tags of every metric.
+        keep: the folder for the embedded Datadog's database.
     """
 
     faults: tuple[Fault, ...]
@@ -47,7 +47,7 @@ class DrillOptions:
 
 
 class DrillWatcher:
-    """Watches the drill and says nothing; the command has one that shows progress."""
+    """A watcher that prints nothing; the command has a subclass that shows progress."""
 
     def say(self, text: str) -> None:
         """Report the current action."""
@@ -61,7 +61,7 @@ class DrillWatcher:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """Hold what was really run: the recordings of a copy, and its functions' seconds and megabytes."""
+    """The takes of a lane, and its functions' time-outs (seconds) and memory (megabytes)."""
 
     takes: list[Take] = field(default_factory=list)
     functions: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Hold what all faults share: the monitors, and the recording of the healthy pipeline."""
+    """The common data of all faults: the monitors, and the recording of the healthy pipeline."""
 
     watchers: Sequence[Watcher]
     health: Played
@@ -79,21 +79,21 @@ class Scene:
 
     @property
     def wanted(self) -> frozenset[str]:
-        """The metrics that some monitor looks at."""
+        """The metrics that monitors query."""
         return frozenset(name for watcher in self.watchers for name in watcher.metrics)
 
     @property
     def common(self) -> tuple[str, ...]:
-        """Tags of every metric of CloudWatch."""
+        """Tags of every CloudWatch metric."""
         place = ("region:us-east-1", "account_id:123456789012", "aws_account:123456789012")
         return (*place, f"env:{self.env}", "service:orders", *self.tags)
 
 
 def run_drill(options: DrillOptions, watch: DrillWatcher | None = None) -> DrillResult:
-    """Drill, and say what came of it.
+    """Run the drill and return its result.
 
     Raises:
-        InputError: monitors that cannot be read, or nothing can be kept where it is asked for.
+        InputError: a monitor cannot be read, or the folder to keep cannot be used.
     """
     watch = watch or DrillWatcher()
     began = time.monotonic()
@@ -110,7 +110,7 @@ def run_drill(options: DrillOptions, watch: DrillWatcher | None = None) -> Drill
 
 
 def play_health(stage: Stage) -> Played:
-    """Run the healthy copy's executions in sequence, and wait for what follows from them."""
+    """Run the healthy lane's executions in sequence, and wait for their telemetry."""
     lane = Lane(stage, HEALTHY)
     lane.deploy()
     for _ in range(3):
@@ -120,7 +120,7 @@ def play_health(stage: Stage) -> Played:
 
 
 def _in_batches(stage: Stage, faults: Sequence[Fault], watch: DrillWatcher) -> Iterator[tuple[Fault, Played]]:
-    """Each fault as it was played; the next ones are played while one is judged."""
+    """Yield each fault with its recording; the next batch runs while one is judged."""
     batches = [faults[at : at + SIDE_BY_SIDE] for at in range(0, len(faults), SIDE_BY_SIDE)]
     with ThreadPoolExecutor(1, "drill") as ahead:
         coming = deque([ahead.submit(play, stage, batches[0], watch)])
@@ -131,7 +131,7 @@ def _in_batches(stage: Stage, faults: Sequence[Fault], watch: DrillWatcher) -> I
 
 
 def play(stage: Stage, faults: Sequence[Fault], watch: DrillWatcher) -> list[Played]:
-    """Brings faults about at the same time, and waits until everything that they said has arrived."""
+    """Inject faults in parallel, and wait until all telemetry has arrived."""
     lanes = [Lane(stage, fault.name) for fault in faults]
 
     def bring_about(lane: Lane, fault: Fault) -> None:
@@ -161,7 +161,7 @@ def _played(stage: Stage, lanes: Sequence[Lane]) -> list[Played]:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """Hold what Datadog knows of one fault: its points, the tags of each metric, and the last second."""
+    """The data of one fault in Datadog: its points, the tags of each metric, and the last second."""
 
     source: SeriesSource
     tags: Mapping[str, frozenset[str]]
@@ -169,7 +169,7 @@ class Laid:
 
 
 def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
-    """Lays a fault out on the simulated clock, and lets every monitor look at it."""
+    """Copy a fault's takes along the simulated time line, evaluate every monitor, and judge the result."""
     laid = laid_out(scene, fault, played, scene.wanted)
     seen = seen_by(scene.watchers, laid)
     outcome = judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)
@@ -182,12 +182,12 @@ def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
 
 
 def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, asked: Mapping[tuple[str, str], bool]) -> str:
-    """Return that no monitor notices a fault, and why none can where that is so.
+    """Return the sentence that no monitor detects a fault, with the reason if none can.
 
     Args:
         watchers: the monitors.
-        laid: what they look at.
-        asked: of each monitor and tag in its scopes, whether a series carries the tag.
+        laid: the data.
+        asked: (monitor, tag of its scope) -> whether a series of its metric has the tag.
     """
     looking = [watcher.key for watcher in watchers if watcher.tells and watcher.metrics & laid.tags.keys()]
     if not looking:
@@ -201,7 +201,7 @@ def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, asked: Mapping[tuple[
 
 
 def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str]) -> Laid:
-    """Lay a fault out on the simulated clock, with the metrics that are `wanted`."""
+    """Copy a fault's takes along the simulated time line, with only the metrics in `wanted`."""
     placed = layout.slots(scene.health.takes, played.takes, fault)
     functions = {**scene.health.functions, **played.functions}
     series = layout.series(placed, fault, scene.common, wanted, functions)
@@ -213,13 +213,13 @@ def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str])
 
 
 def seen_by(watchers: Sequence[Watcher], laid: Laid) -> list[Seen]:
-    """Return what each monitor did that looks at a metric which has points."""
+    """Return the evaluation of each monitor that queries a metric with points."""
     looking = [watcher for watcher in watchers if watcher.metrics & laid.tags.keys()]
     return [watching.watch(watcher, laid.source, layout.ONSET, laid.end) for watcher in looking]
 
 
 def asked_for(watchers: Sequence[Watcher], laid: Laid) -> dict[tuple[str, str], bool]:
-    """Return (monitor, tag) of each exact tag in a scope, and whether a series of its metric carries it."""
+    """Return (monitor, exact tag of its scope) -> whether a series of its metric has the tag."""
     asked: dict[tuple[str, str], bool] = {}
     for watcher in watchers:
         for metric, tag in watching.scoped(watcher):

@@ -1,4 +1,4 @@
-"""The drill on a terminal and in Markdown: a row for each fault as it ends, and what is wrong with it."""
+"""Print the drill on a terminal and as Markdown: a row for each fault as it ends, with deviations."""
 
 import sys
 import threading
@@ -19,13 +19,13 @@ from monitoring.drill.watching import Seen
 from monitoring.terminal import Part, echo, fitted, room, styled, table, table_row, wrapped
 
 _WIDTHS = (23, 9, 30, 7, 3, 8)
-"""Characters of the columns where there is room for them; narrower on a narrow terminal."""
+"""The widths of the columns in characters; smaller on a narrow terminal."""
 HEAD = ("fault", "how", "noticed by", "after", "by", "well")
 Line = Sequence[Part]
 
 
 class Printer(DrillWatcher):
-    """Prints a row as soon as a fault is judged; on a terminal also what is being broken meanwhile."""
+    """Print a row as soon as a fault is judged; on a terminal also the current action."""
 
     def __init__(self, console: Console | None) -> None:
         self._running: dict[str, None] = {}
@@ -68,7 +68,7 @@ class Printer(DrillWatcher):
             self._echo(line)
 
     def _echo(self, line: Line) -> None:
-        if self._live and sys.stdout.isatty():  # both are the terminal: above the line that says what is done
+        if self._live and sys.stdout.isatty():  # print above the line with the current action
             self._live.console.print(Text.from_ansi(styled(*line)), soft_wrap=True)
         else:
             echo(*line)
@@ -81,7 +81,7 @@ class Printer(DrillWatcher):
 
 
 def lines(outcome: FaultResult) -> Iterator[Line]:
-    """Yield a fault as lines: a row for each monitor that has to notice, what else alerted, what is wrong."""
+    """Yield the lines of a fault: a row for each required monitor, other alerts, deviations."""
     fault, noticed = outcome.fault, {seen.key: seen for seen in outcome.noticed}
     rows = [_row(fault, key, noticed.get(key)) for key in fault.must]
     if not rows:
@@ -113,7 +113,7 @@ def _row(fault: Fault, key: str, seen: Seen | None) -> tuple[str, ...]:
 
 
 def after_end(fault: Fault, seen: Seen) -> str:
-    """When it was well again, counted from the fault's end."""
+    """Return the time of the recovery, counted from the fault's end."""
     if seen.recovered is None:
         return "never"
     minutes = seen.recovered - fault.minutes

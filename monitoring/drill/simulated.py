@@ -1,4 +1,4 @@
-"""The faults that the embedded AWS cannot bring about: the metric as CloudWatch would publish it."""
+"""Faults that the embedded AWS does not support, as the metric that CloudWatch would publish."""
 
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ _ACTIVITY = (f"activityarn:arn:aws:states:{_PLACE}:activity:orders-approve",)
 
 
 class _Row(NamedTuple):
-    """A fault of one metric, and the monitor that is there for it."""
+    """A fault of one metric, and the monitor that has to detect it."""
 
     name: str
     what: str

@@ -1,4 +1,4 @@
-"""The stage: the embedded AWS and Datadog, and the forwarders that all lanes share."""
+"""Start the embedded AWS and Datadog, and the forwarders that all lanes share."""
 
 import contextlib
 import shutil
@@ -12,15 +12,15 @@ from monitoring.local_aws import LocalAws
 from monitoring.local_datadog import LocalDatadog
 
 FORWARDER = "drill-forwarder"
-"""The forwarder of functions' logs; that of state machines' logs is `drill-forwarder-states`."""
+"""The forwarder of functions' logs; the forwarder of state machines' logs is `drill-forwarder-states`."""
 SPEED = 50.0
-"""How many times faster state machine time passes while nothing works."""
+"""The factor by which state machine time runs faster while no handler works."""
 _WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Hold what all copies run on; `unified` are the variables of every function, `home` is a folder."""
+    """The services of all lanes; `unified` are variables of every function, `home` is a folder."""
 
     aws: LocalAws
     datadog: LocalDatadog
@@ -29,11 +29,11 @@ class Stage:
     exits: contextlib.ExitStack
 
     def troubled(self) -> Trouble:
-        """Start a server in front of the local Datadog that can refuse requests; it ends with the drill."""
+        """Start a proxy of the local Datadog that can reject requests; it ends with the drill."""
         return self.exits.enter_context(Trouble(self.datadog.url))
 
     def deploy_forwarder(self, name: str, url: str = "", **settings: str) -> None:
-        """Deploys a forwarder, which sends to the embedded Datadog or to another `url`."""
+        """Deploy a forwarder that sends to the embedded Datadog or to another `url`."""
         variables = {
             "DD_URL": url or self.datadog.url,
             "DD_API_KEY": "drill",
@@ -53,7 +53,7 @@ class Stage:
 
 @contextlib.contextmanager
 def set_up(env: str, database: Path | None = None, tags: tuple[str, ...] = ()) -> Iterator[Stage]:
-    """Start everything; at the end of the block all of it is stopped, and only the database is kept.
+    """Start all services; at the end of the block stop them and keep only the database.
 
     Raises:
         InputError: the database cannot be used.

@@ -1,4 +1,4 @@
-"""The steps of the drilled pipeline: an order is checked, then stored; both do what they say."""
+"""The correct steps of the drilled pipeline: an order is checked, then stored."""
 
 import os
 from typing import Any
@@ -9,13 +9,13 @@ from monitoring.drill.world import has_object, put_object
 
 @monitored
 def check(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """`order` in; the same out."""
+    """Return the event's `order`."""
     count("orders.checked")
     return {"order": event["order"]}
 
 
 def stored(event: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Return whether the order is in the bucket, whatever the step says."""
+    """Return whether the order is in the bucket, whatever the step returns."""
     return has_object(result["bucket"], result["key"])
 
 
@@ -29,5 +29,5 @@ def store_order(event: dict[str, Any]) -> dict[str, Any]:
 
 @monitored(verify=stored)
 def store(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """`order` in; `bucket` and `key` of what was stored out."""
+    """Store the event's `order`; return `bucket` and `key`."""
     return store_order(event)

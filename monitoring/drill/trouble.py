@@ -1,4 +1,4 @@
-"""Trouble in front of the embedded Datadog: a server that hands requests on, and refuses some."""
+"""A proxy of the embedded Datadog that passes requests on, and rejects some on demand."""
 
 import http.client
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,10 +11,10 @@ _HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "
 
 
 class Trouble:
-    """Serves on loopback while its `with` block runs; `.url` is its address.
+    """Serve on loopback while the `with` block runs; `.url` is the address.
 
-    `refusals` maps the beginning of a path to the status that requests get; 0 ends the connection without an
-    answer.
+    `refusals` maps the prefix of a path to the status of the response; 0 closes the connection without a
+    response.
     """
 
     def __init__(self, behind: str) -> None:

@@ -1,4 +1,4 @@
-"""The monitors over the laid-out hours: when each alerts, and when it is well again."""
+"""Evaluate monitors over the simulated hours: their alerts and recoveries."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,19 +22,19 @@ from monitoring.testing.project import Folder
 from monitoring.testing.references import metric_names
 
 LEAD_MINUTES = 60
-"""From how long before the fault on the monitors are watched."""
+"""Minutes before the fault from which monitors are evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """A monitor of the project, as it sees data that come late.
+    """A monitor of the project, adapted to late data.
 
     Attributes:
-        key: its file's name.
-        monitor: with `evaluation_delay` at least the delay of its data.
-        members: of a composite, by number.
-        metrics: what it looks at, members included.
-        tells: whether it notifies anybody, or is a part of a composite alone.
+        key: the name of its file.
+        monitor: the monitor; its `evaluation_delay` is at least the delay of its data.
+        members: the members of a composite, by number.
+        metrics: the metrics of its query, including those of members.
+        tells: whether it notifies somebody; false if it is only a member of a composite.
     """
 
     key: str
@@ -46,17 +46,17 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Describe what a monitor did in one drill; minutes from the onset, None where it did nothing.
+    """The evaluation of a monitor in one drill; times in minutes from the onset, None if there is none.
 
     Attributes:
-        alert: the first alert that notifies somebody.
-        held_back: whether a group was new, so that new_group_delay put its evaluation off.
-        untold: the first alert if its notification has no handle, so that nobody is notified.
-        warn: the first warning.
-        recovered: when no group alerts any more.
-        alerts: how many times a group went into alert.
-        before: whether it alerted before anything was broken.
-        handles: whom the first alert notifies.
+        alert: the time of the first alert that notifies somebody.
+        held_back: whether new_group_delay postponed the evaluation of a new group.
+        untold: the time of the first alert, if no alert has a handle, so that nobody is notified.
+        warn: the time of the first warning.
+        recovered: the time from which no group alerts.
+        alerts: the number of alerts of all groups.
+        before: whether it alerted before the fault.
+        handles: the handles in the notification of the first alert.
     """
 
     key: str
@@ -71,14 +71,14 @@ class Seen:
 
 
 def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
-    """Load the monitors of a folder, and those that cannot be drilled with the reason.
+    """Load the monitors of a folder; return them, and those that cannot be drilled with the reason.
 
     Args:
         folder: `monitors/`.
         delay: seconds until a point of CloudWatch is in Datadog.
 
     Raises:
-        InputError: there is no monitor, or a file that cannot be read.
+        InputError: there is no monitor, or a file cannot be read.
     """
     keys = folder.keys()
     if not keys:
@@ -103,7 +103,7 @@ def load(folder: Folder, delay: int) -> tuple[list[Watcher], dict[str, str]]:
 
 
 def scoped(watcher: Watcher) -> Iterator[tuple[str, str]]:
-    """Yield metric and tag of each exact tag that a scope of a monitor or of a member asks for."""
+    """Yield (metric, tag) for each exact tag in the scopes of a monitor and its members."""
     for monitor in (watcher.monitor, *watcher.members.values()):
         node = parse_monitor(monitor.query)
         if not isinstance(node, MetricMonitor):
@@ -116,7 +116,7 @@ def scoped(watcher: Watcher) -> Iterator[tuple[str, str]]:
 
 
 def _is_name(term: object) -> TypeGuard[Tag]:
-    """Return whether a term is one exact tag, and no flag such as cold_start:true."""
+    """Return whether a term is one exact tag, but not a flag such as cold_start:true."""
     return isinstance(term, Tag) and term.key is not None and not _PATTERN_OR_FLAG.search(term.value)
 
 
@@ -124,7 +124,7 @@ _PATTERN_OR_FLAG = re.compile(r"\*|^(true|false)$")
 
 
 def unfit(monitor: Monitor) -> str:
-    """Why a monitor cannot be drilled; nothing if it can."""
+    """Return the reason why a monitor cannot be drilled; "" if it can."""
     node = parse_monitor(monitor.query)
     if isinstance(node, CompositeMonitor):
         return ""
@@ -136,23 +136,24 @@ def unfit(monitor: Monitor) -> str:
 
 
 def as_seen(monitor: Monitor, delay: int) -> Monitor:
-    """Return a monitor that evaluates complete data as the original evaluates data that arrive late.
+    """Return a monitor that evaluates complete data as the original evaluates late data.
 
-    A monitor over CloudWatch's metrics that waits less than they take sees only the older part of its window:
-    it is one that waits as long as they take, with a window that is shorter by the difference.
+    A monitor over CloudWatch's metrics whose evaluation delay is shorter than their delay gets only the older
+    part of its window. This equals a monitor with the longer delay and a window that is shorter by the
+    difference.
     """
     node = parse_monitor(monitor.query)
     missing = delay - monitor.options.evaluation_delay
     if not isinstance(node, MetricMonitor) or not any(map(is_polled, metric_names(node))) or missing <= 0:
         return monitor
-    left = node.window.seconds - missing
+    length = node.window.seconds - missing
     options = replace(monitor.options, evaluation_delay=delay)
-    if left < 60:  # nothing has arrived when it looks
+    if length < 60:  # no point of the window has arrived at the evaluation
         options = replace(monitor.options, evaluation_delay=monitor.options.evaluation_delay + 10**8)
         return monitor._replace(options=options)
     if node.window.tense != "last":
         return monitor._replace(options=options)
-    window = parse_monitor(f"avg(last_{left // 60}m):a{{*}} > 0").window  # type: ignore[union-attr]
+    window = parse_monitor(f"avg(last_{length // 60}m):a{{*}} > 0").window  # type: ignore[union-attr]
     return monitor._replace(query=format_monitor(replace(node, window=window)), options=options)
 
 
@@ -169,7 +170,7 @@ def watch(watcher: Watcher, source: SeriesSource, onset: int, end: int) -> Seen:
 
 
 def seen(key: str, history: History, onset: int) -> Seen:
-    """Return the alerts of a history, in seconds from the onset."""
+    """Return the alerts of a history, in minutes from the onset."""
     silent = history.monitor.options.notify_no_data or (
         history.monitor.options.on_missing_data == "show_and_notify_no_data"
     )
@@ -198,7 +199,7 @@ def seen(key: str, history: History, onset: int) -> Seen:
 
 
 def _spans(history: History, states: set[State]) -> Iterator[tuple[int, float, str]]:
-    """Yield begin, end and group of each stretch in one of the states; an open one ends at infinity."""
+    """Yield (begin, end, group) of each period in one of the states; an open period ends at infinity."""
     times = history.times
     for name, group in history.groups.items():
         for first, last, state in group.spans():

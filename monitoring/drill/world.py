@@ -1,4 +1,4 @@
-"""How the drilled handlers reach AWS: plain HTTP, for with boto3 a cold start takes half a second."""
+"""Call AWS from the drilled handlers by plain HTTP, because boto3 adds half a second to a cold start."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""Takes the place of a function's handler while it is broken: the handler is the user's, what it does is not.
+"""Replace a function's handler during a fault: decorators stay, the innermost function fails.
 
-It runs inside the function, imports nothing of the package, and replaces the code of the innermost function,
-so that decorators around it (a check of its claim, metrics, a tracer) do what they do when it fails.
+This module runs inside the function and imports nothing of the package. It replaces the code of the innermost
+function, so that decorators around it (a `verify=` check, metrics, a tracer) behave as in a real failure.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _calls = itertools.count()
 
 
 def act(event, context, original):  # type: ignore[no-untyped-def]
-    """Do what the fault is."""
+    """Execute the fault."""
     if FAULT == "raises":
         raise RuntimeError("the drill lets this function fail")
     if FAULT == "times-out":
@@ -31,12 +31,12 @@ def act(event, context, original):  # type: ignore[no-untyped-def]
         while True:
             eaten.append(bytearray(os.urandom(1024)) * 16384)
     if FAULT == "slow":
-        if next(_calls) == 0:  # it warms up
+        if next(_calls) == 0:  # the warm-up call
             return original(event, context)
         time.sleep(0.9 * context.get_remaining_time_in_millis() / 1000)
         return original(event, context)
     with open(os.environ["DRILL_RESULT"], encoding="utf-8") as file:
-        return json.load(file)  # claims falsely: what a healthy call returned, and no work
+        return json.load(file)  # claims-falsely: the result of a healthy call, without any work
 
 
 def _replaced(event, context):  # type: ignore[no-untyped-def]
@@ -46,7 +46,7 @@ def _replaced(event, context):  # type: ignore[no-untyped-def]
 
 
 def _broken(function):  # type: ignore[no-untyped-def]
-    """Return the handler with other code in its innermost function, and that function as it was."""
+    """Replace the code of the handler's innermost function; return the handler and the original function."""
     inner = inspect.unwrap(function)
     plain = isinstance(inner, types.FunctionType) and not inner.__code__.co_freevars
     if not plain or inspect.iscoroutinefunction(inner):
