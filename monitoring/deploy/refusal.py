@@ -42,7 +42,9 @@ def refuse_twins(twins: Sequence[Twin]) -> None:
         raise InputError(
             "\n".join(map(str, twins)),
             hint=(
-                "Write ${var:env} into the query's scope, as in {env:${var:env}}, or remove the other one:\n"
+                "Give each environment a scope of its own, in stepscope.toml:\n"
+                '  [defaults]\n  scope = "env:${var:env}"\n  forwarder_scope = "env:${var:env}"\n'
+                "(a query without these variables needs {env:${var:env}} itself), or remove the other one:\n"
                 f"  stepscope destroy --env {twins[0].env}"
             ),
         )

@@ -21,6 +21,13 @@ project = "{project}"
 
 [defaults]
 {values}
+# Where several environments report to one Datadog organisation, each has a scope of its own, here by the tag
+# env; name the environment with every command then (--env dev):
+# scope = "env:${{var:env}}"
+# forwarder_scope = "env:${{var:env}}"
+
+[env.dev]
+
 [env.prod]
 """
 _VALUES = {"notify": "@slack-pipelines", "page": "@oncall-pipelines"}

@@ -73,6 +73,32 @@ def test_another_environment_watches_its_own_functions_alone(found):
     assert "{functionname:shop-prod-pay}" in prod["functions-fail[shop-pay]"]
 
 
+def test_two_environments_of_one_organisation_share_no_query_with_the_scopes_that_init_proposes(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "serverless.yml").write_text(
+        SERVERLESS.replace("stage: prod", "stage: \"${opt:stage, 'dev'}\"")
+    )
+    (tmp_path / "serverless.yml").write_text(
+        (tmp_path / "serverless.yml").read_text().replace("name: Mailer, ", "")
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "--from", "serverless.yml") == 0
+    text = (tmp_path / "stepscope.toml").read_text()
+    assert text.count("# scope =") == text.count("# forwarder_scope =") == 1
+    proposed = text.replace("# scope", "scope").replace("# forwarder_scope", "forwarder_scope")
+    (tmp_path / "stepscope.toml").write_text(proposed)
+    dev, prod = queries(tmp_path, "dev"), queries(tmp_path, "prod")
+    assert dev.keys() == prod.keys()
+    shared = {key for key in dev if dev[key] == prod[key] and "${monitor:" not in dev[key]}
+    assert {key.partition("[")[0] for key in shared} <= {
+        "executions-failed",
+        "executions-near-timeout",
+        "executions-timed-out",
+    }
+    assert not any("{*}" in query for query in dev.values())
+
+
 def test_a_function_has_values_of_its_own_without_a_copy_of_a_file(found):
     (found / "stepscope.toml").write_text("[defaults.functions.mailer]\nerrors = 5\n")
     made = queries(found)
