@@ -185,6 +185,33 @@ def test_inline_code_layers_and_archives_run(aws: LocalAws, tmp_path: Path) -> N
     assert aws.invoke(deployment.functions["Zipped"], {}) == "zipped"
 
 
+def test_a_template_of_the_working_folder_has_layers_as_folder_and_as_archive(
+    aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("first", "second")):
+        library = tmp_path / name / "python"
+        library.mkdir(parents=True)
+        (library / f"{name}.py").write_text(f"ANSWER = {number + 1}\n")
+    shutil.make_archive(str(tmp_path / "second"), "zip", tmp_path / "second")
+    code = "import first, second\ndef handler(event, context):\n    return [first.ANSWER, second.ANSWER]\n"
+    layers = {
+        name: {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": content}}
+        for name, content in (("First", "first"), ("Second", "second.zip"))
+    }
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.12",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": code},
+            "Layers": [{"Ref": "First"}, {"Ref": "Second"}],
+        },
+    }
+    monkeypatch.chdir(_template(tmp_path, {**layers, "Layered": function}).parent)
+    deployment = aws.deploy("template.json", stack="layered")
+    assert aws.invoke(deployment.functions["Layered"], {}) == [1, 2]
+
+
 def test_a_nested_stack_gives_its_outputs(aws: LocalAws, tmp_path: Path) -> None:
     (tmp_path / "inner.json").write_text(
         json.dumps(

@@ -107,8 +107,10 @@ def _layers(site: Site, properties: Mapping[str, Any]) -> Iterator[str]:
     """Yield the folders that layers add to the path of modules, as /opt/python and /opt/nodejs are."""
     by_arn = {deployed.ref: logical_id for logical_id, deployed in site.deployed.items()}
     for arn in properties.get("Layers") or ():
-        folder = site.stack.code.get(by_arn.get(arn, ""))
-        if folder is not None:
+        name = by_arn.get(arn, "")
+        content = site.stack.code.get(name)
+        if content is not None:
+            folder = (_unpacked(site, name, content) if content.is_file() else content).absolute()
             if is_node(_runtime(properties)):
                 yield str(folder / "nodejs" / "node_modules")
             else:
