@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.discovery import sam
+from monitoring.discovery.includes import with_includes
 from monitoring.discovery.serverless_template import serverless_template
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.templates import expanded, load
@@ -78,8 +79,14 @@ def _folder(folder: Path, values: dict[str, str], name: str) -> tuple[Stack, ...
     raise InputError(
         "holds no template",
         where=str(folder),
-        hint=f"Give the file; looked for here: {', '.join(TEMPLATES)}, *.asl.json.",
+        hint=f"Give the file{_others(folder)}; looked for here: {', '.join(TEMPLATES)}, *.asl.json.",
     )
+
+
+def _others(folder: Path) -> str:
+    """Return the names of some files in a folder that may be templates under another name, in brackets."""
+    names = [path.name for path in sorted(folder.iterdir()) if path.suffix in {".yaml", ".yml", ".json"}]
+    return f" ({', '.join([*names[:5], *(['…'] if len(names) > 5 else [])])})" if names else ""
 
 
 def _file(path: Path, values: dict[str, str], name: str) -> Stack:
@@ -162,9 +169,11 @@ def read_template(
     """Return a template as a stack; SAM's resources are translated first.
 
     Raises:
-        InputError: the translator refuses it, a value is given to a parameter that it has not, or a resource
+        InputError: an included file is not there, the translator refuses the template,
+            a value is given to a parameter that it has not, or a resource
             is not an object with a type.
     """
+    content = with_includes(content, path.parent)
     notes: list[str] = []
     parameters = _parameters(content, dict(values or {}), path, notes)
     if sam.is_sam(content):

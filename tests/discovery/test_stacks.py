@@ -255,3 +255,65 @@ def test_states_of_a_definition_in_yaml_may_be_named_yes_and_no():
 def test_a_key_of_a_template_is_a_name_and_its_value_may_be_a_truth_value(tmp_path):
     (tmp_path / "t.yaml").write_text("Parameters: {Yes: {Default: yes}, on: {NoEcho: true}}")
     assert load(tmp_path / "t.yaml") == {"Parameters": {"Yes": {"Default": True}, "on": {"NoEcho": True}}}
+
+
+INCLUDING = {
+    "a section": "Resources:\n  Fn::Transform: {Name: AWS::Include, Parameters: {Location: part.yaml}}\n",
+    "a section with more": (
+        "Resources:\n  Own: {Type: AWS::SQS::Queue}\n"
+        "  Fn::Transform: {Name: AWS::Include, Parameters: {Location: part.yaml}}\n"
+    ),
+    "the template": (
+        "Transform: [{Name: AWS::Include, Parameters: {Location: whole.yaml}}]\n"
+        "Resources:\n  Own: {Type: AWS::SQS::Queue}\n"
+    ),
+    "a body": (
+        "Resources:\n  Topic:\n    Fn::Transform: {Name: AWS::Include, Parameters: {Location: body.yaml}}\n"
+    ),
+    "a property": (
+        "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n    Properties:\n"
+        "      Fn::Transform: {Name: AWS::Include, Parameters: {Location: properties.yaml}}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", INCLUDING.values(), ids=INCLUDING)
+def test_a_template_includes_files_beside_it(tmp_path: Path, text: str) -> None:
+    body = "{Type: AWS::SNS::Topic, Properties: {TopicName: told}}"
+    for name, content in (
+        ("part", f"Topic: {body}"),
+        ("whole", f"Resources: {{Topic: {body}, Own: {{Type: AWS::SNS::Topic}}}}"),
+        ("body", body),
+        ("properties", "TopicName: told"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(content)
+    (tmp_path / "template.yaml").write_text(text)
+    (stack,) = read_stacks(tmp_path)
+    assert stack.resources["Topic"].properties == {"TopicName": "told"}
+    assert [stack.resources[name].type for name in stack.resources if name == "Own"] in (
+        [],
+        ["AWS::SQS::Queue"],
+    )
+
+
+def test_a_file_that_includes_itself_and_one_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    text = INCLUDING["a section with more"]
+    (tmp_path / "template.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"part\.yaml: an included file is not there"):
+        read_stacks(tmp_path)
+    (tmp_path / "part.yaml").write_text(
+        "Fn::Transform: {Name: AWS::Include, Parameters: {Location: part.yaml}}\n"
+    )
+    with pytest.raises(InputError, match="include one another too deeply"):
+        read_stacks(tmp_path)
+
+
+def test_a_folder_without_a_known_name_lists_what_it_has(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"stack{number}.yaml").write_text("")
+    with pytest.raises(InputError) as refused:
+        read_stacks(tmp_path)
+    assert (
+        "Give the file (stack0.yaml, stack1.yaml, stack2.yaml, stack3.yaml, stack4.yaml, …)"
+        in refused.value.hint
+    )
