@@ -1,4 +1,4 @@
-"""Metrics and traces of Lambda functions in Step Functions pipelines, printed as log lines.
+"""Print metrics and traces of Lambda functions in Step Functions pipelines as log lines.
 
 `monitored` is defined here because one more module adds 0.1 ms to every cold start.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
 
     def overload(function):
-        """Do nothing at run time: typing is not loaded."""
+        """Return the function unchanged: importing `typing` would slow down the cold start."""
         return function
 
 
@@ -57,7 +57,7 @@ def monitored(  # noqa: D103, F811
     on_broken: str | type[Exception] = "report",
     name: str | None = None,
 ) -> Callable[[Handler], Handler]: ...
-def monitored(  # noqa: F811 - typing.overload is not there at run time
+def monitored(  # noqa: F811 - typing.overload is not imported at run time
     handler: Any = None,
     /,
     *,
@@ -70,14 +70,14 @@ def monitored(  # noqa: F811 - typing.overload is not there at run time
 
     Args:
         handler: a function, method, callable object or async function, called as Lambda calls it.
-        tags: for every point that an invocation prints, its own ones and yours.
-        verify: a function of (event, result) that looks at the world; False or an exception means that the
-            step said it was done and was not (`monitoring.verify`).
-        on_broken: what a broken claim does: `report` prints `claims.broken`; `raise` also raises
-            `monitoring.ClaimBroken`; an exception class raises that one.
-        name: what the claim is called; otherwise the check's own name.
+        tags: added to every point that an invocation prints.
+        verify: a check, called with (event, result) after the handler has returned; False or an exception
+            means that the handler's result is not true (`monitoring.verify`).
+        on_broken: what happens if the check fails: `report` prints `claims.broken`; `raise` also raises
+            `monitoring.ClaimBroken`; an exception class raises an exception of that class.
+        name: the name of the claim in tags and spans; by default the check's `__name__`.
     """
-    # Not at import: who only counts needs none of it, and decorating is still part of the init phase.
+    # Imported here: a function that only counts does not need it, and decorating is part of the init phase.
     from monitoring.instrumentation.decorator import wrap
     from monitoring.instrumentation.invocation import Options
 
@@ -94,7 +94,7 @@ def monitored(  # noqa: F811 - typing.overload is not there at run time
 
 
 def __getattr__(name: str) -> object:
-    """Load what not every function uses when it is asked for."""
+    """Import a name of `_LATER` at its first use: not every function needs it."""
     if name not in _LATER:
         raise AttributeError(f"module 'monitoring' has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""Capture what a handler prints as points and spans: a context manager for tests, with or without pytest.
+"""Capture the points and spans that a handler prints, in tests with or without pytest.
 
 with capture() as emitted:
     handler({"photo": "a.jpg"}, LambdaContext())
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 log_recorders: list[Callable[[Iterable[Any]], None]] = []
-"""Functions that an embedded AWS hands its log events to when it ends."""
+"""Functions that an embedded AWS calls with its log events when it is closed."""
 
 
 class MalformedLine(AssertionError):  # noqa: N818 - a failure of a test
-    """A printed line that no reader will take: which one, where, and what to write."""
+    """Raised for a printed line that looks like a point and is not valid; it marks the error in the line."""
 
 
 class LambdaContext:
-    """A context like Lambda's own, for a unit test; every attribute can be given.
+    """A Lambda context object for unit tests, with any attributes.
 
     Args:
-        timeout_ms: the time that the call has; `get_remaining_time_in_millis` counts it down.
+        timeout_ms: the time until the deadline; `get_remaining_time_in_millis` counts it down.
         attributes: any attribute of Lambda's context: `function_name`, `aws_request_id`, `client_context` …
     """
 
@@ -56,18 +56,18 @@ class LambdaContext:
             setattr(self, key, value)
 
     def __call__(self, timeout_ms: int = 300_000, **attributes: Any) -> LambdaContext:
-        """Another context, with these attributes: `lambda_context(function_name="identify")`."""
+        """Return a new context with these attributes: `lambda_context(function_name="identify")`."""
         return LambdaContext(timeout_ms, **attributes)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time left, never below 0."""
+        """Return the milliseconds until the deadline, never below 0."""
         return max(0, int(self._deadline - time.time() * 1000))
 
 
 class Emitted:
-    """Hold what was printed since the capture began; every method reads it anew.
+    """The output since the capture began; every method parses it again.
 
-    `text` is all of it; `lines` are the lines that are neither points nor traces.
+    `text` is the whole output; `lines` are the lines that are neither points nor traces.
     """
 
     def __init__(self, read: Callable[[], str]) -> None:
@@ -76,11 +76,11 @@ class Emitted:
 
     @property
     def text(self) -> str:
-        """Everything that was printed."""
+        """The whole output."""
         return self._read()[self._from :]
 
     def run(self, handler: Callable[..., Any], event: Any, context: Any = None) -> Any:
-        """Run the handler, awaited if async, and return its result; the default context is a new one."""
+        """Run the handler (await it if it is async) and return its result; `context`: a new LambdaContext."""
         result = handler(event, LambdaContext() if context is None else context)
         if hasattr(result, "__await__"):
             import asyncio
@@ -89,12 +89,12 @@ class Emitted:
         return result
 
     def clear(self) -> None:
-        """Forget what has been printed so far."""
+        """Discard the output so far."""
         self._from = len(self._read())
 
     @property
     def lines(self) -> list[str]:
-        """The printed lines that carry neither points nor spans."""
+        """The printed lines that have neither points nor spans."""
         return [line for line in self.text.splitlines() if not _is_trace(line) and not read_line(line).points]
 
     def points(self, metric: str | None = None, tags: Any = None) -> list[Point]:
@@ -115,49 +115,54 @@ class Emitted:
         return [trace for traces in payloads for trace in traces]
 
     def trace(self) -> list[dict[str, Any]]:
-        """Return the spans of the single call that was made.
+        """Return the spans of the only invocation.
 
         Raises:
-            AssertionError: there was none, or more than one.
+            AssertionError: no invocation, or more than one, has printed a trace.
         """
         roots = {span["trace_id"] + span["span_id"] for span in self.spans("aws.lambda")}
         if len(roots) != 1:
-            raise AssertionError(f"{len(roots)} calls have printed a trace, 1 wanted")
+            raise AssertionError(f"{len(roots)} invocations have printed a trace, expected 1")
         return self.spans()
 
     def refused(self) -> list[tuple[int, str, Refused]]:
-        """Return the malformed lines: number (from 1), text, and what is wrong."""
+        """Return the malformed lines: line number (from 1), text and error."""
         numbered = enumerate(self.text.splitlines(), start=1)
         return [(number, line, refused) for number, line in numbered for refused in read_line(line).refused]
 
     def assert_count(self, metric: str, expected: float = 1, tags: Any = None) -> None:
-        """Assert that the metric's counts with these tags sum up to `expected`, else list near misses."""
+        """Assert that the metric's counts with these tags sum up to `expected`.
+
+        Raises:
+            AssertionError: they do not; it lists points of the same metric or of similar names.
+        """
         points = [point for point in self.points(metric, tags) if point.type == "count"]
         total = sum(point.value for point in points)
         if total != expected or (not points and expected):
-            shown = f"{total:g} counted, {expected:g} wanted"
-            raise AssertionError(f"{_wanted(metric, tags)}: {shown}{self._near(metric)}")
+            difference = f"{total:g} counted, expected {expected:g}"
+            raise AssertionError(f"{_wanted(metric, tags)}: {difference}{self._near(metric)}")
 
     def assert_value(self, metric: str, expected: float, tags: Any = None) -> None:
-        """Assert that the metric's last value with these tags is `expected`: for gauges and single points."""
+        """Assert that the metric's last value with these tags is `expected`, for gauges and single points."""
         points = self.points(metric, tags)
         if not points or points[-1].value != expected:
-            shown = f"{points[-1].value:g} is its last value" if points else "not printed"
-            raise AssertionError(f"{_wanted(metric, tags)}: {shown}, {expected:g} wanted{self._near(metric)}")
+            actual = f"the last value is {points[-1].value:g}" if points else "not printed"
+            message = f"{_wanted(metric, tags)}: {actual}, expected {expected:g}{self._near(metric)}"
+            raise AssertionError(message)
 
     def assert_not_emitted(self, metric: str, tags: Any = None) -> None:
-        """No point of the metric with these tags."""
+        """Assert that no point of the metric with these tags was printed."""
         points = self.points(metric, tags)
         if points:
             raise AssertionError(
-                f"{_wanted(metric, tags)}: printed {len(points)} times, none wanted{_listed(points)}"
+                f"{_wanted(metric, tags)}: printed {len(points)} times, expected none{_listed(points)}"
             )
 
     def assert_well_formed(self) -> None:
-        """Every line that looks like a point is one.
+        """Assert that every printed line that looks like a point is valid.
 
         Raises:
-            MalformedLine: the first that is not, with a caret under the place.
+            MalformedLine: the first line that is not, with a caret under the error.
         """
         for number, line, refused in self.refused():
             caret = " " * refused.start + "^" * max(1, refused.end - refused.start)
@@ -170,47 +175,49 @@ class Emitted:
             yield from read_line(line).points
 
     def _near(self, metric: str) -> str:
-        """Return the points that were printed instead: of that metric, or of those with similar names."""
+        """Return the text of the points that were printed: of that metric, or of similar names."""
         points = list(self._points())
-        same = [point for point in points if point.metric == metric]
-        if not same:
+        similar = [point for point in points if point.metric == metric]
+        if not similar:
             names = difflib.get_close_matches(metric, {point.metric for point in points}, n=3, cutoff=0.5)
-            same = [point for point in points if point.metric in names]
-        if same:
-            return "\nnear misses:" + _listed(same)
-        return f"\nprinted: {', '.join(self.metrics()) or 'no metric at all'}"
+            similar = [point for point in points if point.metric in names]
+        if similar:
+            return "\nnear misses:" + _listed(similar)
+        return f"\nprinted: {', '.join(self.metrics()) or 'no metric'}"
 
 
 class Tee:
-    """A standard output that also keeps what is written."""
+    """A standard output that also writes to a buffer."""
 
-    def __init__(self, before: Any, kept: io.StringIO) -> None:
-        self.before, self.kept = before, kept
+    def __init__(self, before: Any, buffer: io.StringIO) -> None:
+        self.before, self.buffer = before, buffer
 
     def write(self, text: str) -> int:
-        """Keep the text, and pass it on."""
-        self.kept.write(text)
-        with contextlib.suppress(ValueError, OSError, AttributeError):  # closed, or none at all
+        """Write the text to the buffer and to the original output."""
+        self.buffer.write(text)
+        with contextlib.suppress(
+            ValueError, OSError, AttributeError
+        ):  # the original output is closed or None
             self.before.write(text)
         return len(text)
 
-    def keeps(self, kept: io.StringIO) -> bool:
-        """Return whether what is written reaches `kept`, by this tee or one under it."""
-        return self.kept is kept or (isinstance(self.before, Tee) and self.before.keeps(kept))
+    def writes_to(self, buffer: io.StringIO) -> bool:
+        """Return whether this tee, or a tee that it writes to, writes to `buffer`."""
+        return self.buffer is buffer or (isinstance(self.before, Tee) and self.before.writes_to(buffer))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.before, name)
 
 
-def keep_output(kept: io.StringIO) -> Callable[[], None]:
-    """Keep what is written to standard output from now on; return the function that ends it.
+def keep_output(buffer: io.StringIO) -> Callable[[], None]:
+    """Copy standard output to `buffer` from now on; return the function that stops it.
 
-    A logger's handler holds the standard output of the time when it was made, so each of those is kept too.
+    A logging handler keeps the standard output that it was created with, so each of these is copied too.
     """
     holders = [(sys, "stdout"), *((handler, "stream") for handler in _stream_handlers(sys.stdout))]
     tees = []
     for holder, attribute in holders:
-        tees.append(Tee(getattr(holder, attribute), kept))
+        tees.append(Tee(getattr(holder, attribute), buffer))
         setattr(holder, attribute, tees[-1])
 
     def restore() -> None:
@@ -221,7 +228,7 @@ def keep_output(kept: io.StringIO) -> Callable[[], None]:
 
 
 def _unlink(holder: Any, attribute: str, tee: Tee) -> None:
-    """Take a tee out of an output, whatever was put over it since; an output that was replaced stays."""
+    """Remove a tee from an output, also from under later tees; leave an output that was replaced."""
     output = getattr(holder, attribute)
     while isinstance(output, Tee) and output is not tee:
         holder, attribute, output = output, "before", output.before
@@ -242,30 +249,30 @@ def _stream_handlers(stdout: Any) -> list[Any]:
 
 @contextlib.contextmanager
 def capture(*, strict: bool = True, cold: bool = False) -> Iterator[Emitted]:
-    """Keep what is printed within the block; it is printed all the same.
+    """Capture what is printed within the block; it is still printed.
 
     Args:
         strict: fail at the end of the block on a malformed line.
-        cold: let the first call be the first of its process, with the metrics of a cold start.
+        cold: treat the first invocation as the first of its process, with the metrics of a cold start.
 
     Raises:
-        MalformedLine: at the end of the block.
+        MalformedLine: at the end of the block, if a printed line is malformed.
     """
     forget(cold=cold)
-    kept = io.StringIO()
-    before, restore = sys.stdout, keep_output(kept)
-    emitted = Emitted(kept.getvalue)
+    buffer = io.StringIO()
+    before, restore = sys.stdout, keep_output(buffer)
+    emitted = Emitted(buffer.getvalue)
     try:
         yield emitted
     finally:
         restore()
-        sys.stdout = before  # whatever the block has put there
+        sys.stdout = before  # also if the block has replaced it
     if strict:
         emitted.assert_well_formed()
 
 
 def forget(*, cold: bool = False) -> None:
-    """Make the next invocation independent of the tags and failures that this process has seen."""
+    """Reset the state of the process (tags, failures, settings) that earlier invocations have left."""
     from monitoring.instrumentation import metrics, output, settings
     from monitoring.instrumentation.runtime import process
 
@@ -289,8 +296,8 @@ def _has(point: Point, tags: Any) -> bool:
 def _wanted(metric: str, tags: Any) -> str:
     from monitoring.lines import tag_list
 
-    wanted = tag_list(tags)
-    return f"{metric} with {', '.join(wanted)}" if wanted else metric
+    expected_tags = tag_list(tags)
+    return f"{metric} with {', '.join(expected_tags)}" if expected_tags else metric
 
 
 def _listed(points: Sequence[Point]) -> str:

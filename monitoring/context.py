@@ -1,4 +1,4 @@
-"""Tell what this invocation is: its trigger, its place in a state machine, a cold start or not, its trace."""
+"""Describe the current invocation: its trigger, its state machine and state, cold start, and trace."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""The errors that a user can correct: what is wrong, where, and what to do next."""
+"""Define the errors that a user can correct: what is wrong, where, and how to fix it."""
 
 import contextlib
 from collections.abc import Iterator
 
 
 class InputError(Exception):
-    """Something the user gave cannot be used; the command ends with status 2.
+    """Raised for invalid input; a command then exits with status 2.
 
     Args:
         message: what is wrong, in one sentence.
-        where: the place, as people write it (`monitors/failed.json:12:5`), where there is one.
-        hint: the next step: the flag, key or file to change.
+        where: the file, line and column (`monitors/failed.json:12:5`), setting or resource; "" for none.
+        hint: how to fix it: the flag, key or file to change.
     """
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
@@ -20,8 +20,8 @@ class InputError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
+        prefix = f"{self.where}: " if self.where else ""
+        return f"{prefix}{self.message}" + (f"\n  {self.hint}" if self.hint else "")
 
     def as_data(self) -> dict[str, str]:
         """Return the error as `--json` prints it."""
@@ -30,12 +30,12 @@ class InputError(Exception):
 
 @contextlib.contextmanager
 def writing(path: object) -> Iterator[None]:
-    """Report what prevents a file from being written, such as a missing folder, as wrong input."""
+    """Convert an OSError of writing a file, such as a missing folder, to an InputError."""
     try:
         yield
     except OSError as error:
-        place = str(error.filename or path)
-        raise InputError(f"cannot be written: {error.strerror or error}", where=place) from None
+        filename = str(error.filename or path)
+        raise InputError(f"cannot be written: {error.strerror or error}", where=filename) from None
 
 
 EXTRAS = {
@@ -45,16 +45,16 @@ EXTRAS = {
     "local": "PIL aws_lambda_powertools awslambdaric backports boto3 botocore click dateutil duckdb flask "
     "flask_cors hcl2 isal jsonata lark moto msgspec numpy rich samtranslator starlette uvicorn werkzeug yaml",
 }
-"""The extras of pyproject.toml, and the modules that the package imports of each."""
+"""The extras of pyproject.toml, and the modules of each that the package imports."""
 
 
 def missing_module(error: ImportError, needed_by: str, extra: str) -> InputError | None:
-    """Return what to install where a module is missing, or None where the error is another one.
+    """Return an error that names the extra to install, or None if the module is in no extra.
 
     Args:
-        error: what an import raised.
-        needed_by: the command, fixture or file that cannot work without the module.
-        extra: the extra with all that it needs; another one is named if the module is not in it.
+        error: the exception of the import.
+        needed_by: the command, fixture or file that needs the module.
+        extra: the extra to name; another one is named if the module is not in it.
     """
     module = (error.name or "").partition(".")[0]
     if module == "monitoring":

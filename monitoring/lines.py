@@ -1,14 +1,14 @@
-"""The MONITORING line as text: `format_point` writes one, `read_line` reads every form in which they are met.
+"""Write MONITORING lines with `format_point`, and parse every variant of them with `read_line`.
 
 Grammar of the canonical line:
 
     line = "MONITORING|" seconds "|" value "|" type "|" metric "|" ["#" tag *("," tag)]
 
-What is read:
+Grammar of what is parsed:
 
     text    = *(anything record)                      ; a prefix before the word, two lines glued together
     record  = "MONITORING|" time "|" value "|" type "|" metric ["|" [tags] *("|" blank)]
-    time    = number                                  ; s, ms, µs or ns: told apart by its size
+    time    = number                                  ; s, ms, µs or ns, distinguished by magnitude
     tags    = ["#"] tag *("," ["#"] tag)
     tag     = key (":" | "=") value | word
 """
@@ -62,7 +62,7 @@ _CLOUDWATCH_UNITS = frozenset(
 
 
 class Point(NamedTuple):
-    """One value of one metric at one time.
+    """A value of a metric at a time.
 
     `timestamp` is in seconds since the epoch, `type` one of `TYPES`, a tag `key:value` or a bare word.
     """
@@ -75,7 +75,7 @@ class Point(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A record that is not a point: why, where (`start` to `end`), its text there, and what to write."""
+    """A record that is not a valid point: the reason, the text from `start` to `end`, and how to fix it."""
 
     reason: str
     start: int
@@ -85,7 +85,7 @@ class Refused(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The result of reading one text: its points, and the records that are not points."""
+    """The result of parsing a text: its points, and the records that are not valid points."""
 
     points: list[Point]
     refused: list[Refused]
@@ -109,11 +109,11 @@ def format_point(point: Point) -> str:
     Names and tags are normalised by Datadog's rules; the time is cut to whole seconds.
 
     Raises:
-        ValueError: no line can carry it: NaN or an infinity, a name without a letter, an unknown type, a time
-            that is not in seconds.
+        ValueError: the value is NaN or infinite, the name has no letter, the type is unknown, or the time is
+            not in seconds.
     """
     if point.type not in TYPES:
-        raise ValueError(f"type {point.type!r} is none of {', '.join(TYPES)}")
+        raise ValueError(f"type {point.type!r} is not one of {', '.join(TYPES)}")
     tail = line_tail(point.type, point.metric, tag_list(point.tags))
     return f"MONITORING|{_seconds_text(point.timestamp)}|{value_text(point.value)}|{tail}"
 
@@ -129,7 +129,7 @@ def _seconds_text(timestamp: Any) -> str:
 
 
 def parse_line(text: str) -> list[Point]:
-    """Return the points of a log line; empty for any other text. `read_line` tells what was refused."""
+    """Return the points of a log line, or [] for any other text; `read_line` also returns the errors."""
     match = _CANONICAL.fullmatch(text)
     if match:
         return [_canonical_point(match)]
@@ -137,10 +137,10 @@ def parse_line(text: str) -> list[Point]:
 
 
 def read_line(text: str) -> Reading:
-    """Return the points of a log line, and what looks like a point and is not, with its place in the text.
+    """Return the points of a log line, and the records that look like a point and are not valid.
 
-    Takes any text and never raises. A text without the word is an empty reading. A JSON object is read only
-    where it is Lambda's log envelope, by its `message`: places then count from the start of that message.
+    It accepts any text and never raises. A text without `MONITORING|` has no points. Of a JSON object only
+    the `message` of Lambda's log envelope is parsed: offsets then count from the start of that message.
     """
     match = _CANONICAL.fullmatch(text)
     if match:
@@ -160,9 +160,9 @@ def _canonical_point(match: re.Match[str]) -> Point:
 
 
 def _message(text: str) -> str:
-    """Return the text itself; of a JSON object, only the message of Lambda's log envelope.
+    """Return the text itself; for a JSON object the message of Lambda's log envelope, or "".
 
-    A trace line or a structured log may quote a metric line; quoting is not printing.
+    A metric line that is quoted in a trace line or a structured log is not a point.
     """
     if not text.lstrip().startswith("{"):
         return text
@@ -175,18 +175,18 @@ def _message(text: str) -> str:
 
 
 def _records(text: str) -> list[_Field]:
-    """Split the text: from each word to the next one, or to the end of its line."""
+    """Split the text into records: from each `MONITORING|` to the next one, or to the end of its line."""
     starts = [match.start() for match in re.finditer(re.escape(_WORD), text)]
     ends = [*starts[1:], len(text)]
     return [_Field(text[start:end].splitlines()[0], start) for start, end in zip(starts, ends, strict=False)]
 
 
 def _fields(record: _Field) -> list[_Field]:
-    """Return the fields after the word, each with its place."""
-    fields, place = [], record.start
+    """Return the fields after `MONITORING|`, each with its offset in the text."""
+    fields, offset = [], record.start
     for part in record.text.split("|"):
-        fields.append(_Field(part, place).stripped())
-        place += len(part) + 1
+        fields.append(_Field(part, offset).stripped())
+        offset += len(part) + 1
     return fields[1:]
 
 
@@ -218,19 +218,17 @@ _FORM = "MONITORING|<seconds>|<value>|<type>|<metric.name>|#<tag1:value,tag2>"
 
 
 def _shape(record: _Field, fields: list[_Field]) -> Refused | None:
-    """Refuse a wrong number of fields, or another format of the same word."""
+    """Return an error for a wrong number of fields or another `MONITORING|` format; None for none."""
     if len(fields) > 2 and fields[1].text.lower() in _CLOUDWATCH_UNITS:
         return record.refuse(
             "the MONITORING format of early Powertools (value|unit|name|namespace), not Datadog's",
             f"Print {_FORM}",
         )
     if len(fields) < 4:
-        return record.refuse(
-            f"{len(fields)} of the 4 fields after MONITORING that a point needs", f"Print {_FORM}"
-        )
+        return record.refuse(f"{len(fields)} fields after MONITORING, expected at least 4", f"Print {_FORM}")
     extra = next((field for field in fields[5:] if field.text), None)
     if extra is not None:
-        return extra.refuse("a field after the tags", "A name or tag holds no '|': write '_' instead.")
+        return extra.refuse("a field after the tags", "A name or tag cannot contain '|': write '_' instead.")
     return None
 
 
@@ -246,14 +244,14 @@ def _seconds(field: _Field) -> float | Refused:
     return int(number / unit) if float(number / unit).is_integer() else number / unit
 
 
-def _number(field: _Field, what: str) -> float | Refused:
+def _number(field: _Field, subject: str) -> float | Refused:
     if not _NUMBER.fullmatch(field.text):
-        return field.refuse(f"{what} is not a number", "Write a plain decimal, without a unit: 12 or 0.5")
+        return field.refuse(f"{subject} is not a number", "Write a plain decimal, without a unit: 12 or 0.5")
     if len(field.text) <= 300 and field.text.lstrip("+-").isdecimal():
         return int(field.text)
     number = float(field.text)
     if number - number != 0:
-        return field.refuse(f"{what} is too large for a number", "Write a value below 1.8e308.")
+        return field.refuse(f"{subject} is too large for a number", "Write a value below 1.8e308.")
     return number
 
 
@@ -276,6 +274,6 @@ def _tags(text: str) -> tuple[str, ...]:
 
 
 def _tag(part: str) -> str:
-    """Return one tag without its `#`; `key=value` becomes `key:value`, as it was meant."""
+    """Return a tag without its `#`; `key=value` becomes `key:value`."""
     tag = part.strip().lstrip("#").strip()
     return tag.replace("=", ":", 1) if "=" in tag and ":" not in tag else tag

@@ -1,4 +1,4 @@
-"""Alias of `monitoring.log_events`, which bore this name up to 0.1; the docs named `names` alone."""
+"""Alias of `monitoring.log_events`, which had this name up to 0.1; only `names` was documented."""
 
 import sys
 import warnings

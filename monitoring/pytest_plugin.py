@@ -1,3 +1,3 @@
-"""The old place of the pytest plugin, for `-p monitoring.pytest_plugin`: see `stepscope_pytest`."""
+"""Alias of `stepscope_pytest`, the pytest plugin, for `-p monitoring.pytest_plugin`."""
 
 from stepscope_pytest import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Alias of `monitoring.query.series`, which bore this name up to 0.1."""
+"""Alias of `monitoring.query.series`, which had this name up to 0.1."""
 
 import sys
 import warnings

@@ -1,4 +1,4 @@
-"""Print to a terminal: text of logs, tags and files cannot control it, styles go round text, tables fit."""
+"""Print text, styles and tables to a terminal; control characters in the text are escaped."""
 
 import re
 import shutil
@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 Part = str | tuple[str, str]
 """A text, or a text and its style: a colour (`red`, `green`, `yellow`, `cyan`), `bold` or `dim`."""
 PIPE_WIDTH = 120
-"""Characters of a line that is not for a terminal, unless COLUMNS says how many."""
+"""Width of a line that is not printed to a terminal, unless COLUMNS is set."""
 GAP = 2
-"""Characters between two columns of a table."""
-_LEAST = 6  # characters of a column that is made narrower
+"""Number of spaces between two columns of a table."""
+_LEAST = 6  # the smallest width to which a column is narrowed
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1: they begin escape sequences
@@ -23,10 +23,10 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""Return the text with each character that a terminal would act on, or not show, as `\u001b`, `\u202e`.
+    r"""Return the text with control and invisible characters escaped as `\u001b`, `\u202e`.
 
-    Tabs and line feeds stay. A JSON document stays the same document. Rules: ECMA-48 (C0, C1), Unicode TR 9
-    (bidirectional controls), Unicode TR 36 (characters without a shape).
+    Tabs and line feeds are not escaped. A JSON document keeps its meaning. Rules: ECMA-48 (C0, C1), Unicode
+    TR 9 (bidirectional controls), Unicode TR 36 (invisible characters).
     """
     return _UNSAFE.sub(_escape, text)
 
@@ -37,18 +37,18 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def styled(*parts: Part) -> str:
-    """Return the parts as one text, printable, with the escape sequences of their styles around them."""
+    """Return the parts as one printable text, each within the escape sequences of its style."""
     import click
 
     texts = []
     for part in parts:
         text, style = _split(part)
-        shown = printable(text)
+        output = printable(text)
         if style in {"bold", "dim"}:
-            shown = click.style(shown, **{style: True})
+            output = click.style(output, **{style: True})
         elif style:
-            shown = click.style(shown, fg=style)
-        texts.append(shown)
+            output = click.style(output, fg=style)
+        texts.append(output)
     return "".join(texts)
 
 
@@ -62,12 +62,12 @@ def _split(part: Part) -> tuple[str, str]:
 
 
 def echo(*parts: Part, err: bool = False, nl: bool = True) -> None:
-    """Print the parts on one line: styled on a terminal, plain in a pipe and where NO_COLOR is set.
+    """Print the parts on one line: styled on a terminal, plain in a pipe or if NO_COLOR is set.
 
     Args:
-        parts: of the line; each is made printable.
-        err: to standard error.
-        nl: end the line.
+        parts: texts, with or without a style; each is made printable.
+        err: print to standard error.
+        nl: print a newline at the end.
     """
     import click
 
@@ -78,12 +78,12 @@ def echo(*parts: Part, err: bool = False, nl: bool = True) -> None:
 
 
 def room() -> int:
-    """Return the characters of a line: of the terminal, of COLUMNS, or 120 in a pipe."""
+    """Return the width of a line: that of the terminal, COLUMNS, or 120 in a pipe."""
     return shutil.get_terminal_size((80 if sys.stdout.isatty() else PIPE_WIDTH, 24)).columns
 
 
 def width_of(text: str) -> int:
-    """Return the cells of a terminal that a text takes: 2 for a wide character, 0 for a combining one."""
+    """Return the width of a text in terminal cells: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
     return sum(
@@ -93,7 +93,7 @@ def width_of(text: str) -> int:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most that many cells; a word that is longer is broken."""
+    """Return a text in lines of at most `width` cells; a longer word is broken."""
     lines: list[str] = []
     for line in printable(text).split("\n"):
         lines += _wrapped(line, max(2, width))
@@ -118,7 +118,7 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """Return how many characters of a text fit, at least one; it is broken after a sign where one is near."""
+    """Return how many characters of a text fit, at least 1; prefer to break after a non-alphanumeric one."""
     total = 0
     for at, sign in enumerate(text):
         total += width_of(sign)
@@ -132,8 +132,8 @@ def table(rows: Sequence[Sequence[Part]], right: Collection[int] = (), indent: i
     """Return a table as lines of parts, no wider than `room()`: wide cells are wrapped.
 
     Args:
-        rows: of cells; the head too, if there is one.
-        right: the numbers of the columns whose cells end at the right.
+        rows: lists of cells, with the header if there is one.
+        right: the indexes of the right-aligned columns.
         indent: spaces before the first column.
     """
     widths = fitted(rows, room() - indent)
@@ -141,7 +141,7 @@ def table(rows: Sequence[Sequence[Part]], right: Collection[int] = (), indent: i
 
 
 def fitted(rows: Sequence[Sequence[Part]], total: int) -> list[int]:
-    """Return the width of each column so that a row takes at most `total` cells; the widest give way."""
+    """Return the width of each column so that a row has at most `total` cells; the widest are narrowed."""
     columns = max(map(len, rows), default=0)
     widths = [
         max((width_of(printable(_split(row[at])[0])) for row in rows if at < len(row)), default=0)
@@ -158,7 +158,7 @@ def fitted(rows: Sequence[Sequence[Part]], total: int) -> list[int]:
 def table_row(
     cells: Sequence[Part], widths: Sequence[int], right: Collection[int] = ()
 ) -> Iterator[list[Part]]:
-    """Yield one row of a table as lines of parts; a cell that is wider than its column is wrapped."""
+    """Yield a row of a table as lines of parts; a cell that is wider than its column is wrapped."""
     split = [_split(cell) for cell in cells]
     columns = [wrapped(text, width) for (text, _), width in zip(split, widths, strict=False)]
     for number in range(max(map(len, columns), default=0)):
@@ -173,7 +173,7 @@ def table_row(
 
 
 def _stripped(line: list[Part]) -> list[Part]:
-    """Return a line without what is blank at its end."""
+    """Return a line without trailing blank parts."""
     while line and not _split(line[-1])[0].strip():
         line.pop()
     return line

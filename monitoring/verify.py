@@ -1,10 +1,10 @@
-"""Ready-made checks for `@monitored(verify=…)`: they look at AWS, not at what the handler claims.
+"""Checks for `@monitored(verify=…)`, which compare the result of a handler with the state of AWS.
 
-A check is a function of (event, result). It raises `Broken` with what was found and what was wanted; False
-and any other exception mean the same. Where an argument is a function, it is called with (event, result): so
-a bucket, a key or a build's id can come from what the handler was given or has returned.
+A check is a function of (event, result). It fails if it raises `Broken`, with the actual and the expected
+state, or any other exception, or returns False. An argument of these functions can be a function of (event,
+result), so that a bucket, a key or a build id can be taken from the event or the handler's result.
 
-boto3 is imported when a check runs, and never by the hot path.
+boto3 is imported when a check runs, not with this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from monitoring.instrumentation.verification import Check
 
-    Given = Any  # a value, or a function of (event, result) that gives it
+    Given = Any  # a value, or a function of (event, result) that returns it
 
 __all__ = [
     "Broken",
@@ -39,28 +39,30 @@ _clients: dict[str, Any] = {}
 def object_exists(
     bucket: Given, key: Given, *, min_bytes: Given = 1, etag: Given = None, client: Any = None
 ) -> Check:
-    """Check that the S3 object exists with at least `min_bytes` bytes and, where given, this ETag.
+    """Check that the S3 object exists with at least `min_bytes` bytes and, if it is given, this ETag.
 
     Codes of a broken claim: `missing`, `too_small`, `etag_differs`.
     """
 
     def s3_object(event: Any, result: Any) -> None:
-        place, name = _given(bucket, event, result), _given(key, event, result)
-        where = f"s3://{place}/{name}"
-        head = _call(client, "s3", "head_object", f"{where} is not there", Bucket=place, Key=name)
-        size, least = head["ContentLength"], _given(min_bytes, event, result)
-        if size < least:
-            raise Broken(f"{where} has {size} bytes, at least {least} wanted", "too_small")
-        wanted = _given(etag, event, result)
+        bucket_name, object_key = _given(bucket, event, result), _given(key, event, result)
+        where = f"s3://{bucket_name}/{object_key}"
+        head = _call(
+            client, "s3", "head_object", f"{where} does not exist", Bucket=bucket_name, Key=object_key
+        )
+        size, min_size = head["ContentLength"], _given(min_bytes, event, result)
+        if size < min_size:
+            raise Broken(f"{where} has {size} bytes, expected at least {min_size}", "too_small")
+        expected_etag = _given(etag, event, result)
         written_etag = head["ETag"].strip('"')
-        if wanted is not None and written_etag != str(wanted).strip('"'):
-            raise Broken(f"{where} has the ETag {written_etag}, {wanted} wanted", "etag_differs")
+        if expected_etag is not None and written_etag != str(expected_etag).strip('"'):
+            raise Broken(f"{where} has the ETag {written_etag}, expected {expected_etag}", "etag_differs")
 
     return s3_object
 
 
 def item_has(table: Given, key: Given, values: Given = None, *, client: Any = None) -> Check:
-    """Check that the DynamoDB item of this key exists with these values, in plain Python (`{"slide": 7}`).
+    """Check that the DynamoDB item of this key exists with these values, as Python types (`{"slide": 7}`).
 
     Codes of a broken claim: `missing`, `value_differs`.
     """
@@ -68,26 +70,26 @@ def item_has(table: Given, key: Given, values: Given = None, *, client: Any = No
     def dynamodb_item(event: Any, result: Any) -> None:
         from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-        place, wanted_key = _given(table, event, result), _given(key, event, result)
-        put, take = TypeSerializer().serialize, TypeDeserializer().deserialize
-        typed = {name: put(value) for name, value in wanted_key.items()}
-        what = f"item {wanted_key} of {place}"
-        answer = _call(
+        table_name, item_key = _given(table, event, result), _given(key, event, result)
+        serialize, deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
+        typed = {name: serialize(value) for name, value in item_key.items()}
+        subject = f"item {item_key} of {table_name}"
+        response = _call(
             client,
             "dynamodb",
             "get_item",
-            f"{what} is not there",
-            TableName=place,
+            f"{subject} does not exist",
+            TableName=table_name,
             Key=typed,
             ConsistentRead=True,
         )
-        if "Item" not in answer:
-            raise Broken(f"{what} is not there", "missing")
-        item = {name: take(value) for name, value in answer["Item"].items()}
+        if "Item" not in response:
+            raise Broken(f"{subject} does not exist", "missing")
+        item = {name: deserialize(value) for name, value in response["Item"].items()}
         for name, value in (_given(values, event, result) or {}).items():
             if name not in item or item[name] != value:
-                shown = repr(item[name]) if name in item else "nothing"
-                raise Broken(f"{what} has {shown} as {name}, {value!r} wanted", "value_differs")
+                actual = repr(item[name]) if name in item else "no value"
+                raise Broken(f"{subject} has {actual} for {name}, expected {value!r}", "value_differs")
 
     return dynamodb_item
 
@@ -100,13 +102,13 @@ def build_succeeded(build_id: Given, *, client: Any = None) -> Check:
 
     def codebuild_build(event: Any, result: Any) -> None:
         name = _given(build_id, event, result)
-        answer = _call(client, "codebuild", "batch_get_builds", f"build {name} is not there", ids=[name])
-        if not answer.get("builds"):
-            raise Broken(f"build {name} is not there", "missing")
-        status = answer["builds"][0]["buildStatus"]
+        response = _call(client, "codebuild", "batch_get_builds", f"build {name} does not exist", ids=[name])
+        if not response.get("builds"):
+            raise Broken(f"build {name} does not exist", "missing")
+        status = response["builds"][0]["buildStatus"]
         if status != "SUCCEEDED":
             code = "in_progress" if status == "IN_PROGRESS" else "not_succeeded"
-            raise Broken(f"build {name} is {status}, SUCCEEDED wanted", code)
+            raise Broken(f"build {name} is {status}, expected SUCCEEDED", code)
 
     return codebuild_build
 
@@ -118,14 +120,19 @@ def invalidation_completed(distribution: Given, invalidation: Given, *, client: 
     """
 
     def cloudfront_invalidation(event: Any, result: Any) -> None:
-        place, name = _given(distribution, event, result), _given(invalidation, event, result)
-        what = f"invalidation {name} of {place}"
-        answer = _call(
-            client, "cloudfront", "get_invalidation", f"{what} is not there", DistributionId=place, Id=name
+        distribution_id, name = _given(distribution, event, result), _given(invalidation, event, result)
+        subject = f"invalidation {name} of {distribution_id}"
+        response = _call(
+            client,
+            "cloudfront",
+            "get_invalidation",
+            f"{subject} does not exist",
+            DistributionId=distribution_id,
+            Id=name,
         )
-        status = answer["Invalidation"]["Status"]
+        status = response["Invalidation"]["Status"]
         if status != "Completed":
-            raise Broken(f"{what} is {status}, Completed wanted", "in_progress")
+            raise Broken(f"{subject} is {status}, expected Completed", "in_progress")
 
     return cloudfront_invalidation
 
@@ -140,26 +147,28 @@ def page_contains(url: Given, text: Given, *, timeout: float = 10.0, limit: int 
         from urllib.error import HTTPError, URLError
         from urllib.request import Request, urlopen
 
-        place, wanted = str(_given(url, event, result)), str(_given(text, event, result))
-        if not place.startswith(("http://", "https://")):
-            raise Broken(f"{place} is not an http or https address", "unreachable")
+        address, expected_text = str(_given(url, event, result)), str(_given(text, event, result))
+        if not address.startswith(("http://", "https://")):
+            raise Broken(f"{address} is not an http or https address", "unreachable")
         try:
-            request = Request(place, headers={"Cache-Control": "no-cache"})  # noqa: S310 - http(s), looked at above
-            with urlopen(request, timeout=timeout) as answer:  # noqa: S310
-                charset = answer.headers.get_content_charset() or "utf-8"
-                body = answer.read(limit).decode(charset, "replace")
+            request = Request(address, headers={"Cache-Control": "no-cache"})  # noqa: S310 - http(s), checked above
+            with urlopen(request, timeout=timeout) as response:  # noqa: S310
+                charset = response.headers.get_content_charset() or "utf-8"
+                body = response.read(limit).decode(charset, "replace")
         except HTTPError as error:
-            raise Broken(f"{place} answers {error.code}, 200 wanted", "http_status") from error
+            raise Broken(f"{address} returned status {error.code}, expected 200", "http_status") from error
         except (URLError, OSError) as error:
-            raise Broken(f"{place} cannot be reached: {error}", "unreachable") from error
-        if wanted not in body:
-            raise Broken(f"{place} does not contain {wanted!r} ({len(body)} characters)", "text_absent")
+            raise Broken(f"{address} cannot be reached: {error}", "unreachable") from error
+        if expected_text not in body:
+            raise Broken(
+                f"{address} does not contain {expected_text!r} ({len(body)} characters)", "text_absent"
+            )
 
     return http_page
 
 
 def all_of(*checks: Check) -> Check:
-    """Every check holds; the first that does not is the reason."""
+    """Check that every check succeeds; the first one that fails is the reason."""
 
     def all_checks(event: Any, result: Any) -> None:
         for check in checks:
@@ -170,16 +179,16 @@ def all_of(*checks: Check) -> Check:
 
 
 def any_of(*checks: Check) -> Check:
-    """At least one check holds; otherwise the reasons of all are given."""
+    """Check that at least one check succeeds; otherwise the reason lists all failures."""
 
     def any_check(event: Any, result: Any) -> None:
         reasons = []
         for check in checks:
             try:
                 return _run(check, event, result)
-            except Exception as error:  # noqa: BLE001 - whatever it raises, it does not hold
+            except Exception as error:  # noqa: BLE001 - with any exception, the check fails
                 reasons.append(f"{_name(check)}: {error}")
-        raise Broken("none holds: " + "; ".join(reasons), "none_of_them")
+        raise Broken("no check succeeded: " + "; ".join(reasons), "none_of_them")
 
     any_check.__name__ = _joined("any_of", checks)
     return any_check
@@ -193,9 +202,9 @@ def eventually(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Check:
-    """Repeat the check every `every` seconds, at least twice, until it holds or `deadline` seconds are over.
+    """Repeat a check every `every` seconds, at least twice, until it succeeds or `deadline` seconds are over.
 
-    The handler waits for it, and Lambda bills the wait. What the last try found is the reason.
+    The invocation lasts until then, and Lambda bills this time. The reason is that of the last attempt.
     """
 
     def in_time(event: Any, result: Any) -> None:
@@ -204,11 +213,11 @@ def eventually(
             try:
                 return _run(check, event, result)
             except Exception as error:
-                left = end - clock()
-                if left <= 0:
+                remaining = end - clock()
+                if remaining <= 0:
                     code = error.code if isinstance(error, Broken) else type(error).__name__
                     raise Broken(f"not within {deadline:g} s: {error}", code) from error
-                sleep(min(every, left))
+                sleep(min(every, remaining))
 
     in_time.__name__ = _joined("eventually", (check,))
     return in_time
@@ -239,7 +248,7 @@ _ABSENT = frozenset(
 def _call(
     client: Any, service: str, operation: str, absent: str, **arguments: Mapping[str, Any] | Any
 ) -> Any:
-    """Return AWS's response; what does not exist is a broken claim, any other error is its own reason."""
+    """Return AWS's response; raise `Broken` if the resource does not exist, else the error itself."""
     if client is None:
         import boto3
 

@@ -1,1 +1,1 @@
-"""Doctor: walks the way of a printed line through an account, and says at which step it ends."""
+"""Diagnose an account: check each step from a printed line to a point in Datadog, and report faults."""

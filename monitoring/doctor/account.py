@@ -1,4 +1,4 @@
-"""Ask an AWS account about functions, log groups and queues; refusals become sentences."""
+"""Read functions, log groups and queues of an AWS account; errors of AWS become messages."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from monitoring.forwarder.aws import error_code
 
 Clients = Callable[[str], Any]
 FORWARDER, SUBSCRIBER = "monitoring.forwarder.handler", "monitoring.forwarder.subscriber.handler"
-_EVENTS = 200  # log events of a log group that are looked at
+_EVENTS = 200  # log events that are read from a log group
 
 
 class AccountFunction(NamedTuple):
@@ -24,20 +24,20 @@ class AccountFunction(NamedTuple):
 
 
 class Account:
-    """One account and region.
+    """An AWS account in one region.
 
     Args:
-        clients: gives boto3 clients.
+        clients: returns the boto3 client of a service by its name.
     """
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     def identity(self) -> str:
-        """Return the number of the account.
+        """Return the account id.
 
         Raises:
-            InputError: there are no credentials, they are not valid, or there is no region.
+            InputError: credentials or the region are missing, or the credentials are not valid.
         """
         try:
             return str(self._clients("sts").get_caller_identity()["Account"])
@@ -63,27 +63,27 @@ class Account:
                 )
 
     def destinations(self, group: str) -> list[str]:
-        """Return the ARNs that a log group is subscribed to."""
-        answer = self._clients("logs").describe_subscription_filters(logGroupName=group)
-        return [row["destinationArn"] for row in answer["subscriptionFilters"]]
+        """Return the destination ARNs of the subscription filters of a log group."""
+        response = self._clients("logs").describe_subscription_filters(logGroupName=group)
+        return [row["destinationArn"] for row in response["subscriptionFilters"]]
 
     def messages(self, group: str, since: int, pattern: str = "") -> list[str]:
-        """Return the latest messages of a log group, some hundreds of them at most.
+        """Return messages of a log group since a time, the 200 first ones at most.
 
         Args:
             since: milliseconds since the epoch.
             pattern: a filter pattern.
         """
-        answer = self._clients("logs").filter_log_events(
+        response = self._clients("logs").filter_log_events(
             logGroupName=group,
             startTime=since,
             limit=_EVENTS,
             **({"filterPattern": pattern} if pattern else {}),
         )
-        return [event["message"] for event in answer["events"]]
+        return [event["message"] for event in response["events"]]
 
     def waiting(self, queue: str) -> tuple[int, str]:
-        """Return how many messages a queue holds, and the ARN of its dead-letter queue ("" for none)."""
+        """Return the approximate number of messages in a queue, and its dead-letter queue's ARN or ""."""
         attributes = self._clients("sqs").get_queue_attributes(
             QueueUrl=queue,
             AttributeNames=[
@@ -105,6 +105,6 @@ class Account:
 
 
 def reason(error: Exception) -> str:
-    """Return in a sentence why AWS did not answer; never with a value that was read."""
+    """Return the message of an AWS error, with its code if it has one."""
     code = error_code(error)
     return f"{code}: {error}" if code else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""The result of one step: what was looked at, what is so, and what to do next."""
+"""Define the result of a check: its subject, its status, a message and a hint."""
 
 from typing import Literal, NamedTuple
 
@@ -10,10 +10,10 @@ class Check(NamedTuple):
 
     Attributes:
         name: the step, as `subscription`.
-        status: `unknown` where it could not be looked at.
+        status: `unknown` if the step could not be checked.
         where: the resource or address.
-        message: what is so, in a sentence.
-        hint: what to do next; "" where nothing is to be done.
+        message: the result in words.
+        hint: what to do next; "" if nothing needs to be done.
     """
 
     name: str
@@ -29,10 +29,10 @@ def ok(name: str, where: str, message: str) -> Check:
 
 
 def fault(name: str, where: str, message: str, hint: str) -> Check:
-    """Return the result of a step at which the way ends."""
+    """Return the result of a step at which data is lost."""
     return Check(name, "fault", where, message, hint)
 
 
 def unknown(name: str, where: str, message: str, hint: str) -> Check:
-    """Return the result of a step that could not be looked at."""
+    """Return the result of a step that could not be checked."""
     return Check(name, "unknown", where, message, hint)

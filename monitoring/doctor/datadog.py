@@ -1,4 +1,4 @@
-"""Ask Datadog whether a key is valid, and whether points of a metric are there."""
+"""Query Datadog's API: validate a key, and list and query metrics."""
 
 import json
 import urllib.error
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 
-class Answer(NamedTuple):
-    """Hold what Datadog answered; status 0 with the error where nobody did."""
+class ApiResponse(NamedTuple):
+    """A response of Datadog; status 0 and the error if there was no response."""
 
     status: int
     body: Any = None
@@ -20,7 +20,7 @@ class Datadog:
 
     Args:
         base: `https://api.SITE`, or the address of an embedded Datadog.
-        api_key: goes into a header, as does the application key.
+        api_key: sent as a header, like the application key.
     """
 
     def __init__(self, base: str, api_key: str, app_key: str = "", timeout: float = 10.0) -> None:
@@ -28,31 +28,31 @@ class Datadog:
         self._headers = {"DD-API-KEY": api_key, **({"DD-APPLICATION-KEY": app_key} if app_key else {})}
         self._timeout = timeout
 
-    def validate(self) -> Answer:
-        """Ask whether the API key is valid."""
+    def validate(self) -> ApiResponse:
+        """Request the validation of the API key; status 200 means that it is valid."""
         return self._get("/api/v1/validate")
 
-    def points(self, query: str, start: int, end: int) -> Answer:
-        """Ask for the points of a metric query; times are seconds since the epoch."""
+    def points(self, query: str, start: int, end: int) -> ApiResponse:
+        """Request the points of a metric query; times are seconds since the epoch."""
         return self._get("/api/v1/query?" + urlencode({"query": query, "from": start, "to": end}))
 
-    def metrics(self, since: int, tag: str) -> Answer:
-        """Ask for the metrics that were sent with a tag since a time in seconds."""
+    def metrics(self, since: int, tag: str) -> ApiResponse:
+        """Request the names of the metrics that have a tag and were active since a time in epoch seconds."""
         return self._get("/api/v1/metrics?" + urlencode({"from": since, "tag_filter": tag}))
 
-    def _get(self, path: str) -> Answer:
+    def _get(self, path: str) -> ApiResponse:
         request = urllib.request.Request(self.base + path, headers=self._headers)  # noqa: S310 - http or https
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310 - as above
-                return Answer(response.status, json.loads(response.read() or b"null"))
+                return ApiResponse(response.status, json.loads(response.read() or b"null"))
         except urllib.error.HTTPError as error:
             error.close()
-            return Answer(error.code)
+            return ApiResponse(error.code)
         except (OSError, ValueError) as error:
-            return Answer(0, error=f"{type(error).__name__}: {error}")
+            return ApiResponse(0, error=f"{type(error).__name__}: {error}")
 
 
-def has_points(answer: Answer) -> bool:
-    """Return whether the answer to a metric query holds a point."""
+def has_points(answer: ApiResponse) -> bool:
+    """Return whether the response to a metric query contains a point."""
     series = answer.body.get("series") if isinstance(answer.body, dict) else None
     return any(entry.get("pointlist") for entry in series or () if isinstance(entry, dict))

@@ -1,4 +1,4 @@
-"""Walk the way of a line, step by step: the forwarder, its key, its spool, then each function."""
+"""Check each step from a printed line to Datadog: the forwarder, its API key, its spool, each function."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,15 +20,15 @@ _TRACE = '"traces"'
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """Say what to look at.
+    """Options of the doctor.
 
     Attributes:
-        functions: names of functions, `*` for any characters; none for all.
-        forwarder: the forwarder's name; "" for the one that the region has.
-        url: an address of Datadog instead of the forwarder's.
-        app_key: Datadog's application key, for looking whether points are there.
-        since: seconds back from now that count as lately.
-        most: how many functions are looked at.
+        functions: names of functions, `*` for any characters; empty for all functions.
+        forwarder: the forwarder's name or ARN; "" for every forwarder of the region.
+        url: Datadog's address instead of the one that the forwarder uses.
+        app_key: Datadog's application key, needed to query points.
+        since: how many seconds back logs and points are read.
+        most: the largest number of functions to check.
     """
 
     functions: tuple[str, ...] = ()
@@ -43,13 +43,13 @@ def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = 
     """Yield the result of each step.
 
     Raises:
-        InputError: AWS cannot be asked, or a name was given that no function has.
+        InputError: AWS cannot be called, or no function has a name that was given.
     """
     account = Account(clients)
     yield ok("account", account.identity(), "AWS answers")
     functions = list(account.functions())
     forwarders = _forwarders(functions, options)
-    watched = _watched(functions, options)
+    functions_to_check = _functions_to_check(functions, options)
     datadog = None
     if not forwarders:
         yield fault("forwarder", "Lambda", f"no function has the handler {FORWARDER}", _INSTALL)
@@ -58,30 +58,30 @@ def walk(options: DoctorOptions, clients: Clients, clock: Callable[[], float] = 
         datadog = api or datadog
         yield from checks
     arns = {forwarder.arn for forwarder in forwarders}
-    for function in watched[: options.most]:
+    for function in functions_to_check[: options.most]:
         yield from _function(function, account, arns, datadog, options, clock)
-    if len(watched) > options.most:
-        rest = f"{len(watched) - options.most} further functions were not looked at"
-        yield unknown("functions", "Lambda", rest, "name some with --function")
+    if len(functions_to_check) > options.most:
+        message = f"{len(functions_to_check) - options.most} further functions were not checked"
+        yield unknown("functions", "Lambda", message, "select functions with --function")
 
 
 def _forwarders(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
-    named = [function for function in functions if options.forwarder in (function.name, function.arn)]
-    if options.forwarder and not named:
+    matches = [function for function in functions if options.forwarder in (function.name, function.arn)]
+    if options.forwarder and not matches:
         raise InputError(
-            f"there is no function {options.forwarder}",
+            f"the function {options.forwarder} does not exist",
             where="--forwarder",
             hint="check the name and AWS_REGION",
         )
-    return named or [function for function in functions if function.handler == FORWARDER]
+    return matches or [function for function in functions if function.handler == FORWARDER]
 
 
-def _watched(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
-    ours = {FORWARDER, SUBSCRIBER}
+def _functions_to_check(functions: list[AccountFunction], options: DoctorOptions) -> list[AccountFunction]:
+    forwarder_handlers = {FORWARDER, SUBSCRIBER}
     others = [
         function
         for function in functions
-        if function.handler not in ours and function.name != options.forwarder
+        if function.handler not in forwarder_handlers and function.name != options.forwarder
     ]
     for pattern in options.functions:
         if not any(fnmatchcase(function.name, pattern) for function in others):
@@ -106,8 +106,8 @@ def _forwarder(
         settings = ForwarderSettings.from_env(function.variables)
     except InputError as error:
         hint = f"correct the variable {error.where} of {function.name}"
-        return [fault("forwarder", function.name, f"a setting cannot be used: {error.message}", hint)], None
-    checks = [ok("forwarder", function.name, "it is there, and its settings can be used")]
+        return [fault("forwarder", function.name, f"a setting is not valid: {error.message}", hint)], None
+    checks = [ok("forwarder", function.name, "the function exists, and its settings are valid")]
     key, datadog = _key(function, settings, clients, options)
     checks += key
     checks.append(_health(function, account, options, clock))
@@ -127,17 +127,19 @@ def _key(
     datadog = Datadog(base, key, options.app_key)
     answer = datadog.validate()
     if answer.status == 200:
-        return [ok("key", base, "Datadog takes the API key")], datadog
+        return [ok("key", base, "Datadog accepts the API key")], datadog
     if answer.status in (401, 403):
-        what = f"Datadog answers {answer.status} to the API key"
+        message = f"Datadog answers {answer.status} to the API key"
         hint = f"is it an API key, not an application key, and of this site? DD_SITE is {settings.site}"
-        return [fault("key", base, what, hint)], None
-    what = f"Datadog answers {answer.status}" if answer.status else f"nobody answers: {answer.error}"
-    return [fault("key", base, what, "check DD_SITE, DD_URL and the network between (proxy, VPC)")], None
+        return [fault("key", base, message, hint)], None
+    message = (
+        f"Datadog answers {answer.status}" if answer.status else f"Datadog does not answer: {answer.error}"
+    )
+    return [fault("key", base, message, "check DD_SITE, DD_URL and the network between (proxy, VPC)")], None
 
 
 def _read_key(settings: ForwarderSettings, clients: Clients) -> str:
-    """Return the API key from where the forwarder reads it, with the clients of this command."""
+    """Return the API key from the forwarder's secret, parameter or setting, read with `clients`."""
     try:
         if settings.api_key_secret:
             secret = clients("secretsmanager").get_secret_value(SecretId=settings.api_key_secret)
@@ -147,7 +149,7 @@ def _read_key(settings: ForwarderSettings, clients: Clients) -> str:
             return ApiKey(_plain(str(answer["Parameter"]["Value"])), clients)()
     except InputError:
         raise
-    except Exception as error:  # noqa: BLE001 - boto3's errors share no nearer ancestor
+    except Exception as error:  # noqa: BLE001 - boto3's errors have no narrower base class
         raise InputError(
             f"the API key cannot be read: {error_code(error) or type(error).__name__}",
             where=settings.api_key_secret or settings.api_key_parameter,
@@ -166,7 +168,7 @@ def _health(
     since = round((clock() - options.since) * 1000)
     try:
         messages = account.messages(function.log_group, since)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other steps are looked at
+    except Exception as error:  # noqa: BLE001 - any error: the other steps are still checked
         return unknown("health", function.log_group, reason(error), "allow logs:FilterLogEvents on it")
     summaries = [text for text in messages if "stepscope.forwarder" in text]
     bad = [text for text in messages if "[ERROR]" in text or "Task timed out" in text or '"errors":' in text]
@@ -175,9 +177,11 @@ def _health(
             "health", function.log_group, f"it reports an error: {bad[-1].strip()[:300]}", "read its log"
         )
     if not summaries:
-        what = f"it was not invoked for {options.since} s, not even by its schedule"
-        return fault("health", function.name, what, "is the rule that redrives enabled, and may it invoke?")
-    return ok("health", function.log_group, f"{len(summaries)} invocations lately, none with an error")
+        message = f"it was not invoked in the last {options.since} s, not even by its schedule"
+        return fault(
+            "health", function.name, message, "is the rule that redrives enabled, and may it invoke?"
+        )
+    return ok("health", function.log_group, f"{len(summaries)} recent invocations, none with an error")
 
 
 def _spool(function: AccountFunction, settings: ForwarderSettings, account: Account) -> Iterator[Check]:
@@ -193,13 +197,13 @@ def _spool(function: AccountFunction, settings: ForwarderSettings, account: Acco
         yield unknown("spool", settings.spool_queue, reason(error), "allow sqs:GetQueueAttributes on it")
         return
     if count:
-        what = f"{count} entries wait that Datadog did not take"
-        yield fault("spool", settings.spool_queue, what, "they are sent when Datadog takes data again")
+        message = f"{count} entries that Datadog did not accept are waiting"
+        yield fault("spool", settings.spool_queue, message, "they are sent when Datadog accepts data again")
     else:
-        yield ok("spool", settings.spool_queue, "nothing waits in it")
+        yield ok("spool", settings.spool_queue, "it is empty")
     if given_up:
         hint = "remove the cause, then aws sqs start-message-move-task from the queue to the spool"
-        yield fault("dead letters", dead, f"{given_up} messages were given up", hint)
+        yield fault("dead letters", dead, f"{given_up} messages were not delivered and are not retried", hint)
 
 
 # -- a function
@@ -217,12 +221,12 @@ def _function(
         destinations = account.destinations(function.log_group)
         messages = account.messages(function.log_group, round((clock() - options.since) * 1000))
     except Exception as error:  # noqa: BLE001 - as above
-        yield _unread(function, error)
+        yield _unreadable_logs(function, error)
         return
     printed = [point for text in messages for point in parse_line(text.rstrip("\r\n"))]
     yield _lines(function, messages, bool(printed), options)
     if forwarders & set(destinations):
-        yield ok("subscription", function.log_group, "the forwarder gets its events")
+        yield ok("subscription", function.log_group, "the forwarder receives its events")
     else:
         yield _unsubscribed(function, destinations)
         return
@@ -231,7 +235,7 @@ def _function(
         yield _points(function, newest.metric, datadog, options, clock)
 
 
-def _unread(function: AccountFunction, error: Exception) -> Check:
+def _unreadable_logs(function: AccountFunction, error: Exception) -> Check:
     if error_code(error) == "ResourceNotFoundException":
         hint = "invoke it once; then check that its role may write logs"
         return fault("lines", function.log_group, f"{function.name} has no log group yet", hint)
@@ -243,8 +247,8 @@ def _lines(function: AccountFunction, messages: list[str], printed: bool, option
     if printed or any(_TRACE in text for text in messages):
         return ok("lines", function.name, "it prints metrics or traces")
     if not messages:
-        what = f"it has written nothing for {options.since} s"
-        return unknown("lines", function.name, what, "invoke it, or look further back with --since")
+        message = f"it has written no logs in the last {options.since} s"
+        return unknown("lines", function.name, message, "invoke it, or look further back with --since")
     hint = "decorate its handler with @monitored (from monitoring import monitored), and deploy it"
     return fault("lines", function.name, "it writes logs, but no metrics and no traces", hint)
 
@@ -254,7 +258,8 @@ def _unsubscribed(function: AccountFunction, destinations: list[str]) -> Check:
     hint = "select it by LogGroupNames, LogGroupPrefixes or LogGroupTags of the forwarder's stack"
     if len(destinations) >= 2:
         hint = "remove one of its two subscription filters: CloudWatch Logs allows no third"
-    return fault("subscription", function.log_group, f"the forwarder does not get its events{others}", hint)
+    message = f"the forwarder does not receive its events{others}"
+    return fault("subscription", function.log_group, message, hint)
 
 
 def _points(
@@ -266,14 +271,14 @@ def _points(
 ) -> Check:
     where = f"{metric}{{functionname:{function.name.lower()}}}"
     if datadog is None:
-        return unknown("points", where, "Datadog was not queried", "see the step `key` first")
+        return unknown("points", where, "Datadog was not queried", "see the check `key` first")
     now = round(clock())
     answer = datadog.points(f"sum:{where}", now - options.since, now + 60)
     if answer.status == 200:
         if has_points(answer):
-            return ok("points", where, "points of it are in Datadog")
+            return ok("points", where, "Datadog has points of it")
         hint = "wait for two minutes; then look at the forwarder's log, and at its filters"
-        return fault("points", where, "it was printed, and no point of it is in Datadog", hint)
+        return fault("points", where, "it was printed, but Datadog has no points of it", hint)
     if answer.status in (401, 403):
         return unknown(
             "points", where, f"Datadog answers {answer.status}", "set DD_APP_KEY to an application key"

@@ -1,1 +1,1 @@
-"""Replay: exported logs, read by the forwarder's own code, into Parquet or to Datadog, each object once."""
+"""Replay exported logs with the forwarder's code, into Parquet files or to Datadog, each object once."""

@@ -1,8 +1,8 @@
-"""The Lambda function of deploy/replay.yaml: lists a source, reads its items, and sums what came of them.
+"""Run a replay in a Distributed Map: the Lambda function of deploy/replay.yaml lists, reads and sums items.
 
-An item is read as by `stepscope replay` on one machine, into a folder of the function, which is then copied
-below the place of the result in S3, its checkpoint last. So a second run reads nothing, and one that was
-broken off goes on.
+An item is read in the same way as by `stepscope replay`, into a temporary folder of the function, and the
+files are then copied to the output prefix in S3, the checkpoint last. So a second run reads nothing again,
+and a run that was interrupted is continued by the next one.
 """
 
 import json
@@ -18,22 +18,22 @@ from monitoring.replay.items import Item, list_items
 from monitoring.replay.run import CHECKPOINTS, ReplayOptions, attempt
 
 MANIFEST = f"{CHECKPOINTS}/items.jsonl"
-"""The list of items, below the place of the result; a Distributed Map reads it."""
+"""Key of the list of items below the output prefix; the Distributed Map reads it."""
 
 
 class ReplayError(Exception):
-    """Items of a batch could not be read or delivered; the others were, and are not read again."""
+    """Raised when items of a batch could not be read or delivered; the others have their checkpoints."""
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Do what a state of the state machine asks.
+    """Run the action that a state of the state machine requests.
 
     Args:
         event: `{"action": "list", "input": {"source", "out", "target", "group"}, …}` or
             `{"action": "sum", "out"}`; or a batch of the Map, `{"Items", "BatchInput"}`.
 
     Raises:
-        InputError: the source or the target cannot be used, or the event asks for something else.
+        InputError: the source or the target cannot be used, or the action is unknown.
         ReplayError: items of a batch failed.
     """
     if "Items" in event:
@@ -43,7 +43,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _list(event)
     if action == "sum":
         return _sum(ObjectPlace.of(event["out"]))
-    raise InputError("is not an action of the replay", where=repr(action), hint='"list" or "sum"')
+    raise InputError(
+        f"{action!r} is not an action of the replay", where="action", hint='Write "list" or "sum".'
+    )
 
 
 class ObjectPlace(NamedTuple):
@@ -54,14 +56,14 @@ class ObjectPlace(NamedTuple):
 
     @classmethod
     def of(cls, address: str) -> "ObjectPlace":
-        """Return the place of `s3://BUCKET/PREFIX`.
+        """Parse `s3://BUCKET/PREFIX`.
 
         Raises:
-            InputError: it is another address.
+            InputError: the address does not begin with `s3://`, or has no bucket.
         """
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not address.startswith("s3://") or not bucket:
-            raise InputError("is not an address in S3", where=address, hint="Give s3://BUCKET/PREFIX.")
+            raise InputError("not an address in S3", where=address, hint="Write s3://BUCKET/PREFIX.")
         return cls(bucket, prefix.strip("/"))
 
     def key(self, name: str) -> str:
@@ -69,7 +71,7 @@ class ObjectPlace(NamedTuple):
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of an object, None where there is none."""
+        """Return the content of an object, or None if it does not exist."""
         s3 = aws.client("s3")
         try:
             body: bytes = s3.get_object(Bucket=self.bucket, Key=self.key(name))["Body"].read()
@@ -82,32 +84,33 @@ class ObjectPlace(NamedTuple):
         aws.client("s3").put_object(Bucket=self.bucket, Key=self.key(name), Body=content)
 
     def delete(self, name: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object if it exists."""
         aws.client("s3").delete_object(Bucket=self.bucket, Key=self.key(name))
 
 
 def _list(event: dict[str, Any]) -> dict[str, Any]:
-    """Write the items of the source; the answer is the input of the Map."""
-    wish = {"target": "parquet", "group": "", **event["input"]}
-    missing = sorted({"source", "out"} - wish.keys())
+    """Write the list of the source's items; return the input of the Distributed Map."""
+    settings = {"target": "parquet", "group": "", **event["input"]}
+    missing = sorted({"source", "out"} - settings.keys())
     if missing:
         raise InputError(
             f"{' and '.join(missing)} missing in the execution's input",
-            hint='write {"source": "s3://BUCKET/PREFIX", "out": "s3://BUCKET/PREFIX"}',
+            hint='Write {"source": "s3://BUCKET/PREFIX", "out": "s3://BUCKET/PREFIX"}',
         )
-    if wish["target"] not in {"parquet", "datadog"}:
-        raise InputError("is not a target", where=repr(wish["target"]), hint='"parquet" or "datadog"')
-    place = ObjectPlace.of(wish["out"])
-    items = list_items(wish["source"], aws.client)
+    if settings["target"] not in {"parquet", "datadog"}:
+        message = f"{settings['target']!r} is not a target"
+        raise InputError(message, where="target", hint='Write "parquet" or "datadog".')
+    output = ObjectPlace.of(settings["out"])
+    items = list_items(settings["source"], aws.client)
     lines = "".join(json.dumps(item._asdict()) + "\n" for item in items)
-    place.write(MANIFEST, lines.encode())
+    output.write(MANIFEST, lines.encode())
     return {
-        "out": wish["out"],
-        "target": wish["target"],
-        "group": wish["group"],
-        "bucket": place.bucket,
-        "key": place.key(MANIFEST),
-        "results": place.key(f"{CHECKPOINTS}/runs"),
+        "out": settings["out"],
+        "target": settings["target"],
+        "group": settings["group"],
+        "bucket": output.bucket,
+        "key": output.key(MANIFEST),
+        "results": output.key(f"{CHECKPOINTS}/runs"),
         "concurrency": int(event["concurrency"]),
         "tolerated": int(event["tolerated"]),
         "items": len(items),
@@ -116,10 +119,10 @@ def _list(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(items: list[Item], options: dict[str, Any]) -> dict[str, Any]:
-    place, failed = ObjectPlace.of(options["out"]), {}
+    output, failed = ObjectPlace.of(options["out"]), {}
     outcomes: Counter[str] = Counter()
     for item in items:
-        outcome = _attempt(item, place, options)
+        outcome = _attempt(item, output, options)
         outcomes[outcome if outcome in {"read", "known"} else "failed"] += 1
         if outcome not in {"read", "known"}:
             failed[item.name] = outcome
@@ -129,33 +132,35 @@ def _read(items: list[Item], options: dict[str, Any]) -> dict[str, Any]:
     return dict(outcomes)
 
 
-def _attempt(item: Item, place: ObjectPlace, options: dict[str, Any]) -> str:
-    """Read an item unless it was read; return `read`, `known`, or why it failed."""
+def _attempt(item: Item, output: ObjectPlace, options: dict[str, Any]) -> str:
+    """Read an item unless its checkpoint is current; return `read`, `known`, or the error as text."""
     checkpoint = f"{CHECKPOINTS}/{item.key}.json"
-    before = json.loads(place.read(checkpoint) or b"{}")
-    if before.get("state") == item.state:
+    previous = json.loads(output.read(checkpoint) or b"{}")
+    if previous.get("state") == item.state:
         return "known"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / CHECKPOINTS).mkdir()
-        how = ReplayOptions("", folder, options["target"] == "datadog", options["group"], 1, os.environ)
-        outcome = attempt(item, how)
+        replay_options = ReplayOptions(
+            "", folder, options["target"] == "datadog", options["group"], 1, os.environ
+        )
+        outcome = attempt(item, replay_options)
         if isinstance(outcome, str):
             return outcome
-        noted = json.loads((folder / checkpoint).read_text(encoding="utf-8"))
-        for file in noted["files"]:
-            place.write(file, (folder / file).read_bytes())
-        place.write(checkpoint, json.dumps(noted).encode())
-    for file in set(before.get("files", ())) - set(noted["files"]):
-        place.delete(file)
+        written = json.loads((folder / checkpoint).read_text(encoding="utf-8"))
+        for file in written["files"]:
+            output.write(file, (folder / file).read_bytes())
+        output.write(checkpoint, json.dumps(written).encode())
+    for file in set(previous.get("files", ())) - set(written["files"]):
+        output.delete(file)
     return "read"
 
 
-def _sum(place: ObjectPlace) -> dict[str, Any]:
-    """Return the totals of every item that was read, in this run or before."""
+def _sum(output: ObjectPlace) -> dict[str, Any]:
+    """Return the totals of every item that was read, in this run or an earlier one."""
     totals: Counter[str] = Counter()
-    for item in map(json.loads, (place.read(MANIFEST) or b"").splitlines()):
-        done = json.loads(place.read(f"{CHECKPOINTS}/{Item(**item).key}.json") or b"{}")
+    for item in map(json.loads, (output.read(MANIFEST) or b"").splitlines()):
+        done = json.loads(output.read(f"{CHECKPOINTS}/{Item(**item).key}.json") or b"{}")
         totals.update(done.get("totals", {}))
         totals["missing"] += done.get("state") != item["state"]
     return {"totals": dict(totals)}

@@ -1,4 +1,4 @@
-"""What a source holds: the objects of one folder are read in order by one reader, and are one item."""
+"""List the items of a source; the objects of one folder are one item, which one reader reads in order."""
 
 import hashlib
 import os
@@ -13,9 +13,9 @@ class Item(NamedTuple):
     """The objects of one folder or prefix.
 
     Attributes:
-        name: the folder, as `s3://BUCKET/PREFIX` or a path; the same every time.
+        name: the folder, as `s3://BUCKET/PREFIX` or a path; it identifies the item in every run.
         objects: the keys or paths, in order.
-        state: identifies the contents of all of them.
+        state: a digest of the objects' names, sizes and ETags (or times of change).
         size: bytes.
     """
 
@@ -26,17 +26,17 @@ class Item(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Return a name for files about the item."""
+        """Return the item's part of file names: 20 hex digits of a digest of its name."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:20]
 
 
 def list_items(source: str, clients: Any) -> list[Item]:
     """Return the items of a folder, or of `s3://BUCKET/PREFIX`.
 
-    An exported log stream lies in one folder, so that what spans its objects meets in one reader.
+    An exported log stream is in one folder, so that one reader sees lines that continue in the next object.
 
     Raises:
-        InputError: there is no such folder or bucket, or nothing in it.
+        InputError: the folder or bucket does not exist or cannot be listed, or contains no objects.
     """
     objects = _of_s3(source, clients) if source.startswith("s3://") else _of_folder(source)
     folders: dict[str, list[tuple[str, str, int]]] = {}
@@ -44,7 +44,7 @@ def list_items(source: str, clients: Any) -> list[Item]:
         folders.setdefault(name.rpartition("/")[0], []).append((name, state, size))
     if not folders:
         raise InputError(
-            "there are no objects to read", where=source, hint="Give the folder that holds them."
+            "there are no objects to read", where=source, hint="Give the folder that contains them."
         )
     return [_item(name, sorted(parts)) for name, parts in sorted(folders.items())]
 
@@ -58,13 +58,13 @@ def _of_folder(source: str) -> Iterator[tuple[str, str, int]]:
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(
-            "there is no such folder", where=source, hint="Give a folder, or s3://BUCKET/PREFIX."
+            "the folder does not exist", where=source, hint="Give a folder, or s3://BUCKET/PREFIX."
         )
-    for place, _, names in os.walk(folder):
+    for directory, _, names in os.walk(folder):
         for name in names:
-            path = Path(place, name)
-            about = path.stat()
-            yield path.as_posix(), f"{about.st_size}:{about.st_mtime_ns}", about.st_size
+            path = Path(directory, name)
+            stat = path.stat()
+            yield path.as_posix(), f"{stat.st_size}:{stat.st_mtime_ns}", stat.st_size
 
 
 def _of_s3(source: str, clients: Any) -> Iterator[tuple[str, str, int]]:

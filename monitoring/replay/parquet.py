@@ -1,6 +1,6 @@
 """Write points as Parquet, partitioned by day and metric: `day=2026-11-23/metric=shop.orders/ITEM.parquet`.
 
-The names of the files come from the item, so that reading it again replaces them.
+The names of the files are derived from the item, so that reading it again replaces them.
 """
 
 import os
@@ -15,20 +15,20 @@ import msgspec
 
 from monitoring.lines import Point
 
-HELD = 200_000
-"""Points that are held of an item before they are written."""
+BUFFERED = 200_000
+"""Points of an item that are buffered before they are written."""
 
 
 class Partitions:
-    """Write one item's points; `files` are the paths that it has written, below the folder.
+    """Write one item's points; `files` are the paths of the written files, relative to the folder.
 
     Args:
-        native: counts and gauges keep their type; else every point is of a distribution, as it is sent.
+        native: keep the types count and gauge; otherwise every point is of a distribution, as it is sent.
     """
 
     def __init__(self, folder: Path, key: str, *, native: bool = False) -> None:
         self._folder, self._key, self._native = folder, key, native
-        self._held: dict[tuple[str, str], list[Point]] = defaultdict(list)
+        self._buffered: dict[tuple[str, str], list[Point]] = defaultdict(list)
         self._count = 0
         self._parts: dict[tuple[str, str], int] = defaultdict(int)
         self.files: list[str] = []
@@ -37,17 +37,17 @@ class Partitions:
         """Add points."""
         for point in points:
             day = f"{datetime.fromtimestamp(point.timestamp, UTC):%Y-%m-%d}"
-            self._held[day, point.metric].append(point)
+            self._buffered[day, point.metric].append(point)
             self._count += 1
-        if self._count >= HELD:
+        if self._count >= BUFFERED:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write the buffered points."""
         with duckdb.connect() as connection:
-            for (day, metric), points in sorted(self._held.items()):
+            for (day, metric), points in sorted(self._buffered.items()):
                 self._write(connection, day, metric, points)
-        self._held.clear()
+        self._buffered.clear()
         self._count = 0
 
     def _write(

@@ -1,4 +1,4 @@
-"""Run a replay: items over a pool of processes, each with a checkpoint, so that a second run adds nothing."""
+"""Run a replay in a pool of processes; each item has a checkpoint, so that a second run adds nothing."""
 
 import json
 import os
@@ -29,14 +29,14 @@ _FOREVER = 10.0**7  # seconds: a command has no time-out
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """What to replay.
+    """Options of a replay.
 
     Attributes:
         source: a folder, or `s3://BUCKET/PREFIX`.
         out: the folder of the Parquet files and the checkpoints.
-        send: whether telemetry goes to Datadog, by the settings, instead of into Parquet.
-        group: the log group of plain lines.
-        workers: processes.
+        send: send telemetry to Datadog, as the settings say, instead of writing Parquet.
+        group: the log group of files of plain lines, which do not name one.
+        workers: number of processes.
         environment: the forwarder's settings.
     """
 
@@ -50,10 +50,10 @@ class ReplayOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a replay came to.
+    """Result of a replay.
 
     Attributes:
-        totals: points, spans, logs, refused, late, objects and bytes, of every item, whichever run read it.
+        totals: points, spans, logs, refused, late, objects and bytes of all items, also of earlier runs.
         read: the number of items that this run has read.
         known: the number of items that an earlier run had read.
         failed: item -> why it could not be read or delivered; the next run tries it again.
@@ -66,10 +66,10 @@ class ReplayResult:
 
 
 def replay(options: ReplayOptions, advance: Callable[[int, int], object] = lambda *_: None) -> ReplayResult:
-    """Read every item that has no checkpoint of the same content.
+    """Read every item that has no checkpoint of its present content.
 
     Args:
-        advance: gets the bytes of each item that is done, and the bytes of all.
+        advance: called with the size of each finished item and the total size, in bytes.
 
     Raises:
         InputError: the source or a setting cannot be used, or the folder cannot be written.
@@ -79,25 +79,25 @@ def replay(options: ReplayOptions, advance: Callable[[int, int], object] = lambd
     checkpoints = options.out / CHECKPOINTS
     with writing(checkpoints):
         checkpoints.mkdir(parents=True, exist_ok=True)
-    known = {item.key: done for item in items if (done := _checkpoint(checkpoints, item)) is not None}
-    waiting = [item for item in items if item.key not in known]
+    finished = {item.key: done for item in items if (done := _checkpoint(checkpoints, item)) is not None}
+    pending = [item for item in items if item.key not in finished]
     size = sum(item.size for item in items)
-    advance(sum(item.size for item in items if item.key in known), size)
+    advance(sum(item.size for item in items if item.key in finished), size)
     totals: Counter[str] = Counter()
     failed: dict[str, str] = {}
-    for done in known.values():
+    for done in finished.values():
         totals.update(done["totals"])
-    for item, outcome in _read(waiting, options):
+    for item, outcome in _read(pending, options):
         if isinstance(outcome, str):
             failed[item.name] = outcome
         else:
             totals.update(outcome)
         advance(item.size, size)
-    return ReplayResult(dict(totals), len(waiting) - len(failed), len(known), failed)
+    return ReplayResult(dict(totals), len(pending) - len(failed), len(finished), failed)
 
 
 def _checkpoint(folder: Path, item: Item) -> dict[str, Any] | None:
-    """Return what an earlier run noted of the item, None where there is nothing or the content changed."""
+    """Return the checkpoint of an earlier run, or None if there is none or the content has changed."""
     try:
         done = json.loads((folder / f"{item.key}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -116,18 +116,18 @@ def _read(items: list[Item], options: ReplayOptions) -> Iterator[tuple[Item, dic
 
 
 def attempt(item: Item, options: ReplayOptions) -> dict[str, int] | str:
-    """Read one item and note it; return its totals, or why it could not be read or delivered."""
+    """Read an item and write its checkpoint; return its totals, or the error as text."""
     try:
         totals, files = (_send if options.send else _store)(item, options)
     except (InputError, OSError, RuntimeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     totals |= {"objects": len(item.objects), "bytes": item.size}
-    _note(item, options.out, totals, files)
+    _write_checkpoint(item, options.out, totals, files)
     return totals
 
 
-def _note(item: Item, out: Path, totals: dict[str, int], files: list[str]) -> None:
-    """Write the checkpoint, and remove the files of an earlier content of the item."""
+def _write_checkpoint(item: Item, out: Path, totals: dict[str, int], files: list[str]) -> None:
+    """Write the checkpoint, and remove the files of an earlier version of the item."""
     target = out / CHECKPOINTS / f"{item.key}.json"
     earlier: list[str] = []
     if target.exists():
@@ -171,7 +171,7 @@ def _send(item: Item, options: ReplayOptions) -> tuple[dict[str, int], list[str]
     finally:
         forwarder.close()
     if not outcome.safe:
-        raise RuntimeError("; ".join(outcome.tally.errors) or "not everything could be delivered")
+        raise RuntimeError("; ".join(outcome.tally.errors) or "some telemetry could not be delivered")
     return _totals(outcome.tally), []
 
 

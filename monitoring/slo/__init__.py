@@ -1,4 +1,4 @@
-"""Service level objectives over time: SLI, error budget, history; without a network and without a clock."""
+"""Evaluate service level objectives over time (SLI, error budget, history), without network or clock."""
 
 from monitoring.slo.corrections import correction_intervals
 from monitoring.slo.definition import Slo, Threshold

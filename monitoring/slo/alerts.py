@@ -1,4 +1,4 @@
-"""Error budget and burn rate of an SLO, at every evaluation of an SLO alert."""
+"""Compute the error budget and the burn rate of an SLO at every evaluation of an SLO alert."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,26 +21,27 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Histories = Callable[[int, int, int], "History | None"]
-"""(id of a monitor, start, end) -> its evaluations, or None where it is not known."""
+"""(id of a monitor, start, end) -> its evaluations, or None if there is no such monitor."""
 
 _Shares = Iterator[tuple[tuple[str, ...], list[Floats]]]
-"""The tags of each group, and for each window the share of it that was bad, at every evaluation."""
+"""The tags of each group, and for each window the bad share (0 to 1) at every evaluation."""
 
 
 def alert_values(
     slo: Slo, node: SloMonitor, series: "Sequence[Series] | Source", times: Times, history: Histories
 ) -> Mapping[tuple[str, ...], Floats]:
-    """Return the value of each evaluation by the group's tags; NaN where nothing is in the window.
+    """Return the value of each evaluation by the group's tags; NaN if the window has no events or time.
 
-    An error budget's value is the share of it, in percent, that the time frame has used. A burn rate's is how
-    many times faster than sustainable it is used; with two windows the lower of both, for the monitor alerts
-    if both are over the threshold. What is bad is a share of the events of an SLO of metrics, and of the time
-    of one of monitors or time slices, where missing data is uptime and a slice is known once it is over.
+    The value of an error budget alert is the percentage of the budget that the time frame has consumed. The
+    value of a burn rate alert is how many times faster than sustainable the budget is consumed; with two
+    windows it is the lower of both rates, because the monitor alerts if both exceed the threshold. A metric
+    SLO consumes its budget by bad events, an SLO of monitors or time slices by downtime, where missing data
+    is uptime and a slice counts once it is over.
     Source: Datadog, service_management/service_level_objectives/error_budget and burn_rate.
 
     Raises:
-        QueryError: a query of the SLO cannot be read or evaluated.
-        InputError: the SLO has no target for the time frame, or none of its monitors is known.
+        QueryError: a query of the SLO cannot be parsed or evaluated.
+        InputError: the SLO has no target for the time frame, or `history` has none of its monitors.
     """
     allowed = 1 - _threshold(slo, node).target / 100
     scale = (100.0 if node.function == "error_budget" else 1.0) / allowed
@@ -82,7 +83,7 @@ def _bad(good: Any, total: Any, counts: Counts, times: Times, span: int) -> Floa
 
 
 def _of_time(uptime: Uptime, times: Times, spans: Sequence[int]) -> _Shares:
-    """Each group of the SLO; of several monitors the time at which any of them was down."""
+    """Yield the bad share of time of each group; of an SLO of several monitors, while any was down."""
     groups = uptime.groups if uptime.keys else (uptime.overall(),)
     for group in groups:
         yield _tags(group.name), [_down(group, times, span) for span in spans]

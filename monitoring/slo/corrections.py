@@ -1,7 +1,7 @@
-"""Status corrections as spans of time: one-time ones, and those that recur by an RRULE.
+"""Compute the time intervals of status corrections, of single ones and of those that recur by an RRULE.
 
-Of RRULE the parts FREQ, INTERVAL, COUNT, UNTIL and BYDAY are known, as in Datadog's corrections. They recur
-in UTC: a correction's time zone is for display only.
+An RRULE may have the parts FREQ, INTERVAL, COUNT, UNTIL and BYDAY, as in Datadog's corrections. It recurs in
+UTC: a correction's time zone is for display only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,13 +20,13 @@ def correction_intervals(corrections: Iterable[Mapping[str, Any]], start: int, e
     """Return the time between `start` and `end` (epoch seconds) that corrections cover.
 
     Args:
-        corrections: attributes as the API has them: `start`, and `end`; or `start`, `duration` and `rrule`,
-            and `end` where the recurrence stops.
-        start: the start of the time that is looked at.
-        end: its end.
+        corrections: their API attributes: `start` and `end`, or `start`, `duration` and `rrule`, with `end`
+            if the recurrence stops.
+        start: the start of the result.
+        end: the end of the result.
 
     Raises:
-        InputError: a recurrence cannot be read.
+        InputError: a recurrence rule is not valid.
     """
     return within((span for correction in corrections for span in _spans(correction, start, end)), start, end)
 
@@ -38,13 +38,13 @@ def _spans(correction: Mapping[str, Any], start: int, end: int) -> list[Interval
     until = end if last is None else min(end, int(last))
     begin = datetime.fromtimestamp(first, UTC).replace(tzinfo=None)
     seconds = int(correction.get("duration") or 0)
-    return Recurrence(_known(str(correction["rrule"])), begin, seconds).windows(start, until)
+    return Recurrence(_supported(str(correction["rrule"])), begin, seconds).windows(start, until)
 
 
-def _known(rule: str) -> str:
-    """Return the recurrence rule, or refuse one with parts that corrections do not support."""
+def _supported(rule: str) -> str:
+    """Return the recurrence rule; raise InputError if it has parts that corrections do not support."""
     fields = {name: value for name, _, value in parts(rule.upper().removeprefix("RRULE:"))}
     if set(fields) - _PARTS - {""} or fields.get("FREQ") not in _FREQUENCIES:
-        hint = f"FREQ ({', '.join(_FREQUENCIES)}), INTERVAL, COUNT, UNTIL and BYDAY can be used"
-        raise InputError(f"the recurrence {rule!r} cannot be read", where="rrule", hint=hint)
+        hint = f"write FREQ ({', '.join(_FREQUENCIES)}), and INTERVAL, COUNT, UNTIL and BYDAY as needed"
+        raise InputError(f"the recurrence {rule!r} is not supported", where="rrule", hint=hint)
     return rule

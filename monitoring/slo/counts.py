@@ -1,9 +1,9 @@
-"""Good and all events by group and minute, from the queries of an objective.
+"""Count the good and the total events of an SLO by group and minute, from its queries.
 
-The terms of a sum are evaluated one by one, and one that has no points counts as zero: an error metric that
-was never sent, or a group in which nothing ever failed, must not take the good events with it. (Arithmetic
-of a graph leaves such a group out.) A minute is what Datadog's monitors resolve, and of counts the sum does
-not depend on the bucket.
+Each term of a sum is evaluated alone, and a term without points counts as zero: an error metric that was
+never sent, or a group without errors, must not remove the good events. (In the arithmetic of a graph such a
+group has no line.) The buckets are minutes, the resolution of Datadog's monitors; the sum of counts does not
+depend on the size of the buckets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class Counts:
     total: Floats
 
     def rows(self) -> Iterator[tuple[str, Floats, Floats]]:
-        """(name, good, total) of every group."""
+        """Yield (name, good, total) of every group."""
         yield from zip(self.names, self.good, self.total, strict=True)
 
 
@@ -50,7 +50,7 @@ def count_events(
     """Count the events of `[start, end)`, from the minute that contains `start` on.
 
     Raises:
-        QueryError: a query cannot be read, or not be evaluated.
+        QueryError: a query cannot be parsed or evaluated.
     """
     window = (start // MINUTE * MINUTE, end)
     terms = [
@@ -68,14 +68,14 @@ def count_events(
 
 
 def prepared(text: str, queries: "Mapping[str, str]", scope: str) -> Expression:
-    """Return the formula with its queries in place and the filter added to every scope.
+    """Return the parsed formula with its queries inserted and the filter `scope` added to every query.
 
     Raises:
-        QueryError: it cannot be read, or is a list.
+        QueryError: the formula cannot be parsed, or is a list of several.
     """
     node = resolve(parse(text), text, queries, {})
     if isinstance(node, Several):
-        raise QueryError(text, "an SLO takes one query here, not a list", node.start, node.end)
+        raise QueryError(text, "expected one query, not a list", node.start, node.end)
     return narrowed(node, scope)
 
 
@@ -102,9 +102,9 @@ def _name(lines: Lines, row: int) -> str:
 
 def _summed(terms: "Sequence[tuple[float, Lines]]", names: Sequence[str], times: Times) -> Floats:
     sums = np.zeros((len(names), len(times)))
-    places = {name: row for row, name in enumerate(names)}
+    rows = {name: row for row, name in enumerate(names)}
     for sign, lines in terms:
         at = lines.at(times)
         for row in range(len(at.groups)):
-            sums[places[_name(at, row)]] += sign * np.nan_to_num(at.values[row])
+            sums[rows[_name(at, row)]] += sign * np.nan_to_num(at.values[row])
     return sums

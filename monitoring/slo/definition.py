@@ -1,4 +1,4 @@
-"""The service level objective as a value: what the API body of one says, read once."""
+"""Parse the API body of a service level objective into a value."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ Kind = Literal["metric", "monitor", "time_slice"]
 DAY = 86_400
 REFERENCE = re.compile(r"\$\{monitor:([\w.-]+(?:\[[\w.-]+\])?)\}")
 TIMEFRAMES = {"7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
-"""The rolling windows that an objective can have, in seconds."""
+"""The rolling windows of an SLO, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The target of one rolling window, in percent; `warning` is stricter, and may be absent."""
+    """The target of a rolling window, in percent, and an optional, stricter `warning` target."""
 
     timeframe: str
     target: float
@@ -26,7 +26,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Good events against all events, or against bad ones, each a formula over `queries`."""
+    """Formulas over `queries` of good events, and of total or bad events (`other_is`)."""
 
     good: str
     other: str
@@ -36,7 +36,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class TimeSlice:
-    """Uptime is where a formula over `queries`, in slices of `seconds`, meets a comparison."""
+    """A condition on a formula over `queries`: a slice of `seconds` that meets it is uptime."""
 
     formula: str
     comparator: str
@@ -47,9 +47,10 @@ class TimeSlice:
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """One objective; `monitor_ids` and `groups` are those of monitors, `count` and `slice` of the others.
+    """A service level objective.
 
-    `members`: number -> key of a monitor that the body names as `${monitor:KEY}`.
+    An SLO of type monitor has `monitor_ids` and `groups`, a metric SLO `count`, a time slice SLO `slice`.
+    `members`: id -> key of each monitor that the body references as `${monitor:KEY}`.
     """
 
     name: str
@@ -65,10 +66,10 @@ class Slo:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any], key: str = "") -> "Slo":
-        """Read an API body.
+        """Parse an API body.
 
         Raises:
-            InputError: an unknown type, or a part that its type needs is not there.
+            InputError: the type is unknown, or a field that the type needs is missing or not valid.
         """
         kind = body.get("type")
         if kind not in {"metric", "monitor", "time_slice"}:
@@ -89,25 +90,25 @@ class Slo:
         )
 
     def threshold(self, timeframe: str) -> Threshold | None:
-        """Return the threshold of a rolling window, or None where the SLO has none for it."""
+        """Return the threshold of a rolling window, or None if the SLO has none for it."""
         return next((target for target in self.thresholds if target.timeframe == timeframe), None)
 
     @property
     def primary(self) -> Threshold | None:
-        """The threshold of the shortest window, which lists show where none is chosen."""
-        known = [threshold for threshold in self.thresholds if threshold.timeframe in TIMEFRAMES]
-        return min(known, key=lambda threshold: TIMEFRAMES[threshold.timeframe], default=None)
+        """The threshold of the shortest window, which lists show by default."""
+        candidates = [threshold for threshold in self.thresholds if threshold.timeframe in TIMEFRAMES]
+        return min(candidates, key=lambda threshold: TIMEFRAMES[threshold.timeframe], default=None)
 
 
 OURS = 900_000_001
-"""The first of the numbers that stand for monitors which Datadog has given none yet."""
+"""The first of the ids that are assigned to monitors to which Datadog has not assigned one yet."""
 
 
 def _numbered(texts: Sequence[Any], key: str) -> Iterator[tuple[int, str]]:
-    """Return (number, key) of each monitor; the key is empty where the body has the number."""
-    for place, text in enumerate(texts):
+    """Yield (id, key) of each monitor; the key is empty if the body has the id."""
+    for index, text in enumerate(texts):
         if reference := REFERENCE.fullmatch(str(text)):
-            yield OURS + place, reference[1]
+            yield OURS + index, reference[1]
         else:
             yield int(_number(text, "monitor id", key)), ""
 
@@ -137,8 +138,8 @@ def _count(body: Mapping[str, Any], key: str) -> Count:
         other_is, queries = "total", {}
         good, other = str(query.get("numerator") or ""), str(query.get("denominator") or "")
     if not good or not other:
-        hint = 'give "query": {"numerator": "…", "denominator": "…"}'
-        raise InputError("an SLO of metrics needs two queries", where=key, hint=hint)
+        hint = 'write "query": {"numerator": "…", "denominator": "…"}'
+        raise InputError("a metric SLO needs two queries, of good and of total events", where=key, hint=hint)
     return Count(good, other, other_is, queries)
 
 
@@ -147,8 +148,8 @@ def _slice(body: Mapping[str, Any], key: str) -> TimeSlice:
     query = _mapping(spec.get("query"))
     formulas = [formula for formula in query.get("formulas") or [] if isinstance(formula, Mapping)]
     if len(formulas) != 1 or spec.get("comparator") not in {">", ">=", "<", "<="}:
-        hint = "give sli_specification.time_slice one formula, a comparator (> >= < <=) and a threshold"
-        raise InputError("an SLO of time slices needs a condition", where=key, hint=hint)
+        hint = "write one formula, a comparator (> >= < <=) and a threshold to sli_specification.time_slice"
+        raise InputError("a time slice SLO needs a condition", where=key, hint=hint)
     (formula,) = formulas
     seconds = int(spec.get("query_interval_seconds") or 300)
     if seconds not in {60, 300}:
@@ -166,7 +167,7 @@ def _queries(queries: Any, key: str) -> dict[str, str]:
     texts = {}
     for query in queries if isinstance(queries, Sequence) else ():
         if not isinstance(query, Mapping) or query.get("data_source") != "metrics":
-            raise InputError("an SLO can be evaluated over queries of metrics only", where=key)
+            raise InputError("an SLO can only be evaluated with metric queries", where=key)
         texts[str(query.get("name"))] = str(query.get("query"))
     return texts
 

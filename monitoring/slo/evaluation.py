@@ -1,4 +1,4 @@
-"""Evaluates an objective: counts of events, time slices of a metric, or the histories of monitors."""
+"""Evaluate an SLO from counts of events, time slices of a metric, or the histories of monitors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ def _no_histories(ident: int, start: int, end: int) -> "History | None":
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Hold what an SLO is evaluated over.
+    """The data that an SLO is evaluated with.
 
-    `series` are the points. `history` gives a monitor's evaluations between two times by its id, or None
-    where it is not known. `scope` is a filter, as in the braces of a query, that is added to every query.
+    `series` are the points. `history(id, start, end)` returns a monitor's evaluations, or None if there is no
+    such monitor. `scope` is a filter, as in the braces of a query, that is added to every query.
     """
 
     series: "Sequence[Series] | Source" = ()
@@ -47,13 +47,13 @@ def evaluate_slo(
 ) -> SloHistory:
     """Evaluate the SLO over `[start, end)`, in epoch seconds.
 
-    Corrections are attributes as the API has them (see `correction_intervals`). Events in a corrected minute
-    are not counted; a monitor's corrected time is not counted; a corrected time slice counts as uptime (the
-    page on SLO status corrections).
+    Corrections are API attributes (see `correction_intervals`). Events in a corrected minute are not counted;
+    a monitor's corrected time is not counted; a corrected time slice counts as uptime. Source: Datadog's page
+    on SLO status corrections.
 
     Raises:
-        QueryError: a query cannot be read, or not be evaluated offline.
-        InputError: the window is empty; a correction's recurrence cannot be read; no monitor is known.
+        QueryError: a query cannot be parsed, or cannot be evaluated offline.
+        InputError: the window is empty, a recurrence rule is not valid, or none of the monitors exists.
     """
     if start >= end:
         raise InputError("the window of the SLO ends before it starts", where=slo.name)
@@ -72,14 +72,14 @@ def evaluate_slo(
 
 
 def _counted(counts: Counts, edges: Any, start: int, end: int, interval: int, excluded: Spans) -> SloHistory:
-    kept = np.ones(len(counts.times), bool)
+    included = np.ones(len(counts.times), bool)
     for low, high in excluded:
-        kept &= (counts.times + 60 <= low) | (counts.times >= high)
-    places = np.searchsorted(edges, counts.times[kept], side="right") - 1
+        included &= (counts.times + 60 <= low) | (counts.times >= high)
+    indexes = np.searchsorted(edges, counts.times[included], side="right") - 1
     buckets = len(edges) - 1
 
     def summed(values: Any) -> Any:
-        return np.bincount(places, weights=values[kept], minlength=buckets)[:buckets]
+        return np.bincount(indexes, weights=values[included], minlength=buckets)[:buckets]
 
     overall = Part("", summed(counts.good.sum(axis=0)), summed(counts.total.sum(axis=0)))
     groups = tuple(Part(name, summed(good), summed(total)) for name, good, total in counts.rows() if name)

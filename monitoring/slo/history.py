@@ -1,4 +1,4 @@
-"""Evaluate an SLO over time: its SLI, its error budget, and the buckets behind them."""
+"""Represent an evaluated SLO: its buckets over time, its SLI and its error budget."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,15 +11,15 @@ from monitoring.slo.intervals import Spans
 
 State = Literal["ok", "warning", "breached", "no_data"]
 UP, DOWN, NO_DATA = 0, 1, 2
-"""The states of a history, as `/api/v1/slo/{id}/history` numbers them."""
+"""The states of a history, with the numbers of `/api/v1/slo/{id}/history`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The whole objective, one group of it, or one monitor.
+    """The history of the whole SLO, of one of its groups, or of one of its monitors.
 
-    `numerator` and `denominator` are one value a bucket: good and all events, or seconds of uptime and
-    seconds that count. `transitions` are (seconds, UP, DOWN or NO_DATA), for what is measured in time.
+    `numerator` and `denominator` have one value per bucket: good and total events, or seconds of uptime and
+    seconds that count. `transitions` are (epoch seconds, UP, DOWN or NO_DATA); a metric SLO has none.
     """
 
     name: str
@@ -29,26 +29,26 @@ class Part:
 
     @property
     def good(self) -> float:
-        """Good events, or seconds of uptime."""
+        """The number of good events, or the seconds of uptime."""
         return float(self.numerator.sum())
 
     @property
     def total(self) -> float:
-        """All events, or all seconds that count."""
+        """The number of all events, or of all seconds that count."""
         return float(self.denominator.sum())
 
     @property
     def sli(self) -> float | None:
-        """Good of all, in percent; None where nothing is known."""
+        """The percentage of good events or uptime; None without any data."""
         return 100.0 * self.good / self.total if self.total else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SloHistory:
-    """An objective over `[start, end)`.
+    """The history of an SLO over `[start, end)`, in epoch seconds.
 
-    `times` are the starts of buckets of `interval` seconds; `corrections` the spans that were corrected.
-    `groups` are its groups (`key:value,…`) or its monitors (by id); `group_by` the keys of its groups.
+    `times` are the starts of buckets of `interval` seconds, `corrections` the corrected intervals, `groups`
+    its groups (`key:value,…`) or its monitors (by id), and `group_by` the keys of its groups.
     """
 
     type: Kind
@@ -62,30 +62,30 @@ class SloHistory:
     corrections: Spans = ()
 
     def precision(self, part: Part) -> int:
-        """Return the significant decimals of an SLI: at most four, and fewer for few events.
+        """Return the number of significant decimals of an SLI: at most four, fewer for few events.
 
-        Of time, two up to 30 days and three beyond (Datadog's pages on SLOs of metrics and of monitors).
+        An SLI of time has two up to 31 days, three beyond. Source: Datadog, SLOs of metrics and of monitors.
         """
         return decimals(self.type, part.total, self.end - self.start)
 
 
 def decimals(kind: Kind, total: float, seconds: int) -> int:
-    """See `SloHistory.precision`."""
+    """Return the number of significant decimals of an SLI; see `SloHistory.precision`."""
     if kind != "metric":
         return 2 if seconds <= 31 * DAY else 3
     return min(4, max(0, len(str(int(total))) - 3))
 
 
 def budget_remaining(sli: float | None, target: float) -> float | None:
-    """Return the remaining error budget in percent; negative where it is overspent.
+    """Return the remaining error budget in percent; it is negative if the budget is exceeded.
 
-    Datadog's page on SLOs: 100 · (status - target) / (100 - target).
+    Formula: 100 · (status - target) / (100 - target). Source: Datadog's page on SLOs.
     """
     return None if sli is None else 100.0 * (sli - target) / (100.0 - target)
 
 
 def slo_state(sli: float | None, target: float, warning: float | None = None) -> State:
-    """Breached below the target, warning below the stricter warning, else ok."""
+    """Return `breached` below the target, `warning` below the warning target, otherwise `ok`."""
     if sli is None:
         return "no_data"
     if sli < target:

@@ -1,4 +1,4 @@
-"""Spans of time as sorted pairs `(start, end)` of seconds that neither touch nor overlap."""
+"""Compute with time intervals: sorted pairs `(start, end)` of seconds that neither touch nor overlap."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ Spans = tuple[Interval, ...]
 
 
 def union(spans: Iterable[Interval]) -> Spans:
-    """All time that lies in any of the spans; empty ones are left out."""
+    """Return the union of the spans as intervals; empty spans are dropped."""
     intervals: list[Interval] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
         if intervals and start <= intervals[-1][1]:
@@ -21,7 +21,7 @@ def union(spans: Iterable[Interval]) -> Spans:
 
 
 def within(spans: Iterable[Interval], start: int, end: int) -> Spans:
-    """Return the parts of the intervals between two times."""
+    """Return the parts of the intervals between `start` and `end`."""
     return union((max(begin, start), min(two, end)) for begin, two in spans)
 
 
@@ -38,7 +38,7 @@ def without(spans: Spans, removed: Spans) -> Spans:
 
 
 def elapsed(spans: Spans, times: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How many seconds of the spans lie before each time: it rises within spans and is level between."""
+    """Return the number of seconds of the spans before each time, an array of the length of `times`."""
     if not spans:
         return np.zeros(len(times))
     edges = np.array(spans, np.float64)
@@ -48,7 +48,7 @@ def elapsed(spans: Spans, times: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def covered(spans: Spans, edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How many seconds of each bucket between neighbouring edges the spans cover."""
+    """Return how many seconds of each bucket, between neighbouring edges, the spans cover."""
     return np.diff(elapsed(spans, edges))
 
 

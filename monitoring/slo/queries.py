@@ -1,4 +1,4 @@
-"""The metrics that an objective is made of."""
+"""List the metrics of an SLO."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,10 +8,10 @@ from monitoring.slo.definition import Slo
 
 
 def metrics_of_slo(slo: Slo) -> set[str]:
-    """Return the names of the metrics in the queries of an SLO; one of monitors has none of its own.
+    """Return the names of the metrics in the queries of an SLO; an SLO of monitors has no queries.
 
     Raises:
-        QueryError: a query cannot be read.
+        QueryError: a query cannot be parsed.
     """
     return {
         part.name

@@ -1,4 +1,4 @@
-"""Uptime by group: time slices of a metric, or the states of monitors."""
+"""Compute uptime by group, from time slices of a metric or from the states of monitors."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ COMPARE: dict[str, Callable[[Any, float], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class GroupUptime:
-    """When one group was down, when it had no data (which may be uptime), and what is known of it at all."""
+    """The intervals in which a group was down, had no data, and has any known state."""
 
     name: str
     down: Spans
@@ -39,9 +39,9 @@ class GroupUptime:
     known: Spans
 
     def part(self, edges: Any, window: tuple[int, int], removed: Spans, forgiven: Spans) -> Part:
-        """Seconds of uptime and seconds that count in each bucket.
+        """Return the seconds of uptime and the seconds that count in each bucket.
 
-        `removed` takes no part; in `forgiven`, which contains it, nothing is down.
+        The time of `removed` does not count; the time of `forgiven`, which contains it, is never downtime.
         """
         counting = without(within(self.known, *window), removed)
         down = without(within(self.down, *window), forgiven)
@@ -49,7 +49,7 @@ class GroupUptime:
         return Part(self.name, total - covered(down, edges), total, self._transitions(window))
 
     def _transitions(self, window: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-        """(seconds, state) at the start and wherever it changes; missing data is told apart from uptime."""
+        """Return (epoch seconds, state) at the start and at every change; NO_DATA is separate from UP."""
         down = within(self.down, *window)
         missing = without(within((*self.no_data, *_gaps(self.known, window)), *window), down)
         marks = sorted(
@@ -71,13 +71,16 @@ def _gaps(known: Spans, window: tuple[int, int]) -> Spans:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """All groups, or all monitors, of an objective."""
+    """The uptime of all groups, or of all monitors, of an SLO."""
 
     keys: tuple[str, ...]
     groups: tuple[GroupUptime, ...]
 
     def overall(self) -> GroupUptime:
-        """Down while any group is down (the pages on SLOs of monitors and of time slices)."""
+        """Return the uptime of the whole SLO, which is down while any group is down.
+
+        Source: Datadog's pages on monitor and time slice SLOs.
+        """
         known = union(span for group in self.groups for span in group.known)
         down = union(span for group in self.groups for span in group.down)
         silent = known
@@ -89,42 +92,44 @@ class Uptime:
 def slice_uptime(
     spec: TimeSlice, series: "Sequence[Series] | Source", scope: str, start: int, end: int
 ) -> Uptime:
-    """Every slice whose value does not meet the condition is downtime; one without a value is uptime.
+    """Return the uptime by group: a slice whose value fails the condition is downtime, one without is uptime.
 
     Raises:
-        QueryError: the query cannot be read, or not be evaluated.
+        QueryError: the query cannot be parsed or evaluated.
     """
     node = prepared(spec.formula, spec.queries, scope)
     first = start // spec.seconds * spec.seconds
     lines = evaluate_lines(node, series, first, end, spec.seconds)
-    met = COMPARE[spec.comparator]
+    meets = COMPARE[spec.comparator]
     groups = []
     for row, values in enumerate(lines.values):
-        there = np.isfinite(values)
-        bad = there & ~met(values, spec.threshold)
-        seen = runs(there, lines.times, spec.seconds)
-        whole: Spans = ((first, end),) if seen else ()
+        has_value = np.isfinite(values)
+        bad = has_value & ~meets(values, spec.threshold)
+        data_intervals = runs(has_value, lines.times, spec.seconds)
+        full: Spans = ((first, end),) if data_intervals else ()
         name = ",".join(lines.tags(row))
-        groups.append(GroupUptime(name, runs(bad, lines.times, spec.seconds), without(whole, seen), whole))
+        groups.append(
+            GroupUptime(name, runs(bad, lines.times, spec.seconds), without(full, data_intervals), full)
+        )
     return Uptime(lines.keys, tuple(groups))
 
 
 def monitor_uptime(
     slo: Slo, history: Callable[[int, int, int], History | None], start: int, end: int
 ) -> Uptime:
-    """Return the uptime of an SLO's monitors; of a single one by group, all groups or the chosen ones.
+    """Return the uptime of an SLO's monitors; of a single monitor by group, all groups or `slo.groups`.
 
     Raises:
-        InputError: none of the monitors is known.
+        InputError: `history` has none of the monitors.
     """
     histories = {ident: history(ident, start, end) for ident in slo.monitor_ids}
-    known = {ident: item for ident, item in histories.items() if item is not None}
-    if not known:
+    available = {ident: item for ident, item in histories.items() if item is not None}
+    if not available:
         idents = ", ".join(map(str, slo.monitor_ids)) or "none is named"
-        raise InputError("no monitor of the SLO is known here", where=slo.name, hint=f"monitors: {idents}")
+        raise InputError("none of the SLO's monitors was found", where=slo.name, hint=f"monitors: {idents}")
     if len(slo.monitor_ids) > 1:
-        return Uptime((), tuple(_monitor(ident, item, end) for ident, item in known.items()))
-    (only,) = known.values()
+        return Uptime((), tuple(_monitor(ident, item, end) for ident, item in available.items()))
+    (only,) = available.values()
     groups = [item for name, item in only.groups.items() if not slo.groups or name in slo.groups]
     return Uptime(only.keys, tuple(_group(only, item, end) for item in groups))
 
@@ -135,22 +140,25 @@ def _monitor(ident: int, history: History, end: int) -> GroupUptime:
 
 
 def _group(history: History, group: GroupHistory, end: int) -> GroupUptime:
-    """Return a group's uptime. A state holds until the next evaluation; Warn and Unknown count as up."""
+    """Return a group's uptime; a state lasts until the next evaluation, Warn and Unknown count as uptime."""
     times = [*history.times.tolist(), end]
-    down, silent = [], []
+    down, no_data = [], []
     missing_is_down = _missing_is_down(history.monitor)
     for first, after, state in group.spans():
         span = (times[first], times[after])
         if state is State.ALERT or (state is State.NO_DATA and missing_is_down):
             down.append(span)
         elif state in {State.NO_DATA, None}:
-            silent.append(span)
-    whole = union([(times[0], end)])
-    known = whole if without(whole, union(silent)) else ()
-    return GroupUptime(group.group, union(down), union(silent), known)
+            no_data.append(span)
+    full = union([(times[0], end)])
+    known = full if without(full, union(no_data)) else ()
+    return GroupUptime(group.group, union(down), union(no_data), known)
 
 
 def _missing_is_down(monitor: Monitor) -> bool:
-    """Return whether missing data is downtime: where the monitor notifies of it (page on monitor SLOs)."""
+    """Return whether missing data is downtime, which is so if the monitor notifies of it.
+
+    Source: Datadog's page on monitor SLOs.
+    """
     options = monitor.options
     return options.notify_no_data or options.on_missing_data == "show_and_notify_no_data"

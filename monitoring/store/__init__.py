@@ -1,8 +1,8 @@
-"""The store: one DuckDB file (or memory) of series, points, spans, logs and documents, safe when killed.
+"""Store series, points, spans, logs and documents in one DuckDB database, on disk or in memory.
 
-What `add_*` returned from survives the death of this process: it is in the journal
-(`monitoring.store.journal`) before the call returns, and in the database within `FLUSH_SECONDS`, or before
-the next question is answered.
+Data survives a crash of the process as soon as an `add_*` method has returned: it is written to the journal
+(`monitoring.store.journal`) before the method returns, and to the database within `FLUSH_SECONDS` or before
+the next query is answered.
 """
 
 import contextlib
@@ -58,11 +58,11 @@ class _Pending:
 
 
 class Store(Answers):
-    """One database. Any thread may call; writes go through one lock, questions run beside them.
+    """A database that several threads may use: a lock serializes the writes, queries run in parallel.
 
-    `counters` says what happened since the start: points, samples, spans and logs taken, points overwritten
-    by a later one of the same source and second. `trouble` is the last error of writing to the database, if
-    any.
+    `counters` counts since the start: points, samples, spans and logs received, and points overwritten by a
+    later point of the same source and second. `trouble` is the last error of writing to the database, "" if
+    there was none.
     """
 
     def __init__(self, path: Path | None, connection: duckdb.DuckDBPyConnection) -> None:
@@ -72,7 +72,7 @@ class Store(Answers):
         self._connection = connection
         self._writer = connection.cursor()
         self._journal: Journal | None = None
-        self._catalog = _known(connection)
+        self._catalog = _read_catalog(connection)
         self._pending = _Pending()
         self._committing: _Pending | None = None
         self._append_lock = threading.Lock()
@@ -84,19 +84,20 @@ class Store(Answers):
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, read_only: bool = False, sync: bool = False) -> Self:
-        """Open the database at `path`, created where it is missing; without a path it lives in memory.
+        """Open the database at `path` and create it if it is missing; without a path it is in memory.
 
         Args:
-            path: the DuckDB file; its journal lies beside it.
-            read_only: only ask. Several processes may, as long as none writes.
-            sync: acknowledge only what the disk has, so that a power cut too loses nothing (slower).
+            path: the DuckDB file; its journal is in the same folder.
+            read_only: open for queries only. Several processes may do so as long as none writes.
+            sync: call fdatasync before each append returns, so that a power failure loses nothing (slower).
 
         Raises:
-            InputError: broken or foreign file, no permission, or another process holds it.
+            InputError: the file is damaged, is not a stepscope database, may not be opened, or is locked by
+                another process.
         """
         file = None if path is None else Path(path)
         if read_only and file is not None and any(p.exists() and p.stat().st_size for p in paths(file)):
-            cls.open(file).close()  # what a killed process had acknowledged is in its journal only
+            cls.open(file).close()  # apply the journal that a killed process left behind
         connection = database.connect(file, read_only=read_only)
         try:
             with database.explained(file):
@@ -124,7 +125,7 @@ class Store(Answers):
         self.close()
 
     def close(self) -> None:
-        """Write what is pending and let go of the file."""
+        """Write what is pending and close the files."""
         if self._closed:
             return
         self._closed = True
@@ -138,20 +139,20 @@ class Store(Answers):
         self._connection.close()
 
     def add_points(self, series: Iterable[Series]) -> None:
-        """Append the points of whole series; raw values of those of type distribution."""
+        """Append the points of series; those of a series of type distribution are raw values."""
         lines = list(series)
         self.append(Batch.of(line for line in lines if line.type != DISTRIBUTION))
         self.add_samples(line for line in lines if line.type == DISTRIBUTION)
 
     def add_samples(self, series: Iterable[Series]) -> None:
-        """Append raw values of distributions, whatever type the series name."""
+        """Append raw values of distributions, whatever the `type` of the series is."""
         self.append(Batch.of(replace(line, type=DISTRIBUTION) for line in series), samples=True)
 
     def append(self, batch: Batch, *, samples: bool = False) -> None:
-        """Append a batch: when this returns, killing the process loses none of it.
+        """Append a batch; once this has returned, a crash of the process loses none of it.
 
         Args:
-            batch: its sources are of type distribution exactly where `samples` is given.
+            batch: its sources are of type distribution if and only if `samples` is true.
             samples: the values are raw values of distributions.
         """
         if not len(batch.times):
@@ -168,7 +169,7 @@ class Store(Answers):
         self._add_rows(schema.SPANS.name, [rows.of_span(span) for span in spans])
 
     def add_logs(self, logs: Iterable[Mapping[str, Any]]) -> None:
-        """Append logs, bodies of Datadog's logs intake; `timestamp` is in milliseconds, now where it is
+        """Append logs, bodies of Datadog's logs intake; `timestamp` is in milliseconds, the present if it is
         absent.
         """
         self._add_rows(schema.LOGS.name, [rows.of_log(log) for log in logs])
@@ -178,7 +179,7 @@ class Store(Answers):
         self._add_rows(schema.CHECKS.name, [rows.of_check(check) for check in checks])
 
     def add_transitions(self, monitor_id: int, changes: Iterable[tuple[int, str, str]]) -> None:
-        """Append changes of a monitor's groups: seconds, group, and the state from then on ("": none)."""
+        """Append state changes of a monitor's groups: epoch seconds, group, new state ("": no state)."""
         new: list[Sequence[Any]] = [(time, monitor_id, group, state) for time, group, state in changes]
         self._add_rows(schema.TRANSITIONS.name, new)
 
@@ -191,30 +192,30 @@ class Store(Answers):
         """Move what is pending into the database."""
         with self._flush_lock:
             with self._append_lock:
-                taken, self._pending = self._pending, _Pending()
-                if not taken.size:
+                pending, self._pending = self._pending, _Pending()
+                if not pending.size:
                     return
-                self._committing = taken
+                self._committing = pending
                 if self._journal:
-                    taken.seq = self._journal.seq
+                    pending.seq = self._journal.seq
                     self._journal.turn()
             try:
-                self._commit_what_fits(taken)
+                self._commit_valid_rows(pending)
             except BaseException:
                 with self._append_lock:
-                    self._pending = _merged(taken, self._pending)
+                    self._pending = _merged(pending, self._pending)
                     self._committing = None
                 raise
             with self._append_lock:
                 self._committing = None
                 if self._journal:
-                    self._journal.committed(taken.seq)
+                    self._journal.committed(pending.seq)
 
     @contextlib.contextmanager
     def reading(self, series: Sequence[int] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a cursor that sees everything appended before, at least for the given series.
+        """Yield a cursor that sees everything appended so far, at least of `series` (ids; None: of all).
 
-        A question about series of which nothing waits need not wait either, whatever else comes in.
+        A query of series without pending points does not wait for a flush of other series.
         """
         if self._thread and (series is None or self._waiting(series)):
             self.flush()
@@ -234,12 +235,12 @@ class Store(Answers):
                 self._replay(record.kind, record.payload)
                 self._pending.seq = record.seq
             if self._pending.size:
-                self._commit_what_fits(self._pending)
+                self._commit_valid_rows(self._pending)
                 applied, self._pending = self._pending.seq, _Pending()
             self._journal = Journal(self.path, sync=sync)
             self._journal.seq = applied
             self._journal.committed(applied)
-        self._thread = threading.Thread(target=self._keep_flushing, name="stepscope-store", daemon=True)
+        self._thread = threading.Thread(target=self._flush_loop, name="stepscope-store", daemon=True)
         self._thread.start()
 
     def _replay(self, kind: int, payload: bytes) -> None:
@@ -276,17 +277,17 @@ class Store(Answers):
         self._pending.take(kind, entry)
 
     def _waiting(self, series: Sequence[int]) -> bool:
-        """Return whether points of the series are not in the database yet."""
+        """Return whether some points of the series are not in the database yet."""
         with self._append_lock:
-            parts = [
+            id_columns = [
                 columns.ids
-                for some in (self._pending, self._committing)
-                if some is not None
-                for columns in (*some.points, *some.samples)
+                for pending in (self._pending, self._committing)
+                if pending is not None
+                for columns in (*pending.points, *pending.samples)
             ]
-            wanted = np.zeros(len(self._catalog), np.bool_)
-        wanted[np.asarray(series, np.int64)] = True
-        return any(bool(wanted[ids].any()) for ids in parts)
+            selected = np.zeros(len(self._catalog), np.bool_)
+        selected[np.asarray(series, np.int64)] = True
+        return any(bool(selected[ids].any()) for ids in id_columns)
 
     def _after_append(self) -> None:
         if self._pending.size > MOST_PENDING:
@@ -294,7 +295,7 @@ class Store(Answers):
         elif self._pending.size > FLUSH_POINTS:
             self._wake.set()
 
-    def _keep_flushing(self) -> None:
+    def _flush_loop(self) -> None:
         while not self._closed:
             self._wake.wait(FLUSH_SECONDS)
             self._wake.clear()
@@ -305,16 +306,16 @@ class Store(Answers):
                 self.trouble = str(error).splitlines()[0]
                 self._wake.wait(1.0)
 
-    def _commit_what_fits(self, taken: _Pending) -> None:
-        """Commit; where the database refuses a row's values, set that row aside and commit the others."""
+    def _commit_valid_rows(self, pending: _Pending) -> None:
+        """Commit; if the database rejects a row, write it to `<name>.rejected` and commit the others."""
         try:
-            self._commit(taken)
+            self._commit(pending)
         except duckdb.DataError as error:
             self.trouble = f"a record cannot be stored and was set aside: {str(error).splitlines()[0]}"
-            rows, taken.rows = taken.rows, {}
+            rows, pending.rows = pending.rows, {}
             for table, new in rows.items():
-                taken.rows[table] = [row for row in new if self._fits(table, row)]
-            self._commit(taken)
+                pending.rows[table] = [row for row in new if self._fits(table, row)]
+            self._commit(pending)
 
     def _fits(self, table: str, row: Sequence[Any]) -> bool:
         cursor = self._connection.cursor()
@@ -332,19 +333,19 @@ class Store(Answers):
             cursor.close()
         return True
 
-    def _commit(self, taken: _Pending) -> None:
+    def _commit(self, pending: _Pending) -> None:
         with self._flush_lock:
             connection = self._writer
             connection.execute("BEGIN")
             try:
-                writer.write_series(connection, taken.series)
-                overwritten = writer.write_points(connection, taken.points, self._catalog)
-                writer.write_samples(connection, taken.samples)
-                for table, new in taken.rows.items():
+                writer.write_series(connection, pending.series)
+                overwritten = writer.write_points(connection, pending.points, self._catalog)
+                writer.write_samples(connection, pending.samples)
+                for table, new in pending.rows.items():
                     writer.write_table(connection, schema.ROW_TABLES[table], new)
-                if taken.seq:
+                if pending.seq:
                     connection.execute("DELETE FROM journal_applied")
-                    connection.execute("INSERT INTO journal_applied VALUES (?)", [taken.seq])
+                    connection.execute("INSERT INTO journal_applied VALUES (?)", [pending.seq])
                 connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(duckdb.Error):
@@ -363,7 +364,7 @@ def _merged(first: _Pending, second: _Pending) -> _Pending:
     return first
 
 
-def _known(connection: duckdb.DuckDBPyConnection) -> Catalog:
+def _read_catalog(connection: duckdb.DuckDBPyConnection) -> Catalog:
     """Read the catalog of the database."""
     catalog = Catalog()
     query = "SELECT series_id, metric, host, tags, type, interval FROM series ORDER BY series_id"

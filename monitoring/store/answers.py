@@ -28,7 +28,7 @@ _SERIES = """
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """One metric: how many points it has, their sum, and the seconds of the first and the last."""
+    """The number of points of a metric, their sum, and the epoch seconds of the first and the last."""
 
     name: str
     type: str
@@ -39,7 +39,7 @@ class MetricSummary:
 
 
 class Answers:
-    """The questions of a `Store`; `reading` gives a cursor that sees all that was appended."""
+    """The queries of a `Store`; `reading` gives a cursor that sees everything appended so far."""
 
     def reading(
         self, series: Sequence[int] | None = None
@@ -48,7 +48,7 @@ class Answers:
         raise NotImplementedError
 
     def metrics(self) -> list[MetricSummary]:
-        """Every metric that has points, by name. Each value of a distribution is a point."""
+        """Return every metric that has points, by name; each value of a distribution counts as a point."""
         with self.reading() as cursor:
             return [MetricSummary(*row) for row in cursor.execute(_METRICS).fetchall()]
 
@@ -59,13 +59,13 @@ class Answers:
         end: float | None = None,
         tags: Sequence[str] = (),
     ) -> list[Series]:
-        """Return the series of a metric (or of all) with all of the tags, and points in [start, end)."""
-        wanted = {"metric": metric, "tags": [tag.lower() for tag in tags]}
+        """Return the series of a metric (None: all) that have all of the tags and points in [start, end)."""
+        parameters = {"metric": metric, "tags": [tag.lower() for tag in tags]}
         with self.reading() as cursor:
-            known = cursor.execute(_SERIES, wanted).fetchall()
-            ids = [row[0] for row in known]
+            series_rows = cursor.execute(_SERIES, parameters).fetchall()
+            ids = [row[0] for row in series_rows]
             columns = [_columns(cursor, table, ids, start, end) for table in ("points", "samples")]
-        return [line for row in known if (line := _series(row, columns)) is not None]
+        return [line for row in series_rows if (line := _series(row, columns)) is not None]
 
     def transitions(self, monitor_id: int, end: float | None = None) -> list[tuple[int, str, str]]:
         """Return the state changes of a monitor's groups before `end`: seconds, group, state ("": none)."""
@@ -85,12 +85,12 @@ class Answers:
         start: float | None = None,
         end: float | None = None,
     ) -> list[Span]:
-        """Spans that started in [start, end) seconds, in the order of their start."""
+        """Return the spans that started in [start, end) epoch seconds, in the order of their start."""
         where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("trace_id", "service", "name"))
         query = f"SELECT * FROM spans WHERE {_BOUNDS.format(column='time')}{where} ORDER BY start"  # noqa: S608
-        wanted = {"trace_id": trace_id, "service": service, "name": name, "start": start, "end": end}
+        parameters = {"trace_id": trace_id, "service": service, "name": name, "start": start, "end": end}
         with self.reading() as cursor:
-            return [rows.to_span(row) for row in cursor.execute(query, wanted).fetchall()]
+            return [rows.to_span(row) for row in cursor.execute(query, parameters).fetchall()]
 
     def logs(
         self,
@@ -101,43 +101,48 @@ class Answers:
         start: float | None = None,
         end: float | None = None,
     ) -> list[dict[str, Any]]:
-        """Return the logs in [start, end) seconds that contain the text and every tag, in time order."""
+        """Return the logs in [start, end) epoch seconds that contain `text` and have every tag, by time."""
         where = "".join(f" AND (${key} IS NULL OR {key} = ${key})" for key in ("service", "source"))
         query = (
             f"SELECT * FROM logs WHERE {_BOUNDS.format(column='time / 1000')}{where}"  # noqa: S608
             " AND ($text IS NULL OR contains(message, $text)) AND list_has_all(tags, $tags::VARCHAR[])"
             " ORDER BY time"
         )
-        wanted = {"service": service, "source": source, "text": text, "tags": [tag.lower() for tag in tags]}
+        parameters = {
+            "service": service,
+            "source": source,
+            "text": text,
+            "tags": [tag.lower() for tag in tags],
+        }
         with self.reading() as cursor:
-            log_rows = cursor.execute(query, wanted | {"start": start, "end": end}).fetchall()
+            log_rows = cursor.execute(query, parameters | {"start": start, "end": end}).fetchall()
         return [rows.to_log(row) for row in log_rows]
 
 
-_Found = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]
+_ColumnsById = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]
 
 
 def _columns(
     cursor: duckdb.DuckDBPyConnection, table: str, ids: list[int], start: float | None, end: float | None
-) -> _Found:
+) -> _ColumnsById:
     query = (
         f"SELECT series_id, time, value FROM {table} WHERE series_id IN (SELECT unnest($ids))"  # noqa: S608
         f" AND {_BOUNDS.format(column='time')} ORDER BY series_id, time"
     )
-    got = cursor.execute(query, {"ids": ids, "start": start, "end": end}).fetchnumpy()
-    sids = np.asarray(got["series_id"])
-    if not len(sids):
+    result = cursor.execute(query, {"ids": ids, "start": start, "end": end}).fetchnumpy()
+    series_ids = np.asarray(result["series_id"])
+    if not len(series_ids):
         return {}
-    cuts = np.flatnonzero(sids[1:] != sids[:-1]) + 1
-    times, values = np.split(np.asarray(got["time"]), cuts), np.split(np.asarray(got["value"]), cuts)
-    starts = sids[np.concatenate(([0], cuts))].tolist()
+    cuts = np.flatnonzero(series_ids[1:] != series_ids[:-1]) + 1
+    times, values = np.split(np.asarray(result["time"]), cuts), np.split(np.asarray(result["value"]), cuts)
+    starts = series_ids[np.concatenate(([0], cuts))].tolist()
     return dict(zip(starts, zip(times, values, strict=True), strict=True))
 
 
-def _series(row: tuple[Any, ...], columns: list[_Found]) -> Series | None:
+def _series(row: tuple[Any, ...], columns: list[_ColumnsById]) -> Series | None:
     ident, metric, kind, host, tags, interval = row
     points = next((part[ident] for part in columns if ident in part), None)
     if points is None:
         return None
-    shown = cast("MetricType", kind or "gauge")
-    return Series(metric, tuple(tags), *points, type=shown, interval=interval, host=host)
+    metric_type = cast("MetricType", kind or "gauge")
+    return Series(metric, tuple(tags), *points, type=metric_type, interval=interval, host=host)

@@ -1,4 +1,4 @@
-"""Define what is appended at once, points of many sources as columns, and its form in the journal."""
+"""Define a batch, the points of many sources in columns, and its encoding in the journal."""
 
 import struct
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from monitoring.store.schema import MOST_INTERVAL
 class SeriesIdentity(NamedTuple):
     """Identify a series: one metric, host and full tag set.
 
-    `tags` are normalised, sorted, without the host. `type` is "" where the sender did not say.
+    `tags` are normalised and sorted, without the host. `type` is "" if the sender gave none.
     """
 
     metric: str
@@ -40,7 +40,7 @@ class Batch:
 
     @classmethod
     def of(cls, series: Iterable[Series]) -> Self:
-        """Return the batch of whole `Series`."""
+        """Return the batch of all points of some series."""
         lines = list(series)
         return cls(
             [
@@ -52,15 +52,15 @@ class Batch:
             np.concatenate([np.empty(0), *(line.values for line in lines)]),
         )
 
-    def only(self, kept: NDArray[np.bool_]) -> Self:
-        """Return the batch without the points that are not kept."""
-        owners = np.repeat(np.arange(len(self.sources)), self.lengths)[kept]
+    def only(self, mask: NDArray[np.bool_]) -> Self:
+        """Return a batch of the points for which `mask` (one flag per point) is true."""
+        owners = np.repeat(np.arange(len(self.sources)), self.lengths)[mask]
         lengths = np.bincount(owners, minlength=len(self.sources))
-        return replace(self, lengths=lengths, times=self.times[kept], values=self.values[kept])
+        return replace(self, lengths=lengths, times=self.times[mask], values=self.values[mask])
 
 
 class Columns(NamedTuple):
-    """Points with their series ids, and the series that had not been stored so."""
+    """Points with their series ids, and the series (id, identity) that are new or have changed."""
 
     ids: NDArray[np.int32]
     times: NDArray[np.int64]
@@ -72,9 +72,7 @@ _LENGTHS = struct.Struct("<II")
 
 
 def encode(columns: Columns) -> bytes:
-    """Encode a batch for the journal: new series as JSON, then the three columns as they lie in
-    memory.
-    """
+    """Encode a batch for the journal: new series as JSON, then the bytes of the three columns."""
     head = msgspec.json.encode([(ident, tuple(source)) for ident, source in columns.series])
     parts = (columns.ids, columns.times, columns.values)
     return b"".join((_LENGTHS.pack(len(head), len(columns.ids)), head, *(part.tobytes() for part in parts)))
@@ -97,5 +95,5 @@ def _source(row: list[Any]) -> SeriesIdentity:
 
 
 def valid_interval(seconds: float | None) -> int | None:
-    """Return an interval in whole seconds; None where it is missing, or nothing that a database can hold."""
+    """Return an interval in whole seconds; None if it is missing or outside the column's range."""
     return int(seconds) if seconds and 1 <= seconds <= MOST_INTERVAL else None

@@ -1,4 +1,4 @@
-"""The catalog: which series there are, their ids, and the youngest second that each one holds."""
+"""Keep the catalog of all series: their ids, and the latest second that is stored for each."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ def _key(source: SeriesIdentity) -> _Key:
 
 
 class Catalog:
-    """Every series of the database, in memory: a batch is given its ids without a query."""
+    """All series of the database, in memory, so that the ids of a batch need no query."""
 
     def __init__(self) -> None:
         self._ids: dict[SeriesIdentity, int] = {}
@@ -31,7 +31,7 @@ class Catalog:
         return len(self._current)
 
     def learn(self, ident: int, source: SeriesIdentity) -> None:
-        """Take over a series that the database or the journal knows."""
+        """Add a series that was read from the database or the journal."""
         if (old := self._current.get(_key(source))) is not None:
             self._ids.pop(old[1], None)
         self._current[_key(source)] = (ident, source)
@@ -45,42 +45,42 @@ class Catalog:
         return dict(self._metrics.get(metric, {}))
 
     def columns(self, batch: Batch) -> Columns:
-        """Return the batch with series ids; times are rounded to seconds, non-finite values left out.
+        """Return the batch with series ids; times are rounded to seconds, non-finite values are dropped.
 
         Raises:
-            InputError: a time is not in seconds since the epoch.
+            InputError: a time is negative or too large to be in seconds since the epoch.
         """
-        ids = self._ids
-        known = [ids.get(source) for source in batch.sources]
-        for index, ident in enumerate(known):
+        ids_by_identity = self._ids
+        ids = [ids_by_identity.get(source) for source in batch.sources]
+        for index, ident in enumerate(ids):
             if ident is None:
-                known[index] = self._enter(batch.sources[index])
+                ids[index] = self._enter(batch.sources[index])
         times = np.rint(batch.times)
         if len(times) and not (times.min() >= 0 and times.max() < LATEST):
             raise InputError("a point's time is not in seconds since the epoch")
-        repeated = np.repeat(np.asarray(known, np.int32), batch.lengths)
+        repeated = np.repeat(np.asarray(ids, np.int32), batch.lengths)
         values = batch.values
         if not (finite := np.isfinite(values)).all():
             repeated, times, values = repeated[finite], times[finite], values[finite]
         return Columns(repeated, times.astype(np.int64), values, list(self._owed))
 
     def said(self) -> None:
-        """Mark the last columns as written to the journal, so that their series are not written again."""
+        """Note that the journal has the last columns, so that their new series are not written again."""
         self._owed.clear()
 
     def _enter(self, source: SeriesIdentity) -> int:
         if (ident := self._ids.get(source)) is not None:
             return ident
-        known = self._current.get(_key(source))
-        ident = known[0] if known else len(self._current)
+        current = self._current.get(_key(source))
+        ident = current[0] if current else len(self._current)
         self.learn(ident, source)
         self._owed.append((ident, source))
         return ident
 
     def saw(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> None:
-        """Remember the youngest second of each series of these stored points."""
+        """Update the latest stored second of each series from these stored points."""
         np.maximum.at(self._last, ids, times)
 
     def maybe_stored(self, ids: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of the points may have been stored before: not younger than all of their series."""
+        """Return which points may be stored already: those not later than the latest one of their series."""
         return times <= self._last[ids]

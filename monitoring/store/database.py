@@ -1,4 +1,4 @@
-"""Opening the DuckDB file: what can be wrong with it, said in one sentence."""
+"""Open the DuckDB file, and report what is wrong with it as an InputError."""
 
 import contextlib
 import re
@@ -28,7 +28,9 @@ def connect(path: Path | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         return connection
     existed = path.exists() and path.stat().st_size > 0
     if read_only and not existed:
-        raise InputError("there is no database here", where=str(path), hint="Start `stepscope serve` first.")
+        raise InputError(
+            "the database does not exist", where=str(path), hint="Start `stepscope serve` first."
+        )
     try:
         if existed and path.is_file() and not is_database(path):
             raise _broken(path)  # DuckDB would make views of a CSV, JSON or Parquet file
@@ -74,7 +76,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, *, existed: bool, 
 
 @contextlib.contextmanager
 def explained(path: Path | None) -> Iterator[None]:
-    """DuckDB's errors about a file that is broken inside, in one sentence."""
+    """Convert DuckDB's errors about a damaged file to an InputError."""
     try:
         yield
     except duckdb.Error as error:
@@ -85,7 +87,7 @@ def explained(path: Path | None) -> Iterator[None]:
 
 def _broken(path: Path) -> InputError:
     return InputError(
-        "the file is not a DuckDB database, or it is broken",
+        "the file is not a DuckDB database, or it is damaged",
         where=str(path),
         hint="Move it away to start with an empty one, or give another file name.",
     )
@@ -97,7 +99,7 @@ def _explain(path: Path, error: Exception) -> InputError:
         return InputError(
             f"the database is in use by another process (PID {lock[2]})",
             where=str(path),
-            hint="Stop that process, or give another file name: one process at a time may hold the file. "
+            hint="Stop that process, or give another file name: only one process at a time can open it. "
             "A running `stepscope serve` answers `stepscope query --url`.",
         )
     if path.is_dir():

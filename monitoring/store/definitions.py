@@ -1,4 +1,4 @@
-"""Definitions of state machines beside their telemetry, so that pages can draw them."""
+"""Store the definitions of state machines, so that the pages can draw them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ KIND = "state_machine"
 
 
 def record_definition(store: Store, name: str, definition: Mapping[str, Any]) -> None:
-    """Keep the definition of a state machine by its name; an unchanged one is not written again."""
+    """Store the definition of a state machine under its name; an unchanged one is not written again."""
     body = {"name": name, "definition": dict(definition)}
     if store.documents.get(KIND, name) != body:
         store.documents.put(KIND, name, body)
@@ -22,5 +22,5 @@ def recorded_definition(store: Store, name: str) -> Mapping[str, Any] | None:
 
 
 def recorded_names(store: Store) -> list[str]:
-    """Return the names of the state machines whose definitions are kept."""
+    """Return the names of the state machines whose definitions are stored."""
     return sorted(str(body["name"]) for body in store.documents.all(KIND))

@@ -1,4 +1,4 @@
-"""Documents: monitors, dashboards and whatever else is kept as JSON under a kind and an id."""
+"""Store documents (monitors, dashboards and other JSON objects) by kind and id."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ class Documents:
             self._kinds.setdefault(kind, {})[ident] = msgspec.json.decode(text)
 
     def delete(self, kind: str, ident: str) -> bool:
-        """Delete a document; whether there was one."""
+        """Delete a document and return whether it existed."""
         with self._lock:
             if ident not in self._kinds.get(kind, {}):
                 return False

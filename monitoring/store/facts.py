@@ -1,4 +1,4 @@
-"""Read what a store holds beside points for monitors and dashboards: checks, logs, events, spans."""
+"""Read the checks, logs, events and spans of a store for monitors and dashboards."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _NEWEST = (
     "SELECT * FROM logs WHERE time >= $start AND time < $end ORDER BY time DESC LIMIT $most OFFSET $skip"
 )
 PAGE = 2000
-"""Logs that are read at once while looking for the newest that fit."""
+"""Number of logs that `newest_logs` reads at a time."""
 FOREVER = 1 << 40
 _OF_CHECKS = frozenset({"service check", "composite"})
 _OF_RECORDS = frozenset({"log alert", "event-v2 alert", "composite"})
@@ -53,7 +53,7 @@ def checks(store: Store, start: int, end: int = FOREVER) -> list[CheckSeries]:
 
 
 def logs(store: Store, start: int, end: int | None = None) -> list[Record]:
-    """All logs from `start` on, the oldest first."""
+    """Return all logs in [start, end) epoch seconds, the oldest first."""
     return [log_record(log) for log in store.logs(start=start, end=end)]
 
 
@@ -62,10 +62,10 @@ def newest_logs(
 ) -> list[Record]:
     """Return the newest matching logs of `[start, end)`, newest first, reading no more than needed."""
     records: list[Record] = []
-    wanted = {"start": start * 1000, "end": end * 1000, "most": PAGE}
+    parameters = {"start": start * 1000, "end": end * 1000, "most": PAGE}
     with store.reading() as cursor:
         for skip in range(0, FOREVER, PAGE):
-            page = cursor.execute(_NEWEST, {**wanted, "skip": skip}).fetchall()
+            page = cursor.execute(_NEWEST, {**parameters, "skip": skip}).fetchall()
             records += [record for row in page if test(record := log_record(rows.to_log(row)))]
             if len(page) < PAGE or len(records) >= most:
                 break
@@ -74,17 +74,17 @@ def newest_logs(
 
 def events(store: Store, start: int, end: int = FOREVER) -> list[Record]:
     """Return the events from `start` on, in time order."""
-    kept = [event for event in store.documents.all("event") if start <= event["date_happened"] < end]
-    return sorted((event_record(event) for event in kept), key=lambda event: event.time)
+    in_range = [event for event in store.documents.all("event") if start <= event["date_happened"] < end]
+    return sorted((event_record(event) for event in in_range), key=lambda event: event.time)
 
 
 def spans(store: Store, start: int, end: int) -> list[Record]:
-    """Return the spans that started in the time range, in that order."""
+    """Return the spans that started in [start, end) epoch seconds, in that order."""
     return [span_record(span) for span in store.spans(start=start, end=end)]
 
 
 def log_record(log: Mapping[str, Any]) -> Record:
-    """Return a log as a search record; reserved attributes have Datadog's names."""
+    """Return a log as a search record, with Datadog's names of the reserved attributes."""
     tags = tuple(tag for tag in str(log["ddtags"]).split(",") if tag)
     reserved = {"service": log["service"], "source": log["ddsource"], "host": log["hostname"]}
     attributes = {**log, **reserved, "status": log["status"]}
@@ -92,9 +92,9 @@ def log_record(log: Mapping[str, Any]) -> Record:
 
 
 def event_record(event: Mapping[str, Any]) -> Record:
-    """Return an event as a search record: its title and text joined."""
+    """Return an event as a search record; its text is the title and the text."""
     text = f"{event['title']}\n{event['text']}"
-    named = ("title", "host", "aggregation_key")
+    optional = ("title", "host", "aggregation_key")
     attributes = {"source": event["source"], "priority": event["priority"], "status": event["alert_type"]}
-    attributes |= {name: event[name] for name in named if event.get(name)}
+    attributes |= {name: event[name] for name in optional if event.get(name)}
     return Record(int(event["date_happened"]), text, tuple(event["tags"]), attributes)

@@ -1,9 +1,9 @@
-"""The journal: an append-only file in front of the database, so that what was acknowledged survives a kill.
+"""Keep a write-ahead journal, so that acknowledged data survives a crash of the process.
 
-A record is written with one `write` before the intake answers. From then on it is the operating system's:
-killing this process loses nothing. Two files take turns: while the records of one are committed to the
-database, new ones go to the other; then the first is emptied. A record torn by the kill was never
-acknowledged; it fails its checksum and ends the replay of its file.
+A record is appended with `write` before the intake answers; from then on the operating system has it, and
+killing this process loses nothing. There are two files: while the records of one are committed to the
+database, new ones go to the other; then the first is truncated. A record that was only partly written was
+never acknowledged: its checksum does not match, and the replay of its file stops there.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _TURN_AT = 4 << 20
 
 
 class Record(NamedTuple):
-    """One appended record: its place in the order of all records, what it holds, and the bytes."""
+    """An appended record: its sequence number, the kind of its payload, and the payload."""
 
     seq: int
     kind: int
@@ -39,8 +39,10 @@ class Journal:
         self.seq = 0
 
     def append(self, kind: int, payload: bytes) -> int:
-        """Write one record; its number. Raises OSError, and leaves the file as it was, when the disk is
-        full.
+        """Write a record and return its sequence number.
+
+        Raises:
+            OSError: the disk is full or cannot be written; the file is as it was before.
         """
         seq = self.seq + 1
         record = _HEADER.pack(_MAGIC, kind, seq, len(payload), _checksum(kind, seq, payload)) + payload
@@ -58,20 +60,20 @@ class Journal:
         return seq
 
     def turn(self) -> None:
-        """Let new records go to the other file, where this one has grown and the other is free."""
+        """Switch to the other file if the active one is larger than 4 MiB and the other one is empty."""
         other = 1 - self._active
         if self._sizes[self._active] > _TURN_AT and not self._sizes[other]:
             self._active = other
 
     def committed(self, seq: int) -> None:
-        """Everything up to `seq` is in the database: free what holds nothing younger."""
+        """Truncate the files whose records are all in the database, which has everything up to `seq`."""
         for index in (0, 1):
             if self._sizes[index] and (index != self._active or seq == self.seq):
                 os.ftruncate(self._files[index], 0)
                 self._sizes[index] = 0
 
     def close(self, *, remove: bool) -> None:
-        """Close the files; `remove` them when all they hold is in the database."""
+        """Close the files; `remove`: delete them, because all of their records are in the database."""
         for file, path in zip(self._files, self._paths, strict=True):
             os.close(file)
             if remove:
@@ -84,13 +86,13 @@ def paths(database: Path) -> tuple[Path, Path]:
 
 
 def replay(database: Path, after: int) -> Iterator[Record]:
-    """Yield the records that were acknowledged but are not in the database yet, in order."""
+    """Yield the records with a sequence number above `after`, in order."""
     records = [record for path in paths(database) if path.exists() for record in read(path.read_bytes())]
     yield from sorted(record for record in records if record.seq > after)
 
 
 def read(data: bytes) -> Iterator[Record]:
-    """Yield the whole records of one file's bytes; a torn one ends it."""
+    """Yield the records of a journal file's content, up to the first that is incomplete or damaged."""
     at = 0
     while at + _HEADER.size <= len(data):
         magic, kind, seq, length, checksum = _HEADER.unpack_from(data, at)

@@ -1,7 +1,7 @@
-"""A folder of Parquet files, as `stepscope replay` writes them, as a source of queries: read where it lies.
+"""Query a folder of Parquet files, as `stepscope replay` writes them, without importing them.
 
-DuckDB reads only the days and the metric that a query asks for, and buckets them; what comes to Python is a
-row for each source and bucket, so that memory does not depend on the number of points.
+DuckDB reads only the days and the metric that a query needs, and aggregates them by bucket. Python receives
+one row per source and bucket, so memory does not depend on the number of points.
 """
 
 import threading
@@ -24,10 +24,11 @@ _LATEST = 1 << 33
 
 
 class Partitions:
-    """The files of a folder partitioned by `day=` and `metric=`, and which sources each metric has.
+    """The files of a folder partitioned by `day=` and `metric=`, and the sources of each metric.
 
     Args:
-        folder: holds `day=2026-11-23/metric=shop.orders/*.parquet`, of `timestamp`, `value`, `type`, `tags`.
+        folder: contains `day=2026-11-23/metric=shop.orders/*.parquet` with the columns `timestamp`, `value`,
+            `type` and `tags`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,11 +36,11 @@ class Partitions:
         self._connection = duckdb.connect()
         self._connection.execute("SET preserve_insertion_order = false")
         self._connection.execute("CREATE TABLE sources (id INTEGER, metric VARCHAR, tags VARCHAR[])")
-        self._known: dict[str, dict[int, SeriesIdentity]] = {}
+        self._sources: dict[str, dict[int, SeriesIdentity]] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Close the connection and free its memory."""
         self._connection.close()
 
     def metrics(self) -> list[str]:
@@ -47,29 +48,31 @@ class Partitions:
         return sorted({path.name.removeprefix("metric=") for path in self._folder.glob("day=*/metric=*")})
 
     def span(self, metrics: Sequence[str]) -> tuple[float, float]:
-        """Return the first and the last time of some metrics, of all for none.
+        """Return the first and the last time of some metrics, in epoch seconds; of all metrics for none.
 
         Raises:
-            InputError: they have no point.
+            InputError: the metrics have no points.
         """
         names = [name for name in metrics or self.metrics() if self._files(name)]
         bounds = [self._rows("min(timestamp), max(timestamp)", name)[0] for name in names]
         if not bounds:
-            raise InputError("the files hold no such points", where=str(self._folder))
+            raise InputError("the files have no points of these metrics", where=str(self._folder))
         return min(first for first, _ in bounds), max(last for _, last in bounds)
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
-        """Return the sources of a metric by their ids: each list of tags is one."""
+        """Return the sources of a metric by their ids; each distinct list of tags is a source."""
         with self._lock:
-            if metric not in self._known:
-                self._known[metric] = self._read_sources(metric)
-            return self._known[metric]
+            if metric not in self._sources:
+                self._sources[metric] = self._read_sources(metric)
+            return self._sources[metric]
 
     def scan(self, ids: Sequence[int], start: int, end: float) -> str:
         """Return the SQL of the points of some sources in `[start, end)`: series_id, time, value."""
-        wanted = set(ids)
+        selected = set(ids)
         with self._lock:
-            metrics = [metric for metric, known in self._known.items() if not wanted.isdisjoint(known)]
+            metrics = [
+                metric for metric, sources in self._sources.items() if not selected.isdisjoint(sources)
+            ]
         parts = []
         for metric in metrics:
             files = self._scan(metric, start, end)
@@ -90,21 +93,22 @@ class Partitions:
         if not self._files(metric):
             return {}
         rows = self._rows("DISTINCT tags", metric)
-        first = sum(map(len, self._known.values()))
-        known = {first + at: tags for at, (tags,) in enumerate(sorted(rows))}
+        first = sum(map(len, self._sources.values()))
+        tags_by_id = {first + at: tags for at, (tags,) in enumerate(sorted(rows))}
         with self._connection.cursor() as cursor:
-            if known:
-                own = [(at, metric, tags) for at, tags in known.items()]
-                cursor.executemany("INSERT INTO sources VALUES (?, ?, ?)", own)
+            if tags_by_id:
+                source_rows = [(at, metric, tags) for at, tags in tags_by_id.items()]
+                cursor.executemany("INSERT INTO sources VALUES (?, ?, ?)", source_rows)
         return {
-            at: SeriesIdentity(metric, "", tuple(tags), "distribution", None) for at, tags in known.items()
+            at: SeriesIdentity(metric, "", tuple(tags), "distribution", None)
+            for at, tags in tags_by_id.items()
         }
 
     def _files(self, metric: str) -> bool:
         return next(self._folder.glob(f"day=*/metric={_escaped(metric)}/*.parquet"), None) is not None
 
     def _scan(self, metric: str, start: int = 0, end: float = _LATEST) -> str:
-        """Return the SQL of a metric's files, of the days that the times touch."""
+        """Return the SQL that reads the files of a metric for the days between the times."""
         pattern = f"{self._folder}/day=*/metric={_escaped(metric)}/*.parquet"
         times = (datetime.fromtimestamp(max(0, min(at, _LATEST)), UTC) for at in (start, end))
         first, last = (f"{time:%Y-%m-%d}" for time in times)
@@ -123,28 +127,28 @@ class Partitions:
 
 
 class ParquetSource(StoreSource):
-    """A `monitoring.query.Source` over such a folder."""
+    """A `monitoring.query.Source` over a folder of Parquet files."""
 
     def __init__(self, partitions: Partitions) -> None:
         super().__init__(partitions)
         self._partitions = partitions
 
-    def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
+    def _query_columns(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
         ids = [origin.key for origin in origins]
-        wanted = f"FROM {self._partitions.scan(ids, start, end)} WHERE {ids_within(ids, start, end)}"
+        clauses = f"FROM {self._partitions.scan(ids, start, end)} WHERE {ids_within(ids, start, end)}"
         with self._partitions.reading() as cursor:
-            return cast("Columns", cursor.execute(query.replace("{wanted}", wanted)).fetchnumpy())
+            return cast("Columns", cursor.execute(query.replace("{wanted}", clauses)).fetchnumpy())
 
 
 def has_partitions(path: Path) -> bool:
-    """Return whether a folder holds distributions alone, partitioned by day and metric."""
+    """Return whether a folder is partitioned by day and metric and has distributions only."""
     files = path.glob("day=*/metric=*/*.parquet") if path.is_dir() else ()
-    one_of_each = {file.parent.name: str(file) for file in files}  # a metric has one type
-    if not one_of_each:
+    samples = {file.parent.name: str(file) for file in files}  # a metric has one type
+    if not samples:
         return False
     with duckdb.connect() as connection:
         query = "SELECT DISTINCT type FROM read_parquet(?)"
-        rows = connection.execute(query, [list(one_of_each.values())]).fetchall()
+        rows = connection.execute(query, [list(samples.values())]).fetchall()
     return bool(rows == [("distribution",)])
 
 

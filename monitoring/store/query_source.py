@@ -1,4 +1,4 @@
-"""The store as a source of query evaluation: DuckDB scans and buckets, by series."""
+"""Make a store a source of query evaluation: DuckDB reads and aggregates the points by series."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ Columns = dict[str, NDArray[np.generic]]
 
 
 class Database(Protocol):
-    """The part of a store that a source reads."""
+    """The methods of a store that a source needs."""
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """Return the sources of a metric by their ids."""
@@ -36,7 +36,7 @@ class Database(Protocol):
 
 
 class StoreSource:
-    """A `monitoring.query.Source` over a store; it sees what is appended while it lives."""
+    """A `monitoring.query.Source` over a store; it sees data that is appended later."""
 
     def __init__(self, store: Database) -> None:
         self._store = store
@@ -65,12 +65,12 @@ class StoreSource:
         query = (
             f"SELECT series_id, {bucket} AS bucket, {value} AS value {{wanted}} GROUP BY series_id, bucket"
         )
-        rows = self._asked(query, origins, start, end)
-        row, column = self._places(origins, rows["series_id"]), rows["bucket"].astype(np.int64)
+        rows = self._query_columns(query, origins, start, end)
+        row, column = self._indexes(origins, rows["series_id"]), rows["bucket"].astype(np.int64)
         starts = grid.starts
         if occupied:
-            kept, column = occupied_columns(column, len(grid))
-            starts = starts[kept]
+            filled, column = occupied_columns(column, len(grid))
+            starts = starts[filled]
         values = np.full((len(origins), len(starts)), np.nan)
         values[row, column] = rows["value"]
         return Buckets(starts, values)
@@ -80,10 +80,10 @@ class StoreSource:
         if not origins:
             return Points(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
         query = "SELECT series_id, time, value {wanted} ORDER BY series_id, time"
-        rows = self._asked(query, origins, start, end)
-        place, times = self._places(origins, rows["series_id"]), rows["time"].astype(np.int64)
-        order = np.argsort(place, kind="stable")
-        return Points(place[order], times[order], rows["value"].astype(np.float64)[order])
+        rows = self._query_columns(query, origins, start, end)
+        indexes, times = self._indexes(origins, rows["series_id"]), rows["time"].astype(np.int64)
+        order = np.argsort(indexes, kind="stable")
+        return Points(indexes[order], times[order], rows["value"].astype(np.float64)[order])
 
     def _origin(self, ident: int, source: SeriesIdentity) -> Origin:
         key = (ident, source)
@@ -92,8 +92,11 @@ class StoreSource:
             self._origins[key] = Origin(all_tags(source.tags, source.host), kind, source.interval, ident)
         return self._origins[key]
 
-    def _asked(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
-        """Return the result as columns; distributions are in a table of their own."""
+    def _query_columns(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
+        """Return the result of a query as columns; `{wanted}` stands for its FROM and WHERE clauses.
+
+        Distributions are in another table (`samples`) than other points: both results are concatenated.
+        """
         answers = []
         with self._store.reading([origin.key for origin in origins]) as cursor:
             for table in ("points", "samples"):
@@ -103,27 +106,27 @@ class StoreSource:
                     if (origin.type == "distribution") == (table == "samples")
                 ]
                 if ids:
-                    wanted = f"FROM {table} WHERE {ids_within(ids, start, end)}"
-                    answers.append(cursor.execute(query.replace("{wanted}", wanted)).fetchnumpy())
+                    clauses = f"FROM {table} WHERE {ids_within(ids, start, end)}"
+                    answers.append(cursor.execute(query.replace("{wanted}", clauses)).fetchnumpy())
         if len(answers) == 1:
             return cast("Columns", answers[0])
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
     @staticmethod
-    def _places(origins: Sequence[Origin], ids: NDArray[np.generic]) -> NDArray[np.int64]:
-        """Ids of series -> places in the list of origins."""
+    def _indexes(origins: Sequence[Origin], ids: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the index in `origins` of each series id."""
         keys = np.array([origin.key for origin in origins], np.int64)
         order = np.argsort(keys)
         return order[np.searchsorted(keys, ids, sorter=order)]
 
 
 def ids_within(ids: list[int], start: int, end: float) -> str:
-    """Return the WHERE clause of the scan: whole numbers only, no text of the user's.
+    """Return the WHERE clause of the scan; it contains integers only, no text of a user.
 
-    Ids without holes are a range, which costs the scan nothing; a list of a thousand doubles its time.
+    Consecutive ids are a range, which costs the scan nothing; a list of a thousand ids doubles its time.
     """
     lowest, highest = min(ids), max(ids)
-    wanted = f"series_id BETWEEN {lowest} AND {highest}"
+    clause = f"series_id BETWEEN {lowest} AND {highest}"
     if highest - lowest >= len(ids):
-        wanted += f" AND series_id IN ({','.join(map(str, ids))})"
-    return f"{wanted} AND time >= {start} AND time < {ceil(min(end, _LATEST))}"
+        clause += f" AND series_id IN ({','.join(map(str, ids))})"
+    return f"{clause} AND time >= {start} AND time < {ceil(min(end, _LATEST))}"

@@ -1,4 +1,4 @@
-"""Convert spans, logs and checks to rows: Datadog's names become the columns of `schema`."""
+"""Convert spans, logs and checks to and from rows of the tables in `schema`."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _LOG_FIELDS = {"message", "ddsource", "ddtags", "hostname", "service", "status",
 
 def of_span(span: Span) -> Sequence[Any]:
     """Return the row of a span; ids stay as in the trace line, 16 hex digits."""
-    start = _whole(span, "start")
+    start = _integer(span, "start")
     return (
         _hex(span.get("trace_id")),
         _hex(span.get("span_id")),
@@ -24,8 +24,8 @@ def of_span(span: Span) -> Sequence[Any]:
         str(span.get("resource") or ""),
         str(span.get("type") or ""),
         start,
-        _whole(span, "duration"),
-        _whole(span, "error"),
+        _integer(span, "duration"),
+        _integer(span, "error"),
         _json(_object(span, "meta")),
         _json(_object(span, "metrics")),
         start // 1_000_000_000,
@@ -85,24 +85,24 @@ def to_log(row: Sequence[Any]) -> dict[str, Any]:
 def of_check(check: Mapping[str, Any]) -> Sequence[Any]:
     """Return the row of a service check's result; `time` is in seconds."""
     return (
-        _whole(check, "timestamp") or int(time.time()),
+        _integer(check, "timestamp") or int(time.time()),
         str(check["check"]),
         str(check.get("host_name") or ""),
-        _whole(check, "status"),
+        _integer(check, "status"),
         _json(tags_of(check.get("tags"))),
         str(check.get("message") or ""),
     )
 
 
 def tags_of(value: object) -> list[str]:
-    """Tags as a sorted list of lower-cased strings, from a list or from Datadog's comma-separated text."""
+    """Return tags as a sorted list of lower-cased strings; `value` is a list or a comma-separated string."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return sorted({str(part).strip().lower() for part in parts if str(part).strip()})
 
 
 def _milliseconds(log: Mapping[str, Any]) -> int:
     if isinstance(log.get("timestamp"), (int, float)) and not isinstance(log["timestamp"], bool):
-        return _whole(log, "timestamp")
+        return _integer(log, "timestamp")
     return time.time_ns() // 1_000_000
 
 
@@ -113,8 +113,8 @@ def _object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _whole(record: Mapping[str, Any], name: str) -> int:
-    """Return a field as a whole number, 0 where it is missing.
+def _integer(record: Mapping[str, Any], name: str) -> int:
+    """Return a field as an integer, 0 if it is missing.
 
     Raises:
         InputError: the field is not a number.

@@ -1,7 +1,7 @@
-"""The tables of the database: their columns, and the one place that creates them.
+"""Define the tables of the database, and the statements that create them.
 
-No row of `points` is ever superseded: a later write of the same source and second replaces the earlier row
-when it is appended, so that readers need no deduplication.
+`points` has one row per source and second: a later write of the same source and second replaces the earlier
+row when it is appended, so that readers need no deduplication.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from monitoring.errors import InputError
 
 VERSION = 1
 LATEST = 1 << 33
-"""Seconds since the epoch that no time reaches (the year 2242): series and time then sort as one number."""
+"""Upper bound of times in epoch seconds (year 2242): series id and time then fit and sort as one integer."""
 _WHOLE = {"BIGINT": (-(1 << 63), (1 << 63) - 1), "INTEGER": (-(1 << 31), (1 << 31) - 1)}
 MOST_INTERVAL = _WHOLE["INTEGER"][1]
 
@@ -22,19 +22,19 @@ SAMPLES = "samples"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that takes whole rows, with the SQL that turns a Python column into its type."""
+    """A table that is written by rows, with the SQL that casts each column to its type."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
     """Name and SQL type, in order."""
     latest: Mapping[str, int] = field(default_factory=dict)
-    """Columns of times, whose values run from 0 to this bound."""
+    """Upper bounds of the columns that are times; the lower bound is 0."""
 
     def check(self, row: Sequence[Any]) -> None:
-        """Refuse a row that the table cannot hold.
+        """Check that the table can store a row.
 
         Raises:
-            InputError: names the field, its value and the limit.
+            InputError: a value is out of range or not valid Unicode; it names the column, value and limits.
         """
         for (name, kind), value in zip(self.columns, row, strict=True):
             if isinstance(value, str):
@@ -46,7 +46,7 @@ class Table:
                     raise InputError(f"{name} of {self.name} is {value}: expected {least} to {most}")
 
     def casts(self) -> str:
-        """Return the select list that reads a batch: lists and JSON documents are stored as JSON text."""
+        """Return the select list that casts a batch of text columns; lists are parsed from JSON text."""
         return ", ".join(_cast(name, kind) for name, kind in self.columns)
 
 
@@ -133,5 +133,5 @@ _DDL = (
 
 
 def statements() -> tuple[str, ...]:
-    """Return the statements that create the tables where they are missing."""
+    """Return the statements that create the tables that are missing."""
     return _DDL

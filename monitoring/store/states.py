@@ -1,4 +1,4 @@
-"""The states of monitors as they were recorded: what was found at the time, whatever came later."""
+"""Read the recorded states of monitors, as they were evaluated at the time, without later data."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -18,7 +18,7 @@ _Change = tuple[int, str, str]
 
 
 def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | None:
-    """Return the recorded evaluations in `[start, end)`, from the first on; None where there is none.
+    """Return the recorded evaluations in `[start, end)`, from the first on; None if there are none.
 
     They have states and no values.
     """
@@ -42,7 +42,7 @@ def recorded(store: Store, monitor: Monitor, start: int, end: int) -> History | 
 
 
 def _segments(changes: Sequence[_Change], times: Sequence[int]) -> tuple[Segment, ...]:
-    """Return the segments of one group; the first is the state before the first time, if known."""
+    """Return the segments of one group; the first is the state before the first time, None if unknown."""
     segments: dict[int, Segment] = {0: Segment(0, None, Rule.NEVER)}
     for time, _, state in changes:
         index = max(0, -(-(time - times[0]) // EVERY))

@@ -1,4 +1,4 @@
-"""The one transaction that moves what is pending into DuckDB: columns in, nothing superseded left behind."""
+"""Write pending data to DuckDB within the transaction of the caller; later points replace earlier ones."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from monitoring.store.catalog import Catalog
 
 
 def write_series(connection: duckdb.DuckDBPyConnection, series: Sequence[tuple[int, SeriesIdentity]]) -> None:
-    """Enter new series, and those whose type or interval changed."""
+    """Insert new series, and replace those whose type or interval changed."""
     latest = dict(series)
     if not latest:
         return
@@ -28,7 +28,7 @@ def write_series(connection: duckdb.DuckDBPyConnection, series: Sequence[tuple[i
 
 
 def write_points(connection: duckdb.DuckDBPyConnection, parts: Sequence[Columns], catalog: Catalog) -> int:
-    """Append points; of one series and second the last one stays. Returns how many were overwritten."""
+    """Append points; the last one of a series and second wins. Return how many points were overwritten."""
     if not parts:
         return 0
     ids, times, values = _concatenated(parts)
@@ -45,7 +45,7 @@ def write_points(connection: duckdb.DuckDBPyConnection, parts: Sequence[Columns]
 
 
 def write_samples(connection: duckdb.DuckDBPyConnection, parts: Sequence[Columns]) -> None:
-    """Append raw values of distributions: all of them count."""
+    """Append raw values of distributions; several of one series and second are all kept."""
     if parts:
         _insert(connection, schema.SAMPLES, *_concatenated(parts))
 
@@ -53,7 +53,7 @@ def write_samples(connection: duckdb.DuckDBPyConnection, parts: Sequence[Columns
 def write_table(
     connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Append rows of a table, in its order of columns; those of `documents` are changes."""
+    """Append rows, whose values are in the order of the table's columns; rows of `documents` are changes."""
     if table is schema.DOCUMENTS:
         _write_documents(connection, rows)
     else:
@@ -74,7 +74,7 @@ def _append(
 
 
 def _write_documents(connection: duckdb.DuckDBPyConnection, changes: Sequence[Sequence[Any]]) -> None:
-    """Replace documents: of one kind and id the last change stays, and one without a body is a deletion."""
+    """Apply changes of documents: the last one of a kind and id wins; one without a body is a deletion."""
     if not changes:
         return
     latest = {(kind, ident): body for kind, ident, body in changes}
@@ -85,8 +85,8 @@ def _write_documents(connection: duckdb.DuckDBPyConnection, changes: Sequence[Se
         "DELETE FROM documents USING changed c WHERE documents.kind = c.kind AND documents.id = c.id"
     )
     connection.unregister("changed")
-    kept = [(kind, ident, body) for (kind, ident), body in latest.items() if body is not None]
-    _append(connection, schema.DOCUMENTS, kept)
+    replaced = [(kind, ident, body) for (kind, ident), body in latest.items() if body is not None]
+    _append(connection, schema.DOCUMENTS, replaced)
 
 
 def _objects(column: list[Any]) -> NDArray[np.object_]:

@@ -112,7 +112,7 @@ def test_a_function_that_wrote_nothing_lately_is_not_judged(aws):
         ({"secret": "absent"}, "key", "unknown", "ResourceNotFoundException"),
         ({"secret": "", "DD_API_KEY": "right"}, "key", "ok", "takes"),
         ({"secret": "", "DD_API_KEY_SSM_NAME": "absent"}, "key", "unknown", "ParameterNotFound"),
-        ({"DD_URL": "http://127.0.0.1:9"}, "key", "fault", "nobody answers"),
+        ({"DD_URL": "http://127.0.0.1:9"}, "key", "fault", "Datadog does not answer"),
         ({"DD_FORWARD_LOG": "perhaps"}, "forwarder", "fault", "write true or false"),
         ({"MONITORING_SPOOL_QUEUE": ""}, "spool", "fault", "loses data"),
     ],
@@ -234,7 +234,7 @@ def run(aws, monkeypatch):
 def test_the_command_ends_with_1_where_a_step_does_not_work(run):
     result = run("--function", "alone")
     assert result.return_value == 1
-    assert "✗ subscription: the forwarder does not get its events [/aws/lambda/alone]" in result.output
+    assert "✗ subscription: the forwarder does not receive its events [/aws/lambda/alone]" in result.output
     assert "    next: select it by" in result.output
 
 

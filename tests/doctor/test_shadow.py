@@ -47,7 +47,7 @@ CASES = {
     "the same": ([SAME], [SAME], [("metric", "ok", "both: 2 points")]),
     "in another order": ([("a.b", [1, 2])], [("a.b", [2]), ("a.b", [1])], [("metric", "ok", "both")]),
     "only ours": ([SAME], [], [("metric", "ok", "only ours")]),
-    "only theirs": ([], [SAME], [("metric", "fault", "only theirs makes it: 2 points")]),
+    "only theirs": ([], [SAME], [("metric", "fault", "only theirs sends it: 2 points")]),
     "another sum": ([("a.b", [1])], [("a.b", [2])], [("metric", "fault", "sum 1, theirs 1 point with 2")]),
     "another number": ([("a.b", [3])], [("a.b", [1, 2])], [("metric", "fault", "1 point with the sum 3, theirs 2")]),
     "a tag of theirs": ([("a.b", [1], "x:1")], [("a.b", [1], "x:1", "y:2")], [("tags", "fault", "theirs has also y")]),
@@ -67,19 +67,19 @@ def test_a_metric_is_compared_by_number_sum_and_tags(case):
 
 
 LOGS = {
-    "the same": (["a", "b"], ["b", "a"], "ok", "all 2 of theirs are here"),
-    "one more of ours": (["a", "b"], ["a"], "ok", "all 1 of theirs are here, and 1 more"),
-    "one that is missing": (["a"], ["a", "b"], "fault", "1 of theirs are not here, as 'b'"),
-    "one twice": (["a"], ["a", "a"], "fault", "1 of theirs are not here, as 'a'"),
+    "the same": (["a", "b"], ["b", "a"], "ok", "ours has all 2 of theirs"),
+    "one more of ours": (["a", "b"], ["a"], "ok", "ours has all 1 of theirs, and 1 more"),
+    "one that is missing": (["a"], ["a", "b"], "fault", "ours lacks 1 messages of theirs, for example 'b'"),
+    "one twice": (["a"], ["a", "a"], "fault", "ours lacks 1 messages of theirs, for example 'a'"),
     "platform lines": (
         ["a"],
         ["a", "START RequestId: 7 Version: $LATEST"],
         "ok",
         "1 more of theirs are platform",
     ),
-    "metric lines": ([], ["MONITORING|1|1|count|a.b"], "ok", "all 0 of theirs are here; 1 more"),
-    "a log about them": ([], ["it says START RequestId: 7"], "fault", "1 of theirs are not here"),
-    "none": ([], [], "ok", "all 0 of theirs are here"),
+    "metric lines": ([], ["MONITORING|1|1|count|a.b"], "ok", "ours has all 0 of theirs; 1 more"),
+    "a log about them": ([], ["it says START RequestId: 7"], "fault", "ours lacks 1 messages of theirs"),
+    "none": ([], [], "ok", "ours has all 0 of theirs"),
 }
 
 
@@ -115,7 +115,7 @@ def test_a_line_of_another_kind_is_wrong_input_with_its_number(tmp_path, text):
 
 
 def test_a_file_that_is_not_there_is_wrong_input(tmp_path):
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="the file does not exist"):
         read_output(str(tmp_path / "absent.jsonl"))
 
 
@@ -169,4 +169,4 @@ def test_the_command_compares_in_datadog(datadog, monkeypatch):
     arguments = ["--shadow", "forwarder:stepscope", "forwardername:datadog", "--url", datadog.url]
     done = CliRunner().invoke(command, arguments, standalone_mode=False)
     assert done.return_value == 1
-    assert "only theirs makes it" in done.output
+    assert "only theirs sends it" in done.output

@@ -82,7 +82,7 @@ def test_a_failure_shows_the_near_misses(pytester):
         "    emitted.assert_count('slides.identified', 1, tags={'talk': 'chicago'})\n",
     )
     assert done.returncode == 1
-    assert "slides.identified with talk:chicago: 0 counted, 1 wanted" in done.stdout
+    assert "slides.identified with talk:chicago: 0 counted, expected 1" in done.stdout
     assert "count slides.identified 1 talk:baltimore,page:7" in done.stdout
 
 
@@ -124,8 +124,8 @@ def test_questions_about_what_was_printed():
 
 
 FAILURES = [
-    (lambda e: e.assert_count("sean", 1), "sean: 0 counted, 1 wanted\nnear misses:\n  count seen 2 a:b"),
-    (lambda e: e.assert_count("zzz", 1), "zzz: 0 counted, 1 wanted\nprinted: seen"),
+    (lambda e: e.assert_count("sean", 1), "sean: 0 counted, expected 1\nnear misses:\n  count seen 2 a:b"),
+    (lambda e: e.assert_count("zzz", 1), "zzz: 0 counted, expected 1\nprinted: seen"),
     (
         lambda e: e.assert_value("seen", 3),
         "seen: 2 is its last value, 3 wanted\nnear misses:\n  count seen 2 a:b",

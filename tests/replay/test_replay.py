@@ -90,7 +90,7 @@ def test_a_second_run_reads_nothing_and_has_the_same_totals(exported, tmp_path):
 def test_a_broken_off_run_goes_on_and_ends_with_the_same_points(exported, tmp_path, monkeypatch):
     whole = tmp_path / "whole"
     replay(options(exported, whole))
-    out, write = tmp_path / "out", replaying._note
+    out, write = tmp_path / "out", replaying._write_checkpoint
     calls = []
 
     def broken(item, *rest):
@@ -99,10 +99,10 @@ def test_a_broken_off_run_goes_on_and_ends_with_the_same_points(exported, tmp_pa
             raise KeyboardInterrupt
         write(item, *rest)
 
-    monkeypatch.setattr(replaying, "_note", broken)
+    monkeypatch.setattr(replaying, "_write_checkpoint", broken)
     with pytest.raises(KeyboardInterrupt):
         replay(options(exported, out))
-    monkeypatch.setattr(replaying, "_note", write)
+    monkeypatch.setattr(replaying, "_write_checkpoint", write)
     result = replay(options(exported, out, workers=2))
     assert (result.read, result.known) == (STREAMS - 2, 2)
     assert rows(out) == rows(whole)
@@ -146,7 +146,7 @@ def test_what_is_refused_is_counted_and_costs_nothing_else(exported, tmp_path):
 def test_a_source_without_objects_is_wrong_input(tmp_path, content):
     if content == "empty":
         (tmp_path / content).mkdir()
-    with pytest.raises(InputError, match=r"there is no such folder|there are no objects"):
+    with pytest.raises(InputError, match=r"the folder does not exist|there are no objects"):
         replay(ReplayOptions(str(tmp_path / content), tmp_path / "out"))
 
 
