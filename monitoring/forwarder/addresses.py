@@ -1,4 +1,4 @@
-"""Read and print addresses of Datadog: the name of a site, and a URL without its password."""
+"""Validate Datadog's site names, and remove passwords from URLs that are printed."""
 
 import re
 
@@ -15,15 +15,15 @@ SITES = (
     "ap2.datadoghq.com",
     "ddog-gov.com",
 )
-"""Datadog's sites, by https://docs.datadoghq.com/getting_started/site/; the forwarder takes another one
-as it is, a command refuses it unless it looks like a new region."""
+"""Datadog's sites. Source: https://docs.datadoghq.com/getting_started/site/. The forwarder accepts any other
+host name, a command only one that looks like a new region."""
 
 
 def read_site(text: str) -> str:
     """Return the name of a site, in lower case.
 
     Raises:
-        ValueError: it is not a host name; says what to write.
+        ValueError: the text is not a host name.
     """
     site = text.strip().lower()
     if not _SITE.fullmatch(site):
@@ -32,10 +32,10 @@ def read_site(text: str) -> str:
 
 
 def check_site(site: str) -> None:
-    """Refuse a name that is not a site of Datadog; a new region such as `us7.datadoghq.com` is taken.
+    """Check that a name is a site of Datadog, or looks like a new region such as `us7.datadoghq.com`.
 
     Raises:
-        InputError: names the sites.
+        InputError: it does not; the hint lists the sites.
     """
     if site not in SITES and not _REGION.fullmatch(site):
         raise InputError(
@@ -45,7 +45,7 @@ def check_site(site: str) -> None:
 
 
 def without_password(url: str) -> str:
-    """Return an address as it may be printed: with `***` for its user name and password."""
+    """Return an address with `***` in place of its user name and password."""
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")

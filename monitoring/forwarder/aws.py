@@ -1,5 +1,5 @@
-"""boto3 clients, made at first use: most invocations of the forwarder need none, and the import alone
-takes 0.4 s."""
+"""Create boto3 clients at first use: most invocations of the forwarder need none, and importing boto3 takes
+0.4 s."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,18 +9,18 @@ Clients = Callable[[str], Any]
 
 
 def error_code(error: Exception) -> str:
-    """Return AWS's code of a refusal, "" for an error of another kind."""
+    """Return the error code of an AWS response, "" for an error of another kind."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 @cache
 def client(service: str) -> Any:
-    """Return the client of a service, with time-outs that suit a function with little time."""
+    """Return the client of a service, with short time-outs, because an invocation's time is limited."""
     import boto3
     from botocore.config import Config
 
-    quick = service in {"lambda", "stepfunctions", "logs"}  # tags: never in the way
+    quick = service in {"lambda", "stepfunctions", "logs"}  # tags are optional
     config = Config(
         connect_timeout=1 if quick else 3,
         read_timeout=1 if quick else 30,

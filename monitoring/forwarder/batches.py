@@ -1,8 +1,8 @@
-"""Points, spans and logs as batches within the limits of Datadog's intakes.
+"""Divide points, spans and logs into batches within the limits of Datadog's intakes.
 
-A batch keeps its encoded items apart until it is sent, so that one that is too large can be halved.
-Limits: logs 5 MB and 1,000 entries a request, 1 MB an entry; metrics 3.2 MB; the trace agent's own 3.2 MB
-a payload. All sizes here are before compression, so that no answer depends on how well a batch compresses.
+A batch has its encoded items as a tuple until it is sent, so that a batch that is too large can be halved.
+Limits: logs 5 MB and 1,000 entries per request, 1 MB per entry; metrics 3.2 MB; traces 3.2 MB per payload.
+All sizes are before compression, so that the division does not depend on how well a batch compresses.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ _COMPRESSION = 1  # isal's level 1 is smaller than zlib's 6 on log text, at a te
 
 
 class Batch(NamedTuple):
-    """One request: what kind, its encoded parts, and its position.
+    """The content of a request: its kind, its encoded parts and its position.
 
     Args:
-        position: names the pieces that the items were read from, equally at every attempt.
-        start: the number of items of this kind before these at the position, of `total` in all.
-        counts: the number of items in each part; empty where each part is one item.
-        whole: the identity of the batch that was halved into this one, if any.
+        position: identifies the pieces that the items were read from; it is the same at every attempt.
+        start: the index of the first item among the `total` items of this kind at the position.
+        counts: the number of items in each part; empty if each part is one item.
+        whole: the identity of the batch that was halved into this one, "" if none was.
     """
 
     kind: Kind
@@ -52,11 +52,11 @@ class Batch(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """A digest of the batch's position, not of its bytes: two equal batches are two.
+        """A digest of the batch's position, not of its content: two equal batches have two identities.
 
-        Its last 40 digits are those of the position, which its batches of other kinds have too.
-        The only batch of its kind at a position has the same identity whatever its number of items, because
-        the duration of a state may not be known at every attempt.
+        Its last 40 digits identify the position; batches of other kinds at the position have them too.
+        If a batch is the only one of its kind at the position, its identity does not depend on its number of
+        items, because the duration of a state may be unknown at another attempt.
         """
         items = self.items
         span = "all" if items == self.total else f"{self.start}-{self.start + items}/{self.total}"
@@ -77,7 +77,7 @@ class Batch(NamedTuple):
         return isal_zlib.compress(self.body(), _COMPRESSION), "deflate"
 
     def halves(self) -> tuple["Batch", "Batch"] | None:
-        """Return the batch as two, or None where it is a single part."""
+        """Return the batch as two batches, or None if it has a single part."""
         if len(self.parts) < 2:
             return None
         middle, whole = len(self.parts) // 2, self.whole or self.identity
@@ -91,7 +91,7 @@ def _digest(text: str) -> str:
 
 
 def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:
-    """Yield the entries in order, in batches that the logs intake takes."""
+    """Yield the log entries in order, in batches within the limits of the logs intake."""
     parts: list[bytes] = []
     size = start = 0
     last: LogContext | None = None
@@ -113,8 +113,8 @@ def log_batches(logs: Collection[Log], position: str) -> Iterator[Batch]:
 
 
 def _cut_entry(message: str, tail: bytes) -> bytes:
-    """Cut an entry over 1 MB and say so in it, because Datadog would cut it silently."""
-    note = f"… [{len(message)} characters, cut at Datadog's limit of 1 MB]"
+    """Truncate an entry over 1 MB and add a note to it, because Datadog would truncate it silently."""
+    note = f"… [{len(message)} characters, truncated at Datadog's limit of 1 MB]"
     room = LOG_ENTRY_BYTES - len(tail)
     while len(encode(message)) > room - 200:
         message = message[: len(message) * 3 // 4]
@@ -128,26 +128,26 @@ _Parts = Iterable[tuple[bytes, int]]
 def _sized(
     kind: Kind, parts: _Parts, limit: int, position: str, total: int, env: str = ""
 ) -> Iterator[Batch]:
-    held: list[bytes] = []
+    batch_parts: list[bytes] = []
     counts: list[int] = []
     size = start = 0
     for part, count in parts:
         size += len(part) + 1
-        if held and size > limit:
-            yield Batch(kind, tuple(held), position, env, start, total, tuple(counts))
+        if batch_parts and size > limit:
+            yield Batch(kind, tuple(batch_parts), position, env, start, total, tuple(counts))
             start += sum(counts)
-            held, counts, size = [], [], len(part) + 1
-        held.append(part)
+            batch_parts, counts, size = [], [], len(part) + 1
+        batch_parts.append(part)
         counts.append(count)
-    if held:
-        yield Batch(kind, tuple(held), position, env, start, total, tuple(counts))
+    if batch_parts:
+        yield Batch(kind, tuple(batch_parts), position, env, start, total, tuple(counts))
 
 
 def metric_batches(points: Iterable[Point], position: str, native: bool = False) -> Iterator[Batch]:
-    """Yield the points as distributions; with `native`, counts and gauges as series of their own type.
+    """Yield the points as distributions, or, with `native`, counts and gauges as series of their type.
 
-    Two `count` points of one second and one tag set overwrite each other at Datadog, whoever sends them;
-    samples of a distribution add up. That is why distributions are the default.
+    Datadog keeps only one of several `count` points of the same second and tag set, even from different
+    senders, but adds up samples of a distribution. Therefore distributions are the default.
     """
     distributions, series = _grouped(points, native)
     totals = [sum(map(_samples, groups.values())) for groups in (distributions, series)]
@@ -185,7 +185,7 @@ def _grouped(
     return distributions, series
 
 
-_VALUES = 5_000  # samples a part, so that one busy series still splits
+_VALUES = 5_000  # samples per part, so that a batch of a single series can still be halved
 
 
 def _distribution_parts(groups: dict[_Key, dict[int, list[float]]]) -> _Parts:
@@ -196,22 +196,22 @@ def _distribution_parts(groups: dict[_Key, dict[int, list[float]]]) -> _Parts:
 
 
 def _chunks(times: dict[int, list[float]]) -> Iterator[tuple[list[tuple[int, Sequence[float]]], int]]:
-    held: list[tuple[int, Sequence[float]]] = []
+    chunk: list[tuple[int, Sequence[float]]] = []
     count = 0
     for second, values in times.items():
         for start in range(0, len(values), _VALUES):
             piece = values[start : start + _VALUES]
             if count + len(piece) > _VALUES:
-                yield held, count
-                held, count = [], 0
-            held.append((second, piece))
+                yield chunk, count
+                chunk, count = [], 0
+            chunk.append((second, piece))
             count += len(piece)
-    if held:
-        yield held, count
+    if chunk:
+        yield chunk, count
 
 
 def _series_parts(groups: dict[tuple[str, str, tuple[str, ...]], dict[int, list[float]]]) -> _Parts:
-    """Sum the counts of one second and keep its last gauge, as the MONITORING line is defined."""
+    """Encode series: the sum of the counts of a second, and the last gauge of a second."""
     for (kind, metric, tags), times in groups.items():
         points = [(second, sum(v) if kind == "count" else v[-1]) for second, v in times.items()]
         body = {"metric": metric, "points": points, "tags": tags, "type": kind}
@@ -228,7 +228,7 @@ def trace_batches(spans: Collection[SpanRecord], position: str, env: str = "") -
 
 
 def _trace_parts(spans: list[SpanRecord]) -> _Parts:
-    """Encode one trace, in several parts where it is larger than a request; the intake joins them by id."""
+    """Encode a trace, in several parts if it is larger than a request; the intake joins them by trace id."""
     part = encode_trace(spans)
     if len(part) <= TRACE_BYTES or len(spans) == 1:
         yield part, len(spans)

@@ -1,4 +1,4 @@
-"""Read a file, an object or a record of any size into pieces: payloads, JSON documents, CSV, lines."""
+"""Parse a file, an object or a record of any size into pieces: payloads, JSON documents, CSV rows, lines."""
 
 import re
 from collections.abc import Generator, Iterable, Iterator
@@ -42,42 +42,44 @@ _BINARY = (
 _CONTROL = bytes({*range(1, 32)} - {*b"\t\n\r\x1b"})
 _PAYLOAD_BYTES = 64 * 1024 * 1024
 _GROUPS = ("log_group", "logGroup", "log-group", "logGroupName", "logGroupIdentifier")
-_SPECIAL = frozenset("{[H0123456789")  # how a line begins that may be more than text
+_SPECIAL = frozenset(
+    "{[H0123456789"
+)  # first characters of lines that may be JSON, base64 or have a timestamp
 _FIRST_KEY = re.compile(r'\{\s*"([^"\\]{1,40})"\s*:')
 _LIST = re.compile(r"\[\s*[\[{]")
-_TEXTS = re.compile(r'\[\s*"')  # as `--query events[].message` prints them; only where a body begins
-_NEXT = {"{": ('"', "}"), "[": ('"', "{", "[", "]")}  # how JSON goes on in the line behind
-_TAKEN: Iterator[Piece] = iter(())
-"""Hold pieces until they can be yielded with their neighbours."""
-_AHEAD = 300  # characters that are looked at before a text is taken for a document
+_TEXTS = re.compile(r'\[\s*"')  # as `--query events[].message` prints them; only at the start of a body
+_NEXT = {"{": ('"', "}"), "[": ('"', "{", "[", "]")}  # how the next line of a JSON document begins
+_BUFFERED: Iterator[Piece] = iter(())
+"""Returned in place of pieces if the content was buffered, to be yielded with the lines around it."""
+_AHEAD = 300  # characters that are examined to decide whether a text is a document
 
 
 class Shapes(Protocol):
-    """Read known JSON documents."""
+    """Interface to recognize and read the JSON documents of AWS."""
 
     first_keys: frozenset[str]
-    """The keys that a known document may begin with."""
+    """The first keys of known documents."""
 
     @property
     def log(self) -> "Shapes":
-        """Read known JSON documents between the lines of a log."""
+        """The shapes of documents that may be between the lines of a log."""
 
     def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
-        """Return the pieces of a whole document, or None where it is not known."""
+        """Return the pieces of a whole document, or None if its shape is unknown."""
 
     def choose(self, key: str, first: Any, head: dict[str, Any], base: LinePiece) -> Read | None:
-        """Return what reads the list under a key (empty: the document itself), or None."""
+        """Return the reader of the list under a key ("": the document itself), or None if it is unknown."""
 
 
 def read_body(chunks: Iterable[bytes], base: LinePiece, shapes: Shapes) -> Iterator[Piece]:
-    """Yield the pieces of a body, the same however it is cut into chunks.
+    """Yield the pieces of a body; they do not depend on its division into chunks.
 
     Args:
-        base: an empty `Lines` that says where the body comes from.
-        shapes: what its JSON documents may be.
+        base: a `LinePiece` without lines, with the source of the body.
+        shapes: the shapes of JSON documents that are recognized.
 
     Raises:
-        Exception: the chunks did, and it is not the content's fault.
+        Exception: reading the chunks failed for a reason other than their content.
     """
     head, stream = peek(expand(chunks))
     binary = next((kind for magic, kind in _BINARY if head.startswith(magic)), _is_binary(head))
@@ -98,13 +100,13 @@ def read_body(chunks: Iterable[bytes], base: LinePiece, shapes: Shapes) -> Itera
 
 
 def _is_binary(head: bytes) -> str:
-    """Return what a body is if every twentieth byte is none of a text; a truncated log may hold zeros."""
+    """Return "a binary file" if 5 % of the bytes are control characters other than NUL, otherwise ""."""
     sample = head[:4096].replace(b"\0", b"")
     return "a binary file" if len(sample.translate(None, _CONTROL)) < len(sample) * 0.95 else ""
 
 
 def payload_piece(payload: Payload, wrong: list[Wrong], where: str) -> LogPayload | Skipped:
-    """Return the piece of a subscription payload; what CloudWatch Logs tests a delivery with is skipped."""
+    """Return the piece of a subscription payload; CloudWatch Logs' control messages are skipped."""
     if payload.messageType == "CONTROL_MESSAGE" or payload.logStream == _VALIDATION_STREAM:
         return Skipped("a control message of CloudWatch Logs", where)
     return LogPayload(payload, wrong, where)
@@ -114,10 +116,10 @@ def payload_piece(payload: Payload, wrong: list[Wrong], where: str) -> LogPayloa
 
 
 def _payload_marker(head: bytes) -> bytes:
-    """Return how each payload of the body begins; empty where the body is no run of subscription payloads.
+    """Return the bytes that each payload begins with, b"" if the body is not a series of payloads.
 
-    Firehose writes payloads one behind the other without a newline between them; a quote inside of a
-    string is always escaped, so the first key with its brace stands only where a payload begins.
+    Firehose writes payloads without a newline between them. A quote within a string is always escaped, so
+    the opening brace with the first key occurs only at the beginning of a payload.
     """
     start = head.lstrip()
     if not start.startswith(b'{"') or b'"messageType"' not in start or b'"logGroup"' not in start:
@@ -126,24 +128,24 @@ def _payload_marker(head: bytes) -> bytes:
 
 
 def _payloads(chunks: Stream, marker: bytes, where: str) -> Iterator[Piece]:
-    held, searched, number = b"", 1, 1
+    data, searched, number = b"", 1, 1
     broken: Exception | None = None
     try:
         for chunk in chunks:
-            held += chunk
-            while (position := held.find(marker, searched)) > 0:
-                yield _payload(held[:position], where, number)
-                held, searched, number = held[position:], 1, number + 1
-            searched = max(1, len(held) - len(marker))
-            if len(held) > _PAYLOAD_BYTES:
+            data += chunk
+            while (position := data.find(marker, searched)) > 0:
+                yield _payload(data[:position], where, number)
+                data, searched, number = data[position:], 1, number + 1
+            searched = max(1, len(data) - len(marker))
+            if len(data) > _PAYLOAD_BYTES:
                 raise ValueError(f"a payload of more than {_PAYLOAD_BYTES:,} bytes")
     except UNREADABLE as error:
         broken = error
-    last = _payload(held, where, number) if held.strip() else None
+    last = _payload(data, where, number) if data.strip() else None
     if broken is None or isinstance(last, LogPayload):
         yield from [last] if last else []
     else:
-        yield from _salvaged(held, where)
+        yield from _salvaged(data, where)
     if broken is not None:
         rest = last.text if isinstance(last, Refusal) else ""
         yield Refusal(f"unreadable from here on: {broken}", where, rest, number)
@@ -158,7 +160,7 @@ def _payload(body: bytes, where: str, number: int) -> Piece:
 
 
 def _salvaged(body: bytes, where: str) -> Iterator[Piece]:
-    """Yield the events of a payload that is cut off."""
+    """Yield the events of a truncated payload."""
     head, _, events = body.partition(b'"logEvents":')
     text = Text([events])
     if text.char(start := text.space(0)) == "[":
@@ -187,21 +189,21 @@ def _texts(text: Text, head: str, base: LinePiece, shapes: Shapes) -> Iterator[P
     elif form := stamped_form(head):
         yield from read_stamped(text, form, base)
     else:
-        known = shapes if _is_documents(head, shapes.first_keys) else shapes.log
-        yield from _LineReader(text, base, known).read()
+        document_shapes = shapes if _is_documents(head, shapes.first_keys) else shapes.log
+        yield from _LineReader(text, base, document_shapes).read()
 
 
 def _is_documents(head: str, keys: frozenset[str]) -> bool:
-    """Return whether a body begins with documents alone: no text, and no application's own JSON."""
+    """Return whether a body begins with AWS's documents: no text, and no JSON of an application."""
     return not any(
-        line[0] not in ' \t\r{}[]",' or (line[0] == "{" and _is_own(line, keys))
+        line[0] not in ' \t\r{}[]",' or (line[0] == "{" and _is_application_json(line, keys))
         for line in head.split("\n")
         if line and not line.startswith("H4sI")
     )
 
 
 def _physical(text: Text) -> Iterator[str]:
-    """Yield lines with their ends, from the first that is not blank."""
+    """Yield lines with newlines, from the first one that is not blank."""
     begun = False
     while lines := text.lines(LONGEST):
         for line in lines:
@@ -210,34 +212,34 @@ def _physical(text: Text) -> Iterator[str]:
                 yield f"{line}\n"
 
 
-def _is_own(line: str, keys: frozenset[str]) -> bool:
-    """Return whether a line is an application's own JSON, which is most of the JSON there is."""
+def _is_application_json(line: str, keys: frozenset[str]) -> bool:
+    """Return whether a line is JSON of an application and not a document of AWS."""
     if line[1:2] != '"' or line.rstrip()[-1] != "}":
         return False
     return line[2 : line.find('"', 2)] not in keys and '"log' not in line and '"detail-type"' not in line
 
 
 class _LineReader:
-    """Reads lines, and the JSON documents that begin at one of them."""
+    """Read lines, and the JSON documents that begin at a line."""
 
     def __init__(self, text: Text, base: LinePiece, shapes: Shapes) -> None:
         self._text, self._base, self._shapes = text, base, shapes
-        self._held: list[Line] = []
-        self._size = 0  # characters of what is held
+        self._buffered: list[Line] = []
+        self._size = 0  # characters of the buffered lines and rows
         self._rows: list[Row] = []
 
     def read(self) -> Iterator[Piece]:
-        """Yield the pieces, in their order."""
+        """Yield the pieces in order."""
         text = self._text
-        self._pass_space()
+        self._skip_space()
         attempt, plain = _TEXTS.match(text.held) is not None, False
         while True:
             if attempt or (not plain and not text.continued and self._begins_document()):
                 document = self._document()
                 if document is not None:
-                    yield from self._flush() if document is not _TAKEN or self._is_full() else ()
+                    yield from self._flush() if document is not _BUFFERED or self._is_full() else ()
                     yield from document
-                    self._pass_space()
+                    self._skip_space()
                     attempt = False
                     continue
                 plain = True
@@ -249,56 +251,56 @@ class _LineReader:
         yield from self._flush()
 
     def _block(self, lines: list[str], first_plain: bool) -> Generator[Piece, None, bool]:
-        """Read lines; True where the next one begins a document.
+        """Read lines; return whether the next one begins a document.
 
         Args:
-            first_plain: the first line is text, whatever it begins with.
+            first_plain: read the first line as text, whatever it begins with.
         """
-        held, place, keys = self._held, self._text.line - len(lines), self._shapes.first_keys
+        buffered, first_line, keys = self._buffered, self._text.line - len(lines), self._shapes.first_keys
         for index, line in enumerate(lines):
-            first, when = line[:1], 0
+            first, milliseconds = line[:1], 0
             if first not in _SPECIAL or (first_plain and index == 0):
                 pass
             elif first not in "{[H":
                 stamp = EXPORTED.match(line)
                 if stamp is not None:
-                    line, when = stamp["message"], utc_milliseconds(stamp["time"])  # noqa: PLW2901
-            elif first != "{" or not _is_own(line, keys):
-                entries = self._special(line, place + index)
+                    line, milliseconds = stamp["message"], utc_milliseconds(stamp["time"])  # noqa: PLW2901
+            elif first != "{" or not _is_application_json(line, keys):
+                entries = self._special(line, first_line + index)
                 if entries is not None:
-                    yield from self._flush() if entries is not _TAKEN or self._is_full() else ()
+                    yield from self._flush() if entries is not _BUFFERED or self._is_full() else ()
                     yield from entries
                     continue
                 if self._opens_document(lines, index):
                     self._text.back(lines[index:])
                     return True
             if line and not line.isspace():
-                full = self._size > SIZE or len(held) >= 2 * LINES
-                if full or (len(held) >= LINES and line[0] not in INNER):
+                full = self._size > SIZE or len(buffered) >= 2 * LINES
+                if full or (len(buffered) >= LINES and line[0] not in INNER):
                     yield from self._flush()
-                held.append((line, when, place + index))
+                buffered.append((line, milliseconds, first_line + index))
                 self._size += len(line)
         return False
 
     def _is_full(self) -> bool:
-        return max(len(self._held), len(self._rows)) >= LINES or self._size > SIZE
+        return max(len(self._buffered), len(self._rows)) >= LINES or self._size > SIZE
 
     def _flush(self) -> Iterator[LinePiece]:
-        held, self._held[:] = self._held[:], []
+        buffered, self._buffered[:] = self._buffered[:], []
         if self._size > LINE:
-            held = [
-                (text[at : at + LINE], stamp, place)
-                for text, stamp, place in held
+            buffered = [
+                (text[at : at + LINE], stamp, line_number)
+                for text, stamp, line_number in buffered
                 for at in range(0, len(text), LINE)
             ]
         self._size = 0
-        if held:
-            yield self._base._replace(lines=held)
+        if buffered:
+            yield self._base._replace(lines=buffered)
         rows, self._rows[:] = self._rows[:], []
         yield from pieces_of(rows, self._base)
 
-    def _special(self, line: str, place: int) -> Iterator[Piece] | None:
-        """Return the pieces of a line that is an event rather than text."""
+    def _special(self, line: str, line_number: int) -> Iterator[Piece] | None:
+        """Return the pieces of a line that is an event, or None if it is text."""
         if line[0] == "H":
             return self._base64(line.strip())
         if line[0] == "[":
@@ -308,19 +310,19 @@ class _LineReader:
         if not (self._is_known(line) or '"log' in line or '"detail-type"' in line):
             return None
         record = load_json(line)
-        return self._record(record, place) if isinstance(record, dict) else None
+        return self._record(record, line_number) if isinstance(record, dict) else None
 
-    def _record(self, record: dict[str, Any], place: int) -> Iterator[Piece] | None:
-        """Return the pieces of a JSON object, or None where it is text; a log event is kept for its piece."""
+    def _record(self, record: dict[str, Any], line_number: int) -> Iterator[Piece] | None:
+        """Return the pieces of a JSON object, or None if it is text; a log event is added to the rows."""
         group = any(isinstance(record.get(name), str) for name in _GROUPS)
         if group and isinstance(record.get("message"), str) and "logEvents" not in record:
-            self._rows.append(read_row(record, place))
+            self._rows.append(read_row(record, line_number))
             self._size += len(record["message"])
-            return _TAKEN
+            return _BUFFERED
         return self._shapes.event(record, self._base)
 
     def _base64(self, line: str) -> Iterator[Piece] | None:
-        """Return the pieces of a line that is base64 of something compressed."""
+        """Return the pieces of a line that is base64 of gzip, or None."""
         if not line.startswith("H4sI"):
             return None
         try:
@@ -337,14 +339,14 @@ class _LineReader:
         return key is not None and key[1] in self._shapes.first_keys
 
     def _begins_document(self) -> bool:
-        """Return whether the text goes on with what may be a known document, of whatever size."""
+        """Return whether the rest of the text may begin with a known document."""
         text = self._text
         while len(text.held) < _AHEAD and text.more():
             pass
         return _LIST.match(text.held) is not None or self._is_known(text.held)
 
     def _opens_document(self, lines: list[str], index: int) -> bool:
-        """Return whether a line that is not JSON by itself may begin a document of several lines."""
+        """Return whether a line that is not complete JSON may begin a document of several lines."""
         line = lines[index].rstrip()
         if line[0] not in _NEXT:
             return False
@@ -356,17 +358,17 @@ class _LineReader:
         return not following or following in _NEXT[line[0]] or line[-1] == ","
 
     def _document(self) -> Iterator[Piece] | None:
-        base, place = self._base, self._text.line
-        known = read_document(
+        base, line_number = self._base, self._text.line
+        pieces = read_document(
             self._text,
             base.where,
             lambda key, first, head: self._shapes.choose(key, first, head, base),
-            lambda record: self._record(record, place),
+            lambda record: self._record(record, line_number),
         )
-        return known if known is not None else self._printed()
+        return pieces if pieces is not None else self._printed()
 
     def _printed(self) -> Iterator[Piece] | None:
-        """Take JSON that is printed over several lines as one event."""
+        """Buffer a JSON value that is printed over several lines as a single event; None if it is not one."""
         text = self._text
         try:
             _, end = text.value(0, LINE)
@@ -374,12 +376,12 @@ class _LineReader:
             return None
         if end > LINE or "\n" not in text.held[:end]:
             return None
-        place = text.line
-        self._held.append((text.skip(end), 0, place))
+        line_number = text.line
+        self._buffered.append((text.skip(end), 0, line_number))
         self._size += end
-        return _TAKEN
+        return _BUFFERED
 
-    def _pass_space(self) -> None:
+    def _skip_space(self) -> None:
         end = self._text.space(0)
         if self._text.char(end) in ("", "{", "["):
             self._text.skip(end)

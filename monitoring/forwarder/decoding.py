@@ -1,4 +1,4 @@
-"""Decode the bytes of a file, an object or a record into UTF-8: compression, base64, encodings; streamed."""
+"""Decode a stream of bytes to UTF-8: decompress it, and decode base64 and other encodings."""
 
 import base64
 import binascii
@@ -17,10 +17,10 @@ Stream = Iterator[bytes]
 CHUNK = 256 * 1024
 _HEAD = 64 * 1024
 _INFLATED = 256 * 1024 * 1024  # bytes: a subscription payload is at most 1 MB compressed
-_DEPTH = 6  # base64 of UTF-16 of gzip of gzip is still read
+_DEPTH = 6  # layers, for example base64 of UTF-16 of gzip of gzip
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, because its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -28,13 +28,13 @@ _BOMS = (
 _BASE64 = re.compile(rb"(?:H4sI|KLUv/)[A-Za-z0-9+/=\s]*")
 IsalError: type[Exception] = igzip_lib.error  # type: ignore[assignment]
 UNREADABLE = (ValueError, TypeError, EOFError, IsalError, zlib.error)
-"""Raised by a body whose bytes are not what its beginning promises."""
+"""The exceptions of decoding a body that is damaged or truncated."""
 
 
 def expand(chunks: Iterable[bytes]) -> Stream:
-    """Return the text of a body as UTF-8, whatever it is compressed, wrapped and encoded with.
+    """Return the text of a body as UTF-8, after removing all layers of compression, base64 and encoding.
 
-    What can be read is yielded before the error that ends it.
+    The text before a damaged part is yielded before the error is raised.
     """
     stream = iter(chunks)
     for _ in range(_DEPTH):
@@ -47,18 +47,18 @@ def expand(chunks: Iterable[bytes]) -> Stream:
 
 
 def peek(stream: Stream, size: int = _HEAD) -> tuple[bytes, Stream]:
-    """Return the first `size` bytes, and the stream as it was; its error comes where it came before."""
-    held: list[bytes] = []
+    """Return the first `size` bytes, and the stream from its start; an error is raised at the same offset."""
+    chunks: list[bytes] = []
     length = 0
     try:
         for chunk in stream:
-            held.append(chunk)
+            chunks.append(chunk)
             length += len(chunk)
             if length >= size:
                 break
-    except Exception as error:  # noqa: BLE001 - raised again behind what was read before it
+    except Exception as error:  # noqa: BLE001 - raised again after the chunks that were read before it
         stream = _raising(error)
-    return b"".join(held)[:size], chain(held, stream)
+    return b"".join(chunks)[:size], chain(chunks, stream)
 
 
 def _raising(error: Exception) -> Stream:
@@ -67,7 +67,7 @@ def _raising(error: Exception) -> Stream:
 
 
 def _layer(head: bytes) -> Callable[[Stream], Stream] | None:
-    """Return what decodes the outermost layer of a body, or None where it is UTF-8 text."""
+    """Return the decoder of the outermost layer of a body, or None if it is UTF-8 text."""
     for magic, decode in _LAYERS:
         if head.startswith(magic):
             return decode
@@ -80,7 +80,7 @@ def _layer(head: bytes) -> Callable[[Stream], Stream] | None:
 
 
 def _utf16(sample: bytes) -> str:
-    """Return which UTF-16 without a byte-order mark it is: every second byte of Latin text is zero."""
+    """Return the encoding of UTF-16 text without a byte-order mark, or "": half of the bytes are zero."""
     even, odd = sample[::2], sample[1::2]
     if odd.count(0) > len(odd) * 0.7 and not even.count(0):
         return "utf-16-le"
@@ -88,7 +88,7 @@ def _utf16(sample: bytes) -> str:
 
 
 def _transcode(stream: Stream, encoding: str, mark: int) -> Stream:
-    """Yield UTF-8 of a stream in another encoding, without its byte-order mark."""
+    """Convert a stream to UTF-8, without its byte-order mark."""
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     for chunk in stream:
         yield decoder.decode(chunk[mark:]).encode("utf-8", "replace")
@@ -97,28 +97,28 @@ def _transcode(stream: Stream, encoding: str, mark: int) -> Stream:
 
 
 def _is_wrapped(head: bytes) -> bool:
-    """Return whether the body is one base64 text of something compressed: one line, or lines of one length.
+    """Return whether the body is a single base64 text of compressed data: one line, or lines of equal length.
 
-    Several lines that each begin a text of their own are records, which are read line by line.
+    Lines that are each a base64 text are records; they are read line by line.
     """
     first, newline, rest = head.partition(b"\n")
     if not _BASE64.fullmatch(first):
         return False
     if not newline:
-        return len(head) == _HEAD  # a shorter one is a line, and can still be read as text
+        return len(head) == _HEAD  # a shorter one is read as a line
     return len(first.rstrip()) in {60, 64, 76} and bool(rest) and not _BASE64.match(rest)
 
 
 def _unwrap(stream: Stream) -> Stream:
-    held = b""
+    remainder = b""
     for chunk in stream:
-        text = held + b"".join(chunk.split())
-        whole = len(text) - len(text) % 4
-        held = text[whole:]
-        if whole:
-            yield _from_base64(text[:whole])
-    if held:
-        raise EOFError("the base64 text is cut off")
+        text = remainder + b"".join(chunk.split())
+        length = len(text) - len(text) % 4
+        remainder = text[length:]
+        if length:
+            yield _from_base64(text[:length])
+    if remainder:
+        raise EOFError("the base64 text is truncated")
 
 
 def _from_base64(text: bytes) -> bytes:
@@ -126,7 +126,7 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def _members(make: Callable[[], Any], name: str, stream: Stream) -> Stream:
-    """Yield the text of a compressed stream of one or many members, such as gzip files one behind another."""
+    """Decompress a stream of one or more members, such as concatenated gzip files."""
     member, inside = make(), False
     for chunk in stream:
         data = chunk if inside else chunk.lstrip(b"\0\r\n")  # padding, or the delimiter that Firehose adds
@@ -140,13 +140,13 @@ def _members(make: Callable[[], Any], name: str, stream: Stream) -> Stream:
             if member.eof:
                 data, inside = member.unused_data.lstrip(b"\0\r\n"), False
     if inside:
-        raise EOFError(f"the {name} stream is cut off")
+        raise EOFError(f"the {name} stream is truncated")
 
 
 def _decompress(member: Any, data: bytes, name: str) -> bytes:
     try:
         return bytes(member.decompress(data, CHUNK * 4))
-    except Exception as error:  # noqa: BLE001 - each library has an error of its own
+    except Exception as error:  # noqa: BLE001 - each library raises another exception
         raise ValueError(f"not valid {name}: {error}") from None
 
 
@@ -184,23 +184,23 @@ _LAYERS: tuple[tuple[bytes, Callable[[Stream], Stream]], ...] = (
 
 
 def inflate(body: bytes) -> bytes:
-    """Return the text of gzip, at most 256 MB; anything else as it is."""
+    """Decompress gzip of at most 256 MB; return other bytes unchanged."""
     if not body.startswith(b"\x1f\x8b"):
         return body
     stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
     text = stream.decompress(body, _INFLATED)
     if not stream.eof:
         raise ValueError(
-            "the gzip stream is cut off" if stream.needs_input else "it inflates to more than 256 MB"
+            "the gzip stream is truncated" if stream.needs_input else "it inflates to more than 256 MB"
         )
     return bytes(text)
 
 
 def decode_base64(data: Any) -> bytes:
-    """Return the bytes of a base64 text.
+    """Decode a base64 text.
 
     Raises:
-        ValueError: it is not base64.
+        ValueError: the text is not base64.
     """
     try:
         return base64.b64decode(data, validate=True)

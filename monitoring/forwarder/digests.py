@@ -1,7 +1,7 @@
-"""Which batches have been accepted already: in memory, and in DynamoDB where a table is set.
+"""Remember which batches Datadog has accepted: in memory, and in DynamoDB if a table is set.
 
-The batches of one position (a payload's logs, metrics and spans) are known together: the table is read once
-before the first of them is sent, and written once when the last of them is settled, or before anything waits.
+The batches of a position (a payload's logs, metrics and spans) share an item: the table is read once before
+the first of them is sent, and written when the last one has an outcome or before a batch waits for a retry.
 """
 
 import threading
@@ -12,71 +12,69 @@ from typing import Any, Protocol
 from monitoring.forwarder.aws import Clients
 
 RECORD = 24
-"""Where the end of a batch's identity begins that names its position; the beginning names the batch there."""
+"""Index in a batch's identity: the digits before it identify the batch, those after it its position."""
 _LIMIT = 20_000
-_MOST = 8  # digests that wait to be written: large positions have many batches
+_MOST = 8  # accepted digests that are buffered before they are written
 
 
 class Delivered(Protocol):
-    """The memory of accepted batches, by their identities."""
+    """Interface of the memory of accepted batches, by their identities."""
 
     failures: int
 
     def near(self, digest: str) -> bool:
-        """Return whether this process has seen the batch accepted."""
+        """Return whether the batch was accepted in this process."""
 
     def add(self, digest: str) -> None:
         """Remember in this process that the batch was accepted."""
 
     def accepted(self, record: str) -> Collection[str]:
-        """Return the beginnings of the identities of a position's batches that any process has saved."""
+        """Return the first `RECORD` digits of the identities that any process has saved for a position."""
 
     def save(self, digests: Iterable[str]) -> None:
-        """Remember for every process that batches of one position were accepted."""
+        """Save, for all processes, that batches of a position were accepted."""
 
 
 class InMemory:
-    """Digests of accepted batches for as long as this process lives; the oldest go first."""
+    """Remember accepted batches in this process; beyond `limit` the oldest are dropped."""
 
-    failures = 0  # nothing here can fail
+    failures = 0  # memory cannot fail
 
     def __init__(self, limit: int = _LIMIT) -> None:
-        self._known: dict[str, None] = {}
+        self._digests: dict[str, None] = {}
         self._limit = limit
         self._lock = threading.Lock()
 
     def near(self, digest: str) -> bool:
         """Return whether the batch was accepted before."""
-        return digest in self._known
+        return digest in self._digests
 
     def add(self, digest: str) -> None:
         """Remember that the batch was accepted."""
         with self._lock:
-            self._known[digest] = None
-            if len(self._known) > self._limit:
-                del self._known[next(iter(self._known))]
+            self._digests[digest] = None
+            if len(self._digests) > self._limit:
+                del self._digests[next(iter(self._digests))]
 
     def accepted(self, record: str) -> Collection[str]:
-        """Return nothing: no other process is heard of."""
+        """Return (): batches of other processes are not known."""
         return ()
 
     def save(self, digests: Iterable[str]) -> None:
-        """Do nothing, as `accepted`."""
+        """Do nothing: other processes cannot be informed."""
 
 
 class InDynamoDb(InMemory):
-    """The same beyond the life of one process: an item for each position, with the beginnings of its digests.
+    """Remember accepted batches in a DynamoDB table: an item per position, with the first digits of digests.
 
-    All functions that share a table share its digests: what one has spooled another may redrive.
-
-    A table that cannot be reached is no reason to hold telemetry back: the batch is sent, and may then
-    arrive twice.
+    Functions can share a table, so that one can redrive what another has spooled. If the table cannot be
+    reached, a batch is sent nevertheless, and may arrive twice.
 
     Args:
-        table: has the key `id` and the time to live `expiration`.
+        table: its partition key is `id` and its time-to-live attribute `expiration`.
         seconds: how long an item is kept.
-        clients: gives boto3 clients.
-        clock: seconds since the epoch.
+        clients: returns the boto3 client of a service.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -87,18 +85,18 @@ class InDynamoDb(InMemory):
         self.failures = 0
 
     def accepted(self, record: str) -> Collection[str]:
-        """Return the beginnings of the identities that any process has saved of a position."""
+        """Return the first digits of the identities that any process has saved for a position."""
         try:
-            answer = self._client().get_item(TableName=self._table, Key=_key(record), ConsistentRead=True)
-            item = answer.get("Item", {})
-            lives = int(item.get("expiration", {}).get("N", 0)) > self._clock()
-            return frozenset(item["batches"]["SS"]) if lives else ()
+            response = self._client().get_item(TableName=self._table, Key=_key(record), ConsistentRead=True)
+            item = response.get("Item", {})
+            is_valid = int(item.get("expiration", {}).get("N", 0)) > self._clock()
+            return frozenset(item["batches"]["SS"]) if is_valid else ()
         except Exception:  # noqa: BLE001 - see the class
             self.failures += 1
             return ()
 
     def save(self, digests: Iterable[str]) -> None:
-        """Write the batches of one position to its item."""
+        """Add the batches of a position to its item."""
         names = list(digests)
         try:
             self._client().update_item(
@@ -123,39 +121,39 @@ def _key(record: str) -> dict[str, dict[str, str]]:
 
 
 class Position:
-    """The batches of one position on their way: one read, one write.
+    """The batches of a position while they are sent: one read and one write of the memory.
 
-    What is accepted is written when no batch is under way any more, or at once where one has to wait; so a
-    process that dies forgets no more than what Datadog took while others of the position were being sent.
+    Accepted batches are written when no batch of the position is being sent any more, or before one waits for
+    a retry. So a killed process forgets only batches accepted while others of the position were being sent.
     """
 
     def __init__(self, memory: Delivered) -> None:
         self._memory = memory
         self._lock = threading.Lock()
-        self._before: Collection[str] | None = None
-        self._waiting: list[str] = []
-        self._under_way = 0
+        self._accepted: Collection[str] | None = None
+        self._unsaved: list[str] = []
+        self._active = 0
 
     def begin(self) -> None:
-        """Begin a batch, or the making of batches."""
+        """Note that a batch is being made or sent."""
         with self._lock:
-            self._under_way += 1
+            self._active += 1
 
     def end(self) -> None:
-        """End it; the last one writes what was accepted."""
+        """Note that a batch has an outcome; the last one saves the accepted batches."""
         with self._lock:
-            self._under_way -= 1
-            last = not self._under_way
+            self._active -= 1
+            last = not self._active
         if last:
             self.save()
 
     def __enter__(self) -> "Position":
-        """Begin a part of the position."""
+        """Call `begin`."""
         self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """Call `end`."""
         self.end()
 
     def known(self, digest: str) -> bool:
@@ -163,22 +161,22 @@ class Position:
         if self._memory.near(digest):
             return True
         with self._lock:
-            if self._before is None:
-                self._before = self._memory.accepted(digest[RECORD:])
-        return digest[:RECORD] in self._before
+            if self._accepted is None:
+                self._accepted = self._memory.accepted(digest[RECORD:])
+        return digest[:RECORD] in self._accepted
 
     def remember(self, digest: str) -> None:
         """Remember that the batch was accepted."""
         self._memory.add(digest)
         with self._lock:
-            self._waiting.append(digest)
-            full = len(self._waiting) >= _MOST
+            self._unsaved.append(digest)
+            full = len(self._unsaved) >= _MOST
         if full:
             self.save()
 
     def save(self) -> None:
-        """Write what was accepted and is not written yet."""
+        """Save the accepted batches that are not saved yet."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._memory.save(waiting)
+            digests, self._unsaved = self._unsaved, []
+        if digests:
+            self._memory.save(digests)

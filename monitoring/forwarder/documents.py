@@ -1,4 +1,4 @@
-"""Read the JSON document that a text goes on with; a list of log events is read one element at a time."""
+"""Parse the JSON document at the start of a text; a list of log events is read element by element."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,21 +7,21 @@ from monitoring.forwarder.pieces import Piece, Refusal
 from monitoring.forwarder.text import LINE, LONGEST, Text
 
 Read = Callable[[Iterator[Any]], Iterator[Piece]]
-"""Turns the elements of a list into pieces."""
+"""Convert the elements of a list to pieces."""
 
 ListReader = Callable[[str, Any, dict[str, Any]], Read | None]
-"""Chooses by the list's key (empty for the document itself), its first element and what came before it."""
+"""Choose a reader by the list's key ("": the document itself), its first element and the keys before it."""
 
-_PASSED = 256 * 1024  # characters of passed elements that are let go at once
+_PASSED = 256 * 1024  # characters of parsed elements that are dropped at once
 
 
 def read_document(
     text: Text, where: str, choose: ListReader, event: Callable[[dict[str, Any]], Iterator[Piece] | None]
 ) -> Iterator[Piece] | None:
-    """Return the pieces of the document that begins here; None, and nothing is passed, if it is not known.
+    """Return the pieces of the document at the start of the text; None, without skipping it, if unknown.
 
     Args:
-        event: reads a whole document that holds no list which `choose` knows.
+        event: reads a document without a list that `choose` knows.
     """
     try:
         return (_list if text.char(0) == "[" else _object)(text, where, choose, event)
@@ -51,7 +51,7 @@ def _object(
                 text.skip(first)
                 return _streamed(text, where, read, lambda: _close(text))
         record[key], at = text.value(at)
-        at = _behind_comma(text, at)
+        at = _after_comma(text, at)
     content = event(record) if text.char(at) == "}" else None
     if content is not None:
         text.skip(at + 1)
@@ -59,7 +59,7 @@ def _object(
 
 
 def _key(text: Text, at: int) -> tuple[str, int]:
-    """Return the key that begins there, and where its value begins."""
+    """Return the key at an offset, and the offset of its value."""
     key, at = text.value(at)
     at = text.space(at)
     if text.char(at) != ":":
@@ -67,17 +67,17 @@ def _key(text: Text, at: int) -> tuple[str, int]:
     return key, text.space(at + 1)
 
 
-def _behind_comma(text: Text, at: int) -> int:
+def _after_comma(text: Text, at: int) -> int:
     at = text.space(at)
     return text.space(at + 1) if text.char(at) == "," else at
 
 
 def _close(text: Text) -> None:
-    """Pass the keys behind the list, and the end of the object."""
-    at = _behind_comma(text, 0)
+    """Skip the keys after the list, and the end of the object."""
+    at = _after_comma(text, 0)
     while text.char(at) == '"':
         _, at = text.value(_key(text, at)[1])
-        at = _behind_comma(text, at)
+        at = _after_comma(text, at)
     if text.char(at) != "}":
         raise ValueError("Expecting '}'")
     text.skip(at + 1)
@@ -97,7 +97,7 @@ def _streamed(text: Text, where: str, read: Read, close: Callable[[], None]) -> 
 
 
 class Elements:
-    """The elements of a JSON list, whose first one comes next; `error` says what ended it early."""
+    """Iterate over the elements of a JSON list, from its first one; `error` is set if it ends early."""
 
     def __init__(self, text: Text) -> None:
         self.error: ValueError | None = None
@@ -125,7 +125,7 @@ class Elements:
 
 
 def _refuse_rest(text: Text, reason: str, where: str) -> Iterator[Refusal]:
-    """Pass what is left of a broken document, up to a line that may begin another, and keep its content."""
+    """Yield the rest of a malformed document as refusals, up to a line that may begin another document."""
     while text.held or text.more():
         line = text.line
         end = min((end for mark in ("\n{", "\n[") if (end := text.held.find(mark) + 1)), default=0)

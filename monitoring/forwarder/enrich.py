@@ -1,5 +1,4 @@
-"""What is said about all that comes from a log group: function, region, account, service and the tags of
-settings."""
+"""Describe the source of a log stream: function, region, account, service and the tags of the settings."""
 
 import re
 from dataclasses import replace
@@ -32,19 +31,19 @@ def describe(
     """Return the source of a log stream.
 
     Args:
-        region: where the events were written: of the forwarder, unless they were centralised.
-        account: the account that they were written in.
+        region: where the events were written: the forwarder's region, unless the logs are centralized.
+        account: the account in which they were written.
         extra: tags of the resource.
-        owner: the account of the payload, where it is another.
+        owner: the account of the payload, if it is another one.
     """
     function = function_of(log_group, log_stream)
     service = settings.service or function.name or log_group.rpartition("/")[2]
-    place = _present(region=region, account_id=account, aws_account=account)
+    location = _present(region=region, account_id=account, aws_account=account)
     if function.name:
         name = function.name.lower()
-        place = (*_present(function_name=name, functionname=name), *place)
-        place += _present(executedversion=function.version.lower())
-    tags = (*place, *_present(service=service), *extra, *common_tags(settings))
+        location = (*_present(function_name=name, functionname=name), *location)
+        location += _present(executedversion=function.version.lower())
+    tags = (*location, *_present(service=service), *extra, *common_tags(settings))
     arn = function_arn(region, account, function)
     fields: dict[str, Any] = {
         "ddsource": source_kind(log_group, log_stream),
@@ -55,7 +54,7 @@ def describe(
     }
     if arn:
         fields["lambda"] = {"arn": arn}
-    meta = dict(tag.partition(":")[::2] for tag in place)
+    meta = dict(tag.partition(":")[::2] for tag in location)
     return LogSource(
         f"{log_group}/{log_stream}",
         function.name,
@@ -67,21 +66,23 @@ def describe(
 
 
 def function_arn(region: str, account: str, function: SourceFunction) -> str:
-    """Return the function's ARN, empty where a part of it is not known."""
+    """Return the function's ARN, "" if a part of it is unknown."""
     region = function.region or region
-    known = region and account and function.name
-    return f"arn:{_partition(region)}:lambda:{region}:{account}:function:{function.name}" if known else ""
+    is_complete = region and account and function.name
+    return (
+        f"arn:{_partition(region)}:lambda:{region}:{account}:function:{function.name}" if is_complete else ""
+    )
 
 
 def centralised_from(fields: dict[str, Any]) -> tuple[str, str]:
-    """Return the account and the region that a centralised event was written in, each empty for none."""
+    """Return the account and the region in which a centralized event was written, each "" if unknown."""
     account, region = str(fields.get("@aws.account") or ""), str(fields.get("@aws.region") or "")
-    known = _REGION.fullmatch(region)
-    return account if account.isdecimal() else "", region if known else ""
+    is_region = _REGION.fullmatch(region)
+    return account if account.isdecimal() else "", region if is_region else ""
 
 
 def group_arn(region: str, owner: str, group: str) -> str:
-    """Return the log group's ARN, or "" where a part of it is not known."""
+    """Return the log group's ARN, "" if a part of it is unknown."""
     return (
         f"arn:{_partition(region)}:logs:{region}:{owner}:log-group:{group}"
         if region and owner and group
@@ -92,9 +93,9 @@ def group_arn(region: str, owner: str, group: str) -> str:
 def with_object(
     source: LogSource, where: str, kind: str, fields: tuple[tuple[str, str], ...], group: str
 ) -> LogSource:
-    """Return the source of lines that came in an object or a file instead of a subscription."""
+    """Return the source of lines of an object or a file, instead of a subscription."""
     values = dict(source.log_fields.values)
-    if not group:  # nothing is known but the object
+    if not group:  # only the object is known
         del values["aws"]
         values["ddsource"] = kind or ("s3" if fields else "file")
         values["service"] = values["service"] or values["ddsource"]

@@ -1,8 +1,7 @@
-"""Step Functions log events into points and spans, over as many payloads as an execution takes.
+"""Convert Step Functions log events to points and spans, also if an execution spans several payloads.
 
-Timelines of running executions are kept, bounded by their events, or their events are shared with other
-environments in a table; a payload that is delivered again finds what it completed before, and gives the same
-again.
+Timelines of running executions are kept in memory up to a number of events, or their events are shared with
+other execution environments in a table. A payload that is delivered again has the same result again.
 """
 
 import hashlib
@@ -20,32 +19,32 @@ from monitoring.log_events.step_events import StepEvent, count_points, tags_of
 from monitoring.log_events.telemetry import SpanRecord
 from monitoring.log_events.timeline import Run, Timeline
 
-_EVENTS, _EXECUTIONS = 50_000, 2_000  # kept in all; about 25 MB at the very most
+_EVENTS, _EXECUTIONS = 50_000, 2_000  # kept in total; 25 MB at most
 _LOW_63 = (1 << 63) - 1
 _PREFIX = "aws.states.enhanced."
 _NANOSECONDS = 1_000_000  # in a millisecond
 
 
 class Shared(Protocol):
-    """Where events of executions that span payloads are shared."""
+    """Interface of the store that shares the events of executions that span payloads."""
 
     def append(self, events: Sequence[StepEvent]) -> list[StepEvent] | None:
-        """Append a payload's events of one execution; return those before them, None where that failed."""
+        """Append a payload's events of an execution; return the earlier events, or None if that failed."""
 
 
 class Executions:
-    """The executions that were heard of lately; the longest silent is forgotten first.
+    """The timelines of recent executions; the one without events for the longest time is dropped first.
 
     Args:
-        events: how many events are kept in all.
-        executions: how many executions are kept.
-        shared: where events are shared with other environments, if anywhere.
+        events: the largest number of events in total.
+        executions: the largest number of executions.
+        shared: shares events with other execution environments; None for memory only.
     """
 
     def __init__(
         self, events: int = _EVENTS, executions: int = _EXECUTIONS, shared: Shared | None = None
     ) -> None:
-        self._known: dict[str, Timeline] = {}
+        self._timelines: dict[str, Timeline] = {}
         self._traces: dict[str, Trace] = {}
         self._bound = (events, executions)
         self._events = 0
@@ -54,16 +53,16 @@ class Executions:
     def take(
         self, events: Iterable[StepEvent], extra: tuple[str, ...] = (), service: str = "", env: str = ""
     ) -> tuple[list[Point], list[SpanRecord]]:
-        """Return the points and spans of the events and of what they complete."""
+        """Return the points and spans of the events and of the runs that they complete."""
         points: list[Point] = []
         spans: list[SpanRecord] = []
         ordered = sorted(events, key=lambda e: (e.execution, e.id))
         for execution, group in groupby(ordered, attrgetter("execution")):
-            own = list(group)
+            execution_events = list(group)
             tags = tags_of(execution) + extra
-            timeline, trace = self._heard(execution, own)
+            timeline, trace = self._earlier(execution, execution_events)
             size = timeline.size
-            for event in own:
+            for event in execution_events:
                 points += count_points(event, tags)
                 if event.type == "ExecutionStarted":
                     trace.begin(event)
@@ -72,15 +71,15 @@ class Executions:
                     span = trace.span(run, service, env)
                     if span is not None:
                         spans.append(span)
-            if self._known.get(execution) is timeline:
+            if self._timelines.get(execution) is timeline:
                 self._events += timeline.size - size
         self._forget()
         return points, spans
 
-    def _heard(self, execution: str, events: list[StepEvent]) -> tuple[Timeline, "Trace"]:
-        """Return what was heard of the execution before these events: from the table, or of this process."""
+    def _earlier(self, execution: str, events: list[StepEvent]) -> tuple[Timeline, "Trace"]:
+        """Return the execution's timeline and trace before these events, from the table or from memory."""
         before = None
-        if self._shared is not None and not _is_whole(events):
+        if self._shared is not None and not _is_complete(events):
             before = self._shared.append([_with_context(event) for event in events])
         if before is None:
             return self._timeline(execution), self._traces[execution]
@@ -92,34 +91,34 @@ class Executions:
         return timeline, trace
 
     def _timeline(self, execution: str) -> Timeline:
-        timeline = self._known.pop(execution, None) or Timeline(execution)
-        self._known[execution] = timeline  # the last heard of stands last
+        timeline = self._timelines.pop(execution, None) or Timeline(execution)
+        self._timelines[execution] = timeline  # the order of the dict is that of the last events
         if execution not in self._traces:
             self._traces[execution] = Trace(execution)
         return timeline
 
     def _forget(self) -> None:
         events, executions = self._bound
-        while len(self._known) > 1 and (self._events > events or len(self._known) > executions):
-            oldest = next(iter(self._known))
-            self._events -= self._known.pop(oldest).size
+        while len(self._timelines) > 1 and (self._events > events or len(self._timelines) > executions):
+            oldest = next(iter(self._timelines))
+            self._events -= self._timelines.pop(oldest).size
             del self._traces[oldest]
 
 
-def _is_whole(events: list[StepEvent]) -> bool:
-    """Return whether the events are all that an execution will ever have; one that failed can be redriven."""
+def _is_complete(events: list[StepEvent]) -> bool:
+    """Return whether the events are all of an execution; a failed one can be redriven and get more."""
     is_complete = [event.id for event in events] == list(range(1, len(events) + 1))
     return is_complete and events[-1].type == "ExecutionSucceeded"
 
 
 def _with_context(event: StepEvent) -> StepEvent:
-    """Return the event with the span that its input names, in place of the input, which may be large."""
+    """Return the event with the trace context of its input in place of the input, which may be large."""
     context = _context(event) if event.type == "ExecutionStarted" else None
     return event if context is None else event._replace(details={**event.details, "context": context})
 
 
 def _context(event: StepEvent) -> tuple[str, str, str] | None:
-    """Return trace id, its upper half and the id of the span that an execution's input names, or None."""
+    """Return the trace context of an execution's input (trace id, its upper half, span id), or None."""
     shared = event.details.get("context")
     if (
         isinstance(shared, (list, tuple))
@@ -135,7 +134,7 @@ def _context(event: StepEvent) -> tuple[str, str, str] | None:
 
 
 def run_points(run: Run, tags: tuple[str, ...]) -> list[Point]:
-    """Yield the points of a run that has ended; no duration where its start is not known."""
+    """Return the points of a finished run; without a duration if its start is unknown."""
     stamp = (run.end or 0) / 1000
     error = (f"error:{run.error.lower()}",) if run.error else ()
     if run.kind == "execution":
@@ -168,11 +167,10 @@ def _duration(name: str, run: Run, tags: tuple[str, ...]) -> list[Point]:
 
 
 class Trace:
-    """The ids of an execution's spans, computed as Datadog does, so that the functions' own spans hang
-    below.
+    """Compute the ids of an execution's spans as Datadog does, so that functions' spans are their children.
 
-    A redrive has an execution span of its own, below the first one, which was sent when the execution ended
-    before: a span cannot be changed once it was sent.
+    A redrive has another execution span, a child of the first one, because that was sent when the execution
+    ended, and a span cannot be changed after it was sent.
     """
 
     def __init__(self, execution: str) -> None:
@@ -183,15 +181,17 @@ class Trace:
         self.parent = "0" * 16
 
     def begin(self, event: StepEvent) -> None:
-        """Hang the execution below the span that its input names, where it was logged: a function's, or the
-        state of another execution that started this one, by a task or as an item of a Distributed Map."""
+        """Make the span that the input names (if it was logged) the parent of the execution's span.
+
+        It is the span of a function, or of the state of another execution that started this one, by a task or
+        as an item of a Distributed Map.
+        """
         context = _context(event)
         if context is not None:
             self.trace_id, self.high, self.parent = context
 
     def span(self, run: Run, service: str = "", env: str = "") -> SpanRecord | None:
-        """Return the span of a run that has ended, or None: its start is unknown, or another span stands for
-        it."""
+        """Return the span of a finished run; None if its start is unknown or the state's span includes it."""
         if run.start is None or run.end is None:
             return None
         if run.kind == "attempt" and run.retry == 0 and run.status == "succeeded":
@@ -230,7 +230,7 @@ class Trace:
         )
 
     def span_id(self, run: Run) -> str:
-        """16 hex digits; a state's is what `datadog_lambda` names as the parent of the function's span."""
+        """Return the id, 16 hex digits; `datadog_lambda` uses a state's id as the parent of spans."""
         if run.kind == "execution":
             return self._hash(f"execution#{run.redrive}") if run.redrive else self.root
         if run.kind == "iteration":
@@ -252,7 +252,7 @@ class Trace:
 
 
 def entered_time(milliseconds: int) -> str:
-    """`State.EnteredTime` of the context object: `2026-11-23T10:00:00.123Z`."""
+    """Format a time as `State.EnteredTime` of the context object: `2026-11-23T10:00:00.123Z`."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 

@@ -1,4 +1,4 @@
-"""One invocation of the forwarder: read what the event brings, send it, say what was done."""
+"""Run an invocation of the forwarder: read the event, send its telemetry, print a summary."""
 
 import gc
 import random
@@ -32,13 +32,13 @@ from monitoring.forwarder.transport import Transport
 from monitoring.log_events.codec import load_object
 from monitoring.log_events.telemetry import Telemetry
 
-_FLUSH = 4_000  # points, spans and log entries that are held before they are sent
-_RESERVE = 2.0  # seconds of an invocation kept for the spool
+_FLUSH = 4_000  # points, spans and log entries that are buffered before they are sent
+_RESERVE = 2.0  # seconds of an invocation that are reserved for writing to the spool
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Hold what tests replace: boto3's clients, time, sleep and random numbers."""
+    """The dependencies that tests replace: boto3's clients, clocks, sleep and random numbers."""
 
     clients: aws.Clients = aws.client
     clock: Callable[[], float] = time.time
@@ -49,7 +49,7 @@ class World:
 
 @dataclass(slots=True)
 class EventOutcome:
-    """Hold an event's outcome; `failed` are the message ids that SQS has to deliver again."""
+    """The outcome of an event; `failed` are the message ids that SQS must deliver again."""
 
     tally: Tally = field(default_factory=Tally)
     safe: bool = True
@@ -58,8 +58,7 @@ class EventOutcome:
 
 
 class Forwarder:
-    """Lives as long as the Lambda environment: connections, keys and memories are kept between
-    invocations."""
+    """Forward events; connections, keys and caches are kept between invocations."""
 
     def __init__(
         self, settings: ForwarderSettings, region: str, world: World | None = None, function: str = ""
@@ -85,18 +84,17 @@ class Forwarder:
         self._delivered: Delivered = InDynamoDb(*memory) if table else InMemory()
 
     def handle(self, event: Any, remaining: float) -> dict[str, Any]:
-        """Forward what the event brings, and answer as its service wants it: what was done, or failed
-        messages.
+        """Forward an event, and return the response that its service expects: failed messages, or a summary.
 
         Args:
-            remaining: seconds until Lambda ends this invocation.
+            remaining: seconds until the invocation's time-out.
 
         Raises:
-            UndeliveredError: something is neither with Datadog nor in the spool.
-            InputError: there is no usable API key.
+            UndeliveredError: a batch could be neither delivered nor spooled.
+            InputError: there is no valid API key.
         """
         collecting = gc.isenabled()
-        gc.disable()  # a fifth of the time, and what is read holds no cycles
+        gc.disable()  # saves a fifth of the time; telemetry has no reference cycles
         try:
             outcome = self.forward(self._inputs.units(event), remaining)
         finally:
@@ -110,8 +108,8 @@ class Forwarder:
         return {"batchItemFailures": []} if outcome.acked else answer(event) or outcome.tally.summary()
 
     def forward(self, units: Iterator[Unit], remaining: float) -> EventOutcome:
-        """Read and send units; one that fails does not stop the others."""
-        self._key()  # without one there is nothing to begin
+        """Read and send units; the failure of one does not stop the others."""
+        self._key()  # raises InputError without a valid one
         self._tags.renew()
         outcome = EventOutcome()
         now = self._world.monotonic()
@@ -128,7 +126,7 @@ class Forwarder:
             sleep=self._world.sleep,
             chance=self._world.chance,
         )
-        # only where nothing is held: what goes on later is then cut into batches as if it had never stopped
+        # only with an empty buffer: the rest is then divided into the same batches as without a stop
         self._inputs.stop = lambda: not (sender.time_left() or self._buffer.items)
         before = self._failures()
         for unit, safe in self._outcomes(units, sender, outcome.tally):
@@ -144,7 +142,7 @@ class Forwarder:
         return outcome
 
     def _failures(self) -> Counter[str]:
-        """Return how many calls to the tables have failed, by what that means."""
+        """Return the number of failed calls to the tables, by a message about the consequence."""
         shared = 0 if self._shared is None else self._shared.failures
         return Counter(
             {
@@ -154,12 +152,12 @@ class Forwarder:
         )
 
     def close(self) -> None:
-        """End the threads and connections of a process that goes on without the forwarder."""
+        """Stop the threads and close the connections."""
         self._pool.shutdown()
         self._intake.transport.close()
 
     def _outcomes(self, units: Iterator[Unit], sender: Sender, tally: Tally) -> Iterator[tuple[Unit, bool]]:
-        """Yield each unit with whether it is safe; those of a stream are waited for together, at the end."""
+        """Yield each unit with whether it is safe; those of a stream are sent in parallel, and come last."""
         waiting: list[tuple[Unit, bool, Callable[[], bool]]] = []
         before = tally.gap()
         for unit in units:
@@ -167,9 +165,9 @@ class Forwarder:
                 waiting.append((unit, self._read_unit(unit, sender, tally), sender.detach()))
             else:
                 yield unit, self._unit(unit, sender, tally)
-        settled = [(unit, finish() and safe) for unit, safe, finish in waiting]
-        whole = not all(safe for _, safe in settled) or _is_balanced(tally, before)
-        yield from ((unit, safe and whole) for unit, safe in settled)
+        results = [(unit, finish() and safe) for unit, safe, finish in waiting]
+        is_balanced = not all(safe for _, safe in results) or _is_balanced(tally, before)
+        yield from ((unit, safe and is_balanced) for unit, safe in results)
 
     def _unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
         """Read and send one unit; return whether every item was delivered, spooled, refused or excluded."""
@@ -179,7 +177,7 @@ class Forwarder:
         return safe and _is_balanced(tally, before)
 
     def _read_unit(self, unit: Unit, sender: Sender, tally: Tally) -> bool:
-        """Read a unit and submit its batches; return whether all of it could be read."""
+        """Read a unit and submit its batches; return whether it could be read completely."""
         self._reader.begin_unit(unit.identity)
         outer, self._buffer = self._buffer, _Buffer(Position(unit.identity, self._destination))
         safe = True
@@ -187,7 +185,7 @@ class Forwarder:
             for piece in unit.pieces:
                 safe = self._piece(piece, sender, tally) and safe
             self._submit(sender)
-        except Exception as error:  # noqa: BLE001 - one unit's fault costs that unit, which comes again
+        except Exception as error:  # noqa: BLE001 - only this unit fails, and is delivered again
             tally.error(f"{type(error).__name__}: {error}")
             self._buffer.fail(tally)
             safe = False
@@ -202,10 +200,10 @@ class Forwarder:
             buffer.position.begin(piece)
         elif isinstance(piece, Redrive):
             settled = sender.finish()
-            redrive(self._spool, lambda entry: self._again(entry, sender), sender)
+            redrive(self._spool, lambda entry: self._deliver_entry(entry, sender), sender)
             return settled
         elif isinstance(piece, Spooled):
-            return self._again(read_spooled(self._spool, piece), sender)
+            return self._deliver_entry(read_spooled(self._spool, piece), sender)
         elif isinstance(piece, Rest):
             self._spool_rest(piece, tally)
         elif isinstance(piece, Refusal) and piece.again:
@@ -222,8 +220,8 @@ class Forwarder:
                 self._submit(sender)
         return True
 
-    def _again(self, entry: Entry, sender: Sender) -> bool:
-        """Deliver an entry of the spool, and settle it there."""
+    def _deliver_entry(self, entry: Entry, sender: Sender) -> bool:
+        """Deliver an entry of the spool, then delete it or count its failure."""
         result: Result
         if entry.kind == REST:
             unit = Unit(entry.digest, self._inputs.read_object(read_rest(entry)))
@@ -235,7 +233,9 @@ class Forwarder:
                 result = "refused"
                 sender.account(entry, "spooled")
             else:
-                failed = failed_event(event or {})  # what it has delivered before it failed is known
+                failed = failed_event(
+                    event or {}
+                )  # batches that it delivered before it failed are not sent again
                 delivery = entry.digest if failed is None else identity(failed)
                 result = self._read_again(Unit(delivery, iter(pieces)), sender)
         else:
@@ -248,9 +248,9 @@ class Forwarder:
         return "later" if sender.down or not sender.time_left() else "refused"
 
     def _spool_event(self, piece: Refusal, tally: Tally) -> Refusal:
-        """Spool an event that cannot be read; return the refusal with what its log entry says.
+        """Spool an event that cannot be read; return the refusal with the text of its log entry.
 
-        That is an excerpt, or the whole event where the spool does not hold it.
+        The text is an excerpt, or the whole event if it could not be spooled.
         """
         try:
             if self._spool is None:
@@ -265,15 +265,15 @@ class Forwarder:
 
     def _spool_rest(self, rest: Rest, tally: Tally) -> None:
         if self._spool is None:
-            place = f"s3://{rest.bucket}/{rest.key}"
-            raise TimeoutError(f"no time for the rest of {place}, and no spool to keep it in")
+            address = f"s3://{rest.bucket}/{rest.key}"
+            raise TimeoutError(f"no time left for the rest of {address}, and no spool is configured")
         self._spool.put(rest_entry(rest))
         tally.add(tally.spooled, "time is up")
 
     def _submit(self, sender: Sender) -> None:
-        telemetry, place = self._buffer.take()
+        telemetry, batch_position = self._buffer.take()
         with sender.position() as position:
-            for batch in self._batches(telemetry, place):
+            for batch in self._batches(telemetry, batch_position):
                 sender.submit(batch, position)
 
     def _batches(self, telemetry: Telemetry, position: str) -> Iterator[Batch]:
@@ -282,7 +282,7 @@ class Forwarder:
         yield from metric_batches(telemetry.points, position, self.settings.metrics == "native")
 
     def _send_own(self, tally: Tally, sender: Sender) -> None:
-        """Our own points, last: they are no reason to fail, nor to be waited for."""
+        """Send the forwarder's own points last, once: their failure does not fail the invocation."""
         now = self._world.clock()
         points = own_points(tally, now, self._own_tags)
         for batch in metric_batches(points, f"own-{now}"):
@@ -290,7 +290,7 @@ class Forwarder:
 
 
 def _is_balanced(tally: Tally, before: dict[str, int]) -> bool:
-    """Return whether as much was accounted for as was read since; the tally says so where it was not."""
+    """Return whether all items read since `before` are accounted for; otherwise add an error to the tally."""
     gap = {kind: count - before[kind] for kind, count in tally.gap().items() if count != before[kind]}
     if gap:
         tally.error(f"read but not accounted for: {gap}")
@@ -299,25 +299,27 @@ def _is_balanced(tally: Tally, before: dict[str, int]) -> bool:
 
 def _own_tags(settings: ForwarderSettings, function: str) -> tuple[str, ...]:
     """Return the tags of the forwarder's own points: its identity, then those of the settings."""
-    named = tuple(f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function)
-    return (*named, *common_tags(settings))
+    function_tags = tuple(
+        f"{key}:{function.lower()}" for key in ("function_name", "functionname") if function
+    )
+    return (*function_tags, *common_tags(settings))
 
 
 def _shared_executions(settings: ForwarderSettings, world: World) -> SharedExecutions | None:
-    """Return where running executions are shared with other environments, None where no table is set."""
+    """Return the table that shares running executions with other environments, None if none is set."""
     table = settings.executions_table
     return SharedExecutions(table, world.clients, world.clock) if table else None
 
 
 def _destination(settings: ForwarderSettings) -> str:
-    """Describe where batches go and which items they hold: with other settings it is another batch."""
+    """Return the destination of batches and the filters of their items; identities depend on them."""
     where = (settings.site, settings.url, settings.api_key_secret, settings.api_key_parameter)
     which = (settings.forward_logs, settings.log_platform, settings.include, settings.exclude)
     return repr((where, (*which, *switched_off(settings)), settings.metrics))
 
 
 class _Buffer:
-    """The telemetry that is not in batches yet, and its position."""
+    """Telemetry that is not in batches yet, and its position."""
 
     def __init__(self, position: Position) -> None:
         self.position = position
@@ -346,6 +348,6 @@ class _Buffer:
             tally.add(tally.items, (kind, "failed"), count)
 
     def take(self) -> tuple[Telemetry, str]:
-        """Return the telemetry and its position, and continue empty."""
+        """Return the telemetry and its position, and empty the buffer."""
         telemetry, self._telemetry = self._telemetry, Telemetry()
         return telemetry, self.position.take()

@@ -1,7 +1,7 @@
-"""Read events into units of delivery: each can fail and be delivered again without the others.
+"""Parse events into units of delivery; each unit can fail and be delivered again without the others.
 
-Subscriptions come directly or through streams; objects are named by S3 itself, SNS, SQS or EventBridge;
-SQS also brings spooled batches back; EventBridge brings status changes and the schedule of the redrive.
+Subscription payloads come directly or through streams; notifications of S3 objects from S3, SNS, SQS or
+EventBridge; spooled batches from SQS; status changes and the schedule of the redrive from EventBridge.
 """
 
 import hashlib
@@ -37,19 +37,19 @@ _GONE = {
     "NoSuchBucket": "the bucket does not exist",
     "InvalidObjectState": "the object is archived: restore it, then send its event again",
 }
-"""S3's answers that another try does not change, and what they mean."""
+"""S3's error codes for which a retry is useless, and their meaning."""
 _DENIED = "allow s3:GetObject on it, and kms:Decrypt on the key that it is encrypted with"
 _GROUP = 500_000
-"""Characters of base64 from which on a record of a stream begins another unit."""
+"""The largest unit of a stream's records, in characters of base64."""
 _TEST_OBJECTS = ("aws-logs-write-test", "ELBAccessLogTestFile", "ConfigWritabilityCheckFile")
 
 
 class Inputs(ContentShapes):
-    """Reads events.
+    """Parse events.
 
     Args:
-        clients: boto3's, for S3.
-        stop: whether time is up; what is left of an object is then a `Rest`.
+        clients: returns the boto3 client of a service.
+        stop: returns whether time is up; the rest of an object is then a `Rest`.
     """
 
     first_keys = ContentShapes.first_keys | _FIRST_KEYS
@@ -58,7 +58,7 @@ class Inputs(ContentShapes):
         self._clients, self.stop = clients, stop
 
     def units(self, event: Any) -> Iterator[Unit]:
-        """Yield the units of an event, whichever service sent it; what is not known becomes a refusal."""
+        """Yield the units of an event of any service; an unknown event becomes a refusal."""
         records = event.get("Records") if isinstance(event, dict) else event
         if isinstance(records, list) and records and event_source(records[0]) == "aws:sqs":
             for record in records:
@@ -72,7 +72,7 @@ class Inputs(ContentShapes):
             yield Unit(identity(event), self.pieces(event, "event"))
 
     def pieces(self, event: Any, where: str) -> Iterator[Piece]:
-        """Yield the pieces of one event, units or not; `where` says where it was found."""
+        """Yield the pieces of an event; `where` is its source, for messages."""
         base = LinePiece([], where)
         parts: Iterator[Piece] | None = None
         if isinstance(event, dict):
@@ -86,7 +86,7 @@ class Inputs(ContentShapes):
             yield from parts
 
     def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
-        """Return the pieces of an event, or None where it is not known."""
+        """Return the pieces of an event, or None if it is unknown."""
         if record.get("source") == "aws.s3" and isinstance(record.get("detail"), dict):
             return self._eventbridge_object(record, base)
         if record.get("detail-type") == "Scheduled Event" or record.get("stepscope") == "redrive":
@@ -100,7 +100,7 @@ class Inputs(ContentShapes):
         return super().event(record, base)
 
     def record(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
-        """Return the pieces of one record of an event, or None where it is not known."""
+        """Return the pieces of a record of an event, or None if it is unknown."""
         source = event_source(record)
         if source == "aws:s3":
             return self._s3_record(record, base)
@@ -113,7 +113,7 @@ class Inputs(ContentShapes):
         return super().record(record, base)
 
     def _message(self, record: Any) -> Unit:
-        """Return the unit of one SQS message, so that it can fail alone."""
+        """Return the unit of an SQS message, so that it can fail alone."""
         if not isinstance(record, dict):
             text = json.dumps(record, default=str)
             return Unit(identity(text), iter([Refusal("the record is not an object", "SQS", body=text)]))
@@ -144,7 +144,7 @@ class Inputs(ContentShapes):
         if "ObjectCreated" in name or "ObjectRestore:Completed" in name:
             yield from self.read_object(Rest(bucket, key, 0, sequencer))
         else:
-            yield Skipped(f"{name} leaves nothing to read", f"s3://{bucket}/{key}")
+            yield Skipped(f"{name} creates no object", f"s3://{bucket}/{key}")
 
     def _eventbridge_object(self, event: dict[str, Any], base: LinePiece) -> Iterator[Piece]:
         kind, detail = str(event.get("detail-type")), event["detail"]
@@ -158,13 +158,13 @@ class Inputs(ContentShapes):
         if kind in ("Object Created", "Object Restore Completed"):
             yield from self.read_object(Rest(bucket, key, 0, sequencer))
         else:
-            yield Skipped(f"{kind} leaves nothing to read", f"s3://{bucket}/{key}")
+            yield Skipped(f"{kind} creates no object", f"s3://{bucket}/{key}")
 
     def read_object(self, rest: Rest) -> Iterator[Piece]:
-        """Yield the pieces of one object from a line on, streamed.
+        """Yield the pieces of an object, streamed, after its first `rest.skip` lines.
 
-        What S3 does not give is a refusal, so that the objects behind it are read; unless the object is
-        gone, the unit has to come again.
+        If S3 does not return the object, it is a refusal, so that the next objects are read; unless the
+        object does not exist any more, the unit must be delivered again.
         """
         bucket, key, skip = rest.bucket, rest.key, rest.skip
         where = f"s3://{bucket}/{key}"
@@ -172,12 +172,12 @@ class Inputs(ContentShapes):
             yield Skipped("an object that AWS tests a delivery with", where)
             return
         try:
-            answer = self._clients("s3").get_object(Bucket=bucket, Key=key)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the objects behind it
+            response = self._clients("s3").get_object(Bucket=bucket, Key=key)
+        except Exception as error:  # noqa: BLE001 - with any error, the next objects are still read
             yield Delivery(where, separate=True)
-            yield _not_given(error, where)
+            yield _unavailable(error, where)
             return
-        body, state = answer["Body"], _state(answer)
+        body, state = response["Body"], _state(response)
         if rest.state and rest.state != state:
             body.close()
             yield Refusal("the object was replaced before the rest of it was read", where)
@@ -198,13 +198,13 @@ class Inputs(ContentShapes):
                     return
                 yield _without_lines(piece, skip - start)
         except Exception as error:  # noqa: BLE001 - as above
-            yield _not_given(error, where)
+            yield _unavailable(error, where)
         finally:
             body.close()
 
 
 def _is_stream_record(record: Any) -> bool:
-    """Return whether it is a record of Kinesis that can be answered for by itself."""
+    """Return whether it is a Kinesis record whose failure can be reported by its sequence number."""
     kinesis = record.get("kinesis") if event_source(record) == "aws:kinesis" else None
     texts = (
         (kinesis.get("data"), kinesis.get("sequenceNumber"), record.get("eventID"))
@@ -215,9 +215,9 @@ def _is_stream_record(record: Any) -> bool:
 
 
 def _groups(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield runs of records, so that small ones share the requests to Datadog.
+    """Yield consecutive records in groups, so that small ones share requests to Datadog.
 
-    Lambda begins again at the first record that failed, which is the first of its run: the runs behind it are
+    Lambda retries from the first failed record on, which is the first of its group: the groups after it are
     the same as before, and so are their positions.
     """
     group: list[dict[str, Any]] = []
@@ -236,8 +236,8 @@ def _without_lines(piece: Piece, count: int) -> Piece:
     return piece._replace(lines=piece.lines[count:]) if count > 0 and isinstance(piece, LinePiece) else piece
 
 
-def _not_given(error: Exception, where: str) -> Refusal:
-    """Return the refusal that says why S3 does not give an object."""
+def _unavailable(error: Exception, where: str) -> Refusal:
+    """Return the refusal of an object that S3 does not return, with the reason."""
     code = error_code(error)
     if code in _GONE:
         return Refusal(f"S3 answers {code}: {_GONE[code]}", where, whole=True)
@@ -254,9 +254,9 @@ def failed_event(event: dict[str, Any]) -> dict[str, Any] | None:
     return payload if isinstance(payload, dict) and "requestContext" in event else None
 
 
-def _state(answer: dict[str, Any]) -> str:
-    """Identify the object among all that were put under the same key."""
-    return " ".join(str(answer.get(name) or "") for name in ("VersionId", "ETag", "LastModified")).strip()
+def _state(response: dict[str, Any]) -> str:
+    """Return a text that identifies the version of an object."""
+    return " ".join(str(response.get(name) or "") for name in ("VersionId", "ETag", "LastModified")).strip()
 
 
 def _export_stream(key: str) -> str:
@@ -266,7 +266,7 @@ def _export_stream(key: str) -> str:
 
 
 def identity(event: Any) -> str:
-    """Return the same for the same event: what it says is hashed, not when it came."""
+    """Return a digest of an event's content, the same for every delivery of the event."""
     if isinstance(event, dict):  # Firehose gives another `invocationId` at each attempt
         event = {key: value for key, value in event.items() if key != "invocationId"}
     if isinstance(event, dict) and isinstance(event.get("awslogs"), dict):
@@ -277,9 +277,9 @@ def identity(event: Any) -> str:
 
 
 def answer(event: Any) -> dict[str, Any] | None:
-    """Return what Firehose has to be answered, or None for an event of another service.
+    """Return the response that Firehose expects, or None for an event of another service.
 
-    A transformation gives each record back as it came, so that the stream delivers it to its destination.
+    A transformation returns each record unchanged, so that the stream delivers it to its destination.
     """
     records = event.get("records") if isinstance(event, dict) else None
     if not isinstance(records, list):

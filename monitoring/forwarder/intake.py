@@ -1,4 +1,4 @@
-"""Where each kind of batch goes, and with which headers."""
+"""Send batches to the intake of their kind, with its headers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Intake:
     Args:
         site: such as `datadoghq.com`.
         url: `DD_URL`; empty for the site's own addresses.
-        key: gives the API key; it travels in a header, never in an address.
+        key: returns the API key, which is sent in a header, never in an address.
     """
 
     transport: Transport
@@ -33,7 +33,7 @@ class Intake:
     key: Callable[[], str]
 
     def send(self, kind: Kind, wire: bytes, encoding: str, timeout: float | None = None) -> IntakeResponse:
-        """Send one compressed body."""
+        """Send a compressed body."""
         host, path, content = _ROUTES[kind]
         headers = {
             "DD-API-KEY": self.key(),
@@ -46,10 +46,10 @@ class Intake:
 
 
 def check_url(url: str) -> str:
-    """Return the address, if requests can be sent there.
+    """Return the address if requests can be sent to it.
 
     Raises:
-        InputError: it is no http or https address, or carries a key or a password.
+        InputError: it is not an http or https address, or has a query or a password.
     """
     parts = urlsplit(url)
     try:
@@ -58,10 +58,10 @@ def check_url(url: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            "is not an http:// or https:// address", where="DD_URL", hint="Write it as https://host:port"
+            "not an http:// or https:// address", where="DD_URL", hint="Write it as https://host:port"
         )
     if parts.query or parts.username or parts.password:
         raise InputError(
-            "the address carries a query or a password", where="DD_URL", hint="The key goes into DD_API_KEY"
+            "the address has a query or a password", where="DD_URL", hint="Set the API key as DD_API_KEY"
         )
     return url

@@ -1,4 +1,4 @@
-"""The API key: where it comes from, read at first use, and again when Datadog refuses it."""
+"""Read the API key at first use, and again when Datadog rejects it."""
 
 import base64
 import json
@@ -14,10 +14,10 @@ _MAX_AGE = 300  # seconds that Powertools keeps a parameter; a 403 reads it anew
 
 
 class ApiKey:
-    """Gives the key; `refresh` reads it again. It is never printed: only its source is named in errors.
+    """Read and cache the API key; errors name the setting that it comes from, never the key.
 
     Args:
-        client: makes a boto3 client of a service, for KMS.
+        client: returns the boto3 client of a service, for KMS.
     """
 
     def __init__(self, settings: ForwarderSettings, client: Callable[[str], Any]) -> None:
@@ -27,10 +27,10 @@ class ApiKey:
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
-        """Return the key; if none is set, any for an embedded Datadog on loopback, none for another `DD_URL`.
+        """Return the key; without one "local" if `DD_URL` is on loopback, and "" for another `DD_URL`.
 
         Raises:
-            InputError: there is none, or it cannot be read.
+            InputError: no key is set, or it cannot be read.
         """
         with self._lock:
             if self._value is None:
@@ -38,7 +38,7 @@ class ApiKey:
             return self._value
 
     def refresh(self, refused: str) -> bool:
-        """Read the key again, unless another thread has; whether it is another one than the refused."""
+        """Read the key again, unless another thread has; return whether it differs from the rejected one."""
         with self._lock:
             if self._value != refused:
                 return True
@@ -54,14 +54,14 @@ class ApiKey:
             key = _plain(read(force)).strip()
         except InputError:
             raise
-        except Exception as error:  # noqa: BLE001 - boto3's errors share no nearer ancestor
+        except Exception as error:  # noqa: BLE001 - boto3's errors have no narrower base class
             raise InputError(
                 f"the API key cannot be read: {type(error).__name__}",
                 where=source,
                 hint="Check its permissions",
             ) from None  # the cause might quote what it read
         if not key.isascii() or not key.isprintable():
-            raise InputError("the value is not an API key", where=source, hint="Store the key alone")
+            raise InputError("the value is not an API key", where=source, hint="Store only the key")
         return key
 
     def _source(self) -> tuple[str, Callable[[bool], str]]:
@@ -99,7 +99,7 @@ class ApiKey:
 
 
 def _plain(text: str) -> str:
-    """Return the key itself, also from `{"api_key": "…"}`, which the console's form stores."""
+    """Return the key of a text, which may be `{"api_key": "…"}`, as the console's form stores it."""
     if not text.lstrip().startswith("{"):
         return text
     values = [value for value in json.loads(text).values() if isinstance(value, str)]

@@ -1,4 +1,4 @@
-"""The Lambda entry point of the log forwarder: settings, then one call an event."""
+"""Define the handler of the forwarder's Lambda function."""
 
 import os
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 from monitoring.forwarder.forwarder import Forwarder
 from monitoring.forwarder.settings import ForwarderSettings
 
-_kept: dict[ForwarderSettings, Forwarder] = {}  # one: connections, keys and memories outlive an invocation
+_forwarders: dict[ForwarderSettings, Forwarder] = {}  # at most one; it is kept between invocations
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """Forward what the event brings to Datadog; `context` gives the time that is left.
+    """Forward an event to Datadog within the remaining time of `context`.
 
     Returns:
-        What was done; for messages of SQS, those that have to come again.
+        A summary; for SQS, the messages that must be delivered again; for Firehose, its response.
 
     Raises:
-        UndeliveredError: something is neither with Datadog nor in the spool, so that Lambda tries again.
-        InputError: a setting cannot be used.
+        UndeliveredError: a batch could be neither delivered nor spooled, so that Lambda retries the event.
+        InputError: a setting is not valid.
     """
-    settings = ForwarderSettings.from_env(os.environ)  # 50 µs: a change of the environment counts at once
-    forwarder = _kept.get(settings)
+    settings = ForwarderSettings.from_env(os.environ)  # takes 50 µs
+    forwarder = _forwarders.get(settings)
     if forwarder is None:
-        _kept.clear()
-        forwarder = _kept[settings] = Forwarder(
+        _forwarders.clear()
+        forwarder = _forwarders[settings] = Forwarder(
             settings,
             os.environ.get("AWS_REGION", ""),
             function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),

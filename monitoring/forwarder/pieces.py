@@ -1,4 +1,4 @@
-"""Define the pieces of events, files and objects, which the forwarder turns into telemetry."""
+"""Define the pieces of events, files and objects, which the forwarder converts to telemetry."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from monitoring.forwarder.positions import Delivery
 from monitoring.log_events.codec import Payload, Wrong
 
 Line = tuple[str, int, int]
-"""A line or log event: text, milliseconds (0 where none is known), place in its source from 1."""
+"""A line or log event: text, milliseconds since the epoch (0 if unknown), number in its source from 1."""
 
 LINES = 2_000
-"""Lines of one piece at most: what is held in memory of a file at once."""
+"""The largest number of lines of a piece, which bounds the memory for a file."""
 
 INNER = frozenset(" \t}")
-"""How a line within a pretty-printed object begins: no piece ends before it, up to twice as many lines."""
+"""First characters of lines within a pretty-printed object: no piece ends before them, up to 2 * LINES."""
 
 SIZE = 4_000_000
-"""Characters of one piece from which on no line is added."""
+"""Number of characters from which on no line is added to a piece."""
 
 
 class LogPayload(NamedTuple):
-    """One subscription payload, and the single events of it that could not be read.
+    """A subscription payload, and its events that are malformed.
 
-    `where` is the file or object that holds it; empty for a payload that came by itself.
+    `where` is the file or object that contains it; "" for a payload that is the event itself.
     """
 
     payload: Payload
@@ -32,10 +32,10 @@ class LogPayload(NamedTuple):
 
 
 class LinePiece(NamedTuple):
-    """Some lines of one source.
+    """Lines of a source.
 
-    `fields` go into the log entries (`aws.s3`); `group`, `stream` and `owner` name the log stream, if known.
-    `milliseconds` is the time of what carries none itself.
+    `fields` are added to the log entries (`aws.s3`); `group`, `stream` and `owner` identify the log stream,
+    if known. `milliseconds` is the time of lines without one.
     """
 
     lines: list[Line]
@@ -49,19 +49,19 @@ class LinePiece(NamedTuple):
 
 
 class StatusChange(NamedTuple):
-    """One `Step Functions Execution Status Change`."""
+    """A status change event of Step Functions or of a durable execution."""
 
     event: dict[str, Any]
 
 
 class Refusal(NamedTuple):
-    """Mark content that cannot be read, with the reason.
+    """Content that cannot be read, with the reason.
 
     Args:
-        text: the content, or an excerpt of it, so that it can be kept as a log entry.
-        body: an event that holds all of it, where nobody else has it any more: it is spooled whole.
-        whole: nothing at all of the file or object can be read.
-        again: it may be readable later, so the unit has to come again.
+        text: the content or an excerpt, for a log entry.
+        body: an event with the content; it is spooled, because no other copy of it exists.
+        whole: no part of the file or object can be read.
+        again: it may be readable later, so the unit must be delivered again.
     """
 
     reason: str
@@ -74,14 +74,14 @@ class Refusal(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """Mark content without telemetry, such as the notification of a deleted object."""
+    """Content without telemetry, such as the notification of a deleted object."""
 
     reason: str
     where: str
 
 
 class Spooled(NamedTuple):
-    """One spooled batch that a queue brings back: the message's body, and how often it was received."""
+    """A spooled batch from a queue: the message's body, receipt handle, and how often it was received."""
 
     body: str
     receipt: str
@@ -90,11 +90,11 @@ class Spooled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """The request to send what the spool holds."""
+    """The request to send the entries of the spool."""
 
 
 class Rest(NamedTuple):
-    """Mark the rest of an object that the remaining time did not suffice for, after its first `skip` lines.
+    """The rest of an object after its first `skip` lines, for which the invocation had no time left.
 
     `delivery` identifies the notification, `state` the version of the object that was read.
     """
@@ -110,7 +110,7 @@ Piece = Delivery | LogPayload | LinePiece | StatusChange | Spooled | Redrive | R
 
 
 def count_lines(piece: Piece) -> int:
-    """Return the number of lines or log events of the piece; 1 for what has none."""
+    """Return the number of lines or log events of the piece; 1 for a piece without any."""
     if isinstance(piece, LinePiece):
         return len(piece.lines) or 1
     if isinstance(piece, LogPayload):
@@ -119,10 +119,10 @@ def count_lines(piece: Piece) -> int:
 
 
 class Unit(NamedTuple):
-    """Group what is delivered, and delivered again, as one.
+    """Pieces that are delivered, and delivered again, together.
 
-    `identity` is the same each time; `ack` is the message id or sequence number that SQS or Kinesis wants to
-    hear of when the unit failed. Units of a `stream` are sent beside each other.
+    `identity` is the same at each delivery; `ack` is the message id or sequence number that is reported to
+    SQS or Kinesis if the unit failed. Units of a `stream` are sent in parallel.
     """
 
     identity: str

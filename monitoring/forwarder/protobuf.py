@@ -1,4 +1,4 @@
-"""Spans as the protobuf message that Datadog's trace intake takes (`TracePayload`).
+"""Encode spans as `TracePayload`, the protobuf message of Datadog's trace intake.
 
 Field numbers are those of the agent's published `trace_payload.proto` and `span.proto`:
 
@@ -20,16 +20,16 @@ from monitoring.log_events.telemetry import SpanRecord
 _double = struct.Struct("<d").pack
 
 
-# The caches of this module halve the time of a span, a tenth of what a payload with traces takes.
+# The caches of this module halve the time to encode a span, a tenth of the time of a payload with traces.
 @cache
 def _groups() -> tuple[list[bytes], list[bytes]]:
-    """Return the bytes of each 14 bits, as the last ones of a number and as ones that more follow."""
+    """Return the varint bytes of each 14-bit group, as the last group of a number and as an earlier one."""
     last = [bytes((n,) if n < 0x80 else (n & 0x7F | 0x80, n >> 7)) for n in range(1 << 14)]
     return last, [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
 
 
 def varint(value: int) -> bytes:
-    """Encode a whole number that is not below 0: seven bits a byte, the lowest first."""
+    """Encode an integer from 0 on as a varint: seven bits per byte, the lowest first."""
     last, more = _groups()
     groups = b""
     while value >= 0x4000:
@@ -48,13 +48,13 @@ def _text(field: int, text: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _head(service: str, name: str, resource: str, kind: str) -> bytes:
-    """Encode what is the same from span to span."""
+    """Encode the fields that many spans share."""
     return _text(1, service) + _text(2, name) + _text(3, resource) + _text(12, kind)
 
 
 @lru_cache(maxsize=4096)
 def _entry(item: tuple[str, Any]) -> bytes:
-    """Encode one entry of `meta` (text) or `metrics` (number)."""
+    """Encode an entry of `meta` (text) or `metrics` (number)."""
     key, value = item
     head = _block(b"\x0a", key.encode())
     if isinstance(value, str):
@@ -67,7 +67,7 @@ def _id(text: str) -> bytes:
 
 
 def _span(span: SpanRecord, trace_id: bytes) -> bytes:
-    """Encode one `Span` message; ids are read as hexadecimal."""
+    """Encode a `Span` message; the ids of the record are hexadecimal."""
     return b"".join(
         (
             _head(span.service, span.name, span.resource, span.type),
@@ -89,7 +89,7 @@ def _span(span: SpanRecord, trace_id: bytes) -> bytes:
 
 
 def encode_trace(spans: list[SpanRecord]) -> bytes:
-    """Encode one `APITrace` as a field of the payload; the spans, at least one, share their trace id."""
+    """Encode an `APITrace` as a field of the payload; the spans, at least one, have the same trace id."""
     start = min(span.start for span in spans)
     end = max(span.start + span.duration for span in spans)
     trace_id = _id(spans[0].trace_id)

@@ -1,4 +1,4 @@
-"""Pieces into telemetry: one reader a source for the length of a unit, and everything counted."""
+"""Convert pieces to telemetry with one reader per source and unit, and count all items."""
 
 import json
 import time
@@ -29,17 +29,17 @@ from monitoring.log_events.source import function_of
 from monitoring.log_events.status_change import read_status_change, resource_of
 from monitoring.log_events.telemetry import Log, LogContext, LogFields, SetAside, Telemetry
 
-PAST, AHEAD = 3600, 600  # seconds: outside of them Datadog ignores a point
-_READERS = 200  # sources a unit keeps at once
+PAST, AHEAD = 3600, 600  # seconds before and after now in which Datadog accepts points
+_READERS = 200  # the largest number of readers at a time
 _stamp = itemgetter(2)
 
 
 class PieceReader:
-    """Reads pieces; lives as long as the process, because executions and time-outs span payloads.
+    """Convert pieces to telemetry; one object per process, because executions and time-outs span payloads.
 
     Args:
-        log_refusals: a line that was set aside is forwarded as a log entry, with the reason.
-        executions: what was heard of executions before; by default in this process alone.
+        log_refusals: forward refused lines as log entries, with the reason.
+        executions: the events of running executions; by default only those of this process.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class PieceReader:
         self._readers: dict[tuple[str, ...], Reader] = {}
 
     def begin_unit(self, identity: str = "") -> None:
-        """Begin a delivery; the same identity is the same one again."""
+        """Begin a unit; a unit that is delivered again has the same identity."""
         self._readers.clear()
         self._memory.unit = identity
 
     def read(self, piece: Piece, tally: Tally) -> Telemetry:
-        """Read the piece into telemetry; a piece without log events gives none."""
+        """Return the telemetry of a piece; it is empty for a piece without log events."""
         if isinstance(piece, LogPayload):
             out = self._payload(piece, tally)
         elif isinstance(piece, LinePiece):
@@ -85,13 +85,13 @@ class PieceReader:
         return out
 
     def _exclude(self, out: Telemetry, tally: Tally) -> None:
-        """Withhold the points of the metric families that are switched off."""
-        kept = [point for point in out.points if not point.metric.startswith(self._off)]
-        _account(tally, "points", "excluded", len(out.points) - len(kept))
-        out.points = kept
+        """Remove the points of the metric families that are switched off."""
+        included = [point for point in out.points if not point.metric.startswith(self._off)]
+        _account(tally, "points", "excluded", len(out.points) - len(included))
+        out.points = included
 
     def _aside(self, refused: SetAside, tally: Tally) -> Telemetry:
-        """Set aside what comes from no log group and cannot be read."""
+        """Return the telemetry of content without a log group that cannot be read: a refusal, and its log."""
         out = Telemetry(refused=[refused])
         if self._log_refusals:
             source = describe(self.settings, self.region, "", "", "")
@@ -101,14 +101,14 @@ class PieceReader:
 
     def _payload(self, piece: LogPayload, tally: Tally) -> Telemetry:
         payload = piece.payload
-        known = LinePiece([], piece.where) if piece.where else None
+        lines = LinePiece([], piece.where) if piece.where else None
         stream = (payload.owner, payload.logGroup, payload.logStream)
-        reader, fields = self._reader(*stream, known), None
+        reader, fields = self._reader(*stream, lines), None
         readers, reasons = {reader: None}, dict(piece.wrong)
         for line, event in enumerate(payload.logEvents, 1):
             if event.extractedFields != fields:
                 fields = event.extractedFields
-                reader = self._reader(*stream, known, fields)
+                reader = self._reader(*stream, lines, fields)
                 readers[reader] = None
             if line - 1 in reasons:
                 self._wrong(reader, event, line, reasons[line - 1], tally)
@@ -122,16 +122,16 @@ class PieceReader:
         return out
 
     def _wrong(self, reader: Reader, event: Event, line: int, reason: str, tally: Tally) -> None:
-        """Read an event that is not as CloudWatch Logs writes it; its log entry carries the reason."""
+        """Read a malformed event; its log entries have the reason."""
         reader.flush()
         before = len(reader.out.logs)
         reader.read(event.message, event.timestamp or round(self._clock() * 1000), line)
         reader.flush()
         for index, entry in enumerate(reader.out.logs[before:], before):
-            known = entry.context
-            fields = LogFields({**known.fields.values, "status": "warn", "stepscope": {"refused": reason}})
+            context = entry.context
+            fields = LogFields({**context.fields.values, "status": "warn", "stepscope": {"refused": reason}})
             reader.out.logs[index] = entry._replace(
-                context=LogContext(fields, known.request_id, known.trace_id)
+                context=LogContext(fields, context.request_id, context.trace_id)
             )
             tally.refused[reason] += 1
 
@@ -143,7 +143,7 @@ class PieceReader:
         return self._finish(reader, tally)
 
     def _finish(self, reader: Reader, tally: Tally) -> Telemetry:
-        """Take what the reader has collected; the reader goes on empty."""
+        """Return the telemetry that the reader has collected, and reset the reader."""
         reader.flush()
         out, reader.out = reader.out, Telemetry()
         tally.events.update(reader.counts)
@@ -155,21 +155,21 @@ class PieceReader:
             settings = self.settings
             for machine in {state_machine_of(step.execution) for step in steps}:
                 extra = (*self._tags.of_machine(machine), *reader.source.step_tags)
-                mine = [step for step in steps if state_machine_of(step.execution) == machine]
-                points, spans = self._executions.take(mine, extra, settings.service, settings.env)
+                machine_steps = [step for step in steps if state_machine_of(step.execution) == machine]
+                points, spans = self._executions.take(machine_steps, extra, settings.service, settings.env)
                 out.points += points
                 out.spans += spans
         if out.refused and self._log_refusals:
             self._log_refused(out, reader.source.log_fields.values, tally)
         return out
 
-    def _log_refused(self, out: Telemetry, about: dict[str, Any], tally: Tally) -> None:
-        """Send a refused line to the logs, with the reason."""
+    def _log_refused(self, out: Telemetry, source_fields: dict[str, Any], tally: Tally) -> None:
+        """Add log entries of the refused lines, with their reasons."""
         now = round(self._clock() * 1000)
         for refused in out.refused:
             text = self._rules.keep(refused.text) if self._rules.keep else refused.text
             if text:
-                fields = {**about, "status": "warn", "stepscope": {"refused": refused.reason}}
+                fields = {**source_fields, "status": "warn", "stepscope": {"refused": refused.reason}}
                 out.logs.append(Log(text, now, LogContext(LogFields(fields))))
             elif refused.text:
                 _account(tally, "logs", "excluded", 1)
@@ -182,8 +182,8 @@ class PieceReader:
             return self._aside(SetAside(points, "status change", 1, 1, text, "events"), tally)
         arn = resource_of(piece.event)
         function = ":".join(arn.split(":")[:7]) if ":function:" in arn else ""
-        own = self._tags.of_function(function) if function else self._tags.of_machine(arn)
-        extra = (*own, *common_tags(self.settings))
+        resource_tags = self._tags.of_function(function) if function else self._tags.of_machine(arn)
+        extra = (*resource_tags, *common_tags(self.settings))
         if points:
             tally.saw(points[0].timestamp)
         return Telemetry([point._replace(tags=point.tags + extra) for point in points])
@@ -229,7 +229,7 @@ class PieceReader:
         self._count_late(out.points, tally)
 
     def _count_late(self, points: Iterable[Point], tally: Tally) -> None:
-        """They are sent all the same: for a metric with historical ingestion Datadog keeps them."""
+        """Count points outside of the accepted times; they are sent, because of historical ingestion."""
         if not points:
             return
         now = self._clock()
@@ -241,6 +241,6 @@ class PieceReader:
 
 
 def _account(tally: Tally, kind: str, outcome: str, items: int) -> None:
-    """Count items that were read and are not sent."""
+    """Count items that were read and will not be sent, with their outcome."""
     for part in ("read", outcome):
         tally.add(tally.items, (kind, part), items)

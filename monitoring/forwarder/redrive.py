@@ -1,4 +1,4 @@
-"""Sends what the spool holds: one entry at a time, and only then deletes it."""
+"""Send the entries of the spool one at a time, and delete each after it was sent."""
 
 import hashlib
 import json
@@ -10,20 +10,20 @@ from monitoring.forwarder.spool import REST, Entry, Result, Spool, SqsSpool, rea
 
 
 def rest_entry(rest: Rest) -> Entry:
-    """Return the spool entry of what is left of an object."""
+    """Return the spool entry of the rest of an object."""
     text = json.dumps(rest).encode()
     return Entry(REST, text, "identity", hashlib.sha256(text).hexdigest(), "time is up")
 
 
 def read_rest(entry: Entry) -> Rest:
-    """Read what is left of an object from its entry."""
+    """Parse the spool entry of the rest of an object."""
     return Rest(*json.loads(entry.wire))
 
 
 def redrive(spool: Spool | None, send: Callable[[Entry], bool], sender: Sender) -> None:
     """Send the entries of the spool, the oldest first.
 
-    Ends at the first entry that fails because Datadog cannot be reached: the others would fail alike.
+    It stops at the first entry that fails because Datadog cannot be reached: the others would fail too.
     """
     for entry in spool.entries() if spool is not None else ():
         if not sender.time_left() or (not send(entry) and sender.down):
@@ -31,9 +31,9 @@ def redrive(spool: Spool | None, send: Callable[[Entry], bool], sender: Sender) 
 
 
 def settle(spool: Spool | None, sender: Sender, entry: Entry, attempts: int, result: Result) -> bool:
-    """Delete a sent entry, or move one refused too often to the dead letters; return whether it was sent.
+    """Delete a sent entry, or move one that failed too often to the dead letters; return whether it was sent.
 
-    An outage, however long, moves nothing to the dead letters: only a refusal does.
+    Only refused entries are moved to the dead letters, not those that failed because of an outage.
     """
     tally = sender.tally
     if result == "sent":
@@ -52,10 +52,10 @@ def settle(spool: Spool | None, sender: Sender, entry: Entry, attempts: int, res
 
 
 def read_spooled(spool: Spool | None, piece: Spooled) -> Entry:
-    """Return the entry of a message that Lambda's own poller brought.
+    """Return the entry of a message that an event source mapping has delivered.
 
     Raises:
-        ValueError: the message is no entry.
+        ValueError: the message is not an entry of the spool.
     """
     if isinstance(spool, SqsSpool):
         message = {"Body": piece.body, "ReceiptHandle": piece.receipt}

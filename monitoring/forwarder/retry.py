@@ -1,17 +1,17 @@
-"""Decide what follows an intake's response: done, retry later, split, refresh the key, or give up."""
+"""Decide the next step after a response of an intake: done, retry, split, refresh the key, or give up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 
-BASE, CEILING = 0.25, 20.0  # seconds: of the first wait, and of any that the server did not ask for
+BASE, CEILING = 0.25, 20.0  # seconds: the first backoff, and the longest without a Retry-After header
 _AGAIN = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeResponse:
-    """Hold a response: its status, or 0 with the error; header names are in lower case."""
+    """A response: its status, or 0 and the error; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -19,7 +19,7 @@ class IntakeResponse:
 
     @property
     def reason(self) -> str:
-        """In a few words, for a tag or a message."""
+        """The status, or the kind of the error, for a tag or a message."""
         return str(self.status) if self.status else self.error.partition(":")[0] or "connection"
 
 
@@ -34,8 +34,8 @@ def decide(answer: IntakeResponse, attempt: int, chance: float, now: float) -> S
     """Return the step after the `attempt`-th response (from 0).
 
     Args:
-        chance: of the interval [0, 1): the jitter.
-        now: seconds since the epoch, for a Retry-After that is a date.
+        chance: the jitter, a random number in [0, 1).
+        now: seconds since the epoch, to convert a Retry-After date.
     """
     status = answer.status
     if 200 <= status < 300:
@@ -45,15 +45,14 @@ def decide(answer: IntakeResponse, attempt: int, chance: float, now: float) -> S
     if status in {401, 403}:
         return Step("refresh")
     if status in _AGAIN or status > 500:
-        asked = _asked(answer.headers, now)
+        requested = _requested_wait(answer.headers, now)
         backoff = min(CEILING, BASE * 2 ** min(attempt, 16)) * (0.5 + chance / 2)
-        return Step("wait", backoff if asked is None else asked + chance * BASE)
+        return Step("wait", backoff if requested is None else requested + chance * BASE)
     return Step("refuse")
 
 
-def _asked(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the server wants to hear again: Retry-After, as a number or a date, or
-    X-RateLimit-Reset."""
+def _requested_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds of Retry-After (a number or a date) or X-RateLimit-Reset; None without them."""
     for name in ("retry-after", "x-ratelimit-reset"):
         text = headers.get(name, "").strip()
         if not text:

@@ -1,4 +1,4 @@
-"""Log events as rows: of `filter-log-events`, of Logs Insights, of CSV exports, one JSON object a line."""
+"""Parse log events in rows: of `filter-log-events`, Logs Insights, CSV exports, or JSON lines."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,16 +16,16 @@ _CONSOLE = frozenset({"timestamp", "message", "ingestionTime", "logStreamName", 
 _FIELD = 64 * 1024 * 1024  # characters of one CSV field
 
 Row = tuple[str, str, str, str, int, int]
-"""Owner, log group, log stream, message, milliseconds, place in the source."""
+"""Owner, log group, log stream, message, milliseconds since the epoch, number in the source from 1."""
 
 
-def read_row(item: Any, place: int) -> Row:
-    """Return the log event of a row; a row without a message is its own message, as JSON."""
+def read_row(item: Any, number: int) -> Row:
+    """Return the log event of a row; the message of a row without one is the row as JSON."""
     fields = item = _fields(item)
     message = _first(fields, _MESSAGE)
     group = str(_first(fields, _GROUP) or "")
     owner, colon, name = group.rpartition(":")
-    if colon and owner.isdigit():  # `@log` and identifiers name the account before the group
+    if colon and owner.isdigit():  # `@log` and identifiers have the account before the group
         group = name
     else:
         owner = str(fields.get("owner") or "")
@@ -37,12 +37,12 @@ def read_row(item: Any, place: int) -> Row:
         str(_first(fields, _STREAM) or ""),
         message,
         milliseconds(_first(fields, _TIME)),
-        place,
+        number,
     )
 
 
 def _fields(item: Any) -> Mapping[str, Any]:
-    """Return the row as a mapping; `get-query-results` gives a list of field and value."""
+    """Return the row as a mapping; a row of `get-query-results` is a list of fields and values."""
     if isinstance(item, dict):
         return item
     if isinstance(item, list):
@@ -65,7 +65,7 @@ def is_page_row(item: Any) -> bool:
 
 
 def is_insights_row(item: Any) -> bool:
-    """Return whether an item is a row of Logs Insights, as its API or its console gives it."""
+    """Return whether an item is a row of Logs Insights, of its API or exported from its console."""
     if isinstance(item, dict):
         return any(name in item for name in ("@message", "@timestamp"))
     return isinstance(item, list) and bool(item) and all(
@@ -74,7 +74,7 @@ def is_insights_row(item: Any) -> bool:
 
 
 def utc_milliseconds(text: str) -> int:
-    """Return a time of UTC in ISO 8601 in milliseconds since the epoch; 0 where there is no such time."""
+    """Parse an ISO 8601 time in UTC to milliseconds since the epoch; return 0 if it is not valid."""
     second = _second(text[:19])
     if not second or text[19:20] != ".":
         return second
@@ -87,34 +87,34 @@ def _second(text: str) -> int:
 
 
 def pieces_of(rows: Iterable[Row], base: LinePiece) -> Iterator[LinePiece]:
-    """Yield the rows as pieces, those of one log stream together.
+    """Yield the rows as pieces, grouped by log stream.
 
     Args:
-        base: an empty `Lines` that says where the rows come from, for what they do not say themselves.
+        base: a `LinePiece` without lines, with the source and the defaults of the rows.
 
     Raises:
-        ValueError: the rows did, behind the last one that was read.
+        ValueError: the rows are malformed from here on; the rows before were yielded.
     """
-    held: dict[tuple[str, str, str], list[Line]] = {}
+    lines_by_stream: dict[tuple[str, str, str], list[Line]] = {}
     count = size = 0
     broken: ValueError | None = None
     try:
-        for owner, group, stream, message, stamp, place in rows:
+        for owner, group, stream, message, stamp, number in rows:
             if size > SIZE or (count >= LINES and (message[:1] not in INNER or count >= 2 * LINES)):
-                yield from _flush(held, base)
-                held, count, size = {}, 0, 0
-            held.setdefault((owner, group, stream), []).append((message, stamp, place))
+                yield from _flush(lines_by_stream, base)
+                lines_by_stream, count, size = {}, 0, 0
+            lines_by_stream.setdefault((owner, group, stream), []).append((message, stamp, number))
             count += 1
             size += len(message)
     except ValueError as error:
         broken = error
-    yield from _flush(held, base)
+    yield from _flush(lines_by_stream, base)
     if broken is not None:
         raise broken
 
 
-def _flush(held: dict[tuple[str, str, str], list[Line]], base: LinePiece) -> Iterator[LinePiece]:
-    for (owner, group, stream), lines in held.items():
+def _flush(lines_by_stream: dict[tuple[str, str, str], list[Line]], base: LinePiece) -> Iterator[LinePiece]:
+    for (owner, group, stream), lines in lines_by_stream.items():
         yield base._replace(
             lines=lines,
             owner=owner or base.owner,
@@ -124,7 +124,7 @@ def _flush(held: dict[tuple[str, str, str], list[Line]], base: LinePiece) -> Ite
 
 
 def csv_dialect(header: str) -> str:
-    """Return the delimiter of a CSV export that begins with this line, empty where it begins none."""
+    """Return the delimiter of a CSV export with this header line, "" if it is not one."""
     if "message" not in header and "@timestamp" not in header:
         return ""
     for delimiter in ",;\t":
@@ -137,23 +137,23 @@ def csv_dialect(header: str) -> str:
 
 
 def rows_of(items: Iterable[Any]) -> Iterator[Row]:
-    """Yield items as rows, in their order."""
-    return (read_row(item, place) for place, item in enumerate(items, 1))
+    """Yield the items as rows, in order."""
+    return (read_row(item, number) for number, item in enumerate(items, 1))
 
 
 def csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     """Yield the rows of a CSV export.
 
     Args:
-        lines: with their ends, the header first.
+        lines: with newlines, the header first.
 
     Raises:
-        ValueError: from here on it is not CSV.
+        ValueError: the CSV is malformed from here on.
     """
     csv.field_size_limit(_FIELD)
     try:
-        for place, row in enumerate(csv.DictReader(lines, delimiter=delimiter, restkey=""), 1):
+        for number, row in enumerate(csv.DictReader(lines, delimiter=delimiter, restkey=""), 1):
             row.pop("", None)
-            yield read_row(row, place)
+            yield read_row(row, number)
     except csv.Error as error:
         raise ValueError(f"not valid CSV: {error}") from None

@@ -1,4 +1,4 @@
-"""Which logs go on, and what is taken out of them."""
+"""Filter logs, and scrub their messages."""
 
 import re
 from collections.abc import Callable
@@ -10,10 +10,9 @@ _EMAIL = re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+")
 
 
 def log_filter(settings: ForwarderSettings) -> Callable[[str], str | None] | None:
-    """Return a function that scrubs a message, or returns None to exclude it; None where there are no rules
-    as they are.
+    """Return a function that scrubs a message, or returns None to exclude it; None without any rules.
 
-    Filters look at what was printed, before it is scrubbed.
+    The filters match the message before it is scrubbed.
     """
     replace: list[tuple[re.Pattern[str], str]] = []
     if settings.redact_ip:

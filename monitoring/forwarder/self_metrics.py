@@ -1,4 +1,4 @@
-"""Report the forwarder's own work: its metrics, and one summary line for each invocation."""
+"""Report the forwarder's own metrics, and print a summary line per invocation."""
 
 import json
 import sys
@@ -45,6 +45,6 @@ def _label(text: str) -> str:
 
 
 def print_summary(summary: dict[str, Any]) -> None:
-    """One line, in one write: `{"stepscope.forwarder": {…}}`."""
+    """Print the line `{"stepscope.forwarder": {…}}` with a single write."""
     sys.stdout.write(json.dumps({"stepscope.forwarder": summary}, separators=(",", ":"), default=str) + "\n")
     sys.stdout.flush()

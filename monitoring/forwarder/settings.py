@@ -1,6 +1,6 @@
-"""Every setting of the forwarder: one table, one frozen value, read once from an environment.
+"""Define the settings of the forwarder, and read them from environment variables.
 
-`docs/forwarder.md` shows this table; a test holds the two together.
+`docs/forwarder.md` lists them; a test compares the two.
 """
 
 import re
@@ -66,7 +66,7 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwarderSettings:
-    """The forwarder's settings; `ForwarderSettings.from_env(os.environ)` reads them, and prints no key."""
+    """The forwarder's settings; `ForwarderSettings.from_env(os.environ)` reads them. The repr has no keys."""
 
     site: str = _setting("DD_SITE", "datadoghq.com", read_site, "the Datadog site")
     url: str = _setting("DD_URL", "", _url, "one address for metrics, traces and logs instead of the site's")
@@ -170,10 +170,10 @@ class ForwarderSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ForwarderSettings":
-        """Read the settings from an environment; missing ones have their defaults.
+        """Read the settings from environment variables; missing ones have their defaults.
 
         Raises:
-            InputError: a value cannot be used; it names the variable.
+            InputError: a value is not valid; it names the variable.
         """
         values: dict[str, Any] = {}
         for item in fields(cls):
@@ -183,16 +183,18 @@ class ForwarderSettings:
             try:
                 values[item.name] = item.metadata["convert"](text)
             except ValueError as error:
-                shown = "" if not item.repr else f"{text[:60]!r}: "
+                quoted = "" if not item.repr else f"{text[:60]!r}: "
                 raise InputError(
-                    f"{shown}{error}", where=name, hint=f"{name}: {item.metadata['meaning']}"
+                    f"{quoted}{error}", where=name, hint=f"{name}: {item.metadata['meaning']}"
                 ) from None
         settings = cls(**values)
         try:
             re.compile(settings.scrub).sub(settings.scrub_by, "")
         except re.error as error:
-            place = "DD_SCRUBBING_RULE_REPLACEMENT"
-            raise InputError(str(error), where=place, hint="\\1 needs a group in DD_SCRUBBING_RULE") from None
+            variable = "DD_SCRUBBING_RULE_REPLACEMENT"
+            raise InputError(
+                str(error), where=variable, hint="\\1 needs a group in DD_SCRUBBING_RULE"
+            ) from None
         return settings
 
 
@@ -203,7 +205,7 @@ _FAMILIES = {
     "states_metrics": ("aws.states.enhanced.",),
     "execution_metrics": ("stepscope.execution.", "stepscope.durable_execution."),
 }
-"""Switch of a family of metrics -> how the names of its metrics begin."""
+"""Switch of a family of metrics -> the prefixes of its metrics."""
 
 
 def switched_off(settings: ForwarderSettings) -> tuple[str, ...]:
@@ -217,7 +219,7 @@ def switched_off(settings: ForwarderSettings) -> tuple[str, ...]:
 
 
 def settings_table() -> list[tuple[str, str, str]]:
-    """Name, default and meaning of every setting, in the order of the class."""
+    """Return name, default and meaning of every setting, in the order of the class."""
     return [(f.metadata["name"], _shown(f.default), f.metadata["meaning"]) for f in fields(ForwarderSettings)]
 
 
@@ -228,4 +230,4 @@ def _shown(value: Any) -> str:
 
 
 Settings = ForwarderSettings
-"""The name before 0.2.0, for code that makes a forwarder of its own."""
+"""The name before 0.2.0, for code that creates a forwarder."""

@@ -1,4 +1,4 @@
-"""Recognise AWS's JSON documents and records: payloads, log events, stream records, CloudTrail."""
+"""Recognize AWS's JSON documents and records: payloads, log events, stream records, CloudTrail."""
 
 import json
 from collections.abc import Iterator, Set
@@ -24,9 +24,9 @@ _BESIDE = {
     "Messages": set[str](),
     "Events": {"NextToken"},
 }
-"""The lists of log events and records, and the keys that stand beside them in AWS's answers and events.
+"""Keys of lists of log events and records -> the other keys of the response or event that contains the list.
 
-With any other key the document is an application's own.
+A document with any other key is an application's.
 """
 
 _FIRST_KEYS = (
@@ -53,23 +53,23 @@ _DATA = (
     ("rawData", {"attemptsMade", "errorCode"}),
     ("Data", {"SequenceNumber", "PartitionKey"}),
 )
-"""The key of a record's base64 content, and the keys of which one has to stand beside it."""
+"""The key of a record's base64 content, and keys of which the record must have at least one."""
 
 _TIMES = ("approximateArrivalTimestamp", "ApproximateArrivalTimestamp", "arrivalTimestamp", "timestamp")
 _SECONDS = 1e11  # a smaller number is a time in seconds
 
 
 class LogShapes:
-    """Recognise what may be between the lines of a log: payloads, and pages of log events.
+    """Recognize documents that may be between the lines of a log: payloads, and pages of log events.
 
-    A function often prints the event that it was called with; that is a line of the log.
+    Other events are lines of the log, because functions often print the event that they were invoked with.
     """
 
     first_keys: frozenset[str] = frozenset(_FIRST_KEYS)
 
     @property
     def log(self) -> "LogShapes":
-        """Return what is known between the lines of a log."""
+        """The shapes of documents that may be between the lines of a log."""
         return LOG
 
     def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
@@ -90,7 +90,7 @@ class LogShapes:
     def _list(
         self, key: str, items: list[Any], head: dict[str, Any], beside: Set[str], base: LinePiece
     ) -> Iterator[Piece] | None:
-        if not items:  # a page without events; without a key beside it, it may be anything
+        if not items:  # a page without events; an object without other keys is ambiguous
             return iter(()) if beside and beside <= _BESIDE[key] else None
         read = self.choose(key, items[0], head, base)
         return read(iter(items)) if read is not None else None
@@ -107,10 +107,10 @@ class LogShapes:
 
 
 class ContentShapes(LogShapes):
-    """Documents and records whose content is telemetry, so that nothing has to be fetched for it.
+    """Recognize documents and records that contain telemetry themselves.
 
-    An object or a record may hold nothing else: its content must not make the forwarder read or send
-    anything.
+    The content of an object or a record may be nothing else: it must not cause the forwarder to fetch other
+    objects or to redrive.
     """
 
     def event(self, record: dict[str, Any], base: LinePiece) -> Iterator[Piece] | None:
@@ -143,8 +143,8 @@ class ContentShapes(LogShapes):
             return None
         if _trail(first, 1) is not None:
             return lambda items: self._trails(items, base)
-        known = self.record(first, base) or (None if key else self.event(first, base))
-        return None if known is None else lambda items: self._each(items, base)
+        pieces = self.record(first, base) or (None if key else self.event(first, base))
+        return None if pieces is None else lambda items: self._each(items, base)
 
     def _each(self, items: Iterator[Any], base: LinePiece) -> Iterator[Piece]:
         for item in items:
@@ -178,14 +178,14 @@ CONTENT = ContentShapes()
 
 
 def event_source(record: Any) -> str:
-    """Return the service that a record is of, in its own words."""
+    """Return the `eventSource` of a record, "" without one."""
     return (
         str(record.get("eventSource") or record.get("EventSource") or "") if isinstance(record, dict) else ""
     )
 
 
 def subscription(data: Any, where: str) -> Iterator[Piece]:
-    """Yield the payload of a subscription's `data`: base64 of gzip of JSON."""
+    """Yield the payload in a subscription's `data`, which is base64 of gzip of JSON."""
     try:
         yield payload_piece(*decode_payload(inflate(decode_base64(data))), "")
     except UNREADABLE as error:
@@ -201,8 +201,8 @@ def _payload(record: dict[str, Any], base: LinePiece) -> Iterator[Piece]:
 
 
 def _data(data: Any, where: str, when: int) -> Iterator[Piece]:
-    """Yield the content of a record, which is a payload, a document or lines of its own."""
-    if data is None:  # Kafka's tombstone
+    """Yield the pieces of a record's content, which is a payload, a document or lines."""
+    if data is None:  # a tombstone of Kafka
         return
     if not isinstance(data, str):
         yield from pieces_of(rows_of([{"message": data, "timestamp": when}]), LinePiece([], where))
@@ -224,16 +224,16 @@ def _place(record: dict[str, Any], base: LinePiece) -> str:
     return f"{base.where} record {record.get('recordId', '')}".strip()
 
 
-def _trail(record: Any, place: int) -> Row | None:
-    """Return the row of a CloudTrail record, as it is delivered or as `lookup-events` prints it."""
+def _trail(record: Any, number: int) -> Row | None:
+    """Return the row of a CloudTrail record, delivered or printed by `lookup-events`; None if not one."""
     if not isinstance(record, dict):
         return None
     if isinstance(record.get("CloudTrailEvent"), str):
-        return "", "", "", record["CloudTrailEvent"], _moment(record.get("EventTime")), place
+        return "", "", "", record["CloudTrailEvent"], _moment(record.get("EventTime")), number
     source = event_source(record)
     if not source or source.startswith("aws:") or not {"eventName", "eventTime"} <= record.keys():
         return None
-    return "", "", "", encode(record).decode(), _moment(record["eventTime"]), place
+    return "", "", "", encode(record).decode(), _moment(record["eventTime"]), number
 
 
 def _time(record: dict[str, Any]) -> int:

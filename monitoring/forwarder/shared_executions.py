@@ -1,8 +1,8 @@
-"""The events of executions that span payloads, in a DynamoDB table: any environment has both ends of a state.
+"""Share the events of executions that span payloads between execution environments, in a DynamoDB table.
 
-Each payload appends its events of an execution to the item of that execution, and gets what was appended
-before. DynamoDB orders the appends of one item, so every run is completed by exactly one payload: the one
-whose events were missing. A payload that comes again is told what stood before it the first time.
+Each payload appends its events of an execution to the execution's item, and gets the events that were
+appended before. DynamoDB orders the appends to an item, so every run is completed by exactly one payload: the
+one with its last missing event. A payload that is delivered again gets the same earlier events as before.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from monitoring.log_events.step_events import StepEvent
 _SECONDS = 7 * 86_400
 """How long the events of an execution are kept after its last payload."""
 _KEPT = ("name", "error", "cause", "resource", "resourceType", "index", "state", "redriveCount", "context")
-"""The details that a timeline or the spans of it need; `context` is the span that an input names."""
-_TEXT = 5_000  # characters: what a span shows of a cause
+"""The details that a timeline or its spans need; `context` is the trace context of an input."""
+_TEXT = 5_000  # characters of a detail, as many as in a span's tag
 
 _APPEND = {
     "UpdateExpression": (
@@ -33,15 +33,15 @@ _APPEND = {
 
 
 class SharedExecutions:
-    """Appends events to executions, and reads what was appended before.
+    """Append events to executions, and read the events that were appended before.
 
     Args:
-        table: a table with the key `id` and the time to live `expiration`, such as that of the digests.
-        clients: gives boto3 clients.
-        clock: seconds since the epoch.
+        table: its key is `id`, its time-to-live attribute `expiration`, as of the digests' table.
+        clients: returns the boto3 client of a service.
+        clock: returns seconds since the epoch.
 
     Attributes:
-        failures: calls that failed, so far.
+        failures: the number of failed calls.
     """
 
     def __init__(self, table: str, clients: Clients, clock: Callable[[], float] = time.time) -> None:
@@ -49,49 +49,49 @@ class SharedExecutions:
         self.failures = 0
 
     def append(self, events: Sequence[StepEvent]) -> list[StepEvent] | None:
-        """Append the events that one payload has of one execution.
+        """Append a payload's events of an execution.
 
         Returns:
-            The events that stood before them, in the order in which they were appended; None where the table
-            cannot be reached or the item is full (400 kB): the process's own memory has to do.
+            The earlier events, in the order in which they were appended; None if the table cannot be reached
+            or the item is full (400 kB): the caller then uses the events of this process.
         """
         execution, name = events[0].execution, _name(events)
-        own = {"M": {"n": {"S": name}, "e": {"B": packed(events)}}}
+        entry = {"M": {"n": {"S": name}, "e": {"B": packed(events)}}}
         values = {
             ":none": {"L": []},
-            ":own": {"L": [own]},
+            ":own": {"L": [entry]},
             ":until": {"N": str(int(self._clock()) + _SECONDS)},
             ":name": {"SS": [name]},
             ":text": {"S": name},
         }
         key = {"id": {"S": f"stepscope.execution#{execution}"}}
         try:
-            answer = self._clients("dynamodb").update_item(
+            response = self._clients("dynamodb").update_item(
                 TableName=self._table, Key=key, ExpressionAttributeValues=values, **_APPEND
             )
-            parts = _parts(answer.get("Attributes"))
-        except Exception as error:  # noqa: BLE001 - telemetry is not held back for the table
+            parts = _parts(response.get("Attributes"))
+        except Exception as error:  # noqa: BLE001 - telemetry is sent without the table, too
             item = _item_of(error)
             if item is None:
                 self.failures += 1
                 return None
             parts = _parts(item)
-        before: list[StepEvent] = []
+        earlier: list[StepEvent] = []
         for part, content in parts:
             if part == name:
                 break
-            before += unpacked(execution, content)
-        return before
+            earlier += unpacked(execution, content)
+        return earlier
 
 
 def _name(events: Sequence[StepEvent]) -> str:
-    """Name the events by their ids, equally at each delivery."""
+    """Return a name of the events, derived from their ids and so equal at each delivery."""
     text = ",".join(str(event.id) for event in events)
     return f"{events[0].id}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _item_of(error: Exception) -> dict[str, Any] | None:
-    """Return the item that has the payload already, or None where the call failed for another reason."""
+    """Return the item if it has the payload already, or None if the call failed for another reason."""
     if error_code(error) != "ConditionalCheckFailedException":
         return None
     item: dict[str, Any] | None = error.response.get("Item")  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def _parts(item: dict[str, Any] | None) -> list[tuple[str, bytes]]:
 
 
 def packed(events: Sequence[StepEvent]) -> bytes:
-    """Return what a timeline needs of the events, compressed."""
+    """Encode the fields of the events that a timeline needs as compressed JSON."""
     rows = [
         [event.id, event.type, event.time, event.previous, event.redrive, _details(event)] for event in events
     ]
@@ -117,7 +117,7 @@ def _details(event: StepEvent) -> dict[str, Any]:
 
 
 def unpacked(execution: str, content: bytes) -> list[StepEvent]:
-    """Return the events that `packed` made the content of."""
+    """Decode the events that `packed` has encoded."""
     rows = json.loads(zlib.decompress(content).decode("utf-8", "surrogatepass"))
     return [
         StepEvent(execution, number, kind, when, previous, details, redrive)

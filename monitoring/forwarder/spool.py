@@ -1,8 +1,7 @@
-"""Where batches wait that could not be delivered: a folder, an S3 prefix, or an SQS queue with S3 for
-large ones.
-
-An entry is one JSON object: the compressed body as it would have been sent, scrubbed by then, with its
-reason. It never holds a key.
+"""Store batches that could not be delivered: in a folder, an S3 prefix, or an SQS queue with S3 for large
+ones.
+An entry is a JSON object with the compressed body of the request, which is already scrubbed, and the reason.
+It has no API key.
 """
 
 import base64
@@ -25,23 +24,23 @@ from monitoring.log_events.codec import load_object
 
 MARK = "stepscope.spool"
 EVENT = "event"
-"""The kind of an entry that is no batch: an event that could not be read, kept whole."""
+"""The kind of an entry that is an event that could not be read, not a batch."""
 REST = "rest"
-"""The kind of what is left of an object that time did not suffice for."""
+"""The kind of an entry that is the rest of an object for which there was no time left."""
 Result = Literal["sent", "refused", "later"]
-"""The outcome of an entry; `later` where it failed for a reason other than its content."""
+"""The outcome of an entry; `later` if it failed for a reason other than its content."""
 _KINDS = {*ITEMS, REST}
-_SQS_BYTES = 256_000  # every queue takes as much
-_SQS_MOST = 1_048_576  # most queues take as much, those that are older than August 2025 when told to
+_SQS_BYTES = 256_000  # the largest message of every queue
+_SQS_MOST = 1_048_576  # the largest message of queues since August 2025, and of older ones if configured
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One batch that waits.
+    """A spooled batch, event or rest of an object.
 
     Args:
-        digest: the identity of the batch; `whole` is that of the batch that was halved into it, if any.
-        handle: where the entry is stored.
+        digest: the identity of the batch; `whole` is that of the batch that was halved into it, "" if none.
+        handle: identifies the stored entry: a path, a key or a receipt handle.
         items: the number of points, spans or log entries in it.
     """
 
@@ -56,7 +55,7 @@ class Entry:
     whole: str = ""
 
     def text(self) -> str:
-        """As it is stored."""
+        """Return the entry as the JSON text that is stored."""
         body = base64.b64encode(self.wire).decode()
         fields = {"kind": self.kind, "encoding": self.encoding, "digest": self.digest, "reason": self.reason}
         fields |= {"whole": self.whole} if self.whole else {}
@@ -64,14 +63,14 @@ class Entry:
 
 
 class TooLargeError(InputError):
-    """The entry is larger than the spool takes; its halves may fit."""
+    """Raised if an entry is too large for the spool; its halves may fit."""
 
 
 def read_entry(text: str, handle: str) -> Entry:
     """Parse a stored entry.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not an entry.
     """
     record = json.loads(text)
     if not isinstance(record, dict) or record.get(MARK) != 1 or record.get("kind") not in _KINDS:
@@ -99,7 +98,7 @@ def event_entry(text: str, reason: str, handle: str = "") -> Entry:
 
 
 def _entry(text: str, handle: str) -> Entry:
-    """Return the stored entry; what is not an entry becomes one of an event that could not be read."""
+    """Parse a stored entry; a text that is not an entry becomes one of an event that could not be read."""
     try:
         return read_entry(text, handle)
     except ValueError as error:
@@ -107,14 +106,14 @@ def _entry(text: str, handle: str) -> Entry:
 
 
 class Spool(Protocol):
-    """Store what a redrive needs; `put` raises where the entry is not safe afterwards.
+    """Interface of a spool; `put` raises an exception if the entry could not be stored.
 
-    It raises `TooLargeError` where the entry does not fit; a divisible one is better divided than put into a
-    message of the largest size, which a queue may refuse.
+    It raises `TooLargeError` if the entry does not fit. For a divisible entry the limit is lower, because a
+    queue may reject a message of the largest size.
     """
 
     def put(self, entry: Entry, divisible: bool = False) -> None:
-        """Keep an entry."""
+        """Store an entry."""
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, the oldest first, one at a time."""
@@ -127,17 +126,17 @@ class Spool(Protocol):
 
 
 class FolderSpool:
-    """One file an entry, readable by its owner only; dead letters in `dead/`."""
+    """Store each entry in a file, readable by its owner only; dead letters are in `dead/`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, entry: Entry, divisible: bool = False) -> None:
-        """Keep an entry; it is on the disk when this returns."""
+        """Store an entry; it is synced to the disk when this returns."""
         self._write(self._folder / _name(entry), entry)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the entries by age; a file that another redrive removes meanwhile is left out."""
+        """Yield the entries by age; a file that another redrive removes in the meantime is skipped."""
         files: list[tuple[int, Path]] = []
         for path in self._folder.glob("*.json"):
             with contextlib.suppress(FileNotFoundError):
@@ -179,11 +178,11 @@ class FolderSpool:
 
 
 class S3Spool:
-    """One object an entry below a prefix, encrypted with the key of the settings or S3's own; dead letters
-    in `dead/`."""
+    """Store each entry in an object below a prefix, encrypted with the KMS key of the settings or with S3's
+    key; dead letters are in `dead/`."""
 
-    def __init__(self, place: str, kms_key: str, clients: Clients) -> None:
-        self._bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    def __init__(self, address: str, kms_key: str, clients: Clients) -> None:
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.strip('/') or 'stepscope-spool'}/"
         self._kms_key, self._clients = kms_key, clients
 
@@ -192,11 +191,13 @@ class S3Spool:
         self.write(self._prefix + _name(entry), entry)
 
     def write(self, key: str, entry: Entry) -> str:
-        """Put one object; its key."""
-        secured = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}
+        """Write an object, and return its key."""
+        encryption = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}
+        )
         body = entry.text().encode()
         self._clients("s3").put_object(
-            Bucket=self._bucket, Key=key, Body=body, **(secured or {"ServerSideEncryption": "AES256"})
+            Bucket=self._bucket, Key=key, Body=body, **(encryption or {"ServerSideEncryption": "AES256"})
         )
         return key
 
@@ -207,14 +208,14 @@ class S3Spool:
             items = page.get("Contents", [])
             for item in random.sample(items, len(items)):
                 if item["Key"].removeprefix(self._prefix).count("/") == 0:
-                    with contextlib.suppress(FileNotFoundError):  # another redrive has sent it meanwhile
+                    with contextlib.suppress(FileNotFoundError):  # another redrive has sent it
                         yield self.read(item["Key"])
 
     def read(self, key: str) -> Entry:
-        """One entry by its key.
+        """Return the entry with a key.
 
         Raises:
-            FileNotFoundError: there is no such object.
+            FileNotFoundError: the object does not exist.
         """
         try:
             body = self._clients("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -239,7 +240,7 @@ class S3Spool:
 
 
 class SqsSpool:
-    """One message an entry; what is too large for a message lies in S3, and the message says where."""
+    """Send each entry as a message; an entry that is too large is in S3, and the message has its key."""
 
     def __init__(self, queue: str, large: S3Spool | None, clients: Clients) -> None:
         self._queue, self._large, self._clients = queue, large, clients
@@ -254,7 +255,7 @@ class SqsSpool:
                     where="MONITORING_SPOOL_QUEUE",
                     hint="Set MONITORING_SPOOL_BUCKET for large ones",
                 )
-            # below its own prefix, so that a redrive of the bucket and one of the queue do not meet
+            # below `large/`, so that a redrive of the bucket does not read entries of the queue
             key = self._large.write(f"{self._large._prefix}large/{_name(entry)}", entry)
             text = json.dumps({MARK: 1, "s3": key})
         self._clients("sqs").send_message(QueueUrl=self._queue, MessageBody=text)
@@ -262,22 +263,22 @@ class SqsSpool:
     def entries(self) -> Iterator[Entry]:
         """Yield the messages, one at a time, until the queue is empty."""
         while True:
-            answer = self._clients("sqs").receive_message(
+            response = self._clients("sqs").receive_message(
                 QueueUrl=self._queue, MaxNumberOfMessages=1, AttributeNames=["ApproximateReceiveCount"]
             )
-            messages = answer.get("Messages")
+            messages = response.get("Messages")
             if not messages:
                 return
             yield self.message(messages[0])
 
     def message(self, message: dict[str, Any]) -> Entry:
-        """Return the entry of one message; a message counts its own attempts."""
+        """Return the entry of a message; SQS counts its attempts."""
         entry = self.parse(message["Body"], message["ReceiptHandle"])
         count = message.get("Attributes", {}).get("ApproximateReceiveCount", "1")
         return replace(entry, attempts=int(count) - 1)
 
     def parse(self, body: str, receipt: str) -> Entry:
-        """Return the entry of a message's body, fetched from S3 where it is stored there."""
+        """Return the entry of a message's body; fetch it from S3 if it is stored there."""
         key = (load_object(body) or {}).get("s3") if MARK in body[:40] else None
         if isinstance(key, str) and self._large is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -285,16 +286,16 @@ class SqsSpool:
         return _entry(body, json.dumps([receipt, ""]))
 
     def delete(self, entry: Entry) -> None:
-        """Remove the message, and what it pointed to."""
+        """Delete the message, and the object that it refers to."""
         receipt, key = json.loads(entry.handle)
         self._clients("sqs").delete_message(QueueUrl=self._queue, ReceiptHandle=receipt)
         if key and self._large is not None:
             self._large.delete(replace(entry, handle=key))
 
     def failed(self, entry: Entry, dead: bool) -> None:
-        """Leave the message to come back, or move it to the dead letters of the bucket.
+        """Leave the message in the queue, or move it to the dead letters of the bucket.
 
-        Without a bucket the queue's own redrive policy decides when a message is dead.
+        Without a bucket, the queue's redrive policy moves it to the dead-letter queue.
         """
         if dead and self._large is not None:
             self._large.failed(replace(entry, handle=self._large._prefix + _name(entry)), dead=True)
@@ -306,7 +307,7 @@ def _name(entry: Entry) -> str:
 
 
 def make_spool(settings: ForwarderSettings, clients: Clients) -> FolderSpool | S3Spool | SqsSpool | None:
-    """Return the spool of the settings, or None."""
+    """Return the spool that the settings configure, or None."""
     bucket = settings.spool_bucket
     large = S3Spool(bucket, settings.spool_kms_key, clients) if bucket else None
     if settings.spool_queue:

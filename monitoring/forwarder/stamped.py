@@ -1,4 +1,4 @@
-"""Lines that begin with the time of their event: `aws logs tail`, `--output text`, `sam logs`, exports."""
+"""Parse lines that begin with a timestamp: of `aws logs tail`, `--output text`, `sam logs` and exports."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _TEXT = r"(?: (?P<message>.*))?$"
 _STREAM = r"(?P<stream>\S*\[(?:\$LATEST|\d+)\][^\s\x1b]*)"
 
 EXPORTED = re.compile(rf"(?P<time>{_ISO}(?:\.\d{{1,6}})?Z) (?P<message>.*)", re.DOTALL)
-"""Describe what CloudWatch Logs exports to S3."""
+"""A line of an export of CloudWatch Logs to S3."""
 
 _TAIL = re.compile(
     rf"{_COLOR}(?P<time>{_ISO}(?:\.\d{{6}})?\+00:00){_COLOR} {_COLOR}(?P<stream>[^\s\x1b]+){_COLOR}{_TEXT}"
@@ -31,10 +31,10 @@ _TELEMETRY = re.compile(r"MONITORING\||(?:START|END|REPORT) RequestId: |INIT_STA
 
 
 def stamped_form(head: str) -> re.Pattern[str] | None:
-    """Return the form of the events that the text begins with, or None where its lines carry no such time.
+    """Return the pattern of the lines of a text, or None if they do not begin with a timestamp of AWS.
 
-    The time alone proves nothing: an application may begin its own lines like `aws logs tail`. So the name
-    of a log stream has to follow, or for `--format short` one of the lines has to be Lambda's or a metric.
+    A timestamp is not sufficient, because an application may print lines like those of `aws logs tail`: the
+    name of a log stream must follow, or, for `--format short`, one line must be Lambda's or a metric.
     """
     lines = [line for line in head.split("\n", 200) if line.strip()][:200]
     first = lines[0] if lines else ""
@@ -56,42 +56,42 @@ def stamped_form(head: str) -> re.Pattern[str] | None:
 
 
 def read_stamped(text: Text, form: re.Pattern[str], base: LinePiece) -> Iterator[LinePiece]:
-    """Yield the events of a text in this form; lines without a time belong to the event before them."""
+    """Yield the events of a text with this pattern; lines without a timestamp continue the event before."""
     return pieces_of(_rows(text, form), base)
 
 
 def _rows(text: Text, form: re.Pattern[str]) -> Iterator[Row]:
-    named, simple = "stream" in form.groupindex, form not in _OUTPUT
+    has_stream, simple = "stream" in form.groupindex, form not in _OUTPUT
     stamp = stream = ""
     parts: list[str] = []
-    size = place = 0
+    size = line_number = 0
     while lines := text.lines():
         number = text.line - len(lines)
         for line in lines:
             match = form.match(line)
             if match is not None or size > LINE:
                 if parts and (simple or not _TOKENS.fullmatch(parts[0])):
-                    if simple and len(parts) == 1 and "T" in stamp:  # nearly all there are
-                        yield "", "", stream, parts[0], utc_milliseconds(stamp), place
+                    if simple and len(parts) == 1 and "T" in stamp:  # the most frequent case
+                        yield "", "", stream, parts[0], utc_milliseconds(stamp), line_number
                     else:
-                        yield _row(form, stream, stamp, parts, place)
-                size, place, parts = 0, number, [line]
+                        yield _row(form, stream, stamp, parts, line_number)
+                size, line_number, parts = 0, number, [line]
                 if match is not None:
-                    stamp, stream = match["time"], match["stream"] if named else ""
+                    stamp, stream = match["time"], match["stream"] if has_stream else ""
                     parts = [match["message"] or ""]
             else:
                 parts.append(line)
             size += len(line)
             number += 1
     if parts:
-        yield _row(form, stream, stamp, parts, place)
+        yield _row(form, stream, stamp, parts, line_number)
 
 
-def _row(form: re.Pattern[str], stream: str, stamp: str, parts: list[str], place: int) -> Row:
+def _row(form: re.Pattern[str], stream: str, stamp: str, parts: list[str], line_number: int) -> Row:
     message = parts[0] if len(parts) == 1 else "\n".join(parts)
     if form in _OUTPUT and (last := _LAST.fullmatch(message)):
         message, stamp = last["message"], last["time"]
-    elif len(parts) > 1 and not parts[0]:  # `--format json` prints what is JSON in lines of its own
+    elif len(parts) > 1 and not parts[0]:  # `--format json` prints a JSON message on separate lines
         record = load_object(message)
         message = encode(record).decode() if record is not None else message.lstrip("\n")
-    return "", "", stream, message, utc_milliseconds(stamp) if "T" in stamp else int(stamp or 0), place
+    return "", "", stream, message, utc_milliseconds(stamp) if "T" in stamp else int(stamp or 0), line_number

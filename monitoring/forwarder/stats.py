@@ -1,4 +1,4 @@
-"""Count what one invocation did, for the summary line, the own metrics and the answer to the caller."""
+"""Count the items of an invocation, for the summary line, the forwarder's metrics and the response."""
 
 import threading
 from collections import Counter
@@ -12,9 +12,10 @@ _ACCOUNTED = ("sent", "known", "spooled", "excluded", "refused")
 
 @dataclass(slots=True)
 class Tally:
-    """Counters of one invocation; `add` may be called from any thread.
+    """The counters of an invocation; `add` may be called from any thread.
 
-    `items` maps (kind of item, outcome) to a number of items; the outcome `read` is the first sum of the law.
+    `items` maps (kind of item, outcome) to a number of items. The count of `read` equals the sum of the
+    counts of all other outcomes except `failed` if no item was lost.
     """
 
     events: Counter[str] = field(default_factory=Counter)
@@ -42,27 +43,27 @@ class Tally:
             self.items[ITEMS[kind], outcome] += items
 
     def saw(self, seconds: float) -> None:
-        """Record the time of an event; the oldest is kept."""
+        """Update the time of the oldest event, in epoch seconds."""
         if seconds > 0 and (self.oldest == 0.0 or seconds < self.oldest):
             self.oldest = seconds
 
     def error(self, text: str) -> None:
-        """Note a sentence for the summary, once."""
+        """Add an error message to the summary, once and 20 at most."""
         with self._lock:
             if text not in self.errors and len(self.errors) < 20:
                 self.errors.append(text)
 
     def gap(self) -> dict[str, int]:
-        """Return the number of items of each kind that were read and are not accounted for."""
+        """Return, by kind, the number of items that were read and have no outcome."""
         missing = dict.fromkeys(ITEMS.values(), 0)
         for (item, outcome), count in self.items.items():
             missing[item] += count if outcome == "read" else -count if outcome in _ACCOUNTED else 0
         return missing
 
     def conservation(self) -> dict[str, dict[str, int]]:
-        """Return the two sums of each kind that occurred, and the parts of the second.
+        """Return, by kind, the items that were read, the sum of those accounted for, and its parts.
 
-        Items that failed are not part of the second sum, so that the two differ.
+        Failed items are not part of the second sum, so that the two differ.
         """
         sums: dict[str, dict[str, int]] = {}
         for item, gap in self.gap().items():
@@ -73,7 +74,7 @@ class Tally:
         return sums
 
     def summary(self) -> dict[str, Any]:
-        """As one JSON object; empty parts are left out."""
+        """Return the counters as a JSON object, without empty parts."""
         outcomes: Counter[str] = Counter()
         for (_, outcome), count in self.batches.items():
             outcomes[outcome] += count

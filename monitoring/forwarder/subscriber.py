@@ -1,8 +1,8 @@
-"""The Lambda entry point of the subscriber: log groups are subscribed to the forwarder as they come and go.
+"""Define the handler of the subscriber's Lambda function, which subscribes log groups to the forwarder.
 
 It is invoked by CloudFormation (the custom resource of deploy/forwarder.yaml) or Terraform (the invocation of
 deploy/terraform/forwarder), by CloudTrail's events of new log groups and state machines, and by a schedule,
-which finds those that no event announced.
+which also finds log groups without an event.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 
 from monitoring.forwarder.subscriptions import Changes, SubscriberSettings, Subscriptions
 
-_SHOWN = 100  # names in one summary line
+_SHOWN = 100  # names in a summary line
 
-_kept: dict[SubscriberSettings, Subscriptions] = {}  # one: it knows what it has subscribed
+_cache: dict[SubscriberSettings, Subscriptions] = {}  # at most one; it remembers the subscribed log groups
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """Subscribe what an event is about, and answer CloudFormation where it asked.
+    """Subscribe the log groups of an event, and send the response that CloudFormation expects.
 
     Returns:
-        The numbers of log groups subscribed, taken back, kept and failed.
+        The numbers of log groups that were subscribed, removed, kept and failed.
 
     Raises:
         InputError: a setting is missing.
@@ -37,7 +37,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 class SubscriptionError(Exception):
-    """Some log groups could not be subscribed, or their subscriptions not taken back."""
+    """Raised if log groups could not be subscribed, or subscriptions not be removed."""
 
 
 def _changes(event: dict[str, Any]) -> Changes:
@@ -45,7 +45,7 @@ def _changes(event: dict[str, Any]) -> Changes:
     call = detail if isinstance(detail, dict) else {}
     request = call.get("requestParameters") or {}
     name = call.get("eventName")
-    if call.get("errorCode"):  # a call that was refused has created nothing
+    if call.get("errorCode"):  # a rejected call has created nothing
         return Changes()
     if name == "CreateLogGroup":
         return _subscriptions().subscribe_new(str(request.get("logGroupName")), request.get("tags") or {})
@@ -56,11 +56,11 @@ def _changes(event: dict[str, Any]) -> Changes:
 
 
 def _custom_resource(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what the custom resource asks; a stack always gets an answer, or it would wait for an hour."""
+    """Handle the custom resource; always send a response, otherwise the stack would wait for an hour."""
     reason, summary = "", {}
     try:
         is_deleted = event["RequestType"] == "Delete"
-        changes = _carried_out(is_deleted=is_deleted)
+        changes = _apply(is_deleted=is_deleted)
         summary = _summary(changes)
         _print(summary)
         if is_deleted and changes.errors:
@@ -72,13 +72,13 @@ def _custom_resource(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _invocation(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what Terraform's `aws_lambda_invocation` asks, whose `lifecycle_scope` is CRUD.
+    """Handle Terraform's `aws_lambda_invocation` with `lifecycle_scope` CRUD.
 
-    As with CloudFormation, a log group that cannot be subscribed stops no apply; one that keeps its
-    subscription stops the destruction.
+    As with CloudFormation, a log group that cannot be subscribed does not fail the apply, but a subscription
+    that cannot be removed fails the destroy.
     """
     is_deleted = request.get("action") == "delete"
-    changes = _carried_out(is_deleted=is_deleted)
+    changes = _apply(is_deleted=is_deleted)
     if is_deleted:
         return _report(changes)
     summary = _summary(changes)
@@ -86,7 +86,7 @@ def _invocation(request: dict[str, Any]) -> dict[str, Any]:
     return summary
 
 
-def _carried_out(*, is_deleted: bool) -> Changes:
+def _apply(*, is_deleted: bool) -> Changes:
     subscriptions = _subscriptions()
     return subscriptions.remove_all() if is_deleted else subscriptions.reconcile()
 
@@ -131,9 +131,9 @@ def _summary(changes: Changes) -> dict[str, Any]:
         "kept": changes.kept,
         "failed": len(changes.errors),
     }
-    shown = {key: value[:_SHOWN] for key, value in names.items() if value}
+    listed = {key: value[:_SHOWN] for key, value in names.items() if value}
     errors = dict(list(changes.errors.items())[:_SHOWN])
-    return {**counts, **shown, **({"errors": errors} if errors else {})}
+    return {**counts, **listed, **({"errors": errors} if errors else {})}
 
 
 def _print(summary: dict[str, Any]) -> None:
@@ -143,15 +143,15 @@ def _print(summary: dict[str, Any]) -> None:
 
 def _subscriptions() -> Subscriptions:
     settings = SubscriberSettings.from_env(os.environ)
-    if settings not in _kept:
-        _kept.clear()
-        _kept[settings] = Subscriptions(settings, _client)
-    return _kept[settings]
+    if settings not in _cache:
+        _cache.clear()
+        _cache[settings] = Subscriptions(settings, _client)
+    return _cache[settings]
 
 
 @cache
 def _client(service: str) -> Any:
-    """Return the client of a service; it waits where AWS throttles, such as five filters a second."""
+    """Return the client of a service; it retries throttled calls, such as more than five filters a second."""
     import boto3
     from botocore.config import Config
 

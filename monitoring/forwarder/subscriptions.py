@@ -1,4 +1,4 @@
-"""Subscribe log groups to the forwarder: which ones, under which name, and how they are taken back.
+"""Select log groups, subscribe them to the forwarder, and remove the subscriptions.
 
 The subscriber function (`monitoring.forwarder.subscriber`) runs this.
 """
@@ -20,11 +20,11 @@ _FULL = (
 
 
 class Selection(NamedTuple):
-    """Which log groups are subscribed: those that any of the criteria selects, without the excluded ones.
+    """Criteria of log groups: those that any of the criteria selects, without the excluded ones.
 
     Attributes:
         names: log groups by their exact name.
-        prefixes: log groups whose names begin so; `*` is every log group.
+        prefixes: prefixes of names of log groups; `*` selects every log group.
         tags: (key, value) of log groups' own tags; the value "" is any.
         state_machines: names of state machines whose log groups are subscribed; `*` is any characters.
         excluded: names of log groups that are never subscribed; `*` is any characters.
@@ -58,10 +58,10 @@ class SubscriberSettings:
     """The settings of the subscriber, each from one environment variable.
 
     Attributes:
-        destination: the ARN of the forwarder, or of the stream that leads to it.
+        destination: the ARN of the forwarder, or of the stream that it reads.
         role: the ARN of the role that CloudWatch Logs writes to the stream with; "" for the forwarder itself.
         states_destination: the ARN of the forwarder of state machines' logs; "" for the same one.
-        filter_name: the name of every subscription filter, by which they are known again.
+        filter_name: the name of the subscription filters, which identifies them.
         pattern: the filter pattern, "" for every event.
         selection: which log groups are subscribed.
     """
@@ -78,7 +78,7 @@ class SubscriberSettings:
         """Read the settings from an environment.
 
         Raises:
-            InputError: a variable without which nothing can be subscribed is missing.
+            InputError: a required variable is missing.
         """
         for name in ("MONITORING_DESTINATION", "MONITORING_FILTER_NAME"):
             if not environ.get(name):
@@ -111,11 +111,11 @@ def _tag(text: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class Changes:
-    """Count what a reconciliation did, as the summary line has it.
+    """The changes of a reconciliation, for the summary line.
 
     Attributes:
         subscribed: the log groups that were subscribed.
-        removed: the log groups whose subscription was taken back.
+        removed: the log groups whose subscription was removed.
         kept: the number of log groups that were subscribed already.
         errors: log group -> why it could not be changed.
     """
@@ -130,18 +130,18 @@ class Subscriptions:
     """The forwarder's subscription filters in one account and region.
 
     Args:
-        clients: gives boto3 clients.
+        clients: returns the boto3 client of a service.
     """
 
     def __init__(self, settings: SubscriberSettings, clients: Clients) -> None:
         self._settings, self._clients = settings, clients
-        self._known: set[str] = set()  # subscribed by this process: not asked about again
+        self._subscribed: set[str] = set()  # subscribed by this process: not checked again
         self._machine_groups: set[str] = set()
 
     def reconcile(self) -> Changes:
-        """Subscribe every selected log group, and take back the subscriptions of those that are not."""
+        """Subscribe every selected log group, and remove the subscriptions of the others."""
         changes, selected = Changes(), dict.fromkeys(self.selected())
-        self._known.clear()
+        self._subscribed.clear()
         for group in selected:
             self._subscribe(group, changes)
         for group in self._groups(""):
@@ -159,7 +159,7 @@ class Subscriptions:
     def subscribe_new(self, group: str, tags: Mapping[str, str]) -> Changes:
         """Subscribe a log group that was just created, if it is selected."""
         changes = Changes()
-        self._known.discard(group)
+        self._subscribed.discard(group)
         if self._settings.selection.matches(group, tags) or group in self._machine_groups:
             self._subscribe(group, changes)
         return changes
@@ -173,15 +173,15 @@ class Subscriptions:
         return changes
 
     def remove_all(self) -> Changes:
-        """Take back every subscription of this stack."""
+        """Remove every subscription of this stack."""
         changes = Changes()
-        self._known.clear()
+        self._subscribed.clear()
         for group in self._groups(""):
             self._remove(group, changes)
         return changes
 
     def selected(self) -> Iterator[str]:
-        """Yield the log groups that exist and are selected; one may come twice."""
+        """Yield the existing log groups that are selected, some of them several times."""
         selection = self._settings.selection
         by_name = self._existing(selection.names)
         for group in (*by_name, *self._by_prefix(), *self._by_tag(), *self._of_machines()):
@@ -189,7 +189,7 @@ class Subscriptions:
                 yield group
 
     def destination(self, group: str) -> str:
-        """Return the ARN of the function that gets a log group's events."""
+        """Return the ARN of the function or stream that receives a log group's events."""
         of_machine = group.startswith(STATES_PREFIX) or group in self._machine_groups
         return (self._settings.states_destination if of_machine else "") or self._settings.destination
 
@@ -209,8 +209,8 @@ class Subscriptions:
             return
         pages = self._clients("resourcegroupstaggingapi").get_paginator("get_resources")
         for key, value in tags:
-            wish: dict[str, Any] = {"Key": key, "Values": [value] if value else []}
-            for page in pages.paginate(ResourceTypeFilters=["logs"], TagFilters=[wish]):
+            tag_filter: dict[str, Any] = {"Key": key, "Values": [value] if value else []}
+            for page in pages.paginate(ResourceTypeFilters=["logs"], TagFilters=[tag_filter]):
                 for resource in page["ResourceTagMappingList"]:
                     if ":log-group:" in resource["ResourceARN"]:
                         yield _group_name(resource["ResourceARN"])
@@ -238,22 +238,22 @@ class Subscriptions:
         return [group for group in groups if self._settings.selection.allows(group)]
 
     def _groups(self, prefix: str) -> Iterator[str]:
-        wish = {"logGroupNamePrefix": prefix} if prefix else {}
-        for page in self._clients("logs").get_paginator("describe_log_groups").paginate(**wish):
+        parameters = {"logGroupNamePrefix": prefix} if prefix else {}
+        for page in self._clients("logs").get_paginator("describe_log_groups").paginate(**parameters):
             for group in page["logGroups"]:
                 yield group["logGroupName"]
 
     # -- one log group
 
     def _subscribe(self, group: str, changes: Changes) -> None:
-        if group in self._known:
+        if group in self._subscribed:
             changes.kept += 1
             return
         destination = self.destination(group)
         try:
             filters = self._filters(group)
             current = filters.get(self._settings.filter_name)
-            if current is None and len(filters) >= _MOST_FILTERS:  # boto3 would try for minutes
+            if current is None and len(filters) >= _MOST_FILTERS:  # boto3 would retry for minutes
                 changes.errors[group] = _FULL
                 return
             if current == (destination, self._settings.pattern):
@@ -261,8 +261,8 @@ class Subscriptions:
             else:
                 self._put(group, destination)
                 changes.subscribed.append(group)
-            self._known.add(group)
-        except Exception as error:  # noqa: BLE001 - one log group's fault must not cost the others
+            self._subscribed.add(group)
+        except Exception as error:  # noqa: BLE001 - an error of one log group must not prevent the others
             changes.errors[group] = _reason(error)
 
     def _put(self, group: str, destination: str) -> None:
@@ -290,10 +290,10 @@ class Subscriptions:
 
     def _filters(self, group: str) -> dict[str, tuple[str, str]]:
         """Return destination and pattern of each subscription filter on a log group, by its name."""
-        answer = self._clients("logs").describe_subscription_filters(logGroupName=group)
+        response = self._clients("logs").describe_subscription_filters(logGroupName=group)
         return {
             item["filterName"]: (item["destinationArn"], item.get("filterPattern", ""))
-            for item in answer["subscriptionFilters"]
+            for item in response["subscriptionFilters"]
         }
 
 

@@ -1,4 +1,4 @@
-"""The text of a body as it is read on: its lines, and the JSON values in it, in memory a part at a time."""
+"""Read a stream of text by lines and by JSON values, with only a part of it in memory."""
 
 import codecs
 import json
@@ -9,64 +9,64 @@ from typing import Any
 _decode_value = json.JSONDecoder().raw_decode
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _PART = 256 * 1024  # characters
-_UNFINISHED = 16  # characters: a literal, number or escape that is cut off is shorter
+_UNFINISHED = 16  # characters: an incomplete literal, number or escape is shorter
 
 LONGEST = 64 * 1024 * 1024
-"""Characters of one JSON value at most."""
+"""The largest number of characters of a JSON value."""
 
 LINE = 1_000_000
-"""Characters of one line at most; a longer one is read in several."""
+"""The largest number of characters of a line; a longer one is divided."""
 
 
 class Text:
-    """Text that is read once, from its beginning.
+    """A text that is read once, from its beginning.
 
     Args:
-        chunks: UTF-8.
+        chunks: bytes in UTF-8.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self.held = ""  # what has been read and not passed
-        self.line = 1  # of its first character
-        self.error: Exception | None = None  # what ended it before its end
+        self.held = ""  # the text that was read and not yet skipped
+        self.line = 1  # the line number of its first character
+        self.error: Exception | None = None  # the exception that ended the stream early
         self.ended = False
-        self.continued = False  # whether what is held goes on with the line that was passed last
+        self.continued = False  # whether `held` continues the last returned line
         self._chunks = iter(chunks)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def more(self) -> bool:
-        """Read on, at least as much again as is held; False at the end."""
-        parts, wanted = [self.held], max(_PART, len(self.held))
-        while wanted > 0 and not self.ended:
+        """Read at least as much text again as is held; return whether there was any."""
+        parts, remaining = [self.held], max(_PART, len(self.held))
+        while remaining > 0 and not self.ended:
             try:
                 text = self._decoder.decode(next(self._chunks))
             except StopIteration:
                 text, self.ended = self._decoder.decode(b"", True), True
-            except Exception as error:  # noqa: BLE001 - what was read before it counts; the caller judges it
+            except Exception as error:  # noqa: BLE001 - the text before it is used; the caller handles the error
                 text, self.ended, self.error = "", True, error
             parts.append(text)
-            wanted -= len(text)
+            remaining -= len(text)
         read = sum(map(len, parts)) > len(self.held)
         self.held = "".join(parts)
         return read
 
     def skip(self, end: int) -> str:
-        """Pass what is held before `end`, and return it."""
+        """Remove the text before offset `end`, and return it."""
         passed, self.held = self.held[:end], self.held[end:]
         self.line += passed.count("\n")
         return passed
 
     def lines(self, longest: int = LINE) -> list[str]:
-        """Return the whole lines that are held, without their ends, and pass them; none at the end.
+        """Remove and return the complete lines that are held, without newlines; [] at the end.
 
-        A line of which more than `longest` characters are held comes in parts; `continued` says that the
-        next one goes on with the last.
+        A line with more than `longest` characters is returned in parts; `continued` is then true until its
+        last part.
         """
         while (end := self.held.rfind("\n") + 1) == 0 and len(self.held) <= longest and self.more():
             pass
         part = end == 0 and len(self.held) > longest
         if not self.held or (end == 0 and self.error is not None and not part):
-            return []  # a line that is cut off may say something else than it said
+            return []  # a truncated line may have another meaning
         block = self.held[: end or (longest if part else len(self.held))]
         self.held = self.held[len(block) :]
         parts = block.removesuffix("\n").split("\n")
@@ -77,25 +77,25 @@ class Text:
         return parts
 
     def back(self, lines: list[str]) -> None:
-        """Return to the first of lines that were passed last."""
+        """Put back lines that were returned last."""
         self.held = "\n".join([*lines, self.held])
         self.line -= len(lines)
 
     def space(self, at: int) -> int:
-        """Return where the text goes on behind white space; the length of what is held at the end."""
+        """Return the offset after white space; at the end of the text, the length of the held text."""
         while (match := _SPACE.match(self.held, at)) and match.end() == len(self.held) and self.more():
             at = match.end()
         return match.end() if match else at
 
     def char(self, at: int) -> str:
-        """Return the character there, empty at the end."""
+        """Return the character at an offset, "" at the end."""
         return self.held[at : at + 1] if at < len(self.held) or self.more() else ""
 
     def value(self, at: int, longest: int = LONGEST) -> tuple[Any, int]:
-        """Return the JSON value that begins there, and where it ends.
+        """Return the JSON value at an offset, and the offset of its end.
 
         Raises:
-            ValueError: it is not JSON, is cut off, or is longer than `longest`.
+            ValueError: the value is malformed, incomplete, or longer than `longest`.
         """
         while True:
             try:

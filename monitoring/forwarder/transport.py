@@ -1,6 +1,6 @@
-"""HTTP to Datadog over connections that stay open, one a thread and address; no retries, no policy.
+"""Send HTTP requests over persistent connections, one per thread and address, without retries.
 
-The standard library's client rather than `requests`: 20 ms to import instead of 125, and an answer counts
+It uses the standard library's client, not `requests`: 20 ms to import instead of 125, and a response counts
 from its status line on, so that a body which is slow, broken or no JSON costs nothing.
 """
 
@@ -14,16 +14,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from monitoring.forwarder.retry import IntakeResponse
 
-_BODY = 65_536  # bytes of an answer that are read; a longer one costs the connection
-_DRAIN = 1.0  # seconds for the body of an answer whose status is known
+_BODY = 65_536  # bytes of a response body that are read; the connection is closed if it is longer
+_DRAIN = 1.0  # seconds to read the body of a response
 
 
 class Transport:
-    """Sends requests; safe to share between threads.
+    """Send requests; threads can share it.
 
     Args:
-        timeout: seconds to connect, and to wait for an answer's status.
-        proxy: `http://host:port` that tunnels to the site, or an empty string.
+        timeout: seconds to connect, and to wait for a response's status.
+        proxy: `http://host:port` of a proxy that tunnels to the site, "" for none.
     """
 
     def __init__(
@@ -40,23 +40,22 @@ class Transport:
     def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float | None = None
     ) -> IntakeResponse:
-        """Send once; a connection that the server closed meanwhile is opened anew, once.
+        """Send a request once; if the server has closed the connection, open another one and repeat it.
 
-        Never raises for what the network does: the answer's status is then 0 and its error says what
-        happened.
+        It does not raise exceptions of the network: the response then has status 0 and the error.
         """
-        place = urlsplit(url)
+        address = urlsplit(url)
         limit = self.timeout if timeout is None else max(0.05, min(timeout, self.timeout))
-        kept = self._kept().pop(_key(place), None)
-        if kept is not None:
-            answer = self._once(kept, method, place, headers, body, limit)
-            if answer.error.partition(":")[0] not in {
+        connection = self._connections().pop(_key(address), None)
+        if connection is not None:
+            response = self._once(connection, method, address, headers, body, limit)
+            if response.error.partition(":")[0] not in {
                 "RemoteDisconnected",
                 "BrokenPipeError",
                 "CannotSendRequest",
             }:
-                return answer
-        return self._once(None, method, place, headers, body, limit)
+                return response
+        return self._once(None, method, address, headers, body, limit)
 
     def close(self) -> None:
         """Close every connection."""
@@ -65,7 +64,7 @@ class Transport:
                 connection.close()
             self._all.clear()
 
-    def _kept(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
+    def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
         kept: dict[tuple[str, str], http.client.HTTPConnection] | None = getattr(self._local, "kept", None)
         if kept is None:
             kept = self._local.kept = {}
@@ -75,17 +74,17 @@ class Transport:
         self,
         connection: http.client.HTTPConnection | None,
         method: str,
-        place: SplitResult,
+        address: SplitResult,
         headers: Mapping[str, str],
         body: bytes,
         limit: float,
     ) -> IntakeResponse:
         try:
             if connection is None:
-                connection = self._open(place, limit)
+                connection = self._open(address, limit)
             elif connection.sock is not None:
                 connection.sock.settimeout(limit)
-            target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+            target = (address.path or "/") + (f"?{address.query}" if address.query else "")
             connection.request(method, target, body=body, headers=dict(headers))
             response = connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -93,40 +92,42 @@ class Transport:
             return IntakeResponse(0, error=f"{type(error).__name__}: {error}")
         lowered = {name.lower(): value for name, value in response.getheaders()}
         if self._drain(connection, response):
-            self._kept()[_key(place)] = connection
+            self._connections()[_key(address)] = connection
         else:
             self._forget(connection)
         return IntakeResponse(response.status, lowered)
 
     def _drain(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> bool:
-        """Read the body away; whether the connection can be used again."""
+        """Read and discard the body; return whether the connection can be used again."""
         if response.will_close:
             return False
         deadline = self._clock() + _DRAIN
-        left = _BODY
+        remaining_bytes = _BODY
         try:
             while not response.isclosed() and response.length != 0:
-                rest = deadline - self._clock()
-                if rest <= 0 or left <= 0:
+                remaining_seconds = deadline - self._clock()
+                if remaining_seconds <= 0 or remaining_bytes <= 0:
                     return False
                 if connection.sock is not None:
-                    connection.sock.settimeout(rest)
-                left -= len(response.read1(16_384))
+                    connection.sock.settimeout(remaining_seconds)
+                remaining_bytes -= len(response.read1(16_384))
         except (OSError, http.client.HTTPException, ValueError):
             return False
-        response.close()  # at its end: the connection is free again
+        response.close()  # the body is read: the connection can be used again
         return True
 
-    def _open(self, place: SplitResult, limit: float) -> http.client.HTTPConnection:
-        host, port = place.hostname or "", place.port
-        through = self._proxy if place.scheme == "https" else None
-        near, near_port = (through.hostname or "", through.port) if through else (host, port)
+    def _open(self, address: SplitResult, limit: float) -> http.client.HTTPConnection:
+        host, port = address.hostname or "", address.port
+        proxy = self._proxy if address.scheme == "https" else None
+        tunnel_host, tunnel_port = (proxy.hostname or "", proxy.port) if proxy else (host, port)
         connection: http.client.HTTPConnection
-        if place.scheme == "https":
-            connection = http.client.HTTPSConnection(near, near_port, timeout=limit, context=self._context())
+        if address.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                tunnel_host, tunnel_port, timeout=limit, context=self._context()
+            )
         else:
-            connection = http.client.HTTPConnection(near, near_port, timeout=limit)
-        if through:
+            connection = http.client.HTTPConnection(tunnel_host, tunnel_port, timeout=limit)
+        if proxy:
             connection.set_tunnel(host, port or 443)
         with self._lock:
             self._all.append(connection)
@@ -145,5 +146,5 @@ class Transport:
             return self._tls
 
 
-def _key(place: SplitResult) -> tuple[str, str]:
-    return place.scheme, place.netloc
+def _key(address: SplitResult) -> tuple[str, str]:
+    return address.scheme, address.netloc

@@ -124,9 +124,9 @@ def test_the_entry_point_reads_the_environment_and_keeps_what_it_made(intake, su
     monkeypatch.setenv("DD_URL", intake.url)
     monkeypatch.setenv("DD_API_KEY", "k")
     entry.handler(subscription([f"MONITORING|{NOW}|1|count|a.b|"]), Context())
-    kept = list(entry._kept.values())
+    kept = list(entry._forwarders.values())
     entry.handler(subscription([f"MONITORING|{NOW}|2|count|a.b|"]), None)
-    assert list(entry._kept.values()) == kept
+    assert list(entry._forwarders.values()) == kept
     monkeypatch.setenv("DD_TAGS", "changed:yes")
     entry.handler(subscription([f"MONITORING|{NOW}|3|count|a.b|"]), None)
     assert intake.values("a.b") == [1, 2, 3]

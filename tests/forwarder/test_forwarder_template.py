@@ -327,7 +327,7 @@ def answered(monkeypatch):
         return Response()
 
     monkeypatch.setattr(subscriber.urllib.request, "urlopen", urlopen)
-    subscriber._kept.clear()
+    subscriber._cache.clear()
     return bodies
 
 

@@ -251,7 +251,7 @@ def test_a_body_is_decoded_whatever_it_is_packed_with(way, size):
 
 
 def test_what_is_left_at_the_end_of_a_packed_body_is_said_or_replaced():
-    with pytest.raises(EOFError, match="the base64 text is cut off"):
+    with pytest.raises(EOFError, match="the base64 text is truncated"):
         b"".join(expand([base64.encodebytes(gzip.compress(LETTERS)) + b"A"]))
     assert b"".join(expand([b"\xff\xfea\0b"])).decode() == "a\ufffd"
 

@@ -78,7 +78,7 @@ def test_an_entry_over_1_mb_is_cut_and_says_so(letter):
     first, second = decoded(batch)
     assert all(len(part) <= 990_000 for part in batch.parts)
     head, _, note = first["message"].partition("…")
-    assert note == " [1200000 characters, cut at Datadog's limit of 1 MB]"
+    assert note == " [1200000 characters, truncated at Datadog's limit of 1 MB]"
     assert message.startswith(head)
     assert len(json.dumps(head, ensure_ascii=False).encode()) > 400_000
     assert (first["timestamp"], first["service"], second["message"]) == (7, "s%d", "next")
@@ -96,7 +96,7 @@ def test_an_entry_of_exactly_the_limit_is_not_cut(more, cut):
     (plain,) = log_batches([Log("", 7, CONTEXT)], "p")
     room = 990_000 - len(plain.parts[0])
     (batch,) = log_batches([Log("x" * (room + more), 7, CONTEXT)], "p")
-    assert ("cut at Datadog" in decoded(batch)[0]["message"]) is cut
+    assert ("truncated at Datadog" in decoded(batch)[0]["message"]) is cut
 
 
 def point(value=1.0, second=10, kind="count", metric="a.b", tags=("t:1",)):
@@ -619,12 +619,12 @@ def test_a_command_takes_the_sites_of_datadog_and_new_regions(site, taken):
     [
         ("http://h", ""),
         ("https://h:1/p", ""),
-        ("ftp://h", "is not an http"),
-        ("http://", "is not an http"),
-        ("h", "is not an http"),
-        ("http://h:x", "is not an http"),
+        ("ftp://h", "not an http"),
+        ("http://", "not an http"),
+        ("h", "not an http"),
+        ("http://h:x", "not an http"),
         ("http://h:0", ""),
-        ("http://h:99999", "is not an http"),
+        ("http://h:99999", "not an http"),
         ("http://h?api_key=1", "carries a query or a password"),
         ("http://u@h", "carries a query or a password"),
         ("http://:p@h", "carries a query or a password"),
@@ -1050,7 +1050,7 @@ def test_five_thousand_resources_are_known_at_most():
     for number in range(5_001):
         tags.renew()
         tags.of_machine(f"m{number}")
-    assert len(tags._known) == 5_000
+    assert len(tags._cache) == 5_000
     tags.renew()
     tags.of_machine("m0")
     assert aws.asked[-1] == "m0"
@@ -1121,7 +1121,7 @@ def test_the_function_keeps_what_it_made_until_a_setting_changes(monkeypatch):
             return {"event": event, "remaining": remaining}
 
     monkeypatch.setattr(lambda_handler, "Forwarder", Made)
-    monkeypatch.setattr(lambda_handler, "_kept", {})
+    monkeypatch.setattr(lambda_handler, "_forwarders", {})
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "fwd")
     monkeypatch.setenv("DD_ENV", "a")
@@ -1131,4 +1131,4 @@ def test_the_function_keeps_what_it_made_until_a_setting_changes(monkeypatch):
     monkeypatch.setenv("DD_ENV", "b")
     lambda_handler.handler(3, None)
     assert made == [("a", "eu-west-1", "fwd"), ("b", "eu-west-1", "fwd")]
-    assert len(lambda_handler._kept) == 1
+    assert len(lambda_handler._forwarders) == 1

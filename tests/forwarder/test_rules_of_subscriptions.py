@@ -353,7 +353,7 @@ def account(monkeypatch):
     monkeypatch.setenv("MONITORING_SUBSCRIBE_STATE_MACHINES", "m")
     monkeypatch.setenv("MONITORING_SUBSCRIBE_TAGS", "k:v")
     monkeypatch.setattr(subscriber, "_client", made)
-    monkeypatch.setattr(subscriber, "_kept", {})
+    monkeypatch.setattr(subscriber, "_cache", {})
     return made
 
 
@@ -395,10 +395,10 @@ def test_an_event_subscribes_what_it_is_about(account, event, subscribed, capsys
 def test_what_is_known_outlives_an_invocation_until_a_setting_changes(account, monkeypatch):
     assert subscriber.handler({}, None)["subscribed"] == 2
     assert subscriber.handler({}, None)["kept"] == 2
-    assert len(subscriber._kept) == 1
+    assert len(subscriber._cache) == 1
     monkeypatch.setenv("MONITORING_FILTER_NAME", "other")
     assert subscriber.handler({}, None)["subscribed"] == 2
-    assert len(subscriber._kept) == 1
+    assert len(subscriber._cache) == 1
 
 
 @pytest.mark.parametrize(("broken", "more"), [(1, ""), (2, " (and 1 more)")])
@@ -506,7 +506,7 @@ def test_a_fault_of_the_subscriber_fails_the_stack_with_a_reason_that_is_not_too
         raise ValueError("x" * 2000)
 
     monkeypatch.setattr(subscriber, "_client", broken)
-    monkeypatch.setattr(subscriber, "_kept", {})
+    monkeypatch.setattr(subscriber, "_cache", {})
     assert subscriber.handler(resource("Create"), None) == {}
     ((_, answer, _),) = answers
     assert answer["Status"] == "FAILED"

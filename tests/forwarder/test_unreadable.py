@@ -357,10 +357,10 @@ def test_what_precedes_the_cut_of_a_file_is_kept_and_the_cut_line_is_not_believe
     assert found == [f"m{i}" for i in range(len(found))]
     assert 1000 < len(found) < 5000
     refused = rows[-1]["refused"]
-    assert refused["reason"] == "unreadable from here on: the gzip stream is cut off"
+    assert refused["reason"] == "unreadable from here on: the gzip stream is truncated"
     assert line(f"m{len(found)}").startswith(refused["text"])
     assert refused["line"] == len(found) + 1
-    assert "the gzip stream is cut off" in errors
+    assert "the gzip stream is truncated" in errors
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -371,7 +371,7 @@ def test_events_of_a_payload_that_is_cut_off_are_kept(pack):
     if pack is bytes:
         assert refusal.reason.startswith("not a subscription payload")
         return
-    assert refusal.reason == "unreadable from here on: the gzip stream is cut off"
+    assert refusal.reason == "unreadable from here on: the gzip stream is truncated"
     assert len(pieces[0].payload.logEvents) == 20_000
     rest = [text for piece in pieces[1:] for text, _, _ in piece.lines]
     assert rest == [f"event {i}" for i in range(len(rest))]
