@@ -1,1 +1,1 @@
-"""All that runs inside a function: what `monitoring` offers is made here, from the standard library alone."""
+"""Implement the API of `monitoring` inside Lambda functions, with the standard library only."""

@@ -1,4 +1,4 @@
-"""Monitor async handlers: begun when awaited, ended when done, run to the end where Lambda calls them."""
+"""Monitor async handlers: an invocation lasts from the first await to the result of the coroutine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from monitoring.instrumentation.invocation import Invocation, Options
     from monitoring.instrumentation.verification import Claim
 
-_runners: dict[int, asyncio.Runner] = {}  # one a thread, made by its first call
+_runners: dict[int, asyncio.Runner] = {}  # by thread id
 _BETWEEN = (
     "monitoring.",
     "aws_lambda_powertools.",
     "datadog_lambda.",
-)  # whose decorators pass on what they get
+)  # modules whose decorators return the result of the handler
 
 
 def wrap_async(handler: Any, options: Options, claim: Claim | None) -> Any:
-    """Return the handler, monitored: it gives a coroutine to await, or its result to Lambda's runtime client.
+    """Return the monitored handler, which returns a coroutine, or its result to Lambda's runtime client.
 
-    The runtime client calls handlers and does not await them. Run in an event loop that lives as long as the
-    process, so that connections opened in one call can be used in the next.
+    The runtime client does not await handlers. The coroutine then runs in an event loop of the process, so
+    that connections of one invocation can be used in the next.
     """
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
@@ -42,9 +42,9 @@ def wrap_async(handler: Any, options: Options, claim: Claim | None) -> Any:
 
 
 def end_later(coroutine: Any, call: Invocation | None, claim: Claim | None, event: Any, context: Any) -> Any:
-    """End the invocation of a plain function that returned a coroutine when that is done.
+    """Return a coroutine that ends the invocation when the coroutine of a plain function is done.
 
-    Until it is awaited, if it ever is, nothing runs that could be killed.
+    The watchdog is off until it is awaited, because no code of the invocation runs until then.
     """
     if call is not None:
         timeouts.unwatch(call)
@@ -87,20 +87,20 @@ async def _finish(coroutine: Any, call: Invocation | None, claim: Claim | None, 
 
 
 async def _settle(claim: Claim, call: Invocation | None, event: Any, result: Any) -> None:
-    with span("verify", claim.name) as made:
+    with span("verify", claim.name) as check_span:
         try:
             verdict = claim.check(event, result)
             if hasattr(verdict, "__await__"):
                 verdict = await verdict
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the claim is not proven
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - after any exception the claim is not proven
             verdict = error
-        claim.report(call, made, verdict)
+        claim.report(call, check_span, verdict)
 
 
 def _called_by_lambda() -> bool:
-    """Return whether the runtime client called, with at most decorators of known libraries between.
+    """Return whether the caller is the runtime client, directly or through decorators of known libraries.
 
-    Any other caller may be about to await the coroutine, or to give it to `asyncio.run`.
+    Any other caller may await the coroutine or pass it to `asyncio.run`.
     """
     caller: Any = sys._getframe(2)
     while caller is not None:
@@ -116,12 +116,12 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     runner = _runners.get(thread)
     if runner is None or runner.get_loop().is_closed():
         runner = _runners[thread] = asyncio.Runner()
-    # In the context of this very call: the runner's own is that of the first one.
+    # Pass the present context: by default a runner uses the context of its first run.
     return runner.run(coroutine, context=contextvars.copy_context())
 
 
 def _marked(function: Any) -> Any:
-    """Let asyncio and inspect see the function as a coroutine function."""
+    """Mark the function as a coroutine function for asyncio and inspect."""
     import inspect
 
     mark = getattr(inspect, "markcoroutinefunction", None)

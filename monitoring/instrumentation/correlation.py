@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Let log records carry the ids of the running span, `0` outside an invocation; installed once.
+    """Add the ids of the running span to every log record, "0" outside an invocation; later calls do nothing.
 
-    Names and forms are those of Datadog's own tracer: the trace id as 32 hex digits, the span id decimal.
+    Names and formats are those of Datadog's tracer: the trace id as 32 hex digits, the span id decimal.
     """
     make = logging.getLogRecordFactory()
     if getattr(make, "monitoring", False):
@@ -26,7 +26,7 @@ def install() -> None:
             trace_id, span_id = ids()
             record.__dict__.setdefault("dd.trace_id", trace_id)
             record.__dict__.setdefault("dd.span_id", span_id)
-        except Exception:  # noqa: BLE001, S110 - a log line is worth more than its ids
+        except Exception:  # noqa: BLE001, S110 - log the record without ids
             pass
         return record
 
@@ -35,7 +35,7 @@ def install() -> None:
 
 
 def ids() -> tuple[str, str]:
-    """Return the trace id and the span id of the running code, as logs carry them."""
+    """Return the trace id and the span id of the running code in the format of logs."""
     span: Any = spans.anywhere()
     if span is None or span.call is None:
         return "0", "0"

@@ -1,4 +1,4 @@
-"""Wrap a handler: the function that Lambda calls instead of it."""
+"""Wrap a handler in a function that begins and ends an invocation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def wrap(handler: Any, options: Options, claim: Claim | None) -> Any:
-    """Return the handler, monitored; a method stays what it is."""
+    """Return the monitored handler; a static or class method remains one."""
     if isinstance(handler, (staticmethod, classmethod)):
         return type(handler)(wrap(handler.__func__, options, claim))
     process.ready()
@@ -26,11 +26,11 @@ def wrap(handler: Any, options: Options, claim: Claim | None) -> Any:
     if is_async(handler):
         from monitoring.instrumentation.async_handlers import wrap_async
 
-        return _dressed(wrap_async(handler, options, claim), handler)
+        return _with_metadata(wrap_async(handler, options, claim), handler)
 
     def monitored_handler(*args: Any, **kwargs: Any) -> Any:
         event, context = args if len(args) == 2 and not kwargs else event_and_context(args, kwargs)
-        # Decorated twice, the outer one counts.
+        # If the handler is decorated twice, only the outer decorator begins an invocation.
         call = begin(options, event, context) if innermost.get() is None else None
         try:
             result = handler(*args, **kwargs) if kwargs else handler(*args)
@@ -48,13 +48,13 @@ def wrap(handler: Any, options: Options, claim: Claim | None) -> Any:
             end(call, result, None)
         return result
 
-    return _dressed(monitored_handler, handler)
+    return _with_metadata(monitored_handler, handler)
 
 
-def _dressed(wrapper: Any, handler: Any) -> Any:
-    """Give the wrapper the handler's name, documentation, attributes and signature."""
+def _with_metadata(wrapper: Any, handler: Any) -> Any:
+    """Copy the handler's name, documentation, attributes and signature to the wrapper."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"):
-        with suppress(AttributeError, TypeError):  # an object without a name of its own
+        with suppress(AttributeError, TypeError):  # an object may have no name
             setattr(wrapper, name, getattr(handler, name))
     wrapper.__dict__.update(getattr(handler, "__dict__", {}))
     wrapper.__wrapped__ = handler

@@ -1,4 +1,4 @@
-"""Read an event once, when its invocation starts: trigger, place in a state machine, trace, size."""
+"""Read the trigger, state machine, trace context and size of an event when its invocation starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class EventSummary:
-    """Hold what an invocation needs to know of its event.
+    """The properties of an event that an invocation needs.
 
-    `step` is None outside a state machine. `parent` is the span that comes before the invocation's, or None;
-    `links` are the other traces of a batch. `size` is in bytes of JSON, or None for one that is not printed.
+    `step` is None outside a state machine. `parent` is the parent span of the invocation's, or None; `links`
+    are the other traces of a batch. `size` is in bytes of JSON, or None if it is not printed.
     """
 
     __slots__ = ("links", "parent", "size", "step", "trigger")
@@ -34,13 +34,13 @@ class EventSummary:
         self.trigger, self.size, self.step, self.parent, self.links = trigger, size, step, parent, links
 
 
-_OWN = EventSummary(UNKNOWN, None)  # most events: a small object of the function's own
+_OWN = EventSummary(UNKNOWN, None)  # shared by small events of unknown source
 
 
 def read_event(event: Any, context: Any, smallest: int | None) -> EventSummary:
-    """Read an event; the client context of Lambda's `context` carries the trace of an event that cannot.
+    """Read an event; without a known trigger, its trace context is read from the client context of `context`.
 
-    `smallest` is the size from which sizes are printed, or None.
+    `smallest` is the smallest size that is printed, in bytes; None to print no sizes.
     """
     if type(event) is not dict:
         event = plain(event)
@@ -49,7 +49,7 @@ def read_event(event: Any, context: Any, smallest: int | None) -> EventSummary:
     if type(event) is not dict or not FIELDS.isdisjoint(event):
         try:
             parts = context_parts(event)
-        except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
+        except Exception:  # noqa: BLE001 - an event may be an object of any class
             parts = None
         if parts is not None:
             step = step_of(parts)

@@ -1,6 +1,6 @@
-"""One invocation: its root span, and what it prints at its start and its end.
+"""Implement an invocation: its root span, and the metrics that are printed at its start and end.
 
-What stands here may fail on a strange event or context; `lifecycle` catches that.
+The functions may raise exceptions for unexpected events or contexts; `lifecycle` handles them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _innermost = prepare()
 
 
 class Options:
-    """The arguments of the decorator that every invocation needs, and the labels of the last one."""
+    """The arguments of the decorator, and the labels of the last invocation."""
 
     __slots__ = ("function", "labels", "tags")
 
@@ -44,24 +44,24 @@ class Options:
 
 
 def _frozen(tags: Any) -> tuple[Any, ...]:
-    """Return the tags of the decorator as a tuple, in whatever form they were written."""
+    """Return the tags of the decorator (a list, mapping, string or None) as a tuple."""
     try:
         if tags is None:
             return ()
         if isinstance(tags, dict):
             return tuple(f"{key}:{value}" for key, value in tags.items())
         return (tags,) if isinstance(tags, str) else tuple(tags)
-    except Exception as error:  # noqa: BLE001 - a wrong tag must not keep a function from loading
+    except Exception as error:  # noqa: BLE001 - a function must load in spite of invalid tags
         failed("tags", error)
         return ()
 
 
 class Labels:
-    """The texts of all invocations that share a function, a trigger and a state, made once.
+    """The texts that all invocations with the same function, trigger and state share.
 
-    `scope`: the tags that every point of the invocation carries; `tags`: those of its own metrics. `head`
-    and `meta` are members of the root span's JSON, `child` the fixed meta of the other spans. The rest are
-    what follows the value in the lines of the metrics that every invocation prints.
+    `scope` are the tags of every point of the invocation, `tags` those of its own metrics. `head` and `meta`
+    are members of the root span's JSON, `child` the fixed meta of the other spans. The others are the part
+    after the value in the lines of the invocation's metrics.
     """
 
     __slots__ = (
@@ -82,30 +82,30 @@ class Labels:
     )
 
     def __init__(
-        self, chosen: Settings, options: Options, event: EventSummary, function: str, arn: Any
+        self, settings: Settings, options: Options, event: EventSummary, function: str, arn: Any
     ) -> None:
         trigger, step = event.trigger, event.step
-        self.settings, self.trigger, self.arn, self.function = chosen, trigger, arn, function
+        self.settings, self.trigger, self.arn, self.function = settings, trigger, arn, function
         tags = [f"trigger:{trigger.name}"]
         if trigger.resource:
             tags.append(f"trigger_resource:{trigger.resource}")
         if step is not None:
             tags += [f"statemachine:{step.state_machine}", f"state:{step.state}"]
-        self.scope = ",".join(tag_list([*options.tags, *chosen.tags]))
+        self.scope = ",".join(tag_list([*options.tags, *settings.tags]))
         self.tags = ",".join([*tag_list(tags), *([self.scope] if self.scope else [])])
         self.invocations = f"count|stepscope.invocations|#{self.tags}"
         self.duration = f"histogram|stepscope.duration|#{self.tags}"
         self.request = f"histogram|stepscope.request.size|#{self.tags}"
         self.response = f"histogram|stepscope.response.size|#{self.tags}"
-        self.service = chosen.service or function.lower() or "aws.lambda"
+        self.service = settings.service or function.lower() or "aws.lambda"
         self.head = f'"service":{quote(self.service)},"resource":{quote(function)},"name":"aws.lambda",'
         parts = arn.split(":") if isinstance(arn, str) else []
         meta = {
             "_dd.origin": "lambda",
             "span.kind": "server",
             "cold_start": "false",
-            "env": chosen.env,
-            "version": chosen.version,
+            "env": settings.env,
+            "version": settings.version,
             "function_arn": ":".join(parts[:7]).lower(),
             "function_version": parts[7] if len(parts) > 7 else "",
             "functionname": function.lower(),
@@ -115,57 +115,57 @@ class Labels:
             "function_trigger.event_source_arn": trigger.arn,
         }
         self.meta = _members(meta)
-        self.child = _members({"_dd.origin": "lambda", "env": chosen.env})
+        self.child = _members({"_dd.origin": "lambda", "env": settings.env})
 
 
-_known: dict[Any, Labels] = {}
+_labels_cache: dict[Any, Labels] = {}
 _MAX_LABELS = 256
 
 
-def _labels(chosen: Settings, options: Options, event: EventSummary, context: Any) -> Labels:
-    """Return the labels of an invocation; made once for each combination."""
+def _labels(settings: Settings, options: Options, event: EventSummary, context: Any) -> Labels:
+    """Return the labels of an invocation, which are cached."""
     arn, name = getattr(context, "invoked_function_arn", None), getattr(context, "function_name", None)
-    function = (name if isinstance(name, str) else "") or chosen.function_name or options.function
+    function = (name if isinstance(name, str) else "") or settings.function_name or options.function
     trigger, step = event.trigger, event.step
     state = (step.state_machine, step.state) if step is not None else None
-    key = (chosen, options.tags, trigger.name, trigger.resource, trigger.arn, state, function, arn)
+    key = (settings, options.tags, trigger.name, trigger.resource, trigger.arn, state, function, arn)
     try:
-        labels = _known.get(key)
+        labels = _labels_cache.get(key)
     except TypeError:  # a tag or an ARN that cannot be hashed
-        return Labels(chosen, options, event, function, arn)
+        return Labels(settings, options, event, function, arn)
     if labels is None:
-        if len(_known) >= _MAX_LABELS:
-            _known.clear()
-        labels = _known[key] = Labels(chosen, options, event, function, arn)
+        if len(_labels_cache) >= _MAX_LABELS:
+            _labels_cache.clear()
+        labels = _labels_cache[key] = Labels(settings, options, event, function, arn)
     return labels
 
 
 def _members(meta: dict[str, str]) -> str:
-    """Return the members of a JSON object, without its braces; empty values are left out."""
+    """Return the members of a JSON object without its braces; empty values are omitted."""
     return encode({key: value for key, value in meta.items() if value})[1:-1]
 
 
 class Invocation(RootSpan):
-    """One invocation of one handler, and its root span."""
+    """An invocation of a handler, and its root span."""
 
     name = "aws.lambda"
     type = "serverless"
 
     def __init__(self, event: Any, context: Any, options: Options) -> None:
-        # Set on the instance even where it equals the class default: 3.11 and 3.12 find it there faster.
+        # Set on the instance even if equal to the class default: on 3.11 and 3.12 instance lookup is faster.
         self.spans: list[Span] | None = None
         self.token: Token[Span | None] | None = None
         self.meta = self.metrics = self.links = None
-        self.segment: Any = None  # of X-Ray, where we have opened one
+        self.segment: Any = None  # the X-Ray subsegment that was opened, if any
         self.cold = self.failed = False
-        self.reported = False  # whether the trace line has gone out, before the deadline
+        self.reported = False  # whether the trace was printed before the deadline
         self.start, self.began = time.time_ns(), time.perf_counter_ns()
         self.context = context
         chosen = self.settings = settings()
         event = self.event = read_event(event, context, chosen.sizes_from)
         self.trace_id, self.span_id = new_ids(self.start)
         parent = event.parent
-        if parent is None:  # the upper half of an id of our own is the time, as in Datadog's tracers
+        if parent is None:  # the upper half of a new id is the time, as in Datadog's tracers
             self.high = f"{hex(self.start // _SECOND | 1 << 32)[3:]}00000000"  # faster than a format
             self.parent_id, self.priority = NO_ID, 1
         else:
@@ -175,7 +175,7 @@ class Invocation(RootSpan):
             self.cold = process.first_call()
             if chosen.log_ids:
                 correlation.install()
-        labels = options.labels  # of the invocation before: most are of one kind
+        labels = options.labels  # of the last invocation: most have the same labels
         if (
             labels is None
             or labels.trigger is not event.trigger
@@ -184,15 +184,15 @@ class Invocation(RootSpan):
         ):
             labels = options.labels = _labels(chosen, options, event, context)
         self.labels, self.scope = labels, labels.scope
-        self.call = self  # as every span has one; leave() breaks the cycle
+        self.call = self  # every span has a call; leave() removes the reference cycle
 
     def point(self, kind: str, metric: str, value: str, *more: str) -> None:
-        """Print one of the invocation's own metrics, with its tags and `more` (already normalised)."""
+        """Print a metric of the invocation, with its tags and `more` (tags that are already normalized)."""
         tags = ",".join((*more, self.labels.tags)) if more else self.labels.tags
         print_point(self.settings, int(time.time()), value, f"{kind}|{metric}|#{tags}")
 
     def begin(self) -> None:
-        """Print what is known at the start: an invocation that is killed has been counted."""
+        """Print the metrics of the start, so that a killed invocation is counted, too."""
         self.token = _innermost.set(self)
         roots.add(self)
         labels, event = self.labels, self.event
@@ -217,7 +217,7 @@ class Invocation(RootSpan):
             self.point("histogram", "stepscope.iterator.age", _ms_text(age))
 
     def leave(self) -> None:
-        """Take the running code out of the invocation."""
+        """Reset the innermost span, so that later code does not belong to the invocation."""
         roots.discard(self)
         token = self.token
         if token is not None:
@@ -229,9 +229,9 @@ class Invocation(RootSpan):
         self.call = None
 
     def finish(self, result: Any, error: BaseException | None) -> None:
-        """Print what is known at the end, and the trace line unless it has gone out before the deadline."""
-        took = time.perf_counter_ns() - self.began
-        self.duration = took = took if took > 0 else 0  # noqa: FURB136 - max() costs three times as much
+        """Print the metrics of the end, and the trace line unless it was printed before the deadline."""
+        duration = time.perf_counter_ns() - self.began
+        self.duration = duration = duration if duration > 0 else 0  # noqa: FURB136 - max() costs three times as much
         if error is not None:
             self.failed = True
             if self.settings.trace and not self.reported:
@@ -245,13 +245,13 @@ class Invocation(RootSpan):
             size = size_of(result, self.settings.sizes_from)
             if size is not None:
                 print_point(self.settings, int(time.time()), str(size), self.labels.response)
-        now = (self.start + took) // _SECOND
-        print_point(self.settings, now, _us_text(took // 1000), self.labels.duration)
+        now = (self.start + duration) // _SECOND
+        print_point(self.settings, now, _us_text(duration // 1000), self.labels.duration)
         if not self.reported:
             self.print_trace()
 
     def _read_result(self, result: dict[str, Any]) -> None:
-        """Print the failed items of a batch; take the status of an HTTP response."""
+        """Print the number of failed items of a batch, and read the status of an HTTP response."""
         failures = result.get("batchItemFailures")
         if isinstance(failures, list):
             self.point("count", "stepscope.batch.failures", str(len(failures)))
@@ -261,16 +261,16 @@ class Invocation(RootSpan):
             self.failed = str(status).startswith("5") and len(str(status)) == 3
 
     def report_timeout(self) -> None:
-        """Print what a killed invocation cannot: the metric, and the trace line with its open spans."""
+        """Print the time-out metric, and the trace line with the open spans, before the time-out."""
         self.reported = True
         self.point("count", "stepscope.timeouts", "1")
         self.failed = True
-        message = "the call was still running shortly before its deadline"
+        message = "the invocation was still running shortly before its deadline"
         self.meta = {**(self.meta or {}), "error.type": "Timeout", "error.message": message}
         self.print_trace()
 
     def print_trace(self) -> None:
-        """Write the trace line, or several where one would be too long."""
+        """Print the trace line, or several if one would be too long."""
         labels = self.labels
         if not self.settings.trace:
             return
@@ -285,7 +285,7 @@ class Invocation(RootSpan):
             tid = f'"_dd.p.tid":"{high}",' if high else ""
             self._print_spans(f'{tid}{meta},"request_id":{request_id}', f"{tid}{labels.child}")
             return
-        # Most invocations have nothing but their own span: the same JSON, without a detour.
+        # Most invocations have only their root span: its JSON is written directly.
         put(
             f'{{"traces":[[{{"trace_id":"{self.trace_id}","parent_id":"{self.parent_id}",'
             f'"span_id":"{self.span_id}",{labels.head}"error":0,"start":{self.start},'
@@ -308,7 +308,7 @@ class Invocation(RootSpan):
 
 
 def _ms_text(milliseconds: float) -> str:
-    """Return milliseconds to the microsecond, as a line writes them."""
+    """Format milliseconds with microsecond precision."""
     return _us_text(round(milliseconds * 1000))
 
 
@@ -317,7 +317,7 @@ def _us_text(microseconds: int) -> str:
 
 
 def _step_members(step: Identity) -> str:
-    """Return the members of `meta` that name an execution and its state."""
+    """Return the members of `meta` about the execution and its state."""
     pairs = (
         ("execution_id", step.execution_id),
         ("execution_name", step.execution),

@@ -1,4 +1,4 @@
-"""Begin and end an invocation around its handler; neither raises, so that the handler's result counts."""
+"""Begin and end an invocation around its handler; neither function raises an exception."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def event_and_context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the last two positional arguments, unless named: a method has its object before them."""
+    """Return event and context: the last two positional arguments, or the keyword arguments."""
     if len(args) >= 2 and "context" not in kwargs:
         return args[-2], args[-1]
     return kwargs.get("event", args[-1] if args else None), kwargs.get("context")
 
 
 def begin(options: Options, event: Any, context: Any) -> Invocation | None:
-    """Begin an invocation; None where telemetry itself failed before there was one."""
+    """Begin an invocation; return None if that failed."""
     call = None
     try:
         call = Invocation(event, context, options)
@@ -33,13 +33,13 @@ def begin(options: Options, event: Any, context: Any) -> Invocation | None:
             from monitoring.instrumentation import xray
 
             call.segment = xray.annotate(call)
-    except Exception as error:  # noqa: BLE001 - the handler runs whatever happens here
+    except Exception as error:  # noqa: BLE001 - the handler runs after any error
         failed("monitored", error)
     return call
 
 
 def end(call: Invocation, result: Any, error: BaseException | None) -> None:
-    """End an invocation: print what is known of it."""
+    """End an invocation: print its metrics and its trace."""
     try:
         timeouts.unwatch(call)
         call.leave()

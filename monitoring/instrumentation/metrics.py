@@ -1,4 +1,4 @@
-"""Emit points: `count`, `gauge`, `histogram` and `timer`, and the guard against an explosion of tag sets."""
+"""Emit points with `count`, `gauge`, `histogram` and `timer`, and limit the number of tag sets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 OVERFLOW = "tag:other"
-"""Marks the points whose tags were folded together."""
+"""The tag of points whose tags were replaced by the limit of tag sets."""
 
-_tails: dict[Any, str] = {}  # (type, metric, tags as given, scope) -> what follows the value
+_tails: dict[Any, str] = {}  # (type, metric, tags as passed, scope) -> the line after the value
 _MAX_TAILS = 4096
-_EXACT = 1 << 53  # below it an int is a float too, and needs no further look
+_EXACT = 1 << 53  # smaller integers are exact as floats
 
 
 def count(metric: str, value: float = 1, tags: Any = None) -> None:
@@ -29,17 +29,17 @@ def count(metric: str, value: float = 1, tags: Any = None) -> None:
 
 
 def gauge(metric: str, value: float, tags: Any = None) -> None:
-    """Set a gauge: of the values of one second the last one stays. Never raises."""
+    """Set a gauge; the last value of a second is kept. Never raises."""
     emit("gauge", metric, value, tags)
 
 
 def histogram(metric: str, value: float, tags: Any = None) -> None:
-    """Add one value to a distribution: average, maximum and percentiles are made of them. Never raises."""
+    """Add a value to a distribution, for its average, maximum and percentiles. Never raises."""
     emit("histogram", metric, value, tags)
 
 
 def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
-    """Print one point of the running invocation, or of none; the tags of the invocation follow its own."""
+    """Print a point with its tags and those of the running invocation, if any. Never raises."""
     try:
         variable = spans.variable
         span = variable.get() if variable is not None else None
@@ -50,18 +50,18 @@ def emit(kind: str, metric: str, value: float, tags: Any = None) -> None:
         else:
             chosen = output.settings()
             scope = scope_of(chosen)
-        try:  # what repeats is looked up, not made again
+        try:  # cached for equal arguments
             tail = _tails[kind, metric, tuple(tags) if type(tags) is list else tags, scope]
         except (KeyError, TypeError):
             tail = _tail(kind, metric, tags, scope, chosen.tag_limit)
         text = f"{value}" if type(value) is int and -_EXACT < value < _EXACT else value_text(value)
         print_point(chosen, int(time.time()), text, tail)
-    except Exception as error:  # noqa: BLE001 - telemetry never changes what the caller does
+    except Exception as error:  # noqa: BLE001 - telemetry never raises in the caller
         failed(kind, error)
 
 
 def _tail(kind: str, metric: str, tags: Any, scope: str, limit: int) -> str:
-    """Return what follows the value; kept for tags in a sequence: a program prints the same ones again."""
+    """Return the line after the value; it is cached if the tags are a sequence."""
     admitted = guarded(metric, tag_list(tags), limit)
     tail = line_tail(kind, metric, [*admitted, scope] if scope else admitted)
     if tags is None or type(tags) is list or type(tags) is tuple:
@@ -73,7 +73,7 @@ def _tail(kind: str, metric: str, tags: Any, scope: str, limit: int) -> str:
 
 
 class _TagSets:
-    """The tag sets of a metric in this process, of which Datadog bills each as a custom metric."""
+    """The tag sets of a metric in this process; Datadog bills each of them as a custom metric."""
 
     __slots__ = ("folded", "sets", "values")
 
@@ -87,28 +87,28 @@ _tag_sets: dict[str, _TagSets] = {}
 
 
 def guarded(metric: str, tags: Sequence[str], limit: int) -> Sequence[str]:
-    """Return the tags, or what is left of them once the metric has had `limit` tag sets in this process.
+    """Return the tags, or replacements for them once the metric has `limit` tag sets in this process.
 
-    Past the limit, the key with the most values gets the value `other`, and `tag:other` is added; past as
-    many folded sets again, `tag:other` stands alone. A limit of 0 switches the guard off.
+    Beyond the limit, the key with the most values gets the value `other`, and `tag:other` is added; after as
+    many of these sets again, `tag:other` is the only tag. A limit of 0 disables this.
     """
     if not tags or not limit:
         return tags
-    known = _tag_sets.setdefault(metric, _TagSets())
+    tag_sets = _tag_sets.setdefault(metric, _TagSets())
     tag_set = tuple(tags)
-    if tag_set in known.sets:
+    if tag_set in tag_sets.sets:
         return tags
-    if len(known.sets) < limit:
-        known.sets.add(tag_set)
+    if len(tag_sets.sets) < limit:
+        tag_sets.sets.add(tag_set)
         for tag in tag_set:
             key, _, value = tag.partition(":")
-            known.values.setdefault(key, set()).add(value)
+            tag_sets.values.setdefault(key, set()).add(value)
         return tags
-    return _folded(metric, known, tag_set, limit)
+    return _folded(metric, tag_sets, tag_set, limit)
 
 
-def _folded(metric: str, known: _TagSets, tags: tuple[str, ...], limit: int) -> tuple[str, ...]:
-    if not known.folded:
+def _folded(metric: str, tag_sets: _TagSets, tags: tuple[str, ...], limit: int) -> tuple[str, ...]:
+    if not tag_sets.folded:
         from monitoring.instrumentation.runtime import say
 
         say(
@@ -116,22 +116,22 @@ def _folded(metric: str, known: _TagSets, tags: tuple[str, ...], limit: int) -> 
             "Tag with values that repeat, or raise MONITORING_TAG_LIMIT"
         )
     keys = [tag.partition(":")[0] for tag in tags]
-    widest = max(keys, key=lambda key: len(known.values.get(key, ())))
+    widest = max(keys, key=lambda key: len(tag_sets.values.get(key, ())))
     folded = (
         *(f"{key}:other" if key == widest else tag for key, tag in zip(keys, tags, strict=True)),
         OVERFLOW,
     )
-    if folded not in known.folded:
-        if len(known.folded) >= limit:
+    if folded not in tag_sets.folded:
+        if len(tag_sets.folded) >= limit:
             return (OVERFLOW,)
-        known.folded.add(folded)
+        tag_sets.folded.add(folded)
     return folded
 
 
 class timer:  # noqa: N801 - used as a function: `with timer("build.time"):`
     """Time a block (`with timer("build.time"):`) or a function (`@timer("build.time")`), async ones too.
 
-    Prints one histogram point in milliseconds at the end, however it ends; `elapsed_ms` has it too.
+    It prints a histogram point in milliseconds at the end, also after an exception; so does `elapsed_ms`.
     """
 
     __slots__ = ("_began", "elapsed_ms", "metric", "tags")
@@ -149,12 +149,12 @@ class timer:  # noqa: N801 - used as a function: `with timer("build.time"):`
         emit("histogram", self.metric, self.elapsed_ms, self.tags)
 
     def __call__(self, function: Function) -> Function:
-        """Decorate a function: each call is timed by itself."""
+        """Decorate a function: each call is timed separately."""
         wrapped: Function = spans.around(function, lambda: timer(self.metric, self.tags))
         return wrapped
 
 
 def forget() -> None:
-    """Begin anew with tags, as in a new process: for tests."""
+    """Reset the tag sets and caches, for tests."""
     _tails.clear()
     _tag_sets.clear()

@@ -1,4 +1,4 @@
-"""Write lines to standard output, by Datadog's rules of names, tags and values; count what fails.
+"""Write lines to standard output, by Datadog's rules of names, tags and values, and count failures.
 
 Grammar of the canonical line:
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from monitoring.instrumentation.settings import Settings
 
 TYPES = ("count", "gauge", "histogram", "distribution", "check", "timing")
-"""The types that a line may carry; `count`, `gauge` and `histogram` are the ones that we print."""
+"""The valid types of a line; this package prints `count`, `gauge` and `histogram`."""
 
 MAX_LENGTH = 200  # of a metric name and of a tag, in characters: Datadog's limits
-SECONDS_BELOW = 100_000_000_000  # from here on a reader takes a time for milliseconds (5138 as a year)
+SECONDS_BELOW = 100_000_000_000  # a reader treats larger numbers as milliseconds (the year 5138)
 _TAG_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NAME_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}{_TAG_LETTERS.upper()}0123456789_.")
 _TAG_DELETES = str.maketrans("", "", f"{_TAG_LETTERS}0123456789_-:./")
 _EXACT = 1 << 53  # up to it an int is a float too
 
 failures: dict[str, int] = {}
-"""How often telemetry itself failed in this process, by where; the handler never notices."""
+"""The number of failures of telemetry in this process, by function."""
 _reported: set[tuple[str, str]] = set()
 
 
 def line_tail(kind: str, metric: object, tags: Iterable[str]) -> str:
-    """Return what follows the value: `type|metric|#tags`, with the name normalised and the tags unchanged."""
+    """Return the line after the value: `type|metric|#tags`; the name is normalized, the tags unchanged."""
     joined = ",".join(tags)
     return f"{kind}|{metric_name(metric)}|#{joined}" if joined else f"{kind}|{metric_name(metric)}|"
 
 
 def metric_name(name: object) -> str:
-    """Return the name as Datadog keeps it: from its first letter, ASCII, others `_`, at most 200 characters.
+    """Return the name by Datadog's rules: from its first letter, ASCII, others `_`, at most 200 characters.
 
     Raises:
-        ValueError: no letter in it.
+        ValueError: the name has no letter.
     """
     text = name if isinstance(name, str) else str(name)
     if text.isascii() and not text.translate(_NAME_DELETES) and text[:1].isalpha():
@@ -55,9 +55,9 @@ def metric_name(name: object) -> str:
 
 
 def tag_text(tag: object) -> str:
-    """Return the tag as Datadog keeps it: lower case, from its first letter, others `_`, at most 200 long.
+    """Return the tag by Datadog's rules: lower case, from its first letter, others `_`, at most 200 long.
 
-    It may be empty.
+    The result may be "".
     """
     text = (tag if isinstance(tag, str) else str(tag)).lower()
     if text.isascii() and not text.translate(_TAG_DELETES) and text[:1].isalpha():
@@ -70,7 +70,7 @@ def tag_text(tag: object) -> str:
 
 
 def tag_list(tags: Any) -> list[str]:
-    """Return the normalised tags of a list, a mapping (`key: value`), a text or None, without empty ones."""
+    """Return the normalized tags of a list, a mapping (`key: value`), a string or None; drop empty ones."""
     if tags is None:
         return []
     if isinstance(tags, str):
@@ -86,15 +86,15 @@ def value_text(value: Any) -> str:
     """Return the shortest decimal, without an exponent, that reads back as the same value.
 
     Raises:
-        ValueError: NaN, an infinity, or not a number.
+        ValueError: the value is NaN, infinite or not a number.
     """
     if type(value) is int and -_EXACT <= value <= _EXACT:
         return str(value)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"value {shown(value)} is not a number that a line can carry") from error
-    if number - number != 0:  # NaN and the infinities
+        raise ValueError(f"value {shown(value)} is not a number") from error
+    if number - number != 0:  # NaN or infinite
         raise ValueError(f"value {number} is not finite")
     if isinstance(value, int):
         return str(int(value))
@@ -108,11 +108,11 @@ def _without_exponent(text: str) -> str:
     from decimal import Decimal
 
     plain = format(Decimal(text), "f")
-    return plain if "." in plain else plain + ".0"  # ".0" keeps it a float when it is read back
+    return plain if "." in plain else plain + ".0"  # ".0", so that it is parsed as a float
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """Return a value for a message: its repr, cut to `limit` characters, whatever it is."""
+    """Return the repr of any value for a message, truncated to `limit` characters."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a message must not fail on a broken repr
@@ -120,49 +120,49 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def print_point(chosen: Settings, now: int, value: str, tail: str) -> None:
-    """Write the line or lines of one point, in the format of the settings: `tail` is `type|metric|#tags`."""
-    if chosen.plain:
+def print_point(settings: Settings, now: int, value: str, tail: str) -> None:
+    """Write the line or lines of a point, in the format of the settings; `tail` is `type|metric|#tags`."""
+    if settings.plain:
         put(f"MONITORING|{now}|{value}|{tail}\n")
         return
-    if chosen.format != "datadog":
+    if settings.format != "datadog":
         put(f"MONITORING|{now}|{value}|{tail}\n")
     put(_datadog_line(now, value, tail))
 
 
 def _datadog_line(now: int, value: str, tail: str) -> str:
-    """Return the JSON line that Datadog's own Forwarder reads; tags hold nothing that JSON would escape."""
+    """Return the JSON line for Datadog's Forwarder; normalized tags need no escaping in JSON."""
     _, metric, tags = tail.split("|")
     listed = '["' + tags[1:].replace(",", '","') + '"]' if tags else "[]"
     return f'{{"m":"{metric}","v":{value},"e":{now},"t":{listed}}}\n'
 
 
 def put(line: str) -> None:
-    """Write one line, its newline included, to the standard output of this moment, in one piece.
+    """Write a line with its newline to the present standard output with a single write.
 
-    The runtime client wraps standard output so that every write passes through two buffers and is flushed
-    out of both, which costs more than the line. Below that very wrapper, where both buffers are empty, a
-    line that the kernel takes as a whole goes straight to the file.
+    The runtime client wraps standard output so that every write passes through two buffers and flushes both,
+    which costs more than making the line. If the output is that wrapper, a line that is short enough for an
+    atomic write to a pipe is written directly to the file.
     """
     out = sys.stdout
     straight = _straight if out is _wrapper else _straight_below(out)
     if straight is not None:
         data = line.encode()
-        if len(data) <= _WHOLE:
+        if len(data) <= _ATOMIC:
             sent = straight(data)
             if sent == len(data):
                 return
-            line = data[sent or 0 :].decode("utf-8", "replace")  # full for now: the buffers can wait
+            line = data[sent or 0 :].decode("utf-8", "replace")  # the pipe is full: the buffered stream waits
     out.write(line)
 
 
-_WHOLE = 4096  # bytes that the kernel never divides on their way into a pipe
-_wrapper: Any = None  # of the runtime client, once it has been seen
-_straight: Callable[[bytes], int | None] | None = None  # writes to the file below it
+_ATOMIC = 4096  # bytes that the kernel writes to a pipe atomically (PIPE_BUF)
+_wrapper: Any = None  # the runtime client's wrapper of standard output, once it was seen
+_straight: Callable[[bytes], int | None] | None = None  # the write method of the file below it
 
 
 def _straight_below(out: Any) -> Callable[[bytes], int | None] | None:
-    """Return the write of the unbuffered file below the runtime client's wrapper; None for other output."""
+    """Return the write method of the file below the runtime client's wrapper; None for other outputs."""
     global _wrapper, _straight  # noqa: PLW0603
     if type(out).__name__ != "Unbuffered" or not type(out).__module__.startswith("awslambdaric"):
         return None
@@ -184,21 +184,21 @@ def _first_settings() -> Settings:
 
 
 settings: Callable[[], Settings] = _first_settings
-"""The settings of this moment; their module is loaded with the first point, or with the decorator."""
+"""Return the present settings; their module is imported with the first point or by the decorator."""
 
 _scope: tuple[Settings | None, str] = None, ""
 
 
-def scope_of(chosen: Settings) -> str:
-    """Return the tags of the environment, joined, as points outside an invocation carry them."""
+def scope_of(settings: Settings) -> str:
+    """Return the joined tags of the environment, for points outside of an invocation."""
     global _scope  # noqa: PLW0603
-    if _scope[0] is not chosen:
-        _scope = chosen, ",".join(tag_list(chosen.tags))
+    if _scope[0] is not settings:
+        _scope = settings, ",".join(tag_list(settings.tags))
     return _scope[1]
 
 
 def failed(where: str, error: BaseException) -> None:
-    """Count a failure of telemetry, and report each kind once: never raises."""
+    """Count a failure of telemetry, and print the first one of each kind. Never raises."""
     try:
         kind = type(error).__name__
         failures[where] = failures.get(where, 0) + 1
@@ -210,11 +210,11 @@ def failed(where: str, error: BaseException) -> None:
             say(f"{where} failed, the handler is not touched: {kind}: {reason}")
         tags = ",".join(tag_list([f"where:{where}", f"error_type:{kind}"]))
         print_point(settings(), int(time.time()), "1", f"count|stepscope.telemetry.failures|#{tags}")
-    except Exception:  # noqa: BLE001, S110 - nobody is left to tell
+    except Exception:  # noqa: BLE001, S110 - it cannot be reported
         pass
 
 
 def forget() -> None:
-    """Report anew what has been reported once: for tests."""
+    """Reset the reported failures, for tests."""
     _reported.clear()
     failures.clear()

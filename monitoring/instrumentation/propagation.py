@@ -1,8 +1,8 @@
-"""Propagate the trace: from and into HTTP headers, queues, topics, streams, buses and state machines.
+"""Propagate the trace context in HTTP headers, queues, topics, streams, event buses and state machines.
 
-Two formats are read and written: Datadog's headers (`x-datadog-trace-id` and its companions) and W3C's
-`traceparent`. `contexts_of` reads what comes in; what goes out is made by `inject_headers`,
-`inject_attributes` (SQS, SNS) and `inject_payload` (Kinesis data, EventBridge detail, Step Functions input).
+Two formats are read and written: Datadog's headers (`x-datadog-trace-id` etc.) and W3C's `traceparent`.
+`contexts_of` reads the context of an event; `inject_headers`, `inject_attributes` (SQS, SNS) and
+`inject_payload` (Kinesis data, EventBridge detail, Step Functions input) add it to requests.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 KEY = "_datadog"
-"""Where Datadog's libraries, and we, put the headers in a message or payload."""
+"""The attribute or key with the headers in a message or payload, as in Datadog's libraries."""
 
 _MOST_LINKS = 100
-_MOST_ATTRIBUTES = 10  # SQS takes ten attributes a message, the trace's one included
+_MOST_ATTRIBUTES = 10  # SQS's limit of attributes per message, including that of the trace
 
 
 def contexts_of(event: Any, source: str) -> tuple[TraceContext | None, list[dict[str, Any]]]:
-    """Return the context that an event carries (its first), and links to its others. Never raises."""
+    """Return the first trace context of an event, and links to its others. Never raises."""
     parent: TraceContext | None = None
     links: list[dict[str, Any]] = []
     try:
@@ -50,15 +50,15 @@ def contexts_of(event: Any, source: str) -> tuple[TraceContext | None, list[dict
                 )
                 if len(links) == _MOST_LINKS:
                     break
-    except Exception:  # noqa: BLE001, S110 - an event may be anything: what was read before counts
+    except Exception:  # noqa: BLE001, S110 - an event may be anything: the contexts before the error are used
         pass
     return parent, links
 
 
 def extract(carrier: Any) -> TraceContext | None:
-    """Return the context in a mapping of headers, in any case; a Step Functions context object counts as one.
+    """Return the trace context of headers, in upper or lower case, or of a Step Functions context object.
 
-    Datadog's headers win over W3C's where both are there.
+    Datadog's headers have priority over W3C's.
     """
     if not isinstance(carrier, dict):
         return None
@@ -71,11 +71,11 @@ def extract(carrier: Any) -> TraceContext | None:
 
 
 def context_of_input(value: Any) -> TraceContext | None:
-    """Return the span below which an execution with this input hangs, or None where its input names none.
+    """Return the parent span of an execution from its input, or None if the input has no trace context.
 
-    The input names it with a context object (the state that started the execution, or the Distributed Map
-    whose item it is, in `BatchInput` or in the items too), with Datadog's headers, or with `RootExecutionId`
-    alone. W3C's header is not read: the functions of the execution do not find their trace by it either.
+    The input has it as a context object (of the state that started the execution, or of the Distributed Map
+    whose item it is, also in `BatchInput` or in the items), as Datadog's headers, or as `RootExecutionId`
+    only. W3C's header is not read, because the functions of the execution do not read it either.
     """
     parts = context_parts(value)
     if parts is not None:
@@ -86,7 +86,9 @@ def context_of_input(value: Any) -> TraceContext | None:
     if carried is None or ids is None:
         return None
     context = _of_datadog(carried)
-    if context is None:  # the root execution's own span, unless headers without a valid parent gave the trace
+    if (
+        context is None
+    ):  # the span of the root execution, unless headers without a valid parent have the trace
         root = carried.get("RootExecutionId")
         parent = "0" * 16 if "x-datadog-trace-id" in carried else hashed(f"{root}#execution")[0]
         context = TraceContext(*ids, parent)
@@ -110,7 +112,7 @@ def _of_datadog(headers: dict[str, Any]) -> TraceContext | None:
 
 
 def _of_w3c(header: Any) -> TraceContext | None:
-    """Parse traceparent = version "-" trace-id "-" parent-id "-" flags"""
+    """Parse `traceparent`: version "-" trace-id "-" parent-id "-" flags."""
     if not isinstance(header, str):
         return None
     parts = header.strip().lower().split("-")
@@ -123,9 +125,9 @@ def _of_w3c(header: Any) -> TraceContext | None:
 
 
 def _of_http(event: Any) -> Iterable[Any]:
-    many = event.get("multiValueHeaders")
-    if isinstance(many, dict):
-        yield {key: value[0] for key, value in many.items() if isinstance(value, list) and value}
+    multi_value = event.get("multiValueHeaders")
+    if isinstance(multi_value, dict):
+        yield {key: value[0] for key, value in multi_value.items() if isinstance(value, list) and value}
     yield event.get("headers")
 
 
@@ -147,7 +149,7 @@ def _of_sqs(event: Any) -> Iterable[Any]:
 
 
 def _of_body(body: Any) -> Any:
-    """Return the context of what SNS or EventBridge has put into a queue, or of our own payload."""
+    """Return the context in the body of a message: an event of SNS or EventBridge, or a payload."""
     if not isinstance(body, dict):
         return None
     return next(
@@ -178,7 +180,7 @@ def _of_kafka(event: Any) -> Iterable[Any]:
 
 
 def _kafka_text(value: Any) -> str:
-    """Decode a header's bytes, which Lambda delivers as a list of (signed) numbers."""
+    """Decode the bytes of a header, which Lambda delivers as a list of (signed) numbers."""
     return (
         bytes(number & 0xFF for number in value).decode("utf-8", "replace") if isinstance(value, list) else ""
     )
@@ -203,7 +205,7 @@ def _records(event: Any) -> Iterable[dict[str, Any]]:
 def _attribute(attributes: Any) -> Any:
     """Return the headers in an attribute of SQS (`stringValue`, `binaryValue`) or SNS (`Type`, `Value`).
 
-    A sender that writes W3C's format only may have put `traceparent` there by itself.
+    A sender of W3C's format may have only the attribute `traceparent`.
     """
     if not isinstance(attributes, dict):
         return None
@@ -231,7 +233,7 @@ def _loads(text: Any) -> Any:
 
 
 def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
-    """Return the headers with the running span as the receiver's parent; unchanged outside an invocation."""
+    """Return the headers with the running span as the parent; they are unchanged outside an invocation."""
     injected = dict(headers or {})
     span: Any = spans.anywhere()
     call = span.call if span is not None else None
@@ -249,9 +251,9 @@ def inject_headers(headers: dict[str, str] | None = None) -> dict[str, str]:
 
 
 def inject_attributes(attributes: dict[str, Any] | None = None, *, binary: bool = False) -> dict[str, Any]:
-    """Return MessageAttributes for SQS, or with `binary=True` for SNS, whose filter policies need it.
+    """Return MessageAttributes with the trace for SQS, or, with `binary=True`, for SNS filter policies.
 
-    A message that has its ten attributes already keeps them: the trace ends there.
+    The attributes are unchanged if there are ten already: the trace then ends at this message.
     """
     injected, headers = dict(attributes or {}), inject_headers()
     if headers and len(injected) < _MOST_ATTRIBUTES:
@@ -265,6 +267,6 @@ def inject_attributes(attributes: dict[str, Any] | None = None, *, binary: bool 
 
 
 def inject_payload(payload: dict[str, Any]) -> dict[str, Any]:
-    """Copy a JSON object with the context under `_datadog`: for Kinesis, EventBridge, Step Functions."""
+    """Return a copy of a JSON object with the trace context as `_datadog`, for Kinesis and other services."""
     headers = inject_headers()
     return {**payload, KEY: headers} if headers else dict(payload)

@@ -1,4 +1,4 @@
-"""The process that invocations run in: its start, its standard error, and the sizes of payloads."""
+"""Observe the process: its start, and the sizes of requests; write to its standard error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-_PROACTIVE = 10  # seconds between init and the first invocation, from which on nobody waited for the init
+_PROACTIVE = 10  # seconds between init and the first invocation from which on the init was proactive
 
 
 class Process:
-    """The life of this process, as far as invocations see it."""
+    """The start of this process and its first invocation."""
 
     __slots__ = ("_ready", "called", "init_ms", "started")
 
@@ -33,7 +33,7 @@ class Process:
         self.init_ms: float | None = None
 
     def ready(self) -> None:
-        """Note that a handler has been decorated: as far as we see, the end of the init phase."""
+        """Record the time at which a handler was decorated, as the end of the init phase."""
         request.watch()
         self._ready = time.time()
 
@@ -48,7 +48,7 @@ class Process:
         return True
 
     def init_type(self) -> str:
-        """Return how the process was started, in Lambda's words; `proactive` if ready long before."""
+        """Return the initialization type of Lambda; `proactive` if ready long before the first invocation."""
         kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
         return "proactive" if kind == "on-demand" and time.time() - self._ready > _PROACTIVE else kind
 
@@ -57,10 +57,10 @@ process = Process()
 
 
 class LastRequest:
-    """Note the size of the request's body that Lambda's runtime client has read last.
+    """Record the size of the last request body that Lambda's runtime client has read.
 
-    The client's attribute `marshaller` is there to be replaced (awslambdaric, lambda_runtime_client.py), and
-    a size costs nothing there. To measure an event means to write it as JSON once more.
+    The client's attribute `marshaller` can be replaced (awslambdaric, lambda_runtime_client.py), and the size
+    is known there. Otherwise the event must be encoded as JSON again to measure it.
     """
 
     __slots__ = ("_bytes", "_event")
@@ -70,17 +70,17 @@ class LastRequest:
         self._bytes: int | None = None
 
     def note(self, event: Any, size: int) -> None:
-        """Keep an event and the bytes that it was read from."""
+        """Record an event and the size of its body in bytes."""
         self._event, self._bytes = event, size
 
     def take_size(self, event: Any) -> int | None:
-        """Return the bytes that an event was read from; None for another event, and the second time."""
+        """Return the size of an event's body in bytes; None for another event, and the second time."""
         size = self._bytes if event is self._event else None
-        self._event = self._bytes = None  # a handler that calls another one has sent no request
+        self._event = self._bytes = None  # an event that a handler passes to another handler has no body
         return size
 
     def watch(self) -> None:
-        """Note all requests from now on, if Lambda's runtime client is what calls the handlers."""
+        """Record all requests from now on, if Lambda's runtime client calls the handlers."""
         module = sys.modules.get("awslambdaric.lambda_runtime_client")
         client = getattr(module, "BaseLambdaRuntimeClient", None)  # since awslambdaric 4
         client = client or getattr(module, "LambdaRuntimeClient", None)
@@ -93,13 +93,13 @@ request = LastRequest()
 
 
 class Marshaller:
-    """Stand before the marshaller of Lambda's runtime client, and note each request."""
+    """Wrap the marshaller of Lambda's runtime client, and record each request."""
 
     def __init__(self, marshaller: Any) -> None:
         self._marshaller = marshaller
 
     def unmarshal_request(self, body: bytes, content_type: str = "application/json") -> Any:
-        """Return the event of a request's body, as the marshaller reads it."""
+        """Return the event of a request's body, as parsed by the wrapped marshaller."""
         event = self._marshaller.unmarshal_request(body, content_type)
         request.note(event, len(body))
         return event
@@ -109,7 +109,7 @@ class Marshaller:
 
 
 def _started() -> float | None:
-    """Return when the kernel started the process, in seconds since the epoch; None but on Linux."""
+    """Return the start of the process in seconds since the epoch; None except on Linux."""
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
@@ -120,20 +120,20 @@ def _started() -> float | None:
 
 
 def say(text: str) -> None:
-    """Write one line to standard error, for the person who reads the log. Never raises."""
+    """Write a line to standard error, for a reader of the log. Never raises."""
     with suppress(Exception):  # standard error may be closed
         sys.stderr.write(f"monitoring: {text}\n")
 
 
 def encode(value: Any) -> str:
-    """Write a value as compact JSON in ASCII."""
+    """Encode a value as compact JSON in ASCII."""
     return "".join(_ascii_chunks(value, False))
 
 
 def size_of(value: Any, smallest: int | None = 0) -> int | None:
-    """Return the bytes of a value as compact JSON; None for fewer than `smallest`, and for what is not JSON.
+    """Return the size of a value as compact JSON in bytes; None below `smallest`, or if it is not JSON.
 
-    A `smallest` of None means that no size is asked for.
+    The result is also None if `smallest` is None.
     """
     if smallest is None:
         return None
@@ -146,9 +146,9 @@ def size_of(value: Any, smallest: int | None = 0) -> int | None:
 
 
 def request_size(event: Any, smallest: int | None) -> int | None:
-    """Return the bytes that Lambda's runtime client read an event from; elsewhere its bytes as compact JSON.
+    """Return the size of the request of an event in bytes; outside Lambda its size as compact JSON.
 
-    None for fewer than `smallest`, for what is not JSON, and where a `smallest` of None asks for no size.
+    The result is None below `smallest`, if the event is not JSON, and if `smallest` is None.
     """
     size = request.take_size(event)
     if size is None or smallest is None:
@@ -157,7 +157,7 @@ def request_size(event: Any, smallest: int | None) -> int | None:
 
 
 def _encoder(quote: Any) -> Callable[[Any, bool], Iterable[str]]:
-    """Return the standard library's encoder in C, made once: JSONEncoder makes one for each value."""
+    """Create the standard library's encoder in C once, because JSONEncoder creates one per value."""
     ascii_only = quote is encode_basestring_ascii
     plain = JSONEncoder(ensure_ascii=ascii_only, check_circular=False, separators=(",", ":"))
     if c_make_encoder is None:

@@ -1,4 +1,4 @@
-"""The settings of the instrumentation, read from the environment when first needed, never at import."""
+"""Read the settings of the instrumentation from the environment at their first use, not at import."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ _ALLOWED = {
 
 
 class Settings:
-    """The settings; docs/functions.md lists their names and meaning.
+    """The settings; docs/functions.md lists their names and meanings.
 
-    `problems` are sentences about values that are not allowed; their defaults are used.
+    `problems` are messages about invalid values, for which the defaults are used.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class Settings:
             *value("DD_TAGS").replace(",", " ").split(),
         )
         self.format = self._format(value("MONITORING_FORMAT"))
-        self.plain = self.format == "monitoring"  # MONITORING lines and no others
+        self.plain = self.format == "monitoring"  # only MONITORING lines
         self.tag_limit = self._number("MONITORING_TAG_LIMIT", value, 500)
         words = value("MONITORING_MASK_KEYS")
         self.masked = tuple(filter(None, map(masking_key, words.split(",")))) if words else MASKED
@@ -135,21 +135,21 @@ class Settings:
 
 
 def masking_key(key: str) -> str:
-    """Return a key in the form that is compared with the masked words."""
+    """Return a key normalized for the comparison with the masked words."""
     return key.strip().lower().replace("-", "_")
 
 
 def settings() -> Settings:
-    """Return the settings of this moment: they are read anew only when one of the variables has changed."""
+    """Return the present settings; they are read again only if one of the variables has changed."""
     if _of_lambda is not None and _RUNTIME in _values:
-        return _of_lambda  # in Lambda itself nobody changes the environment between calls
+        return _of_lambda  # in Lambda the environment does not change between invocations
     return _looked_up()
 
 
 def _looked_up() -> Settings:
     global _seen, _settings, _of_lambda  # noqa: PLW0603
-    # The mapping behind os.environ: through os.environ itself an absent name costs an exception, about 1 µs,
-    # and a dozen of them on every call would be half of what the whole call may cost.
+    # Read the mapping behind os.environ: os.environ raises an exception for an absent name, about 1 µs, and a
+    # dozen of them per invocation would be half of the time that it may take.
     values = getattr(os.environ, "_data", os.environ)
     names = _names if values is not os.environ else NAMES
     seen = None if values.keys().isdisjoint(names) else tuple(map(values.get, names))
@@ -165,7 +165,7 @@ def _looked_up() -> Settings:
 
 
 def forget() -> None:
-    """Report invalid values anew, as in a new process: for tests."""
+    """Reset the settings, so that invalid values are reported again, for tests."""
     global _settings, _of_lambda  # noqa: PLW0603
     _settings = _of_lambda = None
     _reported.clear()

@@ -1,4 +1,4 @@
-"""Spans: their ids and values, and the one that the running code belongs to, in threads and tasks too."""
+"""Define spans, their ids and values, and track the innermost open span of threads and tasks."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 NO_ID = "0" * 16
-MAX_SPANS = 5_000  # an invocation; what is beyond is counted, not kept
+MAX_SPANS = 5_000  # per invocation; further spans are only counted
 _ASYNC = 0x80  # the code flag of `async def`
 
 variable: ContextVar[Span | None] | None = None
-"""The innermost open span of this very context; `prepare` makes it."""
+"""The context variable of the innermost open span; `prepare` creates it."""
 roots: set[RootSpan] = set()
-"""The root spans of the invocations that run now."""
+"""The root spans of the running invocations."""
 
 
 class Span:
-    """One operation: a name, a resource, a time, and values by key.
+    """An operation with a name, a resource, a time, and values by key.
 
-    `set(key, value)` adds a value: numbers can be graphed, anything else becomes text; values under keys that
-    look secret are masked. `trace_id` and `span_id` are 16 hex digits; `parent_id` too.
+    `set(key, value)` adds a value: numbers become metrics of the span, anything else text; values of secret
+    keys are masked. `trace_id`, `span_id` and `parent_id` are 16 hex digits.
     """
 
     trace_id: str
-    # Class attributes hold what most spans never set: a span costs what it differs in.
+    # Class attributes are the defaults of fields that most spans do not set, which saves time.
     service: str | None = None
     type = "custom"
     duration: int | None = None
@@ -72,7 +72,7 @@ class Span:
         self.meta[key] = meta_text(key, value)
 
     def link(self, trace_id: str, span_id: str, attributes: dict[str, str] | None = None) -> None:
-        """Point to a span of another trace: ids in hex digits, the trace's 16 or 32 of them. Never raises."""
+        """Add a link to a span of another trace: ids in hex digits, the trace's 16 or 32. Never raises."""
         try:
             links = self.links if self.links is not None else []
             texts = {str(key): str(value) for key, value in (attributes or {}).items()}
@@ -83,17 +83,17 @@ class Span:
             failed("span.link", error)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Stop the clock."""
+        """Set the duration of the span, and the error if there is one."""
         self.duration = max(0, time.perf_counter_ns() - self.began)
         if error is not None:
             self.failed = True
-            if self.call is not None:  # as text: the error would keep its frames alive
+            if self.call is not None:  # as text, because the exception has references to its frames
                 from monitoring.instrumentation.trace_line import error_meta
 
                 self.error = error_meta(error)
 
     def to_json(self, service: str, now: int, fixed: str) -> str:
-        """Return the span's JSON. `fixed`: members of `meta` that are JSON already; `now` ends open spans."""
+        """Return the span as JSON. `fixed`: encoded members of `meta`; `now`: the end of an open span."""
         from monitoring.instrumentation.runtime import encode
         from monitoring.instrumentation.trace_line import MAX_VALUE, span_json
 
@@ -119,9 +119,9 @@ class Span:
 
 
 class RootSpan(Span):
-    """The span of a whole invocation: it keeps the spans inside it, and what their points and ids share.
+    """The span of an invocation, with the spans inside it.
 
-    `high` is the upper half of the trace id; `scope` are the tags of its points.
+    `high` is the upper half of the trace id; `scope` are the tags of the invocation's points.
     """
 
     high: str
@@ -133,13 +133,13 @@ class RootSpan(Span):
     dropped = 0
 
     def opened(self, span: Span) -> None:
-        """Note that a span inside has begun."""
+        """Add a span that has begun."""
         if self.open is None:
             self.open, self.spans = {}, []
         self.open[id(span)] = span
 
     def closed(self, span: Span) -> None:
-        """Note that a span inside is over."""
+        """Handle the end of a span inside."""
         if self.open is not None and self.spans is not None:
             self.open.pop(id(span), None)
             if len(self.spans) < MAX_SPANS:
@@ -149,19 +149,19 @@ class RootSpan(Span):
 
 
 def new_id() -> str:
-    """Return a random id of 16 hex digits: never 0, and below 2**63, which every reader takes."""
+    """Return a random id of 16 hex digits, never 0 and below 2**63, which is valid for every reader."""
     return new_ids(time.time_ns())[0]
 
 
 def new_ids(now: int) -> tuple[str, str]:
-    """Return two random ids, made at `now` (nanoseconds).
+    """Return two random ids for the time `now` in nanoseconds.
 
-    The process's secret, the time and a counter, mixed: without asking the kernel each time. The time keeps
-    processes apart that were restored from one snapshot, secret and counter included.
+    They are a mix of a secret of the process, the time and a counter, without a system call. The time makes
+    ids differ between processes that were restored from the same snapshot, with the same secret and counter.
     """
     if not _secret:
         _draw_secret()
-        if hasattr(os, "register_at_fork"):  # parent and child count on together, and share the clock
+        if hasattr(os, "register_at_fork"):  # after a fork, parent and child have the same counter and clock
             os.register_at_fork(after_in_child=_draw_secret)
     digits = hex(hash((_secret, now, next(_counter))) * _secret & _DIGITS | _LED_BY_1)
     return digits[2:18], digits[18:]
@@ -179,9 +179,9 @@ _counter = count()
 
 
 def prepare() -> ContextVar[Span | None]:
-    """Return the variable that holds the innermost span, made when it is first needed.
+    """Return the context variable of the innermost span, created at its first use.
 
-    Not at import: the runtime client has not loaded that module.
+    It is not created at import because the runtime client has not imported `contextvars`.
     """
     global variable  # noqa: PLW0603
     if variable is None:
@@ -192,34 +192,34 @@ def prepare() -> ContextVar[Span | None]:
 
 
 def here() -> Span | None:
-    """Return the innermost open span of this very context; None outside an invocation."""
+    """Return the innermost open span of the present context; None outside an invocation."""
     return None if variable is None else variable.get()
 
 
 def anywhere() -> Span | None:
-    """Return what `here` does; in a thread that a handler started, the root span, if only one is running.
+    """Return the span of `here`; in another thread the root span, if exactly one invocation is running.
 
-    Threads do not inherit context variables, and Lambda runs one invocation at a time.
+    Threads do not inherit context variables, and usually Lambda runs one invocation at a time.
     """
     span = None if variable is None else variable.get()
     if span is None and len(roots) == 1:
         try:
             return next(iter(roots))
-        except (StopIteration, RuntimeError):  # that invocation ended in the meantime
+        except (StopIteration, RuntimeError):  # the invocation has ended in the meantime
             return None
     return span
 
 
 def enter(span: Span) -> Token[Span | None]:
-    """Make `span` the innermost one; `leave` takes it back."""
+    """Make `span` the innermost span; return the token for `leave`."""
     return prepare().set(span)
 
 
 def leave(token: Token[Span | None]) -> None:
-    """Go back to what was innermost before `enter`."""
+    """Restore the innermost span before `enter`."""
     try:
         token.var.reset(token)
-    except ValueError:  # left in another context than entered: a generator closed elsewhere
+    except ValueError:  # a generator may be closed in another context
         before: Any = token.old_value
         token.var.set(None if before is token.MISSING else before)
 
@@ -234,7 +234,7 @@ def span(
 ) -> OpenSpan:
     """Open a span around a block (`with span("dynamodb.get_item", resource="slides") as s:`), or a function.
 
-    An exception marks it and is raised. `type` is Datadog's span type: web, http, sql, cache, custom.
+    An exception is recorded and raised. `type` is Datadog's span type: web, http, sql, cache, custom.
     """
     return OpenSpan(name, resource, service, type, tags)
 
@@ -289,13 +289,13 @@ class OpenSpan:
             self._span = self._token = None
 
     def __call__(self, function: Function) -> Function:
-        """Decorate a function: a fresh span around each call."""
+        """Decorate a function: each call has its own span."""
         wrapped: Function = around(function, lambda: OpenSpan(*self._made))
         return wrapped
 
 
 def is_async(function: Any) -> bool:
-    """Return whether calling it gives a coroutine: seen through partials, methods and callable objects."""
+    """Return whether a function, partial, method or callable object is async."""
     while isinstance(function, partial):
         function = function.func
     called = function if hasattr(function, "__code__") else type(function).__call__
@@ -304,7 +304,7 @@ def is_async(function: Any) -> bool:
 
 
 def around(function: Any, manager: Callable[[], Any]) -> Any:
-    """Wrap the function with a fresh context manager around each call; one that is async stays async."""
+    """Wrap a function so that each call is within a new context manager; an async function remains async."""
     from functools import wraps
 
     if is_async(function):

@@ -1,7 +1,7 @@
-"""Step Functions identity: the execution and state of an invocation, and the ids that join their trace.
+"""Read the execution and the state of an invocation, and compute the ids of their spans.
 
-The ids are computed as Datadog computes them, so that our spans belong to the trace of the state machine; the
-context object is found in more places than Datadog's own layer looks.
+The ids are those that Datadog computes, so that spans belong to the trace of the state machine. The context
+object is searched in more fields than Datadog's layer does.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]
 
 _sha256: Any = None
-_LOW_BITS = {digit: f"{int(digit, 16) & 7:x}" for digit in "0123456789abcdef"}  # without the highest of four
+_LOW_BITS = {
+    digit: f"{int(digit, 16) & 7:x}" for digit in "0123456789abcdef"
+}  # hex digit -> without its highest bit
 _ZERO, _ONE = "0" * 16, "1".zfill(16)
-_ITEMS_SEARCHED = 10  # of an event that is a list
+_ITEMS_SEARCHED = 10  # items of an event that is a list
 
 FIELD = "_monitoring"
-"""The field that a state machine passes where it does not pass its whole context object; keys: `_FLAT`, and
-`RootExecutionId`, the first execution of those that started one another."""
+"""The field of a state machine that does not pass its whole context object. Its keys are `_FLAT` and
+`RootExecutionId`, the first of several executions that have started one another."""
 
 CONTEXT_FIELDS = ("Execution", "_datadog", "Payload", "BatchInput", "Items", FIELD)
-"""An event that has none of these has no context object."""
+"""An event without any of these keys has no context object."""
 _CARRYING = frozenset(CONTEXT_FIELDS)
 
 _FLAT = {
@@ -37,7 +39,7 @@ _FLAT = {
 
 
 class TraceContext:
-    """The span that comes before: ids of 16 hex digits, `high` the trace id's upper half."""
+    """A parent span: its ids are 16 hex digits, and `high` is the upper half of the trace id."""
 
     __slots__ = ("high", "priority", "span_id", "trace_id")
 
@@ -46,9 +48,9 @@ class TraceContext:
 
 
 class Identity:
-    """The place of an invocation in a state machine.
+    """The execution and the state of an invocation.
 
-    `trace_id` and `parent_id` as 16 hex digits, `high` the upper half as Datadog writes it (`_dd.p.tid`).
+    `trace_id` and `parent_id` are 16 hex digits, `high` is the upper half of the trace id (`_dd.p.tid`).
     `map_index` is None outside a Map.
     """
 
@@ -70,7 +72,7 @@ class Identity:
         self.execution_id = str(execution.get("Id") or "")
         arn = self.execution_id.split(":")
         self.execution = str(execution.get("Name") or (arn[7] if len(arn) > 7 else ""))
-        # The state machine's own name, or from its ARN, or from that of the execution.
+        # The state machine's name: of the context, from its ARN, or from the ARN of the execution.
         name = machine.get("Name") or machine.get("Id") or (arn[6] if len(arn) > 6 else "")
         self.state_machine = str(name).split(":")[-1]
         self.state = str(state.get("Name") or "")
@@ -81,11 +83,11 @@ class Identity:
         self.parent_id = self._parent(state.get("EnteredTime"))
 
     def trace_context(self) -> TraceContext:
-        """Return the span of the state, as the parent of the invocation's."""
+        """Return the span of the state, which is the parent of the invocation's span."""
         return TraceContext(self.trace_id, self.high, self.parent_id)
 
     def _parent(self, entered: Any) -> str:
-        """Return the id of the state's span; 0 where the state machine did not pass when it was entered."""
+        """Return the id of the state's span; 0 if the entered time is missing."""
         if entered is None:
             return _ZERO
         counts = self.retry_count != 0 or self.redrive_count != 0
@@ -94,7 +96,7 @@ class Identity:
 
 
 def identity_of(event: Any) -> Identity | None:
-    """Return the Step Functions identity that an event carries, or None. Never raises."""
+    """Return the Step Functions identity of an event, or None. Never raises."""
     try:
         return step_of(context_parts(plain(event)))
     except Exception:  # noqa: BLE001 - an event may be anything
@@ -102,7 +104,7 @@ def identity_of(event: Any) -> Identity | None:
 
 
 def step_of(parts: Parts | None) -> Identity | None:
-    """Return the identity of a context object; None where there is none, or a malformed one. Never raises."""
+    """Return the identity of a context object; None if it is missing or malformed. Never raises."""
     try:
         return None if parts is None else Identity(parts)
     except Exception:  # noqa: BLE001 - a context object may hold anything
@@ -110,21 +112,21 @@ def step_of(parts: Parts | None) -> Identity | None:
 
 
 def plain(event: Any) -> Any:
-    """Return the event as Lambda delivered it: Powertools' classes hold it as `raw_event`. Never raises."""
+    """Return the event as Lambda delivered it, also from the classes of Powertools. Never raises."""
     if isinstance(event, (dict, list)):
         return event
     try:
         raw = getattr(event, "raw_event", None)
-    except Exception:  # noqa: BLE001 - an event may be anything, with any behaviour
+    except Exception:  # noqa: BLE001 - an event may be an object of any class
         return event
     return raw if isinstance(raw, dict) else event
 
 
 def context_parts(event: Any) -> Parts | None:
-    """Find the context object in an event: the object itself, its Execution, StateMachine and State; or None.
+    """Return the context object of an event with its Execution, StateMachine and State; None without one.
 
-    It may be under `_datadog`, the event itself, or our own field, and any of these within `Payload` or the
-    `BatchInput` of a Distributed Map; a list, as the `Items` of a batch, is searched in its first items.
+    It is the value of `_datadog`, the event itself, or the value of `stepscope`'s field, and each of these
+    also in `Payload` or in the `BatchInput` of a Distributed Map; in a list, the first items are searched.
     """
     if isinstance(event, list):
         items = (_within(item) for item in event[:_ITEMS_SEARCHED] if isinstance(item, dict))
@@ -141,9 +143,9 @@ def _within(event: dict[str, Any]) -> Parts | None:
     """Return the parts of the context object of an event, its payload or its batch input."""
     parts = _here(event)
     for field in () if parts else ("Payload", "BatchInput"):
-        inner = event.get(field)
-        if parts is None and isinstance(inner, dict):
-            parts = _here(inner)
+        nested = event.get(field)
+        if parts is None and isinstance(nested, dict):
+            parts = _here(nested)
     return parts
 
 
@@ -152,11 +154,11 @@ def _here(level: dict[str, Any]) -> Parts | None:
 
 
 def _parts(candidate: Any) -> Parts | None:
-    return _whole(candidate, candidate.get("Execution")) if isinstance(candidate, dict) else None
+    return _parsed(candidate, candidate.get("Execution")) if isinstance(candidate, dict) else None
 
 
-def _whole(candidate: dict[str, Any], execution: Any) -> Parts | None:
-    """Return a context object and its parts, if the candidate is one."""
+def _parsed(candidate: dict[str, Any], execution: Any) -> Parts | None:
+    """Return a context object and its parts, or None if the candidate is not one."""
     if not isinstance(execution, dict):
         return None
     machine, state = candidate.get("StateMachine"), candidate.get("State")
@@ -166,12 +168,12 @@ def _whole(candidate: dict[str, Any], execution: Any) -> Parts | None:
 
 
 def _flat(field: Any) -> Parts | None:
-    """Return a context object made of our own field, which may also hold the whole one."""
+    """Return a context object made from the flat field, which may also be a whole context object."""
     if not isinstance(field, dict):
         return None
     execution = field.get("Execution")
     if not isinstance(execution, str):
-        return _whole(field, execution)
+        return _parsed(field, execution)
     context: dict[str, dict[str, Any]] = {
         "Execution": {"Id": execution},
         "StateMachine": {},
@@ -196,8 +198,8 @@ def _map_index(mapped: Any) -> int | None:
 
 
 def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
-    """Return the trace id (16 hex digits) and its upper half: as the context or the input names it,
-    or hashed from the execution."""
+    """Return the trace id (16 hex digits) and its upper half: of the context or the input, or hashed from the
+    execution."""
     ids = trace_named(context) if context.get("serverless-version") == "v1" else None
     if ids is None:
         ids = _trace_of_input(execution.get("Input"))
@@ -205,7 +207,7 @@ def _trace(context: Any, execution: Any, execution_id: str) -> tuple[str, str]:
 
 
 def _trace_of_input(value: Any) -> tuple[str, str] | None:
-    """Return the trace that an execution's input names, through as many executions as started one another."""
+    """Return the trace of an execution's input, also if several executions have started one another."""
     if not isinstance(value, dict) or _CARRYING.isdisjoint(value):
         return None  # most inputs
     ids = trace_named(carried_by(value))
@@ -219,7 +221,7 @@ def _trace_of_input(value: Any) -> tuple[str, str] | None:
 
 
 def carried_by(value: Any) -> dict[str, Any] | None:
-    """Return what an execution's input holds under `_datadog`, itself or in the `BatchInput` of its items."""
+    """Return the value of `_datadog` of an execution's input, or of the `BatchInput` of its items."""
     if not isinstance(value, dict):
         return None
     carried = value.get("_datadog")
@@ -229,7 +231,7 @@ def carried_by(value: Any) -> dict[str, Any] | None:
 
 
 def trace_named(carried: dict[str, Any] | None) -> tuple[str, str] | None:
-    """Return the trace of Datadog's headers, or of the execution that `RootExecutionId` names."""
+    """Return the trace of Datadog's headers, or of the execution in `RootExecutionId`."""
     if carried is None:
         return None
     ids = _trace_of_headers(carried)
@@ -243,7 +245,7 @@ def _trace_of_execution(execution_id: str) -> tuple[str, str]:
 
 
 def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
-    """Return the trace id of Datadog's headers, which is decimal, and the upper half from their tags."""
+    """Return the trace id of Datadog's headers, where it is decimal, and the upper half of their tags."""
     if not isinstance(headers, dict):
         return None
     try:
@@ -260,7 +262,7 @@ def _trace_of_headers(headers: Any) -> tuple[str, str] | None:
 def hashed(text: str) -> tuple[str, str]:
     """Return the two halves of the SHA-256 of a text as ids: 63 bits of each, never 0."""
     global _sha256  # noqa: PLW0603
-    if _sha256 is None:  # the runtime client has not loaded it, and only state machines need it
+    if _sha256 is None:  # imported here because only state machines need it
         from hashlib import sha256
 
         _sha256 = sha256

@@ -1,4 +1,4 @@
-"""The JSON of a trace line: what Datadog's reader demands, masks, and lines below CloudWatch's limit."""
+"""Encode spans as trace lines for Datadog's reader, with masked values, below CloudWatch's size limit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 MASK = "[masked]"
-MAX_VALUE = 5_000  # characters of one value: a stack trace, a payload
+MAX_VALUE = 5_000  # characters of a value, such as a stack trace or a payload
 MAX_LINE = 250_000  # bytes: CloudWatch splits an event of 256 KiB, its own 26 bytes included
-_NAMELESS = frozenset(  # modules whose frames tell nothing about an error of the handler
+_NAMELESS = frozenset(  # modules whose frames are irrelevant to an error of the handler
     {"monitoring.instrumentation.decorator", "monitoring.instrumentation.async_handlers"}
 )
 
 
 def meta_text(key: str, value: Any) -> str:
-    """Return a value as text: masked where the key looks secret; at most `MAX_VALUE` characters."""
+    """Return a value as text of at most `MAX_VALUE` characters; masked if the key is secret."""
     words = settings().masked
     if secret(key, words):
         return MASK
@@ -35,13 +35,13 @@ def meta_text(key: str, value: Any) -> str:
 
 
 def secret(key: str, words: Iterable[str]) -> bool:
-    """Return whether a value under this key is masked."""
+    """Return whether the value of this key is masked."""
     compared = masking_key(key)
     return any(word in compared for word in words)
 
 
 def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
-    """Copy a JSON value with the values of secret keys masked; deeper than `depth` is cut."""
+    """Return a copy of a JSON value with the values of secret keys masked; truncate it below `depth`."""
     if depth == 0:
         return "…"
     if isinstance(value, dict):
@@ -55,7 +55,7 @@ def masked(value: Any, words: tuple[str, ...], depth: int = 8) -> Any:
 
 
 def error_meta(error: BaseException) -> dict[str, str]:
-    """Return type, message and stack of an error, by Datadog's keys."""
+    """Return the type, message and stack of an error with Datadog's keys."""
     from traceback import format_exception
 
     try:
@@ -69,7 +69,7 @@ def error_meta(error: BaseException) -> dict[str, str]:
         message = str(error)
     except Exception as second:  # noqa: BLE001
         message = f"<the message cannot be read: {type(second).__name__}>"
-    # The end of a stack says where it broke; the beginning is the runtime's.
+    # The end of a stack trace has the location of the error; the beginning belongs to the runtime.
     return {
         "error.type": type(error).__name__,
         "error.message": message[:MAX_VALUE],
@@ -78,11 +78,11 @@ def error_meta(error: BaseException) -> dict[str, str]:
 
 
 def span_json(span: dict[str, Any], meta: dict[str, str], fixed: str) -> str:
-    """Encode one span: fields by Datadog's names, its `meta`, and members of `meta` that are JSON already."""
+    """Encode a span with Datadog's field names; `fixed` are members of `meta` that are encoded already."""
     text = _json(span, meta, fixed)
     if len(text) < MAX_LINE:
         return text
-    # A span whose values fill a line alone: its first keys, with the head of each value.
+    # A span that is too long for a line: keep its first keys, with truncated values.
     brief = {key[:100]: value[:200] for key, value in list(meta.items())[:100] if key != "_dd.span_links"}
     return _json({key: value for key, value in span.items() if key != "metrics"}, brief, fixed)
 
@@ -93,7 +93,7 @@ def _json(span: dict[str, Any], meta: dict[str, str], fixed: str) -> str:
 
 
 def trace_lines(spans: list[str]) -> list[str]:
-    """Return the trace lines of these spans (each below the limit itself), each below CloudWatch's limit."""
+    """Return trace lines below CloudWatch's limit for these spans, each of which is below the limit."""
     groups: list[list[str]] = [[]]
     size = 0
     for text in spans:

@@ -1,8 +1,8 @@
-"""Tell what invoked the function: the source of an event, its resource, and how old its records are.
+"""Determine what invoked the function: the source of an event, its resource, and the times of its records.
 
-One table a question: which field gives a source away (`_BY_FIELD`), which source a record names
-(`_BY_RECORD`), and how each source names its resource and its times (`_DETAILS`). The events are those of
-AWS's documentation.
+There are three tables: sources by a field of the event (`_BY_FIELD`), sources by the name in a record
+(`_BY_RECORD`), and the fields of the resource and the times of each source (`_DETAILS`). The events are those
+of AWS's documentation.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ NAMES = (
     "step-functions",
     "unknown",
 )
-"""Every name that `trigger_of` gives."""
+"""All names that `trigger_of` returns."""
 
 DATADOG_NAMES = {
     "step-functions": "states",
     "alb": "application-load-balancer",
     "function-url": "lambda-function-url",
 }
-"""Where Datadog's own word for an event source differs from ours."""
+"""Datadog's names of event sources that differ from those of `NAMES`."""
 
 
 class Trigger:
     """The source of an event.
 
-    `resource` is the name of the bucket, queue, table and so on, and `arn` its ARN; empty where the event has
-    neither. `oldest` and `newest` are what the first and the last record say of their time, in seconds since
-    the epoch, or None. `records` is their number, 0 for an event that is no batch.
+    `resource` is the name of the bucket, queue, table and so on, and `arn` its ARN; "" if the event has none.
+    `oldest` and `newest` are the times of the first and the last record, in seconds since the epoch, or None.
+    `records` is the number of records, 0 for an event that is not a batch.
     """
 
     __slots__ = ("arn", "name", "newest", "oldest", "records", "resource")
@@ -71,12 +71,12 @@ class Trigger:
 
 UNKNOWN = Trigger("unknown")
 CARRYING = Trigger("unknown")
-"""Of unknown source, with fields that may hold a trace context."""
+"""An unknown source, of an event with fields that may have a trace context."""
 _CARRIERS = frozenset({"headers", "_datadog"})
 
 
 def trigger_of(event: Any) -> str:
-    """Return the name of what invoked the function, one of `NAMES`; `unknown` for others. Never raises."""
+    """Return the name of the source of an event, one of `NAMES`, or `unknown`. Never raises."""
     return describe(event).name
 
 
@@ -91,7 +91,7 @@ def describe(event: Any) -> Trigger:
 
 
 def of_state_machine(step: Identity | None) -> Trigger:
-    """Return the trigger of an event with a context object; `step` is None where that is malformed."""
+    """Return the trigger of an event with a context object; `step` is None if that is malformed."""
     return Trigger("step-functions", ("" if step is None else step.state_machine, "", None, None))
 
 
@@ -161,7 +161,7 @@ def _kafka(event: Any) -> tuple[str, Any]:
 
 
 def _request_context(event: Any) -> tuple[str, Any]:
-    """Tell HTTP's four shapes apart; a function URL differs from an HTTP API by its domain only."""
+    """Return which of four HTTP sources it is; a function URL differs from an HTTP API only by its domain."""
     context = event["requestContext"]
     if not isinstance(context, dict):
         return "", ()
@@ -180,14 +180,14 @@ def _bot(event: Any) -> tuple[str, Any]:
 
 
 def _request(event: Any) -> tuple[str, Any]:
-    """Recognise an Alexa skill: a typed request with a session or a device context."""
+    """Recognize an Alexa skill: a request with a type, and a session or a device context."""
     request = event["request"]
     skill = isinstance(request, dict) and "type" in request and ("session" in event or "context" in event)
     return ("alexa" if skill else ""), ()
 
 
 def _smart_home(event: Any) -> tuple[str, Any]:
-    """Recognise an Alexa smart home directive, payload version 3 (in `directive`) or 2."""
+    """Recognize an Alexa smart home directive, payload version 3 (in `directive`) or 2."""
     body = event.get("directive", event)
     header = body.get("header") if isinstance(body, dict) else None
     namespace = header.get("namespace") if isinstance(header, dict) else None
@@ -207,14 +207,14 @@ _IOT_EVENTS = (
 
 
 def _registry(event: Any) -> tuple[str, Any]:
-    """Recognise IoT's own events: of the registry, of jobs, and of connections (which carry a client id)."""
+    """Recognize events of IoT: of the registry, of jobs, and of connections (which have a client id)."""
     kind = event["eventType"]
     own = kind in _IOT_EVENTS or (kind in {"connected", "disconnected", "subscribed", "unsubscribed"})
     return ("iot" if own and (kind in _IOT_EVENTS or "clientId" in event) else ""), ()
 
 
 def _with(name: str, *fields: str) -> Callable[[Any], tuple[str, Any]]:
-    """Decide for the source `name` where the event has all of `fields` too."""
+    """Return a function that returns the source `name` if the event also has all of `fields`."""
 
     def decide(event: Any) -> tuple[str, Any]:
         return (name if all(field in event for field in fields) else ""), ()
@@ -257,7 +257,7 @@ _BY_FIELD: tuple[tuple[str, Callable[[Any], tuple[str, Any]]], ...] = (
 
 
 FIELDS = frozenset({*(field for field, _ in _BY_FIELD), *CONTEXT_FIELDS, *_CARRIERS})
-"""An object that has none of these tells nothing of its source: it is a function's own."""
+"""An object without any of these fields has no known source."""
 
 
 def _details(name: str, event: Any, first: Any, last: Any) -> Details:
@@ -271,12 +271,12 @@ def _details(name: str, event: Any, first: Any, last: Any) -> Details:
 
 
 def _time(seconds: float | None) -> float | None:
-    """Return a time between 1970 and the year 5138, so neither NaN nor an infinity; None for any other."""
+    """Return a time between 1970 and the year 5138; None for any other, and for NaN."""
     return seconds if seconds is not None and 0 < seconds < 1e11 else None
 
 
 def _at(*path: str) -> Callable[[Any], Any]:
-    """Return a function that gives the value at a path of keys; None where there is none."""
+    """Return a function that returns the value at a path of keys, or None."""
 
     def get(record: Any) -> Any:
         for key in path:
@@ -302,7 +302,7 @@ def _iso(*path: str) -> Callable[[Any], float | None]:
 
 
 def _epoch(unit: int, *path: str) -> Callable[[Any], float | None]:
-    """Return a function that reads a number, or its text, in seconds (1) or milliseconds (1000)."""
+    """Return a function that reads a number or its text, in seconds (unit 1) or milliseconds (1000)."""
     at = _at(*path)
 
     def get(record: Any) -> float | None:
@@ -313,7 +313,7 @@ def _epoch(unit: int, *path: str) -> Callable[[Any], float | None]:
 
 
 def _last(separator: str, index: int = -1) -> Callable[[Any, str], str]:
-    """Return a function that gives a part of the ARN."""
+    """Return a function that returns a part of the ARN."""
 
     def name(_: Any, arn: str) -> str:
         parts = arn.split(separator)
@@ -357,7 +357,7 @@ def _api_time(event: Any) -> float | None:
 
 
 def _log_group(event: Any, _: str) -> str:
-    """Return the group's name from the head of the compressed data: the rest is the handler's business."""
+    """Return the log group's name; only the beginning of the data is decompressed."""
     import zlib
     from binascii import a2b_base64
 
@@ -420,9 +420,9 @@ _DETAILS: dict[str, tuple[Callable[[Any, str], str], Any, Any]] = {
 
 
 def iso_seconds(text: str) -> float | None:
-    """Parse `2026-11-23T10:00:00.123Z` into seconds since the epoch; None for any other text.
+    """Parse `2026-11-23T10:00:00.123Z` to seconds since the epoch; return None for any other text.
 
-    By hand, because the runtime client has not loaded datetime. Offsets (`+0000`, `+01:00`) are honoured.
+    It does not use datetime, which the runtime client has not imported. Offsets such as `+01:00` are applied.
     """
     try:
         year, month, day = int(text[0:4]), int(text[5:7]), int(text[8:10])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Broken(Exception):  # noqa: N818 - it states a finding; ClaimBroken is the error
-    """Raised by a check when the world does not show what was claimed.
+    """Raised by a check if the actual state differs from the expected one.
 
     Args:
         reason: a sentence with the actual and the expected state.
@@ -31,11 +31,11 @@ class Broken(Exception):  # noqa: N818 - it states a finding; ClaimBroken is the
 
 
 class ClaimBroken(Exception):  # noqa: N818 - Step Functions shows this name to Retry and Catch
-    """The step said it was done and was not: `"ErrorEquals": ["ClaimBroken"]`."""
+    """Raised if the check of a handler's result fails; use it in `"ErrorEquals": ["ClaimBroken"]`."""
 
 
 class Claim:
-    """A check with its name and what follows when it fails."""
+    """A check, its name, and the consequence of its failure."""
 
     __slots__ = ("check", "error", "name")
 
@@ -50,28 +50,30 @@ class Claim:
             _make(on_broken)
             self.error = on_broken
         else:
-            raise ValueError(f"on_broken={on_broken!r}: say 'report', 'raise', or give an exception class")
+            raise ValueError(
+                f"on_broken={on_broken!r} is not valid: write 'report', 'raise', or an exception class"
+            )
         self.check = check
         self.name = name or str(getattr(check, "__name__", type(check).__name__)).strip("<>")
 
     def settle(self, call: Invocation | None, event: Any, result: Any) -> None:
-        """Run the check and report; raises only what `on_broken` asks for."""
-        with span("verify", self.name) as made:
+        """Run the check and print its outcome; raise an exception only as `on_broken` says."""
+        with span("verify", self.name) as check_span:
             try:
                 verdict = self.check(event, result)
                 close = getattr(verdict, "close", None)
                 if close is not None and hasattr(verdict, "__await__"):
                     close()
                     verdict = Broken("the check is async, and the handler is not: make both async", "async")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing is proven by a check that fails
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a check with an error proves nothing
                 verdict = error
-            self.report(call, made, verdict)
+            self.report(call, check_span, verdict)
 
-    def report(self, call: Invocation | None, made: Any, verdict: Any) -> None:
-        """Print the outcome of a check: `verdict` is its result, or what it raised; `made` is its span."""
+    def report(self, call: Invocation | None, check_span: Any, verdict: Any) -> None:
+        """Print the outcome of a check: `verdict` is its result or exception, `check_span` its span."""
         broken = _reason(verdict)
         tags = tag_list([f"claim:{self.name}", *([f"reason:{broken[0]}"] if broken else [])])
-        made.set("claim", self.name)
+        check_span.set("claim", self.name)
         try:
             metric = "claims.broken" if broken else "claims.verified"
             if call is not None:
@@ -79,8 +81,8 @@ class Claim:
             else:
                 count(metric, 1, tags)
             if broken:
-                made.set("claim.reason", broken[1])
-                made.failed = True
+                check_span.set("claim.reason", broken[1])
+                check_span.failed = True
                 say(f"the claim {self.name} is broken: {broken[1]}")
         except Exception as error:  # noqa: BLE001
             failed("verify", error)
@@ -90,7 +92,7 @@ class Claim:
 
 
 def _reason(verdict: Any) -> tuple[str, str] | None:
-    """Return the reason in a word and in a sentence; None for a claim that holds."""
+    """Return the code and the message of a failed check; None for a successful one."""
     if isinstance(verdict, BaseException):
         try:
             text = " ".join(str(verdict).split())
@@ -102,13 +104,13 @@ def _reason(verdict: Any) -> tuple[str, str] | None:
 
 
 def denied(verdict: Any) -> bool:
-    """Return whether a check has said no: False, or NumPy's False."""
+    """Return whether the result of a check is False, also NumPy's."""
     return verdict is False or (type(verdict).__name__ in {"bool", "bool_"} and not verdict)
 
 
 def _make(kind: type[Exception]) -> None:
-    """Refuse an exception class that cannot be raised with one text, at the decorator where it is written."""
+    """Raise TypeError if an exception class cannot be created with a single string, when decorating."""
     try:
         kind("")
     except Exception as error:
-        raise TypeError(f"on_broken={kind.__name__} cannot be made from one text: {error}") from error
+        raise TypeError(f"on_broken={kind.__name__} cannot be created from one string: {error}") from error

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def annotate(call: Invocation) -> Any:
-    """Annotate the open subsegment with the Datadog ids; open one where only Lambda's own segment is open.
+    """Annotate the open subsegment with the Datadog ids; open one if only Lambda's segment is open.
 
-    Lambda's own segment takes no annotations. What is returned, if anything, is for `close`.
+    Lambda's segment cannot be annotated. The returned subsegment, if any, must be passed to `close`.
     """
     recorder = sys.modules["aws_xray_sdk.core"].xray_recorder
     if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}:
@@ -33,7 +33,7 @@ def annotate(call: Invocation) -> Any:
 
 
 def _open_entity(recorder: Any) -> Any:
-    """Return the innermost open segment; outside Lambda the recorder would log a missing one as an error."""
+    """Return the innermost open segment, or None; the recorder would log an error if there is none."""
     if "LAMBDA_TASK_ROOT" in os.environ:
         return recorder.get_trace_entity()
     entities = getattr(getattr(recorder.context, "_local", None), "entities", None)

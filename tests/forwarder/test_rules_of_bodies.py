@@ -263,7 +263,7 @@ def test_what_precedes_the_cut_of_a_compressed_body_is_yielded(way):
     noise = "".join(random.Random(1).choice("abcdefgh\n") for _ in range(50_000)).encode()
     data = WAYS[way](noise)
     read, stream = [], expand([data[: len(data) // 2]])
-    with pytest.raises(EOFError, match="cut off"):
+    with pytest.raises(EOFError, match="truncated"):
         read.extend(stream)
     assert noise.startswith(b"".join(read))
 
@@ -296,7 +296,7 @@ def test_the_head_is_looked_at_and_nothing_is_lost():
 def test_gzip_is_inflated_to_256_mb_at_most(monkeypatch):
     assert inflate(b"plain") == b"plain"
     assert inflate(gzip.compress(b"abc")) == b"abc"
-    with pytest.raises(ValueError, match="cut off"):
+    with pytest.raises(ValueError, match="truncated"):
         inflate(gzip.compress(b"abc" * 1000)[:-9])
     monkeypatch.setattr(decoding, "_INFLATED", 2)
     with pytest.raises(ValueError, match="inflates to more than"):

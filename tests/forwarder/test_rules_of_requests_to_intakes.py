@@ -625,9 +625,9 @@ def test_a_command_takes_the_sites_of_datadog_and_new_regions(site, taken):
         ("http://h:x", "not an http"),
         ("http://h:0", ""),
         ("http://h:99999", "not an http"),
-        ("http://h?api_key=1", "carries a query or a password"),
-        ("http://u@h", "carries a query or a password"),
-        ("http://:p@h", "carries a query or a password"),
+        ("http://h?api_key=1", "has a query or a password"),
+        ("http://u@h", "has a query or a password"),
+        ("http://:p@h", "has a query or a password"),
     ],
 )
 def test_an_address_is_http_without_a_key_in_it(url, wrong):

@@ -423,13 +423,13 @@ def test_the_longest_silent_execution_is_forgotten_first(events, executions, kep
     known = Executions(events, executions)
     for number in range(5):
         known.take([step(1, "ExecutionStarted", execution=other(number))])
-    assert list(known._known) == [other(number) for number in range(5 - kept, 5)] == list(known._traces)
+    assert list(known._timelines) == [other(number) for number in range(5 - kept, 5)] == list(known._traces)
     assert known._events == kept
     if kept > 1:
         known.take([step(2, "ExecutionSucceeded", execution=other(5 - kept))])
         known.take([step(1, "ExecutionStarted", execution=other(9))])
-        assert other(9) in known._known
-        assert other(4) not in known._known or kept > 2
+        assert other(9) in known._timelines
+        assert other(4) not in known._timelines or kept > 2
 
 
 # --- positions and pieces

@@ -311,7 +311,7 @@ UNREADABLE = {
     "removed.json": (
         json.dumps({"Records": [s3_record("k", "ObjectRemoved:Delete")]}).encode(),
         0,
-        "leaves nothing",
+        "creates no object",
     ),
     "corrupt.json": (b'{"awslogs": {"data": "!"}}', 1, "not a subscription payload: not base64"),
 }

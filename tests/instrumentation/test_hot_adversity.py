@@ -399,7 +399,7 @@ class TwoTexts(Exception):
 
 
 def test_an_error_that_a_broken_claim_cannot_raise_is_said_where_it_is_written():
-    with pytest.raises(TypeError, match="on_broken=TwoTexts cannot be made from one text"):
+    with pytest.raises(TypeError, match="on_broken=TwoTexts cannot be created from one string"):
         monitored(verify=lambda event, result: True, on_broken=TwoTexts)
 
 

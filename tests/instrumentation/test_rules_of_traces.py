@@ -217,13 +217,13 @@ def test_the_tags_of_an_invocation_name_its_trigger_and_its_state():
 
 def test_labels_are_kept_for_256_kinds_of_calls_and_follow_what_changes():
     options = Options(lambda event, context: None, None)
-    invocation._known.clear()
+    invocation._labels_cache.clear()
     for number in range(invocation._MAX_LABELS + 1):
         arn = f"arn:aws:lambda:r:1:function:f:{number}"
         made = invocation.Invocation({}, SimpleNamespace(invoked_function_arn=arn), options)
         assert made.labels.arn == arn
-        assert len(invocation._known) <= 256
-    assert len(invocation._known) == 1
+        assert len(invocation._labels_cache) <= 256
+    assert len(invocation._labels_cache) == 1
     again = invocation.Invocation({}, SimpleNamespace(invoked_function_arn=arn), options)
     assert again.labels is made.labels
     odd = invocation.Invocation({}, SimpleNamespace(invoked_function_arn=[]), options)
@@ -883,7 +883,7 @@ def test_the_arguments_of_a_claim_are_checked_where_it_is_written():
         def __init__(self, one, two):
             raise AssertionError
 
-    with pytest.raises(TypeError, match="on_broken=Two cannot be made from one text"):
+    with pytest.raises(TypeError, match="on_broken=Two cannot be created from one string"):
         Claim(print, Two)
 
 
