@@ -60,7 +60,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     from monitoring.capture import Tee
 
     before = sys.stdout
-    sys.stdout = before if isinstance(before, Tee) and before.keeps(kept) else Tee(before, kept)
+    sys.stdout = before if isinstance(before, Tee) and before.writes_to(kept) else Tee(before, kept)
     try:
         return (yield)
     finally:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 
-class ApiResponse(NamedTuple):
+class DatadogResponse(NamedTuple):
     """A response of Datadog; status 0 and the error if there was no response."""
 
     status: int
@@ -28,31 +28,31 @@ class Datadog:
         self._headers = {"DD-API-KEY": api_key, **({"DD-APPLICATION-KEY": app_key} if app_key else {})}
         self._timeout = timeout
 
-    def validate(self) -> ApiResponse:
+    def validate(self) -> DatadogResponse:
         """Request the validation of the API key; status 200 means that it is valid."""
         return self._get("/api/v1/validate")
 
-    def points(self, query: str, start: int, end: int) -> ApiResponse:
+    def points(self, query: str, start: int, end: int) -> DatadogResponse:
         """Request the points of a metric query; times are seconds since the epoch."""
         return self._get("/api/v1/query?" + urlencode({"query": query, "from": start, "to": end}))
 
-    def metrics(self, since: int, tag: str) -> ApiResponse:
+    def metrics(self, since: int, tag: str) -> DatadogResponse:
         """Request the names of the metrics that have a tag and were active since a time in epoch seconds."""
         return self._get("/api/v1/metrics?" + urlencode({"from": since, "tag_filter": tag}))
 
-    def _get(self, path: str) -> ApiResponse:
+    def _get(self, path: str) -> DatadogResponse:
         request = urllib.request.Request(self.base + path, headers=self._headers)  # noqa: S310 - http or https
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310 - as above
-                return ApiResponse(response.status, json.loads(response.read() or b"null"))
+                return DatadogResponse(response.status, json.loads(response.read() or b"null"))
         except urllib.error.HTTPError as error:
             error.close()
-            return ApiResponse(error.code)
+            return DatadogResponse(error.code)
         except (OSError, ValueError) as error:
-            return ApiResponse(0, error=f"{type(error).__name__}: {error}")
+            return DatadogResponse(0, error=f"{type(error).__name__}: {error}")
 
 
-def has_points(answer: ApiResponse) -> bool:
+def has_points(answer: DatadogResponse) -> bool:
     """Return whether the response to a metric query contains a point."""
     series = answer.body.get("series") if isinstance(answer.body, dict) else None
     return any(entry.get("pointlist") for entry in series or () if isinstance(entry, dict))

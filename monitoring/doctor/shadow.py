@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.doctor.checks import Check, fault, ok, unknown
-from monitoring.doctor.datadog import ApiResponse, Datadog
+from monitoring.doctor.datadog import Datadog, DatadogResponse
 from monitoring.errors import InputError
 
 OWN = ("stepscope.forwarder.", "aws.dd_forwarder.", "datadog.forwarder.")
@@ -186,7 +186,7 @@ def _active(datadog: Datadog, tag: str, start: int) -> list[str]:
     return [str(name) for name in names or ()]
 
 
-def _total(answer: ApiResponse) -> float:
+def _total(answer: DatadogResponse) -> float:
     series = answer.body.get("series") if isinstance(answer.body, dict) else None
     values = (point[1] for entry in series or () for point in entry.get("pointlist") or ())
     return math.fsum(value for value in values if value is not None)

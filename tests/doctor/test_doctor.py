@@ -110,7 +110,7 @@ def test_a_function_that_wrote_nothing_lately_is_not_judged(aws):
     [
         ({"secret": "wrong"}, "key", "fault", "403"),
         ({"secret": "absent"}, "key", "unknown", "ResourceNotFoundException"),
-        ({"secret": "", "DD_API_KEY": "right"}, "key", "ok", "takes"),
+        ({"secret": "", "DD_API_KEY": "right"}, "key", "ok", "accepts"),
         ({"secret": "", "DD_API_KEY_SSM_NAME": "absent"}, "key", "unknown", "ParameterNotFound"),
         ({"DD_URL": "http://127.0.0.1:9"}, "key", "fault", "Datadog does not answer"),
         ({"DD_FORWARD_LOG": "perhaps"}, "forwarder", "fault", "write true or false"),

@@ -157,7 +157,7 @@ REFUSALS = [
     ("MONITORING|1|1|measure|a|#", "measure", "the type is not one of Datadog's"),
     ("x MONITORING|1|1|count||#", "", "the metric name does not start with a letter"),
     ("MONITORING|1|1|count|a|#b|c", "c", "a field after the tags"),
-    ("MONITORING|1|1", "MONITORING|1|1", "2 of the 4 fields after MONITORING that a point needs"),
+    ("MONITORING|1|1", "MONITORING|1|1", "2 fields after MONITORING, expected at least 4"),
 ]
 
 
@@ -261,7 +261,7 @@ def test_a_value_that_no_line_can_carry_is_refused(value):
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        (Point("a", 1, 1, "measure"), "type 'measure' is none of count, gauge"),
+        (Point("a", 1, 1, "measure"), "type 'measure' is not one of count, gauge"),
         (Point("a", 1, 1609983680413), "time 1609983680413 is not in seconds since the epoch"),
         (Point("a", 1, float("nan")), "time nan is not a number of seconds"),
         (Point("123", 1, 1), "metric name '123' has no letter"),

@@ -128,11 +128,11 @@ FAILURES = [
     (lambda e: e.assert_count("zzz", 1), "zzz: 0 counted, expected 1\nprinted: seen"),
     (
         lambda e: e.assert_value("seen", 3),
-        "seen: 2 is its last value, 3 wanted\nnear misses:\n  count seen 2 a:b",
+        "seen: the last value is 2, expected 3\nnear misses:\n  count seen 2 a:b",
     ),
-    (lambda e: e.assert_value("zzz", 3), "zzz: not printed, 3 wanted\nprinted: seen"),
-    (lambda e: e.assert_not_emitted("seen"), "seen: printed 1 times, none wanted\n  count seen 2 a:b"),
-    (lambda e: e.trace(), "0 calls have printed a trace, 1 wanted"),
+    (lambda e: e.assert_value("zzz", 3), "zzz: not printed, expected 3\nprinted: seen"),
+    (lambda e: e.assert_not_emitted("seen"), "seen: printed 1 times, expected none\n  count seen 2 a:b"),
+    (lambda e: e.trace(), "0 invocations have printed a trace, expected 1"),
 ]
 
 

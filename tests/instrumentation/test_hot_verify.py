@@ -225,7 +225,7 @@ def test_combinators_say_what_did_not_hold():
     assert code_of(all_of(holds, false)) == "false"
     assert code_of(any_of(false, holds)) is None
     with pytest.raises(
-        Broken, match=r"none holds: false: false returned False; fails: 3 bytes, at least 10 wanted"
+        Broken, match=r"no check succeeded: false: false returned False; fails: 3 bytes, at least 10 wanted"
     ):
         any_of(false, fails)(None, None)
     assert all_of(holds, any_of(false, fails)).__name__ == "all_of(holds,any_of(false,fails))"

@@ -151,7 +151,7 @@ def test_search_finds_by_name_tag_and_type_and_shows_the_status(client, slo, cal
     first, second = (one.data.attributes for one in found.data.attributes.slos)
     assert (first.status.sli, str(first.status.state)) == (pytest.approx(85.5), "breached")
     assert (first.team_tags, first.overall_status[0].raw_error_budget_remaining.unit) == (["a"], "requests")
-    assert "no monitor of the SLO is known" in second.status.calculation_error
+    assert "none of the SLO's monitors was found" in second.status.calculation_error
     assert (found.meta.pagination.total, found.meta.pagination.size) == (2, 10)
     assert {(one.name, one.count) for one in found.data.attributes.facets.env_tags} == {("p", 1), ("q", 1)}
 

@@ -205,11 +205,11 @@ def test_a_time_slice_is_five_minutes_long_by_default():
         (slice_body(threshold=None), "the threshold of the SLO is None"),
         (
             slice_body(query={"formulas": [{"formula": "q"}], "queries": [{"data_source": "logs"}]}),
-            "over queries of metrics only",
+            "only be evaluated with metric queries",
         ),
         (
             slice_body(query={"formulas": [{"formula": "q"}], "queries": ["q"]}),
-            "over queries of metrics only",
+            "only be evaluated with metric queries",
         ),
         ({"type": "monitor", "monitor_ids": ["x"]}, "the monitor id of the SLO is 'x'"),
     ],
@@ -257,7 +257,7 @@ def test_a_number_is_not_a_count_of_events(text):
 
 def test_an_slo_takes_no_list_of_queries():
     text = "sum:a{*}.as_count(), sum:b{*}.as_count()"
-    with pytest.raises(QueryError, match="one query here, not a list") as caught:
+    with pytest.raises(QueryError, match="expected one query, not a list") as caught:
         sli(text, "sum:all{*}.as_count()", [])
     assert (caught.value.start, caught.value.end) == (0, len(text))
 
@@ -496,7 +496,7 @@ def test_several_monitors_are_parts_by_their_number_and_one_unknown_is_left_out(
         ("2", 120, 180),
     ]
     assert history.group_by == ()
-    with pytest.raises(InputError, match="no monitor of the SLO is known here") as caught:
+    with pytest.raises(InputError, match="none of the SLO's monitors was found") as caught:
         evaluate_slo(Slo("s", "monitor", (), monitor_ids=(8, 9)), Inputs(), START, START + 60)
     assert (caught.value.where, caught.value.hint) == ("s", "monitors: 8, 9")
     with pytest.raises(InputError) as caught:
@@ -606,7 +606,10 @@ def test_a_recurring_correction_lasts_its_duration_until_its_end():
 def test_a_recurrence_of_other_parts_is_refused_with_those_that_can_be_used(rule):
     with pytest.raises(InputError) as caught:
         correction_intervals([{"start": START, "duration": 60, "rrule": rule}], START, START + DAY)
-    assert (caught.value.message, caught.value.where) == (f"the recurrence {rule!r} cannot be read", "rrule")
+    assert (caught.value.message, caught.value.where) == (
+        f"the recurrence {rule!r} is not supported",
+        "rrule",
+    )
     assert "FREQ (DAILY, WEEKLY, MONTHLY, YEARLY)" in caught.value.hint
     week = {"start": START, "duration": 60, "rrule": "FREQ=WEEKLY;WKST=MO;"}
     assert len(correction_intervals([week], START, START + 8 * DAY)) == 2
@@ -678,7 +681,7 @@ def test_an_alert_needs_a_target_for_its_time_frame_and_monitors_that_are_known(
         values_of(f"{BURN} > 2", [1], [1], [START], metric_body(thresholds=other))
     assert '{"timeframe": "7d", "target": 99.9}' in caught.value.hint
     body = {"type": "monitor", "monitor_ids": [1], "thresholds": [{"timeframe": "7d", "target": 99}]}
-    with pytest.raises(InputError, match="no monitor of the SLO is known here"):
+    with pytest.raises(InputError, match="none of the SLO's monitors was found"):
         values_of(f"{BURN} > 2", [1], [1], [START], body)
 
 

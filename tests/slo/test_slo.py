@@ -223,7 +223,7 @@ def test_only_the_chosen_groups_of_a_multi_alert_count():
 
 def test_a_monitor_that_is_not_known_is_said():
     slo = Slo.from_body({"name": "s", "type": "monitor", "monitor_ids": [7]})
-    with pytest.raises(InputError, match="no monitor of the SLO is known"):
+    with pytest.raises(InputError, match="none of the SLO's monitors was found"):
         evaluate_slo(slo, Inputs(), START, START + 60)
 
 

@@ -91,7 +91,7 @@ def test_what_is_there_and_from_when_to_when(folder):
     partitions = Partitions(folder)
     assert partitions.metrics() == ["shop.lost%2Fx", "shop.paid"]
     assert partitions.span(["shop.paid"]) == (START, START + 259 * 997)
-    with pytest.raises(InputError, match="hold no such points"):
+    with pytest.raises(InputError, match="have no points of these metrics"):
         partitions.span(["absent"])
 
 

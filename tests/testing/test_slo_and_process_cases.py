@@ -86,7 +86,11 @@ def test_an_slo_alert_compares_the_budget_or_its_burn_rate(query, good, bad, exp
         ({}, BURN, "is not known here"),
         ({"orders": "x"}, BURN, "is not an SLO"),
         ({"orders": {**SLO, "thresholds": []}}, BURN, "has no target for 7d"),
-        ({"orders": {**SLO, "type": "monitor", "monitor_ids": [1]}}, BURN, "no monitor of the SLO is known"),
+        (
+            {"orders": {**SLO, "type": "monitor", "monitor_ids": [1]}},
+            BURN,
+            "none of the SLO's monitors was found",
+        ),
         (
             {"orders": {**SLO, "type": "monitor", "monitor_ids": ["${monitor:nosuch}"]}},
             BURN,
