@@ -876,7 +876,7 @@ def test_the_arguments_of_a_claim_are_checked_where_it_is_written():
     with pytest.raises(TypeError, match="is not a function"):
         Claim("text")
     for wrong in ("other", int, 5, KeyboardInterrupt):
-        with pytest.raises(ValueError, match="say 'report', 'raise', or give"):
+        with pytest.raises(ValueError, match="write 'report', 'raise', or"):
             Claim(print, wrong)
 
     class Two(Exception):
