@@ -5,7 +5,8 @@ CREATE EXTERNAL TABLE stepscope_points (
   `timestamp` double,
   `value` double,
   `type` string,
-  `tags` array<string>
+  `tags` array<string>,
+  `source` bigint
 )
 PARTITIONED BY (`day` string, `metric` string)
 STORED AS PARQUET

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,21 @@ from monitoring.terminal import echo
 if TYPE_CHECKING:
     from monitoring.query import MonitorQuery
     from monitoring.query.series import Series
+    from monitoring.query.sources import Source
     from monitoring.testing.project import Folder
+
+    _History = tuple[list[Series] | Source, list[InputError], tuple[float, float]]
 
 
 @click.command("backtest")
 @click.argument("monitor")
-@click.option("--data", "data", required=True, metavar="FILE", help="A data file or a database of points.")
+@click.option(
+    "--data",
+    "data",
+    required=True,
+    metavar="FILE",
+    help="A data file, a database, or a replay's folder or s3:// prefix.",
+)
 @click.option("--fetch", is_flag=True, help="Ask Datadog for the history first, into the database --data.")
 @click.option(
     "--from", "start", metavar="T", help="Epoch seconds, ISO 8601, or -30d. Default: the first point."
@@ -67,12 +77,14 @@ def command(
     folder, body = _monitor(monitor, env)
     node = parse_monitor(body["query"])
     if fetch:
-        _fetch(node, data, *_bounds(start, end, None))
-    series, problems = _history(data, _metrics(body, folder))
-    begin, finish = _bounds(start, end, series)
+        now = time.time()
+        _fetch(node, data, *_bounds(start, end, (now - 30 * 86400, now)))
     variants = [Variant("as it is", body), *(variant_of(body, change) for change in sets)]
-    points = Data(series)
-    outcomes = list(backtest(variants, points, begin, finish, _pairs(stand_ins), _pairs(switches), folder))
+    with ExitStack() as stack:
+        points, problems, span = _history(data, _metrics(body, folder), stack)
+        begin, finish = _bounds(start, end, span)
+        choices = (_pairs(stand_ins), _pairs(switches), folder)
+        outcomes = list(backtest(variants, Data(points), begin, finish, *choices))
     for problem in problems[:20]:
         echo(f"stepscope: {problem}", err=True)
     if as_data:
@@ -112,8 +124,24 @@ def _metrics(body: dict[str, Any], folder: "Folder") -> list[str]:
     return names
 
 
-def _history(data: str, names: "list[str]") -> "tuple[list[Series], list[InputError]]":
-    """Return the series of these metrics, and what of the data cannot be used."""
+def _history(data: str, names: list[str], stack: ExitStack) -> "_History":
+    """Return the points of these metrics, what of the data cannot be used, and the first and last time."""
+    if data.startswith("s3://") or Path(data).is_dir():
+        from monitoring.store.parquet_source import ParquetSource, open_partitions
+
+        files = open_partitions(data)
+        if files is not None:
+            stack.enter_context(closing(files))
+            first, last = files.span(names)
+            return ParquetSource(files), [], (first, last + 60)
+    series, problems = _series(data, names)
+    first = min(int(entry.times[0]) for entry in series)
+    last = max(int(entry.times[-1]) for entry in series)
+    return series, problems, (first, last + 60)
+
+
+def _series(data: str, names: list[str]) -> "tuple[list[Series], list[InputError]]":
+    """Return the series of these metrics, held in memory, and what of the data cannot be used."""
     from monitoring.query.datafile import is_database, load
     from monitoring.query.errors import nearest
 
@@ -136,15 +164,12 @@ def _history(data: str, names: "list[str]") -> "tuple[list[Series], list[InputEr
     return series, problems
 
 
-def _bounds(start: str | None, end: str | None, series: "list[Series] | None") -> tuple[int, int]:
-    """Return the requested time range, else the first to the last point; without points, the last 30 days."""
+def _bounds(start: str | None, end: str | None, span: tuple[float, float]) -> tuple[int, int]:
+    """Return the requested time range in whole minutes; what is not given is that of the span."""
     from monitoring.query.times import moment
 
     now = time.time()
-    first, last = now - 30 * 86400, now
-    if series is not None:
-        first = min(int(entry.times[0]) for entry in series)
-        last = max(int(entry.times[-1]) for entry in series) + 60
+    first, last = span
     begin = int(moment(start, now, "--from")) if start else int(first)
     finish = int(moment(end, now, "--to")) if end else int(last)
     if begin >= finish:

@@ -14,7 +14,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command()
 @click.argument("dashboards", nargs=-1, type=click.Path(path_type=Path))
 @project_option()
-@click.option("--data", type=click.Path(path_type=Path, exists=True), help="A database, or a file of series")
+@click.option("--data", help="A database, a file of series, or a replay's folder or s3:// prefix")
 @click.option("--sample", is_flag=True, help="Synthetic series that fit each metric")
 @click.option("--from", "since", default="-1d", help="-4h, -1d, epoch seconds or ISO 8601 [-1d]")
 @click.option("--to", "until", default="now", help="Likewise [now]")
@@ -27,7 +27,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def command(
     dashboards: tuple[Path, ...],
     root: Path,
-    data: Path | None,
+    data: str | None,
     sample: bool,
     since: str,
     until: str,
@@ -40,7 +40,8 @@ def command(
 ) -> int:
     """Draw DASHBOARDS (files or folders), or all of dashboards/, as pictures or pages.
 
-    Over --data, a database of `stepscope serve` or a file of series; without it, over synthetic series.
+    Over --data, a database of `stepscope serve`, a file of series or a replay; without it, over synthetic
+    series.
     With --diff, the older version is drawn beside each. A template, or a definition in Amazon States
     Language, is drawn as the graphs of its state machines; with --diff, the states that were added, removed
     and changed are marked. A widget that cannot be drawn because of a bug says

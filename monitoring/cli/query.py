@@ -26,7 +26,10 @@ _COLUMNS = 5
 @click.command("query")
 @click.argument("query")
 @click.option(
-    "--data", default="", metavar="FILE", help="A v1 series body, JSON lines, CSV, Parquet, or a database."
+    "--data",
+    default="",
+    metavar="FILE",
+    help="A v1 series body, JSON lines, CSV, Parquet, a database, or a replay's folder or s3:// prefix.",
 )
 @click.option("--url", default="", metavar="URL", help="Ask a running `stepscope serve` instead.")
 @click.option(
@@ -159,11 +162,12 @@ def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
     """Return the points, what of them cannot be used, and functions for their times and metrics."""
     from monitoring.query.datafile import is_database, load, span_of
 
-    if Path(data).is_dir():
-        from monitoring.store.parquet_source import ParquetSource, Partitions, has_partitions
+    if data.startswith("s3://") or Path(data).is_dir():
+        from monitoring.store.parquet_source import ParquetSource, open_partitions
 
-        if has_partitions(Path(data)):
-            files = stack.enter_context(closing(Partitions(Path(data))))
+        files = open_partitions(data)
+        if files is not None:
+            stack.enter_context(closing(files))
             return ParquetSource(files), [], lambda: files.span(asked), files.metrics
     if not is_database(data):
         from monitoring.query import SeriesSource

@@ -9,7 +9,7 @@ import numpy as np
 from monitoring.preview.charts.shapes import Line, Row, Style
 from monitoring.preview.errors import UndrawableError
 from monitoring.preview.facts import NOTHING, Facts
-from monitoring.preview.log_queries import Beside, QueryContext, counted, legacy
+from monitoring.preview.log_queries import QueryContext, beside, counted, legacy
 from monitoring.preview.variables import Variable, put_in
 from monitoring.query import Answer, QueryError, evaluate, parse, reduce_line, walk
 from monitoring.query.nodes import Metric
@@ -149,7 +149,7 @@ class Data:
             texts,
             units.pop() if len(units) == 1 else "",
             {str(query.get("name")): str(query.get("aggregator") or "") for query in queries},
-            Beside(self.source, series)
+            beside(self.source, series)
             if any(query.get("data_source") not in METRICS for query in queries)
             else None,
             {str(query.get("name")): _heading(query) or texts[str(query.get("name"))] for query in queries},

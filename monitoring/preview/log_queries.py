@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,9 +18,18 @@ from monitoring.preview.facts import Facts, search_of
 from monitoring.preview.objectives import measured
 from monitoring.preview.variables import Variable, as_search
 from monitoring.query.grid import Grid, default_interval
-from monitoring.query.nodes import Scope
+from monitoring.query.nodes import Metric, Scope
 from monitoring.query.series import MetricType, Series
-from monitoring.query.sources import Buckets, Origin, Points, SeriesSource, Source
+from monitoring.query.sources import (
+    Buckets,
+    Floats,
+    Members,
+    Origin,
+    Points,
+    PoolingSource,
+    SeriesSource,
+    Source,
+)
 
 MOST = 100_000
 """Records that one widget counts; more would take it seconds."""
@@ -299,15 +308,30 @@ class Beside:
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
         """Return the points by source and bucket; all origins are of one metric, and so of one source."""
-        source, mine = self._side(origins)
+        source, mine = self.side(origins)
         return source.bucket(mine, grid, aggregator, until, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the raw points."""
-        source, mine = self._side(origins)
+        source, mine = self.side(origins)
         return source.points(mine, start, end)
 
-    def _side(self, origins: Sequence[Origin]) -> tuple[Source, Sequence[Origin]]:
+    def side(self, origins: Sequence[Origin]) -> tuple[Source, Sequence[Origin]]:
+        """Return the source that the origins are of, and its own origins."""
         if origins and origins[0].key < 0:
             return self._own, [replace(origin, key=-1 - origin.key) for origin in origins]
         return self._source, origins
+
+
+class PoolingBeside(Beside):
+    """Series of our own beside those of a source that pools distributions itself."""
+
+    def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+        """Return the source's answer: added series are not distributions."""
+        source, origins = self.side(members.origins)
+        return cast("PoolingSource", source).pool(node, members._replace(origins=origins), grid, until)
+
+
+def beside(source: Source, series: Sequence[Series]) -> Beside:
+    """Return the source with series beside it."""
+    return (PoolingBeside if isinstance(source, PoolingSource) else Beside)(source, series)

@@ -1,11 +1,11 @@
 """The job behind `stepscope preview`: which dashboards, over which data, into which files."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monitoring.errors import InputError, writing
 from monitoring.preview.data import Data, definitions
@@ -25,6 +25,9 @@ from monitoring.resources.catalogue import known_metrics
 from monitoring.resources.files import path_of, read_resource
 from monitoring.resources.project import instances_in, load_project, made_of, usable_resources
 from monitoring.resources.resource import Resource
+
+if TYPE_CHECKING:
+    from monitoring.store.parquet_source import Partitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def write(picture: str, path: Path, scale: float) -> None:
 class Order:
     """Describe what to draw, as the command line says it."""
 
-    data: Path | None
+    data: str | None
     window: tuple[int, int]
     out: Path
     kind: str
@@ -248,6 +251,14 @@ def _world(order: Order, files: Files) -> Iterator[World]:
     monitors, slos = Monitors(files.monitors), files.slos
     if order.data is None:
         yield lambda version: made_up(version.body, order.window, monitors.bodies, slos)
+    elif (replay := _partitions(order.data)) is not None:
+        from monitoring.store.parquet_source import ParquetSource
+
+        with closing(replay):
+            history = ParquetSource(replay)
+            facts = Facts(slos=slos, points=lambda queries, start, end: history)
+            replayed = DashboardData(history, facts, monitors)
+            yield lambda version: replayed
     elif not is_database(order.data):
         source = SeriesSource(load_series(order.data).series)
         data = DashboardData(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
@@ -262,6 +273,15 @@ def _world(order: Order, files: Files) -> Iterator[World]:
             known = replace(monitors, groups=histories.states(order.window[1]))
             stored = DashboardData(StoreSource(store), facts_of(store, slos, monitors.bodies), known)
             yield lambda version: stored
+
+
+def _partitions(data: str) -> "Partitions | None":
+    """Return the Parquet files of a replay, None where the data are others."""
+    if not data.startswith("s3://") and not Path(data).is_dir():
+        return None
+    from monitoring.store.parquet_source import open_partitions
+
+    return open_partitions(data)
 
 
 def made_up(

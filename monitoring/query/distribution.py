@@ -10,7 +10,7 @@ from monitoring.query.frame import EvaluationFrame
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
 from monitoring.query.series import distinct
-from monitoring.query.sources import Floats, Origin, Points, Times
+from monitoring.query.sources import Floats, Members, Origin, Points, PoolingSource, Times
 from monitoring.query.timeseries import aggregate_rows
 
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {
@@ -20,7 +20,7 @@ _COMPARE: dict[str, Callable[[Any, float], Any]] = {
     "<=": operator.le,
     "==": operator.eq,
 }
-_GAMMA = 1 + 1 / 64
+GAMMA = 1 + 1 / 64
 """Bins of Datadog's sketches grow by this factor: a percentile lies within 1/128 of the true value."""
 
 
@@ -39,6 +39,10 @@ def pooled(
     switch `quantiles` "sketch" it is moved to the middle of its bin.
     """
     aggregator = node.aggregator or "avg"
+    if grid.uniform and isinstance(frame.source, PoolingSource):
+        result = frame.source.pool(node, Members(origins, origin, owner, groups), grid, frame.until)
+        sketch = node.threshold is None and aggregator[0] in "ph" and frame.switches.quantiles == "sketch"
+        return in_bins(result) if sketch else result
     if node.threshold is None and aggregator in {"avg", "sum", "min", "max", "count"}:
         return _summed(aggregator, frame, grid, origins, origin, owner, groups)
     points = frame.source.points(origins, int(grid.edges[0]), min(frame.until, float(grid.edges[-1])))
@@ -94,9 +98,14 @@ def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats
         mean = np.add.reduceat(values, first) / counts
         squares = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, first)
         return np.sqrt(squares / counts)
-    share = 0.5 if node.aggregator == "histogram" else float((node.aggregator or "p50")[1:]) / 100
+    share = share_of(node)
     values_at = values[first + quantile_rank(counts, share)]
     return in_bins(values_at) if sketch else values_at
+
+
+def share_of(node: Metric) -> float:
+    """Return which percentile a query asks for, as a share: 0.95 for `p95`, the median for `histogram`."""
+    return 0.5 if node.aggregator == "histogram" else float((node.aggregator or "p50")[1:]) / 100
 
 
 def quantile_rank(counts: Times, share: float) -> Times:
@@ -115,5 +124,5 @@ def in_bins(values: Floats) -> Floats:
     """Values moved to the middle of their bin of a sketch."""
     size = np.abs(values)
     small = size < 1e-9
-    key = np.round(np.log(np.where(small, 1.0, size)) / np.log(_GAMMA))
-    return np.where(small, 0.0, np.sign(values) * _GAMMA**key)
+    key = np.round(np.log(np.where(small, 1.0, size)) / np.log(GAMMA))
+    return np.where(small, 0.0, np.sign(values) * GAMMA**key)

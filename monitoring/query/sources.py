@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query.grid import Grid
-from monitoring.query.nodes import Scope
+from monitoring.query.nodes import Metric, Scope
 from monitoring.query.selection import Tags, all_tags, matcher
 from monitoring.query.series import MetricType, Series, distinct
 
@@ -61,6 +61,33 @@ class Source(Protocol):
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the raw points in `[start, end)`."""
+        ...
+
+
+class Members(NamedTuple):
+    """Which sources belong to which groups: `origins[origin[i]]` to group `owner[i]`, of `groups` groups."""
+
+    origins: Sequence[Origin]
+    origin: Times
+    owner: Times
+    groups: int
+
+    @property
+    def together(self) -> bool:
+        """Return whether all sources are in one group, each once."""
+        return self.groups == 1 and len(self.origin) == len(self.origins)
+
+
+@runtime_checkable
+class PoolingSource(Protocol):
+    """A `Source` that pools distributions itself, so that their values need not be held in memory."""
+
+    def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+        """Return `values[group, bucket]` of uniform buckets, NaN where there is none.
+
+        All values before `until` of a group and bucket are reduced by the query's aggregator or threshold;
+        percentiles are those of rank `floor(q * (n - 1))`.
+        """
         ...
 
 

@@ -1,51 +1,65 @@
-"""Query a folder of Parquet files, as `stepscope replay` writes them, without importing them.
+"""Query Parquet files, as `stepscope replay` writes them, without importing them.
 
 DuckDB reads only the days and the metric that a query needs, and aggregates them by bucket. Python receives
-one row per source and bucket, so memory does not depend on the number of points.
+one row per group and bucket, so memory does not depend on the number of points. The sources of a metric are
+in the footers of its files, so no tags are read.
 """
 
+import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import quote
+from typing import Any
 
 import duckdb
+import numpy as np
 
 from monitoring.errors import InputError
-from monitoring.query.sources import Origin
+from monitoring.query.grid import Grid
+from monitoring.query.nodes import Metric
+from monitoring.query.sources import Floats, Members, Origin, Points
 from monitoring.store.batch import SeriesIdentity
-from monitoring.store.query_source import Columns, StoreSource, ids_within
+from monitoring.store.parquet_files import PartitionFiles
+from monitoring.store.query_source import StoreSource
 
 _LATEST = 1 << 33
+MOST_POINTS = 20_000_000
+"""Raw points, of 24 bytes each, that one question may hold; buckets and groups of a query need none."""
+_POOLED = 32
+"""Answers that are kept: a query is evaluated again to see which switches decide."""
 
 
 class Partitions:
-    """The files of a folder partitioned by `day=` and `metric=`, and the sources of each metric.
+    """The files of a place partitioned by `day=` and `metric=`, and the sources of each metric.
 
     Args:
-        folder: contains `day=2026-11-23/metric=shop.orders/*.parquet` with the columns `timestamp`, `value`,
-            `type` and `tags`.
+        place: a folder or `s3://BUCKET/PREFIX` that holds `day=2026-11-23/metric=shop.orders/*.parquet` of
+            `timestamp`, `value`, `type`, `tags` and `source`.
+        clients: gives boto3's client of a service; needed for S3.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, place: str | Path, clients: Callable[[str], Any] | None = None) -> None:
+        self._place = PartitionFiles(str(place), clients)
         self._connection = duckdb.connect()
+        self._connection.execute("SET enable_progress_bar = false")  # it is written to standard output
+        # Every join has its small table on the right; by its estimates DuckDB would hash the points instead.
+        self._connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         self._connection.execute("SET preserve_insertion_order = false")
-        self._connection.execute("CREATE TABLE sources (id INTEGER, metric VARCHAR, tags VARCHAR[])")
+        self._connection.execute("CREATE TABLE sources (id INTEGER, metric VARCHAR, source BIGINT)")
         self._sources: dict[str, dict[int, SeriesIdentity]] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close the connection and free its memory."""
+        """Close the connection, free its memory and delete copies."""
         self._connection.close()
+        self._place.close()
 
     def metrics(self) -> list[str]:
         """Return the names of the metrics."""
-        return sorted({path.name.removeprefix("metric=") for path in self._folder.glob("day=*/metric=*")})
+        return self._place.metrics()
 
     def span(self, metrics: Sequence[str]) -> tuple[float, float]:
         """Return the first and the last time of some metrics, in epoch seconds; of all metrics for none.
@@ -53,11 +67,11 @@ class Partitions:
         Raises:
             InputError: the metrics have no points.
         """
-        names = [name for name in metrics or self.metrics() if self._files(name)]
-        bounds = [self._rows("min(timestamp), max(timestamp)", name)[0] for name in names]
-        if not bounds:
-            raise InputError("the files have no points of these metrics", where=str(self._folder))
-        return min(first for first, _ in bounds), max(last for _, last in bounds)
+        names = [name for name in metrics or self.metrics() if self._place.days(name)]
+        if not names:
+            raise InputError("the files have no points of these metrics", where=self._place.place)
+        bounds = [bound for name in names for bound in self._bounds(name)]
+        return min(bounds), max(bounds)
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """Return the sources of a metric by their ids; each distinct list of tags is a source."""
@@ -66,95 +80,161 @@ class Partitions:
                 self._sources[metric] = self._read_sources(metric)
             return self._sources[metric]
 
-    def scan(self, ids: Sequence[int], start: int, end: float) -> str:
-        """Return the SQL of the points of some sources in `[start, end)`: series_id, time, value."""
-        selected = set(ids)
+    def scan(self, ids: Sequence[int], start: int, end: float, *, named: bool = True) -> str:
+        """Return the SQL of the points of some sources in `[start, end)`: series_id, time, value.
+
+        Without `named`, series_id is left out where all sources of a metric are wanted, and times may have
+        fractions.
+        """
+        wanted = set(ids)
         with self._lock:
-            metrics = [
-                metric for metric, sources in self._sources.items() if not selected.isdisjoint(sources)
+            chosen = [
+                (metric, wanted & known.keys(), named or len(wanted) < len(known))
+                for metric, known in self._sources.items()
+                if not wanted.isdisjoint(known)
             ]
-        parts = []
-        for metric in metrics:
-            files = self._scan(metric, start, end)
-            parts.append(
-                "SELECT s.id AS series_id, CAST(floor(p.timestamp) AS BIGINT) AS time, p.value AS value"  # noqa: S608 - quoted
-                f" FROM {files} p JOIN sources s ON s.tags = p.tags AND s.metric = {_text(metric)}"
-                f" WHERE p.timestamp >= {start} AND p.timestamp < {ceil(min(end, _LATEST))}"
-            )
+        parts = [self._points(metric, own, (start, end), joined) for metric, own, joined in chosen]
         return f"({' UNION ALL '.join(parts)})"
 
     @contextmanager
     def reading(self, _ids: object = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a cursor."""
+        """Yield a cursor.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
         with self._connection.cursor() as cursor:
-            yield cursor
-
-    def _read_sources(self, metric: str) -> dict[int, SeriesIdentity]:
-        if not self._files(metric):
-            return {}
-        rows = self._rows("DISTINCT tags", metric)
-        first = sum(map(len, self._sources.values()))
-        tags_by_id = {first + at: tags for at, (tags,) in enumerate(sorted(rows))}
-        with self._connection.cursor() as cursor:
-            if tags_by_id:
-                source_rows = [(at, metric, tags) for at, tags in tags_by_id.items()]
-                cursor.executemany("INSERT INTO sources VALUES (?, ?, ?)", source_rows)
-        return {
-            at: SeriesIdentity(metric, "", tuple(tags), "distribution", None)
-            for at, tags in tags_by_id.items()
-        }
-
-    def _files(self, metric: str) -> bool:
-        return next(self._folder.glob(f"day=*/metric={_escaped(metric)}/*.parquet"), None) is not None
-
-    def _scan(self, metric: str, start: int = 0, end: float = _LATEST) -> str:
-        """Return the SQL that reads the files of a metric for the days between the times."""
-        pattern = f"{self._folder}/day=*/metric={_escaped(metric)}/*.parquet"
-        times = (datetime.fromtimestamp(max(0, min(at, _LATEST)), UTC) for at in (start, end))
-        first, last = (f"{time:%Y-%m-%d}" for time in times)
-        days = f"day >= '{first}' AND day <= '{last}'"
-        reader = f"read_parquet({_text(pattern)}, hive_partitioning = true, hive_types_autocast = false)"
-        return f"(SELECT * FROM {reader} WHERE {days})"  # noqa: S608 - quoted
-
-    def _rows(self, columns: str, metric: str) -> list[tuple[Any, ...]]:
-        query = f"SELECT {columns} FROM {self._scan(metric)}"  # noqa: S608 - columns of ours, a quoted name
-        with self.reading() as cursor:
             try:
-                return list(cursor.execute(query).fetchall())
+                yield cursor
             except duckdb.Error as error:
                 message = f"the files cannot be read: {str(error).splitlines()[0]}"
-                raise InputError(message, where=str(self._folder)) from error
+                raise InputError(message, where=self._place.place) from error
+
+    def _points(self, metric: str, ids: Iterable[int], times: tuple[int, float], joined: bool) -> str:
+        start, end = times
+        first, last = (_day(time) for time in times)
+        paths = self._place.paths(metric, first, last)
+        if not paths:
+            return _NOTHING
+        within = f"p.timestamp >= {start} AND p.timestamp < {ceil(min(end, _LATEST))}"
+        if not joined:
+            return f"SELECT p.timestamp AS time, p.value AS value FROM {_reader(paths)} p WHERE {within}"  # noqa: S608
+        numbers = ",".join(map(str, sorted(ids)))
+        sources = f"(SELECT id, source FROM sources WHERE id IN ({numbers}))"  # noqa: S608 - whole numbers
+        return (
+            "SELECT s.id AS series_id, CAST(floor(p.timestamp) AS BIGINT) AS time, p.value AS value"  # noqa: S608 - quoted
+            f" FROM {_reader(paths)} p JOIN {sources} s USING (source) WHERE {within}"
+        )
+
+    def _read_sources(self, metric: str) -> dict[int, SeriesIdentity]:
+        paths = self._place.footers(metric)
+        if not paths:
+            return {}
+        tags: dict[int, tuple[str, ...]] = {}
+        for footer in self._footers(paths):
+            tags |= {int(number): tuple(names) for number, names in json.loads(footer).items()}
+        first = sum(map(len, self._sources.values()))
+        known = dict(enumerate(sorted(tags.items(), key=lambda item: item[1]), first))
+        with self.reading() as cursor:
+            query = "INSERT INTO sources SELECT unnest(?::INTEGER[]), ?, unnest(?::BIGINT[])"
+            cursor.execute(query, [list(known), metric, [number for number, _ in known.values()]])
+        return {
+            at: SeriesIdentity(metric, "", names, "distribution", None) for at, (_, names) in known.items()
+        }
+
+    def _footers(self, paths: list[str]) -> list[str]:
+        """Return the distinct lists of sources that footers hold, as JSON."""
+        query = "SELECT DISTINCT decode(value) FROM parquet_kv_metadata(?) WHERE key = 'stepscope_sources'"
+        with self.reading() as cursor:
+            return [text for (text,) in cursor.execute(query, [paths]).fetchall()]
+
+    def _bounds(self, metric: str) -> tuple[float, float]:
+        """Return the first and the last time of a metric, from the files of its first and last day."""
+        days = self._place.days(metric)
+        paths = {path for day in (days[0], days[-1]) for path in self._place.paths(metric, day, day)}
+        query = f"SELECT min(timestamp), max(timestamp) FROM {_reader(sorted(paths))}"  # noqa: S608 - quoted
+        with self.reading() as cursor:
+            first, last = cursor.execute(query).fetchall()[0]
+        return first, last
+
+    def are_distributions(self) -> bool:
+        """Return whether there are files, all of distributions: the footers of others name no sources."""
+        samples = self._place.samples()
+        return bool(samples) and all(self._footers([path]) for path in samples)
 
 
 class ParquetSource(StoreSource):
-    """A `monitoring.query.Source` over a folder of Parquet files."""
+    """A `monitoring.query.Source` over such files, which do not change while it lives."""
 
     def __init__(self, partitions: Partitions) -> None:
         super().__init__(partitions)
         self._partitions = partitions
+        self._pooled: dict[tuple[object, ...], Floats] = {}
 
-    def _query_columns(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
-        ids = [origin.key for origin in origins]
-        clauses = f"FROM {self._partitions.scan(ids, start, end)} WHERE {ids_within(ids, start, end)}"
+    def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+        """Return a distribution's values of each group and bucket, reduced by the query's aggregator."""
+        keys = tuple(origin.key for origin in members.origins)
+        cells = (keys, members.origin.tobytes(), members.owner.tobytes(), members.groups)
+        asked = (node.aggregator, node.threshold, *cells, grid.edges.tobytes(), until)
+        if asked not in self._pooled:
+            if len(self._pooled) >= _POOLED:
+                self._pooled.clear()
+            self._pooled[asked] = super().pool(node, members, grid, until)
+        return np.array(self._pooled[asked])
+
+    def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
+        """Return the raw points in `[start, end)`, by source and time.
+
+        Raises:
+            InputError: there are more than `MOST_POINTS`.
+        """
+        points = self._relation(origins, start, end) if origins else f"({_NOTHING})"
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {points} LIMIT {MOST_POINTS + 1})"  # noqa: S608 - as above
         with self._partitions.reading() as cursor:
-            return cast("Columns", cursor.execute(query.replace("{wanted}", clauses)).fetchnumpy())
+            (count,) = cursor.execute(query).fetchall()[0]
+        if count > MOST_POINTS:
+            raise InputError(
+                f"more than {MOST_POINTS:,} points, which are the most that are held in memory",
+                hint="Give --from and --to, or a narrower scope.",
+            )
+        return super().points(origins, start, end)
+
+    def _relation(self, origins: Sequence[Origin], start: int, end: float, *, named: bool = True) -> str:
+        return self._partitions.scan([origin.key for origin in origins], start, end, named=named)
 
 
-def has_partitions(path: Path) -> bool:
-    """Return whether a folder is partitioned by day and metric and has distributions only."""
-    files = path.glob("day=*/metric=*/*.parquet") if path.is_dir() else ()
-    samples = {file.parent.name: str(file) for file in files}  # a metric has one type
-    if not samples:
-        return False
-    with duckdb.connect() as connection:
-        query = "SELECT DISTINCT type FROM read_parquet(?)"
-        rows = connection.execute(query, [list(samples.values())]).fetchall()
-    return bool(rows == [("distribution",)])
+def open_partitions(place: str | Path, clients: Callable[[str], Any] | None = None) -> Partitions | None:
+    """Return the files of a folder or S3 prefix; None where a folder holds others, or not only distributions.
+
+    Raises:
+        InputError: S3 cannot be read, or holds no such files below the prefix.
+    """
+    in_s3 = str(place).startswith("s3://")
+    if not in_s3 and not Path(place).is_dir():
+        return None
+    partitions = Partitions(place, clients or _client)
+    if partitions.are_distributions():
+        return partitions
+    partitions.close()
+    if in_s3:
+        raise InputError("no Parquet files of a replay", where=str(place), hint=_HINT)
+    return None
 
 
-def _escaped(metric: str) -> str:
-    return quote(metric, safe="").replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+def _client(service: str) -> Any:
+    import boto3
+
+    return boto3.client(service)  # type: ignore[call-overload]
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+_HINT = "Give the `out` of the replay; files with counts or gauges have to be copied into a folder."
+_NOTHING = "SELECT 0 AS series_id, 0::BIGINT AS time, 0::DOUBLE AS value WHERE false"
+
+
+def _reader(paths: Sequence[str]) -> str:
+    names = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def _day(time: float) -> str:
+    return f"{datetime.fromtimestamp(max(0, min(time, _LATEST)), UTC):%Y-%m-%d}"

@@ -10,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.query.grid import Grid
-from monitoring.query.nodes import Scope
+from monitoring.query.nodes import Metric, Scope
 from monitoring.query.selection import all_tags, matcher
-from monitoring.query.sources import Buckets, Origin, Points, aggregate, occupied_columns
+from monitoring.query.sources import (
+    Buckets,
+    Floats,
+    Members,
+    Origin,
+    Points,
+    aggregate,
+    occupied_columns,
+)
 from monitoring.store import SeriesIdentity
+from monitoring.store.pooling import pool
 
 if TYPE_CHECKING:
     from monitoring.query.series import MetricType
@@ -92,25 +101,38 @@ class StoreSource:
             self._origins[key] = Origin(all_tags(source.tags, source.host), kind, source.interval, ident)
         return self._origins[key]
 
-    def _query_columns(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
-        """Return the result of a query as columns; `{wanted}` stands for its FROM and WHERE clauses.
+    def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+        """Return a distribution's values of each group and bucket, reduced by the query's aggregator."""
+        if not len(grid) or not members.origins:
+            return np.full((members.groups, len(grid)), np.nan)
 
-        Distributions are in another table (`samples`) than other points: both results are concatenated.
-        """
-        answers = []
+        def points(start: int, end: float) -> str:
+            return self._relation(members.origins, start, end, named=not members.together)
+
+        with self._store.reading([origin.key for origin in members.origins]) as cursor:
+            return pool(cursor, points, node, members, grid, until)
+
+    def _query_columns(self, query: str, origins: Sequence[Origin], start: int, end: float) -> Columns:
+        """Return the result of a query as columns; `{wanted}` stands for its FROM clause."""
+        points = self._relation(origins, start, end)
         with self._store.reading([origin.key for origin in origins]) as cursor:
-            for table in ("points", "samples"):
-                ids = [
-                    origin.key
-                    for origin in origins
-                    if (origin.type == "distribution") == (table == "samples")
-                ]
-                if ids:
-                    clauses = f"FROM {table} WHERE {ids_within(ids, start, end)}"
-                    answers.append(cursor.execute(query.replace("{wanted}", clauses)).fetchnumpy())
-        if len(answers) == 1:
-            return cast("Columns", answers[0])
-        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+            return cast("Columns", cursor.execute(query.replace("{wanted}", f"FROM {points}")).fetchnumpy())
+
+    def _relation(self, origins: Sequence[Origin], start: int, end: float, *, named: bool = True) -> str:
+        """Return the SQL of the points of some sources: series_id, time, value.
+
+        Distributions are in a table of their own. Without `named`, series_id may be left out.
+        """
+        parts = []
+        for table in ("points", "samples"):
+            ids = [
+                origin.key for origin in origins if (origin.type == "distribution") == (table == "samples")
+            ]
+            if ids:
+                parts.append(
+                    f"SELECT series_id, time, value FROM {table} WHERE {ids_within(ids, start, end)}"  # noqa: S608
+                )
+        return f"({' UNION ALL '.join(parts)})"
 
     @staticmethod
     def _indexes(origins: Sequence[Origin], ids: NDArray[np.generic]) -> NDArray[np.int64]:
