@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from monitoring.preview.errors import UndrawableError
 from monitoring.preview.facts import Facts, search_of
 from monitoring.preview.objectives import measured
 from monitoring.preview.variables import Variable, as_search
+from monitoring.query.distribution import pool
 from monitoring.query.grid import Grid, default_interval
 from monitoring.query.nodes import Metric, Scope
 from monitoring.query.series import MetricType, Series
@@ -327,9 +328,9 @@ class PoolingBeside(Beside):
     """Series of our own beside those of a source that pools distributions itself."""
 
     def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
-        """Return the source's answer: added series are not distributions."""
+        """Return a distribution's values of each group and bucket."""
         source, origins = self.side(members.origins)
-        return cast("PoolingSource", source).pool(node, members._replace(origins=origins), grid, until)
+        return pool(source, node, members._replace(origins=origins), grid, until)
 
 
 def beside(source: Source, series: Sequence[Series]) -> Beside:

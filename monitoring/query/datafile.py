@@ -320,7 +320,7 @@ def _partitions(folder: Path, gathered: _Gathered, metrics: Sequence[str]) -> No
     """Read a folder of Parquet files; the metric is in the name of a folder, as `stepscope replay` writes."""
     import duckdb
 
-    files = f"{folder}/**/*.parquet".replace("'", "''")
+    files = f"{folder}/**/metric=*/*.parquet".replace("'", "''")
     reader = f"read_parquet('{files}', hive_partitioning=true, hive_types_autocast=false)"
     condition = " WHERE list_contains(?, metric)" if metrics else ""
     values = [list(metrics)] if metrics else []

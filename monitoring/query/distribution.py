@@ -10,7 +10,7 @@ from monitoring.query.frame import EvaluationFrame
 from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
 from monitoring.query.series import distinct
-from monitoring.query.sources import Floats, Members, Origin, Points, PoolingSource, Times
+from monitoring.query.sources import Floats, Members, Origin, Points, PoolingSource, Source, Times
 from monitoring.query.timeseries import aggregate_rows
 
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {
@@ -38,37 +38,34 @@ def pooled(
     Percentiles are values that occur: the one at rank `floor(q * (n - 1))`, as sketches rank them. With the
     switch `quantiles` "sketch" it is moved to the middle of its bin.
     """
+    result = pool(frame.source, node, Members(origins, origin, owner, groups), grid, frame.until)
+    sketch = is_percentile(node) and frame.switches.quantiles == "sketch"
+    return in_bins(result) if sketch else result
+
+
+def pool(source: Source, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+    """Return `values[group, bucket]` of a distribution: by the source where it can, else from its points."""
+    if grid.uniform and isinstance(source, PoolingSource):
+        return source.pool(node, members, grid, until)
     aggregator = node.aggregator or "avg"
-    if grid.uniform and isinstance(frame.source, PoolingSource):
-        result = frame.source.pool(node, Members(origins, origin, owner, groups), grid, frame.until)
-        sketch = node.threshold is None and aggregator[0] in "ph" and frame.switches.quantiles == "sketch"
-        return in_bins(result) if sketch else result
     if node.threshold is None and aggregator in {"avg", "sum", "min", "max", "count"}:
-        return _summed(aggregator, frame, grid, origins, origin, owner, groups)
-    points = frame.source.points(origins, int(grid.edges[0]), min(frame.until, float(grid.edges[-1])))
-    cell, values = _cells(points, grid, origin, owner)
-    result = np.full(groups * len(grid), np.nan)
+        return _summed(aggregator, source, members, grid, until)
+    points = source.points(members.origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
+    cell, values = _cells(points, grid, members.origin, members.owner)
+    result = np.full(members.groups * len(grid), np.nan)
     if len(values):
         order = np.lexsort((values, cell))
         cell, values = cell[order], values[order]
         first = np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1])))
-        result[cell[first]] = _reduced(node, values, first, frame.switches.quantiles == "sketch")
-    return result.reshape(groups, len(grid))
+        result[cell[first]] = _reduced(node, values, first)
+    return result.reshape(members.groups, len(grid))
 
 
-def _summed(
-    aggregator: str,
-    frame: EvaluationFrame,
-    grid: Grid,
-    origins: Sequence[Origin],
-    origin: Times,
-    owner: Times,
-    groups: int,
-) -> Floats:
+def _summed(aggregator: str, source: Source, members: Members, grid: Grid, until: float) -> Floats:
     def part(name: str) -> Floats:
-        rows = frame.source.bucket(origins, grid, name, frame.until, False)
+        rows = source.bucket(members.origins, grid, name, until, False)
         over = name if name in {"min", "max"} else "sum"
-        return aggregate_rows(rows.values[origin], owner, groups, over)
+        return aggregate_rows(rows.values[members.origin], members.owner, members.groups, over)
 
     if aggregator != "avg":
         return part(aggregator)
@@ -88,7 +85,7 @@ def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Tim
     return group * len(grid) + column[rows], points.values[rows]
 
 
-def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats:
+def _reduced(node: Metric, values: Floats, first: Times) -> Floats:
     """One value for each run of sorted values that begins at `first`."""
     counts = np.diff(np.append(first, len(values)))
     if node.threshold is not None:
@@ -98,9 +95,13 @@ def _reduced(node: Metric, values: Floats, first: Times, sketch: bool) -> Floats
         mean = np.add.reduceat(values, first) / counts
         squares = np.add.reduceat((values - np.repeat(mean, counts)) ** 2, first)
         return np.sqrt(squares / counts)
-    share = share_of(node)
-    values_at = values[first + quantile_rank(counts, share)]
-    return in_bins(values_at) if sketch else values_at
+    ranked: Floats = values[first + quantile_rank(counts, share_of(node))]
+    return ranked
+
+
+def is_percentile(node: Metric) -> bool:
+    """Return whether a query asks for a percentile of a distribution."""
+    return node.threshold is None and (node.aggregator or "avg")[0] in "ph"
 
 
 def share_of(node: Metric) -> float:
