@@ -47,6 +47,8 @@ def _changes(event: dict[str, Any]) -> Changes:
     name = call.get("eventName")
     if call.get("errorCode"):  # a rejected call has created nothing
         return Changes()
+    if request.get("logGroupClass") in {"INFREQUENT_ACCESS", "DELIVERY"}:  # these take no filters
+        return Changes()
     if name == "CreateLogGroup":
         return _subscriptions().subscribe_new(str(request.get("logGroupName")), request.get("tags") or {})
     if name in {"CreateStateMachine", "UpdateStateMachine"}:

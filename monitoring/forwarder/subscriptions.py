@@ -201,7 +201,7 @@ class Subscriptions:
 
     def _by_prefix(self) -> Iterator[str]:
         for prefix in self._settings.selection.prefixes:
-            yield from self._groups("" if prefix == "*" else prefix)
+            yield from self._groups("" if prefix == "*" else prefix, subscribable=True)
 
     def _by_tag(self) -> Iterator[str]:
         tags = self._settings.selection.tags
@@ -237,11 +237,18 @@ class Subscriptions:
         self._machine_groups.update(groups)
         return [group for group in groups if self._settings.selection.allows(group)]
 
-    def _groups(self, prefix: str) -> Iterator[str]:
+    def _groups(self, prefix: str, *, subscribable: bool = False) -> Iterator[str]:
+        """Yield the log groups whose names begin so.
+
+        Args:
+            prefix: how the names begin; "" is every log group.
+            subscribable: leave out classes that take no subscription filters: INFREQUENT_ACCESS and DELIVERY.
+        """
         parameters = {"logGroupNamePrefix": prefix} if prefix else {}
         for page in self._clients("logs").get_paginator("describe_log_groups").paginate(**parameters):
             for group in page["logGroups"]:
-                yield group["logGroupName"]
+                if not subscribable or group.get("logGroupClass", "STANDARD") == "STANDARD":
+                    yield group["logGroupName"]
 
     # -- one log group
 

@@ -34,7 +34,7 @@ class Account:
     def __init__(self, *groups, tags=None, machines=None):
         self.filters = {group: {} for group in groups}
         self.tags, self.machines = tags or {}, machines or {}
-        self.broken, self.asked = {}, []
+        self.broken, self.asked, self.classes = {}, [], {}
 
     def __call__(self, service):
         return self
@@ -53,7 +53,11 @@ class Account:
         return SimpleNamespace(paginate=paginate)
 
     def _describe_log_groups(self, logGroupNamePrefix=""):
-        return ({"logGroupName": group} for group in self.filters if group.startswith(logGroupNamePrefix))
+        for group in self.filters:
+            if group.startswith(logGroupNamePrefix):
+                yield {"logGroupName": group} | (
+                    {"logGroupClass": self.classes[group]} if group in self.classes else {}
+                )
 
     def _get_resources(self, ResourceTypeFilters, TagFilters):
         assert ResourceTypeFilters == ["logs"]
@@ -147,6 +151,16 @@ def test_a_log_group_is_subscribed_by_name_prefix_tag_or_state_machine_unless_it
     asked = {operation for operation, _ in account.asked}
     assert ("get_resources" in asked) == ("tags" in selection)
     assert ("list_state_machines" in asked) == ("state_machines" in selection)
+
+
+@pytest.mark.parametrize("kind", ["INFREQUENT_ACCESS", "DELIVERY", "STANDARD"])
+@pytest.mark.parametrize("selection", [{"prefixes": ("*",)}, {"prefixes": ("/a",)}, {"names": ("/a/1",)}])
+def test_a_prefix_does_not_select_log_groups_that_take_no_filters_and_a_name_does(kind, selection):
+    """Who names one is told by AWS's own refusal; who names a prefix meant those that can be subscribed."""
+    account = Account("/a/1")
+    account.classes["/a/1"] = kind
+    changes = subscriptions(account, **selection).reconcile()
+    assert changes.subscribed == (["/a/1"] if kind == "STANDARD" or "names" in selection else [])
 
 
 @pytest.mark.parametrize(
@@ -367,6 +381,8 @@ def call(name, request=None, answer=None, error=None):
     [
         (call("CreateLogGroup", {"logGroupName": "/a"}), ["/a"]),
         (call("CreateLogGroup", {"logGroupName": "/b"}), []),
+        (call("CreateLogGroup", {"logGroupName": "/a", "logGroupClass": "STANDARD"}), ["/a"]),
+        (call("CreateLogGroup", {"logGroupName": "/a", "logGroupClass": "INFREQUENT_ACCESS"}), []),
         (call("CreateLogGroup", {"logGroupName": "/b", "tags": {"k": "v"}}), ["/b"]),
         (call("CreateLogGroup", {"logGroupName": "/a"}, error="AccessDenied"), []),
         (call("CreateStateMachine", {}, {"stateMachineArn": f"{MACHINE}m"}), ["/s"]),
