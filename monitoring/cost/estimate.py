@@ -262,6 +262,13 @@ class _Month:
             "dynamodb.writes",
             "one write for each payload, 1 KB at most",
         )
+        yield _item(
+            "digest reads",
+            "Amazon DynamoDB",
+            payloads,
+            "dynamodb.reads",
+            "one consistent read for each payload, 4 KB at most",
+        )
 
     def datadog(self) -> Iterator[Item]:
         """Yield the items that Datadog bills."""

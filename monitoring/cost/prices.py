@@ -46,6 +46,7 @@ PRICES: dict[str, Price] = {
     "states.express.duration": Price(0.00001667, 1, "GB-seconds", _STATES),
     "logs.ingestion": Price(0.50, 1, "GB", _CLOUDWATCH),
     "dynamodb.writes": Price(0.625, 1_000_000, "write request units", _DYNAMODB, compared=False),
+    "dynamodb.reads": Price(0.125, 1_000_000, "read request units", _DYNAMODB, compared=False),
     "datadog.logs.ingestion": Price(0.10, 1, "GB", _DATADOG),
     "datadog.logs.indexing": Price(1.70, 1_000_000, "log events", _DATADOG),
     "datadog.metrics": Price(5.00, 100, "custom metrics", _DATADOG),
