@@ -21,7 +21,7 @@ _COLORS = {"SUCCEEDED": "green", "RUNNING": "cyan"}
     type=click.Path(path_type=Path),
     default=Path(),
     metavar="PATH",
-    help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or a folder with one.",
+    help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or the folder of a replay.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The execution, or the list, as one JSON document.")
 def command(execution: str | None, data: Path, as_json: bool) -> int:

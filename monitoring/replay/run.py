@@ -22,6 +22,7 @@ from monitoring.forwarder.settings import ForwarderSettings
 from monitoring.forwarder.stats import Tally
 from monitoring.replay.items import Item, list_items
 from monitoring.replay.parquet import Partitions
+from monitoring.replay.spans import SpanFiles
 
 CHECKPOINTS = ".replay"
 _FOREVER = 10.0**7  # seconds: a command has no time-out
@@ -150,16 +151,20 @@ def _units(item: Item, inputs: Inputs, group: str) -> Iterator[Unit]:
 
 
 def _store(item: Item, options: ReplayOptions) -> tuple[dict[str, int], list[str]]:
-    """Write an item's points to Parquet."""
+    """Write an item's points and spans to Parquet."""
     settings = ForwarderSettings.from_env(options.environment or {})
     reader = PieceReader(settings, _region(options), ResourceTags(settings, aws.client), log_refusals=False)
     tally, partitions = Tally(), Partitions(options.out, item.key, native=settings.metrics == "native")
+    spans = SpanFiles(options.out, item.key)
     for unit in _units(item, Inputs(aws.client), options.group):
         reader.begin_unit(unit.identity)
         for piece in unit.pieces:
-            partitions.add(reader.read(piece, tally).points)
+            telemetry = reader.read(piece, tally)
+            partitions.add(telemetry.points)
+            spans.add(telemetry.spans)
     partitions.flush()
-    return _totals(tally), partitions.files
+    spans.flush()
+    return _totals(tally), [*partitions.files, *spans.files]
 
 
 def _send(item: Item, options: ReplayOptions) -> tuple[dict[str, int], list[str]]:

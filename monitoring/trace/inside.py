@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Run
-from monitoring.trace.read import Execution
+from monitoring.trace.read import Execution, is_replay
 
 if TYPE_CHECKING:
     from monitoring.store import Store
+    from monitoring.store.parquet_spans import ReplayedSpans
 
 DATABASE = "datadog.duckdb"
 MOST_LINES = 5
@@ -69,20 +70,28 @@ def read_inside(path: Path, execution: Execution) -> Inside:
     """Read the calls inside an execution from a database; return an empty result if there is no database.
 
     Args:
-        path: the database, or a folder with one.
+        path: the database, or a folder with one or with a replay.
         execution: the execution, read from this database or from log events in the same folder.
     """
+    if is_replay(path):
+        from monitoring.store.parquet_spans import ReplayedSpans
+
+        return _inside(ReplayedSpans(path), execution)
     database = path / DATABASE if path.is_dir() else path
     if database.suffix != ".duckdb" or not database.is_file():
         return Inside()
     from monitoring.store import Store
 
     with Store.open(database, read_only=True) as store:
-        spans = _spans_of(store, execution.arn)
-        return Inside(_Reader(store, execution, spans).calls()) if spans else Inside()
+        return _inside(store, execution)
 
 
-def _spans_of(store: "Store", arn: str) -> list[Span]:
+def _inside(store: "Store | ReplayedSpans", execution: Execution) -> Inside:
+    spans = _spans_of(store, execution.arn)
+    return Inside(_Reader(store, execution, spans).calls()) if spans else Inside()
+
+
+def _spans_of(store: "Store | ReplayedSpans", arn: str) -> list[Span]:
     traces = {
         str(span["trace_id"])
         for span in store.spans(name=_STEP_FUNCTIONS)
@@ -94,7 +103,7 @@ def _spans_of(store: "Store", arn: str) -> list[Span]:
 class _Reader:
     """Find the calls of each run of one execution."""
 
-    def __init__(self, store: "Store", execution: Execution, spans: Sequence[Span]) -> None:
+    def __init__(self, store: "Store | ReplayedSpans", execution: Execution, spans: Sequence[Span]) -> None:
         self._store, self._execution = store, execution
         self._below: dict[str, list[Span]] = {}
         for span in spans:

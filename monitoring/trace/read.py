@@ -1,4 +1,4 @@
-"""Read executions from log events (JSON lines), from a history of the API, or from the local database.
+"""Read executions from log events (JSON lines), a history of the API, the local database, or a replay.
 
 Lines may be Step Functions' own log events, or events of CloudWatch Logs with one as `message`; other lines
 are ignored. A history is one or several pages of GetExecutionHistory, concatenated or in a list, or only the
@@ -62,7 +62,7 @@ def read_executions(path: Path) -> list[Execution]:
     Raises:
         InputError: the file does not exist, or contains no execution.
     """
-    executions = _of_file(_file(path))
+    executions = _of_replay(path) if is_replay(path) else _of_file(_file(path))
     if not executions:
         raise InputError(
             "the file contains no executions",
@@ -249,6 +249,17 @@ def _of_database(path: Path) -> list[Execution]:
 
     with Store.open(path, read_only=True) as store:
         return executions_of_spans(store.spans())
+
+
+def is_replay(path: Path) -> bool:
+    """Return whether a path is the folder of a replay that holds spans."""
+    return path.is_dir() and next(path.glob("spans/day=*/*.parquet"), None) is not None
+
+
+def _of_replay(path: Path) -> list[Execution]:
+    from monitoring.store.parquet_spans import ReplayedSpans
+
+    return executions_of_spans(ReplayedSpans(path).spans())
 
 
 def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:
