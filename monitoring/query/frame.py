@@ -53,7 +53,7 @@ class EvaluationFrame:
             self,
             start=self.start - seconds,
             end=self.end - seconds,
-            until=self.until - seconds if self.until != float("inf") else self.until,
+            until=self.until - seconds,
         )
 
     def grid(self, metric: Metric | None = None) -> Grid:

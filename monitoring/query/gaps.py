@@ -55,7 +55,7 @@ def _values(
     known = after < values.shape[1]
     following = np.where(known, after, last)
     span = np.where(known, times[following] - times[last], 1)
-    share = np.where(known, (times[columns] - times[last]) / span, 0.0)
+    share = (times[columns] - times[last]) / span
     return start + (values[rows, following] - start) * share
 
 

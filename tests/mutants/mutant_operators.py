@@ -1,8 +1,8 @@
 """Make mutants of Python source: small harmful edits, each at one place of the text.
 
 A mutant is a span of the source and the text that takes its place, so that everything else stays as it was written.
-Left alone is what no result depends on: docstrings, annotations, decorators, imports, `__all__`, code for type checkers,
-assertions (`zip(strict=)` is one), `__repr__`, texts with a space (messages), and the keywords in UNSEEN.
+Left alone is what no result depends on: docstrings, annotations, `Literal`, decorators, imports, `__all__`, code for type
+checkers, assertions (`zip(strict=)` is one), `__repr__`, texts with a space (messages), and the keywords in UNSEEN.
 """
 
 import ast
@@ -244,6 +244,8 @@ def _skipped(node: ast.AST) -> bool:
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         return True
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "__slots__"}:
+        return True
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
         return True
     if isinstance(node, ast.FunctionDef) and node.name == "__repr__":
         return True

@@ -60,7 +60,7 @@ LAST = 20.0
 
 
 class Job(NamedTuple):
-    """A mutant, the cases that judge it, the quickest first, and the tests that do in a fresh process, all of whose cases pass."""
+    """A mutant, the cases that judge it, and the tests that do in a fresh process, all of whose cases pass."""
 
     mutant: Mutant
     cases: tuple[reach.Test, ...]
@@ -217,10 +217,18 @@ def judge(
             slot.close()
 
 
-def _enough(able: Sequence[reach.Test]) -> tuple[reach.Test, ...]:
-    """Return the quickest of the cases, as many as a mutant is judged by."""
+def _enough(able: Sequence[reach.Test], prefix: str) -> tuple[reach.Test, ...]:
+    """Return as many of the cases as a mutant is judged by.
+
+    The quickest come first; with a prefix those that call little else than functions whose names begin with it.
+    """
+
+    def rank(case: reach.Test) -> tuple[float, float]:
+        own = sum(name.startswith(prefix) for name in case.functions)
+        return (len(case.functions) - own) / max(own, 1) if prefix else 0, case.seconds
+
     total, cases = 0.0, list[reach.Test]()
-    for case in sorted(able, key=lambda case: case.seconds):
+    for case in sorted(able, key=rank):
         total += case.seconds
         if total > LONGEST and len(cases) >= 5:
             break
@@ -246,9 +254,10 @@ def jobs_of(
         own = [case for case in able if f"{mutant.path}::{mutant.function}" in case.functions]
         prefix = f"{mutant.path}::"
         # A module's own code runs at its import, of which any test may be the first.
-        if not own or not mutant.function:
+        is_of_module = not own or not mutant.function
+        if is_of_module:
             own = [case for case in able if any(name.startswith(prefix) for name in case.functions)]
-        chosen = _enough(own or able)
+        chosen = _enough(own or able, prefix if own and is_of_module else "")
         names = dict.fromkeys(case.id.partition("[")[0] for case in chosen)
         yield Job(mutant, chosen, tuple(name for name in names if name not in broken))
 

@@ -73,6 +73,7 @@ def test_each_operator_edits_its_place_and_nothing_else(source, operator, mutate
         "import a.b",
         '__all__ = ["a"]',
         "x: Literal['a']",
+        "X = Literal['a', 'b']",
         "def f(x: Literal['a']) -> Literal['b']: ...",
         "if TYPE_CHECKING:\n    x = 1",
         "@cache(1)\ndef f(): ...",
@@ -162,6 +163,7 @@ CASES = [
     a_case("test_a.py::quick[2]", 0.5, "m.py::f"),
     a_case("test_b.py::other", 0.1, "n.py::f"),
     a_case("test_b.py::importing", 0.3, "m.py::"),
+    a_case("test_b.py::wide", 0.2, "m.py::h", "n.py::f", "n.py::g"),
 ]
 
 
@@ -170,9 +172,12 @@ CASES = [
     [
         (a_mutant(), ["quick[1]", "quick[2]", "slow"]),
         (a_mutant("g"), ["quick[1]"]),
-        (a_mutant("nobody calls it"), ["importing", "quick[1]", "quick[2]", "slow"]),
-        (a_mutant(""), ["importing", "quick[1]", "quick[2]", "slow"]),
-        (a_mutant(path="monitoring/unknown.py"), ["other", "importing", "quick[1]", "quick[2]", "slow"]),
+        (a_mutant("nobody calls it"), ["importing", "quick[1]", "quick[2]", "slow", "wide"]),
+        (a_mutant(""), ["importing", "quick[1]", "quick[2]", "slow", "wide"]),
+        (
+            a_mutant(path="monitoring/unknown.py"),
+            ["other", "wide", "importing", "quick[1]", "quick[2]", "slow"],
+        ),
     ],
 )
 def test_a_mutant_is_judged_by_the_cases_that_call_its_function_the_quickest_first(mutant, cases):
@@ -190,7 +195,7 @@ def test_at_least_five_cases_judge_and_more_as_long_as_there_is_time():
 
 def test_a_rule_is_judged_by_its_own_tests_alone():
     (job,) = run.jobs_of([a_mutant("")], CASES, held_by={a_mutant("").key: ["tests/test_b.py"]})
-    assert [case.id for case in job.cases] == ["tests/test_b.py::importing"]
+    assert [case.id for case in job.cases] == ["tests/test_b.py::importing", "tests/test_b.py::wide"]
 
 
 def test_a_fresh_process_runs_no_test_of_which_a_case_fails_without_a_mutant():
