@@ -139,9 +139,10 @@ class _Walk:
                 yield from self._by_key(value, key, branches, at)
                 return
         results = [(_strangers(value, rule), list(self.check(value, rule, at))) for rule in rules]
-        yield from min(
-            results, key=lambda result: (_depth_of_type_fault(result[1], at), result[0], len(result[1]))
-        )[1]
+        if all(faults for _, faults in results):
+            yield from min(
+                results, key=lambda result: (_depth_of_type_fault(result[1], at), result[0], len(result[1]))
+            )[1]
 
     def _flat(self, rules: list[Schema]) -> Iterator[Schema]:
         """Yield the alternatives, nested ones included."""

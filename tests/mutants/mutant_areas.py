@@ -46,5 +46,7 @@ AREAS = {
         ("monitoring/demo/accounting.py", "monitoring/demo/findings.py"), ("tests/demo/test_books.py",)
     ),
     "slo": Area(("monitoring/slo",), ("tests/slo", "tests/testing/test_slo_and_process_cases.py")),
-    "resources": Area(("monitoring/resources",), ("tests/resources",)),
+    "resources": Area(
+        ("monitoring/resources",), ("tests/resources", "tests/instrumentation/test_hot_catalog.py")
+    ),
 }
