@@ -70,8 +70,8 @@ def test_the_catalogue_of_a_project_has_the_documented_name():
 def test_a_metric_without_a_unit_has_no_line_for_it(unit):
     metric = own_metrics.OwnMetric("count", unit)
     text = own_metrics.catalogue_text(own_metrics.OwnMetrics({"a.b": metric}))
-    assert ("unit" in text) is bool(unit)
-    assert f'"{unit}"' in text or not unit
+    assert ("unit = " in text) is bool(unit)
+    assert f'unit = "{unit}"' in text or not unit
 
 
 # --- references to a file of several: docs/deploy.md
