@@ -40,7 +40,8 @@ def keys(metric: Metric, variables: Mapping[str, str]) -> Iterator[tuple[str, in
 
 def grouped(metric: Metric, text: str) -> Iterator[tuple[str, int, int]]:
     """Each key of `by {…}`, with its place in the query."""
-    at = text.find("by", metric.scope.end)
+    end = text.find("by", metric.scope.end) + len("by")
     for key in metric.by:
-        at = text.find(key, at + 1)
-        yield key, at, at + len(key)
+        start = text.find(key, end)
+        end = start + len(key)
+        yield key, start, end

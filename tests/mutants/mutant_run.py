@@ -307,7 +307,11 @@ class Host:
             kept.write_text(json.dumps(reach.reach(session.items, self.tracer, half), default=sorted))
             return 0
 
-        os.waitpid(fork(self.trees[0].parent / "traced", trace), 0)
+        tracer = fork(self.trees[0].parent / "traced", trace)
+        try:
+            os.waitpid(tracer, 0)
+        finally:
+            end(tracer)
         traced, failed = json.loads(kept.read_text())
         cases = [reach.Test(name, seconds, frozenset(functions)) for name, seconds, functions in traced]
         self.tell({"cases": len(cases), "failed": failed})

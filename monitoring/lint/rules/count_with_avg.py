@@ -51,8 +51,6 @@ def _in_space(metric: Metric) -> str:
         how = "avg" if metric.aggregator is None else metric.aggregator
         right = f"sum:{metric.name}{{…}}.as_count()"
         return f"{how} of the count {metric.name} is not how often it happened. Write {right}"
-    rollup = metric.modifier("rollup")
-    method = rollup.arguments[0] if rollup and rollup.arguments else None
-    if metric.modifier("as_count") is None and method != "sum" and metric.aggregator == "sum":
+    if metric.modifier("as_count") is None and metric.aggregator == "sum":
         return f"without .as_count() the points of {metric.name} are averaged over time. Add .as_count()"
     return ""

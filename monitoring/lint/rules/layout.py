@@ -9,7 +9,6 @@ from monitoring.resources.sites import Widget
 RULE = Rule("layout", "warning", "Widgets overlap, or reach over the 12 columns.", ("dashboard",))
 
 _COLUMNS = 12
-_TALL = 1000
 _KEYS = ("x", "y", "width", "height")
 _WHOLE = frozenset({int, bool})
 
@@ -34,8 +33,6 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]:
-    if _tidy([layout for _, layout in members]):
-        return
     for index, (widget, layout) in enumerate(members):
         place = (*widget.pointer[:-1], "layout")
         right = layout["x"] + layout["width"]
@@ -46,22 +43,6 @@ def _group(members: list[tuple[Widget, Mapping[str, int]]]) -> Iterator[Problem]
                 text = f"the widget overlaps widget {other.pointer[-2]} of the same group. Move one"
                 yield Problem(place, text)
                 break
-
-
-def _tidy(layouts: list[Mapping[str, int]]) -> bool:
-    """Return whether each cell of the grid is taken once; what nearly always holds is found out quickly."""
-    taken: dict[int, int] = {}  # row -> its cells, a bit each
-    for layout in layouts:
-        x, y, width, height = map(layout.__getitem__, _KEYS)
-        if min(x, width) < 0 or x + width > _COLUMNS or height > _TALL:
-            return False
-        cells = ((1 << width) - 1) << x
-        for row in range(y, y + height):
-            before = taken.get(row, 0)
-            if before & cells:
-                return False
-            taken[row] = before | cells
-    return True
 
 
 def _overlap(first: Mapping[str, int], other: Mapping[str, int]) -> bool:

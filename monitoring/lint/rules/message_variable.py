@@ -46,8 +46,6 @@ def _text(subject: Subject, pointer: tuple[str, ...]) -> str:
 def _names(text: str) -> Iterator[tuple[str, int, int]]:
     for braces in _BRACES.finditer(text):
         inside = braces.group("inside")
-        if inside.startswith(("/", "^is_", "#is_")) and "match" not in inside:
-            continue
         candidates = [inside]
         if inside.startswith(("#", "^")):
             candidates = _ARGUMENT.findall(inside)[:1]

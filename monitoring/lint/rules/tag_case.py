@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from monitoring.lint.model import Problem, Rule, Subject
 from monitoring.lint.scopes import grouped, terms
 from monitoring.query import Metric
-from monitoring.query.nodes import Variable
 from monitoring.resources.catalogue import is_known_family
 from monitoring.resources.document import Pointer
 
@@ -26,8 +25,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 def _places(metric: Metric, text: str) -> Iterator[tuple[int, int]]:
     for term, _ in terms(metric.scope):
-        if not isinstance(term, Variable):
-            yield term.start, term.end
+        yield term.start, term.end
     for _, start, end in grouped(metric, text):
         yield start, end
 
