@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mutant_reach as reach
 import pytest
+from hypothesis import settings
 from mutant_areas import ROOT
 from mutant_exchange import exchange, forget
 from mutant_operators import Mutant
@@ -50,7 +51,11 @@ OPTIONS = [
     "--tb=short",
 ]
 LONGEST = 20.0
-"""Seconds of tests that judge one mutant, the quickest first; at least five cases do."""
+"""Seconds of tests that judge one mutant, the quickest first."""
+FEW = 5
+"""Cases that judge a mutant however long they take; where fewer call its function, those of its module do, too."""
+EXAMPLES = 25
+"""Examples of each property."""
 GRACE = 20.0
 """Seconds of the processor that a child has beside five times what its tests took, so that a busy machine kills no mutant."""
 PATIENCE = 10.0
@@ -217,7 +222,7 @@ def judge(
             slot.close()
 
 
-def _enough(able: Sequence[reach.Test], prefix: str) -> tuple[reach.Test, ...]:
+def _enough(able: Sequence[reach.Test], prefix: str = "") -> tuple[reach.Test, ...]:
     """Return as many of the cases as a mutant is judged by.
 
     The quickest come first; with a prefix those that call little else than functions whose names begin with it.
@@ -230,7 +235,7 @@ def _enough(able: Sequence[reach.Test], prefix: str) -> tuple[reach.Test, ...]:
     total, cases = 0.0, list[reach.Test]()
     for case in sorted(able, key=rank):
         total += case.seconds
-        if total > LONGEST and len(cases) >= 5:
+        if total > LONGEST and len(cases) >= FEW:
             break
         cases.append(case)
     return tuple(cases)
@@ -242,7 +247,7 @@ def jobs_of(
     failed: Sequence[str] = (),
     held_by: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Job]:
-    """Yield the jobs: each mutant with the cases that call its function, or, where none does, one of its module.
+    """Yield the jobs: each mutant with the cases that call its function, or, where few do, one of its module.
 
     With `held_by` only cases of the files that are named there for the mutant's key. A test of which a case fails
     without a mutant is not run in a fresh process.
@@ -251,13 +256,14 @@ def jobs_of(
     for mutant in mutants:
         files = (held_by or {}).get(mutant.key)
         able = [case for case in cases if files is None or case.id.partition("::")[0] in files]
-        own = [case for case in able if f"{mutant.path}::{mutant.function}" in case.functions]
         prefix = f"{mutant.path}::"
-        # A module's own code runs at its import, of which any test may be the first.
-        is_of_module = not own or not mutant.function
-        if is_of_module:
-            own = [case for case in able if any(name.startswith(prefix) for name in case.functions)]
-        chosen = _enough(own or able, prefix if own and is_of_module else "")
+        own = [case for case in able if mutant.function and prefix + mutant.function in case.functions]
+        chosen = _enough(own)
+        if len(own) < FEW:
+            # What is kept from an earlier call is called by the first case alone; a module's own code runs at its import.
+            others = [case for case in able if case not in own]
+            of_module = [case for case in others if any(name.startswith(prefix) for name in case.functions)]
+            chosen += _enough(of_module, prefix) if of_module or own else _enough(others)
         names = dict.fromkeys(case.id.partition("[")[0] for case in chosen)
         yield Job(mutant, chosen, tuple(name for name in names if name not in broken))
 
@@ -289,6 +295,17 @@ class Host:
         """Note the functions that are called before the first test."""
         with self.tracer.noting() as self.early:
             return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Let each property be asked a few examples: as many as are quick, also with a tracer."""
+        settings.register_profile("mutants", settings.default, max_examples=EXAMPLES)
+        settings.load_profile("mutants")
+        for item in items:
+            test: Any = getattr(item, "function", None)
+            own = getattr(test, "_hypothesis_internal_use_settings", None)
+            if own is not None and own.max_examples > EXAMPLES:
+                test._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Trace the tests in a child, and judge each mutant in another.

@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html);
 https://docs.datadoghq.com/api/latest/monitors/#edit-a-monitor.
 """
 
+from pathlib import Path
+
 import pytest
 
 from monitoring.errors import InputError
@@ -13,6 +15,8 @@ from monitoring.log_events.names import METRICS
 from monitoring.resources import catalogue, function_metrics, own_metrics
 from monitoring.resources.document import Document
 from monitoring.resources.instances import Instances, _settled, instance_key
+from monitoring.resources.monitor_errors import _recovery
+from monitoring.resources.nearest import nearest
 from monitoring.resources.normalise import monitor
 from monitoring.resources.project import instances_in, parse_settings
 
@@ -60,6 +64,46 @@ def test_a_row_has_a_name_or_the_reason_why_it_has_none(row):
         assert catalogue.is_known_family(row.name)
         assert row.name in catalogue.names()
         assert (catalogue.metrics()[row.name].failure, row.failure) in {(True, True), (False, False)}
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("metric", function_metrics.METRICS, ids=lambda metric: metric.name)
+def test_a_metric_of_functions_is_documented_as_the_table_has_it(metric):
+    rows = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8").splitlines()
+    cells = [
+        cell.strip() for row in rows if row.startswith(f"| `{metric.name}` |") for cell in row.split("|")
+    ]
+    assert cells[2:5] == [metric.type, metric.unit, metric.meaning]
+    assert all(f"`{tag}`" in cells[5] for tag in metric.tags)
+    assert metric.name.startswith((function_metrics.PREFIX, "claims."))
+
+
+@pytest.mark.parametrize(
+    ("word", "words", "meant"),
+    [
+        ("check_status", ["check-status", "other"], "check-status"),
+        ("checkStatus", ["check-status"], "check-status"),
+        ("check-status", ["checkstatus"], "checkstatus"),
+        ("a-b-c-d", ["abcd", "a_b"], "abcd"),
+        ("abcd", ["wxyz"], None),
+        ("abcd", [], None),
+        ("Notify", ["notify_no_data", "notify"], "notify"),
+    ],
+)
+def test_the_word_that_was_meant_is_found_whatever_its_dashes_underscores_and_case(word, words, meant):
+    assert nearest(word, words) == nearest(word, words, cutoff=0.9) == meant
+
+
+@pytest.mark.parametrize("kind", ["event-v2 alert", "event alert", "metric alert"])
+@pytest.mark.parametrize("names", [[], ["critical_recovery"], ["critical_recovery", "warning_recovery"]])
+def test_monitors_of_events_have_no_recovery_thresholds(kind, names):
+    body = {"type": kind, "options": {"thresholds": {"critical": 1, **dict.fromkeys(names, 0)}}}
+    said = (
+        []
+        if not names or kind == "metric alert"
+        else [f"Invalid threshold statuses found: {', '.join(names)}."]
+    )
+    assert list(_recovery(body, None)) == said
 
 
 def test_the_catalogue_of_a_project_has_the_documented_name():

@@ -188,3 +188,37 @@ def test_a_further_key_is_judged_by_what_the_schema_says_of_others(key, others, 
         {"additionalProperties": others},
     ):
         assert [fault.message for fault in _Walk({}).check({key: "s"}, rule, ())] == messages
+
+
+WORDS = {
+    "anyOf": [
+        {"type": "object"},
+        {"type": "string", "minLength": 3},
+        {"type": "array", "items": {"type": "integer"}},
+    ]
+}
+TYPED = {"type": "object", "required": ["type"]}
+MIXED = {
+    "anyOf": [
+        {"type": "string"},
+        {**TYPED, "properties": {"type": {"enum": ["x"]}}},
+        {**TYPED, "properties": {"type": {"enum": ["y"]}}},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "pointer", "words"),
+    [
+        (WORDS, "ab", (), "needs at least 3 characters"),
+        (WORDS, [1, "b"], (1,), 'is "b", not a whole number'),
+        (WORDS, 5, (), "is 5, not an object"),
+        (MIXED, {"type": "q"}, ("type",), 'type is "q", not one of x, y'),
+        (MIXED, {}, (), "has no type"),
+        (MIXED, 5, (), "is 5, not a string"),
+    ],
+)
+def test_a_value_is_compared_with_the_shape_whose_type_it_has(rule, value, pointer, words):
+    (fault,) = _Walk({}).check(value, rule, ())
+    assert fault.pointer == pointer
+    assert words in fault.message
