@@ -9,8 +9,9 @@ help:  ## what can be made
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
+# pip compiles 4,400 files otherwise, of which the demo imports 400: 19 of 59 seconds of processor time.
 .venv/tools.ready: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tools]'
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[tools]'
 	@touch $@
 
 .venv/dev.ready: pyproject.toml constraints.txt | $(BIN)/python

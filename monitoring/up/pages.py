@@ -76,6 +76,18 @@ async def _start_by_api(request: Request, pipeline: Pipeline) -> Response:
     return JSONResponse({"execution": arn}, 202)
 
 
+async def _fire_schedule(request: Request, pipeline: Pipeline) -> Response:
+    """Invoke the targets of a schedule now: from the page's form, or from a client that sends no Origin."""
+    if not _same_origin(request):
+        return JSONResponse({"errors": ["another origin"]}, 403)
+    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+    try:
+        await run_in_threadpool(pipeline.aws.fire_schedule, form.get("schedule", ""))
+    except InputError as error:
+        return problem_page(error, request)
+    return RedirectResponse("/run", 303)
+
+
 async def _result_by_api(request: Request, pipeline: Pipeline) -> Response:
     arn = request.query_params.get("execution", "")
     try:
@@ -92,6 +104,7 @@ async def _show_graph(request: Request, pipeline: Pipeline) -> Response:
 _ROUTES: tuple[tuple[str, Endpoint, str], ...] = (
     ("/run", _show_page, "GET"),
     ("/run", _start_by_form, "POST"),
+    ("/run/schedules", _fire_schedule, "POST"),
     ("/run/executions", _start_by_api, "POST"),
     ("/run/executions", _result_by_api, "GET"),
     ("/run/{machine}", _show_graph, "GET"),
@@ -135,7 +148,11 @@ def _page(pipeline: Pipeline, request: Request) -> Response:
     if not names:
         form = '<div class="panel muted">The template has no state machine.</div>'
     graphs = " · ".join(link(f"/run/{name}", f"Graph of {name}") for name in state_machines)
-    return page(request, "Run", f"{form}<p>{graphs}</p>{_executions(pipeline)}{_stand_ins(pipeline)}")
+    return page(
+        request,
+        "Run",
+        f"{form}<p>{graphs}</p>{_executions(pipeline)}{_schedules(pipeline)}{_stand_ins(pipeline)}",
+    )
 
 
 def _graph_page(pipeline: Pipeline, request: Request) -> Response:
@@ -192,6 +209,17 @@ def _row(
         escape(state),
         link(f"/run/{machine}", "graph", {"execution": arn}) if machine else "",
     )
+
+
+def _schedules(pipeline: Pipeline) -> str:
+    rows = []
+    for schedule in pipeline.aws.schedules():
+        name, moment = escape(schedule.name), schedule.next
+        button = f'<button name="schedule" value="{name}">Fire now</button>'
+        form = f'<form method="post" action="/run/schedules">{button}</form>'
+        time = f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+        rows.append((name, escape(schedule.expression), time, form))
+    return f"<h2>Schedules</h2>{table(('Schedule', 'Expression', 'Next', ''), rows, '')}" if rows else ""
 
 
 def _stand_ins(pipeline: Pipeline) -> str:

@@ -11,13 +11,17 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from monitoring.errors import InputError
+from monitoring.local_aws.schedules import ScheduleEntry
 from monitoring.resources.own_metrics import FILE, read_own_metrics
-from monitoring.up.pages import run_routes
+from monitoring.up.pages import _schedules, run_routes
 
 STEPSCOPE = [sys.executable, "-c", "from monitoring.cli import main; main()"]
 MONITOR = {
@@ -166,3 +170,40 @@ def test_until_everything_is_deployed_the_server_says_so(path: str, method: str)
     assert answer.headers["content-type"].startswith(
         "application/json" if "executions" in path else "text/html"
     )
+
+
+class Scheduling:
+    """An embedded AWS with one schedule, and what was fired."""
+
+    def __init__(self) -> None:
+        self.fired: list[str] = []
+
+    def schedules(self) -> list[ScheduleEntry]:
+        return [ScheduleEntry("night<ly", "rate(1 day)", None)]
+
+    def fire_schedule(self, name: str) -> None:
+        if name != "night<ly":
+            raise InputError(f"there is no schedule {name}")
+        self.fired.append(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "status", "fired"),
+    [
+        ("night<ly", "", 303, ["night<ly"]),
+        ("night<ly", "http://testserver", 303, ["night<ly"]),
+        ("night<ly", "http://elsewhere", 403, []),
+        ("other", "", 400, []),
+        ("", "", 400, []),
+    ],
+)
+def test_a_schedule_fires_from_the_page_or_a_client(
+    name: str, origin: str, status: int, fired: list[str]
+) -> None:
+    aws = Scheduling()
+    pipeline: Any = SimpleNamespace(aws=aws)
+    client = TestClient(Starlette(routes=run_routes(lambda: pipeline)), follow_redirects=False)
+    headers = {"Origin": origin} if origin else {}
+    assert client.post("/run/schedules", data={"schedule": name}, headers=headers).status_code == status
+    assert aws.fired == fired
+    assert 'name="schedule" value="night&lt;ly"' in _schedules(pipeline)
