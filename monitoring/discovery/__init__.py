@@ -1,4 +1,4 @@
-"""Discovery: which functions, state machines and activities a team's own templates describe."""
+"""Discovery: read functions, state machines and other resources from a team's templates."""
 
 from monitoring.discovery.found import Activity, DiscoveredResources, LambdaFunction, StateMachine
 from monitoring.discovery.source import discover

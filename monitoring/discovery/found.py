@@ -1,4 +1,4 @@
-"""Describe what a template deploys, and the tags under which Datadog knows it."""
+"""Define the discovered resources of a template, and their tags in Datadog."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,14 +8,14 @@ from typing import Any
 DEFAULT_TIMEOUT = 3
 DEFAULT_MEMORY = 128
 LONGEST_EXPRESS = 300
-"""Seconds after which an Express execution is ended, whatever its definition says."""
+"""The maximum duration of an Express execution in seconds, whatever its definition says."""
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaFunction:
-    """A Lambda function; `name` may hold `*` for what only the deployment knows.
+    """A Lambda function; `name` has `*` for parts that are known only after deployment.
 
-    Seconds and MB; 0 is unknown.
+    Time-out in seconds, memory in MB; 0 means unknown.
     """
 
     name: str
@@ -25,7 +25,7 @@ class LambdaFunction:
     asynchronous: bool = False
     dead_letters: bool = False
     busy: bool = False
-    """Whether an API or a load balancer calls it: many calls, of which a few may fail."""
+    """Whether an API or a load balancer invokes it: many invocations, of which a few may fail."""
 
     @property
     def scope(self) -> str:
@@ -35,9 +35,9 @@ class LambdaFunction:
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """A state machine; `timeout` is the definition's TimeoutSeconds, 0 where there is none.
+    """A state machine; `timeout` is the definition's TimeoutSeconds, 0 if there is none.
 
-    An Express one has 300 seconds at most.
+    For an Express state machine it is at most 300 seconds.
     """
 
     name: str
@@ -48,7 +48,7 @@ class StateMachine:
 
     @property
     def busy(self) -> bool:
-        """Whether many short executions are to be expected, of which a few may fail."""
+        """Whether many short executions are expected, of which a few may fail."""
         return self.express
 
     @property
@@ -59,7 +59,7 @@ class StateMachine:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An activity, which workers outside of AWS poll."""
+    """An activity, which is polled by workers outside of AWS."""
 
     name: str
 
@@ -71,9 +71,9 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredResources:
-    """Everything that one source describes.
+    """The resources of one source.
 
-    `unnamed`: logical names of what only the deployment gives a name, so that it cannot be told apart.
+    `unnamed` are the logical ids of resources whose whole name is known only after deployment.
     """
 
     source: str
@@ -84,7 +84,7 @@ class DiscoveredResources:
 
 
 def together(source: str, parts: Iterable[DiscoveredResources]) -> DiscoveredResources:
-    """Return all parts as one. What two of them call by one name counts once, with the shorter time-out."""
+    """Merge resources; of two with the same name keep one, with the shorter time-out."""
     parts = list(parts)
     functions: dict[str, LambdaFunction] = {}
     for function in (item for part in parts for item in part.functions):
@@ -104,7 +104,7 @@ def together(source: str, parts: Iterable[DiscoveredResources]) -> DiscoveredRes
 
 
 def _wild(name: str) -> str:
-    """Return a name as Datadog's tags have it; the names of variables stay."""
+    """Return a name as in Datadog's tags (lower case); names of variables do not change."""
     return _VARIABLE.sub(lambda match: match[1] or match[0].lower(), re.sub(r"\*+", "*", name))
 
 
@@ -128,7 +128,7 @@ def state_machine(name: str, definition: Mapping[str, Any], *, express: bool = F
 
 
 def _calls_directly(state: Mapping[str, Any]) -> bool:
-    """Return whether a task's resource is the function itself, and not an integration that calls it."""
+    """Return whether a task's resource is the function's ARN, not a service integration."""
     resource = state.get("Resource")
     if isinstance(resource, Mapping):  # `!GetAtt Function.Arn`
         return True
@@ -154,7 +154,7 @@ _ACTIVITY = re.compile(r".*:states:[^:]*:[^:]*:activity:([^:${*]+)")
 
 
 def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
-    """Return the names of the Lambda functions that a definition names by ARN or by name."""
+    """Yield the names of the Lambda functions in a definition, given by ARN or by name."""
     for _, state in _states(definition):
         parameters = state.get("Parameters") or state.get("Arguments") or {}
         named = parameters.get("FunctionName") if isinstance(parameters, dict) else None
@@ -166,7 +166,7 @@ def functions_called(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def activities_used(definition: Mapping[str, Any]) -> Iterator[str]:
-    """Return the names of the activities that a definition names by ARN."""
+    """Yield the names of the activities in a definition, given by ARN."""
     for _, state in _states(definition):
         match = _ACTIVITY.fullmatch(str(state.get("Resource")))
         if match:

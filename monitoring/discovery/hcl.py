@@ -1,4 +1,4 @@
-"""Terraform's language: files as blocks, and expressions evaluated over the names of a scope.
+"""Read Terraform's language: parse files into blocks, and evaluate expressions in a scope of names.
 
 https://developer.hashicorp.com/terraform/language/expressions
 """
@@ -16,19 +16,19 @@ from monitoring.discovery.hcl_functions import FUNCTIONS, UnknownValueError, tex
 from monitoring.errors import InputError
 
 Node = Any
-"""A tree or token of lark, which carries no types."""
+"""A tree or token of lark, which has no type annotations."""
 
 _EVALUATION_ERRORS = (
     ArithmeticError, AttributeError, LookupError, RecursionError, StopIteration, TypeError, ValueError,
     re.error, yaml.YAMLError,
 )  # fmt: skip
-"""What arguments of another shape raise."""
+"""The exceptions that arguments of an unexpected type cause."""
 
 _TRIVIA = {"new_line_or_comment"}
 _ESCAPE = re.compile(r'\\(?:([nrt"\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))')
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 _BEHIND_END = re.compile(r"(?m)^([ \t]*[A-Za-z][\w.-]*)[ \t]+$")
-"""Blanks behind the word that ends a heredoc: Terraform takes them, the parser does not."""
+"""Blanks after the word that ends a heredoc: Terraform accepts them, the parser does not."""
 
 _HEREDOC = re.compile(r"<<(-?)[^\n]*\n(.*?)\n?[ \t]*[\w.-]+\r?\n\Z", re.DOTALL)
 
@@ -45,13 +45,13 @@ class Block:
 
 
 class Lazy:
-    """A value whose parts are evaluated when they are asked for."""
+    """A value whose parts are evaluated on access."""
 
     def get(self, key: Any) -> Any:
         """Return a part.
 
         Raises:
-            UnknownValueError: there is none, or only the deployment knows it.
+            UnknownValueError: the part does not exist, or is known only after deployment.
         """
         raise UnknownValueError(str(key))
 
@@ -60,7 +60,7 @@ def parse_file(path: Path) -> Block:
     """Return a file as one block without a type.
 
     Raises:
-        InputError: it cannot be read, or is not in Terraform's language.
+        InputError: the file cannot be read, or is not in Terraform's language.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -114,12 +114,12 @@ def _word(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that expressions may use.
+    """The names that are available in expressions.
 
     Attributes:
-        names: values by name: `var`, `local`, variables of `for`, …
-        root: gives the value of any other first name of a traversal: a resource's type.
-        folder: what paths of `file()` are relative to.
+        names: name -> value: `var`, `local`, variables of `for`, …
+        root: returns the value of any other first name of a traversal: a resource's type.
+        folder: the base of relative paths of `file()`.
     """
 
     names: Mapping[str, Any]
@@ -128,14 +128,14 @@ class Scope:
     depth: int = field(default=0)
 
     def inner(self, names: Mapping[str, Any]) -> "Scope":
-        """Return a scope with further names."""
+        """Return a scope with additional names."""
         return Scope({**self.names, **names}, self.root, self.folder, self.depth + 1)
 
     def evaluate(self, node: Node) -> Any:
         """Return the value of an expression.
 
         Raises:
-            UnknownValueError: a name or function is not known, or has a value of another shape.
+            UnknownValueError: a name or function is unknown, or a value has an unexpected type.
         """
         if self.depth > 50:
             raise UnknownValueError("an expression that is nested too deeply")
@@ -286,7 +286,7 @@ class Scope:
         return {text_of(key): value for key, value in values}
 
     def expression(self, text: str) -> Any:
-        """Return the value of an expression that stands in a text.
+        """Return the value of an expression, given as text.
 
         Raises:
             UnknownValueError: it cannot be parsed or evaluated.
@@ -310,7 +310,7 @@ class Scope:
         return rendered
 
     def _rendered(self, parts: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
-        """Render up to a directive that is not opened here; return what is left from there on."""
+        """Render up to a directive that was not opened here; return the text and the remaining parts."""
         texts: list[str] = []
         while parts:
             kind, text = parts[0]
@@ -354,7 +354,7 @@ def follow(value: Any, key: Any) -> Any:
     """Return a part of a value.
 
     Raises:
-        UnknownValueError: there is none.
+        UnknownValueError: the part does not exist.
     """
     if isinstance(value, Lazy):
         return value.get(key)
@@ -369,7 +369,7 @@ def pairs(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the keys and values of a collection.
 
     Raises:
-        UnknownValueError: it is not a collection.
+        UnknownValueError: the value is not a collection.
     """
     if isinstance(value, Mapping):
         yield from value.items()

@@ -1,4 +1,4 @@
-"""Functions of Terraform's language, over values and the folder that paths are relative to.
+"""The functions of Terraform's language; their arguments are the base folder of paths, and values.
 
 https://developer.hashicorp.com/terraform/language/functions
 """
@@ -16,14 +16,14 @@ import yaml
 
 
 class UnknownValueError(Exception):
-    """A value that cannot be evaluated here; the message says what of it is not known."""
+    """A value that cannot be evaluated here; the message names the unknown part."""
 
 
 def text_of(value: Any) -> str:
     """Return a value as text, as an interpolation does.
 
     Raises:
-        UnknownValueError: it is a collection.
+        UnknownValueError: the value is a collection.
     """
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions, over a template's parameters, mappings and conditions.
+"""Evaluate CloudFormation's intrinsic functions with a template's parameters, mappings and conditions.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -18,7 +18,7 @@ _DYNAMIC = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):([^}]+)\}\}"
 _NO_VALUE = object()
 
 Attribute = Callable[[str, str], Any]
-"""Give the value of `!Ref NAME` (attribute "") or `!GetAtt NAME.ATTRIBUTE` of a resource."""
+"""Return the value of `!Ref NAME` (attribute "") or `!GetAtt NAME.ATTRIBUTE` of a resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Intrinsics:
     """Resolve values of one template.
 
     Attributes:
-        names: what `!Ref` gives for parameters and pseudo parameters (`AWS::Region`, …).
-        attribute: gives the attributes of resources; raises KeyError for a resource that there is none of.
+        names: the values of `!Ref` for parameters and pseudo parameters (`AWS::Region`, …).
+        attribute: returns the attributes of resources; raises KeyError for an unknown resource.
         mappings: the template's `Mappings`.
         conditions: the template's `Conditions`.
-        dynamic: gives the value of `{{resolve:service:key}}`.
-        imported: gives the value of `!ImportValue NAME`.
-        where: the template, for messages.
+        dynamic: returns the value of `{{resolve:service:key}}`.
+        imported: returns the value of `!ImportValue NAME`.
+        where: the template's path, for messages.
     """
 
     names: Mapping[str, Any]
@@ -44,10 +44,10 @@ class Intrinsics:
     where: str = ""
 
     def resolve(self, value: Any) -> Any:
-        """Return a value with every intrinsic function replaced; properties of `AWS::NoValue` are gone.
+        """Return a value with every intrinsic function replaced; `AWS::NoValue` removes a property.
 
         Raises:
-            InputError: a name is not defined, or a function has arguments of another shape.
+            InputError: a name is not defined, or the arguments of a function have an unexpected type.
         """
         resolved = self._resolve(value)
         return None if resolved is _NO_VALUE else resolved
@@ -56,7 +56,7 @@ class Intrinsics:
         """Return whether a condition of the template is true.
 
         Raises:
-            InputError: there is no such condition.
+            InputError: the condition does not exist.
         """
         if condition not in self.conditions:
             raise self._wrong(f"condition {condition} is not defined")

@@ -1,4 +1,4 @@
-"""The state machines that a file or folder describes, and their definitions as far as it tells them."""
+"""Read the state machines of a file or folder, and their definitions."""
 
 import json
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from monitoring.errors import InputError
 def definitions_of(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield logical id, name and definition of every state machine.
 
-    What only a deployment knows (ARNs) is the logical id of the resource.
+    Values that are known only after deployment (ARNs) are replaced by the resource's logical id.
 
     Args:
-        path: a definition, a template, or a folder that holds one (see `read_stacks`).
+        path: a definition, a template, or a folder that contains one (see `read_stacks`).
 
     Raises:
-        InputError: it is none of these, or cannot be read.
+        InputError: the path is none of these, or cannot be read.
     """
     if path.is_file():
         content = load(path)
@@ -47,7 +47,7 @@ def definitions_in(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def resolver(stack: Stack) -> Intrinsics:
-    """Return a resolver of a stack that is not deployed: `!GetAtt Take.Arn` gives `Take`."""
+    """Return a resolver for a stack that is not deployed: `!GetAtt Take.Arn` gives `Take`."""
 
     def attribute(name: str, _: str) -> str:
         if name not in stack.resources:
@@ -68,10 +68,10 @@ def resolver(stack: Stack) -> Intrinsics:
 
 
 def definition_in(stack: Stack, resource: StackResource, intrinsics: Intrinsics) -> dict[str, Any]:
-    """Return the definition of a state machine of a stack, its functions resolved by `resolver(stack)`.
+    """Return the definition of a stack's state machine, with functions resolved by `resolver(stack)`.
 
     Raises:
-        InputError: it is not on this disk, or cannot be read.
+        InputError: the definition is not on this disk, or cannot be read.
     """
     properties = intrinsics.resolve(dict(resource.properties))
     value = properties.get("DefinitionString", properties.get("Definition"))
@@ -90,7 +90,7 @@ def definition_in(stack: Stack, resource: StackResource, intrinsics: Intrinsics)
 
 
 def _asset(stack: Stack, location: Any) -> dict[str, Any]:
-    """Return the definition that a synthesised CDK app keeps as an asset, {} where there is none."""
+    """Return the definition in an asset of a synthesised CDK app; {} if there is none."""
     key = location.get("Key") if isinstance(location, dict) else None
     folders = (stack.source.parent, stack.source.parent.parent)
     files = [folder / f"asset.{key}" for folder in folders if isinstance(key, str)]

@@ -1,4 +1,4 @@
-"""Names of resources before they are deployed: what an environment decides is a variable, the rest `*`."""
+"""Predict names of resources before deployment: parts by environment are variables, unknown parts `*`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ _LONGEST_NAME = 64
 _CUT_NAME = 24
 _MARK = "q7x7q"
 _STAGES = ("stage", "env", "environment")
-"""Options and variables that name an environment, in `serverless.yml` and in Terraform."""
+"""The names of options and variables for the environment, in `serverless.yml` and in Terraform."""
 
 _SECRET = re.compile(r"api_?key|app_?key|secret|token|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Names the resources of a stack.
+    """Name the resources of a stack.
 
     Attributes:
-        stack: as it is deployed with the default values.
-        symbols: what stands for parameters of a nested stack.
-        other: the same stack, read with a mark in the place of the stage; None where it has no such option.
+        stack: the stack with the default values of its parameters.
+        symbols: parameter of a nested stack -> its symbolic value.
+        other: the same stack with a marker as its stage; None if it has no option for the stage.
     """
 
     stack: Stack
@@ -37,7 +37,7 @@ class Naming:
     option: str = ""
 
     def of(self, resource: StackResource, *keys: str) -> str:
-        """Return the name that a resource has under one of the keys, or that CloudFormation makes."""
+        """Return a resource's name from one of the keys, or the name that CloudFormation generates."""
         key = next((key for key in keys if key in resource.properties), "")
         if not key:
             return _generated(resource, self._stack_name())
@@ -48,7 +48,7 @@ class Naming:
         return _with_option(text, Naming(self.other or self.stack).text(twin.properties[key]), self.option)
 
     def text(self, value: Any, *, symbols: bool = True) -> str:
-        """Return a value as text, parameters as variables; `*` for what only the deployment knows."""
+        """Return a value as text, with parameters as variables and `*` for values known after deployment."""
         names: dict[str, Any] = {name: self._parameter(name, symbols) for name in self.stack.parameters}
         names |= {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::NotificationARNs": []}
         names |= {"AWS::Region": "*", "AWS::AccountId": "*", "AWS::StackId": "*"}
@@ -112,10 +112,10 @@ def variable_of(parameter: str) -> str:
 
 
 def _generated(resource: StackResource, stack: str) -> str:
-    """Return the pattern of a name that CloudFormation makes: stack, logical id, random letters.
+    """Return the pattern of a name that CloudFormation generates: stack, logical id, random letters.
 
-    It shortens the first two where all of it would be longer than 64 characters. A state machine's and an
-    activity's has no stack in front of it.
+    The first two are shortened if the name would exceed 64 characters. The names of state machines and
+    activities do not start with the stack.
     """
     logical_id = resource.logical_id
     if resource.type.startswith("AWS::StepFunctions::"):
@@ -133,7 +133,7 @@ def _generated(resource: StackResource, stack: str) -> str:
 
 
 def _with_option(text: str, twin: str, option: str) -> str:
-    """Return a name with a variable where the twin has the mark; the default is what stands there."""
+    """Return a name with a variable where the twin has the marker; its default is the original text."""
     if _MARK not in twin:
         return text
     pattern = re.escape(twin).replace(_MARK, "(?P<v>.+?)", 1).replace(_MARK, "(?P=v)")
@@ -145,7 +145,7 @@ def _with_option(text: str, twin: str, option: str) -> str:
 def names_of(
     path: Path, stacks: Sequence[Stack], parameters: Mapping[str, str] | None = None
 ) -> list[Naming]:
-    """Return what names the resources of each stack; the stage is found by reading them with another one."""
+    """Return the naming of each stack; the stage is located by reading the stacks with another stage."""
     for option in _STAGES:
         if option in (parameters or {}) or any(option in stack.parameters for stack in stacks):
             continue

@@ -1,4 +1,4 @@
-"""SAM templates as plain CloudFormation, by AWS's own translator; code that lies on this disk stays known.
+"""Translate SAM templates to plain CloudFormation with AWS's own translator, and keep paths of local code.
 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html
 """
@@ -16,7 +16,7 @@ from monitoring.discovery.templates import expanded, load
 from monitoring.errors import InputError
 
 LOCAL_BUCKET = "stepscope-local"
-"""The bucket that stands for this disk while the translator works; the key is the path's number."""
+"""The bucket that represents this disk during the translation; a key is the number of a path."""
 
 _CODE_KEYS = {
     "AWS::Serverless::Function": "CodeUri",
@@ -30,26 +30,27 @@ _DOCUMENTS = {
     "AWS::Serverless::Api": ("DefinitionUri", "DefinitionBody"),
     "AWS::Serverless::HttpApi": ("DefinitionUri", "DefinitionBody"),
 }
-"""Type -> the property that names a file, and the one that takes its content."""
+"""Type -> (property with a file name, property for the content of the file)."""
 
 
 def is_sam(template: Mapping[str, Any]) -> bool:
-    """Return whether a template has resources that only SAM knows."""
+    """Return whether a template has resources of SAM."""
     resources = template.get("Resources")
     bodies = resources.values() if isinstance(resources, Mapping) else ()
     return any(str(body.get("Type")).startswith("AWS::Serverless::") for body in bodies if _is_object(body))
 
 
 def translated(template: Mapping[str, Any], path: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a SAM template as CloudFormation; code on this disk has `LOCAL_BUCKET` and its path as key.
+    """Translate a SAM template; local code has `LOCAL_BUCKET` as bucket and its path as key.
 
     Args:
-        template: the template, its short tags in their long form.
-        path: its file; local code and definitions are looked for beside it.
+        template: the template, with short tags in their long form.
+        path: its file; paths of local code and definitions are relative to its folder.
         parameters: values of its parameters.
 
     Raises:
-        InputError: the translator refuses it, in its own words, or a definition's file is missing.
+        InputError: the translator rejects it (with the translator's message), or a definition's file is
+            missing.
     """
     local = copy.deepcopy(dict(template))
     local["Resources"] = expanded(local["Resources"])
@@ -64,7 +65,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _inherit_code(template: dict[str, Any]) -> None:
-    """Write `Globals.Function.CodeUri` into each function, whose path is relative to the template, too."""
+    """Copy `Globals.Function.CodeUri` to each function; both are relative to the template."""
     section = template.get("Globals")
     function = section.get("Function") if isinstance(section, dict) else None
     shared = function if isinstance(function, dict) else {}
@@ -78,7 +79,7 @@ def _inherit_code(template: dict[str, Any]) -> None:
 
 
 def _localise(logical_id: str, resource: dict[str, Any], path: Path, parameters: Mapping[str, Any]) -> None:
-    """Replace what names a file beside the template by what the translator takes."""
+    """Replace properties with local paths by values that the translator accepts."""
     properties = resource.get("Properties")
     if not isinstance(properties, dict):
         return
@@ -107,10 +108,10 @@ def _included(body: Any) -> str:
 
 
 def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Load a definition; a placeholder where a number stands (`"TimeoutSeconds": ${limit}`) has its value.
+    """Load a definition; replace unquoted placeholders (`"TimeoutSeconds": ${limit}`) by their values.
 
     Raises:
-        InputError: it cannot be read, or a placeholder's value is known only after deployment.
+        InputError: the file cannot be read, or a placeholder's value is known only after deployment.
     """
     try:
         return load(path)
@@ -140,7 +141,9 @@ def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str
 
 def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:
     location = properties.get("Location")
-    if isinstance(location, Mapping):  # of the repository of applications, which the translator would ask for
+    if isinstance(
+        location, Mapping
+    ):  # in the Serverless Application Repository, which the translator would query
         location = str(location.get("ApplicationId"))
     if isinstance(location, str):
         resource["Type"] = "AWS::CloudFormation::Stack"

@@ -1,4 +1,4 @@
-"""Events of functions and state machines in `serverless.yml`, as the events that SAM has.
+"""Convert events of functions and state machines in `serverless.yml` to SAM's events.
 
 https://www.serverless.com/framework/docs/providers/aws/events
 """
@@ -16,17 +16,17 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Compiled:
-    """What the events of a service need beside its functions.
+    """The resources that the events of a service need, in addition to its functions.
 
     Attributes:
         resources: the template's resources, to which APIs and topics are added.
         stage: the deployment's stage.
-        prefix: `SERVICE-STAGE`, which begins names.
-        notes: what could not be read.
+        prefix: the prefix of names: `SERVICE-STAGE`.
+        notes: notes on parts that could not be converted.
         provider: the service's `provider` section.
-        buckets: by logical id, the buckets of `s3` events that nobody else declares.
-        statements: what the functions' role has to allow for queues and streams.
-        routes: (kind of API, method, path) of what has a target already.
+        buckets: logical id -> bucket of an `s3` event that is not declared as a resource.
+        statements: policy statements of the functions' role for queues and streams.
+        routes: (kind of API, method, path) of the routes that already have a target.
     """
 
     resources: dict[str, Any]
@@ -39,11 +39,11 @@ class Compiled:
     routes: set[tuple[str, str, str]] = field(default_factory=set)
 
     def allow(self, actions: list[str], resource: Any) -> None:
-        """Let the functions' role do this."""
+        """Allow actions on a resource in the functions' role."""
         self.statements.append({"Effect": "Allow", "Action": actions, "Resource": resource})
 
     def rest_api(self) -> dict[str, str]:
-        """Return a reference to the service's REST API, which exists from now on."""
+        """Return a reference to the service's REST API; add the API if it does not exist."""
         if section(self.provider.get("apiGateway")).get("restApiId"):
             note = "provider.apiGateway.restApiId is of another stack: an API of the service's own stands in"
             self.notes.extend([note] if note not in self.notes else [])
@@ -54,7 +54,7 @@ class Compiled:
         return {"Ref": "ApiGatewayRestApi"}
 
     def http_api(self) -> dict[str, str]:
-        """Return a reference to the service's HTTP API, which exists from now on."""
+        """Return a reference to the service's HTTP API; add the API if it does not exist."""
         self.resources.setdefault(
             "HttpApi", {"Type": "AWS::Serverless::HttpApi", "Properties": {"StageName": "$default"}}
         )
@@ -64,13 +64,13 @@ class Compiled:
 def function_events(
     key: str, function: Mapping[str, Any], compiled: Compiled, declared: Mapping[str, Any]
 ) -> dict[str, Event]:
-    """Return the events of one function by name, as SAM writes them.
+    """Return the events of one function by name, in SAM's format.
 
     Args:
         key: the function's name in `serverless.yml`.
         function: its section.
-        compiled: takes APIs, topics, buckets, statements and notes.
-        declared: the service's own resources, in which buckets are looked for.
+        compiled: receives APIs, topics, buckets, statements and notes.
+        declared: the service's own resources, which may contain the bucket of an event.
     """
     events: dict[str, Event] = {}
     listed = function.get("events")
@@ -85,7 +85,7 @@ def function_events(
 
 
 def machine_events(key: str, listed: Any, compiled: Compiled) -> dict[str, Event]:
-    """Return the events of a state machine by name, as SAM writes them."""
+    """Return the events of a state machine by name, in SAM's format."""
     events: dict[str, Event] = {}
     for number, item in enumerate(listed if isinstance(listed, list) else (), start=1):
         for kind, value in section(item).items():
@@ -101,7 +101,7 @@ MACHINE_KINDS = ("http", "schedule", "cloudwatchEvent", "eventBridge")
 
 
 def invoke_config(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `EventInvokeConfig` out of destinations and retry settings."""
+    """Return `EventInvokeConfig` from destinations and retry settings."""
     config: dict[str, Any] = {}
     if settings.get("maximumRetryAttempts") is not None:
         config["MaximumRetryAttempts"] = settings["maximumRetryAttempts"]
@@ -118,7 +118,7 @@ def invoke_config(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def function_url(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `FunctionUrlConfig` where a function has a URL."""
+    """Return `FunctionUrlConfig` if a function has a URL, else {}."""
     url = settings.get("url")
     if not url:
         return {}
@@ -315,7 +315,7 @@ def _s3(value: Any, compiled: Compiled, declared: Mapping[str, Any]) -> Iterator
 
 
 def _bucket(bucket: Any, settings: Mapping[str, Any], compiled: Compiled, declared: Mapping[str, Any]) -> str:
-    """Return the logical id of an event's bucket; one that the template does not declare is added."""
+    """Return the logical id of an event's bucket; add a bucket that the template does not declare."""
     if isinstance(bucket, Mapping) and str(bucket.get("Ref")) in declared:
         return str(bucket["Ref"])
     for logical_id, body in declared.items():

@@ -1,4 +1,4 @@
-"""The Step Functions plugin's section of `serverless.yml`, as SAM's state machines.
+"""Convert the Step Functions plugin's section of `serverless.yml` to SAM's state machines.
 
 https://www.serverless.com/plugins/serverless-step-functions
 """
@@ -27,7 +27,7 @@ _ACTIONS = {
     "http:invoke": ["states:InvokeHTTPEndpoint", "events:RetrieveConnectionCredentials"],
 }
 _ONE_FOR_ALL = {"sfn": "states", "eventbridge": "events", "cloudwatchlogs": "logs", "sesv2": "ses"}
-"""The SDK's name of a service -> that of its permissions, where they differ."""
+"""The SDK's name of a service -> the service prefix of its IAM actions, if they differ."""
 
 
 def state_machines(
@@ -39,9 +39,9 @@ def state_machines(
     """Return the state machines and activities of the plugin's section, with their roles, by logical id.
 
     Args:
-        config: the service, its variables resolved.
-        functions: its functions, which a definition may name as `serverless.yml` does.
-        compiled: takes APIs and notes.
+        config: the service, with resolved variables.
+        functions: its functions; a definition may use their names in `serverless.yml`.
+        compiled: receives APIs and notes.
         declared: the service's own resources.
     """
     steps = section(config.get("stepFunctions"))
@@ -103,7 +103,7 @@ def _logging(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(value: Any, functions: Mapping[str, Any]) -> Any:
-    """Return a definition in which functions go by their logical ids."""
+    """Return a definition with the names of functions replaced by their logical ids."""
     if isinstance(value, list):
         return [_renamed(item, functions) for item in value]
     if not isinstance(value, Mapping):
@@ -133,7 +133,7 @@ def _role(
     resources: dict[str, Any],
     declared: Mapping[str, Any],
 ) -> Any:
-    """Return the role of a state machine: the service's own, or one that allows what its tasks call."""
+    """Return the role of a state machine: the configured one, or one that allows the actions of its tasks."""
     role = machine.get("role")
     if isinstance(role, str):
         return get_att(role) if role in declared else role
@@ -164,7 +164,7 @@ def _role(
 
 
 def _actions(definition: Any) -> list[list[str]]:
-    """Return what the tasks of a definition call, each once."""
+    """Return the distinct IAM actions of a definition's tasks."""
     calls: dict[str, list[str]] = {}
     for resource in _resources(definition):
         match = _INTEGRATION.search(resource) if isinstance(resource, str) else None

@@ -1,11 +1,11 @@
-"""Logical ids as the Serverless Framework makes them, and the shapes that its sections have."""
+"""Compute logical ids as the Serverless Framework does, and normalize the formats of its sections."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def normalised(name: Any) -> str:
-    """Return a name as the framework puts it into logical ids: `pay-refund_x` is PayDashrefundUnderscorex."""
+    """Return a name in the form of logical ids: `pay-refund_x` becomes PayDashrefundUnderscorex."""
     text = str(name).replace("-", "Dash").replace("_", "Underscore")
     return text[:1].upper() + text[1:]
 
@@ -16,7 +16,7 @@ def logical_name(function: str) -> str:
 
 
 def machine_name(key: str, machine: Mapping[str, Any]) -> str:
-    """Return the logical id of a state machine: from its `id`, else its `name` where that is text.
+    """Return the logical id of a state machine: from its `id`, else from its `name` if that is text.
 
     Source: lib/naming.js of serverless-step-functions, getStateMachineLogicalId.
     """
@@ -35,7 +35,7 @@ def section(value: Any) -> dict[str, Any]:
 
 
 def objects(value: Any) -> dict[str, dict[str, Any]]:
-    """Return an object of objects, which may be spread over a list of objects."""
+    """Return an object of objects, which the configuration may give as a list of objects."""
     parts = value if isinstance(value, list) else [value]
     return {
         key: section(item)

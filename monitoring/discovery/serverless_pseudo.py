@@ -1,4 +1,4 @@
-"""`#{AWS::Region}` in a `serverless.yml`: the plugin serverless-pseudo-parameters makes Fn::Sub of it.
+"""Replace `#{AWS::Region}` in a `serverless.yml` by Fn::Sub, as the plugin serverless-pseudo-parameters does.
 
 https://github.com/svdgraaf/serverless-pseudo-parameters#readme
 """
@@ -12,11 +12,11 @@ _REFERENCE = re.compile(r"#\{([A-Za-z0-9:.]+)\}")
 
 
 def substituted(value: Any, *, inside: bool = False) -> Any:
-    """Return a template's part with each text that has `#{NAME}` as Fn::Sub of `${NAME}`.
+    """Return a part of a template in which each text with `#{NAME}` is an Fn::Sub with `${NAME}`.
 
     Args:
-        value: JSON's values.
-        inside: whether the value is the text of an Fn::Sub already.
+        value: a JSON value.
+        inside: whether the value is already the text of an Fn::Sub.
     """
     if isinstance(value, str):
         text = _REFERENCE.sub(r"${\1}", value)
@@ -29,6 +29,6 @@ def substituted(value: Any, *, inside: bool = False) -> Any:
 
 
 def has_plugin(plugins: Any) -> bool:
-    """Return whether a service's `plugins` (a list, or an object with `modules`) name the plugin."""
+    """Return whether a service's `plugins` (a list, or an object with `modules`) contain the plugin."""
     names = plugins.get("modules") if isinstance(plugins, Mapping) else plugins
     return isinstance(names, list) and PLUGIN in names

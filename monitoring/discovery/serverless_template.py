@@ -1,4 +1,4 @@
-"""A service of the Serverless Framework as a SAM template, its logical ids those that the framework makes.
+"""Convert a service of the Serverless Framework to a SAM template with the framework's logical ids.
 
 https://www.serverless.com/framework/docs/providers/aws/guide/serverless.yml and the Step Functions plugin,
 https://www.serverless.com/plugins/serverless-step-functions
@@ -36,7 +36,7 @@ _COPIED = {
     "tracing": "Tracing",
     "vpc": "VpcConfig",
 }
-"""A function's or the provider's setting -> the property of a function."""
+"""Setting of a function or the provider -> property of a function."""
 
 _CONVERTED: dict[str, Callable[[Any], Any]] = {
     "EphemeralStorage": lambda size: {"Size": size},
@@ -60,12 +60,11 @@ def serverless_template(
 
     Args:
         config: the content of `serverless.yml`.
-        path: its file; included files are looked for beside it.
+        path: its file; paths of included files are relative to its folder.
         options: values of `${opt:…}` and `${param:…}`.
 
     Raises:
-        InputError: the service has no name or is not for AWS, or a value is given to an option that no
-            variable reads.
+        InputError: the service has no name or is not for AWS, or no variable reads one of the options.
     """
     notes: list[str] = []
     provider = section(config.get("provider")).get("name", "aws")
@@ -99,7 +98,7 @@ _STAND_INS = {"aws:accountId": ACCOUNT, "opt:stage": "dev", "sls:stage": "dev", 
 
 
 def _stand_in(expression: str, notes: list[str]) -> Any:
-    """Return what stands for a variable whose value only the deployment knows, and note it."""
+    """Return the substitute of a variable whose value is known only after deployment, and add a note."""
     first = expression.partition(",")[0].strip()
     if first == "aws:accountId":
         return ACCOUNT
@@ -120,7 +119,7 @@ def _stand_in(expression: str, notes: list[str]) -> Any:
 
 
 class _Service:
-    """A service whose variables are resolved, on its way to a template."""
+    """Convert a service with resolved variables to a template."""
 
     def __init__(
         self, config: Mapping[str, Any], path: Path, prefix: str, stage: str, notes: list[str]
@@ -131,7 +130,7 @@ class _Service:
         self.resources: dict[str, Any] = {}
 
     def template(self) -> dict[str, Any]:
-        """Return the SAM template; the service's own resources come last and win."""
+        """Return the SAM template; the service's own resources take precedence."""
         compiled = events.Compiled(self.resources, self.stage, self.prefix, self.notes, self.provider)
         own = list(self._own())
         declared = {key: body for part in own for key, body in section(part.get("Resources")).items()}
@@ -224,7 +223,7 @@ class _Service:
         return properties | events.invoke_config(settings) | events.function_url(settings)
 
     def _code(self, function: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-        """Fill in handler and code; return the metadata of an image."""
+        """Set handler and code; return the metadata of an image."""
         image = function.get("image")
         if image:
             del properties["Runtime"]
@@ -244,7 +243,7 @@ class _Service:
         return {}
 
     def _role(self, key: str, function: Mapping[str, Any]) -> Any:
-        """Return the role of a function, and make one where it has statements of its own."""
+        """Return the role of a function; create one if the function has its own statements."""
         role = function.get("role", self.provider.get("role"))
         if role is None:
             iam = section(self.provider.get("iam")).get("role")
@@ -325,7 +324,7 @@ class _Service:
 _SHARED = {
     "architecture", "kmsKeyArn", "layers", "memorySize", "runtime", "tags", "timeout", "vpc",
 }  # fmt: skip
-"""Settings that functions inherit from the provider."""
+"""The settings that functions inherit from the provider."""
 
 
 def _is_intrinsic(value: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What there is to watch in an application, from the stacks that `up`, `lint` and `cost` read, too."""
+"""Discover the monitored resources of an application in its stacks."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,25 +29,25 @@ from monitoring.errors import InputError
 _SINGLETON = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _OF_CDK = re.compile(r"AWS CDK resource provider framework|AWS Lambda handler for .* custom resource")
 CALLERS = re.compile(r"(s3|sns|events|logs(\..+)?|iot|ses|config|codecommit)\.amazonaws\.com(\.cn)?")
-"""Principals that call a function without waiting for it:
+"""Principals that invoke a function asynchronously:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html."""
 
 WAITING = re.compile(r"(apigateway|elasticloadbalancing|cognito-idp|lex|alexa.*)\.amazonaws\.com(\.cn)?")
-"""Principals that call a function for somebody who waits: many calls, of which one in a thousand may fail."""
+"""Principals that invoke a function synchronously for a client: of many invocations a few may fail."""
 
 
 def discover(path: Path, parameters: Mapping[str, str] | None = None) -> DiscoveredResources:
     """Return the functions, state machines and activities of an application.
 
-    What differs between environments in a name is a variable, `orders-${var:stage|dev}`; what only the
-    deployment knows is `*`.
+    Parts of a name that differ between environments are variables, `orders-${var:stage|dev}`; parts that are
+    known only after deployment are `*`.
 
     Args:
-        path: whatever `read_stacks` takes.
+        path: any path that `read_stacks` accepts.
         parameters: values of the template's parameters.
 
     Raises:
-        InputError: it cannot be read, or describes nothing to watch.
+        InputError: the path cannot be read, or contains no such resource.
     """
     stacks = read_stacks(path, parameters=parameters)
     namings = names_of(path, stacks, parameters)
@@ -63,7 +63,7 @@ def discover(path: Path, parameters: Mapping[str, str] | None = None) -> Discove
 
 
 def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterator[DiscoveredResources]:
-    """Yield what a stack holds, then what the stacks hold that it nests and that lie on this disk."""
+    """Yield the resources of a stack, then those of its nested stacks on this disk."""
     intrinsics = resolver(stack)
     unknown = dict.fromkeys(stack.assumed, "0")
     reader = _Reader(stack, naming, replace(intrinsics, names={**intrinsics.names, **unknown}))
@@ -92,17 +92,17 @@ def _parts(stack: Stack, naming: Naming, above: tuple[Path, ...] = ()) -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one stack; a value that cannot be resolved counts as not known."""
+    """Read one stack; a value that cannot be resolved counts as unknown."""
 
     stack: Stack
     naming: Naming
     intrinsics: Intrinsics
 
     def found(self) -> DiscoveredResources:
-        """Return what the stack holds itself."""
+        """Return the resources of the stack itself."""
         machines = [(resource, self._definition(resource)) for resource in self.of_type(_MACHINE)]
         functions = list(self._functions())
-        if not any(self.stack.of_type(_FUNCTION)):  # a definition alone: what it calls is all that there is
+        if not any(self.stack.of_type(_FUNCTION)):  # only a definition: take its functions from the calls
             called = dict.fromkeys(name for _, body in machines for name in functions_called(body))
             functions = [("", LambdaFunction(name, timeout=0, memory=0)) for name in called]
         state_machines = [(item.logical_id, self._state_machine(item, body)) for item, body in machines]
@@ -122,7 +122,7 @@ class _Reader:
         )
 
     def of_type(self, *types: str) -> list[StackResource]:
-        """Return the resources of these types whose condition holds, without those that CDK adds."""
+        """Return the resources of these types whose condition is true, without CDK's own."""
         return [
             resource
             for resource in self.stack.of_type(*types)
@@ -131,7 +131,7 @@ class _Reader:
         ]
 
     def plain(self, value: Any) -> Any:
-        """Return a value resolved, None where it cannot be."""
+        """Return a resolved value; None if it cannot be resolved."""
         try:
             return self.intrinsics.resolve(value)
         except InputError:
@@ -144,7 +144,7 @@ class _Reader:
             return True
 
     def _number(self, resource: StackResource, key: str, default: int) -> int:
-        """Return a whole number: the default where none is given, 0 where only the deployment knows it."""
+        """Return a whole number: the default if it is missing, 0 if it is known only after deployment."""
         if resource.properties.get(key) is None:
             return default
         text = str(self.naming.text(resource.properties[key], symbols=False))
@@ -168,7 +168,7 @@ class _Reader:
             )
 
     def _callers(self) -> dict[str, set[str]]:
-        """Return by logical id whether a function is called without waiting, or for somebody who waits."""
+        """Return logical id of a function -> kinds of its callers: asynchronous, or synchronous clients."""
         callers: dict[str, set[str]] = {}
         for resource in self.of_type("AWS::Lambda::Permission"):
             principal = str(self.plain(resource.properties.get("Principal")))
@@ -186,7 +186,7 @@ class _Reader:
         return callers
 
     def _target(self, resource: StackResource, key: str = "FunctionName") -> str:
-        """Return the logical id of the function that a resource names, through its alias or version."""
+        """Return the logical id of the function of a resource, also through an alias or version."""
         name = _named(resource.properties.get(key))
         target = self.stack.resources.get(name)
         if target is not None and target.type in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
@@ -194,7 +194,7 @@ class _Reader:
         return name
 
     def _streams(self) -> dict[str, set[str]]:
-        """Return by logical id the kinds of stream that event source mappings connect to a function."""
+        """Return logical id of a function -> kinds of the streams of its event source mappings."""
         streams: dict[str, set[str]] = {}
         for resource in self.of_type("AWS::Lambda::EventSourceMapping"):
             if "StartingPosition" in resource.properties:
@@ -234,7 +234,7 @@ def _stream(properties: Mapping[str, Any]) -> str:
 
 
 def is_cdks_own(logical: str, resource: Mapping[str, Any]) -> bool:
-    """Return whether a resource is CDK's and not the team's: a singleton, or a custom resource's helper."""
+    """Return whether a resource belongs to CDK: a singleton, or the helper of a custom resource."""
     inner = resource.get("Properties")
     properties = inner if isinstance(inner, Mapping) else {}
     return (

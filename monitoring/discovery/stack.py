@@ -1,4 +1,4 @@
-"""A stack: the resources of one application in CloudFormation's terms, whatever file they were written in."""
+"""A stack: the resources of one application as CloudFormation, whatever tool they were written for."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +14,9 @@ _IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[^}]*)?\}")
 
 @dataclass(frozen=True, slots=True)
 class StackResource:
-    """A resource of a stack; its properties may hold intrinsic functions.
+    """A resource of a stack; its properties may contain intrinsic functions.
 
-    `retained` says that it stays when the stack is deleted.
+    `retained`: whether it is kept when the stack is deleted.
     """
 
     logical_id: str
@@ -28,25 +28,25 @@ class StackResource:
     retained: bool = False
 
     def references(self) -> set[str]:
-        """Return the logical ids that the properties name, and those that it has to wait for."""
+        """Return the logical ids that the properties refer to, and those in DependsOn."""
         return {*self.depends_on, *referenced(self.properties)}
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The resources of one application, before any of them exists.
+    """The resources of one application before deployment.
 
     Attributes:
         name: the stack's name.
-        source: the file or folder that describes it.
-        resources: by logical id.
+        source: its file or folder.
+        resources: logical id -> resource.
         parameters: the value of each parameter: text, or a list for the list types.
         mappings: the template's `Mappings`.
         conditions: the template's `Conditions`.
         outputs: the template's `Outputs`, unresolved values by name.
         code: logical id of a function or layer -> the folder, file or archive of its code.
-        notes: what was assumed and what could not be read, in sentences.
-        assumed: the parameters that nobody gives a value, so that one stands in.
+        notes: assumptions and parts that could not be read, as sentences.
+        assumed: the parameters without a value, for which a value is assumed.
     """
 
     name: str
@@ -65,13 +65,13 @@ class Stack:
         return [resource for resource in self.resources.values() if resource.type in types]
 
     def in_order(self, left_out: Iterable[str] = ()) -> list[StackResource]:
-        """Return the resources so that each comes after those that it refers to.
+        """Return the resources in an order in which each comes after those that it refers to.
 
         Args:
             left_out: logical ids of resources whose condition is false.
 
         Raises:
-            InputError: resources refer to one another in a circle.
+            InputError: references are circular.
         """
         absent = set(left_out)
         names = [name for name in self.resources if name not in absent]
@@ -90,7 +90,7 @@ class Stack:
 
 
 def referenced(value: Any) -> Iterator[str]:
-    """Yield the logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name in a value."""
+    """Yield the logical ids in `Ref`, `Fn::GetAtt` and `Fn::Sub` of a value."""
     if isinstance(value, list):
         for item in value:
             yield from referenced(item)

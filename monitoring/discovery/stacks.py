@@ -28,10 +28,10 @@ TEMPLATES = (
     "serverless.js",
     "cdk.out",
 )
-"""What a project's folder is looked through for, in this order."""
+"""The file names that are searched in a project's folder, in this order."""
 
 CODE = (".ts", ".js", ".mjs", ".cjs")
-"""Endings of configurations that are programs."""
+"""File extensions of configurations that are programs."""
 
 _LISTS = re.compile(
     r"CommaDelimitedList|List<.*>|AWS::SSM::Parameter::Value<(?:CommaDelimitedList|List<.*>)>"
@@ -41,18 +41,18 @@ _LISTS = re.compile(
 def read_stacks(
     path: Path, *, parameters: Mapping[str, str] | None = None, name: str = ""
 ) -> tuple[Stack, ...]:
-    """Read what an application deploys.
+    """Read the stacks of an application.
 
     Args:
-        path: a SAM or CloudFormation template, `serverless.yml` or what the framework compiled of it, a
-            folder of `*.tf`, what `terraform show -json` writes, a `cdk.out` folder, a file in Amazon States
-            Language or a folder of them, or a folder that holds one of these.
+        path: a SAM or CloudFormation template, `serverless.yml` or the framework's compiled output, a folder
+            of `*.tf`, the output of `terraform show -json`, a `cdk.out` folder, a file in Amazon States
+            Language or a folder of such files, or a folder that contains one of these.
         parameters: values of the template's parameters (of `${opt:…}` and `${param:…}` in `serverless.yml`);
             others have their defaults.
-        name: the stack's name; else the one that samconfig.toml or the CDK manifest has, or the folder's.
+        name: the stack's name; by default the one in samconfig.toml or in the CDK manifest, or the folder's.
 
     Raises:
-        InputError: it is none of these, or cannot be read.
+        InputError: the path is none of these, or cannot be read.
     """
     values = dict(parameters or {})
     if path.is_dir():
@@ -111,7 +111,7 @@ def _file(path: Path, values: dict[str, str], name: str) -> Stack:
 
 
 def _compiled(path: Path, name: str) -> Stack:
-    """Return the service whose configuration is code, from what the framework compiled of it."""
+    """Return the service of a configuration in code, from the framework's compiled output."""
     state = path.parent / ".serverless" / "serverless-state.json"
     if not state.is_file():
         raise InputError(
@@ -124,7 +124,7 @@ def _compiled(path: Path, name: str) -> Stack:
 
 
 def _service(content: Mapping[str, Any], path: Path, values: dict[str, str], name: str) -> Stack:
-    """Return a service as it is written, or as the framework compiled it (`serverless-state.json`)."""
+    """Return a service from its `serverless.yml`, or from the compiled `serverless-state.json`."""
     service = content["service"]
     provider = service.get("provider") if isinstance(service, Mapping) else None
     compiled = provider.get("compiledCloudFormationTemplate") if isinstance(provider, Mapping) else None
@@ -145,7 +145,7 @@ def stack_name(path: Path) -> str:
 
 
 def is_cdk(path: Path) -> bool:
-    """Return whether a template is one of a synthesised CDK app whose manifest knows its stack's name."""
+    """Return whether a template belongs to a synthesised CDK app, with its stack's name in the manifest."""
     return path.name.endswith(".template.json") and (path.parent / "manifest.json").is_file()
 
 
@@ -169,9 +169,8 @@ def read_template(
     """Return a template as a stack; SAM's resources are translated first.
 
     Raises:
-        InputError: an included file is not there, the translator refuses the template,
-            a value is given to a parameter that it has not, or a resource
-            is not an object with a type.
+        InputError: an included file does not exist, the translator rejects the template, a parameter is not
+            declared, or a resource is not an object with a type.
     """
     content = with_includes(content, path.parent)
     notes: list[str] = []
@@ -268,7 +267,7 @@ def _placeholder(name: str, declared: Mapping[str, Any]) -> str:
 
 
 def _code(resources: Mapping[str, StackResource], path: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the logical id of each function or layer whose code lies on this disk, and where."""
+    """Yield (logical id, path) of each function or layer whose code is on this disk."""
     for logical_id, resource in resources.items():
         if resource.type == "AWS::Lambda::Function":
             code = _function_code(resource, path)
@@ -306,7 +305,7 @@ def _archive(code: Any, resource: StackResource, path: Path) -> Path | None:
 
 
 def _cdk(folder: Path, values: Mapping[str, str]) -> Iterator[Stack]:
-    """Yield the stacks of a synthesised CDK app; those that another one nests come with it."""
+    """Yield the stacks of a synthesised CDK app; nested stacks are part of their parent."""
     manifest = folder / "manifest.json"
     artifacts = load(manifest).get("artifacts") if manifest.is_file() else None
     names: dict[str, str] = {}
@@ -326,7 +325,7 @@ def _cdk(folder: Path, values: Mapping[str, str]) -> Iterator[Stack]:
 
 
 def _of_definitions(source: Path, files: list[Path], name: str) -> Stack:
-    """Return state machines without anything around them; the functions that they call are stand-ins."""
+    """Return a stack with only state machines; the functions that they invoke are stand-ins."""
     resources = {}
     for file in files:
         logical_id = re.sub(r"[^A-Za-z0-9]+", " ", file.name.partition(".")[0]).title().replace(" ", "")

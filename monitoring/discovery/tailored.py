@@ -1,4 +1,4 @@
-"""Monitors, their tests and an SLO for exactly what an application has, thresholds taken from it."""
+"""Generate monitors, their tests and an SLO for the resources of an application, with its thresholds."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from monitoring.discovery.watches import ACTIVITIES, ENDS, FUNCTIONS, MACHINES, 
 
 Files = dict[str, str]
 Further = Mapping[str, Mapping[str, int | bool]]
-"""Name of a function or state machine -> further values of its entry: what was measured or recorded of it."""
+"""Name of a function or state machine -> measured or recorded values for its entry."""
 NEAR_TIMEOUT = 90
-"""Percent of a time-out at which the longest call alerts."""
+"""The share of a time-out, in percent, at which the longest invocation alerts."""
 
 LISTS = "application.toml"
-"""The file of the lists: written anew when the template changes, while stepscope.toml is the user's."""
+"""The generated file of the lists, which `init` writes again; stepscope.toml is the user's file."""
 
 _HEAD = """# What `stepscope init --from` read in {source}: the entries that monitors/ go through.
 # Run init again after a change of the template. To change a value, write the same table into stepscope.toml:
@@ -26,11 +26,11 @@ Watched = LambdaFunction | StateMachine | Activity
 
 
 def files_for(application: DiscoveredResources, measured: Further | None = None) -> Files:
-    """Return path -> text of every file.
+    """Return path -> text of every generated file.
 
     Args:
-        found: what the application has.
-        measured: further values of entries.
+        application: the application's resources.
+        measured: measured values of entries.
     """
     lists = {
         FUNCTIONS: _entries(application.functions, measured or {}),
@@ -51,7 +51,7 @@ def files_for(application: DiscoveredResources, measured: Further | None = None)
 
 
 def json_text(body: Any) -> str:
-    """Return a file's text."""
+    """Return a body as the text of a JSON file."""
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -69,7 +69,7 @@ def _entries(watched: Sequence[Watched], measured: Further) -> dict[str, Values]
 
 
 def _measured(name: str, measured: Further) -> Mapping[str, int | bool]:
-    """Return what was measured of the only resource whose name fits, whatever its variables are."""
+    """Return the measured values of the only resource whose name matches, with any values of variables."""
     parts = re.split(r"\$\{[^}]*\}|\*", name.lower())
     pattern = ".*".join(map(re.escape, parts))
     alike = [own for key, own in measured.items() if re.fullmatch(pattern, key.lower())]
@@ -77,7 +77,7 @@ def _measured(name: str, measured: Further) -> Mapping[str, int | bool]:
 
 
 def _facts(item: Watched) -> Values:
-    """Return what the template says of a resource, as values for its monitors."""
+    """Return the values of a resource from the template, for its monitors."""
     if isinstance(item, Activity):
         return {}
     values: Values = {"busy": True} if item.busy else {}
@@ -98,7 +98,7 @@ def _toml(source: str, lists: Mapping[str, Mapping[str, Values]]) -> str:
 
 
 def list_text(name: str, entries: Mapping[str, Values]) -> str:
-    """Return the tables of a list's entries, as application.toml has them."""
+    """Return the TOML tables of a list's entries for application.toml."""
     text = ""
     for key, values in entries.items():
         rows = "".join(f"{field} = {json.dumps(value)}\n" for field, value in values.items())
@@ -107,7 +107,7 @@ def list_text(name: str, entries: Mapping[str, Values]) -> str:
 
 
 KEYS = {FUNCTIONS: "functionname", MACHINES: "statemachinearn", ACTIVITIES: "activityarn"}
-"""List -> the tag that names its resources."""
+"""List -> the tag with the names of its resources."""
 
 _TAGS = {FUNCTIONS: "pipeline:lambda", MACHINES: "pipeline:executions", ACTIVITIES: "pipeline:tasks"}
 _BOARDS = {FUNCTIONS: "lambda-function", MACHINES: "state-machine", ACTIVITIES: "pipeline-overview"}
@@ -154,14 +154,14 @@ def monitor_rest(watched: str, words: str, *, pages: bool) -> dict[str, Any]:
 
 
 def monitor_options(*, delay: bool) -> dict[str, Any]:
-    """Return the options beside the thresholds; `delay` is for CloudWatch's metrics, which come late."""
+    """Return the options other than thresholds; `delay` adds the evaluation delay of CloudWatch's metrics."""
     late = {"evaluation_delay": "${var:cloudwatch_delay|900}"} if delay else {}
     fixed = {"on_missing_data": "default", "new_group_delay": 0, "require_full_window": False}
     return {**fixed, **late, "notify_audit": False, "include_tags": True}
 
 
 def _unseen() -> Files:
-    """Return the monitor of a lost subscription: a function is called, and no line of its log arrives."""
+    """Return the monitor of a lost subscription: a function is invoked, but its log does not arrive."""
     key = "functions-unseen"
     query = (
         "sum(last_30m):sum:aws.lambda.invocations{${var:scope|functionname:*}}.as_count()"
@@ -242,7 +242,7 @@ def tests_text(variables: Mapping[str, Any], cases: Sequence[str]) -> str:
 
 
 def case_text(name: str, series: Sequence[tuple[str, str]], *expect: str, kind: str = "count") -> str:
-    """Return a case of a monitor test: series as pairs of metric and values, and what is expected."""
+    """Return a case of a monitor test: series as (metric, values), and the expectations."""
     lines = [f"  - name: {name}", "    series:"]
     for metric, values in series:
         lines += [f"      - metric: {metric}", f"        type: {'gauge' if kind == 'gauge' else 'count'}"]
@@ -272,12 +272,12 @@ def plain(name: str) -> str:
 
 
 def slug(name: str) -> str:
-    """Return a name as the name of an entry."""
+    """Return a name in the form of an entry's key."""
     return re.sub(r"[^a-z0-9]+", "-", plain(name).lower()).strip("-") or "x"
 
 
 def narrowed(dashboard: Mapping[str, Any], application: DiscoveredResources) -> dict[str, Any]:
-    """Return a shipped dashboard that shows exactly these resources: its variables offer no others."""
+    """Return a shipped dashboard whose variables offer only these resources."""
     offered = {
         "functionname": [item.scope.partition(":")[2] for item in application.functions],
         "statemachinearn": [item.scope.partition(":")[2] for item in application.state_machines],

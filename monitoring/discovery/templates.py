@@ -1,4 +1,4 @@
-"""Reading templates: CloudFormation's YAML with tags like `!Sub` in their long form, and definitions."""
+"""Read templates (CloudFormation's YAML, with tags such as `!Sub` in their long form) and definitions."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _TRUTH = "tag:yaml.org,2002:bool"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags; a key is a name, `Yes` and `No` too."""
+    """YAML with CloudFormation's short tags; keys are strings, also `Yes` and `No`."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         for key, _ in node.value:
@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _DefinitionLoader(_Loader):
-    """YAML in which `true` and `false` alone are truth values, as in YAML 1.2: states are named `Yes`."""
+    """YAML in which only `true` and `false` are booleans, as in YAML 1.2: a state may be named `Yes`."""
 
 
 def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
@@ -54,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
     """Load a template as an object.
 
     Raises:
-        InputError: it cannot be read, or is neither YAML nor JSON, or no object.
+        InputError: the file cannot be read, is neither YAML nor JSON, or is not an object.
     """
     content = load_value(path)
     if not isinstance(content, dict):
@@ -63,13 +63,13 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_value(path: Path, *, core: bool = False) -> Any:
-    """Load a file in YAML or JSON, whatever its top level is.
+    """Load a file in YAML or JSON with any type at the top level.
 
-    `core`: as YAML 1.2, in which `Yes` is text; `serverless.yml` and definitions of state machines are read
-    so anyway, as the Serverless Framework and Step Functions do.
+    With `core`, as YAML 1.2, in which `Yes` is text; `serverless.yml` and definitions of state machines are
+    always read in this way, as the Serverless Framework and Step Functions do.
 
     Raises:
-        InputError: it cannot be read, or is neither YAML nor JSON.
+        InputError: the file cannot be read, or is neither YAML nor JSON.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -94,7 +94,7 @@ def parse_definition(text: str, where: str) -> dict[str, Any]:
     """Parse a state machine's definition in YAML.
 
     Raises:
-        InputError: it is not YAML, or not an object.
+        InputError: the text is not YAML, or not an object.
     """
     try:
         definition = yaml.load(text, _DefinitionLoader)  # noqa: S506
@@ -106,9 +106,9 @@ def parse_definition(text: str, where: str) -> dict[str, Any]:
 
 
 def definition_of(value: Any, values: Values | None = None, substitutions: Any = None) -> dict[str, Any]:
-    """Return a state machine's definition from an object or text; {} where it cannot be parsed.
+    """Return a state machine's definition from an object or text; {} if it cannot be parsed.
 
-    `substitutions` are the values of its `${…}`; what only the deployment knows does not matter here.
+    `substitutions` are the values of its `${…}`; values that are known only after deployment are ignored.
     """
     values = values or Values()
     inline = isinstance(value, Mapping) and "States" in value
@@ -129,7 +129,7 @@ def _is_yaml(text: str) -> bool:
 
 
 def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return a template's resources by logical name, with `Fn::ForEach` expanded over lists of words."""
+    """Return a template's resources by logical id, with `Fn::ForEach` expanded over lists of strings."""
     every: dict[str, Mapping[str, Any]] = {}
     for name, resource in resources.items():
         if isinstance(resource, Mapping):
@@ -143,11 +143,11 @@ def expanded(resources: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def definition_file(folder: Path, properties: Mapping[str, Any]) -> Path | None:
-    """Return the file of a definition: beside the template, or an asset of a synthesised CDK app.
+    """Return the file of a definition: relative to the template, or an asset of a synthesised CDK app.
 
     Args:
-        folder: the template's.
-        properties: the state machine's.
+        folder: the template's folder.
+        properties: the state machine's properties.
     """
     uri = properties.get("DefinitionUri")
     location = properties.get("DefinitionS3Location")

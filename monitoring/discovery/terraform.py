@@ -1,4 +1,4 @@
-"""Terraform's configurations and plans as stacks, in CloudFormation's terms.
+"""Read Terraform's configurations and plans as stacks of CloudFormation resources.
 
 https://developer.hashicorp.com/terraform/internals/json-format
 """
@@ -22,7 +22,7 @@ _WITHOUT_MEANING = re.compile(
     r"aws_iam_instance_profile|aws_cloudwatch_(dashboard|metric_alarm)|aws_ecr_|"
     r"aws_api_gateway_(account|documentation|gateway_response|method_response|method_settings|model)"
 )
-"""Types that change nothing for what runs here: they are left out without a note."""
+"""Types without an effect on local runs: they are left out without a note."""
 
 
 def read_terraform(folder: Path, values: Mapping[str, str], name: str) -> Stack:
@@ -30,7 +30,7 @@ def read_terraform(folder: Path, values: Mapping[str, str], name: str) -> Stack:
 
     Args:
         folder: the root module.
-        given: values of variables; lists and objects as JSON.
+        values: values of variables; lists and objects as JSON.
         name: the stack's name.
 
     Raises:
@@ -89,7 +89,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def _special(
     instance: Resource, values: Mapping[str, Any], root: Root, code: dict[str, Path]
 ) -> dict[str, Any]:
-    """Return the properties that no table can say: code, names of buckets, streams of tables."""
+    """Return the properties that need code: function code, names of buckets, streams of tables."""
     if instance.type == "aws_s3_bucket" and hasattr(instance, "bucket_name"):
         return {"BucketName": instance.bucket_name()}
     if instance.type not in ("aws_lambda_function", "aws_lambda_layer_version"):
@@ -109,7 +109,7 @@ def _special(
 
 
 def resolved(value: Any) -> Any:
-    """Return a value whose marked texts are `Ref`, `Fn::GetAtt` and `Fn::Join`."""
+    """Return a value with marked strings replaced by `Ref`, `Fn::GetAtt` and `Fn::Join`."""
     if isinstance(value, Mapping):
         return {str(resolved_text(key)): resolved(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -130,5 +130,5 @@ def resolved(value: Any) -> Any:
 
 
 def resolved_text(key: Any) -> str:
-    """Return a key, which can hold no reference, as text."""
+    """Return a key, which cannot contain a reference, as text."""
     return _TOKEN.sub(r"\1", str(key))

@@ -1,4 +1,4 @@
-"""Put what is a resource of its own in Terraform alone where CloudFormation has it, as targets of a rule."""
+"""Merge Terraform resources that are properties in CloudFormation, such as the targets of a rule."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,19 +11,19 @@ from monitoring.discovery.terraform_properties import Properties, converted, fir
 
 
 class Resource(Protocol):
-    """What both a configuration and a plan give of a resource."""
+    """The interface of a resource, from a configuration or from a plan."""
 
     @property
     def address(self) -> str:
-        """The address as Terraform writes it."""
+        """The address in Terraform."""
 
     @property
     def type(self) -> str:
-        """The type as Terraform names it."""
+        """The type in Terraform."""
 
     @property
     def logical_id(self) -> str:
-        """The name that it has in the stack."""
+        """The logical id in the stack."""
 
     def values(self) -> dict[str, Any]:
         """Return its attributes and blocks."""
@@ -41,7 +41,7 @@ _TARGET: Properties = {
     ),
     "dead_letter_config": ("DeadLetterConfig", first({"arn": "Arn"})),
 }
-"""An event target's properties in its rule."""
+"""The properties of an event target in its rule."""
 
 _NOTIFICATIONS: Properties = {
     "lambda_function": (
@@ -54,7 +54,7 @@ _NOTIFICATIONS: Properties = {
 
 
 def _notifications(blocks: Any, source: str, target: str) -> list[dict[str, Any]]:
-    """Return one notification for each event: CloudFormation takes one at a time."""
+    """Return one notification for each event, because CloudFormation's notifications have one event."""
     made = []
     for block in listed(blocks):
         rules = [
@@ -83,17 +83,17 @@ _INTEGRATION_RESPONSE: Properties = {
     "response_parameters": "ResponseParameters",
     "response_templates": "ResponseTemplates",
 }
-"""A REST API's integration and its responses: resources of their own in Terraform alone."""
+"""The responses of a REST API's integration, which are separate resources in Terraform."""
 
 
 class Addition(NamedTuple):
-    """What one resource adds to another one.
+    """A property that one resource adds to another.
 
     Attributes:
-        type: the other one's type.
-        target: a reference to it, its name, or properties by which it is known.
-        property: the property that is added to: lists and objects grow.
-        value: what is added.
+        type: the type of the other resource.
+        target: a reference to it, its name, or properties that identify it.
+        property: the property; lists and objects are extended.
+        value: the added value.
     """
 
     type: str
@@ -133,7 +133,7 @@ def _integration_response(_: Resource, values: Mapping[str, Any]) -> Iterator[Ad
 
 
 def _method(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the properties by which the method of an integration is known."""
+    """Return the properties that identify the method of an integration."""
     names = {"rest_api_id": "RestApiId", "resource_id": "ResourceId", "http_method": "HttpMethod"}
     return {key: values.get(name) for name, key in names.items()}
 
@@ -146,7 +146,7 @@ MERGED: Mapping[str, Callable[[Resource, Mapping[str, Any]], Iterator[Addition]]
     "aws_iam_role_policy_attachment": _attachment,
     "aws_s3_bucket_notification": _notification,
 }
-"""Terraform's type -> what it adds to which resource."""
+"""Terraform's type -> function that yields its additions to other resources."""
 
 _NAMES = {
     "AWS::Events::Rule": "Name",
@@ -159,7 +159,7 @@ _NAMES = {
 def merge(
     instance: Resource, values: Mapping[str, Any], resources: dict[str, StackResource], root: Root
 ) -> None:
-    """Put what a resource says into those that CloudFormation has for it; one without any is noted."""
+    """Add a resource's properties to the CloudFormation resources that have them, or note that none has."""
     for addition in MERGED[instance.type](instance, values):
         resource = next((item for item in resources.values() if _is_target(item, addition)), None)
         if resource is None:
@@ -182,7 +182,7 @@ def _is_target(resource: StackResource, addition: Addition) -> bool:
 
 
 def _joined(before: Any, added: Any) -> Any:
-    """Return lists one after the other and objects with the keys of both; else what is added."""
+    """Concatenate lists and merge objects; otherwise return the added value."""
     if isinstance(before, list) and isinstance(added, list):
         return [*before, *added]
     if isinstance(before, Mapping) and isinstance(added, Mapping):

@@ -1,4 +1,4 @@
-"""A Terraform module: variables, locals, data, modules and resources, evaluated as they are asked for."""
+"""Evaluate a Terraform module on demand: variables, locals, data, modules and resources."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from monitoring.discovery.terraform_types import KINDS
 from monitoring.errors import InputError
 
 OPEN, CLOSE = "\ue000", "\ue001"
-"""Around `LogicalId` or `LogicalId.Attribute` in a text: characters that no template has."""
+"""Markers around `LogicalId` or `LogicalId.Attribute` in a text: characters that no template contains."""
 
 _DEEPEST = 12
 _META = {"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection", "timeouts"}
@@ -22,12 +22,12 @@ _META = {"count", "for_each", "depends_on", "provider", "lifecycle", "provisione
 
 @dataclass(slots=True)
 class Root:
-    """What all modules of one configuration share.
+    """The common data of all modules of a configuration.
 
     Attributes:
         folder: the root module's folder.
-        notes: what was assumed and what could not be read.
-        archives: path of an archive -> the folder or file that it is made of.
+        notes: assumptions and parts that could not be read.
+        archives: path of an archive -> the folder or file that it contains.
     """
 
     folder: Path
@@ -35,14 +35,14 @@ class Root:
     archives: dict[str, Path] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
-        """Add a note, once."""
+        """Add a note, if it is new."""
         if text not in self.notes:
             self.notes.append(text)
 
 
 @dataclass(slots=True)
 class Instance(Lazy):
-    """One resource of a block; several where it has `count` or `for_each`."""
+    """One resource of a block; a block with `count` or `for_each` has several."""
 
     module: "Module"
     block: Block
@@ -59,18 +59,18 @@ class Instance(Lazy):
 
     @property
     def logical_id(self) -> str:
-        """The address as a logical id: `aws_lambda_function.pay` is PayLambdaFunction."""
+        """The address as a logical id: `aws_lambda_function.pay` becomes PayLambdaFunction."""
         words = f"{self.module.address} {self.name} {self.type.removeprefix('aws_')} {self.suffix}"
         return "".join(f"{word[:1].upper()}{word[1:]}" for word in re.split(r"[^A-Za-z0-9]+", words))
 
     def values(self) -> dict[str, Any]:
-        """Return all attributes and blocks; what has no value here is left out, with a note."""
+        """Return all attributes and blocks; those without a value are left out, with a note."""
         if self._values is None:
             self._values = self.module.body(self.block, self.scope, self.address)
         return self._values
 
     def get(self, key: Any) -> Any:
-        """Return a reference to an attribute, or the value that the configuration gives it."""
+        """Return a reference to an attribute, or its value in the configuration."""
         name, kind = str(key), KINDS.get(self.type)
         if self.type == "aws_s3_bucket" and name in ("id", "bucket", "arn"):
             return f"arn:aws:s3:::{self.bucket_name()}" if name == "arn" else self.bucket_name()
@@ -89,7 +89,7 @@ class Instance(Lazy):
         return value
 
     def bucket_name(self) -> str:
-        """Return a bucket's name: a text, so that a bucket and what it notifies can name each other."""
+        """Return a bucket's name as plain text; so bucket and notified function can refer to each other."""
         for attribute in ("bucket", "bucket_prefix"):
             if attribute in self.block.attributes:
                 try:
@@ -100,7 +100,7 @@ class Instance(Lazy):
 
 
 class _Parts(Lazy):
-    """A namespace such as `var` or `data.TYPE`: each part comes from a function."""
+    """A namespace such as `var` or `data.TYPE`, whose parts a function computes."""
 
     def __init__(self, part: Callable[[str], Any]) -> None:
         self.part = part
@@ -113,9 +113,9 @@ class Module:
     """The blocks of one folder, with the values of its variables.
 
     Args:
-        root: what all modules share.
+        root: the common data of all modules.
         folder: the folder of `*.tf`.
-        variables: values that the caller gives.
+        variables: values from the caller.
         address: `module.NAME.`, or "" for the root module.
 
     Raises:
@@ -150,7 +150,7 @@ class Module:
         )
 
     def instances(self) -> Iterator[Instance]:
-        """Yield every resource of this module and of those that it calls."""
+        """Yield every resource of this module and of the modules that it calls."""
         for kind, name in self._resources:
             yield from _flat(self.instances_of(kind, name))
         for name in self._modules:
@@ -163,7 +163,7 @@ class Module:
                 yield from module.instances()
 
     def outputs(self) -> dict[str, Any]:
-        """Return the outputs that have a value here."""
+        """Return the outputs whose values are known."""
         values = {}
         for name, block in self._outputs.items():
             try:
@@ -232,10 +232,10 @@ class Module:
         return make(self.scope, "")
 
     def instances_of(self, kind: str, name: str) -> Any:
-        """Return the instance, list or map of instances that `TYPE.NAME` is.
+        """Return the instance, list of instances or map of instances of `TYPE.NAME`.
 
         Raises:
-            UnknownValueError: there is no such block.
+            UnknownValueError: the block does not exist.
         """
         block = self._resources.get((kind, name))
         if block is None:
@@ -288,7 +288,7 @@ class Module:
     def body(
         self, block: Block, scope: Scope, address: str, left_out: frozenset[str] | set[str] = frozenset()
     ) -> dict[str, Any]:
-        """Return the attributes and blocks of a block; blocks are lists under their type."""
+        """Return the attributes and blocks of a block; inner blocks are lists by type."""
         values: dict[str, Any] = {}
         for name, node in block.attributes.items():
             if name in _META or name in left_out:
@@ -328,7 +328,7 @@ class Module:
 
 
 class _Called(Lazy):
-    """A module that was called: its parts are its outputs."""
+    """A called module: its parts are its outputs."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -358,7 +358,7 @@ def _modules_of(value: Any) -> list[Module]:
 
 @dataclass(slots=True)
 class _Datum(Lazy):
-    """A data source: what it is known to give without an account, else a stand-in."""
+    """A data source: its values if they are known without an account, else stand-ins."""
 
     module: Module
     block: Block
@@ -386,7 +386,7 @@ class _Datum(Lazy):
         return default if node is None else self.scope.evaluate(node)
 
     def archive(self) -> str:
-        """Return an archive's path, and remember what it is made of."""
+        """Return an archive's path, and record its source."""
         path = str(self.value("output_path", f"{self.name}.zip"))
         source = self.value("source_dir") or self.value("source_file")
         if source:
@@ -394,7 +394,7 @@ class _Datum(Lazy):
         return path
 
     def archive_hash(self) -> str:
-        """Return a stand-in for an archive's hash; a function may state its path without a reference."""
+        """Return a stand-in for an archive's hash, and record its source."""
         self.archive()
         return "local"
 
@@ -423,7 +423,7 @@ class _Datum(Lazy):
         return encoded({"Version": "2012-10-17", "Statement": statements})
 
     def template(self) -> str:
-        """Return a template_file's text with its variables."""
+        """Return the rendered text of a template_file."""
         names = self.value("vars", {})
         scope = Scope(names, self.scope.root, self.scope.folder)
         return scope.render(str(self.value("template")))
@@ -465,7 +465,7 @@ _DATA: dict[str, dict[str, Callable[[_Datum], Any]]] = {
 
 
 def read_variables(folder: Path, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of `terraform.tfvars`, `*.auto.tfvars` and those that are given, in this order.
+    """Return the values of `terraform.tfvars`, `*.auto.tfvars` and `chosen`; later ones take precedence.
 
     Raises:
         InputError: a file is not in Terraform's language.

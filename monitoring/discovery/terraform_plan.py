@@ -32,12 +32,12 @@ class _Planned:
     known: dict[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
-        """Return the attributes that are known, and references for the others."""
+        """Return the known attributes, and references for the others."""
         return self.known
 
 
 def read_plan(content: Mapping[str, Any], path: Path, name: str) -> Stack:
-    """Read the JSON that `terraform show -json PLAN` (or of a state) writes.
+    """Read the JSON output of `terraform show -json` for a plan or a state.
 
     What is not known before apply is taken from the `*.tf` beside the file where they are, else from the
     plan's references, through variables and outputs of modules.
@@ -84,7 +84,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _filled(planned: Any, text: Any) -> Any:
-    """Return planned values with what the configuration's text has for those that are not known."""
+    """Return planned values; unknown ones are taken from the text of the configuration."""
     if planned in (None, [], {}):
         return text
     if isinstance(planned, Mapping) and isinstance(text, Mapping):
@@ -118,7 +118,7 @@ def _of_modules(module: Mapping[str, Any], mode: str = "managed") -> Iterator[tu
 
 
 def _note_archives(content: Mapping[str, Any], root: Root) -> None:
-    """Remember what the archives are made of that the plan has read."""
+    """Record the sources of the archives in the plan."""
     prior = _object(_object(content.get("prior_state")).get("values"))
     for _, body in _of_modules(_object(prior.get("root_module")), "data"):
         values = _object(body.get("values"))
@@ -129,7 +129,7 @@ def _note_archives(content: Mapping[str, Any], root: Root) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Configuration:
-    """The expressions of a plan, which name resources, variables and outputs but hold no text.
+    """The expressions of a plan, which refer to resources, variables and outputs but have no text.
 
     Attributes:
         root: `configuration.root_module`.
@@ -155,7 +155,7 @@ class _Configuration:
         return module
 
     def completed(self, values: Any, expressions: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-        """Return attributes and blocks with what expressions give for those that are not known."""
+        """Return attributes and blocks; unknown ones are taken from expressions."""
         result = dict(_object(values))
         for name, expression in expressions.items():
             value = result.get(name)
@@ -167,7 +167,7 @@ class _Configuration:
         return result
 
     def value(self, expression: Any, prefix: str, depth: int = 0) -> Any:
-        """Return a constant, or a reference for an expression that is one attribute; None for any other."""
+        """Return the value of an expression that is a constant or one attribute; None for any other."""
         if isinstance(expression, list):  # a block
             blocks = [
                 {name: self.value(part, prefix, depth) for name, part in _object(block).items()}
@@ -182,7 +182,7 @@ class _Configuration:
         return self._named(whole[0], prefix, depth + 1) if len(whole) == 1 and depth < _DEEPEST else None
 
     def _named(self, name: str, prefix: str, depth: int) -> Any:
-        """Return what a variable, an output of a module or an attribute of a resource is."""
+        """Return the value of a variable, an output of a module, or an attribute of a resource."""
         kind, _, rest = name.partition(".")
         if kind == "var":
             caller, _, call = prefix.rstrip(".").rpartition("module.")

@@ -1,4 +1,4 @@
-"""Attributes and blocks of Terraform as properties of CloudFormation."""
+"""Convert attributes and blocks of Terraform to properties of CloudFormation."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ Properties = Mapping[str, "str | tuple[str, Converter]"]
 
 
 def converted(values: Mapping[str, Any], properties: Properties) -> dict[str, Any]:
-    """Return values under CloudFormation's names; what is null is left out."""
+    """Return values with CloudFormation's names; null values are left out."""
     result: dict[str, Any] = {}
     for name, target in properties.items():
         value = values.get(name)
@@ -23,12 +23,12 @@ def converted(values: Mapping[str, Any], properties: Properties) -> dict[str, An
 
 
 def first(properties: Properties) -> Converter:
-    """Convert a block that stands once."""
+    """Return a converter of a block that occurs once."""
     return lambda blocks: converted(block_of(blocks), properties)
 
 
 def every(properties: Properties) -> Converter:
-    """Convert a block that may stand several times."""
+    """Return a converter of a block that may occur several times."""
     return lambda blocks: [
         converted(block, properties)
         for block in (blocks if isinstance(blocks, list) else [blocks])
@@ -37,13 +37,13 @@ def every(properties: Properties) -> Converter:
 
 
 def block_of(blocks: Any) -> Mapping[str, Any]:
-    """Return a block that stands once; empty where there is none."""
+    """Return a block that occurs once; {} if it is missing."""
     block = blocks[0] if isinstance(blocks, list) and blocks else blocks
     return block if isinstance(block, Mapping) else {}
 
 
 def document(value: Any) -> Any:
-    """Return a document in JSON as an object; a text that is not JSON stays."""
+    """Return a JSON document as an object; text that is not JSON is unchanged."""
     try:
         parsed = json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -52,12 +52,12 @@ def document(value: Any) -> Any:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a value as a list."""
+    """Return a value as a list; a single value becomes a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def delivery(blocks: Any) -> dict[str, Any]:
-    """Convert where a Firehose stream writes objects to."""
+    """Convert the S3 destination of a Firehose stream."""
     block = block_of(blocks)
     names: Properties = {
         "role_arn": "RoleARN",

@@ -1,4 +1,4 @@
-"""Terraform's types of AWS resources in CloudFormation's terms: one table.
+"""The table of Terraform's types of AWS resources and their CloudFormation types.
 
 https://registry.terraform.io/providers/hashicorp/aws/latest/docs
 """
@@ -21,13 +21,13 @@ from monitoring.discovery.terraform_properties import (
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a type is in CloudFormation.
+    """The CloudFormation type of a Terraform type.
 
     Attributes:
-        type: the type there.
-        properties: attribute or block -> property, or property and what converts the value.
-        references: attribute -> what `!GetAtt` has for it; "" is `!Ref`.
-        defaults: properties that Terraform has and CloudFormation has not.
+        type: the CloudFormation type.
+        properties: attribute or block -> property, or (property, converter of the value).
+        references: attribute -> attribute of `!GetAtt`; "" means `!Ref`.
+        defaults: properties with Terraform's defaults, which differ from CloudFormation's.
     """
 
     type: str
@@ -434,7 +434,7 @@ KINDS: dict[str, Kind] = {
 
 
 def dynamodb_keys(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table's key schema, indexes and throughput, which hang on several attributes."""
+    """Return a table's key schema, indexes and throughput, which depend on several attributes."""
     properties: dict[str, Any] = {"KeySchema": _key_schema(values)}
     indexes = []
     for index in listed(values.get("global_secondary_index") or []):

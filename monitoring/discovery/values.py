@@ -1,4 +1,4 @@
-"""Convert a template's values to text; what only the deployment knows becomes `*`."""
+"""Convert a template's values to text; values that are known only after deployment become `*`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ class Values:
         return _INTRINSICS[name](self, argument) if name in _INTRINSICS else "*"
 
     def number(self, value: Any, otherwise: int) -> int:
-        """Return a whole number: the default where none is given, 0 where only the deployment knows it."""
+        """Return a whole number: the default if it is missing, 0 if it is known only after deployment."""
         if value is None:
             return otherwise
         text = self.text(value)
@@ -36,14 +36,14 @@ class Values:
         return self.parameters.get(str(argument), "*")
 
     def join(self, argument: Any) -> str:
-        """`!Join [separator, [part, …]]`."""
+        """Return the value of `!Join [separator, [part, …]]`."""
         if not isinstance(argument, list) or len(argument) != 2:
             return "*"
         parts = argument[1] if isinstance(argument[1], list) else [argument[1]]
         return str(argument[0]).join(self.text(part) for part in parts)
 
     def sub(self, argument: Any) -> str:
-        """`!Sub text` or `!Sub [text, {name: value}]`."""
+        """Return the value of `!Sub text` or `!Sub [text, {name: value}]`."""
         template, own = argument, {}
         if isinstance(argument, list) and argument:
             template = argument[0]
@@ -57,7 +57,7 @@ class Values:
         return _PLACEHOLDER.sub(lambda match: known.get(match[1].strip(), "*"), str(template))
 
     def find_in_map(self, argument: Any) -> str:
-        """`!FindInMap [map, key, key]`."""
+        """Return the value of `!FindInMap [map, key, key]`."""
         value: Any = self.mappings
         for key in argument[:3] if isinstance(argument, list) else ():
             value = value.get(self.text(key)) if isinstance(value, Mapping) else None

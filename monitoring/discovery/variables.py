@@ -1,4 +1,4 @@
-"""Variables of the Serverless Framework: `${source:address, fallback}`, nested, in texts and alone.
+"""Resolve variables of the Serverless Framework: `${source:address, fallback}`, nested and inside texts.
 
 https://www.serverless.com/framework/docs/providers/aws/guide/variables
 """
@@ -14,14 +14,14 @@ from monitoring.discovery.templates import load_value
 from monitoring.errors import InputError
 
 MISSING: Any = object()
-"""What a source gives where it has no value: the next fallback is tried."""
+"""The result of a source without a value: the next fallback is tried."""
 
 _SOURCE = re.compile(r"([A-Za-z][\w-]*)(?:\(([^()]*)\))?\s*:(?!:)\s*(.*)", re.DOTALL)
 _FILE = re.compile(r"file\(([^()]*)\)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _LONGEST = 1_000_000
-"""Characters of one text: variables that double each other would take all memory."""
+"""The maximum length of a text: variables that double each other would use all memory."""
 
 
 @dataclass(slots=True)
@@ -29,11 +29,11 @@ class Variables:
     """Resolve the variables of one service.
 
     Attributes:
-        config: the whole configuration, which `${self:…}` looks into.
-        folder: the service's folder, which `${file(…)}` is relative to.
+        config: the configuration, for `${self:…}`.
+        folder: the service's folder, for `${file(…)}`.
         options: values of `${opt:…}` and `${param:…}` from the command line.
-        unknown: gives a value for an expression that nothing gives a value for, or `MISSING` to let it stay.
-        asked: the names of options and parameters that were looked up.
+        unknown: returns a value for an expression without a value, or `MISSING` to leave it unchanged.
+        asked: the names of the options and parameters that were read.
     """
 
     config: Mapping[str, Any]
@@ -45,10 +45,10 @@ class Variables:
     _values: dict[str, Any] = field(default_factory=dict)
 
     def resolve(self, value: Any) -> Any:
-        """Return a value with its variables replaced; those that nothing is known of stay as they are.
+        """Return a value with its variables replaced; unknown variables are unchanged.
 
         Raises:
-            InputError: the result is longer than any configuration.
+            InputError: a text exceeds a million characters.
         """
         if isinstance(value, Mapping):
             return {key: self.resolve(item) for key, item in value.items()}
@@ -108,7 +108,7 @@ class Variables:
         return MISSING if "${" in address else self._address(address)
 
     def _address(self, address: str) -> Any:
-        """Return the value at `source(argument):address`; an address that leads to itself has none."""
+        """Return the value at `source(argument):address`; a circular address has none."""
         if address in self._values:
             return self._values[address]
         if address in self._active or len(self._active) > 100:
@@ -137,7 +137,7 @@ class Variables:
         return self._inside(self.config, name)
 
     def _inside(self, value: Any, name: str) -> Any:
-        """Follow a dotted address; variables on the way are resolved as they are met."""
+        """Return the value at a dotted address; resolve variables on the path."""
         for key in name.split(".") if name else ():
             value = self._evaluated(value)
             if isinstance(value, Mapping):
@@ -149,7 +149,7 @@ class Variables:
         return value if value is MISSING else self._evaluated(self.resolve(value))
 
     def _evaluated(self, value: Any) -> Any:
-        """Resolve one level: a text that is a variable; one that stays unknown has no value."""
+        """Resolve a text that is one variable; an unknown variable has no value."""
         if not isinstance(value, str) or "${" not in value:
             return value
         parts = list(_parts(value.strip()))
@@ -160,7 +160,7 @@ class Variables:
         return self.options.get(name, MISSING)
 
     def _parameter(self, name: str) -> Any:
-        """`params.STAGE.NAME`, `stages.STAGE.params.NAME`, or the default's."""
+        """Return `params.STAGE.NAME` or `stages.STAGE.params.NAME`, or that of the stage `default`."""
         self.asked.add(name)
         if name in self.options:
             return self.options[name]
@@ -172,7 +172,7 @@ class Variables:
         return MISSING
 
     def _sls(self, name: str) -> Any:
-        """`sls:stage` is the command line's, else the provider's, else dev."""
+        """Return the value of `sls:…`; `sls:stage` is the option, else the provider's stage, else dev."""
         if name == "instanceId":
             return "local"
         if name != "stage":
@@ -224,7 +224,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _is_variable(expression: str) -> bool:
-    """Return whether it is the framework's, not CloudFormation's `${Name}` or `${AWS::Region}`."""
+    """Return whether an expression is the framework's, not CloudFormation's `${Name}` or `${AWS::Region}`."""
     text = expression.strip()
     return not text.startswith("AWS::") and (
         _FILE.match(text) is not None or _SOURCE.match(text) is not None or text.startswith(("'", '"', "${"))
@@ -232,7 +232,7 @@ def _is_variable(expression: str) -> bool:
 
 
 def _parts(text: str) -> list[tuple[bool, str]]:
-    """Split a text into `(is a variable, text or expression)`; one that is not closed is text."""
+    """Split a text into `(is a variable, text or expression)`; an unclosed variable is text."""
     parts: list[tuple[bool, str]] = []
     position = 0
     while (start := text.find("${", position)) >= 0:
@@ -249,7 +249,7 @@ def _parts(text: str) -> list[tuple[bool, str]]:
 
 
 def _closing(text: str, position: int) -> int:
-    """Return where the variable that begins before `position` is closed, else -1."""
+    """Return the index at which the variable that begins before `position` is closed, else -1."""
     depth = 1
     while position < len(text):
         if text.startswith("${", position):

@@ -1,10 +1,10 @@
-"""List the monitors of an application: what each watches of the entries of a list, and its threshold."""
+"""List the monitors of an application: their queries over the entries of a list, and their thresholds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 ITERATOR_AGE = 300_000
-"""Milliseconds that a stream may lag behind before somebody should look."""
+"""The iterator age of a stream, in milliseconds, above which the monitor alerts."""
 
 FUNCTIONS, MACHINES, ACTIVITIES = "functions", "state_machines", "activities"
 
@@ -12,9 +12,9 @@ FUNCTIONS, MACHINES, ACTIVITIES = "functions", "state_machines", "activities"
 class Watch(NamedTuple):
     """One monitor over the entries of a list.
 
-    `query` has `SCOPE` where the entry's scope goes, and ends with the comparison; `value` is the variable of
-    the threshold and `limit` its default, "" where each entry has its own. `where` is a value that entries
-    have to have, `not …` one that they must not have.
+    `query` contains `SCOPE` for the entry's scope, and ends with the comparison; `value` is the variable of
+    the threshold and `limit` its default, "" if each entry has its own. `where` is a value that an entry must
+    have, `not …` one that it must not have.
     """
 
     key: str
@@ -30,7 +30,7 @@ class Watch(NamedTuple):
     kind: str = "count"
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Return whether an entry is among those that the monitor is made for."""
+        """Return whether the monitor is for an entry."""
         wanted = self.where.removeprefix("not ")
         return not wanted or bool(values.get(wanted)) is not self.where.startswith("not ")
 
@@ -45,7 +45,7 @@ def _share(bad: str, every: Sequence[str]) -> str:
 
 
 FEW_CALLS = 1000
-"""Calls that a share adds to those that there were, so that one failure of a quiet hour pages nobody."""
+"""Invocations that are added to the divisor of a share, so that one failure at low traffic does not alert."""
 
 ENDS = [f"aws.states.executions_{end}" for end in ("succeeded", "failed", "timed_out", "aborted")]
 
