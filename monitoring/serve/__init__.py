@@ -1,6 +1,4 @@
-"""The embedded Datadog as a service of its own: intake, API and pages, with monitors that are evaluated and
-tell.
-"""
+"""`stepscope serve`: the embedded Datadog as a server, with intake, API, pages, and evaluated monitors."""
 
 from monitoring.serve.run import ServeOptions, Stop, run
 from monitoring.serve.watch import Watch

@@ -1,7 +1,7 @@
-"""Executions of a store: searched and counted, page by page; those that run; and the spans of one.
+"""Search executions in a store: finished ones page by page, running ones, and the spans of one.
 
-An execution that has ended is the span that the forwarder sends at its end. One that runs has none yet: it is
-read off Step Functions' log events, where the store has them (`MONITORING_LOG_PLATFORM`).
+A finished execution is the span that the forwarder sends at its end. A running execution has no span yet: it
+is derived from Step Functions' log events, if the store has them (`MONITORING_LOG_PLATFORM`).
 """
 
 import re
@@ -28,7 +28,7 @@ _ARN = r"""regexp_extract(message, '"execution_arn":\s*"([^"]+)"', 1)"""
 _TYPE = r"""regexp_extract(message, '"type":\s*"(\w+)"', 1)"""
 _ID = r"""TRY_CAST(regexp_extract(message, '"id":\s*"?(\d+)', 1) AS BIGINT)"""
 _IS_EVENT = """contains(message, '"execution_arn"')"""
-# Of an execution that was redriven, the last redrive says how it ended.
+# The last redrive of an execution has its final status.
 _ENDED = """
     WITH roots AS (
         SELECT trace_id, coalesce(meta->>'$.executionarn', '') AS arn, resource, start, duration, error,
@@ -65,17 +65,17 @@ _ROOTS = {True: f"name = '{EXECUTION}'", False: "ltrim(parent_id, '0') = ''"}
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Describe which executions are asked for; "" and None ask for all.
+    """The filters of a search for executions; "" and None select all.
 
     Attributes:
-        start: seconds; executions that began from here on.
-        end: seconds; and before this.
+        start: the earliest start, in seconds since the epoch.
+        end: the end of the time range of starts, in seconds since the epoch.
         machine: the state machine's name.
         status: succeeded, failed, timed_out, aborted, running or stuck.
-        text: in the name, the error or its cause, or in what the execution's events say (its input).
-        tag: `key:value` of the spans: env, version, service.
-        shortest: milliseconds.
-        longest: milliseconds.
+        text: a text in the name, the error, its cause, or the execution's events (such as its input).
+        tag: a tag of the spans, `key:value`: env, version, service.
+        shortest: the minimum duration in milliseconds.
+        longest: the maximum duration in milliseconds.
         order: one of `ORDERS`.
     """
 
@@ -92,9 +92,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An execution as a row: `key` is in its address; times in milliseconds.
+    """An execution as a row: `key` is part of its address; times in milliseconds.
 
-    `states` are those that it is in while it runs; `heard` is when its last event was.
+    `states` are the current states of a running execution; `heard` is the time of its last event.
     """
 
     key: str
@@ -109,20 +109,20 @@ class Listed:
 
     @property
     def name(self) -> str:
-        """The execution's own name."""
+        """The execution's name."""
         return name_of(self.arn) if self.arn else ""
 
 
 def name_of(arn: str) -> str:
-    """Return the name in an execution's ARN; an Express execution's ARN has one more part behind it."""
+    """Return the name in an execution's ARN; the ARN of an Express execution has one more part after it."""
     parts = arn.split(":")
     return parts[7] if len(parts) > 7 else parts[-1]
 
 
 def search_ended(store: Store, search: Search, most: int, skip: int = 0) -> tuple[list[Listed], int]:
-    """Return a page of the executions that have ended, and how many fit the search.
+    """Return a page of the finished executions of a search, and their total number.
 
-    Where the time range has no span of Step Functions at all, other traces are listed.
+    If the time range has no span of Step Functions, other traces are listed.
     """
     rows_ended = _ended(store, search, most, skip, executions=True)
     if not rows_ended[1] and not _has_executions(store, search):
@@ -137,10 +137,10 @@ def _has_executions(store: Store, search: Search) -> bool:
 
 
 def missing_events(store: Store, arn: str, start: float, end: float, *, ended: bool) -> list[int]:
-    """Return the ids of an execution's events in `[start, end)` seconds that are not in the store, in order.
+    """Return the sorted ids of an execution's events in `[start, end)` seconds that are not in the store.
 
-    None are missing of a state machine that logs less than every event (level ERROR or FATAL): it logs no
-    state that was entered. Of an execution that has ended, an end that was not logged is missing too.
+    The result is empty for a state machine with log level ERROR or FATAL, which does not log entered states.
+    For a finished execution (`ended`), a missing final event is included.
     """
     values = {"arn": arn, "start": int(start * 1000), "end": int(end * 1000)}
     with store.reading() as cursor:
@@ -183,7 +183,7 @@ def _of_row(row: Sequence[Any]) -> Listed:
 
 
 def machines_of(store: Store) -> list[str]:
-    """Return the names of the state machines that have executions, ended or running."""
+    """Return the names of the state machines with finished or running executions."""
     query = f"SELECT DISTINCT resource FROM spans WHERE name = '{EXECUTION}' ORDER BY 1"  # noqa: S608
     with store.reading() as cursor:
         names = {str(name) for (name,) in cursor.execute(query).fetchall()}
@@ -200,14 +200,14 @@ def machine_of(arn: str) -> str:
 
 
 def open_arns(store: Store) -> list[str]:
-    """Return the ARNs of the executions whose last event is not their end, the last heard of first."""
+    """Return the ARNs of the executions without a final event, those with the newest event first."""
     with store.reading() as cursor:
         ends = {"ends": list(EXECUTION_ENDED), "most": MOST_RUNNING}
         return [str(arn) for (arn,) in cursor.execute(_OPEN, ends).fetchall()]
 
 
 def running(store: Store, search: Search, now: float) -> list[Listed]:
-    """Return the executions that run and fit the search, whenever they began, the longest running first."""
+    """Return the running executions of a search, with any start time, the longest running first."""
     events = events_of(store, open_arns(store))
     listed = [_open_row(arn, own, now) for arn, own in events.items()]
     fitting = [row for row in listed if _fits(row, search, events[row.arn])]
@@ -215,7 +215,7 @@ def running(store: Store, search: Search, now: float) -> list[Listed]:
 
 
 def events_of(store: Store, arns: Sequence[str]) -> dict[str, list[StepEvent]]:
-    """Return the logged events of executions, by ARN, in the order of their ids."""
+    """Return ARN -> logged events of an execution, in the order of their ids."""
     if not arns:
         return {}
     with store.reading() as cursor:
@@ -253,7 +253,7 @@ def _innermost(run: Run) -> bool:
 
 
 def walk(run: Run) -> Iterator[Run]:
-    """Yield the runs inside a run, in the order of their beginning."""
+    """Yield the runs inside a run, in the order of their start."""
     for child in run.children:
         yield child
         yield from walk(child)
@@ -276,9 +276,9 @@ def _fits(row: Listed, search: Search, events: Sequence[StepEvent]) -> bool:
 
 
 def spans_of(store: Store, key: str, now: float) -> list[Span]:
-    """Return the spans of an execution, by its trace id or its ARN; of a running one also its open states.
+    """Return the spans of an execution, by trace id or ARN, including the open states of a running one.
 
-    What runs is a span that lasts until now, with the status `running`.
+    A running state or execution is a span that ends now, with the status `running`.
     """
     if ":" not in key:
         spans = store.spans(trace_id=key)
@@ -319,7 +319,7 @@ def _open_spans(store: Store, arns: Sequence[str], now: float) -> list[Span]:
 
 
 def spans_of_executions(store: Store, trace_ids: Sequence[str]) -> list[Span]:
-    """Return the spans of states, attempts and iterations of several executions, not those of functions."""
+    """Return the spans of states, attempts and iterations of several executions, without functions."""
     return _of_traces(store, "starts_with(name, $name)", trace_ids)
 
 
@@ -329,7 +329,7 @@ def spans_with_calls(store: Store, trace_ids: Sequence[str]) -> list[Span]:
 
 
 def of_states(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans of executions, states, attempts and iterations, not those of functions."""
+    """Return the spans of executions, states, attempts and iterations, without those of functions."""
     return [span for span in spans if str(span["name"]).startswith(EXECUTION)]
 
 
@@ -348,7 +348,7 @@ def milliseconds(text: str) -> int | None:
     """Return a duration such as `500 ms`, `2s`, `3 min` or `4` (seconds) in milliseconds; None for no text.
 
     Raises:
-        ValueError: it is not a duration.
+        ValueError: the text is not a duration.
     """
     words = text.strip()
     if not words:

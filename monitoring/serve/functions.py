@@ -1,4 +1,4 @@
-"""Functions of a store: their calls, counted and found, from the spans of their invocations."""
+"""Query the functions in a store: numbers and spans of their invocations."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _CALLS = """
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls of one function: how many, how many of them failed, median and p95 in nanoseconds."""
+    """A function's invocations: number, failed ones, median and p95 of durations in nanoseconds."""
 
     name: str
     count: int
@@ -27,7 +27,7 @@ class Calls:
 
 
 def functions_of(store: Store, start: int, end: int) -> list[Calls]:
-    """Return the functions that were called in `[start, end)` seconds, by name."""
+    """Return the functions that were invoked in `[start, end)` seconds, sorted by name."""
     with store.reading() as cursor:
         values = {"name": INVOCATION, "start": start, "end": end}
         return [Calls(*row) for row in cursor.execute(_FIGURES, values).fetchall()]
@@ -36,7 +36,7 @@ def functions_of(store: Store, start: int, end: int) -> list[Calls]:
 def calls_of(
     store: Store, function: str, start: int, end: int, most: int, *, failed: bool = False
 ) -> list[Span]:
-    """Return the newest calls of a function, the newest first; with `failed`, of those that failed."""
+    """Return at most `most` invocations of a function, the newest first; with `failed`, only failed ones."""
     values = {
         "name": INVOCATION,
         "function": function,

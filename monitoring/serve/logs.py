@@ -1,4 +1,4 @@
-"""Log lines of an execution: counted, ordered by events, and cut to a page of which errors are the first."""
+"""Query the log lines of an execution: count and sort them, and select a page, with errors first."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ from monitoring.store import Store, rows
 PAGE = 500
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _FEW = 24
-"""So many marks are looked for one by one; more of them, as request ids, among the ids of a line."""
-# A line's place: events in the order of their ids, whatever millisecond each was written in.
+"""Up to this number, marks are searched one by one; more are compared with the request ids of a line."""
+# The position of a line: events are sorted by id, whatever their timestamps.
 _LINES = r"""
     SELECT rowid, time, status,
         regexp_extract(message, '"execution_arn":\s*"([^"]+)"', 1) AS arn,
@@ -32,9 +32,9 @@ class Lines:
     """A page of log lines.
 
     Attributes:
-        logs: those of the page.
-        total: how many there are in all.
-        errors: how many of those are errors.
+        logs: the lines of the page.
+        total: the number of all lines.
+        errors: the number of error lines among all.
     """
 
     logs: Sequence[Log]
@@ -45,9 +45,9 @@ class Lines:
 def lines_of(
     store: Store, marks: Iterable[str], start: float, end: float, page: int = 1, *, in_time: bool = False
 ) -> Lines:
-    """Return a page of the log lines in `[start, end)` seconds that hold one of the marks.
+    """Return a page of the log lines in `[start, end)` seconds that contain one of the marks.
 
-    Lines that do not fit one page have the errors first, unless they are wanted `in_time`.
+    If there are several pages, errors come first, unless `in_time` is set.
     """
     texts = sorted(set(marks) - {""})
     ids = [text for text in texts if re.fullmatch(_UUID, text)] if len(texts) > _FEW else []
@@ -76,9 +76,9 @@ Place = tuple[int, int, str, str, int | None]
 
 
 def in_order(places: Sequence[Place]) -> list[Place]:
-    """Return lines in the order of time, with the events of each execution in the order of their ids.
+    """Return lines sorted by time, with the events of each execution sorted by id.
 
-    An event is never shown before one with a lower id: it counts as written no earlier than that one.
+    An event never precedes one with a lower id: its time counts as at least the time of that one.
     """
     latest: dict[str, int] = {}
     moments: dict[int, tuple[int, int]] = {}
@@ -90,7 +90,7 @@ def in_order(places: Sequence[Place]) -> list[Place]:
 
 
 def marks_of(spans: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return what log lines of a trace hold: its id, ARNs of executions, request ids of functions."""
+    """Return the texts that identify log lines of a trace: trace id, ARNs of executions, request ids."""
     marks: set[str] = set()
     for span in spans:
         meta = span.get("meta") or {}

@@ -1,4 +1,4 @@
-"""Serving until told to stop: the server in its thread, the monitors once a minute in this one."""
+"""Run the server until it is stopped: requests in another thread, monitors once a minute in this one."""
 
 import contextlib
 import gc
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from monitoring.demo.day import Demonstration
 
 AFTER = 5
-"""Seconds past the minute at which monitors are evaluated, so that the minute's points have arrived."""
+"""Seconds after the full minute at which monitors are evaluated, so that the minute's points have arrived."""
 _FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """Describe what is served, and where.
+    """The options of the server.
 
     Attributes:
         database: the DuckDB file.
         host: the address to listen on.
-        port: 0 takes a free one.
-        settings: who may ask, and what is taken.
+        port: the port; 0 uses a free one.
+        settings: access control and limits of requests.
         project: the folder whose dashboards/ and monitors/ the pages show.
-        with_demo: fill a new database with a day of the example, and go on with it.
+        with_demo: whether to fill a new database with a day of the example, and to continue it.
         evaluate: whether monitors are evaluated.
     """
 
@@ -57,9 +57,9 @@ class ServeOptions:
 
 
 class Stop:
-    """Told to stop, by a signal handler at any moment, and twice.
+    """A flag that a signal handler may set at any moment, also twice.
 
-    The lock of a `threading.Event` could wait for itself there.
+    A `threading.Event` could deadlock there, because its lock is not reentrant.
     """
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ class Stop:
         os.set_blocking(self._write, False)
 
     def set(self, *_: object) -> None:
-        """Stop; fits as a signal handler."""
+        """Set the flag; the signature fits a signal handler."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; whether it is set."""
+        """Wait at most `seconds`; return whether the flag is set."""
         return bool(select.select([self._read], [], [], max(0.0, seconds))[0])
 
 
@@ -116,7 +116,7 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
 
 
 def _minutes(stop: Stop) -> Iterator[None]:
-    """Once at the start, then a little after every full minute, until stopped."""
+    """Yield once at the start, then shortly after every full minute, until stopped."""
     while not stop.wait(0):
         yield
         now = time.time()
@@ -124,7 +124,7 @@ def _minutes(stop: Stop) -> Iterator[None]:
 
 
 def _evaluate_files(site: Site) -> None:
-    """Evaluate the monitors in files, so that no page has to; pages that wait for the first time go on."""
+    """Evaluate the monitors in files for all pages; after the first time, waiting pages continue."""
     try:
         standings(site, renew=True)
     finally:
@@ -135,7 +135,7 @@ def _evaluate_files(site: Site) -> None:
 def _demonstration(
     store: Store, options: ServeOptions, say: Callable[[str], None], *, new: bool
 ) -> "Demonstration | None":
-    """Lay out a day of the example in a new database; an existing one stays as it is."""
+    """Generate a day of the example in a new database; an existing one is not changed."""
     if not options.with_demo:
         return None
     if not new:
@@ -149,7 +149,7 @@ def _demonstration(
 
 
 def _project(options: ServeOptions) -> Path | None:
-    """Return the folder of dashboards and monitors: with the demo, the shipped ones where there are none."""
+    """Return the folder of dashboards and monitors; with the demo, the shipped ones if there are none."""
     root = options.project
     if options.with_demo and (root is None or not (paths_of(root, "dashboard") or paths_of(root, "monitor"))):
         return shipped("dashboards").parent
@@ -157,7 +157,7 @@ def _project(options: ServeOptions) -> Path | None:
 
 
 def _allow_many_connections() -> None:
-    """Idle connections cost a file each; the soft limit of most systems is 1,024."""
+    """Raise the limit of open files: each idle connection needs one, and the usual soft limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(_FILES, hard) if hard != resource.RLIM_INFINITY else _FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -167,7 +167,7 @@ def _allow_many_connections() -> None:
 
 @contextlib.contextmanager
 def _tuned() -> Iterator[None]:
-    """Tune this process as a server: freeze what is loaded, and switch threads sooner."""
+    """Tune this process as a server: freeze loaded objects for the collector, and switch threads sooner."""
     gc.collect()
     gc.freeze()
     before = sys.getswitchinterval()
@@ -176,4 +176,4 @@ def _tuned() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-        gc.unfreeze()  # DuckDB's module says so at the end where its objects are still there
+        gc.unfreeze()  # otherwise DuckDB's module complains at exit about its remaining objects

@@ -1,4 +1,4 @@
-"""Where notifications of monitors go: the terminal, a file of JSON lines, a webhook."""
+"""Destinations of monitors' notifications: the terminal, a file of JSON lines, a webhook."""
 
 import json
 import urllib.error
@@ -19,15 +19,15 @@ Body = dict[str, Any]
 
 
 class Sink(Protocol):
-    """Takes notifications; what it cannot deliver now it keeps for the next time."""
+    """The interface of destinations; notifications that cannot be delivered are queued for the next time."""
 
     def send(self, notification: Body) -> None:
-        """Deliver, or keep."""
+        """Deliver the notification, or queue it."""
         ...
 
 
 def body_of(monitor: Monitor, notification: Notification) -> Body:
-    """Return a notification as data, as the file and the webhook get it; times are epoch seconds."""
+    """Return a notification as data for file and webhook; times are in seconds since the epoch."""
     return {
         "time": notification.time,
         "monitor_id": monitor.id,
@@ -48,7 +48,7 @@ def body_of(monitor: Monitor, notification: Notification) -> Body:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """One line a notification, and its message below."""
+    """Print one line for a notification, and its message below."""
 
     write: Callable[[str], None]
 
@@ -64,7 +64,7 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """A file that is appended to, one JSON object a line."""
+    """Append notifications to a file, one JSON object per line."""
 
     path: Path
 
@@ -78,7 +78,7 @@ class JsonLines:
         """Return the sink, after checking that the file can be written.
 
         Raises:
-            InputError: it cannot.
+            InputError: the file cannot be written.
         """
         try:
             path.open("a").close()
@@ -99,10 +99,9 @@ def _post(url: str, data: bytes, headers: Mapping[str, str], timeout: float) -> 
 
 @dataclass(slots=True)
 class Webhook:
-    """POSTs each notification as JSON; one that is not taken is kept, in order, and tried again with the
-    next.
+    """POST each notification as JSON; failed ones are queued, in order, and retried with the next.
 
-    At most `most` are kept; then the oldest is given up, and said so.
+    At most `most` are queued; then the oldest is dropped, with a message.
     """
 
     url: str
@@ -126,7 +125,7 @@ class Webhook:
         return cls(url, say)
 
     def send(self, notification: Body) -> None:
-        """Keep it, and send what is kept until something is not taken."""
+        """Queue the notification, and send the queue until a request fails."""
         self._kept.append(notification)
         if len(self._kept) > self.most:
             lost = self._kept.popleft()
@@ -134,7 +133,7 @@ class Webhook:
         self.retry()
 
     def retry(self) -> None:
-        """Send what is kept."""
+        """Send the queue."""
         while self._kept:
             data = json.dumps(self._kept[0]).encode()
             try:

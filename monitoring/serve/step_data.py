@@ -1,4 +1,4 @@
-"""Input and output of each state of an execution, where its log events hold them, with secrets masked."""
+"""Read input and output of each state of an execution from its log events, with secrets masked."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,10 @@ from monitoring.store import Store
 
 MASK = "***"
 MOST_STATES = 200
-"""States whose data are shown, the first ones."""
+"""The maximum number of states whose data are shown."""
 MOST_CHANGES = 60
 _LONGEST = 2_000
-"""Characters of a value that are shown."""
+"""The maximum number of characters of a shown value."""
 _DEEPEST = 40
 _EVENTS = """
     SELECT message FROM logs WHERE time >= $start AND time < $end AND contains(message, $arn)
@@ -25,7 +25,7 @@ _EVENTS = """
 
 
 class ValueChange(NamedTuple):
-    """A value that a state has changed: `before` is None where it added it, `after` where it took it away."""
+    """A value that a state has changed: `before` is None if it was added, `after` if it was removed."""
 
     path: str
     before: str | None
@@ -34,7 +34,7 @@ class ValueChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StepData:
-    """A state's data as JSON texts; "" where they are not logged, and `changes` from input to output."""
+    """A state's data as JSON texts ("" if not logged), and the `changes` from input to output."""
 
     event: int
     name: str
@@ -45,7 +45,7 @@ class StepData:
 
 
 def step_data(store: Store, arn: str, start: float, end: float) -> list[StepData]:
-    """Return the data of the states that an execution entered in `[start, end)` seconds, in their order."""
+    """Return the data of the states that an execution entered in `[start, end)` seconds, in order."""
     values = {"arn": arn, "start": int(start * 1000), "end": int(end * 1000)}
     with store.reading() as cursor:
         rows = cursor.execute(_EVENTS, values).fetchall()
@@ -63,7 +63,7 @@ def _event(message: str) -> StepEvent | None:
 
 
 def _states(events: Mapping[int, StepEvent]) -> Iterator[StepData]:
-    """Yield the data of each state entered; its exit is the next of that name."""
+    """Yield the data of each entered state; its exit is the next exit event with its name."""
     exits: dict[str, list[StepEvent]] = {}
     for number in sorted(events, reverse=True):
         if events[number].type.endswith("StateExited"):
@@ -97,7 +97,7 @@ _ABSENT = object()
 
 
 def _value(text: str) -> Any:
-    """Return the value of a JSON text, or the text where it was cut; `_ABSENT` for no text."""
+    """Return the value of a JSON text, or the text itself if it is truncated; `_ABSENT` for no text."""
     if not text:
         return _ABSENT
     try:
@@ -107,7 +107,7 @@ def _value(text: str) -> Any:
 
 
 def masked(value: Any, depth: int = 0) -> Any:
-    """Return a value of JSON in which those with the name of a secret are replaced, at any depth."""
+    """Return a JSON value with values of secret-like keys masked, at any depth."""
     if depth > _DEEPEST:
         return "…"
     if isinstance(value, dict):
@@ -117,7 +117,7 @@ def masked(value: Any, depth: int = 0) -> Any:
         }
     if isinstance(value, list):
         return [masked(inner, depth + 1) for inner in value]
-    if isinstance(value, str) and value[:1] in {"{", "["}:  # JSON in a text, as the body of a request
+    if isinstance(value, str) and value[:1] in {"{", "["}:  # JSON in a string, such as the body of a request
         try:
             inside = msgspec.json.decode(value)
             shown = masked(inside, depth + 1)
@@ -133,7 +133,7 @@ def _is_secret(name: str) -> bool:
 
 
 def differences(before: Any, after: Any, path: str = "$") -> Iterator[ValueChange]:
-    """Yield what differs between two values of JSON, by its path."""
+    """Yield the differences between two JSON values, with their paths."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
             inner = (

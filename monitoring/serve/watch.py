@@ -1,8 +1,8 @@
-"""Evaluates the stored monitors as time passes, keeps their states, and hands on what they would send.
+"""Evaluate the stored monitors every minute, store their states, and pass on their notifications.
 
-States are a function of what is stored, from the monitor's last change on (a day back at most): a server
-that was killed and started again comes to the same states. Every evaluation looks at the whole of that time
-again, so that points that arrive late count as they do at Datadog.
+States are a function of the stored data, from the monitor's last change on (at most one day back): after a
+restart the server computes the same states. Every evaluation covers the whole time again, so that late points
+count as they do in Datadog.
 """
 
 import time
@@ -26,7 +26,7 @@ from monitoring.store import Store, facts
 CADENCE = 60
 LONGEST = 86_400
 LATE = 600
-"""A notification older than this is sent only when the group's state is not the one that was last told."""
+"""Seconds after which a notification is sent only if the group's state differs from the last reported one."""
 STATES = "monitor_state"
 _Body = dict[str, Any]
 
@@ -36,10 +36,10 @@ class Watch:
     """The monitors of a store over time.
 
     Args:
-        store: monitors, downtimes and states as documents; points, checks and logs to evaluate.
-        sinks: where notifications go.
-        say: takes a sentence about a monitor that cannot be evaluated; each is said once.
-        clock: seconds since the epoch.
+        store: monitors, downtimes and states as documents; points, checks and logs for the evaluation.
+        sinks: the destinations of notifications.
+        say: prints a message about a monitor that cannot be evaluated; each message only once.
+        clock: returns seconds since the epoch.
     """
 
     store: Store
@@ -49,7 +49,7 @@ class Watch:
     _said: dict[int, str] = field(default_factory=dict)
 
     def look(self) -> int:
-        """Evaluate every monitor up to now; how many notifications went out."""
+        """Evaluate every monitor up to now; return the number of notifications."""
         now = int(self.clock()) // CADENCE * CADENCE
         bodies = self.store.documents.all("monitor")
         monitors = {body["id"]: monitor for body in bodies if (monitor := self._read(body)) is not None}
@@ -79,7 +79,7 @@ class Watch:
         return len(told)
 
     def _history(self, body: _Body, monitors: Mapping[int, Monitor], start: int, now: int) -> History | None:
-        """Evaluate the monitor; None and the reason where it cannot be evaluated."""
+        """Evaluate a monitor; report the reason and return None if it cannot be evaluated."""
         monitor = monitors[body["id"]]
         try:
             mutes = mutes_of(self.store.documents, body, start, now + CADENCE)
@@ -115,7 +115,7 @@ class Watch:
 
 
 def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]:
-    """Return the notifications to send; of late ones, only the last of each group that has changed."""
+    """Return the notifications to send; of late ones, only the last of each changed group."""
     fresh = [
         notification
         for notification in history.notifications
@@ -131,7 +131,7 @@ def _to_tell(history: History, before: Mapping[str, Any], now: int) -> list[Any]
 
 
 def _transitions(history: History, before: Mapping[str, Any]) -> list[tuple[int, str, str]]:
-    """Return the changes since the last evaluation: (seconds, group, state); "" where a group has gone."""
+    """Return the changes since the last evaluation: (seconds, group, state); "" if a group is gone."""
     first = int(np.searchsorted(history.times, before.get("seen_until", 0), side="right"))
     transitions = []
     for name, group in history.groups.items():

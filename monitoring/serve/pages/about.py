@@ -1,4 +1,4 @@
-"""The pages of a state machine and of a function: its figures, failures, executions, logs and monitors."""
+"""The pages of a state machine and of a function: figures, failures, executions, logs and monitors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -58,13 +58,13 @@ from monitoring.store.facts import newest_logs
 from monitoring.trace import executions_of_spans
 
 MOST = 500
-"""Executions whose steps the figures of a state machine are made of."""
+"""The maximum number of executions for the figures of a state machine."""
 _SHOWN = 20
 _LINES = 30
 
 
 def machines(site: Site, request: Request) -> Response:
-    """Return the list of state machines: those with executions, and those whose definition is recorded."""
+    """Return the list of state machines with executions or with a recorded definition."""
     span = span_of(request, site.clock(), "-1d")
     names = sorted({*machines_of(site.store), *recorded_names(site.store)})
     rows = [_machine_row(site, name, span) for name in names]
@@ -125,7 +125,7 @@ def machine(site: Site, request: Request) -> Response:
 
 
 def _figures_before(site: Site, name: str, span: TimeRange) -> Figures:
-    """Return the figures of the time before a time range, as long as that."""
+    """Return the figures of the preceding time range of the same length."""
     search = Search(2 * span.start - span.end, span.start, machine=name)
     rows = [row for row in search_ended(site.store, search, MOST)[0] if row.arn]
     spans = spans_of_executions(site.store, [row.key for row in rows])
@@ -173,7 +173,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def functions(site: Site, request: Request) -> Response:
-    """Return the list of functions that were called in the time range."""
+    """Return the list of functions that were invoked in the time range."""
     span = span_of(request, site.clock(), "-1d")
     rows = [
         (link(f"/functions/{quote(calls.name)}", calls.name), *_figures(calls))
@@ -254,7 +254,7 @@ _FUNCTION_CHARTS = (
 def _charts(
     site: Site, span: TimeRange, charts: Sequence[tuple[str, str, Sequence[str]]], key: str, name: str
 ) -> str:
-    """Return graphs of the metrics, each with the way to it in the metrics explorer."""
+    """Return graphs of the metrics, each with a link to the metrics explorer."""
     drawing = Drawing(site.data(span.start, span.end), scripted=True)
     scope = f"{key}:{name.lower()}"
     parts = []
@@ -276,7 +276,7 @@ def _chart(definition: Mapping[str, Any], drawing: Drawing, room: Frame) -> str:
 
 
 def _monitors(site: Site, of: str) -> str:
-    """Return the monitors whose queries ask for metrics of that kind, with their states."""
+    """Return the monitors that query metrics of that kind, with their states."""
     rows = [
         standing.row()[:3]
         for standing in standings(site)
@@ -287,7 +287,7 @@ def _monitors(site: Site, of: str) -> str:
 
 
 def _logs(site: Site, span: TimeRange, name: str, search: str) -> str:
-    """Return the newest errors and the newest lines."""
+    """Return the newest error lines and the newest lines."""
     test = compile_search(search)
 
     def bad(record: Record) -> bool:

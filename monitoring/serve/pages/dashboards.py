@@ -1,4 +1,4 @@
-"""The pages of dashboards: a list, and each with its template variables as drop-downs."""
+"""The pages of dashboards: the list, and each dashboard with its template variables as drop-downs."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def address_of(kind: str, key: str) -> str:
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Every dashboard."""
+    """Return the list of dashboards."""
     rows = [
         (link(f"/dashboards/{entry.key}", entry.title), escape(entry.origin), escape(entry.problem))
         for entry in site.listed("dashboard")
@@ -44,7 +44,7 @@ def listing(site: Site, request: Request) -> Response:
 
 
 def one(site: Site, request: Request) -> Response:
-    """One dashboard over the store."""
+    """Return the page of one dashboard."""
     entry = site.find("dashboard", request.path_params["key"])
     if entry is None:
         return problem_page(InputError("There is no such dashboard."), request, 404)
@@ -79,7 +79,7 @@ def _controls(site: Site, entry: SiteEntry, drawing: Drawing, span: TimeRange) -
 
 
 def _options(variable: Variable, stored: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the choices for a template variable: all, the dashboard's own, and those in the store."""
+    """Return the values of a template variable: all, those of the dashboard, and those in the store."""
     offered = variable.offered or tuple(sorted(stored))[:MOST_VALUES]
     return [(value, _words(value)) for value in dict.fromkeys(("*", *variable.chosen, *offered))]
 

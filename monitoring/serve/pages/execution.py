@@ -1,4 +1,4 @@
-"""The page of one execution: how it ended, its path on the graph, its steps, and its logs."""
+"""The page of one execution: its status, its path on the graph, its steps, and its logs."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -33,12 +33,12 @@ from monitoring.trace.view import event_ranges
 
 Row = Mapping[str, Any]
 _BEFORE, _AFTER = 5, 60
-"""Seconds around an execution in which its log lines are looked for."""
+"""Seconds before and after an execution in which its log lines are searched."""
 _MOST_FAILURES = 8
 
 
 def one(site: Site, request: Request) -> Response:
-    """Return the page of the execution with that trace id or ARN."""
+    """Return the page of the execution with a trace id or ARN."""
     key = request.path_params["key"]
     spans = spans_of(site.store, key, site.clock())
     if not spans:
@@ -62,14 +62,14 @@ def one(site: Site, request: Request) -> Response:
 
 
 def root_of(spans: Sequence[Span], key: str = "") -> Span:
-    """Return the span that says how the execution ended: of the one with that ARN, its last redrive."""
+    """Return the span with the final status: the last redrive of the execution with the ARN `key`."""
     roots = [span for span in spans if span.get("name") == EXECUTION]
     named = [span for span in roots if (span.get("meta") or {}).get("executionarn") == key]
     return max(named or _outermost(roots) or spans[:1], key=_redrive)
 
 
 def _outermost(roots: Sequence[Span]) -> list[Span]:
-    """Return the spans of the execution that began first; others of the trace were started by it."""
+    """Return the spans of the execution that started first; it started the others of the trace."""
     first = min(roots, key=lambda span: (int(span["start"]), -int(span["duration"])), default=None)
     if first is None:
         return []
@@ -82,7 +82,7 @@ def _redrive(span: Row) -> int:
 
 
 def _summary(root: Row, arn: str, start: int, end: int) -> str:
-    """Return how it ended, how long it took, and why it failed."""
+    """Return status, duration and error."""
     meta = root.get("meta") or {}
     scale = format_value(float(end - start), "nanosecond")
     status = str(meta.get("status") or ("failed" if root.get("error") else "succeeded"))
@@ -96,7 +96,7 @@ def _summary(root: Row, arn: str, start: int, end: int) -> str:
 
 
 def _missing(site: Site, root: Row, arn: str, start: int, end: int) -> str:
-    """Return which events of the execution are not stored, where any is: its steps may be incomplete."""
+    """Return a warning with the missing events of the execution, or ""."""
     ended = (root.get("meta") or {}).get("status") != RUNNING
     since, until = start / 1e9 - _BEFORE, end / 1e9 + _AFTER
     missing = missing_events(site.store, arn, since, until, ended=ended) if arn else []
@@ -107,7 +107,7 @@ def _missing(site: Site, root: Row, arn: str, start: int, end: int) -> str:
 
 
 def _failures(spans: Sequence[Row]) -> str:
-    """Return the way to each step where it broke."""
+    """Return links to the steps that caused the failure."""
     steps = failures(spans)
     if not steps:
         return ""
@@ -119,7 +119,7 @@ def _failures(spans: Sequence[Row]) -> str:
 
 
 def _logs(site: Site, request: Request, spans: Sequence[Row], start: int, end: int) -> str:
-    """Return the log lines with the trace id, the ARN, or a function's request id of the execution."""
+    """Return the log lines with the execution's trace id or ARN, or the request id of its functions."""
     query = request.query_params
     number, in_time = page_number(query, "lines"), query.get("order") == "time"
     since, until = start / 1e9 - _BEFORE, end / 1e9 + _AFTER
@@ -132,7 +132,7 @@ def _logs(site: Site, request: Request, spans: Sequence[Row], start: int, end: i
 
 
 def _counts(lines: Lines, number: int, in_time: bool) -> str:
-    """Return how many of the lines are shown, in which order, and the way to the others."""
+    """Return the numbers of lines, their order, and links to the others."""
     errors = f", {lines.errors:,} errors" if lines.errors else ""
     if lines.total <= LOG_PAGE:
         return f'<p class="muted">{lines.total:,} lines{errors}</p>'

@@ -1,4 +1,4 @@
-"""The list of executions: those that run, and those that have ended, searched and page by page."""
+"""The list of executions: running ones, and a search over finished ones, page by page."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ NOT_SEEN = "No execution has been seen in this time."
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Return the page of executions that fit a search, the newest first; else of other traces.
+    """Return the page of the executions of a search, the newest first; of other traces if there is none.
 
     Raises:
         InputError: a time or a duration of the search is not valid.
@@ -58,7 +58,7 @@ def listing(site: Site, request: Request) -> Response:
 
 
 def search_of(query: dict[str, str], start: int, end: int) -> Search:
-    """Read a search from an address.
+    """Read a search from the parameters of an address.
 
     Raises:
         InputError: a duration is not valid.
@@ -75,7 +75,7 @@ def search_of(query: dict[str, str], start: int, end: int) -> Search:
 
 def _ended(site: Site, search: Search, query: dict[str, str], number: int) -> str:
     rows, total = search_ended(site.store, search, PAGE, (number - 1) * PAGE)
-    if not rows and number > 1:  # behind the last page
+    if not rows and number > 1:  # after the last page
         return f'<div class="panel muted">{link("/executions", "There is no such page.")}</div>'
     count = f'<p class="muted">{total:,} executions</p>' if 0 < total <= PAGE else ""
     pages = pager(number, PAGE, total, "executions", lambda to: f"?{urlencode({**query, 'page': str(to)})}")
@@ -83,12 +83,12 @@ def _ended(site: Site, search: Search, query: dict[str, str], number: int) -> st
 
 
 def execution_table(rows: Sequence[Listed], empty: str) -> str:
-    """Return executions that have ended as a table."""
+    """Return finished executions as a table."""
     return table(HEADS, [row(execution) for execution in rows], empty)
 
 
 def running_rows(site: Site, search: Search) -> str:
-    """Return the executions that run as a table with the states that they are in; nothing where none does."""
+    """Return running executions as a table with their current states; "" if there is none."""
     now = site.clock()
     rows = [
         (
@@ -131,14 +131,14 @@ def _filters(site: Site, search: Search, query: dict[str, str]) -> str:
 
 
 def latest(site: Site, start: int, end: int, most: int, empty: str) -> str:
-    """Return the newest executions as a table, and above it those that run."""
+    """Return the newest executions as a table, after the running ones."""
     search = Search(start, end)
     rows, _ = search_ended(site.store, search, most)
     return running_rows(site, search) + execution_table(rows, empty)
 
 
 def row(execution: Listed) -> tuple[str, str, str, str]:
-    """Return the cells of an execution that has ended."""
+    """Return the cells of a finished execution."""
     failed = execution.status not in {"succeeded", "running"}
     return (
         moment(execution.start * 1_000_000),
@@ -162,5 +162,5 @@ def status_badge(status: str, *, failed: bool) -> str:
 
 
 def moment(nanoseconds: int) -> str:
-    """Return a time as people read it, in UTC."""
+    """Return a time as text, in UTC."""
     return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%b %d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""The metrics explorer: any query over the store, with the names that are there to choose from."""
+"""The metrics explorer: any query over the store, with completion of names."""
 
 import json
 from html import escape
@@ -20,11 +20,11 @@ from monitoring.serve.pages.site import Site
 
 MOST_METRICS = 2000
 MOST_VALUES = 200
-"""What a completion may offer, of metrics and of one tag's values: the page carries all of them."""
+"""The maximum number of completions for metrics and for a tag's values, which are all part of the page."""
 
 
 def explore(site: Site, request: Request) -> Response:
-    """Return the page of a query with its graph and values; without a query, the list of all metrics."""
+    """Return the page of a query with graph and values; without a query, the list of all metrics."""
     span = span_of(request, site.clock(), "-4h")
     query = request.query_params.get("q") or ""
     field = escape(query, quote=True)
@@ -42,7 +42,7 @@ def explore(site: Site, request: Request) -> Response:
 
 
 def vocabulary(site: Site) -> dict[str, Any]:
-    """Return the words for the completion: metrics with their tag keys, tags, functions."""
+    """Return the names for the completion: metrics with their tag keys, tags, functions."""
     keys, tags = site.tags()
     metrics = {
         metric.name: {"query": _starter(site, metric.name), "keys": keys.get(metric.name, [])}
@@ -59,7 +59,7 @@ def _starter(site: Site, name: str) -> str:
 
 
 def _answer(site: Site, query: str, span: TimeRange) -> str:
-    """Return the graph and its values as a list, or a sentence for no data or an error."""
+    """Return the graph and its values as a list, or a message for no data or an error."""
     drawing = Drawing(site.data(span.start, span.end), scripted=True)
     kinds = (("timeseries", 300), ("toplist", 240)) if _has_values(drawing, query) else (("timeseries", 200),)
     return "".join(_picture(kind, query, drawing, span, height) for kind, height in kinds)

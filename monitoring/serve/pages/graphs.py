@@ -26,13 +26,13 @@ from monitoring.serve.pages.waterfall import Choice
 from monitoring.trace import executions_of_spans
 
 MOST_STATES = 120
-"""A graph of more states has a page of its own: each is half a dozen elements."""
+"""A graph with more states has a separate page, because each state has half a dozen elements."""
 _LOOK_BACK = 30 * 86_400
-"""Seconds before an execution in which those are looked for that it is compared with."""
+"""Seconds before an execution in which executions for the comparison are searched."""
 
 
 def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice) -> str:
-    """Return the machine's graph with the path of an execution; a click on a state leads to its step."""
+    """Return the machine's graph with the path of an execution; states are links to their steps."""
     executions = [execution for execution in executions_of_spans(spans) if execution.arn == arn]
     if not executions or choice.inside:
         return ""
@@ -63,7 +63,7 @@ def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice)
 
 
 def _before(site: Site, arn: str, root: Run) -> list[Run]:
-    """Return the successful executions of the machine before one, as many as it is compared with."""
+    """Return the successful executions of the machine before an execution, for the comparison."""
     start = (root.start or 0) // 1000
     search = Search(start - _LOOK_BACK, start + 1, machine=machine_of(arn), status="succeeded")
     rows, _ = search_ended(site.store, search, LAST + 1)
@@ -73,7 +73,7 @@ def _before(site: Site, arn: str, root: Run) -> list[Run]:
 
 
 def graph_panel(graph: StateGraph, look: Look) -> str:
-    """Return a graph in its panel, where it has states and not too many for a page."""
+    """Return a panel with the graph, or a link if it has too many states; "" if it has none."""
     states = sum(1 for _ in graph.walk())
     if not states:
         return ""
@@ -91,13 +91,13 @@ def _own_page(look: Look) -> str:
 
 
 def graph_of(site: Site, machine: str, roots: Sequence[Run]) -> StateGraph:
-    """Return the graph of the definition, or, where none is known, of what executions did."""
+    """Return the graph of the definition, or of the observed executions if there is no definition."""
     definition = site.definition(machine)
     return read_graph(definition) if definition else observed_graph(roots)
 
 
 def _first(spans: Sequence[Mapping[str, Any]], arn: str) -> dict[str, str]:
-    """State -> the span id of the entry that a click leads to: the first that failed, or the first."""
+    """Return state -> span id of the linked entry: the first failed one, or the first."""
     links: dict[str, tuple[bool, str]] = {}
     for span in sorted(spans, key=lambda span: int(span["start"])):
         meta = span.get("meta") or {}

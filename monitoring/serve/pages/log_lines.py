@@ -1,4 +1,4 @@
-"""Log lines as HTML: each a line that opens to the whole message, coloured and named by its level."""
+"""Render log lines as HTML: each can be expanded to the whole message, and shows its level."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NAMED = {"bad", "warn"}
 
 
 def log_row(log: Row) -> str:
-    """Return one line, which opens to the whole message; JSON is laid out, and secrets in it are masked."""
+    """Return a line that can be expanded to the whole message; JSON is indented, with secrets masked."""
     stamp = float(log.get("timestamp") or 0) / 1000
     moment = f"{datetime.fromtimestamp(stamp, UTC):%b %d %H:%M:%S}.{int(stamp * 1000) % 1000:03d}"
     message = str(masked(str(log.get("message") or "")))
@@ -31,7 +31,7 @@ def log_row(log: Row) -> str:
 
 
 def gist(message: str) -> str:
-    """Return the gist of a log line: the `message` of JSON, the type and state of a Step Functions event."""
+    """Return a summary of a log line: the `message` of JSON, type and state of a Step Functions event."""
     try:
         body = json.loads(message)
     except (ValueError, RecursionError):
@@ -47,7 +47,7 @@ def gist(message: str) -> str:
 
 
 def laid_out(message: str) -> str:
-    """Return JSON indented, anything else as it is."""
+    """Return indented JSON; other text unchanged."""
     try:
         return json.dumps(json.loads(message), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

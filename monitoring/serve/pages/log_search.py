@@ -1,4 +1,4 @@
-"""The page of all logs: searched as at Datadog, by time, level and service, the newest first."""
+"""The page of all logs: a search in Datadog's syntax, by time, level and service, the newest first."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _FACETS = """
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Return the logs that fit a search in Datadog's syntax.
+    """Return the logs that match a search in Datadog's syntax.
 
     Raises:
         InputError: the search or a time is not valid.
@@ -50,7 +50,7 @@ def listing(site: Site, request: Request) -> Response:
 
 
 def _form(site: Site, window: tuple[int, int], query: Mapping[str, str], search: str) -> str:
-    """Return the search with how many lines each level and service has in this time."""
+    """Return the search form, with the number of lines of each level and service."""
     levels, services = _facets(site, *window)
     named = [(name, f"{name} ({levels[name]:,})") for name in LEVELS]
     offered = [(name, f"{name} ({count:,})") for name, count in services.most_common(100) if name]
@@ -82,7 +82,7 @@ def _facets(site: Site, start: int, end: int) -> tuple[Counter[str], Counter[str
 
 
 def _ways(number: int, total: int, query: dict[str, str]) -> str:
-    """Return which lines are shown, counted from the newest, and the way to older and newer ones."""
+    """Return the range of shown lines, counted from the newest, and links to older and newer ones."""
     first, last = (number - 1) * PAGE + 1, min(total, number * PAGE)
     more = total > number * PAGE
     ways = [

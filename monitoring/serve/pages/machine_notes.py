@@ -1,4 +1,4 @@
-"""What the page of a state machine writes on its states: a comparison, costs, the results of a drill."""
+"""The notes on the states of a state machine's page: a comparison, costs, the results of a drill."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,20 +24,20 @@ from monitoring.serve.pages.shell import TimeRange, link, state_badge, table
 from monitoring.serve.pages.site import Site
 
 REPORT = "drill.json"
-"""The file of the project's folder that the page reads: what `stepscope drill --from … --json` printed."""
+"""The file in the project's folder with the output of `stepscope drill --from … --json`."""
 VIEWS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("", "Figures", {}),
     ("before", "Compared with the time before, as long as this", {"against": "before"}),
     ("cost", "Cost", {"show": "cost"}),
     ("drill", "Drill", {"show": "drill"}),
 )
-"""What can be on the states: its key, its words, its parameters in the address."""
+"""The views of the states: (key, title, parameters in the address)."""
 _COMMAND = f"<code>stepscope drill --from TEMPLATE --json &gt; {REPORT}</code>"
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What the states of a machine cost, in the executions that were looked at."""
+    """The costs of a machine's states in the examined executions."""
 
     machine: Machine
     functions: Measurements
@@ -58,7 +58,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """The results of the project's drill for one machine; `problem` says why its file cannot be shown."""
+    """The results of the project's drill for one machine; `problem`: why its file is not usable."""
 
     faults: Sequence[DrilledFault] = ()
     notes: Notes = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Drill:
 
 
 def costs_of(site: Site, name: str, spans: Sequence[Span], span: TimeRange) -> Costs | None:
-    """Return the costs of a machine's states by its spans and calls, or None where no state is known."""
+    """Return the costs of a machine's states from its spans; None if there is no state."""
     functions = Measurements()
     read_functions(site.store, functions, span.start, span.end)
     machines = machines_of(spans, functions)
@@ -74,7 +74,7 @@ def costs_of(site: Site, name: str, spans: Sequence[Span], span: TimeRange) -> C
 
 
 def drill_of(site: Site, name: str, graph: StateGraph) -> Drill:
-    """Return what the drill in the project's folder says of a state machine."""
+    """Return the results of the drill in the project's folder for a state machine."""
     path = site.root / REPORT if site.root is not None else None
     if path is None or not path.is_file():
         return Drill()
@@ -87,13 +87,13 @@ def drill_of(site: Site, name: str, graph: StateGraph) -> Drill:
 
 
 def view_of(query: Mapping[str, str]) -> str:
-    """Return the key of the view that an address asks for."""
+    """Return the key of the view in an address."""
     chosen = "before" if query.get("against") == "before" else query.get("show", "")
     return chosen if chosen in {key for key, _, _ in VIEWS} else ""
 
 
 def views(span: TimeRange, chosen: str) -> str:
-    """Return the choice of what is on the states, with the present one marked."""
+    """Return links to the views, with the current one marked."""
     ways = [
         f"<b>{escape(words)}</b>" if key == chosen else link("", words, {"from": span.value, **query})
         for key, words, query in VIEWS
@@ -102,7 +102,7 @@ def views(span: TimeRange, chosen: str) -> str:
 
 
 def cost_note(costs: Costs | None) -> str:
-    """Return what the costs are made of."""
+    """Return an explanation of the costs."""
     if costs is None:
         return '<p class="muted">No execution in this time tells what its states cost.</p>'
     total = costs.machine.usd / costs.machine.executions * 1e6 if costs.machine.executions else 0.0
@@ -113,13 +113,13 @@ def cost_note(costs: Costs | None) -> str:
 
 
 def drill_table(site: Site, drill: Drill, entered: Collection[str], *, explained: bool) -> str:
-    """Return which fault was brought about at which state and who noticed; a hint where there is no drill.
+    """Return the faults by state with the monitors that detected them; a hint if there is no drill.
 
     Args:
-        site: its monitors are linked.
-        drill: of the state machine.
-        entered: the states that the page has a row of, which are linked.
-        explained: whether the absence of a drill is said.
+        site: for links to its monitors.
+        drill: the results for the state machine.
+        entered: the states with a row on the page, which are linked.
+        explained: whether to show the hint.
     """
     if drill.problem:
         return f'<h2 id="drill">Drill</h2><p class="bad">{escape(drill.problem)}</p>'

@@ -1,4 +1,4 @@
-"""The pages of monitors: states, and each with its history as a band, the evidence and what it would send."""
+"""The pages of monitors: the list with states, and each monitor with history, evidence and notifications."""
 
 import re
 from datetime import UTC, datetime
@@ -41,14 +41,14 @@ MOST_GROUPS = 50
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Every monitor and its state now."""
+    """Return the list of monitors with their current states."""
     rows = [standing.row() for standing in standings(site)]
     empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
     return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
 
 
 def one(site: Site, request: Request) -> Response:
-    """One monitor, group by group."""
+    """Return the page of a monitor, with its groups."""
     entry = site.find("monitor", request.path_params["key"])
     if entry is None:
         return problem_page(InputError("There is no such monitor."), request, 404)
@@ -71,14 +71,14 @@ def one(site: Site, request: Request) -> Response:
 
 
 def _definition(entry: SiteEntry) -> str:
-    """Return the query and the message, which can be unfolded."""
+    """Return the query and the expandable message."""
     words = shown_links(f"{entry.title}\n\n{entry.body.get('message') or ''}", address_of)
     message = f"<details><summary>Message</summary><pre>{escape(words)}</pre></details>"
     return f'<div class="panel"><pre>{escape(str(entry.body.get("query") or ""))}</pre>{message}</div>'
 
 
 def _values(site: Site, history: History, span: TimeRange) -> str:
-    """Return the graph, or the metrics that were never received where it would be empty."""
+    """Return the graph of the values, or the names of metrics that were never received."""
     if any(np.isfinite(group.values).any() for group in history.groups.values()):
         return _graph(history, span)
     received = {metric.name for metric in site.store.metrics()}
@@ -119,7 +119,7 @@ def _groups(history: History) -> str:
 
 
 def ways_of(history: History, name: str, start: int, end: int) -> str:
-    """Return the way to what a window of a group is made of: executions or calls, log lines, the values."""
+    """Return links to the data of a group's window: executions or calls, log lines, values."""
     window = f"{start}..{end}"
     tags = dict(tag.partition(":")[::2] for tag in re.split(r",\s*", name) if ":" in tag)
     machine = (tags.get("statemachinearn") or tags.get("statemachinename") or "").rpartition(":")[2]
@@ -159,7 +159,7 @@ def band(history: History, name: str) -> str:
 
 
 def _downtimes(site: Site, entry: SiteEntry) -> str:
-    """Return the downtimes that mute the monitor now; empty where there is none."""
+    """Return the downtimes that mute the monitor now; "" if there is none."""
     matching = matches(site.store.documents, entry.body, int(site.clock()))
     rows = [
         (
@@ -183,7 +183,7 @@ def _sent(history: History) -> str:
 
 
 def _notification(history: History, notification: Any, *, opened: bool) -> tuple[str, str, str, str]:
-    """Return a notification whose title unfolds to its message; the newest is unfolded."""
+    """Return a notification whose title can be expanded to its message; the newest is expanded."""
     title = f"<b>{escape(notification.title)}</b>"
     text = f'<div class="message">{notes.as_html(shown_links(notification.message, address_of))}</div>'
     message = f"<details{' open' if opened else ''}><summary>{title}</summary>{text}</details>"

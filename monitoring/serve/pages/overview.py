@@ -1,4 +1,4 @@
-"""The first page: what needs somebody, what ran last, what there is to look at, and how data gets here."""
+"""The first page: alerting monitors, the newest executions, links to everything, and how to send data."""
 
 from html import escape
 
@@ -28,7 +28,7 @@ def overview(site: Site, request: Request) -> Response:
 
 
 def _received(site: Site, request: Request) -> str:
-    """How much is there; where nothing is, how to send something."""
+    """Return the amount of received data, or how to send some if there is none."""
     metrics = site.store.metrics()
     if metrics:
         points = COUNTS(float(sum(metric.points for metric in metrics)))

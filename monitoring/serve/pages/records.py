@@ -36,7 +36,7 @@ EVENTS = 100
 
 
 def events(site: Site, request: Request) -> Response:
-    """Return the events of the time range that fit a search, the newest first.
+    """Return the events of the time range that match a search, the newest first.
 
     Raises:
         InputError: the search or a time is not valid.
@@ -64,7 +64,7 @@ def _event(text: str) -> str:
 
 
 def objectives(site: Site, request: Request) -> Response:
-    """Return every service level objective with its status and what is left of its error budget."""
+    """Return every service level objective with its status and its remaining error budget."""
     drawing = _drawing(site)
     ways = " · ".join(link(f"/slos/{key}", str(body.get("name") or key)) for key, body in _slos(drawing))
     listed = as_html(slo_list({}, drawing)) if ways else ""
@@ -73,7 +73,7 @@ def objectives(site: Site, request: Request) -> Response:
 
 
 def objective(site: Site, request: Request) -> Response:
-    """Return one service level objective with its windows."""
+    """Return the page of a service level objective with its windows."""
     key = request.path_params["key"]
     drawing = _drawing(site)
     body = drawing.data.facts.slos.get(key)
@@ -112,7 +112,7 @@ def _measure(drawing: Drawing, key: str, title: str, measure: str) -> str:
     definition = {"type": "timeseries", "requests": [request]}
     frame = Frame(1100, 200, PAGE, drawing.data.start, drawing.data.end)
     picture = pictures(frame, lambda room: draw(room, definition, drawing), title)
-    with suppress(UndrawableError):  # the drawing says why
+    with suppress(UndrawableError):  # the drawing shows the reason
         picture = chart(picture, frame, definition, drawing)
     return f'<section class="panel"><h2>{title}</h2>{picture}</section>'
 
@@ -123,12 +123,12 @@ def _drawing(site: Site) -> Drawing:
 
 
 def _slos(drawing: Drawing) -> list[tuple[str, Any]]:
-    """Return the objectives by key; what was applied from a file is there twice, and is listed by both."""
+    """Return the objectives by key; one that was applied from a file is listed as stored and as a file."""
     return sorted(drawing.data.facts.slos.items())
 
 
 def downtimes(site: Site, request: Request) -> Response:
-    """Return the downtimes that are stored."""
+    """Return the list of stored downtimes."""
     rows = [
         (
             escape(str(body.get("message") or body.get("id"))),

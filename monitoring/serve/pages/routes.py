@@ -1,4 +1,4 @@
-"""The addresses of the pages, and the stream that tells a browser that a file has changed."""
+"""The routes of the pages, and the event stream that notifies a browser of changes."""
 
 import asyncio
 import logging
@@ -32,11 +32,11 @@ from monitoring.store import Store
 _LOG = logging.getLogger(__name__)
 Page = Callable[[Site, Request], Response]
 LOOK_EVERY = 0.5
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 FIRST_EVALUATION = 60.0
-"""Seconds for which a page waits at most for the monitors to be evaluated for the first time."""
+"""The longest time in seconds that a page waits for the first evaluation of the monitors."""
 RENEW_EVERY = 4
-"""Looks between two messages about new data."""
+"""The number of checks between two messages about new data."""
 
 PAGES: tuple[tuple[str, Page], ...] = (
     ("/", overview.overview),
@@ -58,7 +58,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/slos", records.objectives),
     ("/slos/{key}", records.objective),
     ("/downtimes", records.downtimes),
-    # Datadog's own addresses, as messages, notes and custom links have them
+    # Datadog's own paths, as in messages, notes and custom links
     ("/dashboard/lists", dashboards.listing),
     ("/dashboard/{key}", dashboards.one),
     ("/dashboard/{key}/{slug}", dashboards.one),
@@ -78,7 +78,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
 def page_routes(
     store: Store, root: Path | None = None, clock: Callable[[], float] = time.time
 ) -> list[Route]:
-    """Return the pages over a store and, with a project's folder, over its files."""
+    """Return the routes of the pages for a store and, optionally, for the files of a project's folder."""
     return site_routes(Site(store, root, clock))
 
 
@@ -89,7 +89,7 @@ def site_routes(site: Site) -> list[Route]:
 
 
 class _Missing(Route):
-    """Match what a browser asks for and no page is; clients of the API ask for no HTML."""
+    """Match requests of a browser without a page; clients of the API do not accept HTML."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return a match for GET with HTML accepted, outside of the API."""
@@ -119,7 +119,7 @@ def _shown(site: Site, make: Page) -> Callable[[Request], object]:
 
 
 def _made(make: Page, site: Site, request: Request) -> Response:
-    """Return the page, once the monitors have been evaluated for the first time."""
+    """Return the page, after the first evaluation of the monitors."""
     if site.watched is not None:
         site.watched.wait(FIRST_EVALUATION)
     return make(site, request)
@@ -133,8 +133,10 @@ def _live(site: Site) -> Callable[[Request], object]:
 
 
 async def _changes(site: Site, request: Request) -> AsyncIterator[str]:
-    """Yield a message whenever a dashboard or monitor file is written, created or removed, and the event
-    `arrived` when the store has taken something, at most once in `RENEW_EVERY` looks."""
+    """Yield a message when a dashboard or monitor file is written, created or removed.
+
+    Yield the event `arrived` when the store has received data, at most once in `RENEW_EVERY` checks.
+    """
     yield ": watching\n\n"
     before = await run_in_threadpool(_stamps, site)
     taken, looks = site.store.counters.total(), 0
@@ -156,5 +158,5 @@ def _stamps(site: Site) -> dict[str, int]:
             try:
                 stamps[str(path)] = path.stat().st_mtime_ns
             except OSError:
-                continue  # removed between the two looks
+                continue  # removed in the meantime
     return stamps

@@ -1,4 +1,4 @@
-"""The frame of every page: navigation, the time range, and answers that carry a strict content policy."""
+"""The frame of every page: navigation, time range, and a strict content security policy."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ from monitoring.preview.theme import BADGES
 from monitoring.query.times import window
 
 STATES = "".join(f".{name}{{background:{BADGES[name.lower()]}}}" for name in ("OK", "Warn", "Alert"))
-"""States on their colours: the same in the dark, where white has to be read on them too."""
+"""Background colours of states: the same in both themes, because the text on them is white."""
 
 NAVIGATION = (
     ("/", "Overview"),
@@ -35,7 +35,7 @@ NAVIGATION = (
     ("/events", "Events"),
     ("/run", "Run"),
 )
-"""Pages in the order of the navigation; those that a server does not have are left out of it."""
+"""Pages in the order of the navigation; pages that a server does not have are left out."""
 RANGES = (
     ("-15m", "15 minutes"),
     ("-1h", "1 hour"),
@@ -46,7 +46,7 @@ RANGES = (
     ("-30d", "30 days"),
 )
 _OF_TIME = frozenset({"from", "to", "from_ts", "to_ts", "live"})
-"""Parameters of an address that say which time is shown."""
+"""The parameters of an address for the time range."""
 
 SCRIPT = "".join(
     Path(__file__).with_name(name).read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ SCRIPT = "".join(
 )
 STYLE = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
 _TO = ".."
-"""Between the two ends of a range in one value."""
+"""The separator between start and end of a range in one value."""
 
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = {
@@ -75,14 +75,14 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """The time that a page looks at, and how it was asked for."""
+    """The time range of a page, with the original parameters."""
 
     start: int
     end: int
     since: str
     until: str
     others: tuple[tuple[str, str], ...] = ()
-    """The other parameters of the address, which a range of one's own keeps."""
+    """The other parameters of the address, which the form of a custom range keeps."""
 
     @property
     def value(self) -> str:
@@ -91,7 +91,7 @@ class TimeRange:
 
     @property
     def words(self) -> str:
-        """Return the range as people read it."""
+        """Return the range as text."""
         if self.until == "now":
             return f"since {_clock(self.start)}" if self.since[:1].isdigit() else self.since
         return f"{_clock(self.start)} to {_clock(self.end)}"
@@ -102,10 +102,10 @@ def _clock(seconds: int) -> str:
 
 
 def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
-    """`from` and `to` of the address, or both as one `from..to`; or `from_ts` and `to_ts` as at Datadog.
+    """Return the time range of an address: `from` and `to`, `from=START..END`, or `from_ts` and `to_ts`.
 
     Raises:
-        InputError: one is not a valid time.
+        InputError: a value is not a valid time.
     """
     query = request.query_params
     since, _, until = (query.get("from") or query.get("from_ts") or usual).partition(_TO)
@@ -115,7 +115,7 @@ def span_of(request: Request, now: float, usual: str = "-1h") -> TimeRange:
 
 
 def page(request: Request, title: str, main: str, controls: str = "", status: int = 200) -> HTMLResponse:
-    """Return a complete page, which runs no script or style but its own."""
+    """Return a complete page, which allows only its own script and style."""
     here = request.url.path
     there = {getattr(route, "path", "") for route in request.app.routes}
     links = "".join(
@@ -135,9 +135,9 @@ def _is_here(href: str, here: str) -> bool:
 
 
 def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | None = None) -> str:
-    """Drop-downs that are sent when they change, and by Enter without a script.
+    """Return a form of drop-downs that is submitted on a change (without a script: by its button).
 
-    A range with an end of its own is one more choice, so that a preset replaces both of its ends.
+    A range with an explicit end is an additional choice, so that a preset replaces both start and end.
     """
     chosen = span.value
     ranges = dict(RANGES) if chosen in dict(RANGES) else {chosen: span.words, **dict(RANGES)}
@@ -152,7 +152,7 @@ def range_form(span: TimeRange, inner: str = "", hidden: Mapping[str, str] | Non
 
 
 def _custom(span: TimeRange) -> str:
-    """Return the form of a time range of one's own; without a script its times are UTC."""
+    """Return the form of a custom time range; without a script its times are in UTC."""
     kept = "".join(
         f'<input type="hidden" name="{escape(key, quote=True)}" value="{escape(value, quote=True)}">'
         for key, value in span.others
@@ -168,7 +168,7 @@ def _custom(span: TimeRange) -> str:
 
 
 def _switches(span: TimeRange) -> str:
-    """Return the buttons for the reader's zone and, where the range ends now, for renewal by itself."""
+    """Return the buttons for the local time zone and, if the range ends now, for live updates."""
     live = '<button type="button" id="live" aria-pressed="false">Live</button>' if span.until == "now" else ""
     news = '<button type="button" id="arrived" hidden>New data: show</button>'
     zone = '<button type="button" id="zone" aria-pressed="false">Local time</button>'
@@ -194,13 +194,13 @@ def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
 
 
 def state_badge(state: str | None, without: str = "–", words: str = "") -> str:
-    """Return a state as a coloured badge; `words` replace its name, `without` is for no state."""
+    """Return a state as a coloured badge; `words` replaces its name, `without` is the text for no state."""
     kind = (state or "none").replace(" ", "")
     return f'<span class="state {kind}">{escape(words or state or without)}</span>'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-    """Rows of ready HTML under headings; a sentence where there is no row."""
+    """Return a table of rows (HTML) with headings, or the sentence `empty` if there is no row."""
     if not rows:
         return f'<div class="panel muted">{empty}</div>'
     top = "".join(f"<th>{escape(head)}</th>" for head in heads)
@@ -216,30 +216,30 @@ def field(name: str, value: str, label: str, size: int = 16, hint: str = "") -> 
 
 
 def page_number(query: Mapping[str, str], name: str = "page") -> int:
-    """Return the page that an address asks for, from 1."""
+    """Return the page number in an address, from 1."""
     text = query.get(name, "1")
     return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
 
 
 def pager(number: int, size: int, total: int, what: str, address: Callable[[int], str]) -> str:
-    """Return which of how many are shown, with the addresses of the pages; nothing where all are."""
+    """Return the shown range and links to the pages; "" if everything is on one page."""
     if total <= size:
         return ""
     pages = -(-total // size)
     first, last = (number - 1) * size + 1, min(number * size, total)
-    told = f"{first:,} to {last:,} of {total:,}" if first <= total else f"none of {total:,}"
+    position = f"{first:,} to {last:,} of {total:,}" if first <= total else f"none of {total:,}"
     ways = [
         f'<a href="{escape(address(to), quote=True)}">{words}</a>'
         for to, words in ((number - 1, "Previous"), (number + 1, "Next"))
         if 1 <= to <= pages
     ]
-    return f'<p class="pager">{told} {escape(what)} {" ".join(ways)}</p>'
+    return f'<p class="pager">{position} {escape(what)} {" ".join(ways)}</p>'
 
 
 _BRIEF = 24
-"""What is no longer is not broken over lines: a time, a state, a number."""
+"""The maximum length of cells without line breaks: times, states, numbers."""
 NAMED_ON_PHONES = frozenset({"Points", "Sum", "Duration", "Groups"})
-"""Columns of numbers that say nothing without their heading: a phone shows it beside each."""
+"""Columns of numbers that need their heading; on a phone it is shown next to each number."""
 _TAG = re.compile("<[^>]*>")
 
 

@@ -1,4 +1,4 @@
-"""Provide the data of the pages: the store's points, spans and logs; dashboards and monitors of both."""
+"""Provide the data of the pages: points, spans and logs; dashboards and monitors of store and files."""
 
 import contextlib
 import threading
@@ -25,14 +25,14 @@ from monitoring.store.query_source import StoreSource
 
 Body = Mapping[str, Any]
 API = "API"
-"""The origin of what clients have made."""
+"""The origin of resources that API clients have created."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
-    """A dashboard or monitor: `key` is in its address; `problem` says why its file cannot be shown.
+    """A dashboard or monitor: `key` is part of its address; `problem` is the reason if its file is invalid.
 
-    `applied` is the id of what was applied from the file.
+    `applied` is the id of the resource that was applied from the file.
     """
 
     key: str
@@ -45,28 +45,28 @@ class SiteEntry:
 
 @dataclass(slots=True)
 class Site:
-    """One store and one project folder. Files are read at every request, so a page is never stale."""
+    """One store and one project folder. Files are read at every request, so a page is never outdated."""
 
     store: Store
     root: Path | None = None
     clock: Callable[[], float] = time.time
     known: Mapping[str, MetricFacts] = field(default_factory=known_metrics)
     stood: dict[tuple[str, str], tuple[int, str | None, str]] = field(default_factory=dict)
-    """(monitor, body) -> minute, state and words, of monitors in files."""
+    """(monitor, body) -> (minute, state, text), for monitors in files."""
     watched: threading.Event | None = None
-    """Set once the server has evaluated the monitors, as it does every minute from then on: until then pages
-    wait, and from then on they show what it has evaluated. None where no server evaluates."""
+    """Set after the server's first evaluation of the monitors; pages wait for it and then show the results of
+    the evaluation every minute. None if no server evaluates monitors."""
 
     def dashboards(self) -> list[SiteEntry]:
-        """Those of the files first, then those that clients have made."""
+        """Return the dashboards of the files, then those of API clients."""
         return list(self._entries("dashboard", "title"))
 
     def monitors(self) -> list[SiteEntry]:
-        """Likewise."""
+        """Return the monitors of the files, then those of API clients."""
         return list(self._entries("monitor", "name"))
 
     def listed(self, kind: str) -> list[SiteEntry]:
-        """Return the dashboards or monitors; what was applied from a file is listed once, with the file."""
+        """Return the resources of a kind; one that was applied from a file is listed once, as the file."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         files = {entry.key: entry for entry in entries if entry.origin != API}
         for entry in entries:
@@ -81,11 +81,11 @@ class Site:
         return list(files.values())
 
     def definition(self, machine: str) -> Body | None:
-        """Return a state machine's definition: the recorded one, or the one of the project's template."""
+        """Return a state machine's definition: the recorded one, or the one in the project's template."""
         return recorded_definition(self.store, machine) or self._project_definitions().get(machine)
 
     def logical_ids(self, machine: str) -> list[str]:
-        """Return the logical ids of the state machine of that name in the project's template."""
+        """Return the logical ids of the state machines with a name in the project's template."""
         return [logical_id for logical_id, name, _ in self._project_machines() if name == machine]
 
     def _project_definitions(self) -> Mapping[str, Body]:
@@ -93,7 +93,7 @@ class Site:
         return {name: definition for _, name, definition in self._project_machines()}
 
     def _project_machines(self) -> list[tuple[str, str, Body]]:
-        """Return logical id, name and definition of the template's machines; none without a template."""
+        """Return (logical id, name, definition) of the template's machines; [] without a template."""
         if self.root is None:
             return []
         with contextlib.suppress(InputError, OSError):
@@ -101,7 +101,7 @@ class Site:
         return []
 
     def find(self, kind: str, key: str) -> SiteEntry | None:
-        """Return the entry of that key, or None."""
+        """Return the entry with a key, or None."""
         entries = self.dashboards() if kind == "dashboard" else self.monitors()
         return next((entry for entry in entries if entry.key == key), None)
 
@@ -114,7 +114,7 @@ class Site:
             yield SiteEntry(str(body.get("id")), str(body.get(name) or body.get("id")), body, API)
 
     def _variables(self) -> Mapping[str, Any]:
-        """Return the values of `${var:…}` without an environment; none for an unreadable stepscope.toml."""
+        """Return the values of `${var:…}` without an environment; {} if stepscope.toml is not readable."""
         try:
             return load_project(self.root).variables if self.root else {}
         except InputError:
@@ -134,11 +134,11 @@ class Site:
         return {entry.key: entry.body for entry in self.monitors() if not entry.problem}
 
     def unit_of(self, name: str) -> str:
-        """Return the unit of a metric, or "" where it is not known."""
+        """Return the unit of a metric, or "" if it is unknown."""
         return self.known[name].unit if name in self.known else ""
 
     def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:
-        """Tag key -> the values that any series carries."""
+        """Return tag key -> values in any series."""
         wanted = {key for key in keys if key}
         values_of: dict[str, set[str]] = {}
         with self.store.reading() as cursor:
@@ -149,7 +149,7 @@ class Site:
         return {key: sorted(values) for key, values in values_of.items()}
 
     def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """(metric -> the tag keys of its series, tag key -> its values), sorted."""
+        """Return (metric -> tag keys of its series, tag key -> its values), both sorted."""
         asked = (
             "SELECT metric, list_sort(list_distinct(flatten(list(CASE WHEN coalesce(host, '') = '' THEN tags"
             " ELSE list_append(tags, 'host:' || host) END)))) FROM series GROUP BY metric"
@@ -166,7 +166,7 @@ class Site:
         return keys, {key: sorted(values[key]) for key in sorted(values)}
 
     def known_monitors(self) -> Monitors:
-        """For the widgets that show a monitor: by key, and by id; states are looked up where one asks."""
+        """Return the monitors for widgets, by key and by id; states are looked up on demand."""
         bodies = self._monitor_bodies()
         return Monitors(bodies, Histories(self.store, bodies).states(int(self.clock())))
 
@@ -174,7 +174,7 @@ class Site:
 def _from_file(
     path: Path, shown: tuple[str, str], variables: Mapping[str, Any], lookup: Lookup
 ) -> Iterator[SiteEntry]:
-    """Yield what a file makes, or what is wrong with it; `shown` is its kind and the key of its title."""
+    """Yield the entries of a file, or one with its problem; `shown` is (kind, key of the title)."""
     kind, title = shown
     try:
         file = read_resource(path, kind, root=path.parent.parent)
@@ -183,7 +183,7 @@ def _from_file(
         return
     try:
         made = made_of(file, variables, lookup)
-    except InputError:  # a variable that only an environment gives is shown by its name
+    except InputError:  # a variable without a value in this environment is shown by its name
         made = [file]
     for resource in made:
         name = str(resource.body.get(title) or resource.key)

@@ -1,4 +1,4 @@
-"""How monitors stand: what the server has evaluated, and what it has not yet, once a minute for all pages."""
+"""The current states of monitors: from the server's evaluation, or evaluated once a minute for all pages."""
 
 import json
 from collections.abc import Iterable
@@ -23,32 +23,32 @@ from monitoring.store import facts
 
 _WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
 STATES = "monitor_state"
-"""The kind of the documents in which the server keeps the states of the monitors that it evaluates."""
+"""The kind of the documents with the states of evaluated monitors."""
 MINUTE = 60
 _KEPT = 3
-"""Minutes for which a page takes what the server has evaluated."""
+"""Minutes for which pages use an evaluation of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A monitor and how it stands: the worst state of its groups (None: not evaluated), and a word on it."""
+    """A monitor with the worst state of its groups (None: not evaluated), and a short explanation."""
 
     entry: SiteEntry
     state: str | None
     words: str
 
     def row(self) -> tuple[str, str, str, str]:
-        """Cells of a table."""
+        """Return the cells of a table row."""
         name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
         return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
 
 
 def standings(site: Site, *, renew: bool = False) -> list[Standing]:
-    """Return every monitor as it stands, what needs somebody first.
+    """Return every monitor with its state, alerting ones first.
 
     Args:
-        site: where the server evaluates the monitors of files every minute, its last evaluation is taken.
-        renew: evaluate them for this minute: what the server does.
+        site: if its server evaluates the monitors of files every minute, its last evaluation is used.
+        renew: whether to evaluate them for this minute, as the server does.
     """
     known = {metric.name: metric.first for metric in site.store.metrics()}
     members = _members(site)
@@ -97,12 +97,12 @@ def _counts(states: Iterable[str]) -> str:
 
 
 def waiting(monitor: Monitor, known: dict[str, int], now: int) -> str:
-    """Return why a monitor has not judged yet: what never came, or when its first window ends.
+    """Return the reason why a monitor is not evaluated yet: missing metrics, or the end of its first window.
 
     Args:
-        monitor: it looks back over its window, and as long behind the present as its delay says.
-        known: metric -> seconds of its first point.
-        now: seconds.
+        monitor: the monitor, with its window and evaluation delay.
+        known: metric -> time of its first point, in seconds since the epoch.
+        now: the current time, in seconds since the epoch.
     """
     names = metrics_in(monitor)
     missing = [name for name in names if name not in known]
@@ -121,7 +121,7 @@ def waiting(monitor: Monitor, known: dict[str, int], now: int) -> str:
 
 
 def _empty(monitor: Monitor) -> str:
-    """Return that nothing of what a monitor asks for is in its window, though its metrics were received."""
+    """Return that a monitor's window has no matching point, although its metrics were received."""
     query = parse_monitor(monitor.query)
     if not isinstance(query, MetricMonitor):
         return ""
@@ -133,7 +133,7 @@ def _minutes(seconds: int) -> str:
 
 
 def metrics_in(monitor: Monitor) -> list[str]:
-    """Return the names of the metrics in a monitor's query; none where it queries something else."""
+    """Return the names of the metrics in a monitor's query; [] if it queries other data."""
     try:
         query = parse_monitor(monitor.query)
     except QueryError:
@@ -151,10 +151,10 @@ def _members(site: Site) -> Members:
 
 
 def history_of(site: Site, entry: SiteEntry, start: int, end: int, known: Members | None = None) -> History:
-    """Evaluate the monitor over the stored points.
+    """Evaluate a monitor over the stored points.
 
     Raises:
-        InputError: it cannot be read, or not be evaluated offline.
+        InputError: the monitor is invalid, or cannot be evaluated offline.
     """
     if entry.problem:
         raise InputError(entry.problem)

@@ -1,4 +1,4 @@
-"""Input, output and changes of an execution's states, as parts of its page."""
+"""Render input, output and changes of an execution's states."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ from monitoring.serve.step_data import MOST_STATES, StepData, ValueChange
 
 
 def data_panel(steps: Sequence[StepData]) -> str:
-    """Return what each state received, changed and gave on; nothing where no execution data are logged."""
+    """Return input, changes and output of each state; "" if no execution data are logged."""
     logged = [step for step in steps if step.input or step.output]
     if not logged:
         return ""

@@ -1,8 +1,8 @@
-"""An execution's steps as rows on one time axis, so many that a browser shows them at once.
+"""Render an execution's steps as rows on one time axis, with a limited number of rows per page.
 
-What is alike and comes often (iterations of a Map, calls of one kind) is one row with its figures, the failed
-ones beside it; what lies too deep is a count; and each of these leads to its own rows. A failed step is never
-left out for a good one.
+Repeated steps (iterations of a Map, calls of one kind) are one row with their figures, followed by the failed
+ones; steps below the shown depth are a count. Both are links to their own rows. A failed step is never left
+out in favour of a successful one.
 """
 
 import statistics
@@ -19,19 +19,19 @@ from monitoring.serve.pages.shell import link, page_number, pager, table
 
 Row = Mapping[str, Any]
 LAST_TICK = 0.93
-"""The share of a waterfall's time behind which no label fits."""
+"""The share of the time axis after which a label does not fit."""
 MOST_ROWS = 300
 PAGE = 200
 ALIKE = 10
-"""Steps beside one another that are alike are rows of their own up to this number."""
+"""Up to this number, similar sibling steps have separate rows."""
 FAILED_SHOWN = 5
 DETAILED = 40
-"""An execution of so many steps has their details in the page; of a larger one, those of the chosen step."""
+"""Up to this number of steps, the page has all details; otherwise only those of the selected step."""
 
 
 @dataclass(slots=True)
 class TimedStep:
-    """A span with what runs inside it: `steps` counts all of these, `failed` says that one of them failed."""
+    """A span with its inner steps: `steps` is the number of all of them, `failed` whether one has failed."""
 
     span: Row
     inner: "list[TimedStep]" = field(default_factory=list)
@@ -62,7 +62,7 @@ class TimedStep:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Steps of one kind inside one step, as a single row."""
+    """Similar steps inside one step, shown as a single row."""
 
     name: str
     members: Sequence[TimedStep]
@@ -71,13 +71,13 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Describe what of a waterfall is asked for.
+    """The selected part of a waterfall.
 
     Attributes:
-        inside: the span whose inside is shown; "" is all of it.
-        like: the name of the steps inside it that are shown; "" shows all.
-        page: from 1, of the steps directly inside.
-        step: the span whose details are shown.
+        inside: the id of the span whose inner steps are shown; "" shows the whole execution.
+        like: the name of the shown steps inside it; "" shows all.
+        page: the page of the steps directly inside, from 1.
+        step: the id of the span whose details are shown.
     """
 
     inside: str = ""
@@ -103,13 +103,13 @@ class Choice:
 
 
 def order(span: Row) -> tuple[int, int, int]:
-    """By the beginning; in one millisecond by the event's id, and where there is none by the end."""
+    """Return a sort key: start in milliseconds, then event id, then end."""
     event = (span.get("metrics") or {}).get("event_id")
     return int(span["start"]), int(event or 0), int(span["start"]) + int(span["duration"])
 
 
 def tree(spans: Sequence[Row]) -> Iterator[tuple[Row, int]]:
-    """(span, depth) in reading order; a span whose parent is not there stands at the top."""
+    """Yield (span, depth) in display order; a span without its parent is on the top level."""
     by_parent: dict[str, list[Row]] = {}
     ids = {str(span["span_id"]) for span in spans}
     for span in sorted(spans, key=order):
@@ -124,11 +124,11 @@ def tree(spans: Sequence[Row]) -> Iterator[tuple[Row, int]]:
         seen.add(str(span["span_id"]))
         yield span, depth
         stack += [(child, depth + 1) for child in reversed(by_parent.get(str(span["span_id"]), []))]
-    yield from ((span, 0) for span in spans if str(span["span_id"]) not in seen)  # a circle of parents
+    yield from ((span, 0) for span in spans if str(span["span_id"]) not in seen)  # circular parents
 
 
 def steps_of(spans: Sequence[Row]) -> list[TimedStep]:
-    """Return the steps at the top, each with what is inside it."""
+    """Return the top-level steps with their inner steps."""
     top: list[TimedStep] = []
     path: list[TimedStep] = []
     every: list[TimedStep] = []
@@ -145,7 +145,7 @@ def steps_of(spans: Sequence[Row]) -> list[TimedStep]:
 
 
 def waterfall(spans: Sequence[Row], choice: Choice) -> str:
-    """Return the rows that are asked for, under an axis of time."""
+    """Return the selected rows below a time axis."""
     top = steps_of(spans)
     steps = {step.id: step for root in top for step in root.walk()}
     chosen = steps.get(choice.inside)
@@ -174,7 +174,7 @@ def _end(steps: Any) -> int:
 
 
 def _way(choice: Choice, chosen: TimedStep | None) -> str:
-    """Return the way back from the inside of a step."""
+    """Return the link from the inside of a step back to all steps."""
     if chosen is None:
         return ""
     words = escape(f"{label_of(chosen.span)}{f': {choice.like}' if choice.like else ''}")
@@ -182,13 +182,13 @@ def _way(choice: Choice, chosen: TimedStep | None) -> str:
 
 
 def _kind(step: TimedStep) -> str:
-    """Return the name under which steps are alike: a state's, `iterations`, or a call and its resource."""
+    """Return the name by which steps are grouped: a state, `iterations`, or a call with its resource."""
     name = str(step.span.get("name"))
     return "iterations" if name.endswith(".iteration") else label_of(step.span)
 
 
 def label_of(span: Row) -> str:
-    """Return how a span is called in its row."""
+    """Return the label of a span's row."""
     name, resource = str(span.get("name")), str(span.get("resource"))
     if name.endswith(".iteration"):
         index = (span.get("metrics") or {}).get("map_index")
@@ -197,7 +197,7 @@ def label_of(span: Row) -> str:
 
 
 def _units(level: Sequence[TimedStep], parent: str) -> list[TimedStep | Alike]:
-    """Return the steps, those that are alike and many as one unit, followed by the failed among them."""
+    """Group repeated steps into one unit each, followed by the failed ones among them."""
     by_kind: dict[str, list[TimedStep]] = {}
     for step in level:
         by_kind.setdefault(_kind(step), []).append(step)
@@ -213,7 +213,7 @@ def _units(level: Sequence[TimedStep], parent: str) -> list[TimedStep | Alike]:
 
 
 def _first_and_failed(units: Sequence[TimedStep | Alike], most: int) -> list[TimedStep | Alike]:
-    """Return the first units, and of the others those that failed."""
+    """Return the first units, and the failed ones among the others."""
     return [*units[:most], *(unit for unit in units[most:] if isinstance(unit, TimedStep) and unit.failed)]
 
 
@@ -222,7 +222,7 @@ def _first(unit: TimedStep | Alike) -> tuple[int, int, int]:
 
 
 def _depth_of(units: Sequence[TimedStep | Alike]) -> int:
-    """Return the deepest level at which all rows together are no more than `MOST_ROWS`."""
+    """Return the deepest level at which there are at most `MOST_ROWS` rows."""
     total, depth = 0, 0
     level: list[TimedStep | Alike] = list(units)
     while level:
@@ -241,7 +241,7 @@ def _depth_of(units: Sequence[TimedStep | Alike]) -> int:
 
 @dataclass(slots=True)
 class _Fall:
-    """Write rows: `start` and `total` in nanoseconds are the axis, `left` is how many more may be written."""
+    """Write rows: `start` and `total` (nanoseconds) define the axis, `left` the number of remaining rows."""
 
     start: int
     total: int
@@ -250,7 +250,7 @@ class _Fall:
     left: int = MOST_ROWS + PAGE
 
     def rows(self, units: Sequence[TimedStep | Alike], depth: int, level: int = 0) -> Iterator[str]:
-        """Yield the rows of steps down to a depth, and the way to a failed one however deep it is."""
+        """Yield the rows of steps down to a depth, and the path to each failed step at any depth."""
         for unit in units:
             self.left -= 1
             if isinstance(unit, Alike):
@@ -280,7 +280,7 @@ class _Fall:
         return f'<a class="row"{mark} href="{escape(address, quote=True)}">{inside}</a>'
 
     def _more(self, step: TimedStep, count: int, level: int) -> str:
-        """Return the way to the steps inside a step that are not shown here."""
+        """Return a link to the hidden steps inside a step."""
         if not count:
             return ""
         address = self.choice.address(inside=step.id, like="", page=1, step="")
@@ -323,7 +323,7 @@ def _duration(span: Row) -> str:
 
 
 def _axis(total: int) -> str:
-    """Round times since the start, above the bars."""
+    """Return the time axis: labels at round durations since the start."""
     ticks = [tick for tick in value_ticks(0, total, 6, "nanosecond") if tick <= total]
     shown = "".join(
         f'<i style="left:{tick / total * 100:.3f}%">{format_value(tick, "nanosecond")}</i>'
@@ -341,7 +341,7 @@ def _detail(span: Row) -> str:
 
 
 def _ways(span: Row) -> str:
-    """Return the way from a call to its function and its log lines, from a state to its state machine."""
+    """Return links from a call to its function and log lines, and from a state to its state machine."""
     meta = span.get("meta") or {}
     ways = []
     if span.get("name") == INVOCATION:
@@ -360,6 +360,6 @@ def _seconds_after(span: Row) -> int:
 
 
 def failures(spans: Sequence[Row]) -> list[TimedStep]:
-    """Return the steps that failed and have no failed step inside them: where it broke, in order of time."""
+    """Return the failed steps without failed steps inside them (the causes), in order of time."""
     steps = [step for root in steps_of(spans) for step in root.walk()]
     return [step for step in steps if step.failed and not any(inner.failed for inner in step.inner)]
