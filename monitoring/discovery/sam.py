@@ -141,9 +141,7 @@ def _document(path: Path, properties: Mapping[str, Any], parameters: Mapping[str
 
 def _as_stack(resource: dict[str, Any], properties: dict[str, Any]) -> None:
     location = properties.get("Location")
-    if isinstance(
-        location, Mapping
-    ):  # in the Serverless Application Repository, which the translator would query
+    if isinstance(location, Mapping):  # an application of the Serverless Application Repository
         location = str(location.get("ApplicationId"))
     if isinstance(location, str):
         resource["Type"] = "AWS::CloudFormation::Stack"
