@@ -1,1 +1,1 @@
-"""Pictures of dashboards: laid out as Datadog does, drawn without an account and without a browser."""
+"""Draw dashboards with Datadog's layout, without an account and without a browser."""

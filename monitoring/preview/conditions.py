@@ -1,4 +1,4 @@
-"""Conditional formats and markers: which colours a value asks for."""
+"""Evaluate conditional formats and markers."""
 
 import operator
 import re
@@ -38,7 +38,7 @@ def painter(formats: Any, theme: Theme) -> Paint:
 
 
 def markers(definitions: Any) -> list[Marker]:
-    """`y = 5`, `y > 5` and `2 < y < 5` as lines and bands; anything else is left out."""
+    """Convert `y = 5`, `y > 5` and `2 < y < 5` to lines and bands; others are left out."""
     markers_drawn = []
     for definition in definitions if isinstance(definitions, list) else []:
         text = str(definition.get("value")) if isinstance(definition, Mapping) else ""

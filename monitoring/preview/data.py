@@ -27,7 +27,7 @@ BARS = ((3600, 60), (14400, 120), (86400, 1200), (172800, 1800), (604800, 7200),
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A source, the time to look at, the values of template variables, and the units of metrics."""
+    """A source, a time range, the values of template variables, and the units of metrics."""
 
     source: Source
     start: int
@@ -36,10 +36,10 @@ class Data:
     unit_of: Callable[[str], str] = lambda _: ""
     facts: Facts = NOTHING
     memo: dict[Any, list[Answer]] = field(default_factory=dict)
-    """Answers that a widget has had: a page draws a wide one twice."""
+    """A cache of query results, because a page draws a wide widget twice."""
 
     def lines(self, request: Request) -> list[Line]:
-        """Every series of a request, in the order of its formulas."""
+        """Return every series of a request, in the order of its formulas."""
         style = _style(request)
         interval = self._bar() if style.display == "bars" else None
         return [
@@ -54,21 +54,21 @@ class Data:
         return next((width for timeframe, width in BARS if span <= timeframe), BARS[-1][1])
 
     def rows(self, request: Request, aggregator: str = "avg") -> list[Row]:
-        """Every group of a request's first formula with its value over the window."""
+        """Return every group of a request's first formula with its value over the window."""
         asks = self.asks(request, scalar=True)
         return self.reduced(asks[0], aggregator) if asks else []
 
     def columns(self, request: Request, aggregator: str = "avg") -> list[tuple[str, str, dict[str, float]]]:
-        """(heading, unit, group -> value) of every formula, in their order."""
+        """Return (heading, unit, group -> value) of every formula, in order."""
         return [
             (ask.heading, ask.unit, {row.name: row.values[0] or 0.0 for row in self.reduced(ask, aggregator)})
             for ask in self.asks(request, scalar=True)
         ]
 
     def reduced(self, ask: "Ask", aggregator: str) -> list[Row]:
-        """Return the groups with one value each, sorted and limited as the formula says.
+        """Return the groups with one value each, sorted and limited by the formula's options.
 
-        Every query is reduced by its own aggregator, and the formula works on what comes out.
+        Every query is reduced by its own aggregator before the formula is evaluated.
         """
         values = self._of_formula(ask, aggregator) if ask.queries else self._of_query(ask, aggregator)
         rows = [
@@ -101,7 +101,7 @@ class Data:
         return results[0][1]
 
     def answers(self, ask: "Ask", interval: int | None = None) -> list[Answer]:
-        """Evaluate an expression, or return what an earlier call evaluated.
+        """Evaluate an expression, or return the cached result.
 
         Raises:
             QueryError: the query cannot be read or evaluated.
@@ -118,11 +118,11 @@ class Data:
     def asks(self, request: Request, *, scalar: bool = False) -> list["Ask"]:
         """Return the expressions of a request: its `q`, or its formulas over its queries.
 
-        With `scalar`, counts of records are made over the whole time and not by bucket.
+        With `scalar`, records are counted over the whole time range, not by bucket.
 
         Raises:
-            UndrawableError: it asks for what only Datadog has.
-            InputError: a search in it cannot be read.
+            UndrawableError: the data are available only in Datadog.
+            InputError: a search in it cannot be parsed.
         """
         if isinstance(request.get("q"), str):
             text = put_in(request["q"], self.variables)
@@ -156,7 +156,7 @@ class Data:
         )
 
     def _unit(self, queries: Sequence[str]) -> str:
-        """Return the unit that all metrics share; counts of events and ratios have none."""
+        """Return the common unit of all metrics; counts of events and ratios have none."""
         units = set()
         for text in queries:
             try:
@@ -168,7 +168,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One expression to evaluate, and how its answers are called, reduced and limited."""
+    """An expression, with the names, the reduction and the limit of its results."""
 
     expression: str
     heading: str
@@ -188,14 +188,14 @@ class Ask:
 
 
 def definitions(widgets: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the definition of every widget, those inside groups included."""
+    """Yield the definition of every widget, including those inside groups."""
     for widget in widgets if isinstance(widgets, list) else []:
         definition = widget.get("definition") if isinstance(widget, Mapping) else None
         if isinstance(definition, Mapping):
             yield definition
             yield from definitions(definition.get("widgets"))
             repeated = definition.get("source_widget_definition")
-            if isinstance(repeated, Mapping):  # that of a split graph
+            if isinstance(repeated, Mapping):  # the repeated widget of a split graph
                 yield repeated
 
 
@@ -215,7 +215,7 @@ METRICS = frozenset({"metrics", "cloud_cost"})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Hold what a request's formulas are based on: queries, their unit and aggregators, the source."""
+    """The inputs of a request's formulas: queries, their unit and aggregators, the source."""
 
     queries: Mapping[str, str]
     unit: str
@@ -224,7 +224,7 @@ class _Known:
     headings: Mapping[str, str]
 
     def plain(self) -> list[Ask]:
-        """Return the queries themselves, where there is no formula."""
+        """Return the queries themselves, for a request without formulas."""
         return [
             Ask(text, self.headings[name], {}, self.unit, self.aggregators[name], source=self.source)
             for name, text in self.queries.items()
@@ -235,7 +235,7 @@ def _queries_of(request: Request) -> list[Request]:
     """Return the queries of a request; a request of the format before formulas is converted.
 
     Raises:
-        UndrawableError: there is none.
+        UndrawableError: the request has no query.
     """
     queries = [query for query in request.get("queries") or [] if isinstance(query, Mapping)]
     older = legacy(request)

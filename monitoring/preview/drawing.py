@@ -1,4 +1,4 @@
-"""Define what a widget is drawn with, and read the definition keys that all types share."""
+"""Define the context of a widget's drawing, and read the keys that all widget types share."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ CALENDAR = {"week_to_date": "week", "month_to_date": "month"}
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Hold what a widget may use: its data, the known monitors, and which widgets to mark.
+    """The context of a drawing: data, monitors, and the widgets to mark.
 
-    `failures` collects the widgets whose drawing raised an exception. `address` gives the address at which a
-    resource is shown, by its kind and key. `scripted` adds what the script of a page reads off graphs.
+    `failures` collects the widgets whose drawing raised an exception. `address` returns the address of a
+    resource's page, by kind and key. `scripted` adds the data of graphs for the page's script.
     """
 
     data: Data
@@ -45,7 +45,7 @@ Draw = Callable[[Frame, Definition, Drawing], str]
 
 
 def identity(definition: Definition) -> str:
-    """Return a widget's definition as a text to compare; of a group, without its widgets."""
+    """Return a widget's definition as text for comparisons; for a group, without its widgets."""
     own = {key: value for key, value in definition.items() if key != "widgets"}
     return json.dumps(own, sort_keys=True, default=str)
 
@@ -58,7 +58,7 @@ def requests_of(definition: Definition) -> list[Request]:
 
 
 _MILLISECONDS = 10**11
-"""Above it a timestamp is in milliseconds: in seconds it would be after the year 5000."""
+"""Larger timestamps are in milliseconds: in seconds they would be after the year 5000."""
 
 
 def own_time(definition: Definition, drawing: Drawing) -> Drawing:
@@ -67,7 +67,7 @@ def own_time(definition: Definition, drawing: Drawing) -> Drawing:
 
 
 def own_range(definition: Definition, start: int, end: int) -> tuple[int, int]:
-    """Return the widget's own time range (`time` in any of its forms), or the given one where it has none."""
+    """Return the widget's own time range (`time` in any of its forms), or the given one if it has none."""
     definition_time = definition.get("time")
     time = definition_time if isinstance(definition_time, Mapping) else {}
     if time.get("type") == "fixed" and _is_number(time.get("from")) and _is_number(time.get("to")):
@@ -91,7 +91,7 @@ def _epoch_seconds(value: float) -> int:
 
 
 def time_label(definition: Definition, drawing: Drawing) -> str:
-    """Return the label of a widget's own time range, such as `1 h`; empty where it is the dashboard's."""
+    """Return the label of a widget's own time range, such as `1 h`; "" if it is the dashboard's."""
     mine = own_time(definition, drawing).data
     if (mine.start, mine.end) == (drawing.data.start, drawing.data.end) or not definition.get("time"):
         return ""

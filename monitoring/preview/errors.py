@@ -1,5 +1,5 @@
-"""Why a widget cannot be drawn."""
+"""The error of a widget that cannot be drawn."""
 
 
 class UndrawableError(Exception):
-    """Why a widget cannot be drawn here; the widget shows it in its place."""
+    """A widget cannot be drawn here; the message is shown in its place."""

@@ -1,4 +1,4 @@
-"""Define what dashboards show beside points: logs, events, spans, checks, SLOs, monitor histories."""
+"""Define the data of dashboards other than points: logs, events, spans, checks, SLOs, monitor histories."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +21,17 @@ def _no_records(kind: str, start: int, end: int, test: Test, most: int) -> Seque
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Where a widget finds what is not a point; times are seconds, windows end before their end.
+    """The data of widgets other than points; times in seconds since the epoch, ends are exclusive.
 
     Attributes:
-        newest: ("logs", "events" or "spans", start, end, test, most) -> the newest records that pass,
+        newest: ("logs", "events" or "spans", start, end, test, most) -> at most `most` matching records,
             the newest first.
         checks: (start, end) -> the results of service checks.
-        slos: objectives by their key and by their id.
-        corrections: an objective -> its status corrections.
-        history: (a monitor's id or key, start, end) -> its evaluations, where it is known.
-        points: (queries, start, end) -> the points of another time than the dashboard's.
-        sampled: all of this is made up, and a widget has to say so.
+        slos: key or id -> objective.
+        corrections: objective -> its status corrections.
+        history: (a monitor's id or key, start, end) -> its evaluations, or None.
+        points: (queries, start, end) -> points of another time range than the dashboard's.
+        sampled: whether the data are generated, which a widget has to show.
     """
 
     newest: Callable[[str, int, int, Test, int], Sequence[Record]] = _no_records
@@ -50,7 +50,7 @@ def search_of(text: object, variables: Mapping[str, Variable]) -> Test:
     """Compile a search with its template variables filled in; an empty search matches everything.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the search cannot be parsed.
     """
     from monitoring.monitor.search import compile_search
 

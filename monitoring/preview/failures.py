@@ -1,4 +1,4 @@
-"""Keep an exception in one widget from affecting the rest: a notice in its place, and a record to report."""
+"""Handle an exception in one widget: a notice in its place, and a record for the report."""
 
 import traceback
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ REPORT = "This is a bug of stepscope: report it with the JSON of the widget."
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Describe a widget that raised an exception: its type, title, the exception and where it was raised."""
+    """A widget that raised an exception: its type, its title, the exception and its position."""
 
     type: str
     title: str
@@ -26,7 +26,7 @@ def failure_of(definition: Any, error: Exception) -> Failure:
     """Return the record of an exception that drawing this definition raised.
 
     Raises:
-        ImportError: a library is missing: that is the installation's fault and not a widget's.
+        ImportError: a library is missing, which is not the widget's fault.
     """
     if isinstance(error, ImportError):
         raise error
@@ -42,7 +42,7 @@ def described(error: Exception) -> str:
 
 
 def record(failures: list[Failure], definition: Any, error: Exception) -> str:
-    """Add the failure once (a page draws a wide widget twice), and return a sentence to show in its place."""
+    """Add the failure once (a page draws a wide widget twice), and return the notice for its place."""
     failure = failure_of(definition, error)
     if failure not in failures:
         failures.append(failure)

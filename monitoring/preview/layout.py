@@ -1,4 +1,4 @@
-"""Where each widget goes: twelve columns for an ordered dashboard, free coordinates for a free one."""
+"""Compute the layout: twelve columns for an ordered dashboard, coordinates for a free one."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ USUAL_SIZE = (4, 2)
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A widget's place in pixels, and in columns and rows for a page that can rearrange them.
+    """A widget's position in pixels, and in columns and rows for a responsive page.
 
-    `cell` is (first column, columns, first row, rows), counted from 1; None on a free board. `inside` holds
-    the boxes of a group, relative to the group, and `columns` how many columns it has: those that it spans.
+    `cell` is (first column, columns, first row, rows), counted from 1; None on a free board. `inside` has
+    the boxes of a group, relative to the group, and `columns` is the number of its columns.
     """
 
     widget: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All boxes, and the size of the whole."""
+    """All boxes, and the total size."""
 
     boxes: tuple[Box, ...]
     width: float
@@ -65,7 +65,7 @@ def _definition(widget: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _number(layout: Mapping[str, Any], key: str, otherwise: float) -> float:
-    """Return a coordinate or size, at most `FARTHEST`; `otherwise` for what is not a number."""
+    """Return a coordinate or size, at most `FARTHEST`; `otherwise` if it is not a number."""
     value = layout.get(key)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return otherwise
@@ -86,7 +86,7 @@ def _free(widgets: Sequence[Mapping[str, Any]]) -> list[Box]:
 
 
 def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float, columns: int) -> list[Box]:
-    """Widgets fall upwards until they meet another one, as Datadog packs them."""
+    """Move widgets up until they touch another one, as Datadog does."""
     column = width / columns
     floor, rows = [0.0] * columns, [1] * columns
     boxes: list[Box] = []
@@ -112,7 +112,7 @@ def _ordered(widgets: Sequence[Mapping[str, Any]], path: str, width: float, colu
 def _inside(
     widget: Mapping[str, Any], path: str, width: float, columns: int
 ) -> tuple[int, tuple[Box, ...] | None]:
-    """Return the number of columns that a group spans, and its boxes; None for what is not a group."""
+    """Return the number of columns of a group, and its boxes; None for other widgets."""
     definition = _definition(widget)
     if definition.get("type") not in {"group", "powerpack"} or "widgets" not in definition:
         return columns, None
@@ -137,7 +137,7 @@ def _bottom(inside: Sequence[Box]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """A widget's place as the dashboard has it: which half, and columns and rows in it."""
+    """A widget's position in the dashboard: the half, and columns and rows in it."""
 
     half: int
     y: float
@@ -156,10 +156,10 @@ class _Cell:
 
 
 def _placed(widgets: Sequence[Mapping[str, Any]], columns: int) -> list[tuple[int, _Cell]]:
-    """(index, place) from top to bottom; without a layout, one after the other.
+    """Return (index, position) from top to bottom; widgets without a layout follow one another.
 
-    `is_column_break` starts the half that stands at the right on a wide screen, and below on a narrow one.
-    What Datadog stores may overlap, its y being 0 in the middle of the list: the later widget goes below.
+    `is_column_break` starts the second half: on the right on a wide screen, below on a narrow one. Stored
+    positions may overlap (y may be 0 in the middle of the list): then the later widget is put below.
     """
     cells: list[_Cell] = []
     half, floor = 0, [0.0] * columns
@@ -189,7 +189,7 @@ def _given(layout: Mapping[str, Any], half: int, usual: tuple[int, int], columns
 
 
 def _next(before: _Cell | None, floor: Sequence[float], half: int, size: tuple[int, int]) -> _Cell:
-    """Beside the widget before where there is room, else in a new row."""
+    """Return the position beside the preceding widget if there is space, else in a new row."""
     x = before.x + before.wide if before else len(floor)
     if before is None or x + size[0] > len(floor):
         return _Cell(half, max(floor), 0, *size)

@@ -1,4 +1,4 @@
-"""Addresses in texts: Datadog's own, with references to resources, as those of these pages; and custom links.
+"""Convert addresses of Datadog in texts to addresses of these pages, and evaluate custom links.
 
 https://docs.datadoghq.com/dashboards/guide/context-links/
 """
@@ -15,7 +15,7 @@ from monitoring.query import QueryError
 from monitoring.resources.resource import ID_REFERENCE
 
 Address = Callable[[str, str], str]
-"""(kind, key) -> the address at which that resource is shown."""
+"""(kind, key) -> the address of the resource's page."""
 _HOST = r"(?:\$\{var:[^}]*\}|https?://(?:[\w-]+\.)*(?:datadoghq|ddog-gov)\.\w+)?"
 _PATH = re.compile(rf"{_HOST}/(?:dashboard|monitors|slo)/{ID_REFERENCE.pattern}(?:/[\w-]+)?")
 _FIELD = re.compile(r"\{\{\s*(\$?)([\w.@/-]+?)(\.value|\.name)?\s*\}\}")
@@ -24,13 +24,13 @@ _Tags = Mapping[str, str]
 
 
 def shown_links(text: str, address: Address) -> str:
-    """Return a text whose references to resources lead to where these are shown, others to their keys."""
+    """Return a text with references to resources replaced by addresses of their pages, or by their keys."""
     text = _PATH.sub(lambda match: address(match["kind"], match["key"]), text)
     return ID_REFERENCE.sub(lambda match: match["key"], text)
 
 
 def custom_links(definition: Definition, drawing: Drawing) -> list[tuple[str, str]]:
-    """Return (label, address) of a widget's links, those about a group once for each group that it shows."""
+    """Return (label, address) of a widget's links; a link with group variables once for each shown group."""
     written = [
         link
         for link in definition.get("custom_links") or ()
@@ -46,7 +46,7 @@ def custom_links(definition: Definition, drawing: Drawing) -> list[tuple[str, st
 def _filled(
     link: Mapping[str, Any], drawing: Drawing, groups: Sequence[tuple[str, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the link, or one for each group where it names a group's tag; none where no group has the tag."""
+    """Yield the link; if it has a group's tag, one for each group with this tag."""
     address = shown_links(str(link["link"]), drawing.address)
     label = str(link.get("label") or address)
     values = _variables(drawing)
@@ -82,11 +82,11 @@ def _variables(drawing: Drawing) -> dict[str, str]:
 
 
 def _groups(definition: Definition, drawing: Drawing) -> Iterable[tuple[str, ...]]:
-    """Yield the tags of each group that a widget's requests give."""
+    """Yield the tags of each group of a widget's requests."""
     data = own_time(definition, drawing).data
     for request in requests_of(definition):
         try:
             for ask in data.asks(request):
                 yield from (answer.tag_set for answer in data.answers(ask))
         except (QueryError, UndrawableError, InputError):
-            continue  # the widget itself says what is wrong with it
+            continue  # the widget itself shows the error

@@ -1,7 +1,7 @@
-"""Queries that count logs, events and spans, or measure objectives, as series that a formula can work on.
+"""Convert queries of logs, events, spans and objectives to series, which formulas can use.
 
-Each becomes a series of its own under a name that no metric has, and a metric query over it: so counts of
-logs, objectives and metrics meet in one formula, with the functions, groups and limits of the language.
+Each query becomes a series with a name that no metric has, and a metric query of it. So a formula can combine
+logs, objectives and metrics, with all functions, groups and limits of the query language.
 """
 
 import re
@@ -33,7 +33,7 @@ from monitoring.query.sources import (
 )
 
 MOST = 100_000
-"""Records that one widget counts; more would take it seconds."""
+"""The maximum number of records per widget; more would take seconds."""
 SOURCES = {"logs": "logs", "events": "events", "spans": "spans"}
 """Data source of a query -> the kind of records."""
 LEGACY = {"log_query": "logs", "event_query": "events", "apm_query": "spans"}
@@ -45,7 +45,7 @@ Query = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class QueryContext:
-    """The time, the template variables and the facts that a query is counted in."""
+    """The context of a query: time range, template variables and facts."""
 
     start: int
     end: int
@@ -55,7 +55,7 @@ class QueryContext:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A metric query and the series that it is about; `unit` is theirs."""
+    """A metric query and its series with their `unit`."""
 
     text: str
     series: tuple[Series, ...]
@@ -66,8 +66,8 @@ def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
     """Convert the query of a request into a metric query over series.
 
     Raises:
-        UndrawableError: its data source is Datadog's alone, or there is too much of it.
-        InputError: its search cannot be read.
+        UndrawableError: its data source exists only in Datadog, or has too many records.
+        InputError: its search cannot be parsed.
     """
     source = str(query.get("data_source"))
     if source in SOURCES or (window.facts.sampled and isinstance(query.get("compute"), Mapping)):
@@ -80,7 +80,7 @@ def counted(query: Query, window: QueryContext, *, scalar: bool) -> Counted:
 
 
 def legacy(request: Query) -> Query | None:
-    """Convert a request of the format before formulas (`log_query: {…}`); None where it is not one."""
+    """Convert a request of the format before formulas (`log_query: {…}`); None if it is not one."""
     for key, kind in LEGACY.items():
         query = request.get(key)
         if isinstance(query, Mapping):
@@ -112,7 +112,7 @@ def _of_records(kind: str, query: Query, window: QueryContext, scalar: bool) -> 
 
 
 def whole(window: QueryContext, scalar: bool) -> int | None:
-    """Where the one value of a whole time stands: in its last bucket; None where there is one a bucket."""
+    """Return the timestamp of the only value (in the last bucket) for a scalar; None for one per bucket."""
     return window.end - 1 if scalar else None
 
 
@@ -125,7 +125,7 @@ def _found(kind: str, text: str, window: QueryContext) -> Sequence[Record]:
 
 
 def _group_by(definition: Any) -> list[tuple[str, int]]:
-    """(facet, how many of its values), as a list of groups or as one with several fields says it."""
+    """Return (facet, limit) of each group-by, which may be a list of groups or one group with fields."""
     if isinstance(definition, Mapping):
         fields = definition.get("fields") or []
         return [(str(item), int(definition.get("limit") or 10)) for item in fields]
@@ -141,7 +141,7 @@ def _group_by(definition: Any) -> list[tuple[str, int]]:
 def _first_of_each(
     records: Sequence[Record], facet: str, keys: Sequence[str], bucket: int
 ) -> Sequence[Record]:
-    """One record for every value of a facet in each bucket and group: their number is the cardinality."""
+    """Return one record per value of a facet, bucket and group; their number is the cardinality."""
     seen: dict[Any, Record] = {}
     for record in records:
         for value in record.values(facet):
@@ -158,7 +158,7 @@ def _series(
     metric: str,
     at: int | None,
 ) -> Counted:
-    """Aggregate records into series; with `at`, into one value for each group at that time."""
+    """Aggregate records into series; with `at`, into one value per group at that time."""
     groups: dict[tuple[str, ...], list[tuple[int, float]]] = defaultdict(list)
     for record in records:
         values = [1.0] if aggregation == "count" else _numbers(record, metric)
@@ -215,7 +215,7 @@ def _value(value: Any) -> str:
 def _limited(
     groups: Mapping[tuple[str, ...], list[tuple[int, float]]], keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, ...], list[tuple[int, float]]]:
-    """Return the largest groups, as many as every facet's limit allows."""
+    """Return the largest groups, within the limit of each facet."""
     weight = {tags: sum(abs(value) for _, value in points) for tags, points in groups.items()}
     kept = sorted(groups, key=lambda tags: -weight[tags])
     for place, (_, limit) in enumerate(keys):
@@ -250,7 +250,7 @@ _LATENCY = {"avg": "avg", "max": "max", "p50": "median", "p75": "pc75", "p90": "
 
 
 def _of_spans(query: Query, window: QueryContext, scalar: bool) -> Counted:
-    """`apm_metrics` and `apm_resource_stats`: hits, errors and latency of a service's operation."""
+    """Convert `apm_metrics` and `apm_resource_stats`: hits, errors and latency of a service's operation."""
     wanted = {
         "service": query.get("service"),
         "operation_name": query.get("operation_name"),
@@ -294,13 +294,13 @@ def _of_objective(query: Query, window: QueryContext, scalar: bool) -> Counted:
 
 
 class Beside:
-    """A source with series of our own beside it, told apart by the names of their metrics."""
+    """A source combined with generated series, which have other metric names."""
 
     def __init__(self, source: Source, series: Sequence[Series]) -> None:
         self._source, self._own = source, SeriesSource(series)
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
-        """Return the sources of a metric; keys below zero belong to the added series."""
+        """Return the sources of a metric; generated series have negative keys."""
         if not metric.startswith(PREFIX):
             return self._source.select(metric, scope, substring)
         return [replace(origin, key=-1 - origin.key) for origin in self._own.select(metric, scope, substring)]
@@ -308,7 +308,7 @@ class Beside:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """Return the points by source and bucket; all origins are of one metric, and so of one source."""
+        """Return the points by source and bucket; all origins have the same metric."""
         source, mine = self.side(origins)
         return source.bucket(mine, grid, aggregator, until, occupied)
 

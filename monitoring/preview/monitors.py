@@ -1,4 +1,4 @@
-"""The monitors that a dashboard can show: those of the project, by key and by id."""
+"""The monitors of the project for widgets, by key and by id."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from monitoring.slo.definition import OURS, REFERENCE
 
 @dataclass(frozen=True, slots=True)
 class MonitorSummary:
-    """Hold what a widget needs of a metric monitor."""
+    """The data of a metric monitor for widgets."""
 
     name: str
     query: str
@@ -27,7 +27,7 @@ class MonitorSummary:
     thresholds: tuple[tuple[str, float], ...]
 
     def formats(self) -> list[dict[str, Any]]:
-        """Conditional formats by its thresholds: red at critical, yellow at warning, green else."""
+        """Return conditional formats for its thresholds: red at critical, yellow at warning, else green."""
         palettes = {"critical": "white_on_red", "warning": "white_on_yellow"}
         rules = [
             {"comparator": self.operator, "value": value, "palette": palettes[name]}
@@ -39,10 +39,10 @@ class MonitorSummary:
 
 @dataclass(frozen=True, slots=True)
 class Monitors:
-    """Monitor bodies under the names by which a dashboard may mention them.
+    """Monitor bodies by the names that a dashboard may use.
 
-    `groups` gives the state of every group of one of them by its name; empty where it is not known. With
-    `sampled`, a search that finds none finds some that are made up.
+    `groups` returns group -> state of a monitor; {} if it is unknown. With `sampled`, a search without a
+    result returns generated monitors.
     """
 
     bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Monitors:
         """Return the monitor of an `alert_id`: an id, or `${monitor:KEY}`.
 
         Raises:
-            UndrawableError: it is not known here, or is not a metric monitor.
+            UndrawableError: the monitor is unknown, or is not a metric monitor.
         """
         key = mention.removeprefix("${monitor:").removesuffix("}")
         body = self.bodies.get(key)
@@ -85,15 +85,15 @@ class Monitors:
         return charts
 
     def state(self, key: str) -> str:
-        """Return the worst state of a monitor's groups; No Data where none is known."""
+        """Return the worst state of a monitor's groups; No Data if none is known."""
         known = {str(value): value for value in State}
         return str(worst([known[value] for value in self.groups(key).values() if value in known]))
 
     def summary(self, search: str) -> list["Summed"]:
-        """Return the monitors that a search finds: words of the name, `tag:`, `type:`, `status:`, tags.
+        """Return the monitors of a search: words of the name, `tag:`, `type:`, `status:`, tags.
 
         Raises:
-            InputError: the search cannot be read.
+            InputError: the search cannot be parsed.
         """
         rows = [self._summed(key, body) for key, body in self.bodies.items()]
         test = compile_search(search.strip() or "*")
@@ -134,7 +134,7 @@ def numbered(bodies: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[st
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """A monitor in a summary: its state, and those of its groups."""
+    """A monitor in a summary: its state, and the states of its groups."""
 
     key: str
     name: str

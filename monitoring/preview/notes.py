@@ -1,4 +1,4 @@
-"""Notes in Markdown: as HTML for the page, as wrapped lines for a picture; nothing of theirs is ever run."""
+"""Render notes in Markdown: as HTML for a page, as wrapped lines for a picture; no script is allowed."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ def _reader() -> "MarkdownIt":
 
 
 def as_html(markdown: str) -> str:
-    """HTML with raw HTML escaped and only addresses that markdown-it takes for safe."""
+    """Return HTML, with raw HTML escaped and only addresses that markdown-it considers safe."""
     return str(_reader().render(markdown))
 
 

@@ -1,4 +1,4 @@
-"""Objectives for widgets: their windows, and their measures as series."""
+"""Evaluate SLOs for widgets: their windows, and their measures as series."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ TITLES = {
     "previous_month": "Previous month",
     "global_time": "Dashboard's time",
 }
-"""A widget's time windows, and what it calls them."""
+"""Time window of a widget -> its title."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveWindow:
-    """An objective over one of a widget's windows, against its target (None: the window has none)."""
+    """An SLO over one window of a widget, with its target (None if the window has none)."""
 
     title: str
     history: SloHistory
@@ -44,12 +44,12 @@ class ObjectiveWindow:
 
     @property
     def budget(self) -> float | None:
-        """The share of the error budget that is left, in percent."""
+        """The remaining error budget, in percent."""
         return None if self.target is None else budget_remaining(self.sli, self.target)
 
     @property
     def left(self) -> float | None:
-        """How much of the budget is left, in events or in seconds; negative where it is overspent."""
+        """The remaining error budget, in events or in seconds; negative if it is exceeded."""
         if self.target is None or self.sli is None:
             return None
         part = self.history.overall
@@ -60,7 +60,7 @@ def find(facts: Facts, mention: str) -> tuple[Slo, Mapping[str, Any]]:
     """Return the SLO of an id or of `${slo:KEY}`, and its body.
 
     Raises:
-        UndrawableError: it is not known here, or cannot be evaluated.
+        UndrawableError: the SLO is unknown, or cannot be evaluated.
     """
     key = mention.removeprefix("${slo:").removesuffix("}")
     body = facts.slos.get(key)
@@ -76,8 +76,8 @@ def over(facts: Facts, slo: Slo, start: int, end: int, scope: str = "") -> SloHi
     """Evaluate the SLO over a time range.
 
     Raises:
-        QueryError: a query of its cannot be read or evaluated.
-        UndrawableError: it needs a monitor that is not known.
+        QueryError: one of its queries cannot be parsed or evaluated.
+        UndrawableError: one of its monitors is unknown.
     """
     inputs = Inputs(
         facts.points(queries_of(slo), start, end),
@@ -114,7 +114,7 @@ def window_of(name: str, dashboard: tuple[int, int]) -> tuple[int, int]:
 def seen(
     facts: Facts, slo: Slo, names: Iterable[str], dashboard: tuple[int, int], scope: str, extra: float | None
 ) -> list[ObjectiveWindow]:
-    """Evaluate the SLO over each window; `extra` is the target of windows that it has none for."""
+    """Evaluate the SLO over each window; `extra` is the target of windows without one."""
     windows = []
     for name in names:
         threshold = slo.threshold(name) or _other(slo, name, extra)
@@ -139,7 +139,7 @@ def measured(
     """Return (times, values, unit) of one measure of an SLO: a value for each bucket, or one for all.
 
     Raises:
-        UndrawableError: the objective or the measure is not known here.
+        UndrawableError: the SLO or the measure is unknown.
     """
     slo, _ = find(facts, slo_id)
     history = over(facts, slo, *window, scope)

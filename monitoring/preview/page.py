@@ -1,4 +1,4 @@
-"""A dashboard as HTML: the same drawings in a grid that a phone can read, in light or dark."""
+"""Render a dashboard as HTML: the same drawings in a responsive grid, in light or dark colours."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ POLICY = {
     "form-action": "'none'",
     "base-uri": "'none'",
 }
-"""The content policy of a page in a file: it runs no script, sends nothing, loads nothing from elsewhere."""
+"""The content security policy of a page in a file: no scripts, no requests, no external resources."""
 META = (
     '<meta http-equiv="Content-Security-Policy" content="'
     + "; ".join(f"{name} {value}" for name, value in POLICY.items())
@@ -38,7 +38,7 @@ STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def document(title: str, body: str, *, head: str = "", script: str = "", policy: str = "") -> str:
-    """Return a complete HTML page that loads nothing from elsewhere; `policy` is its first tag."""
+    """Return a complete HTML page without external resources; `policy` is its first tag."""
     return (
         (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8">{policy}'
@@ -65,7 +65,7 @@ def dashboard_page(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
-    """Return the HTML of the widgets alone."""
+    """Return only the HTML of the widgets."""
     layout = arrange(dashboard)
     if dashboard.get("layout_type") != "free":
         return _grid(layout.boxes, drawing)
@@ -75,7 +75,7 @@ def dashboard_grid(dashboard: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def _share(box: Box, layout: Layout) -> str:
-    """Return the place on a free board in percent, because a board is as wide as its reader's window."""
+    """Return the position on a free board in percent, because a board is as wide as the window."""
     across, down = 100 / layout.width, 100 / layout.height
     return (
         f"left:{box.x * across:.2f}%;top:{box.y * down:.2f}%;"
@@ -94,7 +94,7 @@ def _cell(box: Box) -> str:
 
 
 def widget(box: Box, drawing: Drawing, place: str) -> str:
-    """One widget as an element; `place` is the style that puts it where it belongs."""
+    """Return a widget as an element; `place` is the style of its position."""
     definition = box.widget.get("definition")
     if not isinstance(definition, Mapping):
         return ""
@@ -133,13 +133,13 @@ def _listed_monitors(kind: str, definition: Mapping[str, Any]) -> bool:
 
 
 _LEGEND_ROOM = 22.0
-"""Pixels of a graph on a free board that its legend takes; a graph of less than four times that has none."""
+"""The height of a legend on a free board in pixels; a graph of less than four times this has none."""
 PHONE = 400.0
-"""The width of a drawing for a phone; one that is not much wider does for both."""
+"""The width of a drawing for a phone in pixels; a drawing that is not much wider is used for both."""
 
 
 def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: bool = True) -> str:
-    """Return the drawing as SVG; a wide one a second time for a phone, where its text would be too small."""
+    """Return the drawing as SVG; a wide one also in the width of a phone, so that its text is legible."""
 
     def picture(room: Frame, looks: str | None) -> str:
         view = f"0 0 {room.width:.0f} {room.height:.0f}"
@@ -153,14 +153,14 @@ def pictures(frame: Frame, drawn: Callable[[Frame], str], label: str, *, phone: 
 
 
 def chart(picture: str, frame: Frame, definition: Mapping[str, Any], drawing: Drawing) -> str:
-    """Return a drawn time series with its legend; where a script is there to read it, with its values."""
+    """Return a drawn time series with its legend, and with its values if the page has a script."""
     own = own_time(definition, drawing).data
     room = replace(frame, start=own.start, end=own.end)
     return with_legend(picture, room, lines_of(definition, drawing), scripted=drawing.scripted)
 
 
 def with_legend(picture: str, frame: Frame, lines: Sequence[Line], *, scripted: bool) -> str:
-    """Return a drawing of lines with their legend, and with `scripted` their values for a page's script."""
+    """Return a drawing of lines with their legend; `scripted` adds their values for the page's script."""
     if not lines:
         return picture
     values = f' data-chart="{escape(readings(frame, lines), quote=True)}"' if scripted else ""
@@ -168,12 +168,12 @@ def with_legend(picture: str, frame: Frame, lines: Sequence[Line], *, scripted: 
 
 
 _SCHEME = re.compile(r"\s*(?!https?:)[a-zA-Z][\w+.-]*:")
-"""An address of another scheme than HTTP's, as `javascript:`, is not shown."""
+"""Matches addresses with another scheme than HTTP's, such as `javascript:`, which are not shown."""
 SIDEWAYS = frozenset({"query_table"})
-"""Wide widgets that are moved sideways on a phone, for they have columns."""
+"""Wide widgets with columns, which scroll horizontally on a phone."""
 ROWS = {**LISTINGS, "manage_status": states.monitor_list}
 BESIDE = frozenset({"query_value", "alert_value", "check_status", "free_text"})
-"""Small widgets that still can be read at half of a phone's width."""
+"""Small widgets that are legible at half of a phone's width."""
 
 
 def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, place: str) -> str:
@@ -191,7 +191,7 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
 
 
 def _links(definition: Mapping[str, Any], drawing: Drawing) -> str:
-    """Return a widget's custom links as a list that can be unfolded; empty where it has none."""
+    """Return a widget's custom links as an expandable list; "" if it has none."""
     rows = "".join(
         f'<li><a href="{escape(address, quote=True)}">{escape(label)}</a></li>'
         for label, address in custom_links(definition, drawing)
@@ -214,7 +214,7 @@ def _rows(kind: str, definition: Mapping[str, Any], drawing: Drawing) -> str:
 
 
 def _counts(definition: Mapping[str, Any], drawing: Drawing) -> str:
-    """How many monitors are in which state, as blocks above their list."""
+    """Return the numbers of monitors by state, as blocks above their list."""
     counts = states.monitor_counts(definition, drawing)
     blocks = ""
     as_text = definition.get("color_preference") == "text"

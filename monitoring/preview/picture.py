@@ -1,4 +1,4 @@
-"""A dashboard as one picture: every widget in its place, as SVG or PNG, without a browser."""
+"""Draw a dashboard as one picture, as SVG or PNG, without a browser."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ TITLE = 26.0
 SAMPLED = "Sample data: nothing here was measured"
 HEAD = 58.0
 BARE = frozenset({"note", "free_text", "image", "iframe"})
-"""Widgets without a title line of their own."""
+"""Widget types without a title line."""
 
 GROUP_COLOURS = {
     "vivid_blue": "#3374cd",
@@ -54,16 +54,16 @@ def as_svg(
     monitors: Monitors | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """Return the whole dashboard over these data as an SVG file; `progress` is called after each widget."""
+    """Return the dashboard over these data as an SVG file; `progress` is called after each widget."""
     return picture_of(dashboard, prepared(dashboard, data, monitors), theme, progress)
 
 
 def picture_of(
     dashboard: Mapping[str, Any], drawing: Drawing, theme: Theme, progress: Callable[[], None] = lambda: None
 ) -> str:
-    """Return the whole dashboard as an SVG file; `progress` is called after each widget.
+    """Return the dashboard as an SVG file; `progress` is called after each widget.
 
-    The widgets whose `identity` is in `drawing.marked` get a frame of their own.
+    Widgets whose `identity` is in `drawing.marked` get a frame.
     """
     layout = arrange(dashboard)
     parts = [_header(dashboard, drawing, layout, theme)]
@@ -74,7 +74,7 @@ def picture_of(
 
 
 def as_png(picture: str, scale: float = 1.0) -> bytes:
-    """Return an SVG file as PNG, in typefaces that come along: a build machine often has no fonts."""
+    """Return an SVG file as PNG, with packaged fonts, because a build machine often has none."""
     import fontpkg_arimo as sans  # its letters are as wide as Arial's, which `svg.width_of` estimates
     import fontpkg_roboto_mono as mono
     import resvg_py
@@ -102,7 +102,7 @@ def prepared(
 
 
 def panel(box: Box, drawing: Drawing, theme: Theme) -> str:
-    """One widget with its frame and title, at the origin."""
+    """Draw a widget with its frame and title, at the origin."""
     definition = _definition(box)
     try:
         return _panel(box, definition, drawing, theme)
@@ -173,7 +173,7 @@ def _header(dashboard: Mapping[str, Any], drawing: Drawing, layout: Layout, them
 
 
 def side_by_side(before: str | None, after: str, theme: Theme) -> str:
-    """Two SVG files beside each other, headed `before` and `after`; without the first, it is new."""
+    """Return two SVG files side by side, headed `before` and `after`; None: the dashboard is new."""
     pictures = [("before", before), ("after", after)] if before else [("new", after)]
     parts, x, height = [], 0.0, 0.0
     for name, picture in pictures:

@@ -1,4 +1,4 @@
-"""The job behind `stepscope preview`: which dashboards, over which data, into which files."""
+"""Implement `stepscope preview`: read dashboards and data, draw, and write files."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The dashboards to draw, the monitors and SLOs of the project by key, and what cannot be used."""
+    """The dashboards to draw, the monitors and SLOs of the project by key, and the problems of files."""
 
     dashboards: list[Resource]
     monitors: Mapping[str, Mapping[str, Any]]
@@ -41,10 +41,10 @@ class Files:
 
 
 def load(paths: Sequence[Path], root: Path) -> Files:
-    """Read the dashboards of these files and folders, or of `dashboards/`, and what lies beside them.
+    """Read the dashboards of files and folders (by default `dashboards/`), and monitors and SLOs.
 
     Raises:
-        InputError: there is no file.
+        InputError: there is no dashboard.
     """
     named = list(paths) or [root / "dashboards"]
     folders = {path for path in named if path.is_dir() or not paths}
@@ -90,7 +90,7 @@ _LEVELS = 20
 
 
 def _is_deeper(widgets: Any, levels: int) -> bool:
-    """Return whether groups are nested more than so many levels deep."""
+    """Return whether groups are nested deeper than `levels`."""
     level: list[Any] = [widgets]
     for _ in range(levels + 1):
         inside = [widget.get("definition") for row in level for widget in row if isinstance(widget, dict)]
@@ -102,7 +102,7 @@ def _is_deeper(widgets: Any, levels: int) -> bool:
 def sampled(
     dashboard: Mapping[str, Any], window: tuple[int, int], monitors: Monitors | None = None
 ) -> SeriesSource:
-    """Synthetic series for everything that a dashboard asks for, embedded monitors included."""
+    """Return synthetic series for all queries of a dashboard, including embedded monitors."""
     embedded = [shown.query for shown in (monitors or Monitors()).embedded(dashboard)]
     return SeriesSource(sample(dashboard, *window, known_metrics(), embedded))
 
@@ -123,7 +123,7 @@ def draw(
 
 
 def data_of(source: Source, window: tuple[int, int], facts: Facts = NOTHING) -> Data:
-    """Return the source over a time range, with the units that the catalogue knows."""
+    """Return the source over a time range, with the units of the catalogue."""
     known = known_metrics()
     return Data(source, *window, unit_of=lambda name: known[name].unit if name in known else "", facts=facts)
 
@@ -140,7 +140,7 @@ def write(picture: str, path: Path, scale: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Describe what to draw, as the command line says it."""
+    """The options of the command line."""
 
     data: str | None
     window: tuple[int, int]
@@ -153,7 +153,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """Describe a file that was written, or not, and the widgets in it that could not be drawn."""
+    """A file, whether it was written, and its widgets that could not be drawn."""
 
     path: Path
     failures: Sequence[Failure]
@@ -165,11 +165,11 @@ def carry_out(
 ) -> Iterator[RenderedFile]:
     """Draw and write every dashboard, and yield each file once it is written.
 
-    An exception ends neither the run nor the drawing of the other widgets; an older version that cannot be
-    read is added to the problems of `files`, and its dashboard is not drawn.
+    After an exception the other widgets and files are still drawn. If an older version cannot be read, it is
+    added to the problems of `files`, and its dashboard is not drawn.
 
     Raises:
-        InputError: data that cannot be used, or a file that cannot be written.
+        InputError: the data cannot be used, or a file cannot be written.
     """
     with _world(order, files) as world:
         for dashboard in files.dashboards:
@@ -193,7 +193,7 @@ def carry_out(
 
 @dataclass(frozen=True, slots=True)
 class DashboardData:
-    """Hold what a dashboard is drawn over."""
+    """The data of a dashboard's drawing."""
 
     source: Source
     facts: Facts
@@ -201,7 +201,7 @@ class DashboardData:
 
 
 World = Callable[[Resource], DashboardData]
-"""What a dashboard is drawn over: the same for each, or made up for each."""
+"""Dashboard -> its data: the same for all, or generated for each."""
 
 
 def _rendered(
@@ -211,7 +211,7 @@ def _rendered(
     progress: Callable[[], None],
     failures: list[Failure],
 ) -> str:
-    """Return the picture or page of a dashboard, beside its older version where there is one to compare."""
+    """Return the picture or page of a dashboard, side by side with its older version if there is one."""
     theme = DARK if order.dark else LIGHT
 
     def drawing_of(version: Resource) -> Drawing:
@@ -247,7 +247,7 @@ def _older(order: Order, dashboard: Resource) -> Resource | None:
 
 @contextmanager
 def _world(order: Order, files: Files) -> Iterator[World]:
-    """Yield the given data; where there is none, each dashboard gets synthetic data of its own."""
+    """Yield the given data; without any, synthetic data for each dashboard."""
     monitors, slos = Monitors(files.monitors), files.slos
     if order.data is None:
         yield lambda version: made_up(version.body, order.window, monitors.bodies, slos)
@@ -263,7 +263,7 @@ def _world(order: Order, files: Files) -> Iterator[World]:
         source = SeriesSource(load_series(order.data).series)
         data = DashboardData(source, Facts(slos=slos, points=lambda queries, start, end: source), monitors)
         yield lambda version: data
-    else:  # only here is the database's library needed
+    else:  # import the database's library only here
         from monitoring.preview.stored import Histories, facts_of
         from monitoring.store import Store
         from monitoring.store.query_source import StoreSource
@@ -290,7 +290,7 @@ def made_up(
     monitors: Mapping[str, Mapping[str, Any]],
     slos: Mapping[str, Mapping[str, Any]],
 ) -> DashboardData:
-    """Synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
+    """Return synthetic series, logs, events, spans, checks, objectives and states for a dashboard."""
     known = Monitors(monitors, sample_states, sampled=True)
     facts = sample_facts(dashboard, known_metrics(), slos, monitors)
     return DashboardData(sampled(dashboard, window, known), facts, known)

@@ -1,6 +1,6 @@
-"""Synthetic series that fit a metric: so that a dashboard can be looked at before anything was ever measured.
+"""Generate series that fit a metric, so that a dashboard can be viewed before there are data.
 
-The same query gives the same picture every time: all that looks like chance comes from a digest of the names.
+The same query always gives the same series: the random generator is seeded by a digest of the names.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "talk": ("night-watch", "baltimore"),
     "sure": ("true", "false"),
 }
-"""Tag key -> values that a sample gives it; another key gets two of its own."""
+"""Tag key -> its sample values; other keys get two generated values."""
 
 RARE = (
     "fail",
@@ -74,7 +74,7 @@ def sample(
 ) -> list[Series]:
     """Return a series for every metric and group of the dashboard's queries and of those in `more`.
 
-    They have points in every time range that a widget looks at: its own, and the one it compares with.
+    They have points in every time range of a widget: its own, and the one that it compares with.
     """
     times = _times(sample_times(dashboard, start, end), step)
     fractions = frozenset(_fractions(dashboard))
@@ -89,11 +89,11 @@ def sample_queries(
 
 
 MOST_POINTS = 1500
-"""Points of a series in one time range; a longer one has them further apart."""
+"""The maximum number of points of a series in one time range; longer ranges have larger intervals."""
 
 
 def _times(ranges: Sequence[tuple[int, int]], step: int) -> NDArray[np.int64]:
-    """Return the times of points in all of the ranges; those of the first are `step` apart."""
+    """Return the times of points in all ranges; those in the first are `step` seconds apart."""
     first, *others = ranges
     parts = [np.arange(first[0] // step * step, first[1], step)]
     for start, end in others:
@@ -128,14 +128,14 @@ MOST_GROUPS = 12
 
 
 def _groups(metric: Metric) -> Iterator[tuple[str, ...]]:
-    """Yield the tags of sources that the query's scope and grouping match, in at most twelve groups."""
+    """Yield the tags of sources that match the query's scope and grouping, in at most twelve groups."""
     for wanted in satisfying(metric.scope)[:MOST_ALTERNATIVES]:
         keys = dict.fromkeys([*(tag[:-2] for tag in wanted if tag.endswith(":*")), *metric.by])
         fixed = [tag.replace("*", "sample") for tag in wanted if not tag.endswith(":*")]
         keys_of_scope = {tag.partition(":")[0] for tag in fixed}
         groups: list[tuple[str, ...]] = [tuple(fixed)]
         if "false" not in str(fixed) and any(tag.endswith(":true") for tag in fixed):
-            groups.append(tuple(tag.replace(":true", ":false") for tag in fixed))  # that is not all there is
+            groups.append(tuple(tag.replace(":true", ":false") for tag in fixed))  # the other series
         for key in (key.lower() for key in keys if key.lower() not in keys_of_scope):
             values = VALUES.get(key, (f"{key}-a", f"{key}-b"))
             groups = [(*group, f"{key}:{value}") for group in groups for value in values][:MOST_GROUPS]
@@ -147,7 +147,7 @@ Wanted = tuple[str, ...]
 
 
 def satisfying(scope: Scope) -> list[Wanted]:
-    """Return sets of tags, lower case, that a scope matches: one for each of its first alternatives."""
+    """Return sets of lower-case tags that match a scope: one for each of its first alternatives."""
     if isinstance(scope, Tag):
         return [(f"{scope.key}:{scope.value}".lower() if scope.key else scope.value.lower(),)]
     if isinstance(scope, In) and not scope.negated:
@@ -164,7 +164,7 @@ def satisfying(scope: Scope) -> list[Wanted]:
 
 
 def sample_times(dashboard: Mapping[str, Any], start: int, end: int) -> list[tuple[int, int]]:
-    """Return the time ranges that a dashboard's widgets look at, the dashboard's own first."""
+    """Return the time ranges of a dashboard's widgets, the dashboard's own first."""
     ranges = {(start, end): None}
     for definition in definitions(dashboard.get("widgets")):
         own = own_range(definition, start, end)
@@ -183,7 +183,7 @@ EARLIER = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800, "m
     "calendar_shift": 604_800,
     "timeshift": 86_400,
 }
-"""Words of a query or of a change widget that look back, and how far."""
+"""Function of a query or option of a change widget -> its time shift in seconds."""
 
 
 def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
@@ -206,7 +206,7 @@ def _queries(dashboard: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _fractions(dashboard: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the metrics that a widget multiplies by 100 and nothing else: they are between 0 and 1."""
+    """Yield the metrics that a widget only multiplies by 100: their values are between 0 and 1."""
     variables = variables_of(dashboard, {})
     for widget in definitions(dashboard.get("widgets")):
         for request in requests_of(widget):
@@ -229,7 +229,7 @@ def _fractions(dashboard: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _times_100(query: str) -> Iterator[Any]:
-    """Yield the metrics and names of queries that 100 is a factor of, without a division."""
+    """Yield the metrics and query names that are multiplied by 100, without a division."""
     try:
         nodes = list(walk(parse(query)))
     except QueryError:
@@ -251,7 +251,7 @@ def _metrics(query: str) -> list[Metric]:
     try:
         return [node for node in walk(parse(query)) if isinstance(node, Metric)]
     except QueryError:
-        return []  # the widget itself says so
+        return []  # the widget itself shows the error
 
 
 def _guess(name: str, pooled: bool, fraction: bool) -> MetricFacts:
@@ -272,7 +272,7 @@ def _is_rare(name: str) -> bool:
 def _series(
     name: str, tags: tuple[str, ...], facts: MetricFacts, times: NDArray[np.int64], step: int
 ) -> Series:
-    # Counts of one family go together: nearly as many succeed as are started; so do minimum, average and p99.
+    # Metrics of one family are correlated: started and succeeded executions; minimum, average and p99.
     family = name.rpartition("_")[0] if facts.type == "count" and not _is_rare(name) else name
     measured = MEASURE.search(name)
     family = name[: measured.start()] if measured else family
@@ -288,7 +288,7 @@ def _series(
 
 
 def _measured(values: NDArray[np.float64], name: str, measure: str) -> NDArray[np.float64]:
-    """Return values of one statistic: minimum, median, average and percentiles are in their order."""
+    """Return values of one statistic, so that minimum, median, average and percentiles are in order."""
     digits = "".join(char for char in measure if char.isdigit())
     rank = float(digits[:2]) / 100 + float(f"0.00{digits[2:] or 0}") if digits else RANKS.get(measure, 0.5)
     shown = values * (0.4 + 1.6 * rank)
@@ -298,7 +298,7 @@ def _measured(values: NDArray[np.float64], name: str, measure: str) -> NDArray[n
 MEASURE = re.compile(r"[._](min|median|avg|mean|max|minimum|average|maximum|p\d+|\d+percentile)$")
 RANKS = {"min": 0.0, "minimum": 0.0, "median": 0.5, "max": 1.0, "maximum": 1.0}
 RANKS |= {"avg": 0.55, "mean": 0.55, "average": 0.55}
-"""A statistic -> where it lies between the least and the largest value."""
+"""Statistic -> its position between the minimum and the maximum."""
 
 
 def _is_share(name: str) -> bool:
@@ -306,7 +306,7 @@ def _is_share(name: str) -> bool:
 
 
 def _share(name: str, tags: Sequence[str]) -> float:
-    """Which part of its family a count is: some fail, and few calls start cold."""
+    """Return the share of a count in its family: some invocations fail, and few are cold starts."""
     return 0.04 if "cold_start:true" in tags else 0.95 if name.endswith("succeeded") else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Made-up logs, events, spans, checks and objectives, the same every time, which say that they are."""
+"""Generate logs, events, spans, checks and SLOs, the same every time, marked as samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ def sample_facts(
     slos: Mapping[str, Body],
     monitors: Mapping[str, Body],
 ) -> Facts:
-    """Facts for everything that a dashboard shows; an objective that is not known is given a sample."""
+    """Return facts for all widgets of a dashboard; an unknown SLO is replaced by a sample."""
 
     def points(queries: Sequence[str], start: int, end: int) -> Source:
         step = max(60, (end - start) // 2000 // 60 * 60)
@@ -80,14 +80,14 @@ def sample_facts(
 
 
 class _Objectives(dict[str, Body]):
-    """The project's objectives; any other id gets the sample, so that a widget can be looked at."""
+    """The project's SLOs; any other id returns the sample, so that the widget can be drawn."""
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the SLO, or the sample."""
         return super().get(key, {**OBJECTIVE, "id": key})
 
     def items(self) -> Any:
-        """Every objective; the sample where the project has none."""
+        """Return every SLO; the sample if the project has none."""
         return super().items() or {"sample": OBJECTIVE}.items()
 
 
@@ -105,20 +105,20 @@ def _events_counted(start: int, end: int, step: int) -> Any:
 
 
 BASE = 240
-"""Records of a kind that fulfil no search in particular."""
+"""The number of records per kind that do not depend on a search."""
 FIRST = 8
-"""Records of a search that tell whether a test is for them."""
+"""The number of a search's records that are tested to find the matching search."""
 
 
 @dataclass(slots=True)
 class _Records:
-    """Made-up records of each kind that fit what a dashboard asks for, kept by search and time range."""
+    """Generated records of each kind for a dashboard, cached by search and time range."""
 
     demands: Mapping[str, Demand]
     kept: dict[tuple[str, str, int, int], list[Record]] = field(default_factory=dict)
 
     def newest(self, kind: str, start: int, end: int, test: Test, most: int) -> Sequence[Record]:
-        """Return those that pass, the newest first; if none does, some that fit the dashboard's facets."""
+        """Return the matching records, the newest first; if none matches, some with the same facets."""
         demand = self.demands.get(kind, Demand())
         fitting: list[Record] = []
         for search in {"": None, **demand.searches}:
@@ -129,7 +129,7 @@ class _Records:
         return (fitting or self.pool(kind, demand, "", start, end)[:12])[:most]
 
     def pool(self, kind: str, demand: Demand, search: str, start: int, end: int) -> list[Record]:
-        """Return records that fulfil one search, spread over the time range, the newest first."""
+        """Return records that match one search, spread over the time range, the newest first."""
         place = (kind, search, start, end)
         if place not in self.kept:
             chance = chance_of(kind, search)
@@ -166,7 +166,7 @@ def _event(moment: int, chance: np.random.Generator, at: int) -> Record:
 
 
 def _span(moment: int, chance: np.random.Generator, at: int) -> Record:
-    """Every third span is called by the one before it, so that a map has edges."""
+    """Return a span; most are children of the one before, so that a service map has edges."""
     layers = (("slides", "aws.stepfunctions"), ("identify-slide", "aws.lambda"), ("dynamodb", "get_item"))
     service, name = layers[at % 3]
     return span_record(

@@ -1,7 +1,7 @@
-"""Make up records that fit what a dashboard asks for: its searches, facets, measures and columns.
+"""Generate records for a dashboard's searches, facets, measures and columns.
 
-Every record carries all facets and measures of the dashboard, and those of one search fulfil that search: so
-each widget finds some, and a wider search finds more than a narrower one. The same every time.
+Every record has all facets and measures of the dashboard, and there are records for each search. So each
+widget has some, and a wider search returns more than a narrower one. The records are the same every time.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from monitoring.preview.drawing import requests_of
 from monitoring.preview.variables import Variable, as_search, variables_of
 
 EACH = 80
-"""Records for every search."""
+"""The number of records per search."""
 KINDS = {"logs_stream": "logs", "event_stream": "events", "trace_stream": "spans"}
 """Data source of a list -> the kind of its records; any other source is a kind of its own."""
 LEGACY = {"log_query": "logs", "event_query": "events", "apm_query": "spans"}
@@ -39,14 +39,14 @@ VALUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"^service$", ("slides", "orders")),
     (r"^env$", ("prod",)),
 )
-"""What a facet is called -> its values; another gets four named after it."""
+"""Name of a facet -> its values; other facets get four values with their name."""
 
 LEVELS: tuple[tuple[str, float], ...] = (
     (r"byte|size|length|mem", 50_000.0),
     (r"duration|latency|elapsed|time", 2e8),
     (r"percent|pct|ratio|score|rate", 60.0),
 )
-"""What a measure is called -> its usual value; another is about 20, and percentages stay below 100."""
+"""Name of a measure -> its usual value; others are about 20, and percentages are below 100."""
 
 OWN_COLUMNS = frozenset(
     {
@@ -66,7 +66,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 @dataclass(slots=True)
 class Demand:
-    """Hold what a dashboard asks of one kind of records; of `unique` every record has a value of its own."""
+    """The requirements of a dashboard for one kind of records; facets in `unique` have distinct values."""
 
     searches: dict[str, None] = field(default_factory=dict)
     facets: dict[str, None] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Demand:
 
 
 def demands_of(dashboard: Mapping[str, Any]) -> dict[str, Demand]:
-    """Return what the widgets ask for, by kind of record."""
+    """Return kind of record -> requirements of the widgets."""
     variables = variables_of(dashboard, {})
     demands: dict[str, Demand] = {}
     for definition in definitions(dashboard.get("widgets")):
@@ -143,7 +143,7 @@ def _facets(query: Mapping[str, Any]) -> Iterator[str]:
 
 
 def terms_of(search: str) -> tuple[dict[str, str], list[str]]:
-    """Return the values that a search asks for by field, and its words; of alternatives the first."""
+    """Return the values of a search by field, and its words; only the first of alternatives."""
     values: dict[str, str] = {}
     words: list[str] = []
     for match in _TERM.finditer(search.replace("(@", "( @")):
@@ -155,13 +155,13 @@ def terms_of(search: str) -> tuple[dict[str, str], list[str]]:
 
 
 def chance_of(*names: str) -> np.random.Generator:
-    """Return a generator that is the same for the same names."""
+    """Return a random generator that is seeded by the names."""
     digest = hashlib.sha256("\n".join(names).encode(errors="replace")).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
 def fitted(records: Sequence[Record], kind: str, demand: Demand, search: str) -> list[Record]:
-    """Return the records with the facets and measures of a dashboard, and what a search asks for."""
+    """Return the records with the facets and measures of a dashboard, and the values of a search."""
     count = len(records)
     columns: dict[str, Sequence[Any]] = {}
     for name in demand.facets:
@@ -205,7 +205,7 @@ def _measured(name: str, count: int, chance: np.random.Generator) -> list[float]
 
 
 def _fulfilled(name: str, wanted: str, value: Any, at: int) -> Any:
-    """Return a value that a term of a search matches, the given one where it does."""
+    """Return a value that matches a term of a search: the given one if it matches."""
     text = wanted.strip()
     if text == "*":
         return f"{_leaf(name)}-{'abcd'[at % 4]}" if value is None else value

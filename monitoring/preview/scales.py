@@ -1,4 +1,4 @@
-"""Axes: round ticks for values and for times, and numbers as people read them in their unit."""
+"""Compute axes: round ticks for values and times, and format numbers with their units."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ TIME_STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A straight line from values to pixels."""
+    """A linear map from values to pixels."""
 
     low: float
     high: float
@@ -32,11 +32,11 @@ class Scale:
 
 
 DURATION_STEPS = tuple(float(step) for step in TIME_STEPS if step <= DAY)
-"""Steps of a second and longer; below a second they are decimal."""
+"""Steps of a second and longer; shorter steps are decimal."""
 
 
 def value_ticks(low: float, high: float, wanted: int = 4, unit: str = "") -> list[float]:
-    """About `wanted` round numbers that enclose low and high; round as its unit is counted and shown."""
+    """Return about `wanted` numbers that enclose low and high, and are round in their unit."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         high, low = (low + 1, low) if math.isfinite(low) else (1.0, 0.0)
     factor, show = UNITS.get(unit, (1.0, _count))
@@ -63,7 +63,7 @@ def _decimal(rough: float) -> float:
 
 
 def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str]]:
-    """(epoch seconds, label) at round UTC times, labelled no finer than they lie apart."""
+    """Return (seconds since the epoch, label) at round UTC times, with labels as precise as the interval."""
     span = max(end - start, 1)
     step = next((size for size in TIME_STEPS if span / size <= wanted), TIME_STEPS[-1])
     first = math.ceil(start / step) * step
@@ -71,7 +71,7 @@ def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str
 
 
 def time_label(seconds: int, step: int) -> str:
-    """`14:05`, `14:05:30`, or `Mar 3` where days are what matters."""
+    """Return `14:05`, `14:05:30`, or `Mar 3` for steps of days."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     if step >= 86400 or (step >= 3600 and seconds % 86400 == 0):
         return f"{moment:%b} {moment.day}"
@@ -79,7 +79,7 @@ def time_label(seconds: int, step: int) -> str:
 
 
 def plain(value: float) -> str:
-    """Three significant digits and no exponent."""
+    """Format a number with three significant digits and without an exponent."""
     if value == int(value) and abs(value) < 1000:
         return str(int(value))
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
@@ -144,7 +144,7 @@ UNITS: dict[str, tuple[float, Callable[[float], str]]] = {
     "fraction": (100.0, _percent),
     "dollar": (1.0, lambda value: f"${plain(value)}"),
 }
-"""Datadog's name of a unit -> (factor, how it is shown)."""
+"""Datadog's name of a unit -> (factor, function that formats it)."""
 
 
 def format_value(value: float | None, unit: str = "", precision: int | None = None) -> str:

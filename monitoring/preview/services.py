@@ -1,4 +1,4 @@
-"""Widgets over spans and hosts: a service's summary, who calls whom, and hosts coloured by a metric."""
+"""Draw widgets of spans and hosts: service summary, service map and host map."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ PARTS = (
 
 
 def trace_service(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Hits, errors and latency of a service's operation, and its resources."""
+    """Draw hits, errors and latency of a service's operation, and its resources."""
     service = as_search(str(definition.get("service") or ""), drawing.data.variables)
     if not service:
         raise UndrawableError("The widget names no service.")
@@ -104,7 +104,7 @@ def _resources(frame: Frame, about: Mapping[str, str], drawing: Drawing) -> str:
 
 
 def servicemap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Draw the services around one service, or all of them where none is named."""
+    """Draw the services around one service, or all services if none is named."""
     return _map(frame, definition.get("filters"), definition.get("service"), drawing)
 
 
@@ -142,7 +142,7 @@ def _map(frame: Frame, filters: Any, service: Any, drawing: Drawing) -> str:
 
 
 def hostmap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Hosts (or containers) as squares, coloured by the fill's metric."""
+    """Draw hosts (or containers) as squares, coloured by the metric of `fill`."""
     requests = definition.get("requests")
     fill = requests.get("fill") if isinstance(requests, Mapping) else None
     text = fill.get("q") if isinstance(fill, Mapping) else None

@@ -1,4 +1,4 @@
-"""Widgets of objectives: one with its windows and error budget, and a list of them."""
+"""Draw widgets of SLOs: one with its windows and error budget, and a list."""
 
 from monitoring.errors import InputError
 from monitoring.monitor.search import Record, compile_search
@@ -17,7 +17,7 @@ TIMED = frozenset({"monitor", "time_slice"})
 
 
 def slo(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """One objective over the widget's windows."""
+    """Draw an SLO over the widget's windows."""
     stored, _ = find(drawing.data.facts, str(definition.get("slo_id") or ""))
     unit = "second" if stored.type in TIMED else ""
     budget = definition.get("show_error_budget") is not False
@@ -36,7 +36,7 @@ def _windows(objective: Slo, definition: Definition, drawing: Drawing) -> list[O
 
 
 def slo_list(definition: Definition, drawing: Drawing) -> Listing:
-    """Return the SLOs that a search finds, each over its shortest window."""
+    """Return the SLOs of a search, each over its shortest window."""
     request = next(iter(requests_of(definition)), {})
     query = request.get("query") or {}
     try:

@@ -1,4 +1,4 @@
-"""Split graphs: one widget repeated for every value of a tag."""
+"""Expand split graphs: one widget, repeated for every value of a tag."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from monitoring.query.nodes import Expression
 
 SIZES = {"xs": 160, "sm": 210, "md": 270, "lg": 400}
-"""The least width of one graph, in pixels."""
+"""The minimum width of one graph, in pixels."""
 
 
 def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definition]]:
-    """(name, widget) for each value, or each combination, of the tags that the graph is split by.
+    """Return (name, widget) for each combination of values of the tags by which the graph is split.
 
     Raises:
-        UndrawableError: it is split by nothing, or nothing has the tag.
+        UndrawableError: the graph has no tag to split by, or no series has the tag.
     """
     config = definition.get("split_config")
     split = config if isinstance(config, Mapping) else {}
@@ -38,7 +38,7 @@ def parts(definition: Definition, drawing: Drawing) -> list[tuple[str, Definitio
 
 
 def sampled(definition: Definition) -> Iterator[Definition]:
-    """Yield the widget for the tags of each graph, or for any value of its keys: a sample needs them."""
+    """Yield the widget with the tags of each graph, or with any value of its keys, for sample data."""
     config, source = definition.get("split_config"), definition.get("source_widget_definition")
     if isinstance(config, Mapping) and isinstance(source, Mapping):
         keys = [dimension.get("one_graph_per") for dimension in config.get("split_dimensions") or []]

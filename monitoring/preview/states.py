@@ -1,4 +1,4 @@
-"""Widgets that show states: service checks, summaries of monitors, and one monitor's graph or value."""
+"""Draw widgets with states: service checks, summaries of monitors, and one monitor's graph or value."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _by_group(checks: Sequence[CheckSeries], keys: Sequence[str]) -> dict[tuple[str, ...], int]:
-    """Group -> the worst of the last statuses of its sources; without keys, each source is one."""
+    """Return group -> the worst last status of its sources; without keys, each source is a group."""
     states: dict[tuple[str, ...], int] = {}
     severity = {0: 0, 3: 1, 1: 2, 2: 3}
     for check in checks:
@@ -74,7 +74,7 @@ def _summed(definition: Definition, drawing: Drawing) -> list[Summed]:
 
 
 def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
-    """Return the monitors that a search finds, the most severe first."""
+    """Return the monitors of a search, the most severe first."""
     rows = _summed(definition, drawing)
     priority = definition.get("show_priority") is True
     columns = (Column("Status", 76), *([Column("Priority", 64)] if priority else []), Column("Monitor"))
@@ -90,7 +90,7 @@ def monitor_list(definition: Definition, drawing: Drawing) -> Listing:
 
 
 def monitor_counts(definition: Definition, drawing: Drawing) -> dict[str, int]:
-    """How many monitors, or groups of them, are in which state; empty where counts are not wanted."""
+    """Return state -> number of monitors, or of their groups; {} if the widget shows no counts."""
     if definition.get("display_format") == "list":
         return {}
     rows = _summed(definition, drawing)
@@ -135,7 +135,7 @@ def alert_graph(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _threshold(names: Sequence[str]) -> str:
-    """Return the label of thresholds with the same value; a recovery threshold beside another is left out."""
+    """Return the label of thresholds with the same value, without a recovery threshold among others."""
     plain = [name for name in names if "recovery" not in name]
     return ", ".join(plain or names).replace("_", " ")
 

@@ -1,4 +1,4 @@
-"""Read what dashboards show beside points from a store: logs, events, spans, checks and SLOs."""
+"""Read the data of dashboards other than points from a store: logs, events, spans, checks and SLOs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from monitoring.store.query_source import StoreSource
 from monitoring.store.states import recorded
 
 LONGEST = 31 * 86_400
-"""The most seconds over which a monitor is evaluated for a widget."""
+"""The longest time range in seconds for which a monitor is evaluated for a widget."""
 
 
 def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body]) -> Facts:
@@ -48,21 +48,21 @@ def _newest(store: Store, kind: str, start: int, end: int, test: Test, most: int
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """Monitors over the stored points, evaluated when a widget asks for them and kept for the page."""
+    """Evaluations of monitors over the stored points, computed on demand and cached for the page."""
 
     store: Store
     bodies: Mapping[str, Body]
     _kept: dict[tuple[str, int, int], History | None] = field(default_factory=dict)
 
     def over(self, key: str, start: int, end: int) -> History | None:
-        """Evaluate a monitor over `[start, end)`; None where it is not known or cannot be evaluated."""
+        """Evaluate a monitor over `[start, end)`; None if it is unknown or cannot be evaluated."""
         place = (key, max(start, end - LONGEST), end)
         if place not in self._kept:
             self._kept[place] = self._evaluated(*place)
         return self._kept[place]
 
     def states(self, now: int) -> Callable[[str], Mapping[str, str]]:
-        """Group -> state of a monitor now, by its key."""
+        """Return a function from a monitor's key to group -> current state."""
 
         def of(key: str) -> Mapping[str, str]:
             known = self.store.documents.get("monitor_state", key)
@@ -100,7 +100,7 @@ def members_of(bodies: Mapping[str, Body], numbers: Mapping[int, str]) -> dict[i
 
 
 def groups_of(history: History) -> dict[str, str]:
-    """Group -> state at the last evaluation."""
+    """Return group -> state at the last evaluation."""
     last = len(history.times) - 1
     if last < 0:
         return {}

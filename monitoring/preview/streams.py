@@ -1,4 +1,4 @@
-"""Widgets that list what happened: logs, events, spans, and a timeline of events."""
+"""Draw lists of logs, events and spans, and a timeline of events."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from monitoring.preview.scales import format_value
 from monitoring.query.grid import default_interval
 
 MOST = 100
-"""Rows that a list shows."""
+"""The maximum number of rows of a list."""
 STREAMS = {"logs_stream": "logs", "event_stream": "events", "trace_stream": "spans"}
 """Data source of a list -> the kind of records that the store has."""
 WIDTHS = {"timestamp": 118.0, "status": 62.0, "host": 120.0, "service": 130.0, "source": 100.0} | {
@@ -55,7 +55,7 @@ def list_stream(definition: Definition, drawing: Drawing) -> Listing:
 
 
 def log_stream(definition: Definition, drawing: Drawing) -> Listing:
-    """Return a `log_stream` list, whose options say whether it shows the date and the message."""
+    """Return a `log_stream` list; its options select the columns for date and message."""
     fields = [str(column) for column in definition.get("columns") or []] or ["host", "service"]
     fields = ["timestamp"] * (definition.get("show_date_column") is not False) + fields
     fields += ["content"] * (definition.get("show_message_column") is not False)
@@ -63,12 +63,12 @@ def log_stream(definition: Definition, drawing: Drawing) -> Listing:
 
 
 def event_stream(definition: Definition, drawing: Drawing) -> Listing:
-    """Events as they came in."""
+    """Return a list of events, the newest first."""
     return _listing("events", definition.get("query"), USUAL["events"], drawing, None)
 
 
 def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """How many events came in, over time, by their status."""
+    """Draw the number of events over time, by status."""
     data = drawing.data
     events = _found("events", definition.get("query"), drawing, 10_000)
     step = default_interval(data.end - data.start, 60)
@@ -83,7 +83,7 @@ def event_timeline(frame: Frame, definition: Definition, drawing: Drawing) -> st
 
 
 def moments_of(definition: Definition, drawing: Drawing) -> list[Moment]:
-    """Return the events that a graph overlays: those that the searches in its `events` find."""
+    """Return the events of a graph's overlays: the results of the searches in its `events`."""
     data = drawing.data
     searches = [
         str(event.get("q") or "") for event in definition.get("events") or [] if isinstance(event, Mapping)
@@ -154,15 +154,15 @@ def _cell(record: Record, name: str) -> str:
 
 
 def moment(seconds: int) -> str:
-    """`Mar 03 14:05:12`, in UTC."""
+    """Return a time as `Mar 03 14:05:12`, in UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%b %d %H:%M:%S}"
 
 
 def points_of(definition: Definition, drawing: Drawing) -> list[tuple[str, int, float]]:
-    """(group, seconds, value) of every record of a point plot.
+    """Return (group, seconds, value) of every record of a point plot.
 
     Raises:
-        UndrawableError: it plots what only Datadog has, or names no value.
+        UndrawableError: the data are available only in Datadog, or the plot has no value for its y axis.
     """
     request = next(iter(requests_of(definition)), {})
     query, projection = request.get("query") or {}, request.get("projection") or {}

@@ -1,4 +1,4 @@
-"""SVG as text: elements whose every attribute and text is escaped, and how wide a text will be."""
+"""Write SVG: elements with escaped attributes and text, and the estimated width of text."""
 
 import re
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def _value(value: object) -> str:
 
 
 def _escaped(content: str) -> str:
-    """Return the text as XML has it; most have nothing to escape, and are looked at once."""
+    """Return the text escaped for XML; a text without special characters is returned unchanged."""
     return escape(_NOT_XML.sub("", content)) if _MARKUP.search(content) else content
 
 
@@ -41,18 +41,18 @@ def text(content: str, x: float, y: float, **attributes: object) -> str:
 
 
 def title(content: str) -> str:
-    """Return a tooltip for the element around it."""
+    """Return the tooltip of the parent element."""
     return tag("title", _escaped(content))
 
 
 def width_of(content: str, size: float = 12) -> float:
-    """About how many pixels a text takes, on the generous side."""
+    """Estimate the width of a text in pixels, rather too large than too small."""
     units = sum(0.3 if char in _NARROW else 0.88 if char in _WIDE else 0.58 for char in content)
     return units * size
 
 
 def fitted(content: str, room: float, size: float = 12) -> str:
-    """Return the text, cut with an ellipsis where it does not fit into `room` pixels."""
+    """Return the text, truncated with an ellipsis to `room` pixels."""
     if width_of(content, size) <= room:
         return content
     while content and width_of(content + "…", size) > room:
@@ -61,7 +61,7 @@ def fitted(content: str, room: float, size: float = 12) -> str:
 
 
 def wrapped(content: str, room: float, size: float = 12) -> list[str]:
-    """Wrap the text into lines of at most `room` pixels; a word that is too long is cut."""
+    """Wrap the text into lines of at most `room` pixels; a word that is too long is truncated."""
     lines: list[str] = []
     for paragraph in content.splitlines() or [""]:
         line = ""
@@ -77,7 +77,7 @@ def wrapped(content: str, room: float, size: float = 12) -> list[str]:
 
 
 def group(children: Iterable[str], x: float = 0, y: float = 0, **attributes: object) -> str:
-    """Elements moved to a place."""
+    """Return a group of elements, translated to (x, y)."""
     moved = f"translate({_value(float(x))},{_value(float(y))})" if x or y else None
     return tag("g", *children, transform=moved, **attributes)
 

@@ -1,4 +1,4 @@
-"""Colours: a light and a dark set for pictures, and CSS variables for the page, which follows its reader."""
+"""Colours: a light and a dark theme for pictures, and CSS variables for pages with both."""
 
 from dataclasses import dataclass, fields
 
@@ -24,7 +24,7 @@ PALETTES |= {
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours by their job."""
+    """Colours by their purpose."""
 
     page: str
     panel: str
@@ -39,7 +39,7 @@ class Theme:
 
     @property
     def badges(self) -> dict[str, str]:
-        """State in lower case -> a background on which white text can be read, in light and in dark."""
+        """State in lower case -> background colour for white text, in both themes."""
         return BADGES
 
 
@@ -79,7 +79,7 @@ DARK = Theme(
     link="#7fb2ff",
 )
 PAGE = Theme(**{field.name: f"var(--{field.name})" for field in fields(Theme)})
-"""For SVG inside the page: the page's style sheet says what the names mean."""
+"""The theme for SVG inside a page: the page's style sheet defines the variables."""
 
 CONDITIONAL: dict[str, tuple[str, str]] = {
     "white_on_red": ("#c53030", "#ffffff"),
@@ -93,11 +93,11 @@ CONDITIONAL: dict[str, tuple[str, str]] = {
     "yellow_on_white": ("", "#8f5d12"),
     "green_on_white": ("", "#187548"),
 }
-"""Palette of a conditional format -> (background, text); an empty background keeps the panel's."""
+"""Palette of a conditional format -> (background, text); an empty background means the panel's."""
 
 
 def conditional(palette: str, theme: Theme) -> tuple[str, str]:
-    """(background, text) of a conditional format."""
+    """Return (background, text) of a conditional format."""
     plain = {"red": theme.bad, "yellow": theme.warn, "green": theme.good}
     if palette.endswith("_on_white"):
         return theme.panel, plain.get(palette.removesuffix("_on_white"), theme.ink)
@@ -105,7 +105,7 @@ def conditional(palette: str, theme: Theme) -> tuple[str, str]:
 
 
 def style_sheet() -> str:
-    """Return the CSS variables of both themes; the reader's system chooses one."""
+    """Return the CSS variables of both themes; the reader's system selects one."""
     sets = {selector: _variables(theme) for selector, theme in ((":root", LIGHT), ("dark", DARK))}
     dark = f"@media (prefers-color-scheme: dark){{:root:not([data-theme=light]){{{sets['dark']}}}}}"
     return f":root{{{sets[':root']}}}{dark}:root[data-theme=dark]{{{sets['dark']}}}"

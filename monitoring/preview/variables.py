@@ -1,4 +1,4 @@
-"""Template variables: `$env` in a query becomes `env:prod`, or everything."""
+"""Replace template variables: `$env` in a query becomes `env:prod`, or `*`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 _USE = re.compile(r"(?P<key>[\w.-]+:[\w.*:/-]*)?\$(?P<word>[A-Za-z_][\w.-]*)")
 _ENDS = re.compile(r"[.-]|\Z")
-"""What may stand behind the name of a variable."""
+"""Matches the end of a variable's name."""
 _BRACES = re.compile(r"\{[^{}]*\}")
 _WORDS = re.compile(r"\s(IN|in|OR|or|AND|and)\s|\b(NOT|not)\s")
 _COMMA = re.compile(r",\s*(?![^(]*\))")
@@ -16,7 +16,7 @@ _COMMA = re.compile(r",\s*(?![^(]*\))")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One template variable and the values that are chosen for it; `*` is every value."""
+    """A template variable and its selected values; `*` means all values."""
 
     name: str
     prefix: str
@@ -25,7 +25,7 @@ class Variable:
 
 
 def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> dict[str, Variable]:
-    """Return the dashboard's template variables, at their defaults or as chosen."""
+    """Return the dashboard's template variables, with their default or selected values."""
     variables = {}
     for definition in _listed(dashboard.get("template_variables")):
         if not isinstance(definition, Mapping) or not isinstance(definition.get("name"), str):
@@ -44,15 +44,15 @@ def variables_of(dashboard: Mapping[str, Any], chosen: Mapping[str, Sequence[str
 
 
 def _listed(value: Any) -> Sequence[Any]:
-    """Return a list as it is, another value as the only one of a list, and nothing as an empty list."""
+    """Return a value as a list: a list unchanged, a single value as a list of one, None as an empty list."""
     return value if isinstance(value, list) else [value] if value else []
 
 
 def put_in(query: str, variables: Mapping[str, Variable]) -> str:
     """Replace the known template variables in a query; the parser reports unknown ones.
 
-    A variable with several values becomes `key IN (a, b)`, and a scope with it is written in words.
-    A scope that has words already is written in words as a whole.
+    A variable with several values becomes `key IN (a, b)`, and its scope is written with AND and NOT, as is
+    any scope that already has such operators.
     """
     if "$" not in query:
         return query
@@ -66,7 +66,7 @@ def put_in(query: str, variables: Mapping[str, Variable]) -> str:
 
 
 def _in_words(braces: re.Match[str]) -> str:
-    """Return a scope with AND and NOT where it has words, which cannot be mixed with commas and `!`."""
+    """Return a scope with AND and NOT if it has such operators, because they exclude commas and `!`."""
     if not _WORDS.search(braces[0]):
         return braces[0]
     terms = [term.strip() for term in _COMMA.split(braces[0][1:-1])]
@@ -83,9 +83,10 @@ def _in_words_alone(term: str) -> str:
 
 
 def _used(word: str, variables: Mapping[str, Variable]) -> tuple[Variable | None, str, str]:
-    """Return the variable of the longest defined name that the word starts with, its part, and the rest.
+    """Return (variable, part, rest) for a word that starts with the name of a variable.
 
-    The part is `.value` or `.key`; a name may have dots and dashes itself.
+    The longest matching name is used, because a name may have dots and dashes. The part is `.value` or
+    `.key`.
     """
     for end in range(len(word), 0, -1):
         variable = variables.get(word[:end])
@@ -96,7 +97,7 @@ def _used(word: str, variables: Mapping[str, Variable]) -> tuple[Variable | None
 
 
 def as_search(text: str, variables: Mapping[str, Variable]) -> str:
-    """Replace them in a search of logs, events or monitors, where several values are in parentheses."""
+    """Replace template variables in a search; several values are put in parentheses."""
 
     def use(match: re.Match[str]) -> str:
         variable, part, rest = _used(match["word"], variables)

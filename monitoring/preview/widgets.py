@@ -1,4 +1,4 @@
-"""Every widget type of the API and how it is drawn; what cannot be drawn here says why in its place."""
+"""The table of all widget types of the API; a type that cannot be drawn shows the reason in its place."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ def _drawn(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 MONO = 6.7
-"""Pixels of a character in the fixed-width letters of 11 pixels."""
+"""The width in pixels of a character in the monospaced font of 11 pixels."""
 
 
 def broken_query(frame: Frame, error: QueryError) -> str:
@@ -87,7 +87,7 @@ def _timeseries(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def lines_of(definition: Definition, drawing: Drawing) -> list[Line]:
-    """Return the lines of a time series; none where it cannot be drawn."""
+    """Return the lines of a time series; [] if it cannot be drawn."""
     within = own_time(definition, drawing)
     try:
         return [line for request in requests_of(definition) for line in within.data.lines(request)]
@@ -149,7 +149,7 @@ AGO = {"hour_before": 3600, "day_before": 86400, "week_before": 604800, "month_b
 
 
 def _before_and_now(request: Request, data: Data) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """Group -> value, in a window some time ago and in this one."""
+    """Return group -> value in the earlier time range, and in the current one."""
     asks = data.asks(request)
     if len(asks) > 1:  # formulas name both sides: `hour_before(query1)` and `query1`
         then, now = asks[0], asks[-1]
@@ -176,7 +176,7 @@ def _distribution(frame: Frame, definition: Definition, drawing: Drawing) -> str
 
 
 def _histograms(definition: Definition) -> list[Request]:
-    """Histogram requests hold one `query`; its values are drawn as an average's."""
+    """Convert histogram requests, which have one `query`, to requests with an average."""
     requests: list[Request] = []
     for request in requests_of(definition):
         query = request.get("query")
@@ -220,14 +220,14 @@ def _groups(chart: Callable[[Frame, list[Row]], str]) -> Draw:
 
 
 def _geomap(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """Countries by their value, as a list: no map is shipped."""
+    """Draw countries by value as a list, because the package contains no map."""
     rows = [row for request in requests_of(definition) for row in drawing.data.rows(request)]
     rows = [Row(row.name.rpartition(":")[2].upper(), row.values, row.unit) for row in rows]
     return values.top_list(frame, rows, painter([], frame.theme))
 
 
 def _split_group(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """One small graph for each value of a tag."""
+    """Draw one small graph for each value of a tag."""
     parts = split.parts(definition, drawing)
     across = max(1, min(len(parts), int(frame.width // split.SIZES.get(str(definition.get("size")), 260))))
     down = -(-len(parts) // across)
@@ -250,11 +250,11 @@ def _note(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 _COLOUR = re.compile(r"#(?!4d4d4d)[0-9a-fA-F]{6}")
-"""A colour that somebody chose: #4d4d4d is what Datadog writes where nobody did."""
+"""Matches a chosen colour: #4d4d4d is Datadog's default."""
 
 
 def _free_text(frame: Frame, definition: Definition, drawing: Drawing) -> str:
-    """One line, smaller than it asks for where it would not fit."""
+    """Draw one line of text, in a smaller font than requested if it would not fit."""
     content, wanted = str(definition.get("text") or ""), str(definition.get("font_size"))
     room, high = (frame.width - 16) * 0.92, frame.height * 0.8
     size = min(float(wanted) if wanted.isdigit() else high, high, room / max(svg.width_of(content, 1), 0.1))
@@ -296,7 +296,7 @@ WIDGETS: dict[str, Draw] = {
     "split_group": _split_group,
     "point_plot": _point_plot,
 }
-"""Widget type -> its drawing."""
+"""Widget type -> function that draws it."""
 
 LISTINGS: dict[str, Callable[[Definition, Drawing], lists.Listing]] = {
     "list_stream": streams.list_stream,
@@ -304,7 +304,7 @@ LISTINGS: dict[str, Callable[[Definition, Drawing], lists.Listing]] = {
     "event_stream": streams.event_stream,
     "slo_list": slo_widgets.slo_list,
 }
-"""Widget type -> its rows, which a page shows as a table."""
+"""Widget type -> function that returns its rows, which a page shows as a table."""
 
 PLACEHOLDERS: dict[str, str] = {
     "cohort": "Cohort: shows how users come back, from RUM events, which only Datadog has.",
@@ -322,4 +322,4 @@ PLACEHOLDERS: dict[str, str] = {
     "wildcard": "Wildcard: a Vega-Lite chart over Datadog's own data.",
     "group": "",
 }
-"""Widget types whose data Datadog alone has -> what they would show."""
+"""Widget types with data that exist only in Datadog -> description."""

@@ -1,1 +1,1 @@
-"""One drawing a module: values in, SVG out; nothing here knows queries, dashboards or files."""
+"""Charts: functions from values to SVG, without queries, dashboards or files."""

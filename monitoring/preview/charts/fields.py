@@ -1,4 +1,4 @@
-"""Pictures of many values at once: heat maps, distributions, scatter plots, treemaps and sunbursts."""
+"""Draw heat maps, distributions, scatter plots, treemaps and sunbursts."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ BANDS = 16
 
 
 def heatmap(frame: Frame, lines: Sequence[Line]) -> str:
-    """How many series lie in each band of values, over time: the darker, the more."""
+    """Draw the number of series in each range of values over time; darker means more."""
     values = [value for series in lines for value in series.values if np.isfinite(value)]
     if not values:
         return notice(frame, "No data in this time")
@@ -54,12 +54,12 @@ def heatmap(frame: Frame, lines: Sequence[Line]) -> str:
 
 
 def distribution(frame: Frame, values: NDArray[np.float64], unit: str) -> str:
-    """How often which value occurs, with p50, p95 and p99."""
+    """Draw a histogram of values, with p50, p95 and p99."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return notice(frame, "No data in this time")
     low, high = float(finite.min()), float(finite.max())
-    if high - low < abs(high) * 1e-9:  # all but equal: bars around the one value
+    if high - low < abs(high) * 1e-9:  # nearly equal values: bars around one value
         low, high = low - max(abs(low), 1.0) * 0.05, high + max(abs(high), 1.0) * 0.05
     counts, edges = np.histogram(finite, bins=min(40, max(8, int(frame.width // 16))), range=(low, high))
     ticks = value_ticks(0, float(counts.max()), 3)
@@ -96,7 +96,7 @@ class Dot:
 
 
 def scatter(frame: Frame, dots: Sequence[Dot], x_name: str, y_name: str) -> str:
-    """One point a group, by two values."""
+    """Draw one point per group, by two values."""
     if not dots:
         return notice(frame, "No data in this time")
     x_ticks = value_ticks(*_reach([point.x for point in dots]), max(2, int(frame.width // 90)))
@@ -123,7 +123,7 @@ def scatter(frame: Frame, dots: Sequence[Dot], x_name: str, y_name: str) -> str:
 
 
 def dots(frame: Frame, points: Sequence[tuple[str, int, float]], unit: str = "") -> str:
-    """Single (group, seconds, value) points over time."""
+    """Draw (group, seconds, value) points over time."""
     if not points:
         return notice(frame, "No data in this time")
     plot = canvas(frame, [value for _, _, value in points], unit=unit)
@@ -168,7 +168,7 @@ Room = tuple[float, float, float, float]
 
 
 def _slices(ordered: Sequence[tuple[Row, float]], room: Room) -> list[tuple[Row, float, float, float, float]]:
-    """Halve the values as evenly as can be, and the longer side in the same proportion."""
+    """Divide the values into two halves as equal as possible, and the longer side in the same ratio."""
     x, y, width, height = room
     if len(ordered) == 1:
         return [(ordered[0][0], x, y, width, height)]

@@ -1,4 +1,4 @@
-"""Values of a time series graph as text: a legend with statistics, and what a pointer reads off the lines."""
+"""Format the values of a time series graph: a legend with statistics, and the values under the pointer."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from monitoring.preview.scales import BYTES, TIMES, UNITS, format_value
 
 STATISTICS = ("Min", "Max", "Avg", "Sum", "Last")
 MOST = 40
-"""Lines in a legend and under the pointer; further ones are counted."""
+"""The maximum number of lines in a legend and under the pointer; the others are counted."""
 
 
 def statistics(line: Line) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def statistics(line: Line) -> tuple[str, ...]:
 
 
 def caption(lines: Sequence[Line]) -> str:
-    """Return how many series there are, their units, and the width of a bucket."""
+    """Return the number of series, their units, and the width of a bucket."""
     units = ", ".join(dict.fromkeys(_unit(line.unit) for line in lines if line.unit))
     widths = " and ".join(
         TIMES(float(width)) for width in sorted({line.interval for line in lines if line.interval})
@@ -36,7 +36,7 @@ def caption(lines: Sequence[Line]) -> str:
 
 
 def _unit(name: str) -> str:
-    """Return what is measured: times and bytes are shown in the unit that fits each value."""
+    """Return the name of the unit; for times and bytes the quantity, because each value has its own unit."""
     show = UNITS[name][1] if name in UNITS else None
     return (
         "time" if show is TIMES else "bytes" if show is BYTES else name if name == "percent" else f"{name}s"
@@ -44,7 +44,7 @@ def _unit(name: str) -> str:
 
 
 def as_table(lines: Sequence[Line]) -> str:
-    """Return the lines with their statistics as an HTML table that can be unfolded."""
+    """Return the lines with their statistics as an expandable HTML table."""
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Series", *STATISTICS))
     rows = "".join(_row(index, line, name) for index, (line, name) in enumerate(_named(lines)))
     more = f'<p class="muted">{len(lines) - MOST} more</p>' if len(lines) > MOST else ""
@@ -59,15 +59,15 @@ def _row(index: int, line: Line, name: str) -> str:
 
 
 def _named(lines: Sequence[Line]) -> list[tuple[Line, str]]:
-    """Return the first `MOST` lines, each with its name without the keys that all have."""
+    """Return the first `MOST` lines with their names, without the tag keys that all share."""
     return list(zip(lines[:MOST], values_only([line.name for line in lines]), strict=False))
 
 
 def readings(frame: Frame, lines: Sequence[Line]) -> str:
-    """Return what a script reads off the graph, as JSON.
+    """Return the data of the graph for the page's script, as JSON.
 
-    `start` and `end` in seconds; `plot` are the margins in pixels (left, right, top); of each line its name,
-    colour, bucket width, times relative to the start, and values as they are shown.
+    `start` and `end` in seconds; `plot` has the margins in pixels (left, right, top); each line has its name,
+    colour, bucket width, times relative to the start, and formatted values.
     """
     body = {
         "start": int(frame.start),

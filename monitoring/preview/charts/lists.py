@@ -1,4 +1,4 @@
-"""Rows of text with a state: lists of logs, events, spans and monitors, as a picture or as HTML."""
+"""Draw lists of logs, events, spans and monitors: rows of text with a state, as a picture or as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ INFO = frozenset({"info", "notice", "information", "user_update"})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, and its width in pixels; 0 shares what is left.
+    """A column: its heading, and its width in pixels; columns with 0 share the remaining width.
 
-    Where the room is short, those with the highest `spare` are left out first; those with 0 never are.
+    If there is too little space, columns with the highest `spare` are left out first; those with 0 never.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One row: its cells, its state (which colours its edge), and a cell that has the colour of the state."""
+    """A row: its cells, its state (the colour of its edge), and the index of the cell in this colour."""
 
     cells: tuple[str, ...]
     state: str = ""
@@ -42,7 +42,7 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Columns and rows, and what is said where there is no row. `more` counts the rows that were left out."""
+    """Columns, rows, and the text for an empty list; `more` is the number of rows left out."""
 
     columns: tuple[Column, ...]
     entries: tuple[ListRow, ...]
@@ -60,7 +60,7 @@ def shade(state: str, theme: Theme) -> str:
 
 
 def as_picture(frame: Frame, listing: Listing) -> str:
-    """As many rows as fit, one line each."""
+    """Draw as many rows as fit, one line each."""
     if not listing.entries:
         return notice(frame, listing.empty)
     theme = frame.theme
@@ -88,11 +88,11 @@ def as_picture(frame: Frame, listing: Listing) -> str:
 
 
 LEAST = 130.0
-"""The least width of a column that takes what is left."""
+"""The minimum width of a column that shares the remaining width."""
 
 
 def fitting(listing: Listing, room: float) -> Listing:
-    """Return the listing without its optional columns where the others would not fit."""
+    """Return the listing, without optional columns if the others would not fit."""
     kept = list(range(len(listing.columns)))
 
     def wide() -> float:
@@ -118,7 +118,7 @@ Place = tuple[float, float]
 
 
 def _places(columns: Sequence[Column], room: float) -> list[Place]:
-    """(left, width) of every column: fixed ones take at most their share of two thirds of the room."""
+    """Return (left, width) of every column; fixed columns take at most two thirds of the width."""
     fixed = sum(column.width for column in columns)
     flexible = sum(not column.width for column in columns)
     squeeze = min(1.0, (room * (0.62 if flexible else 1.0)) / fixed) if fixed else 1.0
@@ -140,7 +140,7 @@ def _cell(words: str, place: Place, y: float, ink: str, right: bool, size: float
 
 
 def as_html(listing: Listing) -> str:
-    """Return the rows as an HTML table that scrolls, can be selected, and fits a phone."""
+    """Return the rows as a scrollable HTML table that also fits a phone."""
     if not listing.entries:
         return f'<p class="empty">{escape(listing.empty)}</p>'
     heads = "".join(

@@ -1,4 +1,4 @@
-"""Maps without geography: hosts as squares by a value, services as a graph of who calls whom."""
+"""Draw host maps (hosts as squares by a value) and service maps (services as a call graph)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from monitoring.preview.charts.shapes import Frame, notice, rect
 from monitoring.preview.scales import format_value
 
 STEPS = ("#7fbf8f", "#b5cf6b", "#ecd06f", "#eda13b", "#dd6b2f", "#c0392f")
-"""From the least to the most, as Datadog's host map has it by default (green to orange)."""
+"""Colours from low to high, as in Datadog's host map by default (green to orange)."""
 INK = "#1d2430"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One host, container or other group of a host map: its group of groups, its name, its value."""
+    """A host, container or other group of a host map: its parent group, its name, its value."""
 
     group: str
     name: str
@@ -24,7 +24,7 @@ class Node:
 
 
 def squares(frame: Frame, nodes: Sequence[Node]) -> str:
-    """Every node a square, coloured by its value; groups stand apart under their name."""
+    """Draw every node as a square, coloured by its value; parent groups are separate, below their name."""
     if not nodes:
         return notice(frame, "No host has a value in this time")
     groups: dict[str, list[Node]] = {}
@@ -91,7 +91,7 @@ def _legend(frame: Frame, low: float, high: float, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of a service map: how often it was called, and how many of the calls failed."""
+    """A service of a service map: the number of its calls, and of the failed ones."""
 
     name: str
     hits: int
@@ -102,7 +102,7 @@ Edges = Mapping[tuple[str, str], int]
 
 
 def services(frame: Frame, nodes: Sequence[Service], edges: Edges) -> str:
-    """Services from left to right, by how far they are from the first caller, with arrows between them."""
+    """Draw services from left to right by their distance from the first caller, connected by arrows."""
     if not nodes:
         return notice(frame, "No span fits in this time")
     columns = _columns([node.name for node in nodes], edges)
@@ -121,7 +121,7 @@ def services(frame: Frame, nodes: Sequence[Service], edges: Edges) -> str:
 
 
 def _columns(names: Sequence[str], edges: Edges) -> list[list[str]]:
-    """Each service one column right of the last that calls it; a circle is cut where it is met again."""
+    """Put each service one column right of its last caller; a circular call does not count."""
     depth = dict.fromkeys(names, 0)
     for _ in range(min(len(names), 12)):
         for source, two in edges:

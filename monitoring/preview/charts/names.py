@@ -1,4 +1,4 @@
-"""Shorten the names of groups and monitors by what they have in common."""
+"""Shorten the names of groups and monitors by their common parts."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ _BRACKETED = re.compile(rf"\s*\([^()]*{_VARIABLE}[^()]*\)")
 
 
 def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
-    """Return (the tag keys that all names have in the same order, the names without those keys).
+    """Return (the common tag keys of all names, the names without these keys).
 
-    `state:build, error:a` is `build, a` under `state, error`. Names with other keys, or that are not tags (a
-    query, an alias), stay as they are, and the keys are "".
+    `state:build, error:a` becomes `build, a` with the keys `state, error`. If the names have different keys,
+    or are not tags (a query, an alias), they are unchanged, and the keys are "".
     """
     matches = [[_TAG.fullmatch(part) for part in name.split(", ")] for name in names]
     keys = {tuple(tag[1] if tag else "" for tag in tags) for tags in matches}
@@ -27,8 +27,8 @@ def values_only(names: Sequence[str]) -> list[str]:
 
 
 def monitor_name(name: str) -> str:
-    """Return a monitor's name without the variables that only a notification fills in.
+    """Return a monitor's name without variables, which have values only in notifications.
 
-    `Calls fail ({{functionname.name}})` is `Calls fail`; a variable within the sentence is an ellipsis.
+    `Calls fail ({{functionname.name}})` becomes `Calls fail`; a variable inside the text becomes an ellipsis.
     """
     return re.sub(_VARIABLE, "…", _BRACKETED.sub("", name)).strip().removeprefix("…:").strip() or name

@@ -1,4 +1,4 @@
-"""Share values and the plot area with its axes between the drawings."""
+"""Define the values of all charts, and the plot area with its axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 8.0, 8.0, 20.0
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one request of a widget is drawn: `line`, `area`, `bars` or `overlay`, and Datadog's styles."""
+    """The style of a widget's request: `line`, `area`, `bars` or `overlay`, and Datadog's style options."""
 
     display: str = "line"
     palette: str = "dog_classic"
@@ -25,7 +25,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """Points over time: epoch seconds and values (NaN where there is none)."""
+    """A time series: seconds since the epoch, and values (NaN if missing)."""
 
     name: str
     times: NDArray[np.int64]
@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group and its value, or values where a table has several columns."""
+    """A group and its value, or its values for the columns of a table."""
 
     name: str
     values: tuple[float | None, ...]
@@ -64,7 +64,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a picture goes: pixels, colours, and the time that it shows in epoch seconds."""
+    """The frame of a picture: size in pixels, colours, and time range in seconds since the epoch."""
 
     width: float
     height: float
@@ -73,7 +73,7 @@ class Frame:
     end: float = 1.0
 
     def shorter(self, by: float) -> "Frame":
-        """Return the same frame, less high."""
+        """Return the same frame with a smaller height."""
         return replace(self, height=self.height - by)
 
 
@@ -88,12 +88,12 @@ class Canvas:
 
     @property
     def right(self) -> float:
-        """The pixel at which the plot ends."""
+        """The x of the right end of the plot, in pixels."""
         return self.frame.width - RIGHT
 
 
 def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True, unit: str = "") -> Canvas:
-    """Return a plot area that holds the values; `from_zero` keeps the zero line visible."""
+    """Return a plot area for the values; `from_zero` includes zero."""
     finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if from_zero or low == high:
@@ -105,7 +105,7 @@ def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True, uni
 
 
 def axes(plot: Canvas, unit: str = "") -> str:
-    """Grid lines, value labels, and times along the bottom."""
+    """Draw grid lines, value labels, and times along the bottom."""
     theme = plot.frame.theme
     parts = []
     for tick in plot.ticks:
@@ -116,7 +116,7 @@ def axes(plot: Canvas, unit: str = "") -> str:
 
 
 def time_axis(plot: Canvas) -> str:
-    """Labels of round times; the outermost ones stay inside the picture."""
+    """Draw labels of round times, inside the picture."""
     frame = plot.frame
     parts = []
     for moment, words in time_ticks(frame.start, frame.end, max(2, int((frame.width - LEFT) // 70))):
@@ -132,7 +132,7 @@ def label(words: str, x: float, y: float, shade: str, anchor: str = "start") -> 
 
 
 def line(x1: float, y1: float, x2: float, y2: float, shade: str, **attributes: object) -> str:
-    """One straight line."""
+    """Draw a straight line."""
     ends = {"x1": float(x1), "y1": float(y1), "x2": float(x2), "y2": float(y2)}
     return svg.tag("line", **ends, stroke=shade, **attributes)
 

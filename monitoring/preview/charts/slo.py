@@ -1,4 +1,4 @@
-"""An objective: its status, target and error budget by window, and good and bad by bucket over time."""
+"""Draw an SLO: status, target and error budget by window, and good and bad events over time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,9 +24,9 @@ def objective(
     Args:
         frame: where it goes.
         seen: the objective over its windows.
-        budget: whether what is left of the error budget is said.
-        history: whether good and bad are drawn over time.
-        unit: that of what is counted: "" for events, "second" for uptime.
+        budget: whether to show the remaining error budget.
+        history: whether to draw good and bad events over time.
+        unit: the unit of the budget: "" for events, "second" for uptime.
     """
     under = history and frame.height >= CARD + HISTORY - 10
     height = min(frame.height, CARD + 26) if under else frame.height
@@ -45,7 +45,7 @@ def objective(
 
 
 def colour_of(seen: ObjectiveWindow, theme: Theme) -> str:
-    """Green, yellow or red, by target and warning; grey where nothing is known."""
+    """Return green, yellow or red, by target and warning; grey if there are no data."""
     if seen.target is None:
         return theme.ink
     shades = {"ok": theme.good, "warning": theme.warn, "breached": theme.bad, "no_data": theme.muted}
@@ -62,7 +62,7 @@ def status_words(seen: ObjectiveWindow) -> str:
 
 
 def budget_words(seen: ObjectiveWindow, unit: str) -> str:
-    """`62 % left · 310 events`, or how far it is overspent."""
+    """Return the error budget as text: `62 % left · 310 events`, or the amount by which it is exceeded."""
     if seen.budget is None or seen.left is None:
         return "no error budget is known"
     amount = abs(seen.left)
@@ -123,7 +123,7 @@ def _history(frame: Frame, seen: ObjectiveWindow) -> str:
         wide = max(end - start - (1 if end - start > 3 else 0), 0.8)
         failed = (bottom - top) * min(max(1 - up / every, 0.0), 1.0)
         if 0 < failed < 3:
-            failed = 3.0  # a single failure among thousands is what this is looked at for
+            failed = 3.0  # a single failure among thousands must be visible
         parts.append(rect(start, top + failed, wide, bottom - top - failed, theme.good, fill_opacity=0.75))
         if failed:
             parts.append(rect(start, top, wide, failed, theme.bad))

@@ -1,4 +1,4 @@
-"""States as blocks of colour: the status of a check, how many monitors are in which state."""
+"""Draw states as coloured blocks: the status of a check, numbers of monitors by state."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,5 +51,5 @@ def counts(frame: Frame, numbers: Mapping[str, int], *, background: bool = True)
 
 
 def ordered(states: Sequence[str], order: Sequence[str]) -> dict[str, int]:
-    """How often each state occurs, in the given order."""
+    """Return state -> number of occurrences, in the given order."""
     return {name: states.count(name) for name in order}

@@ -1,4 +1,4 @@
-"""Time series: lines, areas, bars and overlays, with markers and a legend."""
+"""Draw time series: lines, areas, bars and overlays, with markers and a legend."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ WIDTHS = {"thin": 1.0, "normal": 1.6, "thick": 2.6}
 LEGEND_ROW = 15.0
 MOST_IN_LEGEND = 4
 LEAST_PLOT = 104.0
-"""The height that a graph keeps beside its legend."""
+"""The minimum height of a plot with a legend."""
 
 
 def timeseries(
@@ -62,7 +62,7 @@ def timeseries(
 
 
 def _in_legend(frame: Frame, count: int) -> int:
-    """How many lines the legend names: none for a single one, and no more than leave the graph its room."""
+    """Return the number of lines in the legend: 0 for a single line; limited by the height of the plot."""
     room = int((frame.height - LEAST_PLOT) // LEGEND_ROW)
     return max(0, min(count, MOST_IN_LEGEND, room)) if count > 1 else 0
 
@@ -81,7 +81,7 @@ Stack = tuple[Line, NDArray[np.float64], NDArray[np.float64]]
 
 
 def _stacks(lines: Sequence[Line]) -> list[Stack]:
-    """(line, lower edge, upper edge): areas and bars pile up, lines stand on their own."""
+    """Return (line, lower edge, upper edge): areas and bars are stacked, lines are not."""
     below: dict[tuple[str, int], float] = {}
     stacks: list[Stack] = []
     for series in lines:
@@ -137,7 +137,7 @@ def _strokes(plot: Canvas, line: Line, values: NDArray[np.float64], shade: str) 
     width = WIDTHS.get(line.style.line_width, 1.6)
     for piece in _pieces(line, values):
         points = _path(plot, line, values, piece)
-        if len(points) == 1:  # a lonely point would be a line without length
+        if len(points) == 1:  # a single point would be a line without length
             x, y = points[0].split()
             parts.append(svg.tag("circle", cx=x, cy=y, r=2.8, fill=shade))
             continue

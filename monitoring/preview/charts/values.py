@@ -1,4 +1,4 @@
-"""Pictures of single values by group: one big number, top lists, tables, changes."""
+"""Draw single values by group: query values, top lists, tables, changes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from monitoring.preview.charts.shapes import Frame, Row, colour, label, notice, 
 from monitoring.preview.scales import format_value
 
 Paint = Callable[[float | None], tuple[str, str]]
-"""A value -> (background, text), by a widget's conditional formats."""
+"""Value -> (background colour, text colour), by a widget's conditional formats."""
 
 ROW = 22.0
 PAD = 10.0
@@ -25,7 +25,7 @@ def query_value(
     custom: str = "",
     align: str = "center",
 ) -> str:
-    """One number as large as fits, on the colour that its conditional format asks for."""
+    """Draw one number as large as possible, on the colour of its conditional format."""
     background, ink = paint(value)
     known = value is not None and math.isfinite(value)
     words = format_value(value, unit, precision) + (f" {custom}" if custom and known else "")
@@ -80,7 +80,7 @@ def _more(frame: Frame, count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading, its unit, and how its values are painted."""
+    """A column of a table: its heading, its unit, and the colours of its values."""
 
     name: str
     unit: str = ""
@@ -143,7 +143,7 @@ def change(frame: Frame, rows: Sequence[Moved], unit: str, *, good_up: bool) -> 
 
 
 def _movement(before: float | None, now: float | None, unit: str) -> tuple[str, int]:
-    """`12 ▲ 2 (+20 %)` and its direction; a side that is missing has none."""
+    """Return a change as text, `12 ▲ 2 (+20 %)`, and its direction (0 if a value is missing)."""
     shown = format_value(now, unit)
     if before is None or now is None or now == before:
         return shown, 0
