@@ -1,10 +1,10 @@
-"""AWS on this machine, without an account and without a container engine.
+"""Run AWS locally, without an account and without a container engine.
 
 Step Functions, S3, DynamoDB, SNS, CodeBuild, CloudFront, CloudWatch Logs and EventBridge are moto's; handlers
-run in worker processes under AWS's own runtime client. `docs/local-aws.md` says what is like AWS and what is
-not.
+run in worker processes under AWS's own runtime client. `docs/local-aws.md` describes the differences from
+AWS.
 
-The names are imported when they are first used: moto takes seconds, and `cloudwatch` does without.
+Names are imported on first use, because importing moto takes seconds and `cloudwatch` does not need it.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Which IAM actions a call of AWS's API needs, and on which resources: one table of services.
+"""Determine the IAM actions and resources of a call of AWS's API, with a table of services.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -31,12 +31,12 @@ class Location:
     account: str
 
     def arn(self, service: str, rest: str) -> str:
-        """Return an ARN here."""
+        """Return an ARN in this region and account."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
 
 
 def _table(call: ApiCall, place: Location) -> list[str]:
-    """Return the tables of a call; those of a batch or transaction are many."""
+    """Return the tables of a call; a batch or transaction may have several."""
     parameters = call.parameters
     names = [parameters.get("TableName")]
     items = parameters.get("RequestItems")
@@ -66,7 +66,7 @@ def _named(key: str, kind: str) -> Callable[[ApiCall, Location], list[str]]:
 
 
 def _arn_only(key: str) -> Callable[[ApiCall, Location], list[str]]:
-    """Return a reader of a parameter that may be an ARN; a name of this kind does not tell the ARN."""
+    """Return a reader of a parameter that may be an ARN; the ARN cannot be derived from its name."""
 
     def read(call: ApiCall, _: Location) -> list[str]:
         name = str(call.parameters.get(key))
@@ -135,16 +135,16 @@ _RESOURCES: dict[str, Callable[[ApiCall, Location], list[str]]] = {
     "ssm": _named("Name", "parameter/"),
     "states": _machine,
 }
-"""Prefix of the actions -> the resources of a call. A call of another service is not judged."""
+"""Prefix of the actions -> function that returns the resources of a call; other services are not checked."""
 
 _PREFIXES = {"stepfunctions": "states"}
-"""boto3's name of a service -> the prefix of its actions, where it is another one."""
+"""boto3's name of a service -> the prefix of its actions, if it differs."""
 
 _FREE = {("sts", "GetCallerIdentity")}
 
 
 def requests_of(call: ApiCall, place: Location, context: Mapping[str, str]) -> list[Request]:
-    """Return what a call asks for: an action on each of its resources; nothing for what is not judged."""
+    """Return the requests of a call: an action on each of its resources; [] for a service without checks."""
     prefix = _PREFIXES.get(call.service, call.service)
     resources = _RESOURCES.get(prefix)
     if resources is None or (prefix, call.operation) in _FREE:
@@ -159,7 +159,7 @@ def requests_of(call: ApiCall, place: Location, context: Mapping[str, str]) -> l
 def denial(
     permissions: Permissions, role: str, call: ApiCall, place: Location, session: str = "session"
 ) -> str:
-    """Return AWS's message where a role may not make a call; "" where it may."""
+    """Return AWS's message if a role may not make a call; "" if it may."""
     if not permissions.knows(role):
         return ""
     context = {
@@ -181,7 +181,7 @@ def denial(
 
 
 def resource_refusal(broken: BrokenResources, call: ApiCall, place: Location) -> CallRefusal | None:
-    """Return how a broken resource refuses a call; None where none of the call's resources is broken."""
+    """Return the error of a broken resource; None if none of the call's resources is broken."""
     if broken.idle:
         return None
     return broken.refusal((request.action, request.resource) for request in requests_of(call, place, {}))

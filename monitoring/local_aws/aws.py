@@ -1,4 +1,4 @@
-"""The embedded AWS: one object that starts it, deploys to it, runs executions and ends it without a trace."""
+"""The embedded AWS: start it, deploy to it, run executions, and stop it with all its processes."""
 
 import contextlib
 import json
@@ -43,24 +43,25 @@ _CREDENTIALS = {
 }
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 _running = threading.Lock()
-"""moto keeps its state for the whole process: one embedded AWS at a time."""
+"""moto's state is global to the process, so there is only one embedded AWS at a time."""
 
 
 class LocalAws:
-    """AWS on this machine, in loopback HTTP: `with LocalAws(home) as aws: …`.
+    """A local AWS with an HTTP endpoint on loopback: `with LocalAws(home) as aws: …`.
 
     Args:
-        home: a folder it may write to; unpacked code, builds and the workers' temporary files lie there.
-        speed: how much faster than the wall clock state machine time passes while nothing works: Wait, Retry
-            and TimeoutSeconds, builds' and invalidations' delays. A function's own timeout is real time.
-        work_speed: the same while a handler works; 1 means that TimeoutSeconds of a task is real time.
+        home: a writable folder for unpacked code, builds and temporary files of workers.
+        speed: the speed of state machine time, relative to real time, while no handler runs. It applies to
+            Wait, Retry and TimeoutSeconds, and to the delays of builds and invalidations. A function's own
+            time-out is real time.
+        work_speed: the speed while a handler runs; with 1, TimeoutSeconds of a task is real time.
         region: the only region.
-        port: where it listens; 0 takes any that is free.
-        max_workers: worker processes a function may have at once.
+        port: the port of the endpoint; 0 uses a free one.
+        max_workers: the maximum number of worker processes per function.
 
     Raises:
-        InputError: `home` cannot be written, the port is taken, another one runs in this process, or the
-            installed moto is not one that the patches know.
+        InputError: `home` cannot be written, the port is in use, another LocalAws runs in this process, or
+            the installed version of moto does not fit the patches.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class LocalAws:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it answers; what the SDKs take from AWS_ENDPOINT_URL."""
+        """The URL of the endpoint, for AWS_ENDPOINT_URL of the SDKs."""
         return self._host.endpoint_url
 
     @property
@@ -143,7 +144,7 @@ class LocalAws:
         self._exit.callback(self._hand_over)
 
     def _hand_over(self) -> None:
-        """Give what the functions wrote to whoever records it, such as `pytest --record-metrics`."""
+        """Pass the log events to registered recorders, such as `pytest --record-metrics`."""
         for recorder in log_recorders:
             recorder(self.log_events())
 
@@ -179,7 +180,7 @@ class LocalAws:
                 settings = Config(
                     proxies={}, read_timeout=900, retries={"total_max_attempts": 1}, inject_host_prefix=False
                 )
-                # One session for all clients: each new one looks through botocore's data again, 0.1 s of CPU.
+                # One session for all clients: each new session loads botocore's data again, 0.1 s of CPU.
                 key, secret, token = _CREDENTIALS.values()
                 self._session = self._session or boto3.Session(key, secret, token, self.region)
                 self._clients[service] = self._session.client(  # type: ignore[call-overload]
@@ -199,21 +200,21 @@ class LocalAws:
         log_format: str = "Text",
         check: bool = True,
     ) -> str:
-        """Deploys a function, or deploys it anew, and gives its ARN.
+        """Deploy or update a function, and return its ARN.
 
         Args:
             name: the function's name.
             handler: `package.module.function`, as in Lambda.
-            code: the folder that is on `sys.path`; None: the one that holds the package `monitoring`.
-            timeout: seconds, of real time, after which an invocation is killed.
-            memory: megabytes; a worker that holds more is killed (on Linux).
-            environment: the function's own variables.
+            code: the folder on `sys.path`; None: the folder that contains the package `monitoring`.
+            timeout: the time-out in seconds of real time.
+            memory: the memory in megabytes; a worker that uses more is killed (on Linux).
+            environment: the function's environment variables.
             log_format: `Text` or `JSON`.
-            check: see first that the handler is defined; without it, Lambda's own error comes at the first
-                invocation.
+            check: whether to check first that the handler is defined; otherwise the first invocation fails
+                with Lambda's own error.
 
         Raises:
-            InputError: there is no such handler, or Lambda has no such settings.
+            InputError: the handler does not exist, or a setting is outside Lambda's limits.
         """
         folder = Path(code).absolute() if code is not None else Path(__file__).parents[2]
         check_function(name, timeout, memory, log_format)
@@ -242,7 +243,7 @@ class LocalAws:
         include_execution_data: bool = True,
         type: str = "STANDARD",  # noqa: A002  AWS's word
     ) -> str:
-        """Deploys a state machine, or a new definition of it, and gives its ARN.
+        """Deploy a state machine, or a new definition of it, and return its ARN.
 
         Args:
             name: its name; it logs to `/aws/vendedlogs/states/NAME-Logs`.
@@ -253,7 +254,7 @@ class LocalAws:
             type: STANDARD or EXPRESS.
 
         Raises:
-            InputError: the definition is not valid; says where.
+            InputError: the definition is not valid; the message gives the position.
         """
         arns = {function: self.function_arn(function) for function in self._host.code}
         text = definition_text(definition, {**arns, **(substitutions or {})})
@@ -286,19 +287,19 @@ class LocalAws:
         answers: Mapping[str, Any] | None = None,
         previous: Deployment | None = None,
     ) -> Deployment:
-        """Deploy an application: functions, state machines, tables, queues, rules, … as its template says.
+        """Deploy an application from its template: functions, state machines, tables, queues, rules, …
 
         Args:
-            source: a template or folder (see `discovery.stacks.read_stacks`), or stacks that were read.
+            source: a template or folder (see `discovery.stacks.read_stacks`), or stacks.
             parameters: values of the template's parameters.
             stack: the stack's name.
             environment: variables of functions by logical id, `*` for all of them.
-            answers: what takes the place of a function or a task answers, by the function's logical id or
+            answers: the responses of stand-ins for functions or tasks, by the function's logical id or
                 `STATE_MACHINE.State`.
-            previous: what is deployed already: only its functions and state machines are deployed anew.
+            previous: the existing deployment, of which only functions and state machines are updated.
 
         Raises:
-            InputError: the template cannot be read, or a resource cannot be created; says which and why.
+            InputError: the template cannot be read, or a resource cannot be created; the message names it.
         """
         if isinstance(source, str | Path):
             path = Path(source)
@@ -310,7 +311,7 @@ class LocalAws:
         )
 
     def delete(self, deployment: Deployment) -> None:
-        """Delete what `deploy` has deployed, as CloudFormation deletes a stack; what is retained stays.
+        """Delete a deployment, as CloudFormation deletes a stack, without retained resources.
 
         Raises:
             InputError: a custom resource answered that it cannot be deleted.
@@ -318,7 +319,7 @@ class LocalAws:
         delete_stacks(deployment)
 
     def reload_code(self) -> None:
-        """Let every function start anew at its next invocation, with the code that its folder has then."""
+        """Restart every function at its next invocation, with the current code of its folder."""
         self._host.revision += 1
 
     def start_schedules(self) -> None:
@@ -326,14 +327,14 @@ class LocalAws:
         self._host.start_schedules()
 
     def schedules(self) -> list[ScheduleEntry]:
-        """Return the schedules that are deployed, each with the time at which it fires next."""
+        """Return the deployed schedules, each with its next time."""
         return self._host.schedules_now()
 
     def fire_schedule(self, name: str) -> None:
         """Invoke the targets of a scheduled rule or schedule once, now.
 
         Raises:
-            InputError: there is none of this name; says which there are.
+            InputError: the schedule does not exist; the message lists the existing ones.
         """
         if not self._host.fire(name):
             names = ", ".join(schedule.name for schedule in self.schedules()) or "none"
@@ -348,12 +349,12 @@ class LocalAws:
         return self._host.deliveries.send_again()
 
     def refusals(self) -> tuple[str, ...]:
-        """Return what roles were refused: IAM's messages, each once."""
+        """Return the distinct messages of calls that IAM denied."""
         return self._host.permissions.refusals()
 
     @property
     def host(self) -> MotoHost:
-        """Return what moto's patches call."""
+        """The object that moto's patches call."""
         return self._host
 
     def function_arn(self, name: str) -> str:
@@ -365,7 +366,7 @@ class LocalAws:
         return f"arn:aws:states:{self.region}:{ACCOUNT}:stateMachine:{name}"
 
     def state_machine_log_group(self, name: str) -> str:
-        """Where a state machine logs."""
+        """Return the log group of a state machine."""
         return f"/aws/vendedlogs/states/{name}-Logs"
 
     def create_log_group(self, name: str) -> bool:
@@ -376,8 +377,8 @@ class LocalAws:
         """Subscribe a function to the events of a log group that match a filter pattern.
 
         Raises:
-            InputError: the pattern is not understood, there is no such function, or the function would get
-                its own lines without end (`own=True` allows it).
+            InputError: the pattern is not supported, the function does not exist, or the function would
+                receive its own log lines in a loop (`own=True` allows it).
         """
         if log_group == f"/aws/lambda/{function_name}" and not own:
             raise InputError(
@@ -414,8 +415,8 @@ class LocalAws:
         """Invoke a function and return its result.
 
         Raises:
-            InvocationError: the function failed; `.payload` is what Lambda answered.
-            InputError: there is no such function.
+            InvocationError: the function failed; `.payload` is Lambda's response.
+            InputError: the function does not exist.
         """
         with moto_backends.refused(f"invocation of {function_name}"):
             function = moto_backends.function(self.region, function_name)
@@ -448,7 +449,7 @@ class LocalAws:
         """Wait until an execution has ended and return its description (DescribeExecution).
 
         Raises:
-            TimeoutError: it still runs after so many seconds of real time.
+            TimeoutError: the execution is still running after `timeout` seconds of real time.
         """
         if not self._host.wait_ended(execution, timeout):
             entered = [e for e in self.history(execution) if "stateEnteredEventDetails" in e]
@@ -465,7 +466,7 @@ class LocalAws:
             return described
 
     def history(self, execution: str) -> list[dict[str, Any]]:
-        """All events of GetExecutionHistory."""
+        """Return all events of GetExecutionHistory."""
         pages = self.client("stepfunctions").get_paginator("get_execution_history")
         return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
 
@@ -474,15 +475,15 @@ class LocalAws:
         self.client("stepfunctions").stop_execution(executionArn=execution, error=error, cause=cause)
 
     def drain(self, timeout: float = 30.0) -> Deliveries:
-        """Wait until no handler runs and every log event and other event is delivered or given up.
+        """Wait until no handler runs and every event is delivered or dropped.
 
         Returns:
-            The counters; `pending` is above 0 if the time was not enough.
+            The counters; `pending` is above 0 after a time-out.
         """
         return self._host.drain(timeout)
 
     def drain_function(self, name: str, timeout: float = 30.0) -> bool:
-        """Wait until a function has handled its queue; return whether that took no longer than allowed."""
+        """Wait until a function has processed its queue; return whether it did so in time."""
         return self._host.deliveries.wait_idle(self.function_arn(name), timeout)
 
     def deliveries(self) -> Deliveries:
@@ -490,9 +491,9 @@ class LocalAws:
         return self._host.deliveries.counters()
 
     def invocations(self) -> list[Invoked]:
-        """Every call of a function that has ended, throttled ones too, in the order of their ends."""
+        """Return the finished invocations, including throttled ones, in the order of their ends."""
         return self._host.invocations()
 
     def log_events(self) -> list[LogEvent]:
-        """Everything that CloudWatch Logs received, in the order received."""
+        """Return all log events in CloudWatch Logs, in the order received."""
         return self._host.log_events()

@@ -1,8 +1,8 @@
-"""CodeBuild builds that really run: the commands of a buildspec, as processes here, phase by phase.
+"""Run CodeBuild builds: execute the commands of a buildspec as local processes, phase by phase.
 
-A build waits in PROVISIONING for some state machine time, then takes as long as its commands do, and succeeds
-or fails as they do. What they print goes to `/aws/codebuild/PROJECT`. Sources: none, S3 or CodeCommit;
-artifacts: none, or S3.
+A build is in PROVISIONING for some state machine time; then its duration and its status are those of its
+commands. Their output is written to `/aws/codebuild/PROJECT`. Sources: none, S3 or CodeCommit; artifacts:
+none or S3.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from monitoring.local_aws.output import Line
 from monitoring.local_aws.platform_lines import iso_time
 
 PROVISIONING_SECONDS = 3.0
-"""State machine time between the start of a build and its first command."""
+"""Seconds of state machine time between the start of a build and its first command."""
 
 COMMAND_PHASES = ("install", "pre_build", "build", "post_build")
 
@@ -35,12 +35,12 @@ class Builds:
     """The builds of one embedded AWS.
 
     Args:
-        folder: where builds have their working directories.
-        environment: variables that every build gets.
-        client: gives boto3 clients.
+        folder: the parent folder of the builds' working directories.
+        environment: environment variables of every build.
+        client: returns boto3 clients.
         put: writes lines to a log group and stream.
-        speed: `PROVISIONING_SECONDS / speed` are waited.
-        access_key: gives the access key of a role's ARN; "" for the shared one.
+        speed: the time in PROVISIONING is `PROVISIONING_SECONDS / speed`.
+        access_key: returns the access key for a role's ARN; "" for the shared one.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Builds:
 
 
 class _Build:
-    """One build that runs."""
+    """A running build."""
 
     def __init__(
         self, builds: Builds, build: dict[str, Any], request: dict[str, Any], project: dict[str, Any]
@@ -129,7 +129,7 @@ class _Build:
     def stop(self) -> None:
         """Stop the build's commands."""
         self._stopped.set()
-        if self._process is not None and self._process.poll() is None:  # its number may be another's by now
+        if self._process is not None and self._process.poll() is None:  # the process id may be in use again
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -214,7 +214,7 @@ class _Build:
         return ""
 
     def _clone(self) -> str:
-        """Check out the repository's newest commit, or the version that was asked for."""
+        """Check out the repository's newest commit, or the requested version."""
         name = str(self._source["location"]).rstrip("/").rpartition("/")[2]
         place = self._builds._folder.parent / "codecommit" / f"{name}.git"
         version = self._version.removeprefix("refs/heads/") or "main"

@@ -14,15 +14,15 @@ from monitoring.local_aws.states.errors import ApiError
 
 
 def check_handler(handler: str, code: Path) -> None:
-    """Sees to it that `package.module.function` is defined under the folder, without importing it.
+    """Check that `package.module.function` is defined in the folder, without importing it.
 
     Raises:
-        InputError: it is not, and what is wrong.
+        InputError: the handler is not defined.
     """
     module, _, function = handler.rpartition(".")
     if not module:
         raise InputError(
-            f"{handler!r} names no handler", hint="write it as Lambda does: package.module.function"
+            f"{handler!r} is not a handler", hint="write it as Lambda does: package.module.function"
         )
     path = _module_file(module, code)
     if path is None:
@@ -46,10 +46,10 @@ def check_handler(handler: str, code: Path) -> None:
 
 
 def check_function(name: str, timeout: int, memory: int, log_format: str) -> None:
-    """Sees to it that Lambda has such settings.
+    """Check a function's settings.
 
     Raises:
-        InputError: it has not.
+        InputError: a setting is outside Lambda's limits.
     """
     wrong = [
         (not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name), f"{name!r} is not a valid function name"),
@@ -75,7 +75,7 @@ def _module_file(module: str, code: Path) -> Path | None:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """Names that a module binds at its top level; with a star import or a dynamic one, none can be missed."""
+    """Return the names that a module binds at its top level; all names after a star or dynamic import."""
     names: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -94,7 +94,7 @@ def definition_text(definition: Mapping[str, Any] | str, substitutions: Mapping[
     """Return the definition as JSON text with `${Name}` replaced, as DefinitionSubstitutions does.
 
     Raises:
-        InputError: it is not JSON.
+        InputError: the definition is not JSON.
     """
     text = definition if isinstance(definition, str) else json.dumps(definition)
     for name, value in substitutions.items():
@@ -110,7 +110,7 @@ def definition_text(definition: Mapping[str, Any] | str, substitutions: Mapping[
 
 @contextlib.contextmanager
 def refused(what: str) -> Iterator[None]:
-    """Raise what Step Functions refuses as InputError, with the place of the first fault in a definition."""
+    """Convert errors of Step Functions to InputError, with the positions of the faults in a definition."""
     try:
         yield
     except ApiError as failed:

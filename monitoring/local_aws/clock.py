@@ -1,9 +1,9 @@
-"""State machine time: how fast it passes on this machine, and how one waits in it.
+"""State machine time: its speed relative to real time, and waiting in it.
 
-Waits are sped up, work is not: while a handler of an execution works, its state machine time passes
-`work_speed` times as fast as the wall clock (1: as it is), and `speed` times as fast while everything waits.
-A `Wait` of one minute beside a handler that works for two seconds still ends after the handler, and a
-`TimeoutSeconds` of five does not cut short a handler that needs half a second, however large `speed` is.
+Waits are sped up, work is not: state machine time runs `work_speed` times as fast as real time while a
+handler of the execution runs, and `speed` times as fast otherwise. So a `Wait` of one minute still ends after
+a parallel handler that takes two seconds, and a `TimeoutSeconds` of five does not end a handler that needs
+half a second, for any `speed`.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LONGEST_SECONDS = 86400.0
-"""The longest real time that one timer is set for; longer waits set it again."""
+"""The longest real time of one timer in seconds; longer waits use several."""
 
 
 class Clock:
-    """The state machine time of one execution, in seconds; used in the thread of its event loop alone."""
+    """The state machine time of one execution in seconds; only for the thread of its event loop."""
 
     def __init__(
         self, speed: float = 1.0, work_speed: float = 1.0, now: Callable[[], float] = time.monotonic
@@ -37,7 +37,7 @@ class Clock:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Let time pass at `work_speed` while the block runs: a handler of this execution works."""
+        """Use `work_speed` while the block runs (a handler of this execution)."""
         self._change(1)
         try:
             yield
@@ -59,7 +59,7 @@ class Clock:
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of state machine time."""
+        """Wait for `seconds` of state machine time."""
         loop = asyncio.get_running_loop()
         deadline = self.elapsed() + seconds
         while (left := deadline - self.elapsed()) > 0:
@@ -73,10 +73,10 @@ class Clock:
                 self._sleepers.discard(sleeper)
 
     async def limit(self, work: Coroutine[Any, Any, T], seconds: float | None) -> T:
-        """Return what `work` gives.
+        """Return the result of `work`.
 
         Raises:
-            TimeoutError: it took more than so many seconds of state machine time, and was cancelled.
+            TimeoutError: `work` took more than `seconds` of state machine time, and was cancelled.
         """
         if seconds is None:
             return await work

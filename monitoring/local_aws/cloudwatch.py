@@ -1,4 +1,4 @@
-"""Samples as CloudWatch publishes them and Datadog's AWS integration names them: one point a minute."""
+"""Aggregate samples as CloudWatch does (one point a minute), with the names of Datadog's AWS integration."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, cast
@@ -16,16 +16,16 @@ Columns = Mapping[Key, tuple[Floats, Floats]]
 
 MINUTE = 60
 CRAWL = 600
-"""Seconds between two looks of the integration at a function's settings."""
+"""Seconds between two polls of a function's settings by the integration."""
 
 
 def published(samples: Columns, common: tuple[str, ...], wanted: Collection[str]) -> list[Series]:
-    """Return the series that Datadog would have of the samples.
+    """Return the series that Datadog would have for the samples.
 
     Args:
-        samples: what CloudWatch was given.
-        common: tags that every series gets: region, account and those of the resources.
-        wanted: the metrics to make, by Datadog's names; others cost nothing.
+        samples: the samples in CloudWatch.
+        common: tags of every series: region, account and those of the resources.
+        wanted: the metrics to compute, by Datadog's names; others are skipped.
     """
     lines = []
     for facts in metrics().values():
@@ -51,7 +51,7 @@ def _series(facts: MetricFacts, key: Key, common: tuple[str, ...], times: Floats
 
 
 def by_minute(times: Floats, values: Floats, statistic: str) -> tuple[NDArray[np.int64], Floats]:
-    """Return the minutes that have samples, and the statistic of each: Sum, Average, Maximum, pNN, …."""
+    """Return the minutes with samples, and the statistic of each: Sum, Average, Maximum, pNN, …"""
     minutes = np.floor(times / MINUTE).astype(np.int64) * MINUTE
     order = np.lexsort((values, minutes))
     minutes, values = minutes[order], values[order]
@@ -69,7 +69,7 @@ def by_minute(times: Floats, values: Floats, statistic: str) -> tuple[NDArray[np
 def settings_series(
     functions: Mapping[str, tuple[int, int]], common: tuple[str, ...], start: int, end: int
 ) -> Iterator[Series]:
-    """Return what the integration reports of a function's settings at each poll.
+    """Yield the series of functions' settings, with one point per poll.
 
     Args:
         functions: name -> time-out in seconds and memory in megabytes.
@@ -84,7 +84,7 @@ def settings_series(
 
 
 def is_polled(metric: str) -> bool:
-    """Return whether a metric comes from CloudWatch, and so minutes late."""
+    """Return whether a metric comes from CloudWatch, so that it is minutes late."""
     facts = metrics().get(metric)
     return facts is not None and (facts.polled or metric in {"aws.lambda.timeout", "aws.lambda.memorysize"})
 

@@ -1,10 +1,10 @@
-"""Asynchronous invocations: what CloudWatch Logs, EventBridge and `Event` invocations hand to a function.
+"""Asynchronous invocations by CloudWatch Logs, EventBridge and invocations of type `Event`.
 
-Log events of one stream that wait for the same function go together in one delivery; a failed delivery is
-tried twice more, as Lambda does (after 1 and 2 seconds of state machine time, where AWS waits 1 and 2
-minutes), and what failed three times is kept as undelivered. Nothing is dropped without being counted.
-Deliveries of log events and of EventBridge's events take turns at a function, so that one worker hears all of
-an execution, as where little happens on AWS.
+Waiting log events of one stream for the same function are sent in one delivery. A failed delivery is retried
+twice, as by Lambda (after 1 and 2 seconds of state machine time; AWS waits 1 and 2 minutes); after three
+failures it is recorded as undelivered. Every dropped event is counted. Deliveries of log events and of
+EventBridge's events to a function run one after another, so that one worker receives all events of an
+execution, as at low traffic on AWS.
 """
 
 import base64
@@ -19,17 +19,17 @@ from typing import Any
 
 RETRY_SECONDS = (1.0, 2.0)
 LINGER_SECONDS = 0.05
-"""How long the first log event of a delivery waits for more of its stream."""
+"""Seconds that the first log event of a delivery waits for more events of its stream."""
 
 BATCH_BYTES = 1_000_000
-"""Log events of a delivery, before compression: AWS sends at most 1 MB of them to a function."""
+"""The maximum size of a delivery before compression: AWS sends at most 1 MB of log events to a function."""
 
 _THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """Describe a delivery that a function never took: three attempts failed, or the local AWS closed."""
+    """A delivery that failed three times, or was pending when the local AWS closed."""
 
     function: str
     source: str
@@ -39,10 +39,10 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Counters of what was sent asynchronously.
+    """Counters of asynchronous invocations.
 
-    `events` and `delivered` count log events, and one for each other event; `deliveries` are attempts that
-    succeeded, `failures` attempts that failed; `pending` are events that still wait or are under way.
+    `events` and `delivered` count each log event, and each other event; `deliveries` are successful attempts,
+    `failures` failed attempts; `pending` are events that are waiting or being processed.
     """
 
     events: int = 0
@@ -66,7 +66,7 @@ class _Job:
 
 
 class Activity:
-    """How much is under way; `drain` waits for nothing to be."""
+    """The number of running activities; `drain` waits until it is 0."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -79,24 +79,24 @@ class Activity:
         self.change(-1)
 
     def change(self, by: int) -> None:
-        """Count up what begins, and down what has ended together with all that it caused."""
+        """Add to the counter at the start of an activity, and subtract at its end, including its effects."""
         with self._condition:
             self._count += by
             self._condition.notify_all()
 
     def wait_idle(self, seconds: float) -> bool:
-        """Return whether nothing was under way at some moment before the time was up."""
+        """Wait until the counter is 0; return False after `seconds`."""
         with self._condition:
             return self._condition.wait_for(lambda: self._count == 0, seconds)
 
 
 class AsyncInvoker:
-    """The queue in front of functions that are invoked asynchronously.
+    """The queue of asynchronous invocations.
 
     Args:
-        invoke: runs a function on a payload and gives its error, empty if it succeeded.
-        activity: where jobs are counted until they are done with.
-        owner: the account that payloads name.
+        invoke: runs a function on a payload and returns its error, "" on success.
+        activity: counts pending jobs.
+        owner: the account id in payloads.
         speed: retries wait for `RETRY_SECONDS / speed`.
     """
 
@@ -124,13 +124,13 @@ class AsyncInvoker:
             thread.start()
 
     def send(self, function: str, payload: bytes, source: str, *, in_turn: bool = True) -> None:
-        """Queues one event for a function (name or ARN); `in_turn`: never beside another one in turn."""
+        """Queue an event for a function (name or ARN); `in_turn`: not in parallel with other such events."""
         self._add(_Job(function, source, lambda: payload, in_turn), delay=0.0)
 
     def send_log_events(
         self, function: str, filter_name: str, log_group: str, log_stream: str, events: list[dict[str, Any]]
     ) -> None:
-        """Queues log events (`id`, `timestamp`, `message`) for a subscriber, with others of their stream."""
+        """Queue log events (`id`, `timestamp`, `message`) for a subscriber, with others of their stream."""
         key = (function, filter_name, log_group, log_stream)
         size = sum(len(event["message"]) + 26 for event in events)
         with self._changed:
@@ -149,7 +149,7 @@ class AsyncInvoker:
             self._add(job, LINGER_SECONDS)
 
     def send_again(self) -> int:
-        """Queue the newest delivered log events of each function once more; return how many deliveries."""
+        """Queue the newest delivered log events of each function again; return the number of deliveries."""
         with self._changed:
             jobs = list(self._newest.values())
         for job in jobs:
@@ -157,7 +157,7 @@ class AsyncInvoker:
         return len(jobs)
 
     def wait_idle(self, function: str, seconds: float) -> bool:
-        """Return whether no ordered delivery to a function (its ARN) waited or ran in that time."""
+        """Wait until no ordered delivery to a function (its ARN) is pending; return False after `seconds`."""
 
         def idle() -> bool:
             return function not in self._serving and all(
@@ -193,7 +193,7 @@ class AsyncInvoker:
             "logEvents": events,
         }
         text = json.dumps(data, separators=(",", ":")).encode()
-        packed = gzip.compress(text, compresslevel=1, mtime=0)  # each attempt brings the same bytes
+        packed = gzip.compress(text, compresslevel=1, mtime=0)  # each attempt has the same bytes
         return json.dumps({"awslogs": {"data": base64.b64encode(packed).decode()}}).encode()
 
     def _add(self, job: _Job, delay: float) -> None:
@@ -231,7 +231,7 @@ class AsyncInvoker:
                 self._changed.notify_all()
 
     def _take(self) -> _Job | None:
-        """Return the next job that is due; None when closed."""
+        """Return the next due job; None when closed."""
         with self._changed:
             while not self._closed:
                 now, left = time.monotonic(), None

@@ -1,4 +1,4 @@
-"""Filter patterns of CloudWatch Logs subscriptions, as far as they are honoured here.
+"""Compile filter patterns of CloudWatch Logs subscriptions, as far as they are supported here.
 
 Grammar (AWS, "Filter pattern syntax"): nothing matches all; terms that all have to occur; `?term` terms of
 which one has to occur; `-term` that must not; `"quoted phrase"` in place of a term; `{ $.key = "value" }` on

@@ -1,4 +1,4 @@
-"""The execution environments of Lambda functions: which exist, which is free, and that all of them end."""
+"""Manage the execution environments of Lambda functions: create, reuse and end them."""
 
 import contextlib
 import threading
@@ -12,11 +12,10 @@ class Functions:
     """The execution environments of all functions of one embedded AWS.
 
     Args:
-        put: where lines go.
-        environment: variables that every worker gets (the endpoint above all).
-        max_workers: workers a function without reserved concurrency may have at once; a further invocation
-            waits for one (AWS would start
-            more).
+        put: writes log lines.
+        environment: environment variables of every worker, such as the endpoint.
+        max_workers: the maximum number of workers of a function without reserved concurrency; further
+            invocations wait (AWS would start more).
     """
 
     def __init__(self, put: PutLines, environment: dict[str, str], max_workers: int = 8) -> None:
@@ -35,14 +34,14 @@ class Functions:
             return invoke(environment, event, self._open)
 
     def workers(self) -> dict[str, int]:
-        """How many worker processes each function has now."""
+        """Return function -> number of worker processes."""
         with self._changed:
             both = [*self._idle.items(), *self._busy.items()]
             return {name: sum(len(envs) for key, envs in both if key == name) for name, _ in both}
 
     @contextlib.contextmanager
     def set_aside(self, name: str) -> Iterator[None]:
-        """Keep the idle environments of a function for later while the block runs; those made in it end."""
+        """Set idle environments of a function aside while the block runs; environments started in it end."""
         with self._changed:
             kept = self._idle.pop(name, [])
         try:
@@ -58,7 +57,7 @@ class Functions:
                 self._discard(environment)
 
     def close(self) -> None:
-        """Kills every worker; invocations that run end as if their process had been killed."""
+        """Kill every worker; running invocations end as if their process had been killed."""
         with self._changed:
             self._closed = True
             environments = [e for pool in (self._idle, self._busy) for envs in pool.values() for e in envs]
@@ -125,7 +124,7 @@ class Functions:
         with self._changed:
             in_use = any(environment in envs for envs in self._busy.values())
         if in_use:
-            sandbox.signal_kill()  # the thread that waits for it sees its end and closes it
+            sandbox.signal_kill()  # the waiting thread notices the end and closes it
         else:
             sandbox.close()
 
@@ -136,7 +135,7 @@ def _usable(environment: Environment, settings: FunctionSettings) -> bool:
 
 
 def _variables(settings: FunctionSettings, log_stream: str) -> dict[str, str]:
-    """Return the environment variables that Lambda defines, and the function's own."""
+    """Return the environment variables of Lambda and of the function."""
     level = {"AWS_LAMBDA_LOG_LEVEL": "INFO"} if settings.log_format == "JSON" else {}
     return {
         "AWS_LAMBDA_FUNCTION_NAME": settings.name,

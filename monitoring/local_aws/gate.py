@@ -1,7 +1,6 @@
-"""What stands before moto's server: it refuses, as AWS does, what a caller's role does not allow and what a
-broken resource does not answer.
+"""Check requests before moto's server: reject calls that a role does not allow, or of a broken resource.
 
-Every function has credentials of its own; those of anybody else may do everything.
+Every function has its own credentials; callers with other credentials have all permissions.
 """
 
 import io
@@ -32,16 +31,16 @@ _OF_OBJECTS = {
 _OF_BUCKETS = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}
 """S3's method -> the operation."""
 _MOST = 16_000_000
-"""Bytes of a body that are read for its names; a longer one is an object of S3, which its path names."""
+"""The maximum size of a body that is parsed; a larger one is an S3 object, whose name is in the path."""
 
 
 class Gate:
-    """A WSGI application in front of another one.
+    """A WSGI application that wraps another one.
 
     Args:
-        application: what answers the calls that are allowed.
+        application: handles the allowed calls.
         permissions: the roles.
-        broken: the resources that refuse every call, whoever makes it.
+        broken: the resources that reject every call.
         place: the region and account.
     """
 
@@ -54,7 +53,7 @@ class Gate:
         self._place = place
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
+        """Handle a request."""
         match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         role = self._permissions.role_of(match[1]) if match else ""
         if match and (role or not self._broken.idle) and (call := call_of(environ, match[2])):
@@ -71,7 +70,7 @@ class Gate:
 
 
 def call_of(environ: Environ, signed_for: str) -> ApiCall | None:
-    """Return the call that a request is, None for one that is not judged; its body can be read again."""
+    """Return the call of a request, None if it is not checked; the body can be read again afterwards."""
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return ApiCall(signed_for, target.rpartition(".")[2], _json(_body(environ)))
@@ -124,7 +123,7 @@ def _json(body: bytes) -> dict[str, Any]:
 def _refused(
     environ: Environ, service: str, refusal: CallRefusal, start_response: Callable[..., Any]
 ) -> list[bytes]:
-    """Answer as the service refuses; the answer to HEAD has no body."""
+    """Return the service's error response; the response to HEAD has no body."""
     status, body, headers = response(service, refusal)
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

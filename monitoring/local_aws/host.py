@@ -1,4 +1,4 @@
-"""Run what moto's patches call: functions, deliveries and builds, and keep the log events."""
+"""Implement the callbacks of moto's patches: run functions, deliveries and builds, and store log events."""
 
 import contextlib
 import json
@@ -42,10 +42,10 @@ from monitoring.local_aws.vended import api_call_event, status_change_event
 from monitoring.log_events.telemetry import LogEvent
 
 _ANNOUNCED = frozenset({"CreateStateMachine", "UpdateStateMachine"})
-"""Operations of Step Functions that CloudTrail's events are made of here."""
+"""Operations of Step Functions for which CloudTrail events are sent."""
 
 END_SECONDS = 5.0
-"""How long closing waits for executions that were told to stop."""
+"""Seconds that closing waits for stopped executions."""
 
 
 class MotoHost:
@@ -71,7 +71,7 @@ class MotoHost:
         self._activity = Activity()
 
     def begin(self, endpoint_url: str, environment: dict[str, str], max_workers: int, client: Any) -> None:
-        """Create what runs functions and builds; their processes get `environment`."""
+        """Create the runners of functions and builds; `environment` is set in their processes."""
         self.endpoint_url = endpoint_url
         self._client = client
         self.functions = Functions(self.put_lines, environment, max_workers)
@@ -119,7 +119,7 @@ class MotoHost:
         return len(rules)
 
     def close(self) -> None:
-        """No new work, then the workers, so that whatever waits for one returns, then the rest."""
+        """Stop accepting work, then end the workers, so that waiting callers return, then the rest."""
         if self.schedules is not None:
             self.schedules.close()
         self.apis.close()
@@ -150,21 +150,21 @@ class MotoHost:
         return done
 
     def note_exchanges(self) -> dict[str, Exchange]:
-        """Return what fills with the last call of each function that succeeds, until `exchanges` is None."""
+        """Record the last successful call per function in the returned dict, until `exchanges` is None."""
         self.exchanges = {}
         return self.exchanges
 
     def invoke_later(self, function_arn: str, payload: bytes, source: str, *, in_turn: bool) -> None:
-        """Queues an asynchronous invocation."""
+        """Queue an asynchronous invocation."""
         self.deliveries.send(function_arn, payload, source, in_turn=in_turn)
 
     def send_to_target(self, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> bool:
-        """Hand a rule's event to a function or a state machine; return whether the target is one."""
+        """Send a rule's event to a function or a state machine; return whether the target is one."""
         arn, payload = str(target["Arn"]), target_payload(target, event)
         if ":lambda:" in arn:
             self.invoke_later(arn, payload.encode(), f"EventBridge rule {rule.name}", in_turn=True)
         elif ":stateMachine:" in arn:
-            with self._activity, contextlib.suppress(ApiError):  # as on AWS, nobody hears of its refusal
+            with self._activity, contextlib.suppress(ApiError):  # as on AWS, the error is not reported
                 self.answer_states("StartExecution", {"stateMachineArn": arn, "input": payload})
         elif ":codebuild:" in arn:
             self._build(arn, target)
@@ -178,20 +178,20 @@ class MotoHost:
         role = str(target.get("RoleArn") or "").rpartition("/")[2]
         call = ApiCall("codebuild", "StartBuild", {"projectName": name})
         if denial(self.permissions, role, call, Location(self.region, ACCOUNT)):
-            return  # as on AWS, nobody hears of it
+            return  # as on AWS, the error is not reported
         with contextlib.suppress(ClientError):
             overrides = json.loads(target.get("Input") or "{}")
             self._client("codebuild").start_build(**{**overrides, "projectName": name})
 
     def received(self, events: list[LogEvent]) -> None:
-        """CloudWatch Logs received these."""
+        """Store log events that CloudWatch Logs received."""
         with self._changed:
             self._events.extend(events)
 
     def deliver_log_events(
         self, function_arn: str, filter_name: str, group: str, stream: str, events: list[dict[str, Any]]
     ) -> None:
-        """Queues log events for a subscriber."""
+        """Queue log events for a subscriber."""
         self.deliveries.send_log_events(function_arn, filter_name, group, stream, events)
 
     def find_function(self, name: str, qualifier: str) -> Any:
@@ -203,7 +203,7 @@ class MotoHost:
         return moto_backends.find_connection(self.region, arn)
 
     def find_api(self, endpoint: str) -> str:
-        """Return the address at which an endpoint of API Gateway is served here, or ""."""
+        """Return the local address of an endpoint of API Gateway, or ""."""
         return self.apis.address(endpoint)
 
     def write_log(self, group: str, stream: str, milliseconds: int, message: str) -> None:
@@ -221,7 +221,7 @@ class MotoHost:
         """Return the response of an operation of Step Functions.
 
         Raises:
-            ApiError: it is refused.
+            ApiError: the operation failed.
         """
         response = self.states.ask(answer, self.states, operation, parameters)
         if operation in _ANNOUNCED:
@@ -251,14 +251,14 @@ class MotoHost:
     # -- what the embedded AWS asks
 
     def wait_ended(self, execution: str, seconds: float) -> bool:
-        """Return whether an execution had ended before so many seconds of real time were over."""
+        """Wait until an execution has ended; return False after `seconds` of real time."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._statuses.get(execution, "RUNNING") != "RUNNING", seconds
             )
 
     def execution(self, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Return an execution's description and its events, an Express one's too.
+        """Return an execution's description and its events, also for Express executions.
 
         Raises:
             KeyError: there is no such execution.
@@ -271,7 +271,7 @@ class MotoHost:
         return self.states.ask(told)
 
     def executions_since(self, moment: float) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        """Return the executions that run, or ended after a moment: their descriptions and events."""
+        """Return the descriptions and events of executions that are running or ended after a moment."""
 
         def told() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
             return [
@@ -283,7 +283,7 @@ class MotoHost:
         return self.states.ask(told)
 
     def idle(self) -> bool:
-        """Return whether no handler works and no delivery waits."""
+        """Return whether no handler runs and no delivery is pending."""
         return self._activity.wait_idle(0.0)
 
     def drain(self, seconds: float) -> Deliveries:
@@ -312,7 +312,7 @@ class MotoHost:
         moto_backends.put_log_events(self.region, group, stream, events)
 
     def _answer_function(self, name: str, event: bytes) -> tuple[bytes, bool, float]:
-        """Run a function behind an API: its result, whether it failed, and the milliseconds."""
+        """Run a function for an API; return its result, whether it failed, and the milliseconds."""
         try:
             done = self.invoke_function(moto_backends.function(self.region, name), event)
         except Exception:  # noqa: BLE001  an API tells its caller of no reason; the function's log has it
@@ -320,7 +320,7 @@ class MotoHost:
         return done.payload, bool(done.function_error), done.duration_ms
 
     def _act(self, action: str, parameters: Mapping[str, Any], role: str) -> tuple[int, Any]:
-        """Carry out an action behind an API for a role: the status of HTTP, and the answer."""
+        """Execute an action for an API with a role; return the HTTP status and the response."""
         service, _, operation = action.partition(":")
         if service == "states":
             parameters = {key[:1].lower() + key[1:]: value for key, value in parameters.items()}
@@ -369,7 +369,7 @@ class MotoHost:
         return access_key(name) if self.permissions.knows(name) else ""
 
     def _unpacked(self, function: Any) -> Path:
-        """Where the archive lies that a user's own CreateFunction brought."""
+        """Return the folder with the unpacked archive of a CreateFunction call."""
         folder = self.home / "functions" / f"{function.function_name}-{function.code_digest[:16]}"
         if not folder.exists():
             with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
@@ -378,10 +378,10 @@ class MotoHost:
 
 
 def make_home(home: Path) -> None:
-    """Create the folder of an embedded AWS, without what an earlier one has left there.
+    """Create the folder of an embedded AWS, and delete the files of an earlier one.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the folder cannot be written.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One invocation of a function: what its worker is told, what it came to, and what the log says of it."""
+"""Run one invocation of a function: send the event to its worker, and return result and log lines."""
 
 import json
 import signal
@@ -16,10 +16,10 @@ from monitoring.local_aws.runtime_clients import PYTHON
 from monitoring.local_aws.sandbox import Outcome, Sandbox
 
 INIT_SECONDS = 10.0
-"""AWS gives an on-demand function ten seconds to initialise, then tries again within its own timeout."""
+"""Lambda's limit for the initialisation; Lambda then initialises again, within the function's time-out."""
 
 RESPONSE_BYTES = 6_291_556
-"""The largest response Lambda takes."""
+"""The largest response that Lambda accepts, in bytes."""
 
 PutLines = Callable[[str, str, list[Line]], None]
 """`(log_group, log_stream, lines)`: writes to CloudWatch Logs."""
@@ -27,7 +27,7 @@ PutLines = Callable[[str, str, list[Line]], None]
 
 @dataclass(frozen=True, slots=True)
 class FunctionSettings:
-    """Describe a deployed function; sandboxes with other settings are not reused."""
+    """The settings of a deployed function; sandboxes with other settings are not reused."""
 
     name: str
     arn: str
@@ -38,29 +38,29 @@ class FunctionSettings:
     environment: tuple[tuple[str, str], ...] = ()
     log_format: str = "Text"
     region: str = "us-east-1"
-    concurrency: int | None = None  # reserved: at most so many at once
+    concurrency: int | None = None  # reserved concurrency
     custom_log_group: str = ""
     runtime: str = PYTHON
-    access_key: str = ""  # of the role's session; the shared one where it has no role of its own
+    access_key: str = ""  # of the role's session; "" is the shared one
     revision: int = 0
-    """Changes with the code in the folder, so that no worker with older code is reused."""
+    """A number that changes with the code, so that no worker with older code is reused."""
 
     @property
     def log_group(self) -> str:
-        """The log group that Lambda writes the function's lines to."""
+        """The log group of the function."""
         return self.custom_log_group or f"/aws/lambda/{self.name}"
 
     def new_log_stream(self) -> str:
-        """Return the name of a new log stream; with a custom group it names the function."""
+        """Return the name of a new log stream, with the function's name if the group is a custom one."""
         shared = self.name if self.custom_log_group not in {"", f"/aws/lambda/{self.name}"} else ""
         return f"{datetime.now(UTC):%Y/%m/%d}/{shared}[$LATEST]{uuid.uuid4().hex}"
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """Hold an invocation's result; `function_error` is `Unhandled`, as Lambda says, or "".
+    """An invocation's result; `function_error` is `Unhandled`, as in Lambda's response, or "".
 
-    `began` in seconds since the epoch; `init_ms` where a new environment could be initialised for it.
+    `began` in seconds since the epoch; `init_ms` is set if a new environment was initialised.
     """
 
     request_id: str
@@ -75,9 +75,9 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """One call of a function, as CloudWatch's metrics count it; `began` in seconds since the epoch.
+    """An invocation for CloudWatch's metrics; `began` in seconds since the epoch.
 
-    A throttled call has no duration: Lambda refused it, and no handler ran.
+    A throttled invocation has no duration, because no handler ran.
     """
 
     function: str
@@ -89,14 +89,14 @@ class Invoked:
 
 
 class Exchange(NamedTuple):
-    """The event and the answer of a call, as JSON."""
+    """The event and the result of a call, as JSON."""
 
     event: bytes
     result: bytes
 
 
 class ThrottledError(Exception):
-    """Lambda refused an invocation: the function's reserved concurrency is 0."""
+    """An invocation was throttled, because the function's reserved concurrency is 0."""
 
     kind = "TooManyRequestsException"
     said = "Rate Exceeded."
@@ -106,7 +106,7 @@ class ThrottledError(Exception):
 
 
 class InvocationError(Exception):
-    """A function that was invoked failed; `payload` is Lambda's answer: `errorType`, `errorMessage`, …."""
+    """An invoked function failed; `payload` is Lambda's response: `errorType`, `errorMessage`, …"""
 
     def __init__(self, function: str, payload: Any) -> None:
         self.payload = payload
@@ -118,7 +118,7 @@ class InvocationError(Exception):
 
 @dataclass(slots=True)
 class Environment:
-    """An execution environment: its log stream, its process, and the lines of the present invocation."""
+    """An execution environment: its log stream, its process, and the lines of the current invocation."""
 
     settings: FunctionSettings
     log_stream: str
@@ -134,7 +134,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """How an outcome is told: to the caller (`payload`), in the report, and in a line of its own (`said`)."""
+    """The report of an outcome: for the caller (`payload`), in REPORT, and as a separate line (`said`)."""
 
     payload: bytes
     status: Literal["", "timeout", "error"] = ""
@@ -174,7 +174,7 @@ def invoke(
 def _initialise(
     environment: Environment, open_sandbox: Callable[[Environment], Sandbox]
 ) -> tuple[float | None, Outcome | None]:
-    """Init time of a cold start, or the outcome of one that failed: twice, for AWS tries again."""
+    """Return the init time of a cold start, or its failed outcome after two attempts, as on AWS."""
     settings, lines = environment.settings, PLATFORM_LINES[environment.settings.log_format]
     environment.write(
         lines.init_start(
@@ -214,7 +214,7 @@ def _run(
     outcome = sandbox.wait(settings.timeout)
     duration_ms = (time.perf_counter() - began) * 1000
     if outcome.kind in {"response", "error"}:
-        # The runtime client asks for the next event at once: when it has, the worker can be used again.
+        # The worker is reusable once the runtime client has requested the next event.
         sandbox.wait(1.0)
     return outcome, duration_ms
 

@@ -1,4 +1,4 @@
-"""moto's state, which it keeps for the whole process: the backends that the embedded AWS reaches into."""
+"""Access moto's backends, whose state is global to the process."""
 
 import base64
 import contextlib
@@ -33,11 +33,11 @@ ACCOUNT = "123456789012"
 
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
-    """While the block runs, functions are not echoed."""
+    """Disable moto's echo of functions while the block runs."""
     logs = [logging.getLogger(name) for name in ("moto", "werkzeug")]
     before = {"lambda": dict(default_user_config["lambda"])}
     levels = [log.level for log in logs]
-    for log in logs:  # a request that is refused is an error to moto, and nothing unusual here
+    for log in logs:  # moto logs rejected requests as errors, although they are usual here
         log.setLevel(logging.CRITICAL)
     default_user_config["lambda"] = {"use_docker": True}
     try:
@@ -49,13 +49,13 @@ def settings() -> Iterator[None]:
 
 
 def reset() -> None:
-    """Forgets everything that was deployed and stored."""
+    """Delete all resources and data."""
     BackendDict.reset()
 
 
 @contextlib.contextmanager
 def refused(what: str) -> Iterator[None]:
-    """Convert AWS's refusals to InputError."""
+    """Convert AWS's errors to InputError."""
     try:
         yield
     except (ServiceException, HTTPException) as failed:
@@ -67,12 +67,12 @@ def refused(what: str) -> Iterator[None]:
         raise
 
 
-# What is deployed and asked here goes to the backends, not through HTTP: a client takes a tenth of a second
-# to make, a request several milliseconds.
+# The functions below call the backends directly, not through HTTP: creating a client takes a tenth of a
+# second, a request several milliseconds.
 
 
 def put_function(region: str, settings: dict[str, Any]) -> str:
-    """Create a function, replacing one of its name; its code is stored elsewhere."""
+    """Create or replace a function; its code is stored elsewhere."""
     backend = lambda_backends[ACCOUNT][region]
     with contextlib.suppress(UnknownFunctionException):
         backend.delete_function(settings["FunctionName"])
@@ -92,7 +92,7 @@ def create_role(arn: str) -> None:
 
 
 def reserve_concurrency(region: str, name: str, limit: Any) -> None:
-    """Set a function's reserved concurrency; None has no limit."""
+    """Set a function's reserved concurrency; None removes it."""
     if limit is not None:
         lambda_backends[ACCOUNT][region].put_function_concurrency(name, int(limit))
 
@@ -110,19 +110,19 @@ def create_alias(region: str, function_name: str, name: str, version: str) -> st
 
 
 def function(region: str, name: str) -> Any:
-    """moto's `LambdaFunction`, by name or ARN."""
+    """Return moto's `LambdaFunction`, by name or ARN."""
     return lambda_backends[ACCOUNT][region].get_function(name)
 
 
 def find_function(region: str, name: str, qualifier: str) -> Any:
-    """Return a function, or one of its versions or what an alias names; None if there is none."""
+    """Return a function, one of its versions, or the version of an alias; None if there is none."""
     with contextlib.suppress(UnknownFunctionException, ServiceException):
         return lambda_backends[ACCOUNT][region].get_function(name, qualifier or None)
     return None
 
 
 def find_connection(region: str, arn: str) -> dict[str, Any] | None:
-    """Return the parameters that an EventBridge connection authorizes requests with."""
+    """Return the authorization parameters of an EventBridge connection."""
     for connection in events_backends[ACCOUNT][region].connections.values():
         if connection.arn == arn:
             parameters: dict[str, Any] = dict(connection.auth_parameters or {})
@@ -131,7 +131,7 @@ def find_connection(region: str, arn: str) -> dict[str, Any] | None:
 
 
 def write_log(region: str, group: str, stream: str, milliseconds: int, message: str) -> None:
-    """Write one log event; nothing if the log group was deleted, as AWS does."""
+    """Write one log event; ignore it if the log group was deleted, as AWS does."""
     group_backend = logs_backends[ACCOUNT][region].groups.get(group)
     if group_backend is None:
         return

@@ -1,4 +1,4 @@
-"""API Gateway: the routes of REST and HTTP APIs, served on loopback as they are called on AWS."""
+"""API Gateway: serve the routes of REST and HTTP APIs on loopback."""
 
 from monitoring.local_aws.apis.registry import Apis
 from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration

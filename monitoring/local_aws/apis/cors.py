@@ -1,6 +1,6 @@
-"""CORS of HTTP APIs and function URLs: preflight requests are answered, and headers are added to responses.
+"""CORS of HTTP APIs and function URLs: respond to preflight requests, and add headers to responses.
 
-A REST API has no settings of its own: its preflight requests are methods with a mock integration.
+A REST API has no CORS settings: its preflight requests are methods with a mock integration.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 """
@@ -13,11 +13,11 @@ from monitoring.local_aws.apis.events import ApiRequest, ApiResponse
 _PREFIX = "access-control-"
 _PREFLIGHT = {"allowMethods": "allow-methods", "allowHeaders": "allow-headers", "maxAge": "max-age"}
 _EVERY = {"exposeHeaders": "expose-headers", "allowCredentials": "allow-credentials"}
-"""Setting, in OpenAPI's spelling -> the header that it becomes, without its prefix."""
+"""Setting, in OpenAPI's spelling -> its response header, without the prefix."""
 
 
 def preflight(settings: Mapping[str, Any], request: ApiRequest) -> ApiResponse | None:
-    """Return the response to a preflight request; None where it is none, or nothing is set."""
+    """Return the response to a preflight request; None for other requests, or without CORS settings."""
     asked = request.method == "OPTIONS" and request.header("access-control-request-method")
     if not settings or not asked:
         return None
@@ -25,7 +25,7 @@ def preflight(settings: Mapping[str, Any], request: ApiRequest) -> ApiResponse |
 
 
 def with_cors(settings: Mapping[str, Any], request: ApiRequest, response: ApiResponse) -> ApiResponse:
-    """Return a response with the API's headers in the place of those that an integration has set."""
+    """Return a response with the API's CORS headers instead of those of the integration."""
     if not settings:
         return response
     kept = tuple(pair for pair in response.headers if not pair[0].lower().startswith(_PREFIX))
@@ -33,7 +33,7 @@ def with_cors(settings: Mapping[str, Any], request: ApiRequest, response: ApiRes
 
 
 def _headers(settings: Mapping[str, Any], request: ApiRequest, names: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers for the origin of a request; none for an origin that is not allowed."""
+    """Return the headers for the origin of a request; {} for an origin that is not allowed."""
     origin, allowed = request.header("origin"), _texts(settings.get("allowOrigins"))
     wildcard = "*" in allowed
     if not origin or not (wildcard or origin.lower() in [item.lower() for item in allowed]):

@@ -1,4 +1,4 @@
-"""What a function is told of a request, and what its answer becomes: payload formats 1.0 and 2.0.
+"""Convert requests to events of functions, and their results to responses: payload formats 1.0 and 2.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -19,14 +19,14 @@ from monitoring.local_aws.apis.routes import Api, Route
 Pairs = Sequence[tuple[str, str]]
 
 _TEXT = re.compile(r"text/.*|application/(json|javascript|xml|.*\+json|.*\+xml)", re.IGNORECASE)
-"""Content types whose bodies an HTTP API hands on as text; others are base64."""
+"""Content types whose bodies an HTTP API passes on as text; others are base64-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request of HTTP.
+    """An HTTP request.
 
-    `path` is as it was sent, without the query string; `headers` and their order are the client's.
+    `path` is the raw path without the query string; `headers` are in the client's order.
     """
 
     method: str
@@ -39,13 +39,13 @@ class ApiRequest:
     time: float = field(default_factory=time.time)
 
     def header(self, name: str) -> str:
-        """Return a header's value, those of several joined by commas; "" without one."""
+        """Return a header's value, several values joined by commas; "" if it is missing."""
         return ",".join(value for key, value in self.headers if key.lower() == name.lower())
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A response of HTTP."""
+    """An HTTP response."""
 
     status: int
     body: bytes = b""
@@ -153,10 +153,10 @@ def _clock(request: ApiRequest) -> str:
 
 
 def _body(request: ApiRequest, *, http: bool) -> tuple[str, bool]:
-    """Return a body as a function gets it, and whether it is base64.
+    """Return a body as a function receives it, and whether it is base64-encoded.
 
-    A REST API has text unless it says otherwise; what is not text is encoded here all the same, because bytes
-    that are not UTF-8 would be lost.
+    A REST API passes on text unless it is configured otherwise; other bodies are encoded here too, because
+    bytes that are not UTF-8 would be lost.
     """
     kind = request.header("content-type").partition(";")[0].strip()
     textual = bool(_TEXT.fullmatch(kind)) or (not kind and not http) or not request.body
@@ -180,9 +180,9 @@ def _listed(pairs: Pairs) -> dict[str, list[str]]:
 
 
 def response_of(result: Any, payload: str) -> ApiResponse:
-    """Return the response that a function's result becomes.
+    """Return the response for a function's result.
 
-    In format 2.0 a result without a status code is the body itself; in 1.0 it is a fault of the function.
+    In format 2.0 a result without a status code is the body; in 1.0 it is an error of the function.
     """
     if not isinstance(result, Mapping) or "statusCode" not in result:
         if payload == "1.0":

@@ -1,6 +1,6 @@
-"""What a service's action is asked: request templates of REST APIs, and parameters of HTTP APIs.
+"""Compute the parameters of service actions: request templates of REST APIs, parameters of HTTP APIs.
 
-Of Velocity's language the parts are read that templates for one action have: `$input.json('$.path')`,
+A subset of the Velocity template language is supported: `$input.json('$.path')`,
 `$input.body`, `$input.params('name')`, `$context.…` and `$util.escapeJavaScript(…)` around one of them.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
@@ -30,7 +30,7 @@ def rendered(template: str, request: ApiRequest, parameters: Mapping[str, str]) 
     """Return a request template's text for a request.
 
     Raises:
-        InputError: it uses parts of the language that are not read here.
+        InputError: the template uses unsupported parts of the language.
     """
     if re.search(r"^\s*#(set|if|foreach|else|end|macro)", template, re.MULTILINE):
         raise InputError("a request template with directives (#set, #if, #foreach) is not read here")
@@ -77,7 +77,7 @@ def _at(text: str, path: str) -> Any:
 
 
 def selected(value: Any, request: ApiRequest, parameters: Mapping[str, str]) -> Any:
-    """Return a parameter of an HTTP API's integration: a selection (`$request.body.id`), or what it holds."""
+    """Return a parameter of an HTTP API's integration: a selection (`$request.body.id`) or a constant."""
     if not isinstance(value, str):
         return value
 

@@ -1,4 +1,4 @@
-"""The APIs of one embedded AWS, each served at an address of its own."""
+"""The APIs of one embedded AWS, each served at its own address."""
 
 import threading
 from typing import Any
@@ -9,10 +9,10 @@ from monitoring.local_aws.apis.server import ApiServer, Backends
 
 
 class Apis:
-    """The APIs that are deployed.
+    """The deployed APIs.
 
     Attributes:
-        integrations: integrations of HTTP APIs that are resources of their own, by name.
+        integrations: name -> integration of an HTTP API that is a separate resource.
     """
 
     def __init__(self, backends: Backends) -> None:
@@ -22,7 +22,7 @@ class Apis:
         self.integrations: dict[str, RouteIntegration] = {}
 
     def add(self, api: Api) -> Api:
-        """Serve an API, and return it; one of the same id gets its routes, and keeps address and stage."""
+        """Serve an API, and return it; an existing API with its id gets its routes, at the same address."""
         with self._lock:
             server = self._servers.get(api.id)
             if server is None:
@@ -34,7 +34,7 @@ class Apis:
         """Return an API by its id.
 
         Raises:
-            InputError: there is none.
+            InputError: the API does not exist.
         """
         server = self._servers.get(str(reference))
         if server is None:
@@ -42,13 +42,13 @@ class Apis:
         return server.api
 
     def address(self, endpoint: str) -> str:
-        """Return where an endpoint (`ID.execute-api.REGION.amazonaws.com`) is served here, or ""."""
+        """Return the local address of an endpoint (`ID.execute-api.REGION.amazonaws.com`), or ""."""
         identity, separator, _ = endpoint.rpartition("://")[2].partition(".execute-api.")
         server = self._servers.get(identity) if separator else None
         return server.api.url if server else ""
 
     def remove(self, reference: str) -> None:
-        """Stop serving an API, unless it is gone already."""
+        """Stop serving an API, if it exists."""
         with self._lock:
             server = self._servers.pop(reference, None)
         if server is not None:
@@ -59,6 +59,6 @@ class Apis:
         return {server.api.name: server.api.address for server in self._servers.values()}
 
     def close(self) -> None:
-        """Stop serving all of them."""
+        """Stop serving all APIs."""
         for reference in list(self._servers):
             self.remove(reference)

@@ -1,4 +1,4 @@
-"""The routes of an API, and which of them a request takes.
+"""The routes of an API, and the selection of the route of a request.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 """
@@ -14,12 +14,12 @@ _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 @dataclass(frozen=True, slots=True)
 class RouteIntegration:
-    """What answers a route.
+    """The backend of a route.
 
     Attributes:
-        kind: `lambda` (AWS_PROXY of a function), `service` (an action of AWS), `mock`, or "" for what does
-            not run here.
-        target: the function's name with its qualifier, or `states:StartExecution` and the like.
+        kind: `lambda` (AWS_PROXY of a function), `service` (an action of AWS), `mock`, or "" if it does not
+            run locally.
+        target: the function's name with its qualifier, or an action such as `states:StartExecution`.
         settings: the integration's own properties, in OpenAPI's spelling (`requestTemplates`, …).
         payload: the version of the function's event.
     """
@@ -44,7 +44,7 @@ class Route:
         return self.path if self.path == "$default" else f"{self.method} {self.path}"
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """Return the path parameters of a request that may take this route, else None."""
+        """Return the path parameters if a request matches this route, else None."""
         if self.path == "$default":
             return {}
         if self.method not in {"ANY", method}:
@@ -56,7 +56,7 @@ class Route:
         return dict(zip(names, map(unquote, matched.groups()), strict=True))
 
     def rank(self) -> tuple[bool, bool, int, int, bool]:
-        """Return what orders routes: the most specific one, which a request takes, comes first."""
+        """Return the sort key of routes: the most specific matching route comes first and is used."""
         parameters = _PARAMETER.findall(self.path)
         greedy = any(plus for _, plus in parameters)
         return (
@@ -81,11 +81,11 @@ class Api:
     """An API: REST (`rest`) or HTTP (`http`), with its routes.
 
     Attributes:
-        id: what `!Ref` gives.
+        id: the value of `!Ref`.
         name: its logical id.
-        stage: the stage that events and the address name; `$default` has no part in the path.
-        stages: all stages under whose names it is served.
-        cors: settings of CORS in OpenAPI's spelling (`allowOrigins`, …); empty where there are none.
+        stage: the stage in events and in the address; `$default` is not part of the path.
+        stages: all stages by which it is served.
+        cors: CORS settings in OpenAPI's spelling (`allowOrigins`, …); {} if there are none.
     """
 
     id: str
@@ -99,16 +99,16 @@ class Api:
 
     @property
     def address(self) -> str:
-        """Return the address under which the stage is served."""
+        """Return the address of the stage."""
         return self.url if self.stage == "$default" else f"{self.url}/{self.stage}"
 
     def without_stage(self, path: str) -> str:
-        """Return a request's path as routes name it; a stage in front of it may be left out here."""
+        """Return a request's path without the stage, which may be missing here."""
         head = path.split("/", 2)[1] if path.startswith("/") else ""
         return path.removeprefix(f"/{head}") or "/" if head in self.stages else path
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route that a request takes, with the path parameters; None where there is none."""
+        """Return the route of a request with the path parameters; None if there is none."""
         for route in sorted(self.routes, key=Route.rank):
             parameters = route.match(method, path)
             if parameters is not None:

@@ -1,4 +1,4 @@
-"""Serve an API on loopback: each request takes its route, and what is behind it answers."""
+"""Serve an API on loopback: find the route of each request, and return the response of its backend."""
 
 import json
 import re
@@ -15,20 +15,20 @@ from monitoring.local_aws.apis.mappings import rendered, selected
 from monitoring.local_aws.apis.routes import Api, Route, RouteIntegration
 
 MOST_BYTES = 10_000_000
-"""The largest body that API Gateway takes."""
+"""The largest request body that API Gateway accepts, in bytes."""
 SECONDS = {"rest": 29.0, "http": 30.0}
-"""How long API Gateway waits for a function."""
+"""Kind of API -> seconds that API Gateway waits for a function."""
 _JSON = (("Content-Type", "application/json"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """What answers behind an API.
+    """The backends of an API.
 
     Attributes:
-        account: the account that events name.
-        invoke: runs a function by name on an event; its result, whether it failed, and the milliseconds.
-        act: carries out an action (`states:StartExecution`) with parameters, for a role; status and answer.
+        account: the account id in events.
+        invoke: (function name, event) -> (result, whether it failed, milliseconds).
+        act: (action such as `states:StartExecution`, parameters, role) -> (HTTP status, response).
     """
 
     account: str
@@ -64,7 +64,7 @@ class ApiServer:
         return allowed or with_cors(self.api.cors, request, self._routed(request))
 
     def _routed(self, request: ApiRequest) -> ApiResponse:
-        """Return what is behind the route that a request takes."""
+        """Return the response of the backend of a request's route."""
         taken = self.api.find(request.method, self.api.without_stage(request.path))
         if taken is None:
             return (
@@ -79,7 +79,7 @@ class ApiServer:
             return message(501, str(error))
 
     def function(self, request: ApiRequest, route: Route, parameters: dict[str, str]) -> ApiResponse:
-        """Return what the route's function answers."""
+        """Return the response of the route's function."""
         event = event_of(request, self.api, route, parameters, self._backends.account)
         payload, failed, took = self._backends.invoke(route.integration.target, json.dumps(event).encode())
         http = self.api.kind == "http"
@@ -90,7 +90,7 @@ class ApiServer:
         return response_of(json.loads(payload or b"null"), route.integration.payload)
 
     def service(self, request: ApiRequest, route: Route, parameters: dict[str, str]) -> ApiResponse:
-        """Return what an action of a service answers."""
+        """Return the response of a service's action."""
         integration = route.integration
         order = _order(integration, request, parameters)
         role = str(integration.settings.get("credentials") or "")
@@ -101,7 +101,7 @@ class ApiServer:
         return ApiResponse(status, body, _JSON)
 
     def mock(self, request: ApiRequest, route: Route, parameters: dict[str, str]) -> ApiResponse:
-        """Return the response that a mock integration names: preflight requests of browsers have one."""
+        """Return the response of a mock integration, which preflight requests of browsers have."""
         responses = route.integration.settings.get("responses") or {}
         first: Mapping[str, Any] = next(iter(responses.values()), {})
         named = (first.get("responseParameters") or {}).items()
@@ -109,7 +109,7 @@ class ApiServer:
         return ApiResponse(int(first.get("statusCode") or 200), b"", headers)
 
     def nothing(self, request: ApiRequest, route: Route, parameters: dict[str, str]) -> ApiResponse:
-        """Answer for what does not run here."""
+        """Return an error for an integration that does not run locally."""
         return message(501, f"{route.key}: {route.integration.target or 'its integration'} does not run here")
 
 
@@ -124,7 +124,7 @@ _ANSWERS: dict[str, Callable[[ApiServer, ApiRequest, Route, dict[str, str]], Api
 def _order(
     integration: RouteIntegration, request: ApiRequest, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the parameters of an action: of the request template, or of the request's parameters."""
+    """Return the parameters of an action, from the request template or the request parameters."""
     templates = integration.settings.get("requestTemplates") or {}
     if templates:
         kind = request.header("content-type").partition(";")[0].strip() or "application/json"
@@ -139,7 +139,7 @@ def _order(
 
 
 def _mapped(responses: Any, status: int) -> int:
-    """Return the status that a REST API's integration responses give to a service's one."""
+    """Return the status of a REST API's response for the status of a service."""
     if not isinstance(responses, Mapping) or not responses:
         return status
     for pattern, response in responses.items():
@@ -154,7 +154,7 @@ def _handler(answer: Callable[[ApiRequest], ApiResponse]) -> type[BaseHTTPReques
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-            """Log nothing: what happens is in the logs of what is behind the API."""
+            """Log nothing: the backends have their own logs."""
 
         def _serve(self) -> None:
             length = self.headers.get("Content-Length") or "0"
