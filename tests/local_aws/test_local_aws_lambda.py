@@ -301,7 +301,7 @@ def test_the_log_tail_comes_with_the_answer_when_asked_for(aws: LocalAws, deploy
 REFUSED = [
     ("steps.nothing", r"steps\.py: the module steps defines no nothing"),
     ("no.such.module", r"the module no\.such of handler no\.such\.module is not in .*code"),
-    ("handler", "'handler' names no handler"),
+    ("handler", "'handler' is not a handler"),
 ]
 
 
