@@ -7,19 +7,24 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.lint import engine, run
+from monitoring.lint.contrast import Input, Variant, contrast
 from monitoring.lint.coverage import Covered, as_json, full, gaps, of_files, summary
 from monitoring.lint.engine import apply_edits, lint_text, lint_together
 from monitoring.lint.model import REMOVE, Edit, Finding, Problem, Rule
 from monitoring.lint.proof import tags_of
-from monitoring.lint.report import text_lines
+from monitoring.lint.report import _uri, sarif, text_lines
+from monitoring.lint.report import as_json as findings_as_json
 from monitoring.lint.rules import modules
 from monitoring.lint.run import LintResult
 from monitoring.lint.scopes import grouped, keys, prefixes, terms
-from monitoring.query import parse
+from monitoring.lint.templates.application import Spot, TemplateProblem
+from monitoring.lint.templates.text import YamlText
+from monitoring.query import Metric, parse, walk
 from monitoring.resources.catalogue import MetricFacts
 
 ERRORS = "sum:aws.lambda.errors{*}.as_count()"
@@ -408,3 +413,71 @@ def test_the_words_of_a_query_that_cannot_be_read_are_whole_sentences(query):
     assert not found.message.endswith((".", " "))
     assert ".." not in found.message
     assert not found.message.startswith(".")
+
+
+# --- SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/, 3.27 (results)
+
+
+def test_a_result_names_its_rule_by_its_place_in_the_list_of_rules():
+    rows = [finding("one", "tag-case"), finding("two", "layout", "error"), finding("three", "tag-case")]
+    (made,) = json.loads(sarif(LintResult(tuple(rows), 1)))["runs"]
+    rules = made["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == ["layout", "tag-case"]
+    assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in made["results"])
+    assert [result["level"] for result in made["results"]] == ["warning", "error", "warning"]
+    assert [result["message"]["text"] for result in made["results"]] == ["one", "two", "three"]
+    region = {"startLine": 3, "startColumn": 14, "endLine": 3, "endColumn": 15}
+    for result in made["results"]:
+        (location,) = result["locations"]
+        assert location["physicalLocation"] == {"artifactLocation": {"uri": "p"}, "region": region}
+    assert made["columnKind"] == "unicodeCodePoints"
+    assert {rule["defaultConfiguration"]["level"] for rule in rules} <= {"error", "warning", "note"}
+
+
+@pytest.mark.parametrize(("own", "severity"), [(None, "warning"), ("error", "error")])
+def test_a_problem_of_a_template_has_its_severity_place_and_pointer(own, severity):
+    text = YamlText("t.yaml", "a:\n  b/c: 1\n", yaml.compose("a:\n  b/c: 1\n"))
+    problem = TemplateProblem(Spot(text, ("a", "b/c")), "m", None, own)
+    found = engine._in_template(problem, Rule("x", "warning", "Something."))
+    assert found == Finding("x", severity, "t.yaml", 2, 3, "m", 2, 6, "/a/b~1c")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "differ"),
+    [
+        ("sum(last_1h):sum:m{*} > 5", "avg(last_1h):sum:m{*} > 5", True),
+        ("avg(last_1h):sum:m{*} > 5", "avg(last_1h):sum:m{*} > 7", False),
+        ("avg(last_1h):sum:m{*} by {none} > 5", "avg(last_1h):sum:m{*} > 5", False),
+        ("avg(last_1h):sum:m{*} > 5", "avg(last_1h):sum:other{*} by {case_source} > 5", False),
+        ("avg(last_1h):sum:m{*", "avg(last_1h):sum:m{*} > 5", False),
+    ],
+)
+def test_two_monitors_are_contrasted_only_where_both_come_to_one_value_and_to_different_ones(
+    written, meant, differ
+):
+    (metric,) = [node for node in walk(parse("sum:m{*}")) if isinstance(node, Metric)]
+    inputs = Input((metric,), 60, 7200)
+    text = contrast(Variant("a", written), Variant("b", meant), inputs)
+    assert bool(text) is differ
+    assert bool(contrast(Variant("b", meant), Variant("a", written), inputs)) is differ
+    if differ:
+        assert {one["name"] for one in yaml.safe_load(text)["tests"]} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [("a b/c.json", "a%20b/c.json"), ("/here/x.json", "x.json"), ("/other/x.json", "file:///other/x.json")],
+)
+def test_a_file_is_named_from_the_working_folder_and_one_elsewhere_as_a_whole(
+    path, uri, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert _uri(path.replace("/here", str(tmp_path))) == uri
+
+
+def test_the_data_of_a_report_say_their_version_and_where_each_finding_is():
+    data = json.loads(findings_as_json(LintResult((finding("é"),), 1)))
+    assert data["version"] == json.loads(as_json([]))["version"] == 1
+    (row,) = data["findings"]
+    assert (row["message"], row["fixable"], "case" in row) == ("é", False, False)
+    assert (row["line"], row["column"], row["end_line"], row["end_column"]) == (3, 14, 3, 15)

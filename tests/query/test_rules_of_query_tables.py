@@ -5,19 +5,24 @@ https://docs.datadoghq.com/dashboards/functions/ (functions), recorded answers o
 """
 
 import math
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from query_cases import START, line, series
+from query_cases import START, distribution, line, series
 
 from monitoring.query import evaluate, parse
-from monitoring.query.calls import CALLS
+from monitoring.query.calls import CALLS, _earlier
+from monitoring.query.cursor import DEEPEST
 from monitoring.query.decided import _same
 from monitoring.query.errors import QueryError, nearest
 from monitoring.query.evaluation import windowed
 from monitoring.query.frame import EvaluationFrame
 from monitoring.query.gaps import filled
 from monitoring.query.grid import CALENDAR, default_interval
+from monitoring.query.series import Series
+from monitoring.query.sources import _ascending
 from monitoring.query.switches import Switches
 
 HOUR, DAY = 3600, 86400
@@ -240,3 +245,68 @@ def test_a_gap_is_filled_by_its_method_and_what_follows_the_last_point_stays_lev
     values = np.array([[math.nan, 1.0, math.nan, 3.0, math.nan, math.nan]])
     times = np.arange(6) * 60
     np.testing.assert_array_equal(filled(values, times, method, 300), [expected])
+
+
+# --- time: https://docs.datadoghq.com/dashboards/functions/timeshift/ (calendar_shift)
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "unit", "earlier"),
+    [
+        ("2026-03-31", 1, "mo", "2026-02-28"),
+        ("2024-03-31", 1, "mo", "2024-02-29"),
+        ("2026-01-31", 1, "mo", "2025-12-31"),
+        ("2026-01-15", 1, "mo", "2025-12-15"),
+        ("2026-12-31", 1, "mo", "2026-11-30"),
+        ("2026-12-31", 12, "mo", "2025-12-31"),
+        ("2025-01-31", 2, "mo", "2024-11-30"),
+        ("2026-12-15", 24, "mo", "2024-12-15"),
+        ("2026-03-01", 1, "d", "2026-02-28"),
+        ("2026-01-01", 1, "w", "2025-12-25"),
+        ("2026-01-01", 24, "h", "2025-12-31"),
+    ],
+)
+def test_a_calendar_shift_goes_back_to_the_same_day_or_the_last_of_its_month(day, count, unit, earlier):
+    def noon(text):
+        return int(datetime.fromisoformat(f"{text}T12:00:00+00:00").timestamp())
+
+    assert _earlier(noon(day), count, unit, UTC) == noon(earlier)
+
+
+def test_a_day_back_keeps_the_time_of_the_clock_and_an_hour_back_does_not():
+    berlin = ZoneInfo("Europe/Berlin")
+    noon = int(datetime(2026, 3, 29, 12, tzinfo=berlin).timestamp())  # the clocks went forward that night
+    assert noon - _earlier(noon, 1, "d", berlin) == 23 * HOUR
+    assert noon - _earlier(noon, 24, "h", berlin) == 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("times", "gauge", "spread"),
+    [
+        ([0, 60], True, True),
+        ([0, 0], False, True),
+        ([60, 0], False, False),
+        ([], True, True),
+        ([5], True, True),
+    ],
+)
+def test_only_a_distribution_has_several_points_at_a_time(times, gauge, spread):
+    values = np.zeros(len(times))
+    for kind, ascending in (("gauge", gauge), ("count", gauge), ("distribution", spread)):
+        made = Series("m", (), np.array(times, dtype=np.int64), values, kind)
+        assert _ascending(made) is ascending
+
+
+def test_a_query_that_is_nested_too_deeply_is_marked_where_it_goes_too_deep():
+    text = "(" * (DEEPEST + 5) + "avg:a{*}" + ")" * (DEEPEST + 5)
+    with pytest.raises(QueryError, match=f"more than {DEEPEST} levels") as raised:
+        parse(text)
+    assert raised.value.end - raised.value.start == 1
+    assert text[raised.value.start] == "("
+
+
+@pytest.mark.parametrize("function", ["per_second", "per_minute", "per_hour", "diff"])
+def test_the_rate_of_a_distribution_is_that_of_its_pooled_values(function):
+    points = [distribution("d", "host:a", [60.0], START), distribution("d", "host:a", [120.0], START + 60)]
+    (value,) = line(f"{function}(sum:d{{*}})", points, 120).values()
+    assert value == {"per_second": 1, "per_minute": 60, "per_hour": 3600, "diff": 60}[function]
