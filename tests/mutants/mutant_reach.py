@@ -16,8 +16,8 @@ SLOW = 5.0, 3.0
 """Seconds of waiting and of the processor after which a case of a test is cut off while it is traced: it judges nothing."""
 WORKING = 0.1
 """Share of the time by the clock from which on a test computes and does not wait."""
-MOST = 5.0
-"""Seconds of the cases of one test after which its other cases are left out: they judge nothing."""
+MOST = 10.0
+"""Seconds that the cases of one test cost, after which its other cases are left out: they judge nothing."""
 
 
 class Test(NamedTuple):
@@ -138,11 +138,12 @@ def reach(items: Sequence[pytest.Item], tracer: Tracer, deadline: float) -> tupl
             continue
         if time.monotonic() > deadline:
             break
-        start = time.monotonic()
+        start, begun = time.monotonic(), time.process_time()
         with tracer.noting() as functions:
             run_item(item, following, *SLOW)
-        passed = time.monotonic() - start
-        seconds[name] = seconds.get(name, 0) + passed
-        traced.append(Test(item.nodeid, passed, frozenset(functions)))
+        passed, worked = time.monotonic() - start, time.process_time() - begun
+        cost = worked if worked > WORKING * passed else passed
+        seconds[name] = seconds.get(name, 0) + cost
+        traced.append(Test(item.nodeid, cost, frozenset(functions)))
     failed = set(outcome.failed)
     return [test for test in traced if test.id in outcome.passed - failed], sorted(failed)

@@ -49,7 +49,7 @@ def _check(subject: Subject, pointer: Pointer, target: str, start: int, end: int
             pointer, "a link without a target. Write [words](https://…)", start, max(end, start + 1)
         )
         return
-    if "{{" in target.partition("?")[0] or target.startswith(("#", "mailto:", "$", "{{", "@")):
+    if "{{" in target.partition("?")[0]:
         return
     board = _BOARD.match(target)
     if board and "$" not in board.group("id") and not _ID.match(board.group("id")):
