@@ -1,2 +1,1 @@
-"""What AWS writes: Lambda's platform lines, Step Functions' log and status events, EMF, read into
-telemetry."""
+"""Parse the logs of AWS to telemetry: Lambda's platform lines, Step Functions' log and status events, EMF."""

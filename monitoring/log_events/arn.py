@@ -2,7 +2,7 @@
 
 
 def state_machine_of(execution_arn: str) -> str:
-    """Return the state machine's ARN of an execution's; Express ARNs have one more part, Map runs a label.
+    """Return the ARN of the state machine of an execution's ARN, also for Express workflows and Map runs.
 
     `arn:aws:states:REGION:ACCOUNT:execution:NAME:EXECUTION`, `…:express:NAME:EXECUTION:ID`,
     `…:execution:NAME/LABEL:EXECUTION`.
@@ -14,7 +14,7 @@ def state_machine_of(execution_arn: str) -> str:
 
 
 def state_machine_tags(arn: str) -> tuple[str, ...]:
-    """`statemachinearn`, `statemachinename`, `region`, `account_id` of a state machine's ARN, lower-cased."""
+    """Return the tags `statemachinearn`, `statemachinename`, `region`, `account_id` of an ARN."""
     parts = arn.split(":")
     if len(parts) < 7:
         return (f"statemachinearn:{arn.lower()}",)
@@ -27,8 +27,7 @@ def state_machine_tags(arn: str) -> tuple[str, ...]:
 
 
 def function_tags(arn: str) -> tuple[str, ...]:
-    """Return the tags of a function's ARN, or of a durable execution's: name, region, account, and what its
-    qualifier says.
+    """Return the tags of the ARN of a function or durable execution: name, region, account, qualifier.
 
     `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER][/durable-execution/…]`; a version is tagged
     `executedversion`, an alias `resource:NAME:ALIAS`, as Datadog's libraries do.
@@ -37,8 +36,13 @@ def function_tags(arn: str) -> tuple[str, ...]:
     if len(parts) < 7 or parts[5] != "function":
         return ()
     name = parts[6].lower()
-    place = (f"function_name:{name}", f"functionname:{name}", f"region:{parts[3]}")
-    return (*place, f"account_id:{parts[4]}", f"aws_account:{parts[4]}", *qualifier_tags(name, *parts[7:8]))
+    location = (f"function_name:{name}", f"functionname:{name}", f"region:{parts[3]}")
+    return (
+        *location,
+        f"account_id:{parts[4]}",
+        f"aws_account:{parts[4]}",
+        *qualifier_tags(name, *parts[7:8]),
+    )
 
 
 def qualifier_tags(function: str, qualifier: str = "") -> tuple[str, ...]:

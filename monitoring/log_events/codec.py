@@ -1,4 +1,4 @@
-"""JSON in and out of the forwarder: msgspec where speed decides, the standard library where it refuses."""
+"""Decode and encode JSON with msgspec, or with the standard library for input that msgspec rejects."""
 
 import json
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ decode = msgspec.json.decode
 encode = msgspec.json.encode
 
 
-_LATEST = 10**15  # milliseconds: a time beyond it would cost a whole batch its answer of 202
+_LATEST = 10**15  # milliseconds: Datadog rejects the whole batch for a later time
 
 
 class Event(msgspec.Struct, gc=False):
-    """One log event as a subscription delivers it; `timestamp` is in milliseconds.
+    """A log event of a subscription payload; `timestamp` is in milliseconds since the epoch.
 
-    `extractedFields` holds `@aws.account` and `@aws.region` of an event that was centralised.
+    `extractedFields` has `@aws.account` and `@aws.region` of a centralized event.
     """
 
     id: str = ""
@@ -26,7 +26,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Payload(msgspec.Struct):
-    """One subscription payload: what CloudWatch Logs sends to Lambda, Kinesis and Firehose."""
+    """A subscription payload, which CloudWatch Logs sends to Lambda, Kinesis and Firehose."""
 
     messageType: str = ""  # noqa: N815 - AWS's names
     owner: str = ""
@@ -39,11 +39,11 @@ _payload = msgspec.json.Decoder(Payload).decode
 
 
 Wrong = tuple[int, str]
-"""A log event that is not as CloudWatch Logs writes it: its position, and what is wrong."""
+"""A malformed log event: its index, and the reason."""
 
 
 def decode_payload(body: bytes) -> tuple[Payload, list[Wrong]]:
-    """Return the payload, and what is wrong with single events of it; no event is left out.
+    """Return the payload with all events, and the reasons for those that are malformed.
 
     Raises:
         ValueError: the body is not a JSON object with log events.
@@ -68,7 +68,7 @@ def _lenient(body: bytes) -> tuple[Payload, list[Wrong]]:
 
 
 def _event(item: Any) -> tuple[Event, str]:
-    """Return an event with the content of the item, and what is wrong with the item."""
+    """Return an event with the content of the item, and the reason if the item is malformed, else ""."""
     if not isinstance(item, dict):
         return Event(message=_json(item)), "the event is not an object"
     message, timestamp, reason = item.get("message"), item.get("timestamp"), ""
@@ -113,7 +113,7 @@ def _utf8(text: str) -> str:
 
 
 def load_json(text: str) -> Any:
-    """Return the JSON value that the whole text is, or None; `NaN` and lone surrogates are accepted."""
+    """Parse a text as JSON, or return None; `NaN` and lone surrogates are accepted."""
     try:
         return decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -124,6 +124,6 @@ def load_json(text: str) -> Any:
 
 
 def load_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that the whole text is, or None."""
+    """Parse a text as a JSON object, or return None."""
     record = load_json(text)
     return record if isinstance(record, dict) else None

@@ -1,8 +1,8 @@
 """Read CloudWatch's Embedded Metric Format: the metrics of a document and their values.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-A metric is `namespace.name`. Its tags are the dimensions of all dimension sets that it is declared with: each
-value is submitted once, and what CloudWatch keeps for a smaller set is a sum over it.
+A metric is `namespace.name`. Its tags are the dimensions of all of its dimension sets: each value is
+submitted once, and CloudWatch's value for a smaller set is an aggregation of it.
 """
 
 import math
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, TypeGuard
 from monitoring.log_events.metric_json import epoch_seconds, is_number
 
 VALUES = 10_000
-"""Values of one document: the specification's 100 metrics of 100 values."""
-_DIMENSIONS = 100  # of one metric; the specification has 30 in a set
-_SHOWN = 3  # reasons that a refusal spells out
+"""The largest number of values of a document: 100 metrics of 100 values, as in the specification."""
+_DIMENSIONS = 100  # of a metric; the specification allows 30 in a set
+_SHOWN = 3  # reasons that a message lists
 
 
 class EmfMetric(NamedTuple):
-    """One metric of a document; `values` are pairs of a value and how often it was measured."""
+    """A metric of a document; `values` are pairs of a value and its count."""
 
     name: str
     type: str
@@ -30,13 +30,13 @@ _Declared = dict[tuple[str, str], tuple[str, tuple[str, ...]]]  # type and dimen
 
 
 def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], list[str]] | None:
-    """Return the time, the metrics, and why others are left out; None where no metric is declared."""
+    """Return the time, the metrics, and the reasons for omitted ones; None if no metric is declared."""
     aws = record.get("_aws")
     directives = aws.get("CloudWatchMetrics") if isinstance(aws, dict) else None
     if not isinstance(aws, dict) or not isinstance(directives, list):
         return None
     declared: _Declared = {}
-    wrong: list[str] = []  # a reason for each metric or directive that is left out
+    wrong: list[str] = []  # a reason for each omitted metric or directive
     for directive in directives:
         _declare(directive, declared, wrong)
     if not declared and not wrong:
@@ -49,8 +49,8 @@ def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], list[str]]
 
 def _declare(directive: Any, declared: _Declared, wrong: list[str]) -> None:
     """Add the metrics of a directive; a metric that is declared again gets the further dimensions."""
-    known = directive if isinstance(directive, dict) else {}
-    namespace, metrics, sets = (known.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
+    names = directive if isinstance(directive, dict) else {}
+    namespace, metrics, sets = (names.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
     if not isinstance(namespace, str) or not isinstance(metrics, list):
         wrong.append("a directive has no Namespace or no Metrics")
         return
@@ -70,7 +70,7 @@ def _declare(directive: Any, declared: _Declared, wrong: list[str]) -> None:
 
 
 def _dimensions(sets: list[Any]) -> tuple[str, ...]:
-    """Return the dimensions of all sets, each once; a single set may lack its own brackets."""
+    """Return the distinct dimensions of all sets; a single set may be a list of names, not of lists."""
     names = dict.fromkeys(
         name
         for item in sets
@@ -81,8 +81,8 @@ def _dimensions(sets: list[Any]) -> tuple[str, ...]:
 
 
 def _metrics(record: dict[str, Any], declared: _Declared, wrong: list[str]) -> list[EmfMetric]:
-    """Return the declared metrics; a member that several of them refer to is read once."""
-    left = VALUES
+    """Return the declared metrics; a member that several metrics refer to is parsed once."""
+    remaining = VALUES
     metrics: list[EmfMetric] = []
     targets: dict[str, tuple[_Values, int] | str] = {}
     tags: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -94,18 +94,18 @@ def _metrics(record: dict[str, Any], declared: _Declared, wrong: list[str]) -> l
             target = targets[name] = measured(record.get(name))
         if isinstance(target, str):
             wrong.append(f"{name[:60]!r} {target}")
-        elif target[1] > left:
+        elif target[1] > remaining:
             wrong.append(f"{name[:60]!r} has {target[1]:,} values, where a document may have {VALUES:,}")
         else:
-            left -= target[1]
+            remaining -= target[1]
             metrics.append(EmfMetric(f"{namespace}.{name}", kind, tags[dimensions], target[0]))
     return metrics
 
 
 def measured(value: Any) -> tuple[_Values, int] | str:
-    """Return the values of a metric, each with its count, and their number; or why there are none.
+    """Return the values of a metric with their counts, and the total count; or the reason for none.
 
-    A statistic set becomes values of the same count, sum, minimum and maximum.
+    A statistic set is converted to values with the same count, sum, minimum and maximum.
     """
     if is_number(value):
         return [(float(value), 1)], 1
@@ -119,7 +119,7 @@ def measured(value: Any) -> tuple[_Values, int] | str:
 
 
 def _of_histogram(record: dict[str, Any]) -> _Values | str:
-    """Return `Values`, each as often as `Counts` says."""
+    """Return `Values` with their `Counts`."""
     values = record["Values"]
     counts = record.get("Counts", [1] * len(values) if isinstance(values, list) else None)
     if not isinstance(values, list) or not isinstance(counts, list) or len(values) != len(counts):
@@ -130,7 +130,7 @@ def _of_histogram(record: dict[str, Any]) -> _Values | str:
 
 
 def _of_statistics(record: dict[str, Any]) -> _Values | str:
-    """Return the minimum, the maximum and, as often as it takes, the mean of the values between them."""
+    """Return the minimum, the maximum, and the mean of the other values with their count."""
     count, total, least, greatest = (record.get(key) for key in ("Count", "Sum", "Min", "Max"))
     if not _is_count(count) or not is_number(total):
         return "is a statistic set without a valid Count and Sum"
@@ -150,7 +150,7 @@ def _is_count(value: Any) -> TypeGuard[float]:
 
 
 def left_out(wrong: list[str]) -> str:
-    """Return one sentence for all that a document leaves out, however much it is."""
-    shown = ", ".join(dict.fromkeys(wrong[:_SHOWN]))
+    """Return a sentence about all omitted metrics of a document, of limited length."""
+    listed = ", ".join(dict.fromkeys(wrong[:_SHOWN]))
     more = f", and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
-    return f"EMF metrics left out: {len(wrong):,}: {shown}{more}"
+    return f"EMF metrics left out: {len(wrong):,}: {listed}{more}"

@@ -1,7 +1,7 @@
-"""The invocations of one log stream: whose line it is, and what becomes of Lambda's own lines.
+"""Assign the lines of a log stream to invocations, and convert Lambda's platform lines to points.
 
-Lambda states one fact in several lines, some without a request id, and delivers them in any number of
-payloads: time-outs and out-of-memory are counted once an invocation, by the first line that tells of it.
+Lambda reports the same fact in several lines, some without a request id, which may be in different payloads:
+time-outs and out-of-memory are counted once per invocation, by the first line that reports them.
 """
 
 from monitoring.lines import Point
@@ -11,18 +11,18 @@ from monitoring.log_events.report_lines import PlatformLine, Report, is_out_of_m
 from monitoring.log_events.source import LogSource
 from monitoring.log_events.telemetry import LogContext
 
-_CONTEXTS = 1_000  # invocations whose trace may still come: a file may hold a million
+_CONTEXTS = 1_000  # the largest number of invocations whose traces are expected
 _OURS = "stepscope.lambda."
 _EXTENSION_RUNS = ("extension", "datadog-agent", "")
-"""Kind, name and status of the line that Lambda writes where Datadog's extension has started."""
+"""Kind, name and status of the platform line that reports the start of Datadog's extension."""
 _COUNTS = {"extension": "extension_errors", "initReport": "init_errors", "restoreReport": "restore_errors"}
 
 
 class Invocations:
-    """Keeps the invocations of one source; each method returns the points that a line amounts to.
+    """Track the invocations of a source; the methods return the points of a line.
 
-    `context` is of the invocation that the lines without a request id belong to. `line` is the place of the
-    line that is being read.
+    `context` is that of the invocation to which lines without a request id belong. `line` is the number of
+    the current line.
     """
 
     def __init__(self, source: LogSource, memory: Memory, arch: str) -> None:
@@ -41,14 +41,14 @@ class Invocations:
         context = self._contexts.get(request)
         if context is None:
             context = self._contexts[request] = LogContext(self._source.log_fields, request)
-            if len(self._contexts) > 2 * _CONTEXTS:  # seldom: each START comes by here
+            if len(self._contexts) > 2 * _CONTEXTS:  # rarely, because this runs for each START
                 for old in list(self._contexts)[:_CONTEXTS]:
                     del self._contexts[old]
                     self._aliases.pop(old, None)
         return context
 
     def start(self, request: str, time: int, textual: bool = True) -> None:
-        """Begin an invocation: the lines without a request id are its own from here on.
+        """Begin an invocation, to which later lines without a request id belong.
 
         Args:
             textual: whether the line is one of the text format, not of JSON.
@@ -61,36 +61,36 @@ class Invocations:
             self._claim(request)
 
     def running(self, time: int) -> LogContext:
-        """Return the context of a line without a request id: of the invocation that began last in this
-        payload, or that another payload of the stream began and that was running then."""
+        """Return the context of a line without a request id: of the last invocation begun in this payload,
+        or of the one that was running at the time according to another payload of the stream."""
         if self.context.request_id or self._open:
             return self.context
         request = self._stream.at(time)
         return self.of(request) if request else self.context
 
-    def hear(self, request: str) -> LogContext:
-        """Return the context of the invocation that a line names."""
+    def context_of(self, request: str) -> LogContext:
+        """Return the context of the invocation with the request id of a line."""
         self._stream.heard(request)
         if self._stream.pending:
             self._claim(request)
         return self.of(request)
 
     def named(self, request: str) -> LogContext | None:
-        """Return the context of the invocation that a log names as its own; None where it is another's id.
+        """Return the context of the request id in a log; None if the id is not that of an invocation.
 
-        In the text format START says whose a line is, and an id that it has not named is not of Lambda.
+        In the text format START has the request id; any other id in a log is not a request id of Lambda.
         """
         context = self._contexts.get(request)
-        return None if context is None and self._textual else context or self.hear(request)
+        return None if context is None and self._textual else context or self.context_of(request)
 
     def report(self, report: Report, time: int) -> list[Point]:
         """Return the points of a REPORT: Datadog's enhanced metrics, and how the invocation ended."""
         key = (report.memory, report.init is not None)
         tags = self._report_tags.get(key)
         if tags is None:
-            own = (f"memorysize:{report.memory}",) if report.memory is not None else ()
+            is_first = (f"memorysize:{report.memory}",) if report.memory is not None else ()
             cold = f"cold_start:{'true' if report.init is not None else 'false'}"
-            tags = self._report_tags[key] = self._source.add_tags((*own, cold))
+            tags = self._report_tags[key] = self._source.add_tags((*is_first, cold))
         request = report.request_id
         points = self._enhanced(report, time, tags + self._aliases.get(request, ()))
         self._stream.ended(request, time)
@@ -109,13 +109,15 @@ class Invocations:
             self._memory.first(self._fact("full", request), self._place(time))
         if report.timed_out:
             points += self._once("timeouts", request, time)
-        told = full or report.error
-        if told and (report.out_of_memory or (full and self._memory.knows(self._fact("timeouts", request)))):
+        is_reported = full or report.error
+        if is_reported and (
+            report.out_of_memory or (full and self._memory.knows(self._fact("timeouts", request)))
+        ):
             points += self.out_of_memory(request, time)
         return points
 
     def _enhanced(self, report: Report, time: int, tags: tuple[str, ...]) -> list[Point]:
-        """Return the enhanced metrics of a REPORT; none where Datadog's extension sends them."""
+        """Return the enhanced metrics of a REPORT; [] if Datadog's extension sends them."""
         if self._source.function in self._memory.extended:
             return []
         return report_points(report, time // 1000, tags, self._arch)
@@ -126,19 +128,19 @@ class Invocations:
         if kind == "start":
             running = self._open
             self.start(request, time, textual=False)
-            if running.keys() - {request}:  # a Managed Instance runs several at once
+            if running.keys() - {request}:  # a Managed Instance runs several invocations at a time
                 self._open |= running
                 self.context = LogContext(self._source.log_fields)
             tags = qualifier_tags(self._source.function.lower(), *name.split(":")[7:8])
             self._aliases[request] = tuple(tag for tag in tags if tag.startswith("resource:"))
         elif request:
-            self.hear(request)
+            self.context_of(request)
         if (kind, name, status) == _EXTENSION_RUNS and self._source.function:
             self._memory.extended.add(self._source.function)
         return self._faults(line, time)
 
     def _faults(self, line: PlatformLine, time: int) -> list[Point]:
-        """Return the points of a platform line that tells of a fault or of a restore."""
+        """Return the points of a platform line about a fault or a restore."""
         kind, request, status, error, name, phase, number = line
         points: list[Point] = []
         if kind in _COUNTS and status:
@@ -158,42 +160,42 @@ class Invocations:
         return points
 
     def out_of_memory(self, request: str, time: int) -> list[Point]:
-        """Return the point of an invocation that ended for want of memory, if no line told of it before.
+        """Return the point of an invocation that ran out of memory, unless an earlier line reported it.
 
         Args:
-            request: empty for a line without a request id: it tells of the invocation that was running, or of
-                the first one that is heard of afterwards.
+            request: "" for a line without a request id, which is about the invocation that was running, or
+                about the next one with a request id.
         """
-        place = self._place(time)
+        line_key = self._place(time)
         if request:
-            self.hear(request)
+            self.context_of(request)
         else:
-            request = self._stream.resolved.get(place) or self._stream.at(time)
+            request = self._stream.resolved.get(line_key) or self._stream.at(time)
         if not request:
-            self._stream.pending.append(place)
-            return self._once("out_of_memory", f"{self._source.where}:{place}", time)
-        self._stream.resolved[place] = request
+            self._stream.pending.append(line_key)
+            return self._once("out_of_memory", f"{self._source.where}:{line_key}", time)
+        self._stream.resolved[line_key] = request
         if len(self._stream.resolved) > 100:
             del self._stream.resolved[next(iter(self._stream.resolved))]
         return self._once("out_of_memory", request, time)
 
     def timed_out(self, request: str, time: int) -> list[Point]:
         """Return the point of a `Task timed out` line."""
-        self.hear(request)
+        self.context_of(request)
         points = self._once("timeouts", request, time)
         if self._memory.knows(self._fact("full", request)):
             points += self.out_of_memory(request, time)
         return points
 
     def _claim(self, request: str) -> None:
-        """Attribute what was counted without a request id to the first invocation that is heard of."""
-        for place in self._stream.pending:
-            self._memory.first(self._fact("out_of_memory", request), place)
-            self._stream.resolved[place] = request
+        """Assign what was counted without a request id to the next invocation with a request id."""
+        for line_key in self._stream.pending:
+            self._memory.first(self._fact("out_of_memory", request), line_key)
+            self._stream.resolved[line_key] = request
         self._stream.pending.clear()
 
     def _restored(self, milliseconds: float, time: int) -> list[Point]:
-        """RESTORE_REPORT and the REPORT behind it state the same restore."""
+        """Return the point of a restore; RESTORE_REPORT and the next REPORT are about the same restore."""
         fact = ("restore", self._source.where, milliseconds)
         if not self._memory.first(fact, self._place(time)):
             return []
@@ -209,8 +211,8 @@ class Invocations:
         return [Point(f"aws.lambda.enhanced.{name}", 1.0, time // 1000, "distribution", tags)]
 
     def _count(self, name: str, value: float, time: int, named: dict[str, str]) -> list[Point]:
-        own = tuple(f"{key}:{text}" for key, text in named.items() if text)
-        return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(own))]
+        is_new = tuple(f"{key}:{text}" for key, text in named.items() if text)
+        return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(is_new))]
 
     def _fact(self, name: str, request: str) -> tuple[str, str, str]:
         return name, request, self._source.function

@@ -1,4 +1,4 @@
-"""Find the JSON document of a log event: the keys of its root, the text before it, and its lines.
+"""Find the JSON document of a log event: its root keys, its prefix, and its lines.
 
 prefix = *blank [first separator *(token separator)]     ; what a runtime or a logger prints before a message
 first  = time | level | "[" text "]" | "<" text ">"
@@ -32,9 +32,9 @@ _LONGEST_PREFIX = 300
 
 
 class Root(msgspec.Struct, gc=False):
-    """The root keys of a JSON line that decide what it is; every other key is skipped without being decoded.
+    """The root keys of a JSON line that determine its kind; the other keys are skipped without decoding.
 
-    None stands for a key that is absent.
+    The value of a missing key is None.
     """
 
     m: Any = None
@@ -49,7 +49,7 @@ class Root(msgspec.Struct, gc=False):
     powertools_request_id: Any = msgspec.field(default=None, name="function_request_id")
 
     def marked(self) -> bool:
-        """Return whether there is a key by which a line other than a log can be recognised."""
+        """Return whether there is a key of a line that is not a log."""
         return (
             self.m is not None
             or self.aws is not None
@@ -59,7 +59,7 @@ class Root(msgspec.Struct, gc=False):
         )
 
     def is_plain(self) -> bool:
-        """Return whether the line is a log at first sight: no such key, and nothing within its message."""
+        """Return whether the line is a log: it has no such key, and its message contains no JSON object."""
         return (
             type(self.message) is str
             and "{" not in self.message
@@ -72,7 +72,7 @@ class Root(msgspec.Struct, gc=False):
         )
 
     def request(self) -> Any:
-        """Return what stands where Lambda's JSON log format and Powertools have the request id."""
+        """Return the value of the request id's key in Lambda's JSON log format or Powertools."""
         return self.request_id or self.java_request_id or self.powertools_request_id
 
 
@@ -85,9 +85,9 @@ _root = msgspec.json.Decoder(Root).decode
 
 
 def read_root(text: str) -> Root | None:
-    """Return the root of the JSON object that the whole text is, or None.
+    """Parse the root of a text that is a JSON object, or return None.
 
-    `NaN`, `Infinity` and lone surrogates, which several emitters print, are accepted.
+    `NaN`, `Infinity` and lone surrogates, which several loggers print, are accepted.
     """
     try:
         return _root(text)
@@ -100,16 +100,15 @@ def read_root(text: str) -> Root | None:
 
 
 def document_start(text: str) -> int:
-    """Return the place of the `{` at the start, or behind a runtime's or logger's prefix; else -1."""
+    """Return the index of the `{` at the start or after a prefix of a runtime or logger; -1 without one."""
     start = text.find("{", 0, _LONGEST_PREFIX)
     return start if start <= 0 or _PREFIX.fullmatch(text, 0, start) else -1
 
 
 def document_of(text: str) -> tuple[Root, str] | None:
-    """Return the root and the text of the JSON object that the whole text is, save for a prefix; or None.
+    """Return the root and the text of the JSON object of a text, without its prefix; None without one.
 
-    An object without any of the keys that a parser or an envelope asks for is not looked for: most text with
-    braces in it is no JSON.
+    A text without any of the keys that a parser needs is not parsed: most text with braces is not JSON.
     """
     if not ('"_aws"' in text or '"m"' in text or '"traces"' in text or 'essage"' in text):
         return None
@@ -120,29 +119,29 @@ def document_of(text: str) -> tuple[Root, str] | None:
 
 
 def begins(line: str) -> bool:
-    """Return whether a pretty-printed object begins: with `{` alone, or behind a prefix."""
+    """Return whether a line begins a pretty-printed object: `{`, alone or after a prefix."""
     text = line.rstrip()
     return text[-1:] == "{" and text[0] not in " \t" and document_start(text) == len(text) - 1
 
 
 def goes_on(line: str) -> bool:
-    """Return whether the line is between the first and the last, which every printer indents."""
+    """Return whether a line is an inner line of a pretty-printed object, which is indented."""
     return line[:1] in {" ", "\t"}
 
 
 def joined(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines, and those of one pretty-printed object as one text."""
-    held: list[str] = []
+    """Yield the lines, with those of each pretty-printed object joined to one text."""
+    buffer: list[str] = []
     for line in lines:
-        if held and goes_on(line):
-            held.append(line)
+        if buffer and goes_on(line):
+            buffer.append(line)
             continue
-        if held and line.rstrip() == "}":
-            yield "\n".join((*held, line))
-            held = []
+        if buffer and line.rstrip() == "}":
+            yield "\n".join((*buffer, line))
+            buffer = []
             continue
-        yield from held
-        held = [line] if begins(line) else []
-        if not held:
+        yield from buffer
+        buffer = [line] if begins(line) else []
+        if not buffer:
             yield line
-    yield from held
+    yield from buffer

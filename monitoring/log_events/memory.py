@@ -1,24 +1,24 @@
-"""Remember across payloads: facts that two lines state, and a stream's invocations."""
+"""Remember across payloads which facts were counted, and the invocations of log streams."""
 
 from collections.abc import Hashable
 
 _LIMIT = 10_000
-_INVOCATIONS = 16  # of one log stream: its environment runs one at a time, or a few as a Managed Instance
-_LATE = 100  # milliseconds: what an invocation prints may be stamped after its end
+_INVOCATIONS = 16  # per log stream; a Managed Instance runs several at a time
+_LATE = 100  # milliseconds after its end in which a log may still belong to an invocation
 
 
 class Stream:
-    """The latest invocations of one log stream, so that a line without a request id finds its own."""
+    """The latest invocations of a log stream, to find that of a line without a request id."""
 
     __slots__ = ("_invocations", "pending", "resolved")
 
     def __init__(self) -> None:
         self._invocations: dict[str, tuple[int, int]] = {}  # request id -> start and end in milliseconds
-        self.pending: list[str] = []  # places of lines that told of an invocation not heard of yet
-        self.resolved: dict[str, str] = {}  # place of a line -> the request id that it was told of
+        self.pending: list[str] = []  # keys of lines about an invocation whose request id is not known yet
+        self.resolved: dict[str, str] = {}  # key of a line -> the request id that it was assigned to
 
     def started(self, request: str, time: int) -> None:
-        """Remember an invocation as the latest; time 0 where its start was not heard."""
+        """Add an invocation as the latest; `time` is 0 if its start is unknown."""
         known = self._invocations
         end = known.pop(request)[1] if request in known else 0
         known[request] = (time, end)
@@ -27,19 +27,19 @@ class Stream:
                 del known[old]
 
     def heard(self, request: str) -> None:
-        """Remember an invocation of which a line was heard that does not say when it began."""
+        """Add an invocation of which a line without its start time was read."""
         if request not in self._invocations:
             self.started(request, 0)
 
     def ended(self, request: str, time: int) -> None:
-        """Remember when an invocation ended."""
+        """Set the end of an invocation."""
         known = self._invocations.get(request)
         if known is None:
             self.started(request, 0)
         self._invocations[request] = (known[0] if known else 0, time)
 
     def at(self, time: int) -> str:
-        """Return the invocation that ran at a time, the latest of several; empty for none."""
+        """Return the request id of the latest invocation that ran at a time, "" for none."""
         for request, (start, end) in reversed(self._invocations.items()):
             if start <= time and (not end or time <= end + _LATE):
                 return request
@@ -47,11 +47,11 @@ class Stream:
 
 
 class Memory:
-    """Remembers where a fact was seen first; bounded, the oldest goes first.
+    """Remember the line that reported a fact first; if there are too many, the oldest are dropped.
 
-    A fact counts again for the place that counted it: a payload that is delivered again has to give the same
-    points again, because the first attempt may not have arrived. `unit` is the delivery that is being read: a
-    place is a line of a unit. `extended` holds the functions that have Datadog's extension.
+    A fact is new again for the line that reported it first, because a payload that is delivered again must
+    have the same points: the first attempt may have failed. `unit` is the identity of the current delivery; a
+    line is identified by its number and its unit. `extended` are the functions with Datadog's extension.
     """
 
     def __init__(self, limit: int = _LIMIT) -> None:
@@ -62,20 +62,20 @@ class Memory:
         self.extended: set[str] = set()
 
     def first(self, fact: Hashable, place: str) -> bool:
-        """Return whether the fact is new, or was first seen at this very place."""
-        known = self._seen.setdefault(fact, place)
+        """Return whether the fact is new, or was first reported by the same line."""
+        first_place = self._seen.setdefault(fact, place)
         if len(self._seen) > self._limit:
             del self._seen[next(iter(self._seen))]
-        return known == place
+        return first_place == place
 
     def knows(self, fact: Hashable) -> bool:
-        """Return whether the fact was seen."""
+        """Return whether the fact was reported."""
         return fact in self._seen
 
     def stream(self, name: str) -> Stream:
-        """Return what is remembered of a log stream."""
-        kept = self._streams.pop(name) if name in self._streams else Stream()
-        self._streams[name] = kept
+        """Return the invocations of a log stream."""
+        stream = self._streams.pop(name) if name in self._streams else Stream()
+        self._streams[name] = stream
         if len(self._streams) > self._limit:
             del self._streams[next(iter(self._streams))]
-        return kept
+        return stream

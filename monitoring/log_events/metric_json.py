@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypeGuard
 import msgspec
 
 METRIC_KEYS = frozenset("mvet")
-"""The root keys of the line; nothing else is printed into it, in whatever order."""
+"""The root keys of the line; it has no others."""
 
 
 def epoch_seconds(stamp: float) -> float:
-    """Seconds since the epoch from seconds, milliseconds, microseconds or nanoseconds, told from the size."""
+    """Convert seconds, ms, µs or ns, distinguished by magnitude, to seconds since the epoch."""
     size = abs(stamp)
     for limit, scale in ((1e11, 1), (1e14, 1e3), (1e17, 1e6)):
         if size < limit:
@@ -19,7 +19,7 @@ def epoch_seconds(stamp: float) -> float:
 
 
 class MetricLine(msgspec.Struct, gc=False):
-    """The JSON metric line as it has to be."""
+    """The fields of a valid JSON metric line."""
 
     m: Annotated[str, msgspec.Meta(min_length=1)]
     v: float
@@ -28,7 +28,7 @@ class MetricLine(msgspec.Struct, gc=False):
 
 
 read_exact = msgspec.json.Decoder(MetricLine).decode
-"""The line, or a `msgspec.DecodeError`; what is wrong then: `read_metric_json`."""
+"""Decode a line, or raise `msgspec.DecodeError`; `read_metric_json` returns the reason."""
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -38,10 +38,10 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def read_metric_json(record: dict[str, Any]) -> MetricLine | str | None:
-    """Return the line's values, or what is invalid in it.
+    """Return the values of a metric line, or the reason why it is invalid.
 
-    None where the object is a log with short keys rather than a metric: two values are invalid, or one is and
-    the object has further keys.
+    The result is None if the object is a log with short keys and not a metric: two values are invalid, or one
+    is invalid and the object has further keys.
     """
     name, value, stamp, tags = (record.get(key) for key in "mvet")
     checks = {

@@ -1,7 +1,7 @@
-"""Read metrics as functions print them: MONITORING lines, Datadog's JSON lines, and EMF documents.
+"""Parse printed metrics: MONITORING lines, Datadog's JSON lines, and EMF documents.
 
-What follows the value of a MONITORING line, and the name and tags of a metric in JSON, are remembered: they
-are brought under Datadog's rules once.
+The part of a MONITORING line after the value, and the name and tags of a metric in JSON, are cached with
+their normalized form.
 """
 
 import re
@@ -18,16 +18,16 @@ from monitoring.log_events.tags import normal_point
 from monitoring.log_events.telemetry import SetAside, Telemetry
 
 _HEAD = re.compile(r"MONITORING\|(\d{10})\|(-?\d{1,15}(?:\.\d{1,15})?)\|")
-_TAILS = 10_000  # remembered metrics of each kind
+_TAILS = 10_000  # cached metrics of each kind
 _LATEST = 10**12  # seconds
 _INVOCATIONS = "aws.lambda.enhanced.invocations"
-"""Printed by Datadog's library where there is no extension; the invocation's REPORT gives it, too."""
+"""A metric that Datadog's library prints without the extension; the invocation's REPORT has it, too."""
 
 
 class MetricReader:
-    """Read the metrics of one source into points; the result is in `out`.
+    """Convert the metrics of a source to points; the result is in `out`.
 
-    A method returns whether its parser takes the line or object.
+    A method returns whether the line or object is a metric of its kind.
     """
 
     def __init__(self, source: LogSource) -> None:
@@ -101,7 +101,7 @@ class MetricReader:
             self.out.points.append(Point(known[0], line.v, seconds, "distribution", known[1]))
 
     def _learn(self, name: str, tags: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | str:
-        """Return the name and tags by Datadog's rules, with the source's tags, or what is invalid in them."""
+        """Return the normalized name and tags, with the source's tags, or the reason why they are invalid."""
         point = normal_point(Point(name, 0.0, 0, tags=tags))
         if isinstance(point, str):
             return point

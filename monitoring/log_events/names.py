@@ -1,20 +1,20 @@
-"""Every metric that the forwarder makes itself: name, type, unit, and what it is made from.
+"""List the metrics that the forwarder generates: name, type, unit and origin.
 
-`docs/forwarder-metrics.md` shows this table, and dashboards and monitors rest on it.
-All are submitted as distributions; `count` says that the sum is what one asks for.
-Durations of `aws.lambda.enhanced.*` are in seconds and those of `aws.states.enhanced.*` in nanoseconds, as
-Datadog has them; our own names are in seconds.
+`docs/forwarder-metrics.md` shows this table; dashboards and monitors depend on it.
+All are submitted as distributions; those of type `count` are queried with `sum`. Durations of
+`aws.lambda.enhanced.*` are in seconds and those of `aws.states.enhanced.*` in nanoseconds, as at Datadog;
+those of `stepscope.*` are in seconds.
 """
 
 from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """One metric of the table.
+    """A metric of the table.
 
     Attributes:
-        family: the line or event that it is made from.
-        tags: tag keys beside those of its family, each where there is such a value.
+        family: the line or event that it is generated from.
+        tags: tag keys in addition to those of its family; a tag without a value is omitted.
     """
 
     name: str
@@ -54,7 +54,7 @@ FAMILY_TAGS: dict[str, tuple[str, ...]] = {
     _DURABLE: _FUNCTION,
     _SELF: ("functionname", "function_name"),
 }
-"""Tag keys of every metric of a family, each where the line or event gives it; `DD_TAGS` are added."""
+"""Tag keys of every metric of a family; a tag without a value is omitted, and `DD_TAGS` are added."""
 
 METRICS: tuple[Metric, ...] = (
     Metric("aws.lambda.enhanced.invocations", "count", "invocation", _REPORT, "one for each REPORT"),

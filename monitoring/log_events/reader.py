@@ -1,8 +1,8 @@
-"""Read the log events of one source into telemetry: what a message is, by its first characters or root keys.
+"""Convert the log events of a source to telemetry; the first characters or root keys determine the kind.
 
-A message that is understood becomes points or spans; every other one is a log entry. A line of text is
-dispatched by its first characters, a JSON object by the keys of its root, in whatever order they are; what a
-parser does not take goes on to the next one.
+A known message becomes points or spans, any other one a log entry. The parsers of a line of text are
+selected by its first characters, those of a JSON object by its root keys; if a parser does not recognize it,
+the next one is tried.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,28 @@ from monitoring.log_events.step_events import StepEvent, is_step_event, read_ste
 from monitoring.log_events.telemetry import Log, LogContext, SpanRecord
 from monitoring.log_events.traces import read_trace_line, read_traces
 
-_LOGGED = frozenset({"extension", "imageError"})  # platform lines that say why: logs as well
+_LOGGED = frozenset({"extension", "imageError"})  # platform lines with a reason are logs, too
 _MARKS = ("MONITORING|", '"m"', '"traces"', '"_aws"', "REPORT RequestId: ", "START RequestId: ")
-_BRACES = ("}\n", "}", "{\n", "{", "}\r\n", "{\r\n", "} ", "}\n\n")  # how text ends that may hold an object
+_BRACES = (
+    "}\n",
+    "}",
+    "{\n",
+    "{",
+    "}\r\n",
+    "{\r\n",
+    "} ",
+    "}\n\n",
+)  # the ends of texts that may contain an object
 _Parser = Callable[[dict[str, Any], str, int], bool]
 _Table = tuple[tuple[frozenset[str], _Parser], ...]
 
 
 class Rules(NamedTuple):
-    """Receive understood lines and logs.
+    """The rules for forwarding logs.
 
     Args:
-        keep: takes a log message, gives it back scrubbed, or None where it is not to be forwarded.
-        log_platform: platform lines and Step Functions events are forwarded as logs too.
+        keep: returns a log message scrubbed, or None to exclude it.
+        log_platform: forward platform lines and Step Functions events as logs, too.
     """
 
     keep: Callable[[str], str | None] | None = None
@@ -42,7 +51,7 @@ class Rules(NamedTuple):
 
 
 class Reader(MetricReader):
-    """Read the events of one source, in their order; the result is in `out`."""
+    """Read the events of a source in order; the result is in `out`."""
 
     def __init__(self, source: LogSource, memory: Memory, rules: Rules) -> None:
         super().__init__(source)
@@ -50,7 +59,7 @@ class Reader(MetricReader):
         self.rules = rules
         self.steps: list[StepEvent] = []
         self._invocations = Invocations(source, memory, rules.arch)
-        self._held: list[tuple[str, int, int]] = []  # the lines of a pretty-printed object so far
+        self._buffered: list[tuple[str, int, int]] = []  # the lines of a pretty-printed object so far
         self._heads: dict[str, Callable[[str, int], bool]] = {
             "MONITO": self._metric,
             '{"trac': self._traces,
@@ -62,13 +71,13 @@ class Reader(MetricReader):
             **{f'{{"{key}":{c}': self._metric_json for key in "mvet" for c in '" [-0123456789'},
             **dict.fromkeys(report_lines.TEXT_HEADS, self._platform_text),
         }
-        # What a function prints, alone or within a log entry: its root keys, and the parser that may take it.
+        # Root keys and parsers of objects that a function prints, alone or within a log entry.
         self._printed: _Table = (
             (frozenset({"_aws"}), self._emf),
             (frozenset({"traces"}), self._trace_record),
             (frozenset({"m", "v", "e"}), self._metric_record),
         )
-        # What AWS writes is alone on its line: a log entry that holds it is a report of it.
+        # AWS's objects are alone on their line; within a log entry they are only quoted.
         self._objects: _Table = (
             *self._printed,
             (frozenset({"execution_arn", "event_timestamp", "type"}), self._step),
@@ -76,13 +85,13 @@ class Reader(MetricReader):
         )
 
     def read(self, message: str, timestamp: int, line: int = 0) -> None:
-        """Read one event.
+        """Read an event.
 
         Args:
             timestamp: milliseconds since the epoch.
-            line: its place in the source, for what is set aside.
+            line: its line number in the source, for refusals.
         """
-        if self._held and self._joined(message, timestamp, line):
+        if self._buffered and self._joined(message, timestamp, line):
             return
         self._line = line
         handler = self._heads.get(message[:6])
@@ -104,34 +113,34 @@ class Reader(MetricReader):
             self._plain(message, timestamp)
 
     def flush(self) -> None:
-        """Read the lines of a pretty-printed object whose end did not come."""
-        held, self._held = self._held, []
-        for message, timestamp, line in held[:1]:
+        """Read the buffered lines of a pretty-printed object without an end."""
+        buffered, self._buffered = self._buffered, []
+        for message, timestamp, line in buffered[:1]:
             self._line = line
             self._plain(message, timestamp)
-        for event in held[1:]:
+        for event in buffered[1:]:
             self.read(*event)
 
     def _joined(self, message: str, timestamp: int, line: int) -> bool:
-        """Hold a further line of a pretty-printed object, or read the object with its last line."""
+        """Buffer a line of a pretty-printed object, or read the object at its last line."""
         if json_lines.goes_on(message):
-            self._held.append((message, timestamp, line))
+            self._buffered.append((message, timestamp, line))
             return True
-        text = "\n".join(event[0].rstrip("\n") for event in self._held) + "\n}"
-        self._line = self._held[0][2]
+        text = "\n".join(event[0].rstrip("\n") for event in self._buffered) + "\n}"
+        self._line = self._buffered[0][2]
         if message.rstrip() == "}" and self._prefixed(text, timestamp):
-            self._held.clear()
+            self._buffered.clear()
             return True
         self.flush()
         return False
 
     def _lines(self, message: str, timestamp: int) -> None:
-        """Read an event line by line; the lines that are logs stay one entry."""
+        """Read an event line by line; the lines that are logs become a single entry."""
         texts = list(json_lines.joined(message.split("\n")))
         logs = [text for text in texts if not self._known(text, timestamp)]
-        left = "\n".join(logs).strip() if len(logs) < len(texts) else message
-        if left:
-            self._plain(left, timestamp)
+        remaining = "\n".join(logs).strip() if len(logs) < len(texts) else message
+        if remaining:
+            self._plain(remaining, timestamp)
 
     def _known(self, text: str, timestamp: int) -> bool:
         if not any(mark in text for mark in _MARKS):
@@ -146,7 +155,7 @@ class Reader(MetricReader):
     # JSON objects
 
     def _json(self, message: str, timestamp: int, line: int) -> bool:
-        """Read a message that is a JSON object, bare or behind a prefix, or the first line of one."""
+        """Read a message that is a JSON object, with or without a prefix, or the first line of one."""
         if message[0] != "{":
             if self._prefixed(message, timestamp):
                 return True
@@ -156,22 +165,22 @@ class Reader(MetricReader):
             return True
         begins = json_lines.begins(message)
         if begins:
-            self._held.append((message, timestamp, line))
+            self._buffered.append((message, timestamp, line))
         return begins
 
     def _prefixed(self, message: str, timestamp: int) -> bool:
-        """Read what a function prints as JSON, bare or behind the prefix of its runtime or logger."""
+        """Read JSON that a function prints, with or without a prefix of its runtime or logger."""
         document = json_lines.document_of(message)
         return document is not None and self._root(*document, message, timestamp, self._printed)
 
     def _root(
         self, root: Root, source: str | dict[str, Any], message: str, timestamp: int, table: _Table
     ) -> bool:
-        """Read what a JSON object holds, itself or as the message of a log entry; false for a mere log.
+        """Read the telemetry of a JSON object, or of the message of a log entry; return False for a log.
 
         Args:
             source: the object, or its text.
-            message: the whole event, for what is set aside.
+            message: the whole event, for refusals.
             table: the parsers of the outermost object.
         """
         while True:
@@ -254,7 +263,7 @@ class Reader(MetricReader):
             return False
         request = message[15:].strip()
         if request != self._invocations.context.request_id:
-            self._invocations.hear(request)
+            self._invocations.context_of(request)
         return self._platform("end", message, timestamp)
 
     def _platform(self, kind: str, message: str, timestamp: int, context: LogContext | None = None) -> bool:
@@ -281,7 +290,7 @@ class Reader(MetricReader):
         return True
 
     def _runtime_error(self, message: str, timestamp: int) -> bool:
-        """Read `RequestId: X Error: Runtime exited …`: always a log, and a point where it tells of memory."""
+        """Read `RequestId: X Error: Runtime exited …` as a log, and as a point if it is about memory."""
         if not message.startswith("RequestId: "):
             return False
         request = self._ended_badly(message, timestamp, "")
@@ -309,7 +318,7 @@ class Reader(MetricReader):
         kind, body = record.get("type"), record.get("record")
         if not isinstance(kind, str) or not isinstance(body, (dict, str)):
             return False
-        if kind in {"function", "extension"} and "time" in record:  # as the Telemetry API delivers a log
+        if kind in {"function", "extension"} and "time" in record:  # a log in the format of the Telemetry API
             self.read(body if isinstance(body, str) else encode(body).decode(), timestamp, self._line)
             return True
         if not kind.startswith("platform."):
@@ -342,7 +351,7 @@ class Reader(MetricReader):
         self._log_entry(message, timestamp, request)
 
     def _entry(self, root: Root, message: str, timestamp: int) -> None:
-        """Forward a JSON object that is a log."""
+        """Add the log entry of a JSON object."""
         request, context = root.request(), self._invocations.context
         ended = "Task timed out after " in message or "emory" in message
         same = request is None or request == context.request_id
@@ -354,8 +363,8 @@ class Reader(MetricReader):
         if not same and not (json_lines.is_entry(record) and "timestamp" in record and type(request) is str):
             request = ""
         if ended:
-            told = report_lines.tells_out_of_memory(record)
-            self._ended_badly(message, timestamp, request or "", told)
+            is_out_of_memory = report_lines.tells_out_of_memory(record)
+            self._ended_badly(message, timestamp, request or "", is_out_of_memory)
         self._log_entry(message, timestamp, request or "")
 
     def _log_entry(self, message: str, timestamp: int, request: str) -> None:
@@ -369,10 +378,10 @@ class Reader(MetricReader):
     def _ended_badly(
         self, message: str, timestamp: int, request: str, out_of_memory: bool | None = None
     ) -> str:
-        """Count what a log says of the end of an invocation; return the request id that it names.
+        """Count a time-out or out-of-memory that a log reports; return the request id in the log.
 
         Args:
-            out_of_memory: whether it tells of that; None where its text has to be looked at.
+            out_of_memory: whether the log reports it; None to examine its text.
         """
         context = self._here()
         request = report_lines.request_of_error(message) or request
@@ -390,11 +399,11 @@ class Reader(MetricReader):
     def _log(self, message: str, timestamp: int, context: LogContext | None = None) -> None:
         keep = self.rules.keep
         if keep is not None:
-            kept = keep(message)
-            if kept is None:
+            scrubbed = keep(message)
+            if scrubbed is None:
                 self.counts["log_excluded"] += 1
                 return
-            message = kept
+            message = scrubbed
         if context is None:
             context = self._invocations.running(timestamp)
         self.out.logs.append(Log(message, timestamp, context))

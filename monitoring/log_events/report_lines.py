@@ -1,4 +1,4 @@
-"""Read Lambda's platform lines, text and JSON alike, into one value each: a `Report` or a `PlatformLine`."""
+"""Parse Lambda's platform lines, of the text and the JSON format, to a `Report` or a `PlatformLine`."""
 
 import math
 import re
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from monitoring.lines import Point
 
 GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
-"""Dollars a gigabyte-second, by architecture: AWS's price list, first tier, us-east-1."""
+"""Dollars per gigabyte-second, by architecture. Source: AWS's price list, first tier, us-east-1."""
 REQUEST = 0.0000002
 _PREFIX = "aws.lambda.enhanced."
 _INVOCATIONS, _DURATION, _BILLED = _PREFIX + "invocations", _PREFIX + "duration", _PREFIX + "billed_duration"
 _INIT, _USED, _MEMORY = _PREFIX + "init_duration", _PREFIX + "max_memory_used", _PREFIX + "memorysize"
 _COST = _PREFIX + "estimated_cost"
-_point = Point._make  # half the time of calling the class, six times an invocation
+_point = Point._make  # twice as fast as calling the class, six times per invocation
 _ERRORS = frozenset({"error", "timeout", "failure"})
 
 _FIELD = re.compile(
@@ -46,9 +46,9 @@ _ERROR_LEVELS = frozenset({"ERROR", "FATAL", "CRITICAL"})
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Return whether a process that dies for want of memory leaves such a text behind, by runtime.
+    """Return whether a text is a runtime's message about exhausted memory.
 
-    A text that merely mentions it is not one: the words stand where the runtime writes them.
+    A text that only mentions it is not one: the words must be where the runtime prints them.
     """
     return _OUT_OF_MEMORY.search(text) is not None
 
@@ -59,7 +59,7 @@ def is_out_of_memory_type(error: Any) -> bool:
 
 
 def tells_out_of_memory(record: dict[str, Any]) -> bool:
-    """Return whether a JSON line is a runtime's report of an uncaught error for want of memory."""
+    """Return whether a JSON line is a runtime's report of an uncaught out-of-memory error."""
     content = record.get("message")
     error = content if isinstance(content, dict) else record
     if "errorMessage" in error and is_out_of_memory_type(error.get("errorType")):
@@ -69,7 +69,7 @@ def tells_out_of_memory(record: dict[str, Any]) -> bool:
 
 
 class Report(NamedTuple):
-    """Hold Lambda's report of one invocation: milliseconds and MB, None for what is missing."""
+    """Lambda's report of an invocation, in milliseconds and MB; a missing value is None."""
 
     request_id: str
     duration: float | None = None
@@ -94,16 +94,16 @@ class Report(NamedTuple):
 
     @property
     def out_of_memory(self) -> bool:
-        """Return whether the invocation was ended for want of memory."""
+        """Return whether the invocation ran out of memory."""
         ended = self.timed_out or self.error == "Runtime.ExitError"
         return is_out_of_memory_type(self.error) or (self.full and ended)
 
 
 class PlatformLine(NamedTuple):
-    """Read Lambda's other lines, as text or as JSON.
+    """Another platform line of Lambda, of the text or the JSON format.
 
-    `kind` is the type of the JSON line without `platform.`; `status` is empty where all went well; `name` is
-    an extension's, or the function's ARN; `number` milliseconds, or dropped records.
+    `kind` is the type of the JSON line without `platform.`; `status` is "" for a success; `name` is that of
+    an extension, or the function's ARN; `number` is in milliseconds, or the number of dropped records.
     """
 
     kind: str
@@ -116,7 +116,7 @@ class PlatformLine(NamedTuple):
 
 
 def read_fields(text: str) -> dict[str, str]:
-    """`Name: value` pairs of a platform line, whether tabs or spaces stand between them."""
+    """Return the `Name: value` pairs of a platform line, which are separated by tabs or spaces."""
     return dict(_FIELD.findall(text))
 
 
@@ -127,20 +127,19 @@ def request_id(text: str) -> str:
 
 
 def request_of_error(text: str) -> str:
-    """Return the id of `RequestId: … Error: …`, which tells of a runtime's end; else an empty string."""
+    """Return the id of `RequestId: … Error: …`, the report of a runtime's exit; "" for other texts."""
     match = _RUNTIME_ERROR.search(text)
     return match[1] if match else ""
 
 
 def request_of_prefix(text: str) -> str:
-    """Return the id that the runtimes of Python, Node.js and .NET print before a log's text; else an empty
-    string."""
+    """Return the id that the runtimes of Python, Node.js and .NET print before a log's text, or ""."""
     match = _LOG_PREFIX.match(text)
     return match[1] if match else ""
 
 
 def read_report(text: str) -> Report | None:
-    """`REPORT RequestId: …\\tDuration: …`; None where the line is no REPORT."""
+    """Parse `REPORT RequestId: …\\tDuration: …`; return None if the line is not a REPORT."""
     usual = _USUAL.fullmatch(text)
     if usual:
         identity, duration, billed, memory, used, init = usual.groups()
@@ -178,14 +177,14 @@ _TEXTS = {
     "IMAGE Launch error: ": "imageError",
 }
 TEXT_HEADS = frozenset(head[:6].replace(" ", tab) for head in _TEXTS for tab in " \t")
-"""The first six characters of the lines that `read_platform_text` reads; tabs may have become spaces."""
+"""The first six characters of the lines that `read_platform_text` parses; tabs may be spaces."""
 _DURATIONS = ("Init Duration", "Restore Duration")
 _IMAGE_ERROR = re.compile(r"IMAGE\sLaunch error: (.*?)(?:\sEntrypoint: |$)", re.MULTILINE)
 _EXTENSION = re.compile(r"Name: (.*?)\s+State: (\S+)")
 
 
 def read_platform_text(text: str) -> PlatformLine | None:
-    """Return what a line of Lambda's says besides START, END and REPORT; None for any other text."""
+    """Parse a platform line other than START, END and REPORT; return None for any other text."""
     start = text[:40].replace("\t", " ")
     kind = next((kind for head, kind in _TEXTS.items() if start.startswith(head)), "")
     if not kind:
@@ -205,7 +204,7 @@ def read_platform_text(text: str) -> PlatformLine | None:
 
 
 def read_platform_record(kind: str, record: dict[str, Any]) -> PlatformLine:
-    """Return what the record of a JSON line says, `kind` being its type without `platform.`."""
+    """Parse the record of a JSON line; `kind` is its type without `platform.`."""
     metrics, error = record.get("metrics"), str(record.get("errorType") or "")
     number = metrics.get("durationMs") if isinstance(metrics, dict) else record.get("droppedRecords")
     status = _status(record)
@@ -227,12 +226,12 @@ def _failed(status: str) -> str:
 
 
 def _extension_status(state: str, error: str) -> str:
-    """Return the state of an extension that failed; `Registered`, `Ready` and `Subscribed` are well."""
+    """Return the state of a failed extension; "" for `Registered`, `Ready` and `Subscribed`."""
     return state if error or state.endswith("Error") else ""
 
 
 def report_from_json(record: dict[str, Any]) -> Report | None:
-    """Return the record of a `platform.report`; None where its metrics are not numbers."""
+    """Parse the record of a `platform.report`; return None if its metrics are not numbers."""
     metrics = record.get("metrics") or {}
     try:
         memory = metrics.get("memorySizeMB")
@@ -259,11 +258,11 @@ def _float(value: Any) -> float | None:
 
 
 def report_points(report: Report, timestamp: int, tags: tuple[str, ...], arch: str = "x86_64") -> list[Point]:
-    """Datadog's enhanced metrics of one invocation, without its time-out and out-of-memory.
+    """Return Datadog's enhanced metrics of an invocation, without time-outs and out-of-memory.
 
     Args:
         timestamp: seconds since the epoch.
-        tags: those of the function; memory and cold start are added here.
+        tags: tags of the function; those of memory and cold start are added.
         arch: `x86_64` or `arm64`, for the price.
     """
     _, duration, billed, memory, used, init, status, _, _ = report
@@ -287,7 +286,7 @@ def report_points(report: Report, timestamp: int, tags: tuple[str, ...], arch: s
 
 
 def _number(value: Any) -> float | None:
-    """Return the finite number that a text or a number is, or None."""
+    """Convert a text or a number to a finite number, or return None."""
     try:
         return _float(value)
     except (TypeError, ValueError, OverflowError):

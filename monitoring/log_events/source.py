@@ -1,4 +1,4 @@
-"""Where log events come from, and what is said about all that comes from there."""
+"""Describe the source of log events: the tags and fields of all its telemetry."""
 
 import re
 from dataclasses import dataclass, field
@@ -25,14 +25,14 @@ _BY_LOG_GROUP = (
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """One log stream, or one file: its tags are added to every point, its fields to every log entry.
+    """A log stream or a file: its tags are added to every point, its fields to every log entry.
 
     Args:
-        where: the place as people write it, for what is set aside there.
-        tags: added to every point that does not carry the key itself.
+        where: the name of the source in messages about refused lines.
+        tags: added to every point that has no tag with the same key.
         step_tags: tuple[str, ...] = ()
     log_fields: the attributes that every log entry of the source shares.
-        span_meta: added to the first span of every trace that does not carry the key itself.
+        span_meta: added to the first span of every trace that has no such key.
     """
 
     where: str
@@ -42,10 +42,10 @@ class LogSource:
     log_fields: LogFields = field(default_factory=lambda: LogFields({}))
     span_meta: dict[str, str] = field(default_factory=dict)
 
-    def add_tags(self, own: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the point's own tags, then those of the source whose key it does not have."""
-        keys = {tag.partition(":")[0] for tag in own}
-        return own + tuple(tag for tag in self.tags if tag.partition(":")[0] not in keys)
+    def add_tags(self, point_tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the tags of a point and the tags of the source with other keys."""
+        keys = {tag.partition(":")[0] for tag in point_tags}
+        return point_tags + tuple(tag for tag in self.tags if tag.partition(":")[0] not in keys)
 
 
 _LAMBDA_GROUP = "/aws/lambda/"
@@ -54,9 +54,9 @@ _STREAM = re.compile(r"\d{4}[/-]\d\d[/-]\d\d[/-]([\w.-]*)\[([^\]]+)\]")
 
 
 class SourceFunction(NamedTuple):
-    """The Lambda function that writes to a log stream; empty where it is not known.
+    """The Lambda function of a log stream; its name is "" if it is unknown.
 
-    `region` is that of a Lambda@Edge function, whose log groups lie in the regions that it ran in.
+    `region` is that of a Lambda@Edge function, whose log groups are in the regions in which it has run.
     """
 
     name: str = ""
@@ -79,7 +79,7 @@ def function_of(log_group: str, log_stream: str = "") -> SourceFunction:
 
 
 def source_kind(log_group: str, log_stream: str = "") -> str:
-    """Return Datadog's name of the source of a log stream's entries; `cloudwatch` for any other."""
+    """Return Datadog's name of the source of a log stream's entries; `cloudwatch` for an unknown one."""
     if log_stream.startswith("states/"):
         return "stepfunction"
     if function_of(log_group, log_stream).name:

@@ -1,4 +1,4 @@
-"""Read EventBridge's status changes into points of one execution: Step Functions' and durable functions'."""
+"""Convert status change events of EventBridge, of Step Functions and durable functions, to points."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ _PREFIXES = {
         function_tags,
     ),
 }
-"""Detail type: prefix of its metrics, the ARN that it is about, and the tags that the ARN gives."""
+"""Detail type -> prefix of its metrics, the field of the ARN, and the function of the ARN's tags."""
 DETAIL_TYPES = frozenset(_PREFIXES)
 _STATUSES = {
     "RUNNING": "started",
@@ -28,17 +28,17 @@ _STATUSES = {
 
 
 def resource_of(event: dict[str, Any]) -> str:
-    """Return the ARN of the state machine or of the durable execution, empty where the event names none."""
+    """Return the ARN of the state machine or the durable execution, "" if the event has none."""
     detail, known = event.get("detail"), _PREFIXES.get(str(event.get("detail-type")))
     arn = detail.get(known[1]) if isinstance(detail, dict) and known else None
     return arn if isinstance(arn, str) and arn.startswith("arn:") else ""
 
 
 def read_status_change(event: dict[str, Any]) -> list[Point] | str:
-    """Return the points of the event: one count, and the duration once it has ended; or what is wrong.
+    """Return the points of the event, a count and the duration of an ended execution; or the error.
 
-    After a redrive an execution keeps its startDate: it begins anew at redriveDate, and RUNNING then counts
-    as redriven, not as started.
+    After a redrive an execution has the same startDate: its duration begins at redriveDate, and RUNNING
+    counts as redriven, not as started.
     """
     detail = event.get("detail")
     if not isinstance(detail, dict):
@@ -70,8 +70,8 @@ def read_status_change(event: dict[str, Any]) -> list[Point] | str:
 
 
 def _seconds(record: dict[str, Any], *keys: str) -> float:
-    """Return the first time under the keys, in seconds since the epoch, 0 for none: milliseconds as Step
-    Functions writes them, or ISO 8601 as durable functions and EventBridge do."""
+    """Return the first time of the keys in seconds since the epoch, 0 for none; it is in milliseconds (Step
+    Functions) or in ISO 8601 (durable functions, EventBridge)."""
     value = next((record[key] for key in keys if record.get(key)), 0)
     try:
         if isinstance(value, str):

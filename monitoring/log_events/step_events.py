@@ -1,7 +1,7 @@
-"""Step Functions' log events and history events as one value, and the points that a single one makes.
+"""Parse Step Functions' log events and history events, and count the points of single events.
 
-A vended log line is the GetExecutionHistory event with `details` in place of its `*EventDetails`, ids and the
-timestamp (milliseconds) as text.
+A vended log line is an event of GetExecutionHistory with `details` in place of `*EventDetails`, and with ids
+and the timestamp (milliseconds) as strings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _EXECUTION = EXECUTION_ENDED | {"ExecutionStarted": "started", "ExecutionRedrive
 
 
 class StepEvent(NamedTuple):
-    """One event of one execution; `time` in milliseconds since the epoch, `previous` 0 for none."""
+    """An event of an execution; `time` is in milliseconds since the epoch, `previous` is 0 for none."""
 
     execution: str
     id: int
@@ -33,7 +33,7 @@ class StepEvent(NamedTuple):
     redrive: int = 0
 
     def text(self, key: str) -> str:
-        """Return a detail as text, "" where it is missing."""
+        """Return a detail as text, "" if it is missing."""
         value = self.details.get(key)
         return value if isinstance(value, str) else ""
 
@@ -44,7 +44,7 @@ def is_step_event(record: dict[str, Any]) -> bool:
 
 
 def read_step_event(record: dict[str, Any]) -> StepEvent | str:
-    """Return the event of a vended log line, or what is wrong with it."""
+    """Return the event of a vended log line, or the reason why it is invalid."""
     arn, kind, details = record.get("execution_arn"), record.get("type"), record.get("details")
     if not isinstance(arn, str) or not isinstance(kind, str):
         return "execution_arn or type is not a string"
@@ -68,8 +68,7 @@ def _redrive(kind: str, details: dict[str, Any], known: int) -> int:
 
 
 def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iterator[StepEvent]:
-    """Yield GetExecutionHistory's events in the same form, by id; boto3's datetimes, or numbers of seconds,
-    as `timestamp`."""
+    """Yield the events of GetExecutionHistory by id; `timestamp` is a datetime or a number of seconds."""
     redrive = 0
     for event in sorted(events, key=lambda event: int(event["id"])):
         details = next(

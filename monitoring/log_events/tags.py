@@ -1,4 +1,4 @@
-"""Points of other emitters brought under the rules of names and tags that MONITORING lines follow."""
+"""Normalize the names and tags of points of other libraries by the rules of MONITORING lines."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ from monitoring.lines import Point, metric_name, tag_text
 
 
 def normal_point(point: Point) -> Point | str:
-    """Return the point with its name and tags by Datadog's rules, or what is wrong with it."""
+    """Return the point with a normalized name and tags, or the reason why it is invalid."""
     try:
         return point._replace(metric=_name(point.metric), tags=_tags(point.tags))
     except ValueError as error:

@@ -1,5 +1,4 @@
-"""What flows from log groups to Datadog: log events in; points, spans and logs out, and what was set
-aside."""
+"""Define the telemetry that is read from log events: points, spans, logs and refusals."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
@@ -9,12 +8,11 @@ import msgspec
 from monitoring.lines import Point
 
 Span = dict[str, Any]
-"""One span as the trace line carries it: Datadog's names, ids as 16 hex digits, times in nanoseconds."""
+"""A span of a trace line: Datadog's field names, ids of 16 hex digits, times in nanoseconds."""
 
 
 class SpanRecord(msgspec.Struct, gc=False):
-    """The same as a value, on its way to the intake: decoded, checked and encoded without a step in
-    between."""
+    """A span as a value that can be decoded from a trace line and encoded for the intake."""
 
     trace_id: Annotated[str, msgspec.Meta(min_length=16, max_length=16)]
     span_id: Annotated[str, msgspec.Meta(min_length=16, max_length=16)]
@@ -31,7 +29,7 @@ class SpanRecord(msgspec.Struct, gc=False):
 
 
 class LogEvent(NamedTuple):
-    """One event of a CloudWatch Logs stream; `timestamp` is in milliseconds since the epoch."""
+    """An event of a log stream; `timestamp` is in milliseconds since the epoch."""
 
     id: str
     timestamp: int
@@ -41,7 +39,7 @@ class LogEvent(NamedTuple):
 
 
 class LogFields:
-    """Hold what all log entries of one source share, as values and as JSON that is reused."""
+    """The fields that all log entries of a source share, as values and as JSON."""
 
     __slots__ = ("head", "tail", "values")
 
@@ -58,7 +56,7 @@ class LogFields:
 
 
 class LogContext:
-    """The log entries of one invocation; `trace_id` may become known after the entries were read."""
+    """The context of an invocation's log entries; `trace_id` may be set after they were read."""
 
     __slots__ = ("fields", "request_id", "trace_id")
 
@@ -77,7 +75,7 @@ class LogContext:
         return body
 
     def suffix(self) -> bytes:
-        """Return them as JSON to follow `{"message":…,"timestamp":…`, with the closing brace."""
+        """Return the attributes as JSON to append to `{"message":…,"timestamp":…`, with the closing brace."""
         fields = self.fields
         body = fields.head
         if self.request_id:
@@ -90,21 +88,21 @@ class LogContext:
 
 
 class Log(NamedTuple):
-    """One entry for the logs intake; `timestamp` is in milliseconds since the epoch."""
+    """An entry for the logs intake; `timestamp` is in milliseconds since the epoch."""
 
     message: str
     timestamp: int
     context: LogContext
 
     def body(self) -> dict[str, Any]:
-        """Return the whole entry as the intake takes it."""
+        """Return the entry as a body of the logs intake."""
         return {"message": self.message, "timestamp": self.timestamp, **self.context.body()}
 
 
 class SetAside(NamedTuple):
-    """Something that could not be used: why, and where it stands. `line` and `column` count from 1.
+    """Invalid content with the reason and its location; `line` and `column` count from 1.
 
-    `kind` is what it would have been: points, spans, or events where not even that is known.
+    `kind` is what it should have been: `points`, `spans`, or `events` if that is unknown.
     """
 
     reason: str
@@ -117,7 +115,7 @@ class SetAside(NamedTuple):
 
 @dataclass(slots=True)
 class Telemetry:
-    """Hold the telemetry of log events."""
+    """The telemetry of log events."""
 
     points: list[Point] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
@@ -125,7 +123,7 @@ class Telemetry:
     refused: list[SetAside] = field(default_factory=list)
 
     def extend(self, other: "Telemetry") -> None:
-        """Add what the other holds."""
+        """Add the telemetry of `other`."""
         self.points += other.points
         self.spans += other.spans
         self.logs += other.logs

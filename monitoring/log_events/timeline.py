@@ -1,13 +1,12 @@
-"""One execution's timeline out of its log events: which states ran when, in which attempts, and how they
-ended.
+"""Build the timeline of an execution from its log events: the runs of states, their attempts and outcomes.
 
-Events are fed as they come and each gives what it completes, so that a forwarder can emit a state as soon
-as it has ended, and a reader of a whole history gets the whole tree. Both ends of a state may come in either
-order; what has no beginning (log levels below ALL, a gap) is closed without a duration.
+Each event returns the runs that it completes, so that a forwarder can emit a state as soon as it has ended,
+and a reader of a whole history gets the whole tree. The two events of a state may come in any order; a state
+without a beginning (because of log levels below ALL, or a gap) has no duration.
 
-A redrive is a run of its own within the execution, from ExecutionRedriven to the next end. It does not enter
-the states again that had failed: each continues as a further run of the same state, which begins with the
-redrive. What was completed before the redrive stays as it was.
+A redrive is a run within the execution, from ExecutionRedriven to the next end. It does not enter the failed
+states again: each continues as another run of the same state, which begins with the redrive. Runs that were
+completed before the redrive are unchanged.
 """
 
 import re
@@ -34,13 +33,12 @@ Kind = Literal["execution", "state", "iteration", "attempt"]
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One stretch of an execution: itself, a redrive of it, a state, an iteration of a Map, or an attempt of
-    a Task.
+    """A part of an execution: all of it, a redrive, a state, an iteration of a Map, or an attempt of a Task.
 
-    Times are milliseconds since the epoch; `start` is None where the beginning was not logged, `end` while
-    it runs. `status` is `running`, `succeeded`, `failed`, `timed_out` or `aborted`; a state that ended in
-    an error is `failed` even where a Catch went on from there, which `caught` says. `entered` is when the
-    state was entered: before `start` where a redrive continues it.
+    Times are milliseconds since the epoch; `start` is None if the beginning was not logged, `end` is None
+    while it runs. `status` is `running`, `succeeded`, `failed`, `timed_out` or `aborted`; a state that ended
+    with an error is `failed` even if a Catch handled it, and `caught` is then true. `entered` is the time at
+    which the state was entered, which is before `start` if a redrive continues it.
     """
 
     kind: Kind
@@ -63,17 +61,17 @@ class Run:
 
     @property
     def latest(self) -> "Run":
-        """Return the last redrive of an execution, or the execution itself: how it stands now."""
+        """Return the last redrive of an execution, or the execution if there is none."""
         redrives = (run for run in self.children if run.kind == "execution")
         return max(redrives, key=lambda run: run.redrive, default=self)
 
     @property
     def duration(self) -> int | None:
-        """Milliseconds from start to end, where both are known."""
+        """The milliseconds from start to end; None if one of them is unknown."""
         return None if self.start is None or self.end is None else max(0, self.end - self.start)
 
     def up(self, kind: Kind, name: str = "") -> "Run | None":
-        """Return the run itself or the nearest around it of that kind, and of that name if given."""
+        """Return the run or its nearest ancestor of a kind, and of a name if given."""
         run: Run | None = self
         while run is not None and (run.kind != kind or (name and run.name != name)):
             run = run.parent
@@ -81,11 +79,11 @@ class Run:
 
 
 class Timeline:
-    """The runs of one execution; `feed` takes its events, in any order, each as often as it comes."""
+    """The runs of an execution; `feed` accepts its events in any order, also repeatedly."""
 
     def __init__(self, execution: str) -> None:
         self.execution = Run("execution", execution)
-        self.size = 0  # events held, so that a keeper of many can bound them
+        self.size = 0  # the number of events, to limit the total of many timelines
         self._at: dict[int, Run] = {0: self.execution}  # event id -> the innermost open run after it
         self._done: dict[int, list[Run]] = {}
         self._open: dict[int, Run] = {}  # by id()
@@ -103,10 +101,10 @@ class Timeline:
                 around = self._scope(around) if event.type.endswith("StateEntered") else around
                 around = self._continue(around, event.redrive, event.id)
             self._at.setdefault(event.id, around)
-            known = self._done[event.id] = self._take(event)
+            known = self._done[event.id] = self._apply(event)
         return known
 
-    def _take(self, event: StepEvent) -> list[Run]:
+    def _apply(self, event: StepEvent) -> list[Run]:
         if event.type.startswith("Execution"):
             return self._execution_event(event)
         if event.type.endswith("StateEntered"):
@@ -134,11 +132,11 @@ class Timeline:
             return []
         failing = self._at.get(event.previous)
         closed = []
-        whole = self.size >= event.id and status != "succeeded"  # else an end may have gone to another reader
+        whole = self.size >= event.id and status != "succeeded"  # otherwise another reader may have the end
         opened = [r for r in reversed(self._open.values()) if r.redrive <= event.redrive]
         for open_run in sorted(opened, key=lambda r: -r.event):
             on_the_way = failing is not None and _inside(failing, open_run)
-            if open_run.up("iteration") and not self._heard(open_run.event, event.id):
+            if open_run.up("iteration") and not self._has_all(open_run.event, event.id):
                 on_the_way = False  # it may have ended with its iteration, in a gap
             if whole or (on_the_way and status != "succeeded"):
                 ended = status if on_the_way else "aborted"
@@ -150,7 +148,7 @@ class Timeline:
     # redrives
 
     def _continue(self, run: Run, redrive: int, event: int) -> Run:
-        """Return the run as a redrive continues it, from an event on; the run itself where it began there."""
+        """Return the continuation of a run in a redrive, from an event on; the run if it began there."""
         if run.redrive >= redrive:
             return run
         if run.kind == "execution":
@@ -174,8 +172,8 @@ class Timeline:
         return continued
 
     def _begin_late(self, redrive: Run) -> list[Run]:
-        """Date the runs that were continued before ExecutionRedriven was heard of; return those that it
-        completes. Failures were returned, and counted, without it."""
+        """Set the start of the runs that were continued before ExecutionRedriven was read; return those that
+        are complete then. Failed runs were already returned, and counted, without it."""
         late = [r for r in self._continued.values() if r.redrive == redrive.redrive and r is not redrive]
         for run in late:
             run.start = redrive.start
@@ -183,7 +181,7 @@ class Timeline:
         orphans = [o for waiting in self._orphans.values() for o in waiting if o.redrive == redrive.redrive]
         entered = {run.name for run in self._open.values() if run.redrive == redrive.redrive}
         for orphan in orphans:
-            if self._heard(redrive.event, orphan.event) and orphan.name not in entered:
+            if self._has_all(redrive.event, orphan.event) and orphan.name not in entered:
                 self._orphans[orphan.name].remove(orphan)
                 before = next((r.entered for r in self._failed.get(orphan.name, ())), None)
                 orphan.start, orphan.entered, orphan.parent = redrive.start, before, redrive
@@ -192,10 +190,10 @@ class Timeline:
         return known
 
     def _recover(self, event: StepEvent, kind: str) -> Run | None:
-        """Return the state that ends in a redrive without having been continued by an event of its own: one
-        that failed before, or one of which nothing was heard before the redrive."""
+        """Return the state that ends in a redrive without an event that continues it: one that failed before,
+        or one without events before the redrive."""
         name, redrive = event.text("name"), self._continued.get((id(self.execution), event.redrive))
-        if redrive is None or redrive.start is None or not self._heard(redrive.event, event.id):
+        if redrive is None or redrive.start is None or not self._has_all(redrive.event, event.id):
             return None
         left = (r for r in self._open.values() if r.kind == "state" and r.name == name)
         for failed in (*self._failed.get(name, ()), *left):
@@ -216,7 +214,7 @@ class Timeline:
         run.redrive, run.entered = event.redrive, event.time
         orphans = (o for o in self._orphans.get(run.name, []) if o.redrive == event.redrive)
         orphan = next((o for o in orphans if o.event > event.id), None)
-        if orphan is not None and self._heard(event.id, orphan.event):
+        if orphan is not None and self._has_all(event.id, orphan.event):
             self._orphans[run.name].remove(orphan)
             orphan.start, orphan.entered, orphan.type = event.time, event.time, kind
             return [orphan]
@@ -225,8 +223,7 @@ class Timeline:
         return []
 
     def _scope(self, run: Run) -> Run:
-        """Return what a state begins in: an iteration, a Parallel, the execution or its redrive; never a
-        state that is not a container."""
+        """Return the container of a state: an iteration, a Parallel, the execution or its redrive."""
         here: Run = run
         while here.parent is not None and not (
             here.kind in {"iteration", "execution"} or here.type in {"Parallel", "Map"}
@@ -241,8 +238,8 @@ class Timeline:
             sought = ("state", name, event.redrive)
             opened = (r for r in reversed(self._open.values()) if (r.kind, r.name, r.redrive) == sought)
             run = next(opened, None)
-            if run is not None and not self._heard(run.event, event.id):
-                run = None  # in a loop, it could be the end of another round
+            if run is not None and not self._has_all(run.event, event.id):
+                run = None  # in a loop, it could be the end of another pass
         kind = event.type.removesuffix("StateExited")
         run = run or self._recover(event, kind)
         if run is None:
@@ -260,13 +257,12 @@ class Timeline:
         self._at[event.id] = run.parent or self.execution
         return closed
 
-    def _heard(self, first: int, last: int) -> bool:
-        """Return whether every event between two ids was fed."""
+    def _has_all(self, first: int, last: int) -> bool:
+        """Return whether every event between two ids was read."""
         return all(between in self._done for between in range(first + 1, last))
 
     def _within_state(self, event: StepEvent) -> list[Run]:
-        """MapStateStarted, ParallelStateFailed, EvaluationFailed…: about a state that goes on or is left
-        later."""
+        """Apply MapStateStarted, ParallelStateFailed and other events that do not end a state."""
         named = re.match(r"(Map|Parallel)(?:State|Run)", event.type)
         run: Run | None = self._at[event.id]
         if named:
@@ -288,7 +284,7 @@ class Timeline:
         return ended
 
     def _map_run(self, event: StepEvent, state: Run) -> list[Run]:
-        """Keep a further run of a Distributed Map that is tried again: its items hang below that run."""
+        """Add another run of a Distributed Map that is retried; its items are children of that run."""
         what = event.type.removeprefix("MapRun")
         if what == "Started" and state.retry:
             run = Run(
@@ -319,7 +315,7 @@ class Timeline:
         inner = self._at[event.id].up("iteration", name)
         known = [inner] if inner is not None and inner.index == index else self._open.values()
         iterations = (r for r in known if (r.kind, r.name, r.index, r.redrive) == sought and r.end is None)
-        run_or_none = next((r for r in iterations if r is inner or self._heard(r.event, event.id)), None)
+        run_or_none = next((r for r in iterations if r is inner or self._has_all(r.event, event.id)), None)
         if run_or_none is None:
             return []
         status = {"Succeeded": "succeeded", "Failed": "failed"}.get(event.type[12:], "aborted")
@@ -361,9 +357,9 @@ class Timeline:
     # endings
 
     def _inner(self, around: Run, end: int) -> list[Run]:
-        """Yield what is open inside a run that ends, except what may have ended in a gap before."""
+        """Yield the open runs inside a run that ends, except those that may have ended in a gap before."""
         inner = [r for r in self._open.values() if r is not around and _inside(r, around)]
-        return sorted((r for r in inner if self._heard(r.event, end)), key=lambda r: -r.event)
+        return sorted((r for r in inner if self._has_all(r.event, end)), key=lambda r: -r.event)
 
     def _close(self, run: Run, time: int, status: str, event: StepEvent | None = None) -> Run:
         self._open.pop(id(run), None)
@@ -383,7 +379,7 @@ def _inside(run: Run, around: Run) -> bool:
 
 
 def timeline(events: Iterable[StepEvent]) -> Timeline:
-    """Build the timeline of one execution's events, in whatever order they are given.
+    """Build the timeline of an execution from its events, in any order.
 
     Raises:
         ValueError: there are no events.

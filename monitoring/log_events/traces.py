@@ -1,4 +1,4 @@
-"""The trace line into spans, each in the form that the trace intake takes, whatever its emitter wrote."""
+"""Parse trace lines to spans, and normalize them for the trace intake."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ _exact = msgspec.json.Decoder(_Line).decode
 
 
 def read_trace_line(text: str) -> list[SpanRecord] | None:
-    """Return the spans of a line whose every value is as the intake takes it; None for any other line."""
+    """Return the spans of a line in which every value is valid for the intake; None for any other line."""
     try:
         spans = [span for trace in _exact(text).traces for span in trace]
         for span in spans:
@@ -31,11 +31,11 @@ def read_trace_line(text: str) -> list[SpanRecord] | None:
 
 
 def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]] | None:
-    """Return the spans of `{"traces": [[span, …], …]}`, and what is invalid in those left out.
+    """Return the spans of `{"traces": [[span, …], …]}`, and the reasons for omitted ones.
 
-    None where `traces` holds no span at all: the line is somebody's log. Ids of 32 hex digits keep the low 64
-    bits and give the rest as `_dd.p.tid`; whole numbers are taken as ids too. `meta` values become text,
-    `error` a whole number: what Datadog's own reader refuses, and its emitters do print.
+    The result is None if `traces` has no spans: the line is a log. Of ids of 32 hex digits, the low 64 bits
+    are the id and the rest becomes `_dd.p.tid`; ids may be integers. `meta` values become strings, and
+    `error` an integer, because libraries print values that Datadog's reader rejects.
     """
     spans: list[SpanRecord] = []
     wrong: list[str] = []
@@ -47,7 +47,7 @@ def read_traces(record: dict[str, Any]) -> tuple[list[SpanRecord], list[str]] | 
             wrong.append("a trace is not a list of spans")
             continue
         for span in trace:
-            reason = _mend(span)
+            reason = _normalize(span)
             if reason:
                 wrong.append(reason)
             else:
@@ -59,12 +59,12 @@ def _holds_a_span(trace: Any) -> bool:
     return isinstance(trace, list) and any(isinstance(span, dict) and _IDS & span.keys() for span in trace)
 
 
-def _mend(span: Any) -> str:
-    """Bring the span into form in place; the reason where that is impossible."""
+def _normalize(span: Any) -> str:
+    """Normalize the span in place; return the reason if it is invalid, otherwise ""."""
     if not isinstance(span, dict):
         return "a span is not an object"
     for key in ("trace_id", "span_id", "parent_id"):
-        if not _mend_id(span, key):
+        if not _normalize_id(span, key):
             return f"the span's {key} is not a 64-bit id: {str(span.get(key))[:40]}"
     for key in ("start", "duration"):
         value = span.get(key)
@@ -78,11 +78,11 @@ def _mend(span: Any) -> str:
     for key in ("name", "service", "resource", "type"):
         if type(span.get(key)) is not str:
             span[key] = str(span.get(key) or "")
-    _mend_maps(span)
+    _normalize_maps(span)
     return ""
 
 
-def _mend_id(span: dict[str, Any], key: str) -> bool:
+def _normalize_id(span: dict[str, Any], key: str) -> bool:
     value = span.get(key)
     if type(value) is str and value:
         if not _HEX.issuperset(value) or len(value) > 32:
@@ -101,7 +101,7 @@ def _mend_id(span: dict[str, Any], key: str) -> bool:
     return key == "parent_id" or span[key] != "0" * 16
 
 
-def _mend_maps(span: dict[str, Any]) -> None:
+def _normalize_maps(span: dict[str, Any]) -> None:
     meta = span.get("meta")
     if not isinstance(meta, dict):
         meta = span["meta"] = {}

@@ -1,4 +1,4 @@
-"""Datadog's query language: `parse`, `format`, `parse_monitor`, and everything that they give back."""
+"""Parse, format and evaluate Datadog's query language: `parse`, `format`, `parse_monitor`, `evaluate`."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ _LATER = {
     "DEFAULT": "switches",
     "Switches": "switches",
 }
-"""What needs numpy -> the module that holds it: loaded when asked for, so that reading stays cheap."""
+"""Names that need numpy -> their modules, which are imported at first use, so that parsing stays fast."""
 
 
 def __getattr__(name: str) -> Any:
@@ -72,11 +72,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
-def format(node: Any) -> str:  # noqa: A001 - the name that the surface promises
+def format(node: Any) -> str:  # noqa: A001 - the documented name
     """Format a query's or a monitor query's node as text; parsing the text returns an equal node.
 
     Raises:
-        TypeError: what was given is neither.
+        TypeError: the argument is not a node.
     """
     return format_monitor(node) if isinstance(node, MonitorQuery) else format_query(node)
 

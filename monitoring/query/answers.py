@@ -1,4 +1,4 @@
-"""Answers of a query: one a line, and the same as the body that `/api/v1/query` gives."""
+"""Build the answers of a query, one per line, and the body of a response of `/api/v1/query`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,20 +15,20 @@ from monitoring.query.timeseries import Lines
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One line of an answer; buckets without a value are absent.
+    """A time series in the answer of a query; buckets without a value are omitted.
 
     Attributes:
-        metric: its metric, or the expression without scopes.
+        metric: the metric, or the expression without scopes.
         expression: the query, with the group in its scope.
         scope: the scope of the query and the values of its group, `env:prod,host:a`.
         tag_set: the tags of the group, `host:a`.
         times: starts of buckets, seconds since the epoch.
-        values: one a time.
+        values: one per time.
         interval: seconds of a bucket.
-        aggregator: as written; None where the query leaves it out.
-        query_index: the place of the line's query in a comma list.
-        group_by: the keys of the query.
-        unit: always None: units are metadata that a series does not carry.
+        aggregator: as written; None if the query has none.
+        query_index: the index of the series' query in a list with commas.
+        group_by: the grouping keys of the query.
+        unit: always None, because series have no units.
     """
 
     metric: str
@@ -45,18 +45,18 @@ class Answer:
 
 
 _GROUP = "\0"
-"""Stands for the tags of a group in the text of an expression, which is written once for all groups."""
+"""A placeholder for the tags of a group in the text of an expression, formatted once for all groups."""
 
 
 def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
-    """Return the answers for lines; lines without any value are left out."""
+    """Return the answers for lines; lines without any value are omitted."""
     answers = []
     metrics = [part for part in walk(node) if isinstance(part, Metric)]
     scope: Scope = metrics[0].scope if metrics else Everything()
     name, pattern = _name(node), format_query(_with_group(node, (_GROUP,) if lines.keys else ()))
     finite = np.isfinite(lines.values)
     for row in np.flatnonzero(finite.any(axis=1)).tolist():
-        there = finite[row]
+        has_value = finite[row]
         tags = lines.tags(row)
         answers.append(
             Answer(
@@ -64,8 +64,8 @@ def answers_of(node: Expression, lines: Lines, index: int = 0) -> list[Answer]:
                 expression=pattern.replace(_GROUP, ",".join(tags)),
                 scope=scope_text(scope, tags),
                 tag_set=tags,
-                times=lines.times[there],
-                values=lines.values[row][there],
+                times=lines.times[has_value],
+                values=lines.values[row][has_value],
                 interval=lines.step,
                 aggregator=node.aggregator if isinstance(node, Metric) else None,
                 query_index=index,
@@ -114,10 +114,10 @@ def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict
     """Return the answers as the body of `GET /api/v1/query`; times in milliseconds.
 
     Args:
-        text: the query as it was given.
-        start: from, in seconds.
-        end: to, in seconds.
-        answers: of `evaluate`.
+        text: the text of the query.
+        start: the start in epoch seconds.
+        end: the end in epoch seconds.
+        answers: the result of `evaluate`.
     """
     return {
         "status": "ok",
@@ -133,7 +133,7 @@ def body(text: str, start: float, end: float, answers: Sequence[Answer]) -> dict
 
 
 def _keys(text: str) -> tuple[str, ...]:
-    """Return the grouping keys of the first metric query, which an answer without lines has too."""
+    """Return the grouping keys of the first metric query, for an answer without lines."""
     return next((node.by for node in walk(parse(text)) if isinstance(node, Metric)), ())
 
 

@@ -1,4 +1,4 @@
-"""Checks what stands in the parentheses of functions and modifiers, against the tables of `functions`."""
+"""Check the arguments of functions and modifiers against the tables in `functions`."""
 
 import re
 from dataclasses import replace
@@ -15,12 +15,12 @@ KEYWORD_CHOICES = {
     "count_default_zero": ("true", "false"),
     "seasonality": ("hourly", "daily", "weekly", "auto"),
 }
-"""The words that named arguments of algorithms may be."""
+"""The valid words of named arguments of algorithms."""
 _PNN = re.compile(r"p\d{1,2}(\.\d{1,2})?\Z")
 
 
 def check_call(cursor: Cursor, call: Call) -> Call:
-    """Check a call's arguments, and read names as words where a choice is expected."""
+    """Check the arguments of a call; convert names to words for parameters that are a choice."""
     function = FUNCTIONS[call.name]
     count = len(call.arguments)
     if not function.fewest <= count <= len(function.parameters):
@@ -46,7 +46,7 @@ def check_call(cursor: Cursor, call: Call) -> Call:
 
 
 def _better(call: Call, function: Function) -> str:
-    """Return the likely intention: `avg:m{*}` for `avg(m{*})`."""
+    """Return the probably intended query: `avg:m{*}` for `avg(m{*})`."""
     inside = call.arguments[0] if call.arguments else None
     name = getattr(inside, "name", "")
     if len(call.arguments) == 1 and call.name in {"avg", "sum", "min", "max", "count"} and name:
@@ -55,7 +55,7 @@ def _better(call: Call, function: Function) -> str:
 
 
 def _checked(cursor: Cursor, function: Function, parameter: Parameter, argument: Argument) -> Argument:
-    """Return the argument in the form of its parameter."""
+    """Return the argument, converted to the type of its parameter."""
     kind = parameter.kind
     if kind in {"word", "text"} or (kind == "number" and parameter.choices):
         argument = _as_word(cursor, argument)
@@ -87,7 +87,7 @@ def _expected(parameter: Parameter) -> tuple[str, ...]:
 
 
 def _as_word(cursor: Cursor, argument: Argument) -> Argument:
-    """Return a bare word where a choice is expected; elsewhere it is the name of a query."""
+    """Convert the name of a query to a word, for a parameter that is a choice."""
     if isinstance(argument, Reference):
         cursor.references = [reference for reference in cursor.references if reference is not argument]
         return String(argument.name, start=argument.start, end=argument.end)

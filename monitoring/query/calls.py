@@ -28,7 +28,7 @@ Implementation = Callable[[Call, EvaluationFrame, Run], Value]
 
 
 def calculate(operator: str, left: Floats | np.float64, right: Floats | np.float64) -> Floats:
-    """left operator right; dividing by zero, and what is not finite, gives no value."""
+    """Return left operator right; the result of a division by zero, or one that is not finite, is NaN."""
     with np.errstate(all="ignore"):
         values = _OPERATORS[operator](left, right)
     return np.where(np.isfinite(values), values, np.nan)
@@ -126,7 +126,7 @@ _PER = {"diff": None, "monotonic_diff": None, "per_minute": 60.0, "per_hour": 36
 
 
 def _change(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """diff and its kin: on each source before space aggregation where the argument is a metric query."""
+    """Evaluate diff() and similar functions; of a metric query, on each source before space aggregation."""
     switches = frame.switches
     negative = switches.monotonic_reset if call.name == "monotonic_diff" else switches.negative_deltas
     change = rows.changes(_PER.get(call.name, 1.0), negative)
@@ -138,8 +138,8 @@ def _change(call: Call, frame: EvaluationFrame, run: Run) -> Value:
 
 def _dt(call: Call, frame: EvaluationFrame, run: Run) -> Value:
     lines = _lines(call, frame, run)
-    there = np.where(np.any(np.isfinite(lines.values), axis=0, keepdims=True), 0.0, np.nan)
-    seconds = rows.steps(there, lines.times)[1] if there.size else there
+    has_value = np.where(np.any(np.isfinite(lines.values), axis=0, keepdims=True), 0.0, np.nan)
+    seconds = rows.steps(has_value, lines.times)[1] if has_value.size else has_value
     return replace(lines, keys=(), groups=((),), values=seconds)
 
 
@@ -158,7 +158,7 @@ def _spans(
 
 
 def _default_zero(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Empty buckets of lines that have a point in the window: interpolated for gauges, else 0."""
+    """Fill the empty buckets of lines with a point in the window: interpolated for gauges, otherwise 0."""
     return _filled(call, frame, run, "linear", LIMIT, zero=True)
 
 
@@ -173,7 +173,7 @@ def _filled(call: Call, frame: EvaluationFrame, run: Run, method: str, limit: fl
     inner = _lines(call, frame, run)
     if not inner.values.size:
         return inner
-    there = np.any(np.isfinite(inner.values), axis=1)
+    has_value = np.any(np.isfinite(inner.values), axis=1)
     values = inner.values
     if not zero or inner.smooth:
         early = _lines(call, frame.between(frame.start - limit, frame.end), run)
@@ -181,8 +181,8 @@ def _filled(call: Call, frame: EvaluationFrame, run: Run, method: str, limit: fl
         wide = filled(early.values, early.times, method, limit, long_gaps=long_gaps)
         values = _rows_like(replace(early, values=wide), inner).values
     if zero:
-        values = np.where(np.isnan(values) & there[:, None], 0.0, values)
-    return inner.mapped(np.where(there[:, None], values, np.nan))
+        values = np.where(np.isnan(values) & has_value[:, None], 0.0, values)
+    return inner.mapped(np.where(has_value[:, None], values, np.nan))
 
 
 def _rows_like(lines: Lines, like: Lines) -> Lines:
@@ -195,7 +195,7 @@ def _rows_like(lines: Lines, like: Lines) -> Lines:
 
 
 def _shifted(seconds: int, call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Return the value that many seconds earlier, rounded up to whole buckets."""
+    """Return the values of `seconds` earlier, rounded up to whole buckets."""
     lines = _lines(call, frame.shifted(seconds, call), run)
     times = lines.times + -(-seconds // lines.step) * lines.step
     inside = times <= frame.end if frame.closed else times < frame.end
@@ -214,7 +214,7 @@ _SHIFT = re.compile(r"-?(\d{1,4})(mo|[hdw])\Z")
 
 
 def _calendar_shift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Each bucket takes the value of the one that the calendar puts that much earlier in the time zone."""
+    """Return the values of the buckets that are earlier by a calendar period in a time zone."""
     match = _SHIFT.match(_word(call, 1))
     if match is None:
         raise frame.error(
@@ -233,8 +233,10 @@ def _calendar_shift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         targets = probe.times - (probe.times[0] - targets[0])
     early = _lines(call, frame.between(float(targets.min()) - probe.step, float(targets.max())), run)
     wanted = targets // probe.step * probe.step
-    known = early.at(distinct(wanted))
-    return replace(known, times=probe.times, values=known.values[:, np.searchsorted(known.times, wanted)])
+    is_bucket = early.at(distinct(wanted))
+    return replace(
+        is_bucket, times=probe.times, values=is_bucket.values[:, np.searchsorted(is_bucket.times, wanted)]
+    )
 
 
 def _earlier(time: int, count: int, unit: str, zone: tzinfo) -> int:
@@ -270,7 +272,7 @@ def _moving_rollup(call: Call, frame: EvaluationFrame, run: Run) -> Value:
 
 
 def _rollup(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Aggregate once more over time, into buckets aligned to the epoch or to the calendar."""
+    """Aggregate over time again, in buckets aligned to the epoch or to the calendar."""
     unit = _word(call, 2)
     if unit in CALENDAR:
         wide = calendar_grid(frame.start, frame.end, unit, frame.zone("UTC", call))
@@ -307,7 +309,7 @@ def _exclude_null(call: Call, frame: EvaluationFrame, run: Run) -> Value:
 
 
 def _counted(nonzero: bool) -> Implementation:
-    """In each bucket, the number of groups that have a value (other than 0)."""
+    """Count the groups with a value (other than 0) in each bucket."""
 
     def implementation(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         lines = _lines(call, frame, run)
@@ -323,7 +325,7 @@ _RANKED = re.compile(r"(top|bottom)(\d+)_?(\w*)\Z")
 
 
 def _ranked(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Return the groups that rank first over the whole window; ties in the order of their names."""
+    """Return the first groups by rank over the whole window; ties are in the order of their names."""
     lines = _lines(call, frame, run).present()
     if short := _RANKED.match(call.name):
         count, reducer = int(short.group(2)), short.group(3) or "mean"
@@ -337,7 +339,7 @@ def _ranked(call: Call, frame: EvaluationFrame, run: Run) -> Value:
 
 
 def _regrouped(call: Call, frame: EvaluationFrame, run: Run) -> Value:
-    """Aggregate once more over space, or return the smaller (larger) of two."""
+    """Aggregate over space again, or return the smaller (larger) of two queries."""
     groups = call.arguments[-1]
     if not isinstance(groups, Groups) and call.name != "percentile":
         return _extreme(call, frame, run)
@@ -424,4 +426,4 @@ CALLS: dict[str, Implementation] = {
     **dict.fromkeys(("avg", "sum", "count", "min", "max", "percentile"), _regrouped),
     **{name: _ranked for name in FUNCTIONS if name == "top" or _RANKED.match(name)},
 }
-"""Function -> what it does; a function that is not here has no published formula."""
+"""Function -> its implementation; the formula of a function that is missing here is not published."""

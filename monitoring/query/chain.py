@@ -1,4 +1,4 @@
-"""Reads the chained forms of monitor queries: searches, formulas, service checks, processes and SLOs."""
+"""Parse the chained monitor queries: searches, formulas, service checks, processes and SLOs."""
 
 import re
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(")
 
 @dataclass(slots=True)
 class _Step:
-    """One `.method(arguments)` of a chain."""
+    """A `.method(arguments)` of a chain."""
 
     name: str
     start: int
@@ -42,7 +42,7 @@ class _Step:
     keywords: list[tuple[str, str | float]] = field(default_factory=list)
 
     def texts(self, cursor: Cursor) -> tuple[str, ...]:
-        """Return the arguments, which have to be quoted texts."""
+        """Return the arguments; raise QueryError if one is not a quoted string."""
         for value, at in self.arguments:
             if not isinstance(value, str):
                 raise cursor.error(f".{self.name} takes quoted texts", at, at + 1, ("a quoted text",))
@@ -55,7 +55,7 @@ class _Step:
 
 @dataclass(slots=True)
 class _Chain:
-    """A head and its methods, by name; none occurs twice."""
+    """The head of a chain and its methods, by name; no method occurs twice."""
 
     cursor: Cursor
     start: int
@@ -63,7 +63,7 @@ class _Chain:
     steps: dict[str, _Step]
 
     def evaluated(self) -> Window:
-        """Return the evaluation window: `.last("5m")`, or `.current("1d")` since the period began."""
+        """Return the evaluation window of `.last("5m")`, or of `.current("1d")`, the current period."""
         if "current" in self.steps and (last := self.steps.get("last")):
             raise self.cursor.error(".last and .current exclude each other", last.start, last.end)
         return self.window("current" if "current" in self.steps else "last")
@@ -207,7 +207,7 @@ def _formula(cursor: Cursor) -> MonitorQuery:
 
 
 def _inner(cursor: Cursor, text: str, at: int) -> Expression:
-    """Parse the formula inside the quotes; its errors point into the whole text."""
+    """Parse the formula inside the quotes; the offsets of its errors are those of the whole text."""
     try:
         query = parse(text)
     except QueryError as error:
@@ -310,7 +310,7 @@ CHAINED: dict[str, Callable[[Cursor], MonitorQuery]] = {
     "processes": _process,
     "search": _search,
 }
-"""The word before the bracket -> the form; every other word is a search."""
+"""The word before the bracket -> the parser; every other word is a search."""
 
 
 # --- back to text

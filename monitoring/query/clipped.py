@@ -1,4 +1,4 @@
-"""A source as it was at one moment of every bucket: points later in their bucket are not there yet."""
+"""Limit a source to the points before an offset in each bucket, for evaluations within a bucket."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from monitoring.query.sources import Buckets, Origin, Points, Source, aggregate
 
 @dataclass(frozen=True, slots=True)
 class Clipped:
-    """Only points in the first `phase` seconds of each `step`; a `Source` on top of another.
+    """A `Source` with only those points of another one that are in the first `phase` seconds of each `step`.
 
-    An evaluation that falls `phase` seconds into a bucket sees that bucket so: all such evaluations are made
-    at once.
+    An evaluation `phase` seconds after the start of a bucket sees these points; all evaluations with the same
+    phase are computed together.
     """
 
     source: Source
@@ -29,19 +29,19 @@ class Clipped:
     def bucket(
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
-        """Return the points up to the clip, by source and bucket."""
+        """Return the points in the first `phase` seconds, aggregated by source and bucket."""
         if not len(grid):
             return Buckets(grid.starts, np.empty((len(origins), 0)))
         points = self.points(origins, int(grid.edges[0]), min(until, float(grid.edges[-1])))
         return aggregate(points, grid, len(origins), aggregator, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
-        """Return the points up to the clip in `[start, end)`."""
+        """Return the points in the first `phase` seconds in `[start, end)`."""
         selected = self.source.points(origins, start, end)
-        there = selected.times % self.step < self.phase
-        return Points(selected.origin[there], selected.times[there], selected.values[there])
+        in_phase = selected.times % self.step < self.phase
+        return Points(selected.origin[in_phase], selected.times[in_phase], selected.values[in_phase])
 
 
 def whole_source(source: Source) -> Source | None:
-    """Return the source of whole buckets behind a clipped one; None where no bucket is clipped."""
+    """Return the source of a clipped one, with whole buckets; None if the source is not clipped."""
     return source.source if isinstance(source, Clipped) else None

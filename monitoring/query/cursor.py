@@ -1,4 +1,4 @@
-"""A place in the text of a query: takes tokens by pattern, and says what was expected instead."""
+"""Read tokens from the text of a query, and report what was expected."""
 
 import re
 from typing import TYPE_CHECKING, NoReturn
@@ -16,14 +16,14 @@ COMPARISON = re.compile(r"<=|>=|==|!=|<|>")
 WORD = re.compile(r"[\w.\-:$*@/]+|\s*\S")
 
 DEEPEST = 50
-"""Nesting that is accepted: brackets, functions and signs. Deeper text is refused rather than overflowing."""
+"""The deepest nesting of brackets, functions and signs; deeper text is an error, not a RecursionError."""
 
 
 class Cursor:
-    """The text and how far it has been read; after every token, space has been skipped.
+    """The text and the present offset; white space is skipped after every token.
 
-    `metrics`, `references` and `variables` are the nodes of these kinds that were read: what may stand beside
-    what is decided by them. Every method that refuses raises `QueryError` at the place it names.
+    `metrics`, `references` and `variables` are the nodes of these kinds so far, to check which may be
+    combined. The methods raise `QueryError` with the offsets of the error.
     """
 
     __slots__ = ("depth", "metrics", "operators", "position", "references", "text", "variables")
@@ -39,7 +39,7 @@ class Cursor:
         self.skip()
 
     def skip(self) -> None:
-        """Pass over space."""
+        """Skip white space."""
         if self.text[self.position : self.position + 1].isspace() and (
             match := SPACE.match(self.text, self.position)
         ):
@@ -47,15 +47,15 @@ class Cursor:
 
     @property
     def done(self) -> bool:
-        """Return whether everything has been read."""
+        """Return whether the end of the text is reached."""
         return self.position >= len(self.text)
 
     def looking_at(self, text: str) -> bool:
-        """Return whether exactly this comes next."""
+        """Return whether this token is next."""
         return self.text.startswith(text, self.position)
 
     def take(self, text: str) -> bool:
-        """Read exactly this if it comes next."""
+        """Read this token if it is next; return whether it was."""
         if not self.text.startswith(text, self.position):
             return False
         self.position += len(text)
@@ -64,7 +64,7 @@ class Cursor:
         return True
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Read what the pattern matches here, if it does."""
+        """Read the match of the pattern at the present offset, or return None."""
         result = pattern.match(self.text, self.position)
         if result:
             self.position = result.end()
@@ -73,12 +73,12 @@ class Cursor:
         return result
 
     def expect(self, text: str, what: str) -> None:
-        """Read exactly this, or refuse."""
+        """Read this token, or raise QueryError."""
         if not self.take(text):
             self.unexpected(what, (f"'{text}'",))
 
     def unexpected(self, what: str, expected: tuple[str, ...], suggestion: str = "") -> NoReturn:
-        """Refuse the token that comes next, in `what` (the thing being read)."""
+        """Raise QueryError for the next token; `what` names the construct that is parsed."""
         match = WORD.match(self.text, self.position)
         start = self.position
         if match is None or not match.group().strip():
@@ -90,21 +90,21 @@ class Cursor:
     def error(
         self, message: str, start: int, end: int, expected: tuple[str, ...] = (), suggestion: str = ""
     ) -> QueryError:
-        """Return an error at a place of this text."""
+        """Return an error at an offset of this text."""
         return QueryError(self.text, message, start, end, expected=expected, suggestion=suggestion)
 
     def enter(self) -> None:
-        """Go one level deeper."""
+        """Increase the nesting; raise QueryError if it is too deep."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.error(f"nested more than {DEEPEST} levels deep", self.position, self.position + 1)
 
     def leave(self) -> None:
-        """Come back one level."""
+        """Decrease the nesting."""
         self.depth -= 1
 
     def last(self) -> int:
-        """Where the token just read ended, without the space after it."""
+        """Return the offset of the end of the last token, without the space after it."""
         position = self.position
         while position and self.text[position - 1].isspace():
             position -= 1

@@ -1,6 +1,6 @@
-"""Reads series from a file: bodies as clients submit them, JSON lines, CSV, Parquet.
+"""Read series from a file: bodies of submissions, JSON lines, CSV, Parquet.
 
-What cannot be used is left out and said, with its place; what can is read all the same.
+Invalid points are omitted and reported with their location; the others are read.
 """
 
 import json
@@ -33,7 +33,7 @@ TYPES: dict[str, MetricType] = {
     "2": "rate",
     "3": "gauge",
 }
-"""Names of types as clients write them, the numbers of the v2 body among them."""
+"""Names of metric types in submissions, and the numbers of the v2 body."""
 
 COLUMNS = {
     "metric": ("metric", "name", "m"),
@@ -44,39 +44,38 @@ COLUMNS = {
     "host": ("host",),
     "interval": ("interval",),
 }
-"""What a row holds -> the names that a column may have, the first that is there."""
+"""Field of a row -> the possible names of its column; the first existing one is used."""
 
 MOST_ROWS = 10_000_000
-"""Rows of CSV and Parquet: a month of minutes of 230 sources. Each takes about 180 bytes and 6 µs."""
+"""The largest number of CSV or Parquet rows: a month of minutes of 230 sources, 180 bytes and 6 µs each."""
 MOST_BYTES = 1 << 29
-"""Bytes of JSON: as Python's objects they take up to ten times as much."""
+"""The largest JSON file in bytes; Python's objects need up to ten times as much."""
 MOST_PROBLEMS = 10_000
 _MILLISECONDS = 1e11
-"""Timestamps beyond it (the year 5138 in seconds) are milliseconds."""
+"""Larger timestamps (in seconds, the year 5138) are milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Hold a file's `series` by metric, host and tags, and the `problems` with what was left out."""
+    """The `series` of a file by metric, host and tags, and the `problems` of omitted points."""
 
     series: list[Series]
     problems: list[InputError] = field(default_factory=list)
 
 
 def load(path: str | Path, metrics: Sequence[str] = ()) -> Loaded:
-    """Load the series of a file; its suffix gives the format (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
+    """Load the series of a file; its suffix is the format (.json, .jsonl, .ndjson, .csv, .tsv, .parquet).
 
-    Of a folder of Parquet files partitioned by `metric=`, only the named metrics are read, all for none.
-
+    Of a folder of Parquet files partitioned by `metric=`, only `metrics` are read; without any, all.
     Times are seconds (or milliseconds) since the epoch or ISO 8601; fractions are rounded to the nearest
-    second. Of two points of one source and second the later one counts, except for distributions.
+    second. Of two points of the same source and second the later one is used, except for distributions.
 
     Raises:
-        InputError: the file is not there, cannot be read at all, or holds no point that can be used.
+        InputError: the file does not exist, cannot be read, or has no valid points.
     """
     file = Path(path)
     if not file.is_file() and not (file.is_dir() and next(file.rglob("*.parquet"), None)):
-        raise InputError("there is no such file", where=str(path), hint="Give --data FILE.")
+        raise InputError("the file does not exist", where=str(path), hint="Give --data FILE.")
     gathered = _Gathered(str(path))
     if file.is_dir():
         _partitions(file, gathered, metrics)
@@ -100,7 +99,7 @@ _Key = tuple[str, tuple[str, ...], str, MetricType, int | None]
 
 @dataclass(slots=True)
 class _Gathered:
-    """Points by source, as they come."""
+    """Collect points by source."""
 
     where: str
     points: dict[_Key, list[tuple[float, float]]] = field(default_factory=dict)
@@ -110,7 +109,7 @@ class _Gathered:
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(InputError(message, where=f"{self.where}{place}"))
         elif len(self.problems) == MOST_PROBLEMS:
-            self.problems.append(InputError("what else cannot be used is not listed", where=self.where))
+            self.problems.append(InputError("further invalid points are not listed", where=self.where))
 
     def loaded(self) -> Loaded:
         series = [_series(key, points) for key, points in sorted(self.points.items(), key=_order) if points]
@@ -150,25 +149,25 @@ def _documents(file: Path, gathered: _Gathered) -> None:
     except json.JSONDecodeError as error:
         if file.suffix == ".json" and "\n{" not in text.strip():
             place = f"{file}:{error.lineno}:{error.colno}"
-            raise InputError(f"this is not JSON: {error.msg}", where=place) from error
+            raise InputError(f"not valid JSON: {error.msg}", where=place) from error
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             _document(json.loads(line), f":{number}", gathered)
         except json.JSONDecodeError as error:
-            gathered.problem(f":{number}:{error.colno}", f"this line is not JSON: {error.msg}")
+            gathered.problem(f":{number}:{error.colno}", f"the line is not valid JSON: {error.msg}")
         except RecursionError:
             gathered.problem(f":{number}", "lists or objects are nested too deeply")
 
 
 def _document(document: Any, place: str, gathered: _Gathered) -> None:
-    """Read a body with series, a list of them, one series, or one point."""
+    """Read a body with series, a list of bodies, a series, or a point."""
     if isinstance(document, list):
         for at, entry in enumerate(document):
             _document(entry, f"{place} [{at}]", gathered)
     elif not isinstance(document, dict):
-        gathered.problem(place, "an object with a metric and points is wanted here")
+        gathered.problem(place, "expected an object with a metric and points")
     elif isinstance(document.get("series"), list):
         for at, entry in enumerate(document["series"]):
             _document(entry, f"{place} series[{at}]", gathered)
@@ -183,7 +182,7 @@ def _first(document: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _submitted(document: Mapping[str, Any], place: str, gathered: _Gathered) -> None:
-    """One series of a v1 or v2 body, of a distribution body, or of an answer."""
+    """Read a series of a v1 or v2 body, of a distribution body, or of a response of the query API."""
     points = document.get("points") or document.get("pointlist") or ()
     tags = document.get("tags") or document.get("tag_set")
     distribution = any(isinstance(value, list) for _, value in _pairs(points))
@@ -200,7 +199,7 @@ def _submitted(document: Mapping[str, Any], place: str, gathered: _Gathered) -> 
         return
     for at, (time, value) in enumerate(_pairs(points)):
         if value is None and time is not None and "pointlist" in document:
-            continue  # an answer writes a bucket without a value so
+            continue  # a bucket without a value in a response
         for element in value if isinstance(value, list) else [value]:
             _point(key, time, element, f"{place} points[{at}]", gathered)
 
@@ -235,7 +234,7 @@ def _key(row: Mapping[str, Any], place: str, gathered: _Gathered) -> _Key | None
 
 
 def _tags(tags: Any) -> tuple[str, ...]:
-    """Return the tags of a list, or of a text with commas, bars or spaces; sorted, in lower case."""
+    """Return the tags of a list, or of a text with commas, bars or spaces; sorted and in lower case."""
     if isinstance(tags, str):
         tags = tags.strip("[]{}").replace("|", ",").replace("'", "").replace('"', "")
         tags = tags.split(",") if "," in tags else tags.split()
@@ -262,7 +261,7 @@ def _finite(value: Any) -> float | None:
 
 
 def seconds(time: Any) -> float | None:
-    """Return epoch seconds for seconds, milliseconds, or ISO 8601 (UTC where no zone is given)."""
+    """Convert seconds, milliseconds or ISO 8601 (UTC without a time zone) to epoch seconds."""
     number = _finite(time)
     if number is not None:
         return number / 1000 if abs(number) > _MILLISECONDS else number
@@ -277,7 +276,7 @@ def seconds(time: Any) -> float | None:
 
 
 def _local_offset(moment: datetime) -> float:
-    """Return what to add to a naive timestamp so that it is read as UTC."""
+    """Return the seconds to add to a naive timestamp so that it is read as UTC."""
     offset = moment.astimezone().utcoffset()
     return offset.total_seconds() if offset else 0.0
 
@@ -294,18 +293,18 @@ def _table(file: Path, gathered: _Gathered) -> None:
         relation = connection.execute(f"SELECT * FROM {reader}", [str(file)])  # noqa: S608 - one of two readers
         names = [column[0].strip().lower() for column in relation.description or ()]
         places = {
-            what: next((names.index(name) for name in known if name in names), None)
-            for what, known in COLUMNS.items()
+            fields: next((names.index(name) for name in columns if name in names), None)
+            for fields, columns in COLUMNS.items()
         }
-        missing = [what for what in ("metric", "time", "value") if places[what] is None]
+        missing = [fields for fields in ("metric", "time", "value") if places[fields] is None]
         if missing:
-            wanted = "metric, timestamp, value, type, tags, host, interval"
+            expected = "metric, timestamp, value, type, tags, host, interval"
             raise InputError(
                 f"there is no column for {' and '.join(missing)} (found: {', '.join(names)})",
                 where=str(file),
-                hint=f"The columns are {wanted}.",
+                hint=f"The columns are {expected}.",
             )
-        if file.suffix == ".parquet":  # whose end says how many rows it has
+        if file.suffix == ".parquet":  # the footer has the number of rows
             (count,) = connection.execute(f"SELECT count(*) FROM {reader}", [str(file)]).fetchone() or (0,)  # noqa: S608
             _check_size(file, count, MOST_ROWS, "rows")
             relation = connection.execute(f"SELECT * FROM {reader}", [str(file)])  # noqa: S608
@@ -317,7 +316,7 @@ def _table(file: Path, gathered: _Gathered) -> None:
 
 
 def _partitions(folder: Path, gathered: _Gathered, metrics: Sequence[str]) -> None:
-    """Read a folder of Parquet files; the metric is in the name of a folder, as `stepscope replay` writes."""
+    """Read a folder of Parquet files with the metric in folder names, as `stepscope replay` writes them."""
     import duckdb
 
     files = f"{folder}/**/metric=*/*.parquet".replace("'", "''")
@@ -329,8 +328,8 @@ def _partitions(folder: Path, gathered: _Gathered, metrics: Sequence[str]) -> No
             counted = connection.execute(f"SELECT count(*) FROM {reader}{condition}", values)  # noqa: S608
             (count,) = counted.fetchone() or (0,)
             if not count:
-                known = sorted({path.name.removeprefix("metric=") for path in folder.glob("*/metric=*")})
-                hint = f"It has {', '.join(known[:8]) or 'no metric'}."
+                available = sorted({path.name.removeprefix("metric=") for path in folder.glob("*/metric=*")})
+                hint = f"It has {', '.join(available[:8]) or 'no metric'}."
                 raise InputError(f"there are no points of {', '.join(metrics)}", where=str(folder), hint=hint)
             _check_size(folder, count, MOST_ROWS, "rows")
             columns = ", ".join(_STORED)
@@ -359,14 +358,14 @@ def _check_size(file: Path, size: int, most: int, unit: str) -> None:
     if size > most:
         example = f"COPY (FROM '{file.name}' WHERE metric = '…') TO 'part.parquet'"
         raise InputError(
-            f"more than {most:,} {unit}, which are the most that are read into memory",
+            f"the file has more than {most:,} {unit}, the most that are read into memory",
             where=str(file),
-            hint=f"Take what you need into a file of its own, such as with DuckDB: {example}",
+            hint=f"Write the part that you need to another file, for example with DuckDB: {example}",
         )
 
 
 def _rows(relation: Any, places: Mapping[str, int | None], gathered: _Gathered, file: Path) -> None:
-    """One point a row; what the sources are is worked out once for each, not for each row."""
+    """Add a point per row; each source is parsed once, not for each row."""
     time, value = places["time"], places["value"]
     of_source = [places[what] for what in _OF_SOURCE]
     sources: dict[tuple[Any, ...], _Key | None] = {}

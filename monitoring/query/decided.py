@@ -1,4 +1,4 @@
-"""Find the open points that decided an answer: those whose other choice gives another one."""
+"""Find the switches on which an answer depends: those for which another value gives another answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ OTHERWISE: Mapping[str, Any] = {
     "wildcards": "ends",
     "integral_of": "value",
 }
-"""Switch -> the value that is not its default; without those that only say how exactly to compute."""
+"""Switch -> a value other than its default; switches that only affect precision are missing."""
 
 _OF_CALLS = {
     "monotonic_reset": {"monotonic_diff"},
@@ -34,11 +34,11 @@ _OF_CALLS = {
     "negative_deltas": {"diff", "derivative", "rate", "per_second", "per_minute", "per_hour"},
     "rates": {"diff", "derivative", "rate", "per_second", "per_minute", "per_hour", "monotonic_diff"},
 }
-"""Switch -> the functions without which it decides nothing."""
+"""Switch -> the functions that it affects."""
 
 
 class Decision(NamedTuple):
-    """A switch that decided: with the other value the answer is another one."""
+    """A switch on which the answer depends."""
 
     switch: str
     value: Any
@@ -55,13 +55,13 @@ def decisions(
     switches: Switches,
     evaluate: Callable[[Switches], Sequence[Answer]],
 ) -> list[Decision]:
-    """Evaluate the query with the other value of each switch that its words leave open.
+    """Evaluate the query with the other value of each switch that may affect it; return those that do.
 
     Args:
-        query: what was asked.
-        answers: what it came to.
-        switches: the choices with which it did; those that differ from the defaults were made by the caller.
-        evaluate: evaluates it with other switches.
+        query: the query.
+        answers: its answers.
+        switches: the switches of these answers; those that differ from the defaults were set by the caller.
+        evaluate: evaluates the query with other switches.
     """
     decided = []
     for name, other in OTHERWISE.items():
@@ -78,7 +78,7 @@ def decisions(
 
 
 def _open(name: str, query: Query) -> bool:
-    """Return whether the switch can decide about a query with these words."""
+    """Return whether the switch can affect the query."""
     nodes = list(walk(query))
     calls = {node.name for node in nodes if isinstance(node, Call)}
     if name in _OF_CALLS:

@@ -1,4 +1,4 @@
-"""Pools the values of distributions over time and space: counts, sums, means, percentiles, thresholds."""
+"""Aggregate distributions over time and space: counts, sums, means, percentiles, thresholds."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _COMPARE: dict[str, Callable[[Any, float], Any]] = {
     "==": operator.eq,
 }
 GAMMA = 1 + 1 / 64
-"""Bins of Datadog's sketches grow by this factor: a percentile lies within 1/128 of the true value."""
+"""The ratio of adjacent bins of Datadog's sketches; a percentile is within 1/128 of the true value."""
 
 
 def pooled(
@@ -33,10 +33,10 @@ def pooled(
     owner: Times,
     groups: int,
 ) -> Floats:
-    """One row a group: the aggregator of the query over all values of a bucket, NaN where there are none.
+    """Return a row per group: the aggregator of the query over all values of a bucket, NaN without any.
 
-    Percentiles are values that occur: the one at rank `floor(q * (n - 1))`, as sketches rank them. With the
-    switch `quantiles` "sketch" it is moved to the middle of its bin.
+    A percentile is the value at rank `floor(q * (n - 1))`, as in sketches. With the switch `quantiles`
+    "sketch" it is rounded to the middle of its bin.
     """
     result = pool(frame.source, node, Members(origins, origin, owner, groups), grid, frame.until)
     sketch = is_percentile(node) and frame.switches.quantiles == "sketch"
@@ -86,7 +86,7 @@ def _cells(points: Points, grid: Grid, origin: Times, owner: Times) -> tuple[Tim
 
 
 def _reduced(node: Metric, values: Floats, first: Times) -> Floats:
-    """One value for each run of sorted values that begins at `first`."""
+    """Reduce each run of sorted values, which begins at `first[i]`, to a value."""
     counts = np.diff(np.append(first, len(values)))
     if node.threshold is not None:
         beyond = _COMPARE[node.threshold.operator](values, node.threshold.value)
@@ -110,7 +110,7 @@ def share_of(node: Metric) -> float:
 
 
 def quantile_rank(counts: Times, share: float) -> Times:
-    """Return the rank of a percentile: floor(share * (n - 1)), safe from rounding errors."""
+    """Return the rank of a percentile, floor(share * (n - 1)), without rounding errors."""
     ranks: Times = np.floor(share * (counts - 1) + 1e-9).astype(np.int64)
     return ranks
 
@@ -122,7 +122,7 @@ def percentile(points: Floats, share: float) -> float:
 
 
 def in_bins(values: Floats) -> Floats:
-    """Values moved to the middle of their bin of a sketch."""
+    """Round values to the middle of their bin of a sketch."""
     size = np.abs(values)
     small = size < 1e-9
     key = np.round(np.log(np.where(small, 1.0, size)) / np.log(GAMMA))

@@ -1,4 +1,4 @@
-"""The one error of the query language: a place in the text, what was expected, what to write instead."""
+"""Define the error of the query language: the location in the text, what was expected, and a suggestion."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,15 +7,15 @@ from monitoring.errors import InputError
 
 
 class QueryError(InputError):
-    """A query that cannot be read, or cannot be evaluated here.
+    """Raised for a query that is not valid, or that cannot be evaluated offline.
 
     Args:
-        text: the whole text that was given.
+        text: the whole query.
         message: what is wrong, in one sentence.
-        start: where the offending part starts, as an offset into `text`.
-        end: where it ends (exclusive); at least `start`.
-        expected: what could have stood there.
-        suggestion: the text to write instead, where one is known.
+        start: the offset in `text` of the start of the error.
+        end: the offset of its end (exclusive); at least `start`.
+        expected: the tokens that would be valid there.
+        suggestion: the text to write instead; "" for none.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class QueryError(InputError):
         self.hint = " ".join(filter(None, (_listed(expected), _proposal(suggestion))))
 
     def caret(self, indent: str = "  ") -> str:
-        """Return the line with the error, and carets under it; a long line is cut around it."""
+        """Return the line with the error, and carets under it; a long line is truncated around it."""
         first = self.text.rfind("\n", 0, self.start) + 1
         last = self.text.find("\n", self.start)
         line = self.text[first : last if last >= 0 else None].replace("\t", " ")
@@ -51,9 +51,9 @@ class QueryError(InputError):
         return "\n".join(filter(None, (place + self.message, self.caret(), hint)))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known name that `word` most likely means, or ""."""
-    lowered = {name.lower(): name for name in known}
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return the name that is most similar to `word`, or ""."""
+    lowered = {name.lower(): name for name in names}
     matches = difflib.get_close_matches(word.lower(), lowered)
     return lowered[matches[0]] if matches else ""
 
@@ -73,7 +73,7 @@ _WIDEST = 140
 
 
 def _cut(line: str, at: int, width: int) -> tuple[str, int]:
-    """At most `_WIDEST` characters of the line, with the place `at` well inside."""
+    """Return at most `_WIDEST` characters of the line around the offset `at`."""
     if len(line) <= _WIDEST:
         return line, at
     first = max(0, min(at - 40, len(line) - _WIDEST))

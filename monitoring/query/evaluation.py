@@ -1,4 +1,4 @@
-"""Evaluates queries: answers for people, lines for monitors and pictures."""
+"""Evaluate queries, to answers for the query API or to lines for monitors and widgets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ from monitoring.query.switches import DEFAULT, Switches
 from monitoring.query.timeseries import Lines, joined
 
 
-def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and what names mean
+def evaluate(  # noqa: PLR0913 - the documented API
     query: str | Query,
     series: Sequence[Series] | Source,
     start: float,
@@ -43,23 +43,23 @@ def evaluate(  # noqa: PLR0913 - the surface: what, of what, when, how fine, and
     queries: Mapping[str, str | Query] | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> list[Answer]:
-    """Evaluate a query or formula, framed as `/api/v1/query` frames it.
+    """Evaluate a query or formula with the buckets of `/api/v1/query`.
 
     Args:
         query: its text or its nodes.
         series: the points: a list of series, or a `Source`.
-        start: from, in seconds since the epoch; the first bucket is the first that starts at or after it.
-        end: to; the last bucket is the one that holds it.
-        interval: seconds of a bucket; without it the default of the window. Widened beyond 1500 points.
-        switches: how points that the documentation leaves open are decided.
-        queries: what the names in a formula mean.
-        variables: what template variables mean: {"env": "env:prod"}; "*" filters nothing.
+        start: in seconds since the epoch; the first bucket is the first that starts at or after it.
+        end: in seconds since the epoch; the last bucket is the one that contains it.
+        interval: seconds of a bucket; by default that of the window. It is widened beyond 1500 points.
+        switches: choices for behaviour that Datadog's documentation does not specify.
+        queries: name -> query, for the names in a formula.
+        variables: values of template variables: {"env": "env:prod"}; "*" is no filter.
 
     Returns:
-        One answer a line that has a value, in the order of the queries, then of the groups.
+        An answer per line with a value, in the order of the queries, then of the groups.
 
     Raises:
-        QueryError: the query cannot be read, or cannot be evaluated offline.
+        QueryError: the query is not valid, or cannot be evaluated offline.
     """
     text, node = _read(query)
     frame = frame_of(text, series, start, end, interval, switches)
@@ -84,25 +84,25 @@ def evaluate_lines(
     *,
     switches: Switches = DEFAULT,
 ) -> Lines:
-    """Evaluate one expression over `[start, end)` as a monitor sees it at `end`: later points do not exist.
+    """Evaluate an expression over `[start, end)` as a monitor does at `end`, without later points.
 
-    Buckets in which nothing has a point are left out, unless something makes values out of them: a month of
-    seconds costs what its points cost.
+    Buckets without any point are omitted, unless a function fills them, so that the time depends on the
+    number of points and not on the length of the window.
 
     Args:
-        query: its text or its nodes, without names of other queries (see `resolve`); no comma list.
+        query: its text or its nodes, without names of other queries (see `resolve`); not a list.
         series: as for `evaluate`.
         start: the start of the window, in seconds.
         end: its end, exclusive.
-        interval: seconds of a bucket; without it the default of the window. Never widened.
+        interval: seconds of a bucket; by default that of the window. It is never widened.
         switches: as for `evaluate`.
 
     Raises:
-        QueryError: as for `evaluate`; or the query is a comma list.
+        QueryError: as for `evaluate`, or the query is a list.
     """
     text, node = _read(query)
     if isinstance(node, Several):
-        raise QueryError(text, "one expression is wanted here, not a list", node.start, node.end)
+        raise QueryError(text, "expected one expression, not a list", node.start, node.end)
     frame = frame_of(text, series, start, end, interval, switches)
     return _lines(
         node,
@@ -111,7 +111,7 @@ def evaluate_lines(
 
 
 LATEST = 1e11
-"""The last second (in the year 5138) that a query can look at."""
+"""The last second (in the year 5138) that a query can include."""
 
 
 def frame_of(
@@ -125,24 +125,24 @@ def frame_of(
     """Return the frame of an evaluation.
 
     Raises:
-        QueryError: the window is empty or far away, or the interval is none.
+        QueryError: the window is empty or out of range, or the interval is below 1 second.
     """
     if not start < end:
         raise QueryError(text, "the window ends before it starts", 0, 0)
     if not -LATEST < start < end < LATEST:
         raise QueryError(text, "times are seconds since the epoch, not milliseconds", 0, 0)
     if interval is not None and interval < 1:
-        raise QueryError(text, "an interval is at least 1 second", 0, 0)
+        raise QueryError(text, "the interval is below 1 second", 0, 0)
     step = int(interval or default_interval(end - start, switches.default_points))
     return EvaluationFrame(as_source(series), start, end, step, switches, text)
 
 
 VALUE_MAKERS = frozenset({"default_zero", "fill", "clamp_min", "clamp_max"})
-"""Functions that make values out of empty buckets."""
+"""Functions that fill empty buckets."""
 
 
 def only_points(query: Query) -> bool:
-    """Return whether nothing in the query makes values out of empty buckets."""
+    """Return whether no function of the query fills empty buckets."""
     return not any(
         (isinstance(node, Call) and node.name in VALUE_MAKERS)
         or (isinstance(node, Metric) and node.modifier("fill"))
@@ -172,7 +172,7 @@ _EVERYWHERE = {
 def windowed(query: Query) -> bool:
     """Return whether the value of a bucket depends on the window around it (cumsum, top, diff, …).
 
-    Where it does not, a monitor's windows can be cut from one evaluation of a longer span.
+    If it does not, the windows of a monitor can be taken from an evaluation of a longer window.
     """
     return any(isinstance(node, Call) and node.name not in _EVERYWHERE for node in walk(query))
 
@@ -238,7 +238,7 @@ def arithmetic(node: Binary, left: Value, right: Value, frame: EvaluationFrame) 
 
 
 def _zeros(side: Lines, other: Lines) -> Floats:
-    """as_count and as_rate stand at zero where the other side has a point."""
+    """Fill as_count and as_rate with 0 where the other side has a point."""
     if not side.counted:
         return side.values
     return np.where(np.isnan(side.values) & np.isfinite(other.values), 0.0, side.values)

@@ -1,4 +1,4 @@
-"""Writes nodes back as the text that means them."""
+"""Format nodes as text."""
 
 import re
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def format_query(node: Any) -> str:
     """Format a node as text; `parse` returns an equal node.
 
     Raises:
-        TypeError: what was given is not a node of a query.
+        TypeError: the argument is not a node of a query.
     """
     if type(node) not in _FORMATS:
         raise TypeError(f"not a node of a query: {type(node).__name__}")
@@ -42,7 +42,7 @@ def format_query(node: Any) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return the shortest text that reads back as the number: 5, 0.25, -3, 1e+20."""
+    """Return the shortest text that is parsed as the same number: 5, 0.25, -3, 1e+20."""
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(float(value))
 
 

@@ -1,4 +1,4 @@
-"""The frame of an evaluation: which source, window and buckets, and what stands for names and variables."""
+"""Define the frame of an evaluation: its source, window and buckets."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
@@ -12,17 +12,17 @@ from monitoring.query.switches import Switches
 from monitoring.query.timeseries import Lines
 
 MOST_BUCKETS, MOST_OCCUPIED = 5_000_000, 100_000_000
-"""The most buckets of an evaluation: all of them, and where only those with a point are kept."""
+"""The largest number of buckets of an evaluation: of all, and if only those with a point are kept."""
 FARTHEST = 10 * 366 * 86400
-"""The most seconds that a query looks back."""
+"""The largest number of seconds that a query can look back."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFrame:
-    """Hold what one evaluation of an expression needs to know.
+    """The parameters of an evaluation of an expression.
 
-    `until`: points at or after it are not there yet. `closed`: see `grid_between`. `limited`: intervals that
-    make too many buckets are widened. `occupied`: only buckets with a point are wanted.
+    `until`: points at or after it are ignored. `closed`: see `grid_between`. `limited`: widen intervals that
+    have too many buckets. `occupied`: return only buckets with a point.
     """
 
     source: Source
@@ -45,7 +45,7 @@ class EvaluationFrame:
         """Return the frame moved back in time.
 
         Raises:
-            QueryError: by more than ten years.
+            QueryError: the shift is more than ten years.
         """
         if seconds > FARTHEST:
             raise self.error("a query looks back ten years at most", node)
@@ -73,7 +73,7 @@ class EvaluationFrame:
         return grid_between(self.start, self.end, step, self.closed)
 
     def widened(self, step: int) -> int:
-        """Return the step, or the smallest of the ladder that does not make too many points."""
+        """Return the step, or the smallest interval of the ladder without too many buckets."""
         if not self.limited:
             return step
         return max(step, default_interval(self.end - self.start, self.switches.most_points))

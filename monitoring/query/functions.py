@@ -1,4 +1,4 @@
-"""The functions of the query language: what each takes and does, how exactly, and who says so."""
+"""List the functions of the query language: parameters, summary, exactness and source."""
 
 from typing import Literal, NamedTuple
 
@@ -7,7 +7,7 @@ Exactness = Literal["documented", "inferred", "unpublished"]
 
 
 class Parameter(NamedTuple):
-    """One argument: `choices` are the words that it may be, in any case; empty means any."""
+    """A parameter; `choices` are its valid words, in upper or lower case; () means any."""
 
     name: str
     kind: Kind
@@ -16,8 +16,8 @@ class Parameter(NamedTuple):
 
 
 class Function(NamedTuple):
-    """One function. `exactness`: "documented" by Datadog, "inferred" by us where the documentation leaves
-    something open, or "unpublished" (no formula is published: it parses but cannot be evaluated offline)."""
+    """A function. `exactness` is "documented" by Datadog, "inferred" if the documentation is incomplete, or
+    "unpublished": without a published formula it can be parsed but not evaluated offline."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -28,11 +28,11 @@ class Function(NamedTuple):
 
     @property
     def fewest(self) -> int:
-        """The number of arguments it needs."""
+        """The number of required arguments."""
         return sum(parameter.required for parameter in self.parameters)
 
     def usage(self) -> str:
-        """How a call is written: `clamp_min(query, bound)`."""
+        """Return the usage of the function: `clamp_min(query, bound)`."""
         return f"{self.name}({', '.join(parameter.name for parameter in self.parameters)})"
 
 
@@ -334,7 +334,7 @@ FUNCTIONS: dict[str, Function] = {
 
 
 class ModifierRule(NamedTuple):
-    """One modifier of a metric query: what stands in its parentheses, and what it does."""
+    """A modifier of a metric query: its usage and summary."""
 
     usage: str
     summary: str

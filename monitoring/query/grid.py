@@ -1,4 +1,4 @@
-"""The buckets of an evaluation: aligned to UNIX time, labelled by their start, sized by a ladder."""
+"""Compute the buckets of an evaluation, which are aligned to UNIX time and labelled by their start."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ LADDER = (
     *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200),
     *(86400, 172800, 345600, 604800, 1209600, 2419200),
 )
-"""The intervals that Datadog chooses from, in seconds."""
+"""The default intervals of Datadog, in seconds."""
 
 MOST_PADDING = 10_000
-"""How many buckets fill looks back and ahead, whatever its limit."""
+"""The largest number of buckets before and after the window that fill() uses."""
 
 CALENDAR = {"daily": 86400, "weekly": 604800, "monthly": 30 * 86400}
-"""Calendar rollups and the interval that their answers name."""
+"""Calendar rollups -> the interval in their answers, in seconds."""
 
 
 def default_interval(span: float, most: int = 300) -> int:
-    """Return the smallest interval of the ladder that makes at most `most` buckets of `span` seconds.
+    """Return the smallest default interval with at most `most` buckets in `span` seconds.
 
-    One rule for the documented table (1 h: 20 s, 4 h: 1 m, 1 d: 5 m, 2 d: 10 m, 1 w: 1 h, 1 month: 4 h) and
-    for all recorded answers.
+    It agrees with the documented table (1 h: 20 s, 4 h: 1 m, 1 d: 5 m, 2 d: 10 m, 1 w: 1 h, 1 month: 4 h) and
+    with all recorded responses.
     """
     at = bisect_left(LADDER, span / most)
     return LADDER[at] if at < len(LADDER) else ceil(span / most / 86400) * 86400
@@ -41,7 +41,7 @@ class Grid:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """The labels: int64 seconds, one a bucket."""
+        """The labels: int64 epoch seconds, one per bucket."""
         return self.edges[:-1]
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class Grid:
         return np.searchsorted(self.edges, times, side="right") - 1
 
     def padded(self, before: int, after: int) -> "Grid":
-        """Return the grid with more buckets at its ends for those seconds, at most `MOST_PADDING`."""
+        """Return the grid with additional buckets for seconds before and after it, at most `MOST_PADDING`."""
         if not self.uniform or not len(self):
             return self
         head, tail = (min(-(-seconds // self.step), MOST_PADDING) for seconds in (before, after))
@@ -64,15 +64,15 @@ class Grid:
 
 
 def uniform_grid(first: int, step: int, count: int) -> Grid:
-    """`count` buckets of `step` seconds from `first`."""
+    """Return `count` buckets of `step` seconds from `first`."""
     return Grid(np.arange(max(0, count) + 1, dtype=np.int64) * step + first, step)
 
 
 def grid_between(start: float, end: float, step: int, closed: bool = True) -> Grid:
     """Return the buckets of a window.
 
-    Closed, as the API answers: from the first that starts in it to the one that holds `end`. Not closed, as a
-    monitor looks at `[start, end)`: to the last that starts before `end`, and at least that one.
+    Closed, as in the API: from the first bucket that starts in it to the one that contains `end`. Not
+    closed, as a monitor evaluates `[start, end)`: to the last one that starts before `end`, at least one.
     """
     first = ceil(start / step) * step
     last = floor(end / step) * step if closed else (ceil(end) - 1) // step * step
@@ -82,7 +82,7 @@ def grid_between(start: float, end: float, step: int, closed: bool = True) -> Gr
 
 
 def calendar_grid(start: float, end: float, unit: str, zone: tzinfo) -> Grid:
-    """Days, weeks (from Monday) or months of a time zone that touch the window."""
+    """Return the days, weeks (from Monday) or months of a time zone that overlap the window."""
     at = datetime.fromtimestamp(start, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if unit == "weekly":
         at -= timedelta(days=at.weekday())

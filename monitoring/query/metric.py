@@ -1,4 +1,4 @@
-"""Evaluates one metric query: sources selected, aggregated over time, interpolated, aggregated over space."""
+"""Evaluate a metric query: select sources, aggregate over time, interpolate, aggregate over space."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,12 +22,12 @@ Rate = Callable[[Floats, Times], Floats]
 """Implement diff() and similar functions over rows: (values, times) -> values."""
 
 MOST_VALUES = 400_000_000
-"""The most values, sources times buckets, that are held at once."""
+"""The largest number of values (sources times buckets) in memory."""
 _PLAIN = {"avg", "sum", "min", "max", "count"}
 
 
 class Membership(NamedTuple):
-    """Which groups there are, and which sources belong to each (a source may belong to several)."""
+    """The groups of a query, and the sources of each; a source may be in several groups."""
 
     groups: tuple[Group, ...]
     origin: Times
@@ -40,7 +40,7 @@ class Membership(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """How empty buckets are filled: the method, for how many seconds, and whether a query asked for it."""
+    """How empty buckets are filled: the method, the limit in seconds, and whether fill() sets it."""
 
     method: str
     limit: float
@@ -48,7 +48,7 @@ class Gaps(NamedTuple):
 
 
 def operand_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None) -> Lines:
-    """Return the lines of a metric query as an operand, evaluated once however often it occurs."""
+    """Return the lines of a metric query as an operand; a repeated query is evaluated once."""
     key = (node, rate, frame.start, frame.end)
     if key not in frame.memo:
         frame.memo[key] = metric_lines(node, frame, rate)
@@ -59,7 +59,7 @@ def metric_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None)
     """Evaluate a metric query; `rate` is applied to each source before space aggregation.
 
     Raises:
-        QueryError: a percentile is asked of something that is not a distribution.
+        QueryError: the query is a percentile of a metric that is not a distribution, or has too many values.
     """
     grid = frame.grid(node)
     origins = frame.source.select(node.name, node.scope, frame.switches.wildcards == "anywhere")
@@ -83,7 +83,7 @@ def metric_lines(node: Metric, frame: EvaluationFrame, rate: Rate | None = None)
 
 
 def membership(origins: Sequence[Origin], by: tuple[str, ...]) -> Membership:
-    """Return the groups of sources by keys, sorted; a source with several values of one key is in several."""
+    """Return the groups of sources, sorted; a source with several values of a key is in several groups."""
     sources: dict[Group, list[int]] = {}
     prefixes = [f"{key.lower()}:" for key in by]
     for at, origin in enumerate(origins):
@@ -106,7 +106,7 @@ def percentile_windows(
     """Return the query's percentile of all values of a distribution in each window `[start, end)`.
 
     Returns:
-        One row a group, in the order of `membership`; NaN for a window without values.
+        A row per group, in the order of `membership`; NaN for a window without values.
     """
     origins = source.select(node.name, node.scope, switches.wildcards == "anywhere")
     members = membership(origins, node.by)
@@ -114,9 +114,9 @@ def percentile_windows(
     share = float((node.aggregator or "p50")[1:])
     result = np.full((len(members.groups), len(starts)), np.nan)
     for row in range(len(members.groups)):
-        mine = np.isin(points.origin, members.origin[members.owner == row])
-        order = np.argsort(points.times[mine], kind="stable")
-        times, values = points.times[mine][order], points.values[mine][order]
+        group_rows = np.isin(points.origin, members.origin[members.owner == row])
+        order = np.argsort(points.times[group_rows], kind="stable")
+        times, values = points.times[group_rows][order], points.values[group_rows][order]
         for column, (first, last) in enumerate(np.searchsorted(times, [starts, ends]).T):
             if first < last:
                 result[row, column] = percentile(values[first:last], share)
@@ -124,7 +124,7 @@ def percentile_windows(
 
 
 def effective(node: Metric, kind: str) -> str:
-    """as_count or as_rate, where the type of the metric lets it have an effect."""
+    """Return `as_count` or `as_rate` if the query has it and the metric's type allows it, otherwise None."""
     for modifier in reversed(node.modifiers):
         if modifier.name in {"as_count", "as_rate"}:
             return modifier.name if kind in {"count", "rate"} else ""
@@ -132,7 +132,7 @@ def effective(node: Metric, kind: str) -> str:
 
 
 def gaps_of(node: Metric, smooth: bool, switches: Switches) -> Gaps:
-    """fill, or else the interpolation that the type of the metric brings with it."""
+    """Return the method of fill(), or the default interpolation of the metric's type."""
     fill = node.modifier("fill")
     if fill is None:
         return Gaps("linear" if smooth else "null", LIMIT, asked=False)
@@ -174,21 +174,21 @@ def _source_lines(
     if rate is not None:
         values = rate(values, rows.starts)
     times = rows.starts
-    there = np.isfinite(values)
+    has_value = np.isfinite(values)
     if gaps.asked or mixes:
         long_gaps = gaps.asked or switches.long_gaps == "limit"
         whole = whole_source(frame.source) if gaps.asked else None
         earlier = None if whole is None else bucketed(whole).values
         values = filled(values, times, gaps.method, gaps.limit, long_gaps=long_gaps, earlier=earlier)
-    guessed = not gaps.asked and bool(np.isfinite(values).sum() > there.sum())
+    guessed = not gaps.asked and bool(np.isfinite(values).sum() > has_value.sum())
     if pads:
         inside = (times >= grid.edges[0]) & (times < grid.edges[-1])
-        times, values, there = times[inside], values[:, inside], there[:, inside]
+        times, values, has_value = times[inside], values[:, inside], has_value[:, inside]
     lines = aggregate_rows(
         values[members.origin], members.owner, len(members.groups), node.aggregator or "avg"
     )
     if guessed:
-        lines = np.where(_real(there, members, switches), lines, np.nan)
+        lines = np.where(_real(has_value, members, switches), lines, np.nan)
     return Lines(
         node.by,
         members.groups,
@@ -201,19 +201,19 @@ def _source_lines(
     )
 
 
-def _real(there: NDArray[np.bool_], members: Membership, switches: Switches) -> NDArray[np.bool_]:
-    """Where a group has a point of its own (or, with `align_groups`, where any group has)."""
+def _real(has_value: NDArray[np.bool_], members: Membership, switches: Switches) -> NDArray[np.bool_]:
+    """Return where a group has a point that is not interpolated (with `align_groups`: any group)."""
     if switches.align_groups:
-        anywhere: NDArray[np.bool_] = np.any(there, axis=0, keepdims=True)
+        anywhere: NDArray[np.bool_] = np.any(has_value, axis=0, keepdims=True)
         return anywhere
     counts = aggregate_rows(
-        np.where(there[members.origin], 1.0, np.nan), members.owner, len(members.groups), "count"
+        np.where(has_value[members.origin], 1.0, np.nan), members.owner, len(members.groups), "count"
     )
     return np.isfinite(counts)
 
 
 def _time_aggregator(node: Metric, counting: str, kind: str, switches: Switches) -> str:
-    """as_count, as_rate and weighted sum, whatever the rollup says."""
+    """Return the time aggregator: sum for as_count, as_rate and weighted sums, otherwise the rollup's."""
     if counting or (node.modifier("weighted") and kind == "gauge"):
         return "sum"
     rollup = node.modifier("rollup")
@@ -225,7 +225,7 @@ def _time_aggregator(node: Metric, counting: str, kind: str, switches: Switches)
 def _scaled(
     values: Floats, node: Metric, frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin], counting: str
 ) -> Floats:
-    """Scale sums to rates, rates to counts, and weight sums by the time that a source existed."""
+    """Convert sums to rates or rates to counts, and weight sums by the time in which a source had points."""
     kind = origins[0].type
     if counting == "as_rate" and kind == "count":
         intervals = np.array([origin.interval or 0 for origin in origins])[:, None]
@@ -239,14 +239,14 @@ def _scaled(
 
 
 def _intervals(frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin]) -> Floats:
-    """Seconds between the points of each source: as it says, else its smallest gap, else the bucket."""
+    """Return the seconds between the points of each source: its interval, smallest gap, or the bucket."""
     intervals = np.array([float(origin.interval or 0) for origin in origins])
     unknown = np.flatnonzero(intervals == 0)
     if len(unknown):
         asked = [origins[int(at)] for at in unknown]
         points = frame.source.points(asked, int(grid.edges[0]), min(frame.until, float(grid.edges[-1])))
-        for place, at in enumerate(unknown):
-            gaps = np.diff(points.times[points.origin == place])
+        for indexes, at in enumerate(unknown):
+            gaps = np.diff(points.times[points.origin == indexes])
             positive = gaps[gaps > 0]
             intervals[at] = float(positive.min()) if len(positive) else grid.step
     return intervals
@@ -255,7 +255,7 @@ def _intervals(frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin]) ->
 def _pooled_lines(
     node: Metric, frame: EvaluationFrame, grid: Grid, origins: Sequence[Origin], members: Membership
 ) -> Lines:
-    """Evaluate a distribution: the values of all sources are pooled, whatever the rollup's aggregator."""
+    """Evaluate a distribution: aggregate the values of all sources, whatever the rollup's aggregator is."""
     countable = node.aggregator in {"count", "sum"}
     counting = effective(node, "count") if countable else ""
     gaps = gaps_of(node, False, frame.switches)

@@ -1,4 +1,4 @@
-"""Define the nodes of monitor queries: one frozen value a family, with `kind`, `operator`, `threshold`."""
+"""Define the nodes of monitor queries, one class per family, with `kind`, `operator` and `threshold`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,7 @@ class Window(Placed):
 
     @property
     def seconds(self) -> int:
-        """The length; a month is 730 hours, the longest window that Datadog takes."""
+        """The length in seconds; a month is 730 hours, the longest window that Datadog accepts."""
         return self.count * UNIT_SECONDS[self.unit]
 
 
@@ -36,7 +36,7 @@ class Change(Placed):
 
 @dataclass(frozen=True, slots=True)
 class Algorithm(Placed):
-    """`anomalies(query, 'basic', 2, direction='above')` and its kin, their arguments by name."""
+    """`anomalies(query, 'basic', 2, direction='above')`, outliers or forecast, with its arguments by name."""
 
     name: Literal["anomalies", "outliers", "forecast"]
     query: Expression
@@ -54,8 +54,8 @@ class MetricMonitor(Placed):
     """`aggregation(window):query operator threshold`.
 
     `kind` is "metric", "change", "anomaly", "outlier" or "forecast". `query` is the whole expression;
-    `algorithm` and `change` say what stands around it. `threshold` is None where the query says `threshold`
-    (then options.thresholds.critical_query decides).
+    `algorithm` and `change` are the functions around it. `threshold` is None if the query has the word
+    `threshold` (then options.thresholds.critical_query is used).
     """
 
     kind: Literal["metric", "change", "anomaly", "outlier", "forecast"]
@@ -73,7 +73,7 @@ class SearchMonitor(Placed):
     """`logs("search").index("main").rollup("count", "@facet").by("a,b").last("5m") operator threshold`.
 
     `source` is the word before the bracket: logs, events, rum, ci-pipelines, ci-tests, error-tracking, …;
-    `others` are the parts that only some of them have: error-tracking's `.source("all").new()`.
+    `others` are methods of some sources only, such as `.source("all").new()` of error-tracking.
     """
 
     source: str
@@ -92,7 +92,7 @@ class SearchMonitor(Placed):
 class FormulaMonitor(Placed):
     """`formula("query1 / query2").rollup("sum").last("5m") operator threshold`.
 
-    The queries stand in options.variables. `anomaly` holds the arguments of `.anomaly(…)` where there is one.
+    The queries are in options.variables. `anomaly` are the arguments of `.anomaly(…)`, if there are any.
     """
 
     formula: Expression
@@ -150,7 +150,7 @@ class SloMonitor(Placed):
 
 @dataclass(frozen=True, slots=True)
 class Member(Placed):
-    """A monitor that a composite names by its id."""
+    """A monitor that a composite refers to by its id."""
 
     id: int
 
@@ -185,7 +185,7 @@ class CompositeMonitor(Placed):
 
     @property
     def members(self) -> tuple[int, ...]:
-        """The ids, each once, in the order of the text."""
+        """The distinct ids in the order of the text."""
         ids: dict[int, None] = {}
         left: list[Composition] = [self.expression]
         while left:
@@ -199,7 +199,7 @@ class CompositeMonitor(Placed):
 
 @dataclass(frozen=True, slots=True)
 class SyntheticsMonitor(Placed):
-    """`no_query`, which stands for the query of a synthetic test's monitor."""
+    """`no_query`, the query of the monitor of a synthetic test."""
 
     kind: Literal["synthetics"] = "synthetics"
     operator: Operator | None = None

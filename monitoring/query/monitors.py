@@ -1,4 +1,4 @@
-"""Reads the queries of monitors of every type into values, and writes them back."""
+"""Parse and format the queries of monitors of every type."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def parse_monitor(text: str) -> MonitorQuery:
     """Parse the query of a monitor of any type.
 
     Raises:
-        QueryError: never anything else, whatever the text.
+        QueryError: the text is not valid; no other exception is raised.
     """
     cursor = Cursor(text)
     monitor: MonitorQuery
@@ -95,7 +95,7 @@ def _metric(cursor: Cursor) -> MetricMonitor:
 
 
 def _check_metrics(cursor: Cursor, query: Expression) -> None:
-    """Refuse names of queries and template variables: a monitor evaluates metrics."""
+    """Raise QueryError for names of queries and template variables, which a monitor cannot have."""
     if cursor.references:
         name = cursor.references[0]
         written = cursor.text[name.start : name.end]
@@ -161,8 +161,8 @@ def _algorithm(query: Expression) -> Algorithm | None:
     if len(numbers) > 1:
         options = (("percentage", numbers[1]), *options)
     deviations = numbers[0] if numbers else None
-    place = {"start": query.start, "end": query.end}
-    return Algorithm(name, cast(Expression, inner), words[0].lower(), deviations, options, **place)
+    index = {"start": query.start, "end": query.end}
+    return Algorithm(name, cast(Expression, inner), words[0].lower(), deviations, options, **index)
 
 
 # --- composite monitors
@@ -259,7 +259,7 @@ def _bracketed(node: Composition, brackets: bool) -> str:
 
 
 def grouped_by(monitor: MonitorQuery) -> tuple[str, ...]:
-    """Return the keys that a monitor alerts by; empty for a simple alert."""
+    """Return the grouping keys of a monitor; () for a simple alert."""
     if not isinstance(monitor, MetricMonitor):
         return getattr(monitor, "by", ())
     groupings = [node.by for node in walk(monitor.query) if isinstance(node, Metric)]

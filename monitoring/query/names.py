@@ -1,4 +1,4 @@
-"""Puts values for names into a query: queries for those of a formula, tags for template variables."""
+"""Resolve names in a query: names of queries in formulas, and template variables."""
 
 import re
 from collections.abc import Mapping
@@ -38,13 +38,13 @@ def resolve(
 
     Args:
         query: a query or formula.
-        text: the text that it was read from, for errors.
-        queries: what the names in a formula mean.
-        variables: name -> what stands for `$name`: a tag (`env:prod`), a bare value, several joined by commas
-            (any of them), or `*` for no filter.
+        text: its text, for errors.
+        queries: name -> query, for the names in a formula.
+        variables: name -> value of `$name`: a tag (`env:prod`), a value without a key, several joined by
+            commas (any of them), or `*` for no filter.
 
     Raises:
-        QueryError: a name or variable means nothing, or a named query is itself a formula.
+        QueryError: a name or variable is undefined, or a named query is itself a formula.
     """
     if isinstance(query, Several):
         return replace(
@@ -78,17 +78,17 @@ def _resolved(
 def _named(node: Reference, text: str, queries: Mapping[str, str | Query]) -> Expression:
     named = queries.get(node.name)
     if named is None:
-        known = ", ".join(sorted(queries)) or "none is given"
-        raise QueryError(text, f"no query is named '{node.name}' (known: {known})", node.start, node.end)
+        names = ", ".join(sorted(queries)) or "none is given"
+        raise QueryError(text, f"no query is named '{node.name}' (known: {names})", node.start, node.end)
     query = parse(named) if isinstance(named, str) else named
     if isinstance(query, Several) or any(isinstance(part, Reference) for part in walk(query)):
-        message = f"'{node.name}' has to stand for one query, without names of others"
+        message = f"'{node.name}' must be a single query, without names of other queries"
         raise QueryError(text, message, node.start, node.end)
     return replace(query, start=node.start, end=node.end)
 
 
 def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
-    """Return the scope with values for its variables; the same object where it has none."""
+    """Return the scope with its variables replaced; the same object if it has none."""
     if isinstance(scope, Variable):
         return _chosen(_value(scope.name.removesuffix(".value"), variables, text, scope))
     if isinstance(scope, Not):
@@ -108,16 +108,16 @@ def _bound(scope: Scope, variables: Mapping[str, str], text: str) -> Scope:
 
 
 def _written(value: str, variables: Mapping[str, str], text: str, scope: Scope) -> list[str]:
-    """Return a value with its variables replaced; several choices make several values."""
+    """Return the values of a value with its variables replaced; there can be several."""
     return _VARIABLE.sub(lambda match: _bare(_value(match.group(1), variables, text, scope)), value).split(
         ","
     )
 
 
 def _value(name: str, variables: Mapping[str, str], text: str, scope: Scope) -> str:
-    for known in (name, *(name[:at] for at, mark in enumerate(name) if mark == ".")):
-        if known in variables:
-            return variables[known]
+    for is_defined in (name, *(name[:at] for at, mark in enumerate(name) if mark == ".")):
+        if is_defined in variables:
+            return variables[is_defined]
     raise QueryError(
         text,
         f"the template variable ${name} has no value",

@@ -1,4 +1,4 @@
-"""Narrows a whole expression to a further filter, as dashboards and objectives add one."""
+"""Add filters to all scopes of an expression, as dashboards and SLOs do."""
 
 from dataclasses import replace
 
@@ -18,12 +18,12 @@ from monitoring.query.parser import parse
 
 
 def narrowed(node: Expression, *filters: str) -> Expression:
-    """Add the filters, each written as in braces, to every scope of the expression; "" and * add nothing.
+    """Add the filters, in the syntax of scopes, to every scope of the expression; "" and * add nothing.
 
-    They are joined as trees, and written with words: a filter with `IN` fits a scope with commas.
+    The scopes are converted to words (AND, NOT), so that a filter with `IN` can be added to one with commas.
 
     Raises:
-        QueryError: a filter cannot be read.
+        QueryError: a filter is not valid.
     """
     for text in filters:
         added = parse(f"avg:a{{{text}}}").scope if text.strip() else Everything()  # type: ignore[union-attr]

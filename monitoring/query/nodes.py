@@ -1,18 +1,18 @@
-"""Define the nodes of queries: frozen values with their place in the text.
+"""Define the nodes of queries, frozen values with their offsets in the text.
 
-Places take no part in equality: `parse(format(query)) == query`.
+The offsets are not compared: `parse(format(query)) == query`.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Style = Literal[",", "AND"]
-"""How a conjunction is written: symbolically (`a:b,!c:d`) or with words (`a:b AND NOT c:d`)."""
+"""The notation of a conjunction: symbols (`a:b,!c:d`) or words (`a:b AND NOT c:d`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A node that stands at `text[start:end]`."""
+    """A node with its location `text[start:end]`."""
 
     start: int = field(default=0, compare=False, repr=False)
     end: int = field(default=0, compare=False, repr=False)
@@ -87,14 +87,14 @@ class Number(Placed):
 
 @dataclass(frozen=True, slots=True)
 class String(Placed):
-    """A quoted text, or a bare word where a function takes a choice (`'desc'`, `desc`)."""
+    """A quoted text, or a word for a parameter that is a choice (`'desc'`, `desc`)."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Groups(Placed):
-    """`{ host }` as an argument: the keys that a further space aggregation keeps; `{*}` has none."""
+    """`{ host }` as an argument: the grouping keys of another space aggregation; `{*}` has none."""
 
     keys: tuple[str, ...]
 
@@ -134,7 +134,7 @@ class Metric(Placed):
     threshold: Threshold | None = None
 
     def modifier(self, name: str) -> Modifier | None:
-        """Return the last modifier of that name, which takes effect."""
+        """Return the last modifier of a name, which is the effective one, or None."""
         return next((member for member in reversed(self.modifiers) if member.name == name), None)
 
 
@@ -148,7 +148,7 @@ class Keyword(Placed):
 
 @dataclass(frozen=True, slots=True)
 class Call(Placed):
-    """A function and its arguments, in the order written; keywords after them."""
+    """A function call with its arguments and its keyword arguments."""
 
     name: str
     arguments: tuple["Argument", ...]

@@ -1,4 +1,4 @@
-"""Reads metric queries and formulas into nodes: one function a production, the grammar in the docstrings."""
+"""Parse metric queries and formulas: one function per production, with the grammar in the docstrings."""
 
 import re
 from collections.abc import Collection
@@ -45,18 +45,18 @@ _ALIASES = {
     "median": "p50",
 }
 TALLEST = 150
-"""Nodes above one another that are accepted, so that walking a tree never overflows."""
+"""The largest depth of a tree, so that recursive functions never overflow the stack."""
 
 
 def parse(text: str, names: Collection[str] | None = None) -> Query:
     """Parse a metric query or formula.
 
     Args:
-        text: the query; space around it is ignored, as the server does.
-        names: the names that a formula may use. None accepts any name.
+        text: the query; white space around it is ignored, as by the server.
+        names: the valid names of queries in a formula; None accepts any name.
 
     Raises:
-        QueryError: never anything else, whatever the text.
+        QueryError: the text is not valid; no other exception is raised.
     """
     cursor = Cursor(text)
     query = parse_query(cursor)
@@ -168,7 +168,7 @@ _WRITTEN = re.compile(r"([\w.\-/]*)\s*(\{)?")
 
 
 def _refuse_metric(cursor: Cursor, match: re.Match[str]) -> NoReturn:
-    """Say what is wrong with something that was meant to be a metric query."""
+    """Raise QueryError with the reason why a metric query is not valid."""
     start, end = match.span(2)
     after_colon = cursor.text[end : end + 1] == ":"
     written = _WRITTEN.match(cursor.text, end + 1 if after_colon else start)
@@ -391,13 +391,13 @@ def children(node: object) -> tuple[Expression, ...]:
 
 
 def walk(query: Query) -> list[Query]:
-    """Yield the node and everything below it, in the order of the text."""
+    """Yield the node and all nodes below it, in the order of the text."""
     nodes: list[Query] = []
-    left: list[Query] = [query]
-    while left:
-        node = left.pop()
+    pending: list[Query] = [query]
+    while pending:
+        node = pending.pop()
         nodes.append(node)
-        left.extend(reversed(children(node)))
+        pending.extend(reversed(children(node)))
     return nodes
 
 
@@ -412,9 +412,13 @@ def _height(query: Query) -> int:
 def _check_names(cursor: Cursor, query: Query, names: Collection[str]) -> None:
     for node in walk(query):
         if isinstance(node, Reference) and node.name not in names:
-            known = tuple(sorted(names)[:8])
+            names_text = tuple(sorted(names)[:8])
             raise cursor.error(
-                f"no query is named '{node.name}'", node.start, node.end, known, nearest(node.name, names)
+                f"no query is named '{node.name}'",
+                node.start,
+                node.end,
+                names_text,
+                nearest(node.name, names),
             )
 
 

@@ -1,4 +1,4 @@
-"""Reduces ranges of columns: moving windows, wider buckets, whole windows of monitors."""
+"""Reduce ranges of columns, for moving windows, wider buckets and windows of monitors."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from monitoring.query.sources import Floats, Times
 
 
 def reduce_ranges(values: Floats, first: Times, last: Times, aggregator: str) -> Floats:
-    """Row by row, the points in columns `[first[i], last[i])` as one value, NaN where there is none.
+    """Reduce the points of each row in columns `[first[i], last[i])` to a value, NaN without points.
 
     Args:
-        values: one row a line, NaN where there is no point.
-        first: where each range starts; ranges may overlap.
-        last: where it ends, exclusive.
+        values: a row per line, NaN for no point.
+        first: the start of each range; ranges may overlap.
+        last: the end of each range, exclusive.
         aggregator: avg, sum, min, max, count, last, median, stddev, or a percentile such as p95.
     """
     if aggregator in _SLOW or aggregator.startswith("p"):
@@ -31,7 +31,7 @@ def reduce_ranges(values: Floats, first: Times, last: Times, aggregator: str) ->
 
 
 def _over(function: np.ufunc, values: Floats, places: Times, end: float) -> Floats:
-    """One value a range; a column past the last gives ranges that reach the end something to end at."""
+    """Apply a ufunc's reduceat to ranges; a column is added at the end, for ranges that end there."""
     padded = np.concatenate([values, np.full((len(values), 1), end)], axis=1)
     reduced: Floats = function.reduceat(padded, places, axis=1)[:, 0::2]
     return reduced
@@ -94,16 +94,16 @@ REDUCERS: dict[str, Callable[[Floats, int], float]] = {
     "area": lambda points, step: float(points.sum() * step),
     "l2norm": lambda points, step: float(np.sqrt((points**2).sum())),
 }
-"""A whole line as one value: the points and the seconds of a bucket in, a number out."""
+"""Reduce a line to a value: (points, seconds of a bucket) -> number."""
 
 
 def reduce_line(points: Floats, aggregator: str, step: int = 1) -> float:
-    """Reduce the points of a line to one value, as widgets do; NaN where there is none.
+    """Reduce the points of a line to a value, as widgets do; NaN without points.
 
     Args:
-        points: NaN counts as absent.
+        points: values; NaN is no point.
         aggregator: avg (mean), min, max, sum, last, count, area, l2norm, percentile (p95) or pNN.
-        step: seconds of a bucket, which area multiplies by.
+        step: seconds of a bucket, for `area`.
     """
     points = points[np.isfinite(points)]
     if not len(points):

@@ -7,24 +7,24 @@ import numpy as np
 from monitoring.query.sources import Floats, Times
 
 RowFunction = Callable[[Floats, Times], Floats]
-"""`values[row, time]` and the times in, values out; NaN where there is no value."""
+"""(values[row, time], times) -> values; NaN for no value."""
 
 
 def steps(values: Floats, times: Times) -> tuple[Floats, Floats]:
-    """For every point the change and the seconds since the point before it; NaN at the first."""
-    there = np.isfinite(values)
-    place = np.where(there, np.arange(values.shape[1]), -1)
+    """Return for every point the change and the seconds since the previous point; NaN for the first."""
+    has_value = np.isfinite(values)
+    place = np.where(has_value, np.arange(values.shape[1]), -1)
     before = np.maximum.accumulate(place, axis=1)
     before = np.concatenate([np.full((len(values), 1), -1), before[:, :-1]], axis=1)
-    known = there & (before >= 0)
-    at = np.where(known, before, 0)
-    delta = np.where(known, values - np.take_along_axis(values, at, axis=1), np.nan)
-    seconds = np.where(known, times[None, :] - times[at], np.nan).astype(np.float64)
+    has_previous = has_value & (before >= 0)
+    at = np.where(has_previous, before, 0)
+    delta = np.where(has_previous, values - np.take_along_axis(values, at, axis=1), np.nan)
+    seconds = np.where(has_previous, times[None, :] - times[at], np.nan).astype(np.float64)
     return delta, seconds
 
 
 def changes(per: float | None, negative: str) -> RowFunction:
-    """diff (`per` None), or the change per so many seconds; `negative` drops, zeroes or keeps what falls."""
+    """Return a function for diff (`per` None), or for the change per `per` seconds."""
 
     def change(values: Floats, times: Times) -> Floats:
         if not values.size:
@@ -38,12 +38,12 @@ def changes(per: float | None, negative: str) -> RowFunction:
 
 
 def cumulative(values: Floats, times: Times) -> Floats:
-    """Return the running sum; no value where there is no point."""
+    """Return the running sum; NaN where there is no point."""
     return np.where(np.isfinite(values), np.nancumsum(values, axis=1), np.nan)
 
 
 def integral(of: str) -> RowFunction:
-    """Return the running sum of seconds times the change of the value, or times the value itself."""
+    """Return a function for the running sum of seconds times the change of the value, or times the value."""
 
     def run(values: Floats, times: Times) -> Floats:
         if not values.size:
@@ -60,7 +60,7 @@ def integral(of: str) -> RowFunction:
 
 
 def by_points(function: Callable[[Floats], Floats]) -> RowFunction:
-    """Turn a function of one line's points, without its gaps, into one of rows."""
+    """Convert a function of the points of a line, without gaps, to a function of rows."""
 
     def run(values: Floats, times: Times) -> Floats:
         result = np.full(values.shape, np.nan)
@@ -74,7 +74,7 @@ def by_points(function: Callable[[Floats], Floats]) -> RowFunction:
 
 
 def ewma(span: int) -> RowFunction:
-    """y = a x + (1 - a) y, a = 2 / (span + 1), from the first point on."""
+    """Return a function for y = a x + (1 - a) y, a = 2 / (span + 1), from the first point on."""
 
     def run(points: Floats) -> Floats:
         share = 2 / (span + 1)
@@ -87,7 +87,7 @@ def ewma(span: int) -> RowFunction:
 
 
 def trailing(span: int, reducer: Callable[[Floats], float]) -> RowFunction:
-    """Aggregate the last `span` points, the point itself included."""
+    """Return a function that aggregates the last `span` points, including the present one."""
     return by_points(
         lambda points: np.array(
             [reducer(points[max(0, at + 1 - span) : at + 1]) for at in range(len(points))]
@@ -96,12 +96,12 @@ def trailing(span: int, reducer: Callable[[Floats], float]) -> RowFunction:
 
 
 def trend_line(values: Floats, times: Times) -> Floats:
-    """Return a straight line by least squares through the points."""
+    """Return the linear regression of the points by least squares."""
     return _fitted(values, times, lambda x, y: _line(x, y, np.ones(len(x))))
 
 
 def robust_trend(values: Floats, times: Times) -> Floats:
-    """Return a straight line by Huber loss (threshold 1.345 times the residuals' scale), by reweighting."""
+    """Return the linear regression by Huber loss (threshold: 1.345 scales of the residuals)."""
 
     def fit(x: Floats, y: Floats) -> Floats:
         line = _line(x, y, np.ones(len(x)))
@@ -132,10 +132,10 @@ def _line(x: Floats, y: Floats, weight: Floats) -> Floats:
 
 
 def autosmooth(points: Floats) -> Floats:
-    """Return the widest moving average, at most a tenth of the points, that keeps outliers.
+    """Return the smoothest moving average, over at most a tenth of the points, that preserves outliers.
 
-    Smoothest: least deviation of the differences. Not losing: kurtosis no lower than before. That is the
-    search of ASAP (Rong and Bailis, 2017), done exhaustively.
+    Smoothest means the smallest deviation of the differences; outliers are preserved if the kurtosis is not
+    lower. Source: ASAP (Rong and Bailis, 2017), here with an exhaustive search.
     """
     best, roughness, wanted = (
         points,

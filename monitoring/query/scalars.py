@@ -1,8 +1,7 @@
-"""Scalar answers: each query reduced to one value a group, then the formulas over these values.
+"""Evaluate scalar queries: reduce each query to a value per group, then evaluate the formulas.
 
-A formula of arithmetic works on the reduced values, as a query value or a table does. One with a function
-needs the series: it is evaluated over time and its result reduced, by the aggregator of the first query
-that it names.
+A formula of arithmetic uses the reduced values, as query value and table widgets do. A formula with a
+function is evaluated over time, and its result is reduced by the aggregator of the first query in it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,7 @@ def scalar_columns(
     """Return the columns of a scalar answer: one for each grouping key, then one for each formula or query.
 
     Raises:
-        QueryError: a query or formula cannot be read or evaluated.
+        QueryError: a query or formula is not valid, or cannot be evaluated.
     """
     answers, results = scalar_results(queries, formulas, source, start, end)
     keys = _keys([answer for column in answers.values() for answer in column])
@@ -50,12 +49,12 @@ def scalar_results(
         queries: `name`, `query` and `aggregator` of each.
         formulas: `formula` of each; without one, the queries themselves.
         source: the points.
-        start: from, in seconds.
-        end: to, in seconds.
-        whole: a query has one point, its value over the whole time: default_zero fills no bucket beside it.
+        start: the start in epoch seconds.
+        end: the end in epoch seconds.
+        whole: each query has a single bucket, the whole time, so that default_zero fills no others.
 
     Raises:
-        QueryError: a query or formula cannot be read or evaluated.
+        QueryError: a query or formula is not valid, or cannot be evaluated.
     """
     named = {query["name"]: query for query in queries}
     answers = {name: evaluate(query["query"], source, start, end) for name, query in named.items()}
@@ -93,9 +92,7 @@ def _formula(
 
 
 def _joined(parts: Sequence[Reduced]) -> list[Group]:
-    """Equal groups belong together; an ungrouped side goes with every group; a group of one side only is
-    left out.
-    """
+    """Join the sides by equal groups; an ungrouped side is joined with every group; others are omitted."""
     grouped = [part for part in parts if set(part) != {()}]
     if not grouped:
         return [()]
@@ -137,7 +134,7 @@ def _keys(answers: Sequence[Answer]) -> list[str]:
 
 
 def _ordered(results: Sequence[tuple[str, Reduced]], formulas: Sequence[Mapping[str, Any]]) -> list[Group]:
-    """Return the groups of all results, sorted and cut by the first formula with a limit."""
+    """Return the groups of all results, sorted and limited by the first formula with a limit."""
     groups = list(dict.fromkeys(group for _, values in results for group in values))
     for formula, (_, values) in zip(formulas, results, strict=False):
         limit = formula.get("limit")

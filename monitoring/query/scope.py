@@ -1,4 +1,4 @@
-"""Reads what stands in the braces of a query: which sources are meant."""
+"""Parse scopes, the filters in the braces of a query."""
 
 import re
 from typing import NoReturn
@@ -11,7 +11,7 @@ VARIABLE = re.compile(r"\$[A-Za-z_][\w.\-]*\Z")
 _NAMELESS = re.compile(r"\$(?![A-Za-z_])")
 VALUE = re.compile(r"[\w.\-/:*$@+%#~?]+")
 AND, OR, NOT = (re.compile(rf"(?:{word}|{word.lower()})(?![\w.\-/:*$@])") for word in ("AND", "OR", "NOT"))
-_AND, _OR, _NOT = ("AND", "and"), ("OR", "or"), ("NOT", "not")  # startswith is cheaper than a pattern
+_AND, _OR, _NOT = ("AND", "and"), ("OR", "or"), ("NOT", "not")  # startswith is faster than a pattern
 KEY = re.compile(r"[A-Za-z_$][\w.\-/@$]*")
 _MEMBERSHIP = re.compile(rf"({KEY.pattern})\s+((?:NOT|not)\s+)?(?:IN|in)(?![\w.\-/:*$@])")
 
@@ -164,7 +164,7 @@ def _unexpected(cursor: Cursor, expected: tuple[str, ...]) -> NoReturn:
 
 
 def _worded(scope: Scope) -> bool:
-    """Return whether the term is written with AND, OR, NOT or IN."""
+    """Return whether the term contains AND, OR, NOT or IN."""
     return isinstance(scope, Or | In) or (isinstance(scope, And | Not) and scope.style == "AND")
 
 

@@ -1,4 +1,4 @@
-"""Which sources a scope means."""
+"""Match the tags of sources with a scope."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -10,7 +10,7 @@ Test = Callable[[Tags], bool]
 
 
 def all_tags(tags: Iterable[str], host: str = "") -> Tags:
-    """Return the tags that a scope is compared with: in lower case, the host included."""
+    """Return the tags that are matched with a scope: in lower case, with the host."""
     lowered = {tag.lower() for tag in tags}
     if host:
         lowered.add(f"host:{host.lower()}")
@@ -19,9 +19,9 @@ def all_tags(tags: Iterable[str], host: str = "") -> Tags:
 
 @lru_cache(maxsize=4096)
 def matcher(scope: Scope, substring: bool = True) -> Test:
-    """Return a predicate over a source's tags (lower case, `host:…` included).
+    """Return a predicate of a source's tags (lower case, with `host:…`).
 
-    Excluding several tags drops a source that has any of them; source: Datadog, metrics/advanced-filtering.
+    If several tags are excluded, a source with any of them is. Source: Datadog, metrics/advanced-filtering.
     """
     if isinstance(scope, Not):
         inside = matcher(scope.term, substring)
@@ -44,27 +44,27 @@ def _member(scope: In, substring: bool) -> Test:
 
 
 def _has(text: str, substring: bool) -> Test:
-    """Return a predicate for one tag; `*` matches any text within its value."""
-    wanted = text.lower()
-    if "*" not in wanted:
-        return lambda tags: wanted in tags
-    if not substring and wanted.partition(":")[2].count("*") > 1:
+    """Return a predicate for a tag; `*` matches any text within its value."""
+    expected = text.lower()
+    if "*" not in expected:
+        return lambda tags: expected in tags
+    if not substring and expected.partition(":")[2].count("*") > 1:
         return lambda tags: False
-    first, *middle, last = wanted.split("*")
+    first, *middle, last = expected.split("*")
     return lambda tags: any(_like(tag, first, middle, last) for tag in tags)
 
 
 def _like(tag: str, first: str, middle: list[str], last: str) -> bool:
-    """Return whether the parts occur in order in the tag, the first at its start, the last at its end.
+    """Return whether the parts occur in the tag in order, the first at its start, the last at its end.
 
-    Taking the first occurrence of each is enough, so that no pattern takes long.
+    Using the first occurrence of each part is sufficient, so that the time is linear.
     """
     if not (tag.startswith(first) and tag.endswith(last) and len(tag) >= len(first) + len(last)):
         return False
-    place, end = len(first), len(tag) - len(last)
+    offset, end = len(first), len(tag) - len(last)
     for part in middle:
-        position = tag.find(part, place, end)
+        position = tag.find(part, offset, end)
         if position < 0:
             return False
-        place = position + len(part)
+        offset = position + len(part)
     return True

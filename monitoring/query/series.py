@@ -1,4 +1,4 @@
-"""Series: points of one source as arrays, the currency of evaluation, tests of monitors and pictures."""
+"""Define `Series`, the points of a source as arrays."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,11 +11,11 @@ MetricType = Literal["gauge", "count", "rate", "distribution"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """The points of one source (metric, host and full tag set), times ascending.
+    """The points of a source (metric, host and full tag set) in the order of their times.
 
-    `times` are whole seconds since the epoch. For `count` and `rate`, `interval` is the length in seconds
-    that one point stands for. A `distribution` holds raw values: one time may occur many times.
-    For the other types a time occurs once (the last write won).
+    `times` are integer seconds since the epoch. For `count` and `rate`, `interval` is the period of a point
+    in seconds. The values of a `distribution` are raw values, and a time may occur several times; for the
+    other types each time occurs once (the last write wins).
     """
 
     metric: str
@@ -28,6 +28,6 @@ class Series:
 
 
 def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distinct values, ascending; `np.unique` would import masked arrays, which takes 20 ms."""
+    """Return the distinct values, sorted; `np.unique` would import masked arrays, which takes 20 ms."""
     ordered = np.sort(values)
     return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered

@@ -1,4 +1,4 @@
-"""Where evaluation takes its points from: a list of series, or whatever else selects and buckets."""
+"""Define the sources of points of an evaluation: the interface, and series in memory."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ Times = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One source of points: its tags (lower case, `host:…` among them), its type, and the `Source`'s key."""
+    """A source of points: its tags (lower case, with `host:…`), its type, and the key of its `Source`."""
 
     tags: Tags
     type: MetricType
@@ -28,7 +28,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buckets:
-    """`values[source, bucket]`, NaN where a source has no point; `starts` labels the buckets."""
+    """`values[source, bucket]`, NaN for no point; `starts` are the starts of the buckets."""
 
     starts: Times
     values: Floats
@@ -36,7 +36,7 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """Points of many sources: `origin` is the place in the list that was asked for."""
+    """Points of several sources; `origin` is the index of the source in the requested list."""
 
     origin: Times
     times: Times
@@ -44,7 +44,7 @@ class Points:
 
 
 class Source(Protocol):
-    """Selects by scope and buckets by source, so that a database can do both."""
+    """Interface that selects sources by scope and aggregates points by source and bucket."""
 
     def select(self, metric: str, scope: Scope, substring: bool = True) -> Sequence[Origin]:
         """Return the sources of a metric that a scope selects, in a stable order."""
@@ -55,7 +55,7 @@ class Source(Protocol):
     ) -> Buckets:
         """Return the points before `until`, aggregated by source and bucket: avg, sum, min, max or count.
 
-        With `occupied`, only buckets that hold a point of any of the sources, else all of the grid.
+        With `occupied`, only buckets with a point of any of the sources, otherwise all of the grid.
         """
         ...
 
@@ -92,7 +92,7 @@ class PoolingSource(Protocol):
 
 
 class SeriesSource:
-    """A `Source` over series in memory. Building one indexes them, so keep it for repeated evaluation."""
+    """A `Source` of series in memory; it has an index, so reuse it for repeated evaluation."""
 
     def __init__(self, series: Iterable[Series]) -> None:
         self._series = _merged(series)
@@ -144,12 +144,12 @@ class SeriesSource:
 
 
 def aggregate(points: Points, grid: Grid, sources: int, aggregator: str, occupied: bool) -> Buckets:
-    """Points, sorted by source and time, as buckets by source."""
+    """Aggregate points, which are sorted by source and time, by source and bucket."""
     column = grid.index(points.times)
     starts = grid.starts
     if occupied:
-        kept, column = occupied_columns(column, len(grid))
-        starts = starts[kept]
+        occupied_buckets, column = occupied_columns(column, len(grid))
+        starts = starts[occupied_buckets]
     width = len(starts)
     values = np.full(sources * width, np.nan)
     if len(column):
@@ -160,18 +160,18 @@ def aggregate(points: Points, grid: Grid, sources: int, aggregator: str, occupie
 
 
 def occupied_columns(columns: Times, count: int) -> tuple[Times, Times]:
-    """Return the columns that occur, ascending, and the index of each given column among them."""
+    """Return the distinct columns, sorted, and the index of each column among them."""
     if count > 50_000_000:
-        kept = distinct(columns)
-        return kept, kept.searchsorted(columns)
-    there = np.zeros(count, dtype=bool)
-    there[columns] = True
-    places = np.cumsum(there)
-    return np.flatnonzero(there), (places - 1)[columns]
+        distinct_columns = distinct(columns)
+        return distinct_columns, distinct_columns.searchsorted(columns)
+    is_occupied = np.zeros(count, dtype=bool)
+    is_occupied[columns] = True
+    places = np.cumsum(is_occupied)
+    return np.flatnonzero(is_occupied), (places - 1)[columns]
 
 
 def _reduced(values: Floats, first: Times, aggregator: str) -> Floats:
-    """One value for each run of points that begins at `first`."""
+    """Reduce each run of points, which begins at `first[i]`, to a value."""
     if len(first) == len(values):
         return np.ones(len(values)) if aggregator == "count" else values
     if aggregator == "min":
@@ -193,7 +193,7 @@ def as_source(series: "Iterable[Series] | Source") -> Source:
 
 
 def _merged(series: Iterable[Series]) -> list[Series]:
-    """One series a source, times ascending; of two points of one second the one that came later counts."""
+    """Return a series per source, sorted by time; of two points of a second the later one is used."""
     groups: dict[tuple[str, Tags, bool], list[Series]] = {}
     for line in series:
         key = (line.metric, all_tags(line.tags, line.host), line.type == "distribution")
@@ -216,6 +216,6 @@ def _one(parts: list[Series]) -> Series:
 
 
 def _ascending(series: Series) -> bool:
-    """Return whether the times are as a series should have them: a time twice for distributions only."""
+    """Return whether the times are strictly ascending, or ascending for a distribution."""
     steps = np.diff(series.times)
     return bool((steps >= 0).all() if series.type == "distribution" else (steps > 0).all())

@@ -1,4 +1,4 @@
-"""The points that Datadog's documentation leaves open: each a named choice with a default."""
+"""Define choices for behaviour that Datadog's documentation does not specify."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
@@ -8,17 +8,17 @@ from monitoring.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """How open points are decided. docs/query.md says what is known of each.
+    """The choices, with defaults; docs/query.md describes each.
 
-    The last group decides about monitors and takes no part in evaluating a query.
+    The last group affects monitors only, not the evaluation of a query.
     """
 
     join: Literal["equal", "shared"] = "equal"
-    """Arithmetic on two groupings: equal keys only (but an ungrouped side goes with all), or shared ones."""
+    """Arithmetic on two groupings: equal keys only (an ungrouped side is joined with all), or shared keys."""
     negative_deltas: Literal["keep", "drop"] = "keep"
-    """What diff, derivative, rate and per_… make of a value that falls."""
+    """How diff, derivative, rate and per_… treat a decreasing value."""
     monotonic_reset: Literal["drop", "zero"] = "drop"
-    """What monotonic_diff makes of a value that falls."""
+    """How monotonic_diff treats a decreasing value."""
     rates: Literal["before", "after"] = "before"
     """Whether diff, derivative, rate, per_… and monotonic_diff come before or after space aggregation."""
     interpolate_counts: bool = False
@@ -33,26 +33,26 @@ class Switches:
     count_rollup: Literal["avg", "sum"] = "avg"
     """Time aggregation of COUNT and RATE without a modifier or rollup; a page of 2019 says sum."""
     bare_fill: Literal["limit", "ignore"] = "limit"
-    """What `.fill(60)` means: linear for at most 60 seconds, or nothing. `.fill(0)` is always zero."""
+    """The meaning of `.fill(60)`: linear for at most 60 seconds, or nothing. `.fill(0)` is always zero."""
     wildcards: Literal["anywhere", "ends"] = "anywhere"
     """Where * may stand in a tag's value; an older page excludes a * at both ends."""
     integral_of: Literal["delta", "value"] = "delta"
-    """What integral sums: seconds times the change of the value (so the page words it), or the value."""
+    """What integral() sums: seconds times the change of the value (as the page says), or the value."""
     last_bucket: Literal["whole", "until"] = "whole"
-    """Whether the last bucket of a query holds points after the end of its window."""
+    """Whether the last bucket of a query includes points after the end of its window."""
     quantiles: Literal["exact", "sketch"] = "exact"
-    """Percentiles of distributions: the very values, or the bins of a sketch (within 1/128 of them)."""
+    """Percentiles of distributions: exact values, or the bins of a sketch (within 1/128 of them)."""
     default_points: int = 300
-    """The most buckets that the default interval makes of a window."""
+    """The largest number of buckets of a window with the default interval."""
     most_points: int = 1500
-    """The most buckets that a rollup or the caller's interval makes of a window; finer ones are widened."""
+    """The largest number of buckets with a rollup or the caller's interval; smaller intervals are widened."""
 
     monitor_bucket: int | None = None
-    """Seconds of a bucket inside a monitor's window; None takes the default interval of that window."""
+    """Seconds of a bucket in a monitor's window; None is the default interval of that window."""
     monitor_na: Literal["drop", "keep"] = "drop"
-    """What a multi alert makes of groups that lack one of its keys."""
+    """How a multi alert treats groups without one of its keys."""
     between_warning_and_recovery: Literal["alert", "warn"] = "alert"
-    """An alerting group whose value lies beyond warning, but not yet at critical_recovery."""
+    """The state of an alerting group with a value beyond warning, but not at critical_recovery."""
     equality_recovery: Literal["threshold", "ignore"] = "threshold"
     """Monitors with == and != and a recovery threshold: recover at it, or as soon as the condition ends."""
     percentile_monitor: Literal["sketch", "share"] = "sketch"
@@ -63,10 +63,10 @@ DEFAULT = Switches()
 
 
 def choices(name: str, text: str) -> Any:
-    """Return the value of a switch that a text means.
+    """Parse the value of a switch.
 
     Raises:
-        InputError: the switch cannot have it.
+        InputError: the switch cannot have this value.
     """
     kind = get_type_hints(Switches)[name]
     words = get_args(kind)
@@ -81,4 +81,4 @@ def choices(name: str, text: str) -> Any:
     allowed = (
         "true or false" if kind is bool else "a whole number" if int in (kind, *words) else " or ".join(words)
     )
-    raise InputError(f"the switch {name} is {allowed}, not '{text}'", where="--switch")
+    raise InputError(f"'{text}' is not a value of the switch {name}: write {allowed}", where="--switch")

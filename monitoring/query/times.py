@@ -1,4 +1,4 @@
-"""Moments as people write them on a command line: epoch seconds, ISO 8601, `now`, `-4h`."""
+"""Parse times of command lines: epoch seconds, ISO 8601, `now`, `-4h`."""
 
 import re
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhdw])")
 _EPOCH = re.compile(r"\d+(?:\.\d+)?")
 _MILLISECONDS = 1e11
-"""A larger number is not a date in seconds that anybody writes (it would be in the year 5138)."""
+"""Larger numbers are milliseconds (in seconds, they would be in the year 5138)."""
 
 
 def moment(text: str, now: float, where: str = "") -> float:
-    """Seconds since the epoch; 13 digits are milliseconds, and a time without a zone is UTC.
+    """Parse a time to seconds since the epoch; 13 digits are milliseconds, a time without a zone is UTC.
 
     Raises:
-        InputError: it is none of these; `where` names the option it was given to.
+        InputError: the text is not a time; `where` is the option.
     """
     written = text.strip()
     if written == "now":
@@ -37,14 +37,12 @@ def moment(text: str, now: float, where: str = "") -> float:
 
 
 def window(since: str, until: str, now: float) -> tuple[int, int]:
-    """From and to, in whole seconds.
+    """Parse the start and the end of a window to integer seconds.
 
     Raises:
         InputError: one is not a valid time, or the window ends before it starts.
     """
     start, end = int(moment(since, now)), int(moment(until, now))
     if end <= start:
-        raise InputError(
-            f"the time ends ({until}) before it starts ({since})", hint="Exchange --from and --to."
-        )
+        raise InputError(f"the end ({until}) is before the start ({since})", hint="Exchange --from and --to.")
     return start, end

@@ -1,4 +1,4 @@
-"""Hold an expression's intermediate result: one row of values for each group, over shared times."""
+"""Represent the intermediate result of an expression: a row of values per group over common times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,19 +9,18 @@ from monitoring.query.series import distinct
 from monitoring.query.sources import Floats, Times
 
 Group = tuple[str, ...]
-"""The values of the grouped keys, in the order of the keys; a source without a key has `N/A`."""
+"""The values of the grouping keys, in their order; `N/A` for a source without a key."""
 
 NOT_THERE = "N/A"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
-    """`values[group, time]`, NaN where there is no value.
+    """`values[group, time]`, NaN for no value.
 
-    `times` are the starts of buckets of `step` seconds, ascending; buckets in which nothing has a point may
-    be left out. `counted`: made with as_count or as_rate, so that missing points are zeros in arithmetic.
-    `smooth`: missing points are interpolated by default_zero. `guessed`: some value was interpolated between
-    sources.
+    `times` are the sorted starts of buckets of `step` seconds; buckets without points may be omitted.
+    `counted`: as_count or as_rate, so that missing points are zeros in arithmetic. `smooth`: default_zero
+    interpolates missing points. `guessed`: some value was interpolated between sources.
     """
 
     keys: tuple[str, ...]
@@ -39,11 +38,13 @@ class Lines:
 
     def present(self) -> "Lines":
         """Return the lines that have a value."""
-        kept = np.flatnonzero(np.isfinite(self.values).any(axis=1)) if self.values.size else np.empty(0, int)
-        return self if len(kept) == len(self.groups) else self.picked(kept)
+        has_value = (
+            np.flatnonzero(np.isfinite(self.values).any(axis=1)) if self.values.size else np.empty(0, int)
+        )
+        return self if len(has_value) == len(self.groups) else self.picked(has_value)
 
     def picked(self, rows: Sequence[int] | Times) -> "Lines":
-        """Return some of the lines, in that order."""
+        """Return the lines of some rows, in this order."""
         return replace(
             self,
             groups=tuple(self.groups[row] for row in rows),
@@ -51,33 +52,33 @@ class Lines:
         )
 
     def tags(self, row: int) -> tuple[str, ...]:
-        """`key:value` of one group."""
+        """Return the tags (`key:value`) of a group."""
         return tuple(f"{key}:{value}" for key, value in zip(self.keys, self.groups[row], strict=True))
 
     def at(self, times: Times) -> "Lines":
-        """Return the lines at other times: NaN where there was no bucket."""
+        """Return the lines at other times; NaN for times without a bucket."""
         if len(times) == len(self.times) and np.array_equal(times, self.times):
             return self
         values = np.full((len(self.groups), len(times)), np.nan)
-        place = np.searchsorted(times, self.times)
-        fits = place < len(times)
-        fits[fits] = times[place[fits]] == self.times[fits]
-        values[:, place[fits]] = self.values[:, fits]
+        indexes = np.searchsorted(times, self.times)
+        fits = indexes < len(times)
+        fits[fits] = times[indexes[fits]] == self.times[fits]
+        values[:, indexes[fits]] = self.values[:, fits]
         return replace(self, times=times, values=values)
 
 
 def empty(keys: tuple[str, ...], times: Times, step: int) -> Lines:
-    """No lines at all."""
+    """Return `Lines` without any lines."""
     return Lines(keys, (), times, np.empty((0, len(times))), step)
 
 
 def aggregate_rows(values: Floats, owner: Times, groups: int, aggregator: str) -> Floats:
-    """Rows of the same owner as one row; missing values take no part.
+    """Aggregate the rows of each group to a row; missing values are ignored.
 
     Args:
-        values: one row a source.
+        values: a row per source.
         owner: the group of each row, 0 to `groups` - 1, every group at least once.
-        groups: how many there are.
+        groups: the number of groups.
         aggregator: avg, sum, min, max or count.
     """
     if groups == len(values) and aggregator != "count":
@@ -87,20 +88,20 @@ def aggregate_rows(values: Floats, owner: Times, groups: int, aggregator: str) -
     first = np.searchsorted(owner[order], np.arange(groups))
     if aggregator in {"min", "max"}:
         return (np.fmin if aggregator == "min" else np.fmax).reduceat(ordered, first, axis=0)
-    there = np.isfinite(ordered)
-    counts = np.add.reduceat(there, first, axis=0, dtype=np.int64).astype(np.float64)
+    has_value = np.isfinite(ordered)
+    counts = np.add.reduceat(has_value, first, axis=0, dtype=np.int64).astype(np.float64)
     counts[counts == 0] = np.nan
     if aggregator == "count":
         return counts
-    sums = np.add.reduceat(np.where(there, ordered, 0.0), first, axis=0)
+    sums = np.add.reduceat(np.where(has_value, ordered, 0.0), first, axis=0)
     return np.where(np.isnan(counts), np.nan, sums if aggregator == "sum" else sums / counts)
 
 
 def joined(left: Lines, right: Lines, shared: bool) -> tuple[Lines, Lines] | None:
-    """Both sides with the same groups and times, in order; None if their keys do not go together.
+    """Return both sides with the same groups and times, in order; None if their keys cannot be joined.
 
-    Equal keys join on equal values; an ungrouped side goes with every group of the other; a group that one
-    side lacks is left out. With `shared`, the side with fewer keys goes with every group that agrees on them.
+    Sides with equal keys are joined by equal values; an ungrouped side is joined with every group; a group
+    of one side only is omitted. With `shared`, a side with fewer keys is joined with every group that agrees.
     """
     left, right = _same_times(left, right)
     if set(left.keys) == set(right.keys):
@@ -136,13 +137,13 @@ def _spread(few: Lines, many: Lines) -> tuple[Lines, Lines]:
         for row, group in enumerate(many.groups)
         if (part := tuple(group[at] for at in order)) in places
     ]
-    kept = many.picked([row for _, row in pairs])
+    matching = many.picked([row for _, row in pairs])
     spread = few.picked([row for row, _ in pairs])
-    return replace(spread, keys=many.keys, groups=kept.groups), kept
+    return replace(spread, keys=many.keys, groups=matching.groups), matching
 
 
 def _same_times(left: Lines, right: Lines) -> tuple[Lines, Lines]:
-    """Both at the same times: all of them if the buckets are alike, else those of the wider buckets."""
+    """Return both sides at the same times: all for equal buckets, otherwise those of the wider buckets."""
     if len(left.times) == len(right.times) and np.array_equal(left.times, right.times):
         return left, right
     if left.step == right.step:

@@ -1,4 +1,4 @@
-"""Evaluation windows of monitors (`last_5m`, `current_1d`, the bare `5m` in chains), and comparisons."""
+"""Parse evaluation windows of monitors (`last_5m`, `current_1d`, `5m` in chains) and comparisons."""
 
 import re
 from typing import Any, Literal, cast
@@ -99,7 +99,7 @@ def length(cursor: Cursor, text: str, start: int, tense: _Tense = "last") -> Win
 
 
 def format_window(window: Window) -> str:
-    """`last_5m`."""
+    """Format a window as `last_5m`."""
     return f"{window.tense}_{window.count}{window.unit}"
 
 
@@ -119,7 +119,7 @@ def comparison(cursor: Cursor) -> tuple[Operator, float | None]:
 
 
 def format_comparison(monitor: Any) -> str:
-    """`> 5`, or nothing where the options hold the threshold."""
+    """Format a comparison as `> 5`; return "" if the threshold is in the options."""
     if monitor.operator is None:
         return ""
     threshold = "threshold" if monitor.threshold is None else format_number(monitor.threshold)
