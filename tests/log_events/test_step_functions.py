@@ -246,7 +246,7 @@ def test_memory_of_executions_is_bounded():
         rows = events(("ExecutionStarted", {}), ("PassStateEntered", {"name": "A"}))
         kept.take([row._replace(execution=f"{ARN}{number}") for row in rows])
     assert kept._events <= 100
-    assert len(kept._known) == len(kept._traces) == 50
+    assert len(kept._timelines) == len(kept._traces) == 50
 
 
 def test_recorded_status_changes_become_counts_and_durations():

@@ -114,7 +114,7 @@ def test_what_would_never_end_is_refused(query, message):
     [
         (START, START, None, "the window ends before it starts"),
         (START * 1000, START * 1000 + 1, None, "times are seconds since the epoch, not milliseconds"),
-        (START, START + 60, 0, "an interval is at least 1 second"),
+        (START, START + 60, 0, "the interval is below 1 second"),
         (float("nan"), START, None, "the window ends before it starts"),
     ],
 )

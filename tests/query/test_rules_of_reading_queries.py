@@ -243,12 +243,12 @@ def test_a_switch_is_read_from_its_text(name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("align_groups", "yes", "is true or false, not 'yes'"),
-        ("default_points", "0", "is a whole number, not '0'"),
-        ("default_points", "none", "is a whole number"),
-        ("longest_fill", "-1", "is a whole number"),
-        ("join", "Shared", "is equal or shared, not 'Shared'"),
-        ("join", "none", "is equal or shared"),
+        ("align_groups", "yes", "write true or false"),
+        ("default_points", "0", "write a whole number"),
+        ("default_points", "none", "write a whole number"),
+        ("longest_fill", "-1", "write a whole number"),
+        ("join", "Shared", "write equal or shared"),
+        ("join", "none", "write equal or shared"),
     ],
 )
 def test_a_value_that_a_switch_cannot_have_is_refused_with_those_it_can(name, text, says):
@@ -470,7 +470,7 @@ def test_points_without_a_value_are_gaps_of_an_answer_and_mistakes_elsewhere(tmp
         ({"metric": "m", "time": "soon", "value": 1}, "'soon' is not a valid time"),
         ({"metric": "m", "time": 1, "value": True}, "'True' is not a finite number"),
         ({"metric": "m", "time": 1, "value": "NaN"}, "'NaN' is not a finite number"),
-        ("text", "an object with a metric and points is wanted here"),
+        ("text", "expected an object with a metric and points"),
     ],
 )
 def test_a_point_that_cannot_be_used_is_said_with_its_place(tmp_path, row, message):
@@ -503,7 +503,7 @@ def test_lines_of_json_are_read_one_by_one_whatever_the_suffix(tmp_path):
         ]
         (problem,) = loaded.problems
         assert problem.where == f"{tmp_path / name}:4:2"
-        assert problem.message.startswith("this line is not JSON: ")
+        assert problem.message.startswith("the line is not valid JSON: ")
     with pytest.raises(InputError, match="this is not JSON") as caught:
         read(tmp_path, '{"series": [}')
     assert caught.value.where == f"{tmp_path / 'a.json'}:1:13"

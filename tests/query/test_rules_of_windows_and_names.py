@@ -190,8 +190,8 @@ def test_a_name_stands_for_one_query_and_errors_point_to_it():
     for queries, message in (
         ({}, "no query is named 'a' (known: none is given)"),
         ({"c": "avg:m{*}", "b": "avg:m{*}"}, "no query is named 'a' (known: b, c)"),
-        ({"a": "b"}, "'a' has to stand for one query, without names of others"),
-        ({"a": "avg:m{*}, avg:n{*}"}, "'a' has to stand for one query, without names of others"),
+        ({"a": "b"}, "'a' must be a single query, without names of other queries"),
+        ({"a": "avg:m{*}, avg:n{*}"}, "'a' must be a single query, without names of other queries"),
     ):
         with pytest.raises(QueryError) as caught:
             resolve(parse("1 + a"), "1 + a", queries, {})
@@ -305,7 +305,7 @@ def test_a_percentile_of_windows_is_of_all_values_in_each():
         (120, 60, None, "the window ends before it starts"),
         (0, 1e11, None, "times are seconds since the epoch, not milliseconds"),
         (-1e11, 0, None, "times are seconds since the epoch, not milliseconds"),
-        (0, 60, 0, "an interval is at least 1 second"),
+        (0, 60, 0, "the interval is below 1 second"),
     ],
 )
 def test_a_window_is_in_seconds_and_has_an_end_after_its_start(start, end, interval, message):
@@ -315,7 +315,7 @@ def test_a_window_is_in_seconds_and_has_an_end_after_its_start(start, end, inter
 
 
 def test_a_monitor_evaluates_one_expression():
-    with pytest.raises(QueryError, match="one expression is wanted here, not a list") as caught:
+    with pytest.raises(QueryError, match="expected one expression, not a list") as caught:
         evaluate_lines("avg:m{*}, avg:n{*}", [], 0, 60)
     assert (caught.value.start, caught.value.end) == (0, 18)
     assert MOST_VALUES == 400_000_000
