@@ -1,1 +1,1 @@
-"""Monitors over time: states, evidence and notifications, without a network and without a clock."""
+"""Evaluate monitors over time: states, evidence and notifications, without network or clock."""

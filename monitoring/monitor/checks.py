@@ -1,4 +1,4 @@
-"""Service-check monitors: consecutive results by group, against the numbers in the thresholds.
+"""Evaluate service check monitors: consecutive results by group, compared with the thresholds.
 
 Source: the service check page. A group is in Alert once its last `critical` results are all CRITICAL,
 likewise `warning` and `unknown`, and in OK once its last `ok` results are all OK; else its state stays.
@@ -17,7 +17,7 @@ from monitoring.query import CheckMonitor
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 DEFAULT_TIMEFRAME = 86400
-"""Seconds until a silent check is No Data, where no_data_timeframe is not given."""
+"""Seconds without results until a check is No Data, if no_data_timeframe is not set."""
 
 
 class CheckSeries(NamedTuple):
@@ -30,7 +30,7 @@ class CheckSeries(NamedTuple):
 
 
 class CheckPolicy(NamedTuple):
-    """How many results in a row make a state, and when silence does."""
+    """How many consecutive results set a state, and after how many seconds without results No Data."""
 
     thresholds: Thresholds
     notify_no_data: bool = False
@@ -102,7 +102,7 @@ def _evaluate(
 
 
 def _consecutive(known: NDArray[np.int64], limits: Thresholds, state: State | None) -> State:
-    """Return the state that the last results make; the previous one where no count is reached."""
+    """Return the state of the last results; the previous state if no count is reached."""
     wanted = (
         (CRITICAL, limits.critical, State.ALERT),
         (WARNING, limits.warning, State.WARN),

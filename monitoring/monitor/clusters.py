@@ -1,4 +1,4 @@
-"""Cluster alerts of service checks, `.pct_by_status()`: the share of checks in a status, in percent.
+"""Evaluate cluster alerts of service checks, `.pct_by_status()`: the percentage of checks in a status.
 
 Source: the service check page. Each combination of tags is a check of the cluster, of which the last status
 counts; the group alerts if more than `critical` percent of its checks are CRITICAL, and warns if more than
@@ -62,7 +62,7 @@ def _meets(meets: np.ufunc, shares: Values, limit: float | None) -> NDArray[np.b
 
 
 def _last_statuses(series: Sequence[CheckSeries], evaluations: Index) -> tuple[Values, Index]:
-    """[check, evaluation] the last status of each check (NaN: none yet), and the time of the very last."""
+    """Return [check, evaluation] the last status of each check (NaN: none yet), and the last time of any."""
     checks: dict[tuple[str, ...], list[CheckSeries]] = {}
     for line in series:
         checks.setdefault(tuple(sorted(line.tags)), []).append(line)
@@ -88,7 +88,7 @@ _STATES: tuple[tuple[State | None, Rule], ...] = (
 
 
 def _segments(levels: Index, grouped: bool) -> list[Segment]:
-    """Return the segments; a group that has had no result does not exist yet."""
+    """Return the segments; a group without any result does not exist yet."""
     changes = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist()] if len(levels) else []
     segments = []
     for at in changes:

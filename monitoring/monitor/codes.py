@@ -1,4 +1,4 @@
-"""From what each evaluation found (value, points, last point) to the bits that decide about states."""
+"""Encode each evaluation's result (value, points, last point) as a bit mask for the state machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ DAY = 86400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationResults:
-    """Hold the results of one group's evaluations, as arrays with one item for each.
+    """The results of a group's evaluations, as arrays with one item per evaluation.
 
-    `values` is NaN where no value came out, `points` says whether the window held any, `last` is the time of
-    the last point before the window's end, `full` (where it matters) whether the window was full. `recovery`
-    are the values that recovery thresholds look at, where those are others (anomalies: recovery_window).
+    `values` is NaN without a value, `points` is whether the window has any, `last` is the time of the last
+    point before the window's end, `full` (if needed) is whether the window is full. `recovery` are the
+    values for recovery thresholds, if they differ (anomalies: recovery_window).
     """
 
     values: Values
@@ -49,7 +49,7 @@ class EvaluationResults:
 
 
 class Levels(NamedTuple):
-    """Thresholds of which each evaluation has its own; `Thresholds` are those that never change."""
+    """Thresholds that differ between evaluations; `Thresholds` are constant."""
 
     critical: Values
     warning: Values | None = None
@@ -58,7 +58,7 @@ class Levels(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """The comparison and its thresholds; `as_zero` says where (or that everywhere) no data is evaluated.
+    """The comparison and its thresholds; `as_zero` is where (or whether everywhere) no data is evaluated.
 
     `missing`: the value that it is evaluated as: 0, but for arithmetic around default_zero.
 
@@ -124,7 +124,7 @@ def codes(
 
 
 def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches) -> Codes:
-    """Return the bits of the thresholds; a missing value reaches none of them."""
+    """Return the bits of the thresholds; a missing value meets none of them."""
     meets = _MEETS[limits.operator]
     recovers = np.less_equal if limits.shares else _RECOVERS[limits.operator]
     thresholds: Any = limits.thresholds
@@ -147,7 +147,7 @@ def _not(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _silent(last: Index, empty: Flags, since: Index, switches: Switches) -> Codes:
-    """Nothing received in the time frame: no point at or after its start."""
+    """Return where nothing was received in the time frame: no point at or after its start."""
     silent = last < since
     if switches.no_data_timeframe == "empty":
         silent &= empty

@@ -1,4 +1,4 @@
-"""Composite monitors: the published table over the states of the members.
+"""Evaluate composite monitors with the published truth table of the members' states.
 
 Source: the composite page. All states but OK are alert-worthy; && takes the least severe and || the most
 severe of what is alert-worthy; ! keeps No Data, and turns an alert-worthy state into OK and OK into Alert.
@@ -25,5 +25,5 @@ def combine(expression: Composition, states: Mapping[int, State]) -> State:
 
 
 def settle(result: State, last_known: State, notify_no_data: bool) -> State:
-    """No Data stands only where the composite notifies on it; else the last known state remains."""
+    """Return No Data only if the composite notifies on it, otherwise the last known state."""
     return last_known if result is State.NO_DATA and not notify_no_data else result

@@ -1,4 +1,4 @@
-"""Which switches decided about a group: where Datadog's pages conflict, the evidence names the choice."""
+"""Find the switches on which a group's states depend, because Datadog's pages conflict there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -21,11 +21,11 @@ PAGES: Mapping[str, str] = {
     "the page on monitor dependencies of 2020-07-09: none is after Alert, No Data, OK",
     "between_warning_and_recovery": "monitors/guide/recovery-thresholds: alert; a user saw warn",
 }
-"""Switch -> the sources that conflict, with the date where one is known."""
+"""Switch -> the sources that conflict, with their dates if known."""
 
 
 class Decision(NamedTuple):
-    """A switch that decided, and at which evaluations."""
+    """A switch, and the evaluations that depend on it."""
 
     switch: str
     value: str

@@ -1,4 +1,4 @@
-"""The monitor as a value: what the API body of a monitor says, read once."""
+"""Parse the API body of a monitor into a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from monitoring.errors import InputError
 from monitoring.query.monitors import parse_monitor
 
 parsed = lru_cache(maxsize=1024)(parse_monitor)
-"""`parse_monitor`, remembering: one monitor is evaluated many times. What it gives is frozen."""
+"""`parse_monitor` with a cache, because a monitor is evaluated many times; the results are immutable."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 DEFAULT_STATUSES = ("alert", "no data")
@@ -28,7 +28,7 @@ class Thresholds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MonitorOptions:
-    """The options that decide about states and notifications; lengths of time in seconds.
+    """The options that affect states and notifications; durations are in seconds.
 
     Defaults are those of the API (Datadog's monitor options guide): None is "not given" where that matters.
     """
@@ -55,12 +55,12 @@ class MonitorOptions:
 
     @property
     def scheduled(self) -> bool:
-        """Return whether it is evaluated by a custom schedule, each evaluation standing for itself."""
+        """Return whether it has a custom schedule, where each evaluation is independent of earlier ones."""
         return bool(self.scheduling.get("custom_schedule"))
 
 
 class Monitor(NamedTuple):
-    """One monitor. `key` is its name in the project (`monitors/KEY.json`), `id` its number at Datadog."""
+    """A monitor. `key` is its name in the project (`monitors/KEY.json`), `id` its id at Datadog."""
 
     key: str
     type: str
@@ -160,7 +160,7 @@ def _missing(options: Mapping[str, Any], key: str) -> str:
 
 
 def _retention(options: Mapping[str, Any], key: str) -> int:
-    """`group_retention_duration` is a text like "1h", "60m" or "2d"; 24 hours where it is absent."""
+    """Parse `group_retention_duration` ("1h", "60m", "2d") to seconds; 24 hours if it is missing."""
     value = options.get("group_retention_duration")
     if not value:
         return DAY

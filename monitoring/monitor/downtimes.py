@@ -1,7 +1,7 @@
-"""Downtimes: when they are on, which monitors they are about, and what they mute.
+"""Evaluate downtimes: when they are active, which monitors they match, and what they mute.
 
-A downtime is kept as version 1 of the API writes it, so that both versions speak of one thing; what only
-version 2 can say stands beside it: `scope_query` (the scope as a search) and `recurrences` (RRULEs).
+A downtime is stored in the format of version 1 of the API, so that both versions share it, with the fields
+that only version 2 has: `scope_query` (the scope as a search) and `recurrences` (RRULEs).
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ def recurrences(downtime: Body) -> list[Recurrence]:
 
 
 def rules(downtime: Body) -> list[dict[str, Any]]:
-    """Return the recurrences as version 2 writes them: `rrule`, `duration` and `start`, a local time.
+    """Return the recurrences in the format of version 2: `rrule`, `duration` and `start`, a local time.
 
     One of version 1 without an end is on for ever from its start: it repeats by nothing.
     """
@@ -49,7 +49,7 @@ def rules(downtime: Body) -> list[dict[str, Any]]:
 
 
 def rule_of(recurrence: Body) -> str:
-    """Version 1's recurrence as an RRULE."""
+    """Convert version 1's recurrence to an RRULE."""
     if recurrence["type"] == "rrule":
         return str(recurrence.get("rrule") or "")
     parts = [f"FREQ={_FREQUENCIES[recurrence['type']]}", f"INTERVAL={int(recurrence.get('period') or 1)}"]
@@ -63,7 +63,7 @@ def rule_of(recurrence: Body) -> str:
 
 
 def windows(downtime: Body, since: int, until: int) -> list[Window]:
-    """When the downtime is on in [since, until), in order; a cancellation ends it."""
+    """Return the active windows of the downtime in [since, until), in order; a cancellation ends it."""
     canceled = downtime.get("canceled")
     planned: list[Window] = []
     for start, end in _planned(downtime, since, until):
@@ -106,7 +106,7 @@ def status(downtime: Body, now: int) -> str:
 
 
 def is_about(downtime: Body, monitor: Body) -> bool:
-    """Return whether the downtime names the monitor, or tags that it carries."""
+    """Return whether the downtime has the monitor's id, or tags that the monitor has."""
     if downtime["monitor_id"] is not None:
         return bool(downtime["monitor_id"] == monitor.get("id"))
     return set(downtime["monitor_tags"]) - {"*"} <= set(monitor.get("tags") or ())

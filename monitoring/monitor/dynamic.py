@@ -1,4 +1,4 @@
-"""Dynamic thresholds: queries give, at every evaluation, the values that another query is compared with."""
+"""Evaluate dynamic thresholds: queries whose values are the thresholds of another query."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def limits_of(limits: Limits, dynamic: Dynamic, tags: Group, values: EvaluationR
 
 
 def details_of(limits: Limits) -> dict[int, str]:
-    """Return what the evidence says of each evaluation whose threshold a query gave."""
+    """Return the text of the evidence for each evaluation with a dynamic threshold."""
     critical: Any = limits.thresholds.critical
     if not isinstance(critical, np.ndarray):
         return {}

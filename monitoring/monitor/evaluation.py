@@ -1,4 +1,4 @@
-"""Evaluating a monitor over given data from a start to an end, whatever the monitor's type."""
+"""Evaluate a monitor of any type over data from a start to an end."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Data(NamedTuple):
-    """Hold the submitted data: series (or a store of them), check results, logs and events."""
+    """The data of an evaluation: series (or a store of them), check results, logs and events."""
 
     series: "Sequence[Series] | Source" = ()
     checks: Sequence[CheckSeries] = ()
@@ -62,7 +62,7 @@ EVER = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Hold what else decides: switches, stand-ins by function name, mutes, and a composite's members by id.
+    """The parameters of an evaluation: switches, stand-ins by function, mutes, a composite's members by id.
 
     `known_groups`: every group had been seen before the start; with `new_groups_after`, those alone that
     appear by that second. `phase`: evaluations fall so many seconds
@@ -87,7 +87,7 @@ DEFAULT_SETTING = Setting()
 def evaluate_monitor(
     monitor: Monitor, data: Data, start: int, end: int, setting: Setting = DEFAULT_SETTING
 ) -> History:
-    """Every evaluation of `monitor` from `start` to `end` (both included, seconds), and what it would send.
+    """Return every evaluation of `monitor` from `start` to `end` (inclusive, seconds), and notifications.
 
     Raises:
         QueryError: the query cannot be parsed, or not be evaluated offline.
@@ -146,7 +146,7 @@ def _when_empty(monitor: Monitor, node: MetricMonitor, switches: Switches) -> tu
 
 
 def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
-    """`formula("a / b").rollup("sum").last("5m")` over metric queries of options.variables."""
+    """Evaluate `formula("a / b").rollup("sum").last("5m")` over metric queries in options.variables."""
     named = {
         str(variable.get("name")): variable["query"]
         for variable in monitor.options.variables
@@ -162,7 +162,7 @@ def _formula(monitor: Monitor, node: Any, data: Data, start: int, end: int, sett
 
 
 def _times(monitor: Monitor, window: EvaluationWindow, start: int, end: int, setting: Setting) -> Times:
-    """When the monitor is evaluated: by its custom schedule, or every so many minutes."""
+    """Return the times of the evaluations: of the custom schedule, or at regular intervals."""
     if not monitor.options.scheduled:
         return evaluation_times(start, end, window.cadence, setting.phase)
     from monitoring.monitor.schedule import schedule_of  # few monitors have one
@@ -222,9 +222,9 @@ def _limits(
 
 
 def _new_group_delay(monitor: Monitor, keys: tuple[str, ...], setting: Setting) -> int:
-    """new_group_delay; where only new_host_delay is given it holds for groups by host.
+    """Return new_group_delay; if only new_host_delay is set, it applies to groups by host.
 
-    Evaluations of a custom schedule stand each for itself: to them every group would be new.
+    It does not apply to a custom schedule, because there every group would be new in each evaluation.
     """
     options = monitor.options
     if not keys or options.scheduled:
@@ -299,7 +299,7 @@ def _search(monitor: Monitor, node: Any, data: Data, start: int, end: int, setti
 
 
 def _process(monitor: Monitor, node: Any, data: Data, start: int, end: int, setting: Setting) -> History:
-    """Count the processes that were seen in the window: each host's pid once."""
+    """Count the distinct processes (host and pid) in each window."""
     search = replace(as_search(node), start=node.start, end=node.end)
     return _search(monitor, search, data._replace(records=processes(data.records)), start, end, setting)
 
@@ -358,7 +358,7 @@ def _check(monitor: Monitor, node: Any, data: Data, start: int, end: int, settin
 
 
 def _latest(when: Times, statuses: Times, times: Times) -> Any:
-    """Return the last status before each evaluation; NaN, which stands at the end, where there is none."""
+    """Return the last status before each evaluation; NaN if there is none."""
     return np.append(statuses.astype(np.float64), np.nan)[when.searchsorted(times) - 1]
 
 
@@ -390,7 +390,7 @@ _Names = dict[int, str]
 
 
 def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _Names]:
-    """Group tags -> the group of each member: by values, keys do not matter; an ungrouped member fits all."""
+    """Return group tags -> the group of each member, matched by values; an ungrouped member matches all."""
     groups: dict[tuple[str, ...], _Names] = {(): {}}
     for identity, history in histories.items():
         if not history.grouped:

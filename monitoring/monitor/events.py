@@ -1,4 +1,4 @@
-"""Log and event monitors over given records: count, cardinality or a number, by facets, over the window.
+"""Evaluate log and event monitors over records: a count, a cardinality or a number by facets.
 
 Source: the log monitor page. Nothing that matches in the window counts as no data; with a count that is 0,
 unless the options say otherwise.
@@ -55,7 +55,7 @@ def _method(query: SearchMonitor) -> str:
 
 
 def _groups(by: tuple[str, ...], record: Record) -> list[tuple[str, ...]]:
-    """Yield the groups of one record; none where it lacks a facet."""
+    """Yield the groups of a record; none if it lacks a facet."""
     groups: list[tuple[str, ...]] = [()]
     for facet in by:
         values = [str(value) for value in record.values(facet)]
@@ -90,7 +90,7 @@ _METHODS = ("count", "cardinality", "avg", "sum", "min", "max")
 def _measured(
     method: str, facet: str, records: list[Record], starts: Index, ends: Index
 ) -> EvaluationResults:
-    """avg, sum, min, max or a percentile of a numeric attribute."""
+    """Return avg, sum, min, max or a percentile of a numeric attribute."""
     pairs = [(record.time, value) for record in records for value in record.values(facet)]
     numbers = [(time, float(value)) for time, value in pairs if isinstance(value, int | float)]
     times = np.array([time for time, _ in numbers], dtype=np.int64)

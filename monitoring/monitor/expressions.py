@@ -1,4 +1,4 @@
-"""The two helpers of notification texts that compute: `{{eval "…"}}` and `{{local_time '…' '…'}}`."""
+"""Evaluate two helpers of notification texts: `{{eval "…"}}` and `{{local_time '…' '…'}}`."""
 
 import ast
 import math
@@ -84,14 +84,14 @@ _FUNCTIONS: dict[str, Callable[..., float | str]] = {
 
 
 class NoValueError(Exception):
-    """A variable that has a value at other moments: `value` when there is no data."""
+    """Raised for a variable that has no value now, such as `value` without data."""
 
 
 def evaluate_expression(argument: str, variables: Variables) -> str:
     """Evaluate `{{eval "argument"}}`: arithmetic over variables that hold numbers.
 
     Raises:
-        InputError: the expression cannot be read, or uses what Datadog's `eval` does not have.
+        InputError: the expression is not valid, or uses a function that Datadog's `eval` does not have.
         NoValueError: one of its variables has no value at this moment.
     """
     source = argument.strip().strip("\"'").strip()

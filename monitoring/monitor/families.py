@@ -1,4 +1,4 @@
-"""The kinds of metric monitors: plain, change, outlier, and those that only a stand-in can evaluate."""
+"""Evaluate the kinds of metric monitors: plain, change, outlier, and by a stand-in anomaly and forecast."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ def _bucket_change(
     shift: int,
     combine: Callable[[Values, Values], Values],
 ) -> Groups:
-    """One window: the differences of its buckets, reduced."""
+    """Return the reduced differences of the buckets of a window."""
     now, then = _window(node, source, lookup), _window(node, source, lookup.moved(shift))
     earlier = replace(then, times=(then.times + shift) // now.step * now.step).at(now.times)
     before = {earlier.tags(row): earlier.values[row] for row in range(len(earlier.groups))}
@@ -89,7 +89,7 @@ def _bucket_change(
 
 
 def _relative(now: Values, then: Values) -> Values:
-    """100 * (a - b) / b; nothing where b is 0."""
+    """Return 100 * (a - b) / b; NaN where b is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         result = 100 * (now - then) / then
     return np.where(np.isfinite(result), result, np.nan)
@@ -110,7 +110,7 @@ def _window(node: MetricMonitor, source: Source, lookup: Lookup) -> Lines:
 
 
 def _rows(lines: Lines) -> Iterator[tuple[Group, Index, Values]]:
-    """(tags, times, values) of each line, without its empty buckets."""
+    """Yield (tags, times, values) of each line, without empty buckets."""
     for row in range(len(lines.groups)):
         there = np.isfinite(lines.values[row])
         yield lines.tags(row), lines.times[there], lines.values[row][there]
@@ -126,7 +126,7 @@ def _reduce(aggregation: str, values: Values) -> float:
 
 
 def _outlier(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
-    """1 for a group that is an outlier in the window, else 0."""
+    """Return 1 for each group that is an outlier in the window, otherwise 0."""
     algorithm = cast(Algorithm, node.algorithm)
     tolerance = algorithm.deviations if algorithm.deviations is not None else 3.0
     share = float(algorithm.option("percentage", "20"))
@@ -189,13 +189,13 @@ def _anomaly(node: MetricMonitor, source: Source, lookup: Lookup) -> Groups:
 
 
 def _with_zeros(lines: Lines, end: int) -> Lines:
-    """count_default_zero: a bucket without a value, after the first with one, is a 0."""
+    """Apply count_default_zero: fill buckets without a value, after the first one with a value, with 0."""
     every = lines.at(np.arange(lines.times[0], end, lines.step))
     return every.mapped(np.nan_to_num(every.values))
 
 
 def _threshold_windows(algorithm: Algorithm, lookup: Lookup) -> tuple[int, int]:
-    """Seconds that are looked at to trigger, and to recover (anomaly page, threshold_windows)."""
+    """Return the seconds of the trigger and the recovery window (anomaly page, threshold_windows)."""
     alert = str(algorithm.option("alert_window", "last_15m"))
     windows = lookup.threshold_windows
     if not windows:
@@ -216,7 +216,7 @@ def _threshold_windows(algorithm: Algorithm, lookup: Lookup) -> tuple[int, int]:
 
 
 def _bucket(algorithm: Algorithm) -> int:
-    """`interval=`, the rollup of a query that has none of its own."""
+    """Return the argument `interval=`, the rollup of a query without one."""
     interval = algorithm.option("interval", "0")
     return int(interval) if isinstance(interval, float | int) else 0
 

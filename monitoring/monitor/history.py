@@ -1,4 +1,4 @@
-"""Record a monitor's states, values and evidence by group, and the notifications that it sent."""
+"""Represent a monitor's states, values and evidence by group, and its notifications."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ UNGROUPED = "*"
 
 
 class Evidence(NamedTuple):
-    """Why: the window looked at (seconds, end excluded), the value found there, and the rule that decided."""
+    """The reason for a state: the window (epoch seconds, end exclusive), its value, and the deciding rule."""
 
     window: tuple[int, int]
     value: float | None
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """One evaluation of one group. `state` is None where the group does not exist (yet, or any more)."""
+    """An evaluation of a group. `state` is None if the group does not exist (yet, or any more)."""
 
     time: int
     group: str
@@ -39,9 +39,9 @@ class Verdict(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """Describe what is sent at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
+    """A notification at `time`. `kind` is alert, warn, no data, unknown, recovery or renotify.
 
-    `groups` are all groups that it speaks for (several with notify_by); `muted` names what held it back.
+    `groups` are the groups that it is about (several with notify_by); `muted` is the mute that suppressed it.
     """
 
     time: int
@@ -59,9 +59,9 @@ class Notification(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GroupHistory:
-    """One group at every evaluation time; arrays are one value an evaluation.
+    """The history of a group; arrays have one value per evaluation.
 
-    `values` is NaN where there was none. `segments` say from which evaluation on which state held, and why.
+    `values` is NaN without a value. `segments` have the state from an evaluation on, and its reason.
     """
 
     group: str
@@ -72,7 +72,7 @@ class GroupHistory:
     decisions: tuple[Decision, ...] = ()
 
     def detail(self, index: int) -> str:
-        """Return what the evidence of an evaluation says beside its rule."""
+        """Return the additional text of the evidence of an evaluation."""
         decided = [str(decision) for decision in self.decisions if decision.at[index]]
         return "; ".join(filter(None, [self.details.get(index, ""), *decided]))
 
@@ -93,7 +93,7 @@ class GroupHistory:
                 before = segment.state
 
     def spans(self) -> Iterator[tuple[int, int, State | None]]:
-        """(first evaluation, evaluation after the last, state), without gaps."""
+        """Yield (first evaluation, evaluation after the last, state), without gaps."""
         changes = [(index, state) for index, _, state in self.changes()]
         if not changes or changes[0][0] > 0:
             changes.insert(0, (0, None))
@@ -104,7 +104,7 @@ class GroupHistory:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A monitor over time. `times` are the evaluations; `starts` and `ends` their windows, end excluded."""
+    """The history of a monitor: `times` of the evaluations, `starts` and `ends` (exclusive) of their windows."""
 
     monitor: Monitor
     times: NDArray[np.int64]
@@ -116,7 +116,7 @@ class History:
 
     @property
     def grouped(self) -> bool:
-        """Return whether the monitor has one state a group (a multi alert)."""
+        """Return whether the monitor has a state per group (a multi alert)."""
         return bool(self.keys)
 
     @property
@@ -145,5 +145,5 @@ class History:
 
 
 def group_name(tags: tuple[str, ...]) -> str:
-    """`host:a,service:b`, in the order of the query's `by`; `*` where there is no grouping."""
+    """Return a group's name: `host:a,service:b` in the order of the query's `by`; `*` without grouping."""
     return ",".join(tags) or UNGROUPED

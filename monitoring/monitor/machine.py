@@ -1,8 +1,8 @@
-"""The state machine of one group over time: from what each evaluation found to states, run by run.
+"""Compute the states of a group over time from the codes of its evaluations.
 
-A month of evaluations is 43,200 codes, but few changes: the machine steps where the code changes and where
-a timer runs out (timeout_h, the dropping of a silent group), and nowhere else. That this equals stepping at
-every evaluation is a property test.
+A month has 43,200 evaluations but few changes: the state machine is only evaluated where the code changes and
+where a timer expires (timeout_h, the removal of a group without data). A property test checks that the result
+equals that of evaluating it at every code.
 """
 
 import itertools
@@ -32,7 +32,7 @@ from monitoring.monitor.switches import Switches
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """From evaluation `index` on the group has `state` (None: it does not exist), because of `rule`."""
+    """The `state` of a group from evaluation `index` on (None: it does not exist), because of `rule`."""
 
     index: int
     state: State | None
@@ -88,7 +88,7 @@ def _skip_rule(code: int) -> Rule:
 
 
 def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[State, Rule]:
-    """Critical first, then warning; a state once reached is left only where its recovery value allows it."""
+    """Return the state by critical, then by warning; a state is left only if its recovery value is met."""
     if code & CRITICAL:
         return State.ALERT, Rule.CRITICAL
     held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")

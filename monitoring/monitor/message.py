@@ -1,4 +1,4 @@
-"""The title and the text of one notification, from the monitor and the moment."""
+"""Render the title and the text of a notification."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from monitoring.monitor.template import Context, handles, render
 
 
 class Moment(NamedTuple):
-    """Hold what is known when a notification is written; times in epoch seconds."""
+    """The data for rendering a notification; times are in epoch seconds."""
 
     time: int
     kind: str
@@ -22,7 +22,7 @@ class Moment(NamedTuple):
 
 
 class MessageText(NamedTuple):
-    """Hold the sent text; `empty` names the variables that had no value."""
+    """The title and text that are sent; `empty` are the variables without a value."""
 
     title: str
     message: str
@@ -47,7 +47,7 @@ KINDS = {
     State.UNKNOWN: "unknown",
     State.OK: "recovery",
 }
-"""The kind of notification that entering a state is."""
+"""State -> the kind of notification when it is entered."""
 
 _STATE_FLAGS = {
     State.ALERT: "is_alert",
@@ -92,7 +92,7 @@ def _flags(moment: Moment) -> frozenset[str]:
 
 
 def _variables(monitor: Monitor, moment: Moment) -> dict[str, str | float]:
-    """Every variable that has a value; thresholds are those of the options."""
+    """Return every variable with a value; thresholds are those of the options."""
     limits = monitor.thresholds
     wide: dict[str, str | float | None] = {
         "value": moment.value,

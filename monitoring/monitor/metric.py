@@ -1,8 +1,8 @@
-"""Evaluate a metric monitor: its query over every window, reduced to one number for each group.
+"""Evaluate a metric monitor: reduce its query to a number per window and group.
 
-The query is evaluated once over the whole span where that gives what each evaluation alone would give: no
-value depends on its window, on its neighbours or on points that come later. Where windows end inside a
-bucket, that is made of the points that were there by then. Otherwise every evaluation is made on its own.
+The query is evaluated once over the whole time if the result is the same as that of separate evaluations: no
+value depends on its window, on its neighbours or on later points. If windows end within a bucket, that
+bucket is computed from the points before the window's end. Otherwise each window is evaluated separately.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,10 +43,10 @@ Index = NDArray[np.int64]
 Group = tuple[str, ...]
 
 MOST_PHASES = 240
-"""Windows that end in more different places of a bucket (a rollup of days) are evaluated one by one."""
+"""The largest number of different offsets of windows' ends in a bucket; beyond it, evaluate one by one."""
 
 MOST_SPANNED = 200_000
-"""Buckets, empty ones included, up to which a span is evaluated at once."""
+"""The largest number of buckets, including empty ones, that are evaluated at once."""
 
 SHIFTS = {
     "timeshift": 0,
@@ -56,12 +56,12 @@ SHIFTS = {
     "week_before": 604800,
     "month_before": 2419200,
 }
-"""Functions that look at another time, and by how many seconds where their name says it."""
+"""Functions that read another time -> the seconds of the shift, if the name implies them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
-    """The evaluations: their times, the window of each, and how the window is looked at.
+    """The times and windows of the evaluations, and options for reading them.
 
     `silence` asks for the time of the last point of any operand; `bucket` are the seconds of a bucket that
     anomalies() and forecast() ask for, `threshold_windows` what the options say of theirs.
@@ -87,7 +87,7 @@ class Lookup:
         )
 
     def windows(self) -> Windows:
-        """Return the windows, with their ends where the switch puts them."""
+        """Return the windows, with ends as the switch says."""
         closed = self.switches.window_end == "closed"
         return Windows(self.starts, self.ends + closed, self.full_bucket)
 
@@ -220,12 +220,12 @@ def _unwidened(switches: Switches) -> Switches:
 
 
 class _GuessedError(Exception):
-    """Points were interpolated, which later points change: each window has to be looked at alone."""
+    """Raised if points were interpolated, so that later points affect them: evaluate windows separately."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
-    """Evaluates one query over windows of one source; `whole` keeps what several goes share."""
+    """Evaluate a query over windows of a source; `whole` caches what several passes share."""
 
     query: Query
     aggregation: str
@@ -244,26 +244,26 @@ class _Finder:
         return evaluate_lines(query, source, start, end, lookup.interval(), switches=switches)
 
     def window(self, lookup: Lookup) -> dict[Group, EvaluationResults]:
-        """One evaluation, on the points before its end."""
-        return _Go(self, lookup).found()
+        """Evaluate one window on the points before its end."""
+        return _Pass(self, lookup).found()
 
     def span(self, lookup: Lookup, step: int) -> dict[Group, EvaluationResults] | None:
-        """All evaluations; None where each has to be made on its own."""
+        """Evaluate all windows together; return None if they must be evaluated separately."""
         phases = lookup.ends % step
         parts = []
         try:
             for phase in distinct(phases).tolist():
                 chosen = phases == phase
                 tail = Clipped(self.source, step, phase) if phase else None
-                parts.append((chosen, _Go(self, lookup.part(chosen), lookup, tail).found()))
+                parts.append((chosen, _Pass(self, lookup.part(chosen), lookup, tail).found()))
         except _GuessedError:
             return None
         return parts[0][1] if len(parts) == 1 else _scattered(parts, lookup)
 
 
 @dataclass(slots=True)
-class _Go:
-    """Windows that are looked at together.
+class _Pass:
+    """A pass over windows that are evaluated together.
 
     With `all_windows` the lines are those of the whole span, and `tail` is the source of the buckets that are
     not finished at the windows' ends.
@@ -309,7 +309,7 @@ class _Go:
         return reduce_lines(whole, tail, moved.windows(), aggregation)
 
     def percentiles(self, query: Query, shift: int) -> Reduced:
-        """percentile(…): of all values in each window, or (with the switch) of the buckets' percentiles."""
+        """Return percentile(…) of all values in each window, or, with the switch, of the buckets' values."""
         if not isinstance(query, Metric) or not PERCENTILE.match(query.aggregator or ""):
             raise InputError(
                 "percentile() over a window takes one query of a percentile", hint="p95:metric{*}"
@@ -323,7 +323,7 @@ class _Go:
         return replace(counts, lines=counts.lines.mapped(values))
 
     def note_operands(self, operands: Reduced) -> None:
-        """Where the operands have points: arithmetic and functions may give no value although there are."""
+        """Return where the operands have points, which may be so although the expression has no value."""
         self.operands.append(operands)
         plain = isinstance(self.finder.query, Metric)
         if not plain and (self.lookup.silence or not np.isfinite(operands.lines.values).all()):
@@ -348,7 +348,7 @@ class _Go:
 
 
 def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> dict[Group, EvaluationResults]:
-    """Each group's values, with the points of all operands that belong to it."""
+    """Return each group's values, with the points of all operands of the group."""
     lines = result.lines
     groups: dict[Group, EvaluationResults] = {}
     tags = [
@@ -425,7 +425,7 @@ def difference(
     then: Mapping[Group, EvaluationResults],
     combine: Callable[[Any, Any], Any],
 ) -> dict[Group, EvaluationResults]:
-    """Two lookups joined by group: a value only where both have one."""
+    """Join two results by group; a value exists only if both have one."""
     return {
         tags: replace(values, values=combine(values.values, then[tags].values))
         for tags, values in now.items()

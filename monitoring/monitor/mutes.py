@@ -1,8 +1,8 @@
 """Mute notifications: which groups, from when to when, and what is sent at the end.
 
-The rules are those of Datadog's page on downtimes (monitors/downtimes): a downtime changes no state; of what
-was told before it began, the first recovery goes out all the same; and when it expires, what is still wrong
-is told.
+The rules are those of Datadog's page on downtimes (monitors/downtimes): a downtime does not change states;
+the first recovery from an alert that was notified before it began is sent nevertheless; and when it expires,
+groups that are still alerting are notified.
 """
 
 import re
@@ -26,15 +26,15 @@ _Test = Callable[[Iterable[str]], bool]
 
 
 class Mute(NamedTuple):
-    """No notifications for groups that `scope` means, in [start, end) seconds.
+    """Suppress notifications for groups that match `scope`, in [start, end) epoch seconds.
 
     Attributes:
         scope: `env:prod AND service:(a OR b)`, `-env:dev`, `host:web-*`, `*` for all; a comma is an AND.
         start: the first second.
         end: the second after the last; None is never.
-        name: what a notification that is held back says.
-        first_recovery: whether the first recovery of what was told before is sent.
-        told_at_end: the states that are told when it is over.
+        name: the reason in a suppressed notification.
+        first_recovery: send the first recovery from an alert that was notified before.
+        told_at_end: the states that are notified when it ends.
     """
 
     scope: str
@@ -49,11 +49,11 @@ class Mute(NamedTuple):
         return scope_test(self.scope)(tags)
 
     def holds(self, time: int) -> bool:
-        """Return whether it is on at `time`."""
+        """Return whether it is active at `time`."""
         return self.start <= time and (self.end is None or time < self.end)
 
 
-class Quiet:
+class ActiveMutes:
     """The mutes of one notification group, over the times of its evaluations."""
 
     def __init__(self, mutes: Iterable[Mute], tags: Iterable[str], times: NDArray[np.int64]) -> None:
@@ -67,19 +67,19 @@ class Quiet:
         self._ends = np.flatnonzero(held[:-1] & ~held[1:]) + 1
 
     def held_by(self, index: int, kind: str) -> str:
-        """Return what mutes a notification of that kind at an evaluation; "" where nothing does."""
+        """Return the name of the mute of a notification at an evaluation; "" if there is none."""
         active = self._at(index)
         if kind == "recovery" and all(mute.first_recovery for mute in active):
             return ""
         return active[0].name if active else ""
 
     def next_end(self, index: int, end: int) -> int | None:
-        """Return the first evaluation in (index, end) at which nothing mutes any more."""
+        """Return the first evaluation in (index, end) without a mute."""
         place = int(self._ends.searchsorted(index, side="right"))
         return int(self._ends[place]) if place < len(self._ends) and self._ends[place] < end else None
 
     def tells(self, index: int, state: State) -> bool:
-        """Return whether a state is told at `index`, where the mutes have just ended."""
+        """Return whether a state is notified at `index`, where the mutes have just ended."""
         return any(state in mute.told_at_end for mute in self._at(index - 1))
 
     def _at(self, index: int) -> list[Mute]:
@@ -89,7 +89,7 @@ class Quiet:
 
 @lru_cache(maxsize=1024)
 def scope_test(scope: str) -> _Test:
-    """Return whether a group's tags are meant by a downtime's scope.
+    """Return whether a group's tags match a downtime's scope.
 
     Raises:
         InputError: a scope that cannot be read.

@@ -1,7 +1,6 @@
-"""A group without data: whether it keeps its state, shows No Data, is resolved or is forgotten.
+"""Decide the state of a group without data: it keeps its state, is No Data, is resolved or is removed.
 
-Datadog's options decide: on_missing_data, notify_no_data with no_data_timeframe, timeout_h and
-group_retention_duration.
+Its options are on_missing_data, notify_no_data with no_data_timeframe, timeout_h, group_retention_duration.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from monitoring.monitor.states import SILENT, Policy, Rule, State
 
 @dataclass(slots=True)
 class Memory:
-    """Hold a group's past: its state, whether it ever had a value, and since when it has none."""
+    """The past of a group: its state, whether it ever had a value, and since when it has none."""
 
     state: State | None
     evaluated: bool = False
@@ -60,12 +59,12 @@ def _missing(memory: Memory, code: int, policy: Policy) -> tuple[State | None, R
 
 
 def _drops(policy: Policy) -> bool:
-    """Return whether a silent group of a multi alert is dropped: not where its silence is reported."""
+    """Return whether a group of a multi alert without data is removed, unless missing data is notified."""
     return policy.grouped and not (policy.notify_no_data and not policy.on_missing_data)
 
 
 def next_change(memory: Memory, policy: Policy, now: int) -> int | None:
-    """Return when a timer since the first empty result will change what the same code comes to, if ever."""
+    """Return when a timer since the first empty result changes the state for the same code, or None."""
     if memory.empty_since is None or memory.state is None:
         return None
     waits = []

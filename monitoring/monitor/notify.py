@@ -1,4 +1,4 @@
-"""Which notifications go out: transitions, renotifications, mutes, and what notify_by puts together."""
+"""Decide which notifications are sent: transitions, renotifications, mutes, and grouping by notify_by."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.monitor.history import UNGROUPED, GroupHistory, History, Notification
 from monitoring.monitor.message import KINDS, NO_TEXT, MessageText, Moment, compose
-from monitoring.monitor.mutes import Mute, Quiet, fixed_tags
+from monitoring.monitor.mutes import ActiveMutes, Mute, fixed_tags
 from monitoring.monitor.states import Rule, State, worst
 from monitoring.monitor.switches import DEFAULTS, Switches
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Line:
-    """Track what a receiver has been told about one notification group."""
+    """The last notified state of a notification group."""
 
     state: State | None = None
     told: State | None = None
@@ -26,12 +26,12 @@ class _Line:
     repeats: int = 0
     muted: bool = False
     through: bool = False
-    """It is in No Data, after Alert or Warn."""
+    """Whether it is in No Data after Alert or Warn."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A group that a notification may speak for."""
+    """A group of a notification group."""
 
     group: str
     tags: tuple[str, ...]
@@ -41,14 +41,14 @@ class _Member:
 def notifications(
     history: History, mutes: Sequence[Mute] = (), texts: bool = True, switches: Switches = DEFAULTS
 ) -> tuple[Notification, ...]:
-    """All notifications of a history, in the order of their time; without `texts` they say nothing."""
+    """Return all notifications of a history in the order of time; without `texts` their texts are empty."""
     monitor = history.monitor
     silenced = [Mute(scope, 0, until, "silenced") for scope, until in monitor.options.silenced]
     everywhere = fixed_tags(monitor) if mutes or silenced else frozenset()
     sent: list[Notification] = []
     for tags, members in _lines(history).items():
         around = {*everywhere, *(members[0].tags if len(members) == 1 else tags)}
-        quiet = Quiet([*mutes, *silenced], around, history.times)
+        quiet = ActiveMutes([*mutes, *silenced], around, history.times)
         teller = _Teller(history, tags, members, quiet, texts, switches)
         sent.extend(teller.each() if monitor.options.scheduled else teller.tell())
     return tuple(sorted(sent, key=lambda notification: (notification.time, notification.group)))
@@ -88,18 +88,18 @@ def _state(member: _Member, index: int) -> State | None:
 
 
 _RESULTS = (Rule.CRITICAL, Rule.WARNING, Rule.SHOWN_MISSING, Rule.TIMEFRAME)
-"""The rules by which an evaluation on its own comes to something else than OK."""
+"""The rules by which an independent evaluation has a state other than OK."""
 
 
 class _Teller:
-    """Follows one notification group through time and says what is sent."""
+    """Follow a notification group over time, and decide what is sent."""
 
     def __init__(
         self,
         history: History,
         tags: tuple[str, ...],
         members: list[_Member],
-        quiet: Quiet,
+        quiet: ActiveMutes,
         texts: bool = True,
         switches: Switches = DEFAULTS,
     ) -> None:
@@ -110,7 +110,7 @@ class _Teller:
         self.line = _Line()
 
     def tell(self) -> Iterator[Notification]:
-        """All notifications of the line."""
+        """Return all notifications of the group."""
         rows = _merged(self.members)
         ends = [*(row[0] for row in rows[1:]), len(self.history.times)]
         for (index, state, inside), end in zip(rows, ends, strict=True):
@@ -120,7 +120,7 @@ class _Teller:
             self.line.state = state
 
     def each(self) -> Iterator[Notification]:
-        """Those of a custom schedule: one for every evaluation whose own result is not OK, none for OK."""
+        """Return those of a custom schedule: one for every evaluation that is not OK."""
         for index, time in enumerate(self.history.times.tolist()):
             results = {member: self._result(member, index) for member in self.members}
             state = worst([result for result in results.values() if result is not None] or [State.OK])
@@ -166,7 +166,7 @@ class _Teller:
         yield notification
 
     def _worth_telling(self, state: State) -> bool:
-        """Return whether to notify: recoveries of what was notified, No Data where the options say so."""
+        """Return whether to notify: recoveries of notified states, and No Data if the options say so."""
         if state is self.line.told:
             return False
         if state is State.OK:
@@ -182,7 +182,7 @@ class _Teller:
     def _repeats(
         self, index: int, end: int, state: State, inside: tuple[_Member, ...]
     ) -> Iterator[Notification]:
-        """Within a stretch of one state: what a downtime held back once it is over, and renotifications."""
+        """Yield notifications while the state is constant: those after a downtime, and renotifications."""
         if state is State.OK or not (self.line.told or self.line.muted):
             return
         while (at := self._next_repeat(index, end, state)) is not None:
@@ -264,7 +264,7 @@ def preview(history: History, group: str, index: int) -> Notification:
         history,
         member.tags,
         [_Member(group, member.tags, tuple(member.spans()))],
-        Quiet((), (), history.times),
+        ActiveMutes((), (), history.times),
     )
     state = member.segment(index).state or State.NO_DATA
     entered = next(start for start, end, _ in member.spans() if start <= index < end)

@@ -1,4 +1,4 @@
-"""Outliers among the groups of a query: DBSCAN and MAD, as the outlier page describes them.
+"""Find outliers among the groups of a query with DBSCAN and MAD, as described on Datadog's outlier page.
 
 Each group is a point whose coordinates are its buckets in the window. The constant that normalises is not
 published: `eps` is the tolerance times the median distance to the median series, and a deviation is counted
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from monitoring.errors import InputError
 
 FEWEST_GROUPS = 3
-"""Below that there is no telling who is the odd one."""
+"""The smallest number of groups for which outliers are computed."""
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
 def outliers(matrix: Matrix, method: str, tolerance: float, percentage: float = 20.0) -> Flags:
-    """Which rows (groups) of `matrix` (groups x buckets, NaN for no value) are outliers.
+    """Return which rows (groups) of `matrix` (groups x buckets, NaN for no value) are outliers.
 
     `method` is dbscan, scaleddbscan, mad or scaledmad; `percentage` is the share of points that makes a group
     an outlier under MAD.
@@ -40,7 +40,7 @@ def outliers(matrix: Matrix, method: str, tolerance: float, percentage: float = 
 
 
 def _fill(matrix: Matrix) -> Matrix:
-    """Missing buckets take the median of their bucket, so that a gap alone makes nobody odd."""
+    """Fill missing values with the median of their bucket, so that a gap alone does not make an outlier."""
     known = ~np.isnan(matrix)
     columns = matrix[:, known.any(axis=0)]
     medians = np.nanmedian(columns, axis=0)
@@ -48,13 +48,13 @@ def _fill(matrix: Matrix) -> Matrix:
 
 
 def _scale(matrix: Matrix) -> Matrix:
-    """Each bucket relative to its median: what scales with the load is not an oddity."""
+    """Divide each bucket by its median, so that proportional differences are not outliers."""
     medians = np.median(matrix, axis=0)
     return np.asarray(matrix / np.where(medians == 0, 1.0, np.abs(medians)))
 
 
 def _dbscan(matrix: Matrix, tolerance: float, percentage: float) -> Flags:
-    """Everything outside the largest cluster; a cluster is what hangs together by steps of at most eps."""
+    """Return the groups outside the largest cluster, in which neighbours have a distance of at most eps."""
     distance = np.linalg.norm(matrix[:, None, :] - matrix[None, :, :], axis=2)
     to_median = np.linalg.norm(matrix - np.median(matrix, axis=0), axis=1)
     eps = tolerance * float(np.median(to_median))

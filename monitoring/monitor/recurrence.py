@@ -1,7 +1,7 @@
-"""Windows of time that recur: an RRULE (RFC 5545) in local time, a length, and a time zone.
+"""Compute recurring windows of time: an RRULE (RFC 5545) in local time, a duration, and a time zone.
 
-Downtimes, custom schedules of monitors and status corrections of objectives all recur by this; which parts of
-a rule each may use, they say themselves.
+Downtimes, custom schedules of monitors and status corrections of SLOs use it; each of them checks which
+parts of a rule it allows.
 """
 
 import re
@@ -26,7 +26,7 @@ _DAY = timedelta(days=1)
 
 
 class Recurrence(NamedTuple):
-    """A window of `seconds` wherever `rule` comes true, at local times of `timezone` from `start` on."""
+    """Windows of `seconds` at each occurrence of `rule`, in local times of `timezone` from `start` on."""
 
     rule: str
     start: datetime
@@ -34,17 +34,17 @@ class Recurrence(NamedTuple):
     timezone: str = "UTC"
 
     def check(self) -> None:
-        """Read the rule.
+        """Parse the rule.
 
         Raises:
-            InputError: it cannot be read, comes true too often, or never.
+            InputError: the rule is not valid, occurs too often, or never.
         """
         if next(iter(self._rule), None) is None:
             raise InputError(f"the RRULE {self.rule!r} has no occurrence")
 
     def windows(self, since: int, until: int) -> list[tuple[int, int]]:
         """Return the windows (end excluded; epoch seconds) that overlap [since, until)."""
-        reach = timedelta(seconds=self.seconds) + _DAY  # a day covers what a change of the clock moves
+        reach = timedelta(seconds=self.seconds) + _DAY  # a day is more than any change of the clock
         starts = self._rule.between(self._local(since) - reach, self._local(until) + _DAY, inc=True)
         touching = (self._window(local) for local in starts)
         return [(start, end) for start, end in touching if start < until and end > since]
@@ -74,7 +74,7 @@ class Recurrence(NamedTuple):
 
 
 def parts(rule: str) -> list[tuple[str, str, str]]:
-    """`FREQ=DAILY;COUNT=3` as (name, "=", value), in capitals; a part without `=` has "" for the last two."""
+    """Split `FREQ=DAILY;COUNT=3` into (name, "=", value), in upper case; without `=` the last two are ""."""
     pairs = (part.partition("=") for part in rule.strip().upper().split(";"))
     return [(name.strip(), equals, value.strip()) for name, equals, value in pairs]
 
@@ -88,7 +88,7 @@ def _rule(text: str, start: datetime, timezone: str) -> "rrule":
     local = _UNTIL.sub(lambda until: f"UNTIL={_in_zone(until[1], timezone)}", plain)
     try:
         rule = rrulestr(local, dtstart=start, cache=True)
-        next(iter(rule), None)  # some of what is wrong shows only now
+        next(iter(rule), None)  # some errors are only raised by iterating
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
         raise InputError(f"the RRULE {text!r} cannot be read ({error})") from error
     return rule
@@ -102,7 +102,7 @@ def _refuse(plain: str) -> None:
     fields = {name: value for name, _, value in parts(plain)}
     if fields.get("FREQ") in _TOO_OFTEN:
         raise InputError("windows recur every hour at most", hint="Write FREQ=HOURLY, DAILY, WEEKLY, …")
-    if not _STEP.fullmatch(fields.get("INTERVAL", "1")):  # without a step, one day would come true for ever
+    if not _STEP.fullmatch(fields.get("INTERVAL", "1")):  # with an interval of 0, a day would occur for ever
         text = f"the RRULE {plain!r} cannot be read: INTERVAL is a number from 1"
         raise InputError(text, hint="Write INTERVAL=1, or leave it out.")
 
@@ -114,10 +114,10 @@ def _in_zone(utc: str, timezone: str) -> str:
 
 
 def duration(text: str) -> int:
-    """Seconds of `90m`, `1h`, `2d` or `1w`.
+    """Parse `90m`, `1h`, `2d` or `1w` to seconds.
 
     Raises:
-        InputError: anything else.
+        InputError: the text has another form.
     """
     match = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", str(text))
     if match is None:

@@ -1,7 +1,7 @@
-"""Reducing lines over many overlapping windows at once: what `avg(last_5m)` is at every evaluation.
+"""Reduce lines over many overlapping windows at once, such as `avg(last_5m)` at every evaluation.
 
-Each window is reduced on its own (no running sums), so that a value that has left the window leaves no
-rounding error behind: a sum of zeros after a large value is 0, not 1e-12, and `> 0` does not alert.
+Each window is reduced separately, without running sums, so that a value that has left the window causes no
+rounding error: a sum of zeros after a large value is 0, not 1e-12, and `> 0` does not alert.
 """
 
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 NEVER = np.iinfo(np.int64).min // 2
-"""The time of the last point where there is none yet."""
+"""The time of the last point if there is none yet."""
 
 AGGREGATIONS = ("avg", "sum", "min", "max", "count", "last")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Evaluation windows [start, end); `full_bucket` asks whether they are full, in such buckets."""
+    """Evaluation windows [start, end); `full_bucket`: seconds of a bucket, to check if they are full."""
 
     starts: Index
     ends: Index
@@ -142,7 +142,7 @@ def full(times: Index, windows: Windows, bucket: int, width: int = 1) -> Flags:
 def reduce_points(
     times: Index, values: Values, starts: Index, ends: Index, method: str
 ) -> tuple[Values, Flags, Index]:
-    """One line's points over each window: the value, whether there are any, and the time of the last one."""
+    """Return for each window of a line the value, whether it has points, and the time of the last one."""
     line = Lines((), ((),), times, values[None, :], 1)
     reduced = reduce_lines(line, None, Windows(starts, ends), method)
     return reduced.lines.values[0], reduced.points[0], reduced.last[0]

@@ -1,4 +1,4 @@
-"""Custom schedules: `options.scheduling_options.custom_schedule` as the moments of evaluation.
+"""Compute the times of evaluations of a custom schedule (`options.scheduling_options.custom_schedule`).
 
 Source: the guide on custom schedules, and RFC 5545 for its rules. One recurrence, a day or more apart, by the
 wall clock of its time zone. A local time that a change of the clock skips is taken with the offset before the
@@ -20,12 +20,12 @@ from monitoring.monitor.recurrence import Recurrence, local_time, parts, zone
 
 _KEYS = ("rrule", "start", "timezone")
 _ANY_START = datetime(2020, 1, 1)
-"""Where a rule stands on its own, it does not matter when it starts."""
+"""The start of a rule without a start of its own, which does not affect it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The moments at which one recurrence comes true."""
+    """The occurrences of a recurrence."""
 
     recurrence: Recurrence
 
@@ -35,7 +35,7 @@ class Schedule:
         return np.array([moment for moment, _ in windows if start <= moment <= end], dtype=np.int64)
 
     def after(self, moment: int) -> int | None:
-        """Return the first evaluation after a time; None where the schedule has ended."""
+        """Return the first evaluation after a time; None if the schedule has ended."""
         window = self.recurrence.next(moment)
         return None if window is None else window[0]
 
@@ -99,7 +99,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "BYMINUTE": (r"[0-5]?\d", "0 to 59"),
     "BYSECOND": (r"[0-5]?\d", "0 to 59"),
 }
-"""Part -> what one of its values looks like, and how a person says that."""
+"""Part -> the pattern of its values, and its description for messages."""
 _ONE = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST")
 _TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _CHOOSE = ("BYDAY", "BYMONTHDAY", "BYYEARDAY")
@@ -154,7 +154,7 @@ def _check_value(name: str, value: str) -> None:
 
 
 def _check_together(fields: Mapping[str, str]) -> None:
-    """Refuse what RFC 5545 does not allow together, and what the library reads differently."""
+    """Raise InputError for combinations that RFC 5545 forbids, or that the library reads differently."""
     frequency = fields["FREQ"]
     for name, allowed in _ONLY_WITH.items():
         if name in fields and frequency not in allowed:

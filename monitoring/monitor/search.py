@@ -1,4 +1,4 @@
-"""The search of log and event monitors, over given records: `service:a @http.status_code:>=500 -env:dev`."""
+"""Parse and evaluate searches of log and event monitors: `service:a @http.status_code:>=500 -env:dev`."""
 
 import fnmatch
 import re
@@ -159,7 +159,7 @@ _COMPARISONS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
 
 
 def _matcher(value: str) -> Callable[[Any], bool]:
-    """`>=500`, `[400 TO 499]`, a pattern with `*`, or the text itself, whatever its case."""
+    """Return a predicate for `>=500`, `[400 TO 499]`, a pattern with `*`, or a text, ignoring case."""
     for sign, compare in _COMPARISONS:
         if value.startswith(sign) and (bound := _float(value[len(sign) :])) is not None:
             return lambda field: (number := _float(field)) is not None and compare(number, bound)

@@ -1,7 +1,7 @@
-"""Stand-ins for anomalies() and forecast(), whose formulas are not published; used only on request.
+"""Stand-ins for anomalies() and forecast(), whose formulas are not published; they are used only on request.
 
-They are simple and said in full, so that a test which names one tests something that can be reasoned about.
-They do not reproduce Datadog's bands.
+They are simple and documented completely, so that the result of a test that uses one can be understood. They
+do not reproduce Datadog's bands.
 """
 
 from collections.abc import Callable

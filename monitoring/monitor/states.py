@@ -1,4 +1,4 @@
-"""The states of a monitor's group, what an evaluation can find, and what decides between the two."""
+"""Define the states of a monitor's group, the bits of an evaluation's result, and the options for states."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from monitoring.monitor.switches import DEFAULTS, Switches
 
 
 class State(StrEnum):
-    """Enumerate the states that Datadog shows for a group or a monitor."""
+    """The states of a group or a monitor at Datadog."""
 
     OK = "OK"
     WARN = "Warn"
@@ -21,7 +21,7 @@ SEVERITY = {State.OK: 1, State.UNKNOWN: 1.5, State.NO_DATA: 2, State.WARN: 3, St
 
 
 def worst(states: "list[State]") -> State:
-    """Return the most severe of some states; No Data where there is none."""
+    """Return the most severe of some states; No Data for none."""
     return max(states, key=SEVERITY.__getitem__, default=State.NO_DATA)
 
 
@@ -36,13 +36,13 @@ WARNING = 4
 HOLD_WARNING = 8
 """There is a warning_recovery, and the value does not meet it."""
 EMPTY = 16
-"""The window holds no point."""
+"""The window has no points."""
 SILENT = 32
 """Nothing was received for no_data_timeframe."""
 AS_ZERO = 64
-"""The window holds no point, and the monitor counts: 0 was evaluated."""
+"""The window has no points, and the monitor counts: 0 was evaluated."""
 NO_VALUE = 128
-"""There are points, but every bucket is null (a division by zero, sides that never meet)."""
+"""There are points, but every bucket is null (a division by zero, or operands without common buckets)."""
 PARTIAL = 256
 """require_full_window, and the window is not full."""
 NEW_GROUP = 512
@@ -52,7 +52,7 @@ SKIPPED = NO_VALUE | PARTIAL | NEW_GROUP
 
 
 class Rule(StrEnum):
-    """Why a group has its state: what decided at the evaluation."""
+    """The reason for a group's state at an evaluation."""
 
     CRITICAL = "critical threshold"
     HELD_CRITICAL = "held by critical_recovery"
@@ -75,9 +75,9 @@ class Rule(StrEnum):
 
 
 class Policy(NamedTuple):
-    """The options that decide about states; see `Options` for their source. Seconds where there is a time.
+    """The options that affect states; see `MonitorOptions` for their source. Durations are in seconds.
 
-    `independent`: no evaluation looks at the state before it, so that no recovery threshold holds one.
+    `independent`: no evaluation depends on the state before it, so that recovery thresholds have no effect.
     """
 
     grouped: bool = False

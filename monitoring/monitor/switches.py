@@ -1,4 +1,4 @@
-"""Where Datadog's sources conflict or are silent about monitors: each point as a switch."""
+"""Define choices for behaviour of monitors on which Datadog's documentation conflicts or says nothing."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -10,7 +10,7 @@ from monitoring.query.errors import nearest
 
 @dataclass(frozen=True, slots=True)
 class Switches(query.Switches):
-    """Decisions that no source settles; docs/monitor-semantics.md gives the reason for each default.
+    """Choices that no source decides; docs/monitor-semantics.md has the reason for each default.
 
     A monitor test sets one by name: `switches: {null_window: missing}`.
     """
@@ -43,7 +43,7 @@ DEFAULTS = Switches()
 
 
 def switches_of(names: dict[str, Any], where: str = "") -> Switches:
-    """Switches from names and values as a test file writes them.
+    """Parse switches from names and values of a test file.
 
     Raises:
         InputError: an unknown name, or a value that the switch does not take.

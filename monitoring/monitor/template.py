@@ -1,4 +1,4 @@
-"""The text of a notification: Datadog's template variables and conditionals, filled in for one group.
+"""Render the text of a notification with Datadog's template variables and conditionals.
 
 Source of the rules: Datadog's page on notification variables. A conditional that stands alone on its line
 takes the line with it, as in Handlebars, whose notation this is.
@@ -35,7 +35,7 @@ CONDITIONALS = (*FLAGS, "is_match", "is_exact_match", "is_priority")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Hold what one notification knows: the conditions that hold, and a value for each variable.
+    """The data for a notification: the conditions that are true, and the values of variables.
 
     `variables` maps the name as written in the braces, without brackets (`value`, `env.name`), to its text or
     number; a name that is absent renders as nothing, as it does at Datadog.
@@ -47,7 +47,7 @@ class Context:
 
 
 class Rendered(NamedTuple):
-    """The text, and the names of variables that had no value."""
+    """The rendered text, and the names of variables without a value."""
 
     text: str
     empty: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def render(template: str, context: Context) -> Rendered:
 
 
 def parse_template(template: str) -> list[_Node]:
-    """Parse a template into text, variables and blocks; InputError where blocks do not match."""
+    """Parse a template into text, variables and blocks; raise InputError if blocks do not match."""
     root = _Section("", (), False, 0)
     open_blocks = [root]
     at = 0
@@ -109,7 +109,7 @@ def parse_template(template: str) -> list[_Node]:
         before = template[at : match.start()]
         open_blocks[-1].add(_Text(before.rstrip(" \t") if standalone else before))
         at = match.end() + _line_end(template, match.end()) if standalone else match.end()
-        _take(template, match, open_blocks)
+        _parse_tag(template, match, open_blocks)
     root.add(_Text(template[at:]))
     if len(open_blocks) > 1:
         left = open_blocks[-1]
@@ -118,8 +118,8 @@ def parse_template(template: str) -> list[_Node]:
     return root.then
 
 
-def _take(template: str, match: re.Match[str], blocks: list[_Section]) -> None:
-    """One tag: a block opens, turns to its else, closes, or a variable stands there."""
+def _parse_tag(template: str, match: re.Match[str], blocks: list[_Section]) -> None:
+    """Parse a tag, which opens a block, begins its else part, closes it, or is a variable."""
     if match["rawbody"] is not None:
         blocks[-1].add(_raw(template, match))
         return
@@ -217,7 +217,7 @@ def _contains(text: str, wanted: str) -> bool:
 
 
 def _equals(text: str, wanted: str) -> bool:
-    """Numbers are compared as numbers, whatever they are written like."""
+    """Return whether two values are equal; numbers are compared by value, not by their text."""
     try:
         return float(text) == float(wanted)
     except ValueError:

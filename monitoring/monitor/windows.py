@@ -1,4 +1,4 @@
-"""When a monitor is evaluated, and which stretch of time it then looks at."""
+"""Compute the times of a monitor's evaluations, and their windows."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -15,13 +15,13 @@ Times = NDArray[np.int64]
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 FULL_WINDOW_BUCKET = {"m": MINUTE, "h": 10 * MINUTE, "d": HOUR, "w": HOUR, "mo": 4 * HOUR}
-"""Bucket of the full-window check, by the unit in which the window is written (metric monitor page)."""
+"""The unit of a window -> the bucket of the full-window check, in seconds. Source: metric monitor page."""
 
 
 class EvaluationWindow(NamedTuple):
-    """`last_5m`, or `current_1d` (then the rest says when the period begins, by the clock of `zone`).
+    """`last_5m`, or `current_1d`, with the start of the period in local time of `zone`.
 
-    A rolling window at time t is [t - seconds, t): a point stamped t is not known yet.
+    A rolling window at time t is [t - seconds, t): a point at time t is not included.
     """
 
     seconds: int
@@ -34,14 +34,14 @@ class EvaluationWindow(NamedTuple):
 
     @property
     def cadence(self) -> int:
-        """Seconds between evaluations: 1 min below 24 h, 10 min below 48 h, else 30 (configuration page)."""
+        """The seconds between evaluations: 1 min below 24 h, 10 min below 48 h, else 30 min."""
         if self.seconds < DAY:
             return MINUTE
         return 10 * MINUTE if self.seconds < 2 * DAY else 30 * MINUTE
 
     @property
     def bucket(self) -> int:
-        """Seconds of a bucket of the full-window check."""
+        """The seconds of a bucket of the full-window check."""
         return FULL_WINDOW_BUCKET[self.unit]
 
     def starts(self, ends: Times) -> Times:
@@ -108,7 +108,7 @@ NOT_BOTH = (
 )
 """Datadog's own words."""
 LAST_DAY = 28
-"""The last day that every month has; what Datadog makes of a 31st in February is not documented."""
+"""The last day that every month has; how Datadog treats a 31st in February is not documented."""
 _EXAMPLES = {
     "h": '{"hour_starts": 0}',
     "d": '{"day_starts": "00:00", "month_starts": 1}',

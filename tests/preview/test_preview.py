@@ -217,7 +217,7 @@ def test_a_dashboard_is_drawn_over_a_database(tmp_path):
         (["bad.json"], ":1:2: Expecting property name"),
         (["list.json"], "not a dashboard"),
         (["ok.json", "--from", "yesterday"], "'yesterday' is not a valid time"),
-        (["ok.json", "--from", "now", "--to", "-1h"], "ends (-1h) before it starts"),
+        (["ok.json", "--from", "now", "--to", "-1h"], "the end (-1h) is before the start"),
         (["ok.json", "--out", "list.json"], "is a file"),
         (["ok.json", "--out", "list.json/x"], "cannot be written"),
         ([], "there is no dashboard in dashboards"),

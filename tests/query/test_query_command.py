@@ -227,7 +227,7 @@ def test_a_file_of_more_rows_than_memory_holds_is_refused_before_they_are_read(t
         monkeypatch.setattr(datafile, "seconds", lambda time: None)
     with pytest.raises(InputError) as refused:
         load(file)
-    assert refused.value.message == "more than 100,000 rows, which are the most that are read into memory"
+    assert refused.value.message == "the file has more than 100,000 rows, the most that are read into memory"
     assert refused.value.where == str(file)
     assert f"COPY (FROM 'm.{form}'" in refused.value.hint
 
@@ -255,7 +255,7 @@ def test_problems_are_listed_up_to_a_limit(tmp_path, monkeypatch):
     file.write_text(f"metric,time,value\nm,{START},1\n" + "m,never,1\n" * 9)
     problems = [each.message for each in load(file).problems]
     assert problems == ["'never' is not a valid time: seconds since the epoch, or ISO 8601"] * 3 + [
-        "what else cannot be used is not listed"
+        "further invalid points are not listed"
     ]
 
 
