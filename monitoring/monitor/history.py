@@ -104,7 +104,7 @@ class GroupHistory:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The history of a monitor: `times` of the evaluations, `starts` and `ends` (exclusive) of their windows."""
+    """The history of a monitor: times of evaluations, and `starts` and `ends` (exclusive) of windows."""
 
     monitor: Monitor
     times: NDArray[np.int64]

@@ -322,8 +322,8 @@ def test_what_cannot_be_asked_is_said(capsys, arguments, said):
 
 
 UNREADABLE = [
-    ("m.json", '{"series": [', "this is not JSON"),
-    ("m.json", "", "this is not JSON"),
+    ("m.json", '{"series": [', "not valid JSON"),
+    ("m.json", "", "not valid JSON"),
     ("m.json", "{}", "the metric has no name"),
     ("m.json", "[" * 100_000, "nested too deeply"),
     ("m.jsonl", '{"a":' * 100_000, "nested too deeply"),
