@@ -1,1 +1,1 @@
-"""Deploy jobs: dashboards, monitors, SLOs and downtimes as code, on any Datadog site or the embedded one."""
+"""Deploy dashboards, monitors, SLOs and downtimes as code, to any Datadog site or the embedded one."""

@@ -1,4 +1,4 @@
-"""Read what a project owns in Datadog: everything that carries its marker, whole."""
+"""Read the resources that a project owns in Datadog, which have its marker."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from monitoring.resources.resource import KINDS, Resource
 
 
 class Other(NamedTuple):
-    """A resource of another environment of the project, as Datadog lists it."""
+    """A resource of another environment of the project, from Datadog's list."""
 
     kind: str
     owner: Owner
@@ -21,10 +21,10 @@ class Other(NamedTuple):
 def owned(
     client: Client, project: str, env: str, desired: Sequence[Resource]
 ) -> tuple[list[Resource], list[Other]]:
-    """Return what this project and environment own or take over by id, and what its other environments own.
+    """Return the resources that this project and environment own or adopt by id, and those of its others.
 
-    Lists are fetched in parallel; a list only sums dashboards up, so those are then fetched one by one. Their
-    description, and so the marker, is in the list already.
+    Lists are fetched in parallel. A list has only summaries of dashboards, so owned dashboards are then
+    fetched individually; the description, and so the marker, is in the summary.
     """
     with ThreadPoolExecutor(IN_PARALLEL) as pool:
         listed = zip(KINDS, pool.map(client.everything, KINDS), strict=True)

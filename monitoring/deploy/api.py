@@ -1,7 +1,7 @@
-"""Datadog's monitors, dashboards, SLOs and downtimes, through the `datadog` library.
+"""Call Datadog's API for monitors, dashboards, SLOs and downtimes with the `datadog` library.
 
-The library formats and submits; the transport plugged into it keeps connections alive for many threads, obeys
-the rate-limit headers, and retries what may be retried, all of which the library leaves to its HTTP client.
+The library formats and submits requests; its HTTP client is replaced by a transport that keeps connections
+alive for several threads, honours the rate-limit headers, and retries requests.
 """
 
 import time
@@ -24,14 +24,14 @@ IN_PARALLEL = 16
 
 
 class Route(NamedTuple):
-    """Where a kind of resource lives, and what its answers are wrapped in.
+    """The route of a kind of resource, and the format of its responses.
 
     Args:
         path: below `/api/VERSION/`.
         version: of the API.
-        rows: the key of a list's rows; none where the answer is the list.
-        wrapped: whether one resource is answered under `data`.
-        page: the parameters of a page's size and start, and the size; none where a list is always whole.
+        rows: the key of a list's rows; "" if the response is the list.
+        wrapped: whether a resource is under `data` in a response.
+        page: the parameters of a page's size and start, and the size; () if a list has no pages.
     """
 
     path: str
@@ -56,13 +56,13 @@ ROUTES = {
 
 
 class UnansweredError(Exception):
-    """A POST broke off: whether it was carried out is not known."""
+    """Raised if a POST was interrupted, so that it is unknown whether it was executed."""
 
 
 class RejectedError(Exception):
-    """Datadog answered with an error that a second try would not remove.
+    """Raised if Datadog returned an error for which a retry is useless.
 
-    `reasons`: id -> what refers to it, where that is why nothing was deleted.
+    `reasons`: id -> the reason why it cannot be deleted, such as references to it.
     """
 
     def __init__(self, status: int, errors: list[str], reasons: dict[str, str] | None = None) -> None:
@@ -72,7 +72,7 @@ class RejectedError(Exception):
 
 
 class ApiResponse(NamedTuple):
-    """Present a response in the form that the library expects."""
+    """A response in the format that the library expects."""
 
     status_code: int
     content: bytes
@@ -82,9 +82,9 @@ class ApiResponse(NamedTuple):
 
 @dataclass(slots=True)
 class Transport:
-    """One pool of connections; each request ends within `deadline` seconds, waiting included.
+    """A pool of connections; each request ends within `deadline` seconds, including waits.
 
-    An address where nobody answers is given up after `patience` seconds.
+    If the address never responds, a request is given up after `patience` seconds.
     """
 
     deadline: float = 120.0
@@ -108,8 +108,8 @@ class Transport:
         """Return the response; 429 and 5xx are retried.
 
         Raises:
-            UnansweredError: a POST broke off.
-            InputError: no answer within the deadline.
+            UnansweredError: a POST was interrupted.
+            InputError: there was no response within the deadline.
         """
         start = self.clock()
         pause = 0.25
@@ -162,7 +162,7 @@ def _no_answer_hint(url: str) -> str:
 
 
 def _asked_to_wait(answer: ApiResponse | None, otherwise: float) -> float:
-    """Seconds, as the headers say: https://docs.datadoghq.com/api/latest/rate-limits/."""
+    """Return the seconds of the rate-limit headers: https://docs.datadoghq.com/api/latest/rate-limits/."""
     for name in ("X-RateLimit-Reset", "Retry-After"):
         try:
             return max(float(answer.headers[name]), 0.05) if answer is not None else otherwise
@@ -172,7 +172,7 @@ def _asked_to_wait(answer: ApiResponse | None, otherwise: float) -> float:
 
 
 class Client:
-    """One organisation's resources. Safe to use from many threads.
+    """The resources of an organisation; several threads can use it.
 
     Args:
         url: `https://api.SITE`, or the address of an embedded Datadog.
@@ -182,7 +182,7 @@ class Client:
     """
 
     def __init__(self, url: str, api_key: str, app_key: str, transport: Transport | None = None) -> None:
-        import datadog  # its import costs a quarter of a second
+        import datadog  # its import takes 0.25 s
         from datadog.api.api_client import APIClient
         from datadog.api.http_client import HTTPClient
 
@@ -210,7 +210,7 @@ class Client:
         from datadog.api.exceptions import ApiError
 
         try:
-            # A 200 of the SLO routes carries an empty `errors`, which the library takes for a failure.
+            # A response 200 of the SLO routes has an empty `errors`, which the library treats as a failure.
             return self._api.submit(
                 method,
                 path,
@@ -228,7 +228,7 @@ class Client:
             ) from None
 
     def everything(self, kind: str) -> Rows:
-        """(id, body) of everything of that kind; of dashboards only the summary, with the description."""
+        """Return (id, body) of all resources of a kind; of dashboards only the summary and description."""
         bodies: dict[str, Body] = {}
         try:
             for rows in self._pages(ROUTES[kind]):
@@ -257,7 +257,7 @@ class Client:
                 return
 
     def get(self, kind: str, id_: str) -> Body:
-        """One whole body."""
+        """Return the body of a resource."""
         route = ROUTES[kind]
         return _single(route, self._submit("GET", f"{route.path}/{id_}", version=route.version))[1]
 
@@ -265,8 +265,8 @@ class Client:
         """Create a resource and return its id.
 
         Raises:
-            UnansweredError: whether it was made is not known; look for its marker.
-            RejectedError: Datadog does not take the body.
+            UnansweredError: it is unknown whether it was created; search for its marker.
+            RejectedError: Datadog does not accept the body.
         """
         route = ROUTES[kind]
         answer = self._submit("POST", route.path, _wrapped(kind, body), version=route.version)
@@ -279,7 +279,7 @@ class Client:
         self._submit(method, f"{route.path}/{id_}", _wrapped(kind, body, id_), version=route.version)
 
     def delete(self, kind: str, id_: str) -> None:
-        """Delete; what is gone already is fine."""
+        """Delete a resource, if it exists."""
         route = ROUTES[kind]
         try:
             self._submit("DELETE", f"{route.path}/{id_}", version=route.version)
@@ -288,7 +288,7 @@ class Client:
                 raise
 
     def undeletable(self, ids: list[str]) -> dict[str, str]:
-        """Monitor id -> why it cannot be deleted (a composite or an SLO refers to it)."""
+        """Return monitor id -> why it cannot be deleted (a composite or an SLO refers to it)."""
         if not ids:
             return {}
         try:
@@ -306,13 +306,13 @@ class Client:
         return series
 
     def search(self, kind: str, text: str) -> Rows:
-        """(id, body) of those whose name, title or (of downtimes) message contains the text."""
+        """Return (id, body) of resources whose name, title or (of downtimes) message contains the text."""
         name = {"dashboard": "title", "downtime": "message"}.get(kind, "name")
         return [row for row in self.everything(kind) if text.lower() in str(row[1].get(name) or "").lower()]
 
 
 def _single(route: Route, answer: Body) -> tuple[str, Body]:
-    """Return the id and the body of a response that holds one resource."""
+    """Return the id and the body in the response about a resource."""
     content = answer["data"] if route.wrapped else answer
     body: Body = content[0] if isinstance(content, list) else content
     return str(body["id"]), body["attributes"] if route.json_api else body

@@ -1,7 +1,7 @@
-"""Carrying a plan out: creations in the order of their references, updates, then deletions.
+"""Apply a plan: create resources in the order of their references, update, then delete.
 
-Every write is one whole resource with its marker, so an apply that is killed leaves nothing half done, and
-the next plan finds by their markers the resources that were made.
+Every write is a complete resource with its marker, so that an interrupted apply leaves no incomplete
+resource, and the next plan finds the created resources by their markers.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ Me = tuple[str, str]
 
 @dataclass(slots=True)
 class AppliedPlan:
-    """List what was done, and what was not with the reason."""
+    """The steps that were applied, and those that failed with the reasons."""
 
     done: list[PlanStep] = field(default_factory=list)
     failed: list[tuple[PlanStep, str]] = field(default_factory=list)
@@ -38,9 +38,9 @@ def apply_plan(
     actual: Sequence[Resource],
     progress: Callable[[PlanStep], None] = lambda _: None,
 ) -> AppliedPlan:
-    """Do all that the plan says; one failure costs only what depends on it.
+    """Apply all steps of the plan; after a failure, only the steps that depend on it are skipped.
 
-    `progress` is called after every step that was done, from many threads.
+    `progress` is called after every applied step, from several threads.
     """
     bodies = {(resource.kind, resource.key): resource.body for resource in desired}
     youngest_first = sorted(actual, key=lambda resource: age(resource.id, resource.body), reverse=True)
@@ -70,7 +70,7 @@ class _Run:
     outcome: AppliedPlan = field(default_factory=AppliedPlan)
 
     def each(self, act: Callable[[PlanStep], object], steps: Iterable[PlanStep]) -> None:
-        """Carry out every step, in parallel."""
+        """Apply the steps in parallel."""
         list(self.pool.map(lambda step: self._try(act, step), steps))
 
     def _try(self, act: Callable[[PlanStep], object], step: PlanStep) -> None:
@@ -83,7 +83,7 @@ class _Run:
             self.progress(step)
 
     def create(self, steps: Sequence[PlanStep]) -> None:
-        """Create wave by wave, each resource once the ids that it needs are known."""
+        """Create resources in waves, each after the resources whose ids it needs."""
         by_key = {(step.kind, step.key): step for step in steps}
         for wave in order(self.bodies):
             created = [by_key[me] for me in wave if me in by_key]
@@ -93,7 +93,7 @@ class _Run:
             self._finish()
 
     def _drop_younger_copies(self, steps: Sequence[PlanStep]) -> None:
-        """Delete what was just created where another apply has created it before, and take that over."""
+        """Delete created resources that another apply has created before, and use the older ones instead."""
         for me, ids in self._ids_by_age((step.kind, step.key) for step in steps).items():
             own = self.ids.get(me)
             if own and own != ids[0]:
@@ -103,7 +103,7 @@ class _Run:
                         self.client.delete(me[0], own)
 
     def _finish(self) -> None:
-        """Leave one of each: point what refers to a copy to the oldest, then delete the copies."""
+        """Keep one resource per key: change references from copies to the oldest, then delete the copies."""
         by_age = self._ids_by_age(self.bodies)
         for me, ids in by_age.items():
             if self.ids.get(me, ids[0]) != ids[0]:
@@ -119,7 +119,7 @@ class _Run:
                     self.outcome.failed.append((step, f"a copy, which cannot be deleted: {error}"))
 
     def _ids_by_age(self, keys: Iterable[Me]) -> dict[Me, list[str]]:
-        """Return what is in Datadog under each of these keys, the oldest first."""
+        """Return the ids in Datadog of each of these keys, the oldest first."""
         wanted = set(keys)
         by_age: dict[Me, list[str]] = {}
         for kind in {kind for kind, _ in wanted}:
@@ -210,7 +210,7 @@ class _Run:
 
 
 def _with_resets(step: PlanStep, body: Body) -> Body:
-    """Add the defaults of keys that the file no longer has: an update changes only the keys it carries."""
+    """Add the defaults of keys that the file no longer has, because an update changes only its own keys."""
     gone = {change.path for change in step.changes if change.after is None}
     reset = {
         name: default for name, default in DEFAULTS[step.kind].items() if name in gone and name not in body

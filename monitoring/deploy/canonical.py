@@ -1,7 +1,7 @@
-"""One form for a resource's body, whether it was written by a person or answered by Datadog.
+"""Normalize the bodies of resources, from files and from Datadog's API, to compare them.
 
-Only what a client may write is kept, and what the server adds by default is dropped, so that a plan after an
-apply is empty. The defaults are those seen in recorded answers of the API.
+Only writable keys are kept, and defaults that the server adds are dropped, so that a plan after an apply is
+empty. The defaults are those of recorded responses of the API.
 """
 
 import hashlib
@@ -123,7 +123,7 @@ def normalise(kind: str, body: Mapping[str, Any]) -> Body:
     """Return the writable part of a body, without defaults, with numbers and white space in one form.
 
     Raises:
-        KeyError: the kind is none of `WRITABLE`.
+        KeyError: the kind is not in `WRITABLE`.
     """
     kept = {key: body[key] for key in WRITABLE[kind] if body.get(key) is not None}
     kept = REFINE[kind](kept)
@@ -132,7 +132,7 @@ def normalise(kind: str, body: Mapping[str, Any]) -> Body:
 
 
 def fingerprint(kind: str, body: Mapping[str, Any]) -> str:
-    """Twelve hex digits that change when, and only when, the normalised body does."""
+    """Return twelve hex digits of a digest of the normalized body."""
     text = json.dumps(normalise(kind, body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -144,7 +144,7 @@ def _number(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers in one form, and nothing that says None, all the way down."""
+    """Return a value with normalized numbers, and without None, recursively."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
@@ -263,7 +263,7 @@ def _downtime(body: Body) -> Body:
 
 
 def _schedule(schedule: Mapping[str, Any]) -> Body:
-    """Without the window that a recurring schedule is in now; moments in one notation, to the second."""
+    """Return a schedule without its present window, and with times in one notation, to the second."""
     kept = {key: value for key, value in schedule.items() if key != "current_downtime"}
     if kept.get("timezone") == "UTC":
         del kept["timezone"]
@@ -289,9 +289,9 @@ def explicit(kind: str, body: Mapping[str, Any]) -> Body:
 
 
 def left_to_datadog(kind: str, answered: Mapping[str, Any], wanted: Mapping[str, Any]) -> Body:
-    """Return Datadog's body without what it chose because the desired body leaves it open.
+    """Return Datadog's body without values that it has chosen because the desired body has none.
 
-    That is the start of a downtime: the moment at which it was made.
+    This is the start of a downtime: the time at which it was created.
     """
     if kind != "downtime" or not isinstance(answered.get("schedule"), Mapping):
         return dict(answered)

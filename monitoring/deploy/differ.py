@@ -1,4 +1,4 @@
-"""The plan itself: desired bodies against actual ones, change by change; nothing is mutated."""
+"""Compute a plan from desired and actual resources."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ Action = Literal["create", "update", "delete", "unchanged"]
 
 
 class PropertyChange(NamedTuple):
-    """One difference; `path` as in `options.thresholds.critical`; a side that has no such key is None."""
+    """A difference at `path`, such as `options.thresholds.critical`; a side without the key is None."""
 
     path: str
     before: Any
@@ -24,11 +24,11 @@ class PropertyChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """Describe what happens to one resource.
+    """The action on a resource.
 
     Args:
-        drift: what is in Datadog is not what was last applied.
-        copy: a second resource of one key, made by another apply at the same time.
+        drift: the resource in Datadog differs from what was last applied.
+        copy: a second resource with the same key, created by another apply at the same time.
     """
 
     action: Action
@@ -41,7 +41,7 @@ class PlanStep:
 
 
 class Plan(NamedTuple):
-    """Every resource once, in one of four lists."""
+    """The steps of all resources, in four lists."""
 
     create: tuple[PlanStep, ...] = ()
     update: tuple[PlanStep, ...] = ()
@@ -50,11 +50,11 @@ class Plan(NamedTuple):
 
     @property
     def steps(self) -> tuple[PlanStep, ...]:
-        """Return the steps to carry out."""
+        """Return the steps to apply."""
         return (*self.create, *self.update, *self.delete)
 
     def checksum(self) -> str:
-        """Return a checksum that changes with any step, and with what is in Datadog in a step's place."""
+        """Return a checksum of the steps and of the resources in Datadog that they change."""
         rows = [
             [s.action, s.kind, s.key, s.id, [[c.path, c.before, c.after] for c in s.changes]]
             for s in self.steps
@@ -63,9 +63,9 @@ class Plan(NamedTuple):
 
 
 def make_plan(desired: Sequence[Resource], actual: Sequence[Resource]) -> Plan:
-    """Return the plan that turns `actual` into `desired`; `actual` holds only resources of the same owner.
+    """Return the plan from `actual` to `desired`; `actual` has only resources of the same owner.
 
-    Where several resources in Datadog carry one key (two applies at the same time), the oldest is kept and
+    If several resources in Datadog have the same key (after two concurrent applies), the oldest is kept and
     the others are deleted as copies.
     """
     kept, extra = _one_a_key(actual)
@@ -111,7 +111,7 @@ def _step(desired: Resource, actual: Resource | None, ids: Ids) -> PlanStep:
 
 
 def _made_now(desired: Resource, ids: Ids) -> list[str]:
-    """Return the references to what this plan creates: an interrupted apply left those links open."""
+    """Return the references to resources that this plan creates, left unresolved by an interrupted apply."""
     mentioned = {(reference.kind, reference.key) for reference in references(desired.body)} - {
         (desired.kind, desired.key)
     }
@@ -134,7 +134,7 @@ _MISSING = object()
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[PropertyChange]:
-    """Every place in which two values differ, as deep as both have the same shape."""
+    """Yield the differences of two values, recursively as long as both have the same shape."""
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
@@ -161,6 +161,6 @@ def _whole(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) ->
 
 
 def age(id_: str | None, body: Mapping[str, Any]) -> tuple[str, int, str]:
-    """Return what sorts resources of one key by age: the oldest is kept, whoever compares them."""
+    """Return the sort key of resources by age, so that every apply keeps the same one."""
     created = body.get("created") or body.get("created_at") or ""
     return str(created), len(str(id_)), str(id_)

@@ -24,7 +24,7 @@ SKIPPED = frozenset({".git", "node_modules", ".terraform", ".venv"})
 
 @dataclass(slots=True)
 class Imported:
-    """Hold the resources of a folder as (kind, id or "", body), the files without any, and the problems."""
+    """The resources of a folder as (kind, id or "", body), the files without any, and the problems."""
 
     resources: list[tuple[str, str, Body]] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
@@ -34,8 +34,8 @@ class Imported:
 def read_foreign(folder: Path) -> Imported:
     """Read every JSON file below a folder.
 
-    A file that cannot be read is a problem and costs no other; what is in a file twice, or in several, by one
-    id is taken once.
+    A file that cannot be read is a problem, and the others are read. A resource that occurs several times, by
+    its id, is returned once.
 
     Raises:
         InputError: there is no such folder or file.

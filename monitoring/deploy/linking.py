@@ -1,4 +1,4 @@
-"""Replace the ids of resources that were brought in together by references: `${monitor:KEY}` and so on."""
+"""Replace ids of resources that are pulled together by references such as `${monitor:KEY}`."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ ADDRESSES = (
     (re.compile(r"(?<=/dashboard/)([a-z0-9]{3}-[a-z0-9]{3}-[a-z0-9]{3})(?:/[\w-]+)?(?![\w-])"), "dashboard"),
     (re.compile(r"(?<=slo_id=)([0-9a-f]{32})(?!\w)"), "slo"),
 )
-"""Where a text has an id in the address of a page -> its kind."""
+"""Pattern of the address of a page with an id -> the kind of the id."""
 _MEMBER = re.compile(r"(?<!\w)\d+(?!\w)")
 _OBJECTIVE = re.compile(r"""(?<=\(["'])[0-9a-f]{32}(?=["']\))""")
 

@@ -1,8 +1,7 @@
-"""Ownership: a line at the end of a resource's message or description says who deploys it, and from what.
+"""Mark owned resources with a line at the end of their message or description.
 
-A resource without the line is never touched. The line carries the fingerprint of the body as it was applied,
-so that a later difference can be told apart: made in the files, or by somebody else in Datadog. It holds no
-`@`: that would be a handle to notify.
+A resource without the line is never changed. The line has the fingerprint of the applied body, to distinguish
+later changes of the files from changes in Datadog. It has no `@`, which would be a handle to notify.
 """
 
 import re
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 MARKER_FIELD = {"monitor": "message", "slo": "description", "dashboard": "description", "downtime": "message"}
-"""Kind -> the text field that carries the marker; each kind has one that the API stores as it is."""
+"""Kind -> the text field with the marker, which the API stores unchanged."""
 
 _MARKER = re.compile(
     r"\n*Managed by stepscope: (?P<project>[\w.-]+)/(?P<env>[\w.-]+)/(?P<key>[\w.-]+(?:\[[\w.-]+\])?)"
@@ -19,7 +18,7 @@ _MARKER = re.compile(
 
 
 class Owner(NamedTuple):
-    """Who deploys a resource: a project, one of its environments, and the file's key."""
+    """The owner of a resource: a project, one of its environments, and the file's key."""
 
     project: str
     env: str
@@ -39,14 +38,14 @@ def with_marker(kind: str, body: Mapping[str, Any], owner: Owner) -> dict[str, A
 
 
 def without_marker(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body as its author wrote it."""
+    """Return the body without the marker line."""
     field = MARKER_FIELD[kind]
     text = body.get(field)
     return {**body, field: _MARKER.sub("", text)} if isinstance(text, str) else dict(body)
 
 
 def read_marker(kind: str, body: Mapping[str, Any]) -> Owner | None:
-    """Whose resource it is, or None where nobody's line is there."""
+    """Return the owner of a resource, or None if it has no marker."""
     text = body.get(MARKER_FIELD[kind])
     match = _MARKER.search(text) if isinstance(text, str) else None
     return Owner(**match.groupdict()) if match else None

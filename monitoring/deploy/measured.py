@@ -1,4 +1,4 @@
-"""Thresholds from what was measured: how long functions and executions really took."""
+"""Compute thresholds from the measured durations of functions and executions."""
 
 import math
 from collections import defaultdict
@@ -7,16 +7,16 @@ from pathlib import Path
 from monitoring.errors import InputError
 
 SPARE = 1.5
-"""Times the 95th percentile that was measured: what is slower than this should be looked at."""
+"""Factor of the measured 95th percentile; slower invocations should be investigated."""
 
 FEWEST = 10
-"""Values from which on a percentile says something."""
+"""The smallest number of values for a meaningful percentile."""
 
 _DURATIONS = (
     ("aws.lambda.enhanced.duration", "functionname", 1e3),
     ("aws.states.enhanced.execution.execution_time", "statemachinename", 1e-6),
 )
-"""Metric, the tag with the name, and what makes milliseconds of it."""
+"""Metric, the tag with the name, and the factor to milliseconds."""
 
 
 def read_measured(path: Path) -> dict[str, dict[str, int]]:
@@ -46,6 +46,6 @@ def read_measured(path: Path) -> dict[str, dict[str, int]]:
 
 
 def _slow(milliseconds: list[float]) -> int:
-    """Return the 95th percentile with what is spare, at least a second."""
+    """Return the 95th percentile times the factor, at least a second."""
     ordered = sorted(milliseconds)
     return max(1000, math.ceil(ordered[math.ceil(0.95 * len(ordered)) - 1] * SPARE))

@@ -1,4 +1,4 @@
-"""Make monitors and graphs for a project's own metrics, as its catalogue has them."""
+"""Generate monitors and graphs for the metrics in a project's catalogue."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ Values = dict[str, str | int | bool]
 
 
 def claiming(own: OwnMetrics, application: DiscoveredResources) -> Further:
-    """Return `claims` for each function that claims a step complete; all of them where nobody knows which."""
+    """Return `claims` for each function with a verified claim; all if the catalogue has no names."""
     claims = [metric for name, metric in own.metrics.items() if name.startswith("claims.")]
     if not claims:
         return {}
@@ -43,7 +43,7 @@ def claiming(own: OwnMetrics, application: DiscoveredResources) -> Further:
 
 
 def metric_entries(own: OwnMetrics, application: DiscoveredResources) -> dict[str, Values]:
-    """Return the entries of the list of counts: metric, the functions that emit it, and what it counts.
+    """Return the entries of the list of counts: metric, emitting functions, and whether it counts failures.
 
     Args:
         own: the catalogue.

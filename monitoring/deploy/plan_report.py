@@ -1,4 +1,4 @@
-"""A plan as people and machines read it: text, JSON, Markdown for a pull request."""
+"""Format a plan as text, as JSON, and as Markdown for a pull request."""
 
 import json
 import re
@@ -11,13 +11,13 @@ SIGNS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 COLOURS = {"create": "green", "update": "yellow", "delete": "red", "unchanged": ""}
 WIDTH = 76
 AROUND = 30
-"""Characters of a long value: all that is shown, and what is shown on both sides of a difference."""
+"""The largest number of characters of a value, and of the context on both sides of a difference."""
 
 _SECRET_KEY = re.compile(r"(api|app|application)_?key|password|secret|token|authorization", re.IGNORECASE)
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
-    """`create`, `update`, `delete`, `unchanged`: lists of kind, key, id, drift, changes; and a checksum."""
+    """Return the lists `create`, `update`, `delete`, `unchanged` of steps, and a checksum."""
     lists = {action: [_step_data(step) for step in getattr(plan, action)] for action in SIGNS}
     return {**lists, "checksum": plan.checksum()}
 
@@ -41,7 +41,7 @@ def _step_data(step: PlanStep) -> dict[str, Any]:
 
 
 def _safe(path: str, value: Any) -> Any:
-    """Hide values under keys that name a secret, in any resource."""
+    """Mask the values of keys that are named like secrets."""
     if isinstance(value, dict):
         return {key: _safe(str(key), item) for key, item in value.items()}
     if isinstance(value, list):
@@ -51,7 +51,7 @@ def _safe(path: str, value: Any) -> Any:
 
 
 def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
-    """(colour, line) of the plan as a diff; the last line is the sum."""
+    """Yield (colour, line) of the plan as a diff; the last line is the summary."""
     for step in plan.steps:
         colour = COLOURS[step.action]
         note = "   (changed in Datadog since the last apply)" if step.drift else ""
@@ -65,7 +65,7 @@ def as_lines(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def summary(plan: Plan) -> str:
-    """One line: how many of each."""
+    """Return a line with the number of steps of each action."""
     if not plan.steps:
         return f"Nothing to do: {len(plan.unchanged)} unchanged."
     counts = {"create": plan.create, "update": plan.update, "delete": plan.delete}
@@ -96,7 +96,7 @@ def _text_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
 
 
 def _in_line(before: Any, after: Any) -> tuple[str, str]:
-    """Both as JSON. What is long is cut, but never what differs: that is shown with what stands around it."""
+    """Return both values as JSON; long ones are truncated except for the difference and its context."""
     old, new = (json.dumps(value, ensure_ascii=False) for value in (before, after))
     if max(len(old), len(new)) <= WIDTH or before is None or after is None:
         return _cut(old, 0, WIDTH), _cut(new, 0, WIDTH)
@@ -108,7 +108,7 @@ def _in_line(before: Any, after: Any) -> tuple[str, str]:
 
 
 def _alike(text: str, other: str) -> int:
-    """How many characters both begin with."""
+    """Return the length of the common prefix."""
     pairs = enumerate(zip(text, other, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(text), len(other)))
 
@@ -118,7 +118,7 @@ def _cut(text: str, start: int, end: int) -> str:
 
 
 def as_markdown(plan: Plan) -> str:
-    """For a pull request: the sum, a table, and each update folded."""
+    """Format the plan for a pull request: the summary, a table, and each update in a folded block."""
     if not plan.steps:
         return f"**stepscope plan**: {summary(plan)}\n"
     rows = [f"| {step.action} | {step.kind} | `{step.key}` | {_note(step)} |" for step in plan.steps]

@@ -1,4 +1,4 @@
-"""Bringing what is in Datadog into the files: tidy, and portable from one environment to another."""
+"""Convert resources in Datadog to files that are normalized and portable between environments."""
 
 import json
 import re
@@ -27,10 +27,10 @@ IDS = (
     (re.compile(r"\d+"), "monitor"),
 )
 PORTABLE = {"env": "env", "service": "service", "statemachinearn": "statemachine", "functionname": "function"}
-"""Tag key -> the template variable that takes its place on a dashboard."""
+"""Tag key -> the template variable that replaces it on a dashboard."""
 
 FIRST = ("title", "name", "description", "type", "query", "message", "layout_type", "template_variables")
-"""The keys that a reader wants first; the rest follow in the API's order."""
+"""The first keys of a file; the others follow in the API's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Pulled:
 
 
 def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
-    """(kind, id, whole body) of what an id, a page's address or a text to search for names.
+    """Return (kind, id, body) of the resources for an id, the address of a page, or a text to search for.
 
     Raises:
-        InputError: nothing is found.
+        InputError: there are none.
     """
     named = _named(wanted)
     if named:
@@ -64,7 +64,7 @@ def find(client: Client, wanted: str) -> list[tuple[str, str, Body]]:
 
 
 def everything(client: Client) -> list[tuple[str, str, Body]]:
-    """(kind, id, whole body) of all that there is."""
+    """Return (kind, id, body) of all resources."""
     rows = [(kind, id_) for kind in WRITABLE for id_, _ in client.everything(kind)]
     return [(kind, id_, client.get(kind, id_)) for kind, id_ in rows]
 
@@ -89,8 +89,8 @@ def as_files(
 
     Args:
         found: the resources; of one without an id, the id is empty.
-        taken: the keys of each kind that there are already.
-        adopt: the files take the originals over.
+        taken: the existing keys of each kind.
+        adopt: add the ids, so that the files adopt the existing resources.
     """
     used = {kind: list(keys) for kind, keys in taken.items()}
     keys: dict[tuple[str, str], str] = {}
@@ -112,7 +112,7 @@ def _text(body: Mapping[str, Any]) -> str:
 def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[str] = ()) -> Pulled:
     """Return the resource's file: writable keys, without defaults, literal tags replaced by variables.
 
-    With an `id_` in it, the file takes the original over. A key that is `taken` already gets a number.
+    With an `id_`, the file adopts the existing resource. A number is appended to a key in `taken`.
     """
     tidy = normalise(kind, without_marker(kind, body))
     tidy = PORTABLE_FORMS[kind](_with_critical(tidy, body))
@@ -125,7 +125,7 @@ def as_file(kind: str, body: Mapping[str, Any], id_: str = "", taken: Iterable[s
 
 
 def _with_critical(tidy: Body, body: Mapping[str, Any]) -> Body:
-    """Return a monitor with its critical threshold where it has others, which Datadog takes only together."""
+    """Return a monitor with its critical threshold if it has others, which Datadog requires."""
     options = tidy.get("options")
     if not isinstance(options, Mapping):
         return tidy
@@ -147,7 +147,7 @@ def _free(key: str, taken: set[str]) -> str:
 
 
 def _portable_dashboard(body: Body) -> Body:
-    """`env:prod` in every query becomes `$env`, with prod as the variable's default."""
+    """Replace `env:prod` in every query by `$env`, with prod as the variable's default."""
     variables = {variable.get("name"): dict(variable) for variable in body.get("template_variables", [])}
     by_key = {variable.get("prefix") or name: name for name, variable in variables.items()}
     renamed = {}
@@ -165,7 +165,7 @@ def _portable_dashboard(body: Body) -> Body:
 
 
 def _portable_queries(body: Body) -> Body:
-    """`env:prod` in a query becomes `env:${var:env|prod}`: another environment puts its own name there."""
+    """Replace `env:prod` in a query by `env:${var:env|prod}`, which has another value in each environment."""
     portable: Body = _map_queries(body, _any_env)
     return portable
 
@@ -176,7 +176,7 @@ def _any_env(query: str) -> str:
 
 
 def _portable_downtime(body: Body) -> Body:
-    """Likewise in a scope, whose tags stand free."""
+    """Replace tags in the scope of a downtime in the same way."""
     return {**body, "scope": _ENV.sub(_ANY_ENV, str(body.get("scope", "*")))}
 
 
@@ -194,7 +194,7 @@ _TAG = re.compile(r"(?<![\w!.-])([a-z_][\w.-]*):([\w./-][\w./:-]*)(?![\w./:*-])"
 
 
 def _tags(query: str) -> Iterator[tuple[str, str]]:
-    """(key, whole tag) of the literal tags in the braces of a query; `NOT` and wildcards are left alone."""
+    """Yield (key, tag) of the literal tags in the braces of a query, without negated ones and wildcards."""
     for scope in _SCOPE.findall(query):
         if re.search(r"\b(not|or|in)\b", scope, re.IGNORECASE) or "*:" in scope:
             continue
@@ -203,7 +203,7 @@ def _tags(query: str) -> Iterator[tuple[str, str]]:
 
 
 def _single_values(widgets: Any) -> dict[str, str]:
-    """Portable key -> value, for keys of which the dashboard names one single value."""
+    """Return portable key -> value, for keys with a single value on the dashboard."""
     counts = Counter(tag for query in _queries(widgets) for key, tag in _tags(query) if key in PORTABLE)
     by_key: dict[str, set[str]] = {}
     for tag in counts:

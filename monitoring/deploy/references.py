@@ -1,7 +1,7 @@
-"""References between resources by key: `${monitor:KEY}`, `${slo:KEY}`, `${dashboard:KEY}`, `${downtime:KEY}`.
+"""Resolve references: `${monitor:KEY}`, `${slo:KEY}`, `${dashboard:KEY}`, `${downtime:KEY}`.
 
-A reference in a text that people read (a message, a note, a link) may point in a circle: a monitor links to
-the dashboard on which it is shown. Such a soft one does not decide the order: a second write completes it.
+References in texts for people (a message, a note, a link) may be circular: a monitor links to the dashboard
+on which it is shown. Such a soft reference does not affect the order: a second write completes it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ Ids = Mapping[tuple[str, str], str]
 
 
 class Mention(NamedTuple):
-    """One mention of another resource; `soft` ones may be filled in after both exist."""
+    """A reference to another resource; a `soft` one can be resolved after both exist."""
 
     kind: str
     key: str
@@ -64,10 +64,10 @@ def _resolve_text(text: str, field: str, ids: Ids) -> Any:
 
 
 def order(bodies: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[list[tuple[str, str]]]:
-    """Waves of (kind, key): what a wave refers to hardly lies in an earlier one.
+    """Return waves of (kind, key): hard references of a wave are to resources of earlier waves.
 
     Raises:
-        InputError: a reference to something that is not there, or a circle of hard references.
+        InputError: a referenced resource does not exist, or hard references are circular.
     """
     needs = {me: _hard_needs(me, body, bodies) for me, body in bodies.items()}
     waves: list[list[tuple[str, str]]] = []

@@ -1,4 +1,4 @@
-"""Refuse plans that would delete much of what there is, or page twice for one alert."""
+"""Reject plans that would delete many resources, or notify twice of the same alert."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from monitoring.deploy.twins import Twin
 from monitoring.errors import InputError
 
 LIMIT = 0.3
-"""The share of one kind's resources that a plan may delete unasked; one single deletion always may."""
+"""The largest share of a kind's resources that a plan may delete without a flag; a single one always may."""
 
 
 def refuse_mass_deletes(plan: Plan, command: str, allowed: int = 0) -> None:
-    """Nothing, where the deletions are within the limit or were allowed by their number.
+    """Check that the deletions are within the limit or allowed by their number.
 
     Raises:
-        InputError: says how many, of how many, and the flag that allows it.
+        InputError: they are not; it has the numbers and the flag that allows them.
     """
     deletions = [step for step in plan.delete if not step.copy]
     deletes = len(deletions)
@@ -33,10 +33,10 @@ def refuse_mass_deletes(plan: Plan, command: str, allowed: int = 0) -> None:
 
 
 def refuse_twins(twins: Sequence[Twin]) -> None:
-    """Refuse to create monitors that another environment of the project has with the same query.
+    """Check that no monitor is created that another environment of the project has with the same query.
 
     Raises:
-        InputError: names every such monitor and the ways out.
+        InputError: there are such monitors; it lists them and what to do.
     """
     if twins:
         raise InputError(

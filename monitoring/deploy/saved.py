@@ -1,4 +1,4 @@
-"""Saved plans: what was reviewed is what is applied, or nothing is."""
+"""Save plans, and apply a saved plan only if nothing has changed since."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, Any]:
     """Read a saved plan.
 
     Raises:
-        InputError: the file is not one.
+        InputError: the file is not a saved plan.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -34,10 +34,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def insist(saved: dict[str, Any], plan: Plan, path: Path) -> None:
-    """Nothing, where the plan made now is the saved one.
+    """Check that the present plan equals the saved one.
 
     Raises:
-        InputError: the files or Datadog have changed since, or the saved plan was edited.
+        InputError: the files or Datadog have changed, or the saved plan was edited.
     """
     now = as_data(plan)
     if {key: saved.get(key) for key in now} != json.loads(json.dumps(now)):

@@ -17,7 +17,7 @@ from monitoring.resources.resource import Resource
 
 
 class Session(NamedTuple):
-    """A project, what its files say, what is in Datadog, and the difference."""
+    """A project, its desired resources, the actual ones in Datadog, and the plan."""
 
     project: Project
     client: Client
@@ -28,10 +28,10 @@ class Session(NamedTuple):
 
 
 def open_session(root: Path, env: str, environ: Mapping[str, str], *, destroy: bool = False) -> Session:
-    """Read the files first, so that a mistake in them is said before anything is asked of Datadog.
+    """Read the files, so that errors in them are reported first, then Datadog's resources, and make the plan.
 
     Raises:
-        InputError: files, settings or answers that cannot be used.
+        InputError: files, settings or responses are not valid.
     """
     project = load_project(root, env or environ.get("DD_ENV", ""))
     desired = [] if destroy else load_resources(project)

@@ -1,4 +1,4 @@
-"""Starting a project: what is shipped, or dashboards and monitors for what a template describes."""
+"""Initialize a project with the shipped files, or with dashboards and monitors for a template."""
 
 import hashlib
 import json
@@ -31,10 +31,10 @@ project = "{project}"
 [env.prod]
 """
 _VALUES = {"notify": "@slack-pipelines", "page": "@oncall-pipelines"}
-"""The values that shipped files ask for; only those that the written ones use are set."""
+"""The values of the variables in shipped files; only those of the written files are set."""
 
 RECORD = ".stepscope-init.json"
-"""The file of a project that says what init wrote there; it belongs into version control."""
+"""The file of a project with the digests of the files that init wrote; it belongs in version control."""
 
 
 def shipped(name: str) -> Path:
@@ -55,7 +55,7 @@ def files_of(
     measured: Further | None = None,
     own: OwnMetrics | None = None,
 ) -> dict[str, str]:
-    """Return path -> text of what init writes.
+    """Return path -> text of the files that init writes.
 
     Args:
         application: what a template describes; without it, all that is shipped.
@@ -78,13 +78,13 @@ def files_of(
 
 
 ABOUT_ALL = ("forwarder-", "part-forwarder-quiet", "part-lambda-is-called")
-"""Shipped monitors that every application has beside its own."""
+"""Shipped monitors that every application has in addition to the generated ones."""
 
 _INSTEAD = {
     "executions-failed": ("executions-failed", "executions-failing"),
     "lambda-error-rate": ("functions-fail", "functions-failing"),
 }
-"""A shipped monitor on a shipped dashboard -> those of an application that take its place."""
+"""A shipped monitor on a shipped dashboard -> the generated monitors that replace it."""
 
 
 def _tailored(application: DiscoveredResources, measured: Further, own: OwnMetrics) -> dict[str, str]:
@@ -150,7 +150,7 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
 
 
 class InitResult(NamedTuple):
-    """List the files that init wrote, that it left alone, and that only earlier runs wrote."""
+    """The files that init has written, those that it left unchanged, and those of earlier runs only."""
 
     written: list[str]
     kept: list[str]
@@ -158,9 +158,9 @@ class InitResult(NamedTuple):
 
 
 def write(files: Mapping[str, str], root: Path, *, force: bool) -> InitResult:
-    """Write what is new, and what is as an earlier run left it; keep what was edited or written by others.
+    """Write new files, and files that are unchanged since an earlier run; keep edited and other files.
 
-    `RECORD` in the project says what earlier runs wrote. A file that was deleted since counts as edited.
+    `RECORD` in the project has the files of earlier runs. A file that was deleted since counts as edited.
 
     Args:
         files: path -> text.

@@ -1,4 +1,4 @@
-"""The same definitions for Terraform: the provider's JSON resources, references kept as references.
+"""Export resources as Terraform configuration, with references between them.
 
 `datadog_dashboard_json` and `datadog_monitor_json` take the API's own shape, so nothing is lost or renamed.
 SLOs and downtimes have no such resource: they become `datadog_service_level_objective` and
@@ -31,7 +31,7 @@ HEAD = """terraform {
 
 
 def as_terraform(resources: Sequence[Resource]) -> str:
-    """One configuration with every resource, in the order given."""
+    """Return a configuration with all resources, in their order."""
     return "\n".join([HEAD, *(_block(resource) for resource in resources)])
 
 

@@ -1,4 +1,4 @@
-"""Find monitors that two environments of one project have with one query: each alert would page twice."""
+"""Find monitors with the same query in two environments of a project, which would notify twice."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from monitoring.resources.resource import Resource
 
 
 class Twin(NamedTuple):
-    """A monitor of the files whose name and query another environment has in Datadog."""
+    """A monitor of the files with the same name and query as one of another environment in Datadog."""
 
     key: str
     project: str

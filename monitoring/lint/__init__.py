@@ -1,1 +1,1 @@
-"""Lint: what is wrong, or a trap, in files of dashboards and monitors, and in templates, offline."""
+"""Lint files of dashboards and monitors, and templates, offline."""

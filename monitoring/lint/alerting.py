@@ -1,4 +1,4 @@
-"""Answer what several rules ask of a monitor: its comparison, its counts, its handling of missing data."""
+"""Provide what several rules need of a monitor: its comparison, its counts, its handling of missing data."""
 
 from collections.abc import Iterator, Mapping
 
@@ -37,7 +37,7 @@ def is_ratio(query: Query) -> bool:
 
 
 def calls(query: Query, name: str) -> Iterator[Call]:
-    """Each call of a function."""
+    """Yield each call of a function."""
     yield from (node for node in walk(query) if isinstance(node, Call) and node.name == name)
 
 

@@ -1,4 +1,4 @@
-"""Which metric of Lambda and Step Functions is on which dashboard, and which failure has a monitor."""
+"""Report which metrics of Lambda and Step Functions are on dashboards, and which failures have a monitor."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Runs the rules over files: what each file says wrong, then what the files say wrong together."""
+"""Apply the rules to each file, then the rules about several files."""
 
 import json
 import os

@@ -44,7 +44,7 @@ def schedule_of(subject: Subject) -> Mapping[str, Any]:
 
 
 def recurrences_of(subject: Subject) -> list[tuple[int, Mapping[str, Any]]]:
-    """Its recurrences with their places."""
+    """Yield the recurrences of a downtime with their pointers."""
     recurrences = schedule_of(subject).get("recurrences")
     rows = enumerate(recurrences) if isinstance(recurrences, list) else ()
     return [(index, recurrence) for index, recurrence in rows if isinstance(recurrence, dict)]
@@ -58,7 +58,7 @@ def tags_of(subject: Subject) -> list[str]:
 
 
 def reach_of(subject: Subject) -> Reach | None:
-    """How downtimes can get at a monitor."""
+    """Return the tags and keys by which downtimes can match a monitor."""
     if subject.resource.kind != "monitor":
         return None
     tags = subject.body.get("tags")
@@ -77,7 +77,7 @@ def _keys(query: MetricMonitor) -> Iterator[str]:
 
 
 def meant_by(subject: Subject) -> Meant | None:
-    """Whom a downtime means; None where values of stepscope.toml decide that."""
+    """Return what a downtime mutes; None if it depends on values of stepscope.toml."""
     if subject.resource.kind != "downtime":
         return None
     scope, tags = subject.body.get("scope"), tags_of(subject)

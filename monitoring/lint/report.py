@@ -1,4 +1,4 @@
-"""The report of a run of lint: for people, as JSON, as SARIF, as annotations of GitHub."""
+"""Format the findings of lint as text, JSON, SARIF, or annotations of GitHub."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def sarif(result: LintResult) -> str:
-    """SARIF 2.1.0, as code scanning takes it."""
+    """Return SARIF 2.1.0 for code scanning."""
     used = sorted({finding.rule for finding in result.findings})
     driver = {"name": "stepscope", "rules": [_sarif_rule(code) for code in used]}
     run = {
@@ -134,7 +134,7 @@ def _uri(path: str) -> str:
 
 
 def github(result: LintResult) -> str:
-    """Workflow commands: one annotation a finding."""
+    """Return workflow commands of GitHub, an annotation per finding."""
     return "".join(f"{_annotation(finding)}\n" for finding in result.findings)
 
 
@@ -175,7 +175,7 @@ def fixed_line(fixed: Mapping[Path, int]) -> str:
 
 
 def rules_table(style: str) -> str:
-    """Every rule: code, severity, what it finds."""
+    """Return the table of rules: code, severity, summary."""
     rules = [module.RULE for module in modules().values()]
     if style == "json":
         rows: Iterable[dict[str, str]] = (

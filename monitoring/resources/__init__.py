@@ -1,1 +1,1 @@
-"""Dashboards and monitors as values: what a file holds, where each part of it stands, what it may say."""
+"""Read and validate the files of dashboards, monitors, SLOs and downtimes, with locations of values."""

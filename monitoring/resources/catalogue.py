@@ -1,7 +1,7 @@
-"""The metrics that AWS gives about Lambda and Step Functions: name, type, unit, tags, as Datadog knows them.
+"""List AWS's metrics of Lambda and Step Functions with their name, type, unit and tags at Datadog.
 
-The table is `catalogue.csv`. A row without a name is a CloudWatch metric that Datadog publishes none for; its
-`reason` says so.
+The table is `catalogue.csv`. A row without a name is a CloudWatch metric that Datadog does not have; the
+column `reason` explains why.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from monitoring.query.series import MetricType
 
 PREFIXES = ("aws.lambda.", "aws.states.")
-"""A metric under one of these is in the catalogue, or it does not exist."""
+"""A metric with one of these prefixes is in the catalogue, or it does not exist."""
 
 COMMON_TAGS = frozenset(
     {"account", "account_id", "account_name", "architecture", "aws_account", "env", "host", "name"}
     | {"region", "runtime", "service", "team", "version"}
 )
-"""Tags that any AWS metric may carry. More come from the tags of the AWS resource itself: any key at all."""
+"""Tags of all AWS metrics; in addition, a metric has the tags of its AWS resource, with any keys."""
 
 DIMENSIONS = frozenset(
     {"activityarn", "apiname", "executedversion", "functionname", "lambdafunctionarn", "resource"}
@@ -36,17 +36,17 @@ DIMENSIONS = frozenset(
 
 
 class MetricFacts(NamedTuple):
-    """Describe one metric.
+    """The properties of a metric.
 
     Args:
-        name: Datadog's name; empty where there is none.
+        name: Datadog's name; "" if there is none.
         type: count, gauge, rate or distribution.
         unit: Datadog's unit, or empty.
-        cloudwatch_metric: AWS's name; empty for metrics that Datadog makes from logs.
-        statistic: CloudWatch's statistic behind it.
-        tags: the dimensions that it carries; empty where they are not documented.
-        failure: a point above zero means that something went wrong.
-        reason: why it cannot be shown.
+        cloudwatch_metric: AWS's name; "" for metrics that Datadog generates from logs.
+        statistic: CloudWatch's statistic.
+        tags: its dimensions; () if they are not documented.
+        failure: whether a value above zero is a failure.
+        reason: why it is not available.
     """
 
     name: str
@@ -60,13 +60,13 @@ class MetricFacts(NamedTuple):
 
     @property
     def polled(self) -> bool:
-        """Return whether it comes from CloudWatch, minutes late, and not from log lines."""
+        """Return whether it is polled from CloudWatch, with a delay of minutes, and not from log lines."""
         return bool(self.cloudwatch_metric)
 
 
 @cache
 def rows() -> tuple[MetricFacts, ...]:
-    """Every row of the table, in its order."""
+    """Return all rows of the table, in order."""
     text = Path(__file__).with_name("catalogue.csv").read_text("utf-8")
     return tuple(
         MetricFacts(
@@ -85,7 +85,7 @@ def rows() -> tuple[MetricFacts, ...]:
 
 @cache
 def metrics() -> Mapping[str, MetricFacts]:
-    """Name -> facts, of the metrics that have a name."""
+    """Return name -> facts of the metrics with a name."""
     return {row.name: row for row in rows() if row.name}
 
 
@@ -106,11 +106,11 @@ _TYPES: dict[str, MetricType] = {
 
 
 def is_known_family(metric: str) -> bool:
-    """Return whether the catalogue has all there is under this name's prefix."""
+    """Return whether the catalogue has all metrics with this name's prefix."""
     return metric.startswith(PREFIXES)
 
 
 @cache
 def names() -> frozenset[str]:
-    """Every metric that exists under `PREFIXES`: AWS's, and those that the forwarder makes."""
+    """Return all metrics with one of `PREFIXES`: AWS's, and those that the forwarder generates."""
     return frozenset(metrics()) | {metric.name for metric in METRICS}

@@ -1,8 +1,7 @@
-"""A JSON file with the place of every value in it: line, column and offset, found when somebody asks.
+"""Parse a JSON file, and find the line, column and offset of its values on demand.
 
-Parsing is the standard library's. Places are not kept while parsing; they are looked up afterwards by
-walking the text again along one pointer, skipping the siblings at the parser's own speed. A file without
-findings therefore pays nothing for them.
+The standard library parses the text. Locations are not recorded while parsing; they are computed later by
+scanning the text along a pointer, so that a file without findings costs no extra time.
 """
 
 import json
@@ -15,14 +14,14 @@ from typing import Any, NamedTuple
 from monitoring.errors import InputError
 
 Pointer = tuple[str | int, ...]
-"""The way to a value: keys and indexes, from the root."""
+"""The path to a value: keys and indexes, from the root."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)")
 
 
 class JsonError(InputError):
-    """A text that is not JSON. `offset` is where reading stopped."""
+    """Raised for a text that is not JSON; `offset` is the location of the error."""
 
     def __init__(self, message: str, offset: int, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -30,7 +29,7 @@ class JsonError(InputError):
 
 
 class Place(NamedTuple):
-    """A place in a text: line and column count from 1, the offset from 0, all in characters."""
+    """A location in a text: line and column count from 1, the offset from 0, in characters."""
 
     line: int
     column: int
@@ -39,7 +38,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TextRange:
-    """Where one value stands: the offset of its first character and the offset after its last."""
+    """The range of a value: the offset of its first character, and the offset after its last."""
 
     start: int
     end: int
@@ -47,7 +46,7 @@ class TextRange:
 
 @dataclass(slots=True)
 class Document:
-    """A JSON text, the value in it, and the places of its parts.
+    """A JSON text, its value, and the locations of its parts.
 
     Args:
         source: the file, as messages name it.
@@ -71,7 +70,7 @@ class Document:
         return Place(line, offset - self.text.rfind("\n", 0, offset), offset)
 
     def span(self, pointer: Pointer) -> TextRange:
-        """Where the value stands; of a pointer that leads nowhere, the nearest value around it."""
+        """Return the range of a value; for a pointer to nothing, that of the nearest value around it."""
         start = _skip(self.text, 0)
         place = TextRange(start, len(self.text.rstrip()))
         for step in (*self.root, *pointer):
@@ -82,7 +81,7 @@ class Document:
         return place
 
     def key_span(self, pointer: Pointer) -> TextRange:
-        """Where the key of a value stands, with its quotes; of an item of a list, the item itself."""
+        """Return the range of a value's key with its quotes; of an item of a list, that of the item."""
         if not pointer:
             return self.span(pointer)
         child = self._child(self.span(pointer[:-1]).start, pointer[-1])
@@ -103,17 +102,17 @@ class Document:
         return self._children[start].get(step)
 
     def duplicate_keys(self) -> Iterator[tuple[TextRange, str]]:
-        """Each key that its own object has named before: where it stands, and the key."""
+        """Yield the range and the name of each duplicate key of an object."""
         if self.duplicates:
             yield from _duplicates(self.text, _skip(self.text, 0))
 
 
 _Spans = tuple[TextRange, TextRange]
-"""Where a key stands, and where its value does."""
+"""The range of a key, and that of its value."""
 
 
 class _Children:
-    """The places in one object or list, read on as far as somebody asks; of a key named twice, the last."""
+    """The ranges in an object or list, computed on demand; of a duplicate key, that of the last one."""
 
     __slots__ = ("_known", "_rest")
 
@@ -187,11 +186,11 @@ _OWN_KEYS = frozenset({"widgets", "query", "type", "thresholds", "scope", "monit
 
 
 class _NotJsonError(Exception):
-    """NaN or an infinity where JSON allows none."""
+    """Raised for NaN and infinities, which are not JSON."""
 
 
 def _syntax_error(text: str, error: json.JSONDecodeError) -> JsonError:
-    """Return the error in the same words on every Python: 3.13 has others for a trailing comma."""
+    """Return the error with the same message on every Python; 3.13 has another one for a trailing comma."""
     comma = error.pos if text[error.pos : error.pos + 1] == "," else len(text[: error.pos].rstrip()) - 1
     closing = text[comma + 1 :].lstrip()[:1]
     if text[comma : comma + 1] == "," and closing and closing in "}]":

@@ -1,6 +1,6 @@
-"""The metrics that the package prints by itself: names, types, units, tags; what dashboards build on.
+"""List the metrics that the instrumentation prints by itself: names, types, units, tags.
 
-The hot path does not import it; a test checks that what is printed stands here, and docs/metrics.md too.
+Functions do not import it; tests check that it contains all printed metrics, and so does docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PREFIX = "stepscope."
-"""Begins every name of a call's own metrics, but for the claims."""
+"""The prefix of all metrics of an invocation, except for those of claims."""
 
 CALL_TAGS = ("trigger", "trigger_resource", "statemachine", "state", "env", "service", "version")
 """Tag keys of every metric of a call: all but the first only where there is such a thing; then `tags=`."""
@@ -80,6 +80,6 @@ METRICS: tuple[FunctionMetric, ...] = (
         ("where", "error_type"),
     ),
 )
-"""Every metric that a call prints by itself."""
+"""All metrics that an invocation prints by itself."""
 
 BY_NAME: dict[str, FunctionMetric] = {metric.name: metric for metric in METRICS}

@@ -1,11 +1,11 @@
-"""The nearest right word to a wrong one, for the hints."""
+"""Find the valid word that is most similar to an invalid one, for hints."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = 0.72) -> str | None:
-    """Return the word that was probably meant, or None; underscores, dashes and case are ignored."""
+    """Return the most similar word, or None; underscores, dashes and case are ignored."""
     squashed: dict[str, str] = {}
     for candidate in words:
         squashed.setdefault(_squash(candidate), candidate)

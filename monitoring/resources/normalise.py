@@ -1,6 +1,6 @@
 """Normalise a monitor as Datadog stores it: defaults added, texts stripped, numbers made floats.
 
-Every rule is read off recorded answers of the API.
+All rules are derived from recorded responses of the API.
 """
 
 from collections.abc import Mapping

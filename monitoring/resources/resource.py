@@ -1,4 +1,4 @@
-"""One dashboard, monitor, SLO or downtime as a value, and the references that one makes to another."""
+"""Define a resource (a dashboard, monitor, SLO or downtime), and the references between resources."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from monitoring.resources.document import Pointer
 
 KINDS = ("monitor", "slo", "dashboard", "downtime")
-"""The kinds of resource, in the order in which they are created: each may refer to those before it."""
+"""The kinds of resources in the order of their creation: each may refer to those before it."""
 
 FOLDERS = {"dashboards": "dashboard", "monitors": "monitor", "slos": "slo", "downtimes": "downtime"}
 """Folder -> the kind of the files in it. A file elsewhere is known by its keys."""
@@ -75,7 +75,7 @@ def kind_of(body: Mapping[str, Any], folder: str = "") -> str | None:
 
 
 def strings(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
-    """Every string in a value, keys left out, with the way to it; in the order of the file."""
+    """Yield all strings in a value, without keys, with their pointers, in the order of the file."""
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, dict):
@@ -87,7 +87,7 @@ def strings(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
 
 
 def references(body: Any) -> Iterator[ResourceReference]:
-    """Every reference in a body, in the order of the file."""
+    """Yield all references in a body, in the order of the file."""
     for pointer, text in strings(body):
         for match in REFERENCE.finditer(text):
             kind, key, default = match.group("kind", "key", "default")

@@ -1,4 +1,4 @@
-"""The shape of Datadog's bodies: what is wrong with one, at which path, and what was probably meant.
+"""Validate bodies with JSON Schemas: report each error with its path and a suggestion.
 
 `schemas/KIND.json` are JSON Schemas with the names of the public API description. jsonschema-rs says whether
 a body is right at all; only a body that is not is gone through value by value, so that a widget is compared
@@ -32,7 +32,7 @@ _WORDS |= {"number": "a number", "boolean": "true or false", "null": "null"}
 
 
 class Fault(NamedTuple):
-    """One thing that the schema does not allow.
+    """An error of the schema validation.
 
     Args:
         pointer: the value that is wrong; of an unknown key, the key's.
@@ -70,14 +70,14 @@ def is_valid(kind: str, body: Any) -> bool:
 
 
 def faults(kind: str, body: Any) -> Iterator[Fault]:
-    """Yield what is wrong with a body, in order. Null for an optional key and `${…}` are accepted."""
+    """Yield the errors of a body, in order. Null for an optional key and `${…}` are accepted."""
     if not is_valid(kind, body):
         root = schema(kind)
         yield from _Walk(root["$defs"]).check(body, root, ())
 
 
 class _Walk:
-    """One pass over a body beside its schema."""
+    """A comparison of a body with its schema."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
@@ -223,14 +223,14 @@ def _limits(value: Any, rule: Schema, at: Pointer) -> Iterator[Fault]:
 
 
 def _strangers(value: Any, rule: Schema) -> int:
-    """How many of an object's keys the schema does not know."""
+    """Return the number of an object's keys that are not in the schema."""
     return (
         len(set(value) - set(rule["properties"])) if isinstance(value, dict) and "properties" in rule else 0
     )
 
 
 def _depth_of_type_fault(faults: list[Fault], at: Pointer) -> int:
-    """1 if the value itself has the wrong type, so that a schema which gets further is preferred."""
+    """Return 1 if the value itself has the wrong type, so that a schema that matches deeper is preferred."""
     return int(any(fault.pointer == at and " is " in fault.message for fault in faults))
 
 

@@ -1,4 +1,4 @@
-"""Where queries and formulas stand in a dashboard, monitor or SLO, and the widgets that hold them.
+"""Find the queries and formulas in a dashboard, monitor or SLO, and their widgets.
 
 The values are named tuples: lint makes a hundred thousand of them, and a frozen dataclass takes six times as
 long to make.
@@ -55,7 +55,7 @@ class QuerySite(NamedTuple):
 
 
 def widgets(body: Mapping[str, Any]) -> Iterator[Widget]:
-    """Every widget of a dashboard, a group before what is in it."""
+    """Yield all widgets of a dashboard, a group before its widgets."""
     yield from _widgets(body.get("widgets"), ("widgets",), 0)
 
 
@@ -77,7 +77,7 @@ def _widgets(items: Any, at: Pointer, depth: int) -> Iterator[Widget]:
 
 
 def _requests(widget: Widget) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
-    """Every request of a widget; host maps and scatter plots keep theirs under names."""
+    """Yield the requests of a widget; those of host maps and scatter plots have names."""
     requests = widget.definition.get("requests")
     at = (*widget.pointer, "requests")
     items: list[tuple[str | int, Any]] = []
@@ -130,7 +130,7 @@ def _queries(body: Mapping[str, Any], at: Pointer) -> Iterator[tuple[Pointer, Ma
 
 
 def widget_sites(widgets: Iterable[Widget]) -> Iterator[QuerySite]:
-    """Every metric query and formula of the widgets."""
+    """Yield the metric queries and formulas of the widgets."""
     for widget in widgets:
         for at, body in _requests(widget):
             yield from _request_sites(at, body)

@@ -1,4 +1,4 @@
-"""Tests of monitors: files beside the monitors say what was submitted, and what the monitor has to do."""
+"""Test monitors: test files next to the monitors have submitted data and the expected states."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

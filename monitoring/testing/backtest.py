@@ -1,4 +1,4 @@
-"""Replays a monitor over history, as it is and with other thresholds, and sums up what it would have done."""
+"""Evaluate a monitor over history, with its own and with other thresholds, and summarize the results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from monitoring.testing.objectives import Objectives
 from monitoring.testing.project import Folder
 
 FLAPPING = 1800
-"""Seconds: an alert that begins sooner after the end of the one before is flapping."""
+"""An alert that begins fewer seconds after the end of the previous one is flapping."""
 
 _OPTIONS = (
     "evaluation_delay",
@@ -39,7 +39,7 @@ class Variant(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One stretch of a group in one state; `end` is None where it lasted to the end of the history."""
+    """A period of a group in a state; `end` is None if it lasts to the end of the history."""
 
     group: str
     state: State
@@ -51,7 +51,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """Describe what a variant did from `start` to `end`."""
+    """The result of a variant from `start` to `end`."""
 
     variant: str
     start: int

@@ -1,4 +1,4 @@
-"""Brings the history that a monitor looks at from Datadog into the embedded database.
+"""Fetch the history of a monitor's metrics from Datadog into the embedded database.
 
 Each metric query of the monitor is asked for by the minute and by day, grouped by its own keys and by every
 key of its scope, so that the scope selects the same again. Sums, minima and maxima replay as they were; an
@@ -34,7 +34,7 @@ class Queries(Protocol):
 
 
 def queries(node: MonitorQuery) -> list[tuple[Metric, str]]:
-    """Each metric query of a monitor and what is asked of Datadog for it.
+    """Return each metric query of a monitor, and the query that is sent to Datadog for it.
 
     Raises:
         InputError: a percentile, which cannot be rebuilt from an answer.

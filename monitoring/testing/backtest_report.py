@@ -1,4 +1,4 @@
-"""The outcomes of a backtest, side by side for people and as JSON for machines."""
+"""Format the results of a backtest as a table and as JSON."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def as_json(outcomes: Sequence[BacktestResult]) -> list[dict[str, Any]]:
-    """One object a variant, with its totals and every episode."""
+    """Return an object per variant, with its totals and all episodes."""
     return [
         {**_totals(outcome), "episodes": [_episode(episode) for episode in outcome.episodes]}
         for outcome in outcomes
@@ -54,7 +54,7 @@ _ROWS: tuple[tuple[str, Callable[[BacktestResult], str]], ...] = (
 
 
 def table(outcomes: Sequence[BacktestResult]) -> list[str]:
-    """One column a variant."""
+    """Return a table with a column per variant."""
     columns = [[outcome.variant, *(show(outcome) for _, show in _ROWS)] for outcome in outcomes]
     names = ["", *(name for name, _ in _ROWS)]
     rows = [(name, *(column[at] for column in columns)) for at, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""Finds test files, runs their cases and says which monitors have none."""
+"""Find test files, run their cases, and list the monitors without tests."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Compares what a monitor did with what a case expects of it: one function for each kind of expectation."""
+"""Compare a monitor's history with the expectations of a case, by a function per kind of expectation."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -59,7 +59,7 @@ def compare(case: Case, history: History) -> tuple[tuple[Failure, ...], tuple[Ca
 
 
 def _extend(case: Case, history: History) -> str:
-    """How long the case would have to be for the monitor's schedule to come true once."""
+    """Return how long the case must be to contain an evaluation of the monitor's schedule."""
     if not history.monitor.options.scheduled:
         return "write until: with a greater length"
     from monitoring.monitor.schedule import schedule_of
@@ -162,12 +162,12 @@ class _View:
 
 
 def named(group: str) -> str:
-    """How a sentence mentions a group."""
+    """Return a group's name for a message."""
     return "" if group == UNGROUPED else f" of {group}"
 
 
 def state_name(state: State | None) -> str:
-    """How a state is written in a test."""
+    """Return a state's name in a test file."""
     return ABSENT if state is None else str(state)
 
 

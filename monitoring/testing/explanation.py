@@ -1,4 +1,4 @@
-"""Why a case failed, for people: what was expected, what came, the evidence, and a plot."""
+"""Explain why a case has failed: expected and actual states, the evidence, and a plot."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping

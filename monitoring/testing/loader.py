@@ -1,4 +1,4 @@
-"""From a `NAME.test.yaml` file to cases; every mistake with its file, line, column and what to write."""
+"""Load the cases of a `NAME.test.yaml` file; each error has its file, line, column and a hint."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The SLOs that monitors alert on: those of a test's case, else those of the project's slos/."""
+"""Evaluate the SLOs that monitors alert on: those of a test's case, or those of the project's slos/."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A small plot for a terminal of what a monitor evaluated: values, thresholds, states and a mark."""
+"""Draw a plot of a monitor's values, thresholds and states for a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

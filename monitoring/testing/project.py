@@ -1,4 +1,4 @@
-"""The monitors of a folder: from a key to a monitor, with variables and references filled in."""
+"""Load the monitors of a folder by their keys, with variables and references resolved."""
 
 import functools
 import json

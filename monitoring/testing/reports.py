@@ -1,4 +1,4 @@
-"""The results of monitor tests for machines: JUnit XML and JSON."""
+"""Write the results of monitor tests as JUnit XML and JSON."""
 
 from html import escape
 from typing import Any
@@ -68,7 +68,7 @@ def _failure(failure: Any) -> dict[str, Any]:
 
 
 def as_junit(report: Report) -> str:
-    """One testsuite a file, one testcase a case."""
+    """Return the JUnit XML: a testsuite per file, a testcase per case."""
     files: dict[str, list[CaseResult]] = {}
     for result in report.results:
         files.setdefault(result.case.file, []).append(result)

@@ -1,4 +1,4 @@
-"""Runs a case: builds the data, evaluates the monitor, compares, and does it again in other forms."""
+"""Run a case: build the data, evaluate the monitor, compare, and repeat it in equivalent forms."""
 
 import time
 from collections.abc import Mapping, Sequence

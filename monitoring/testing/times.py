@@ -1,4 +1,4 @@
-"""Lengths and moments as a monitor test writes them: `90s`, `12m`, `1h30m`, `2026-03-01T00:00:00Z`."""
+"""Parse and format durations and times of monitor tests: `90s`, `12m`, `1h30m`, `2026-03-01T00:00:00Z`."""
 
 import re
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def _is_short(text: str) -> bool:
 
 
 def parse_duration(text: str) -> int | None:
-    """Whole seconds, or None where `text` is not a length of time, or one longer than `LONGEST_DAYS`."""
+    """Parse a duration to seconds; return None if `text` is not one, or longer than `LONGEST_DAYS`."""
     if not _DURATION.fullmatch(text.strip()) or not _is_short(text):
         return None
     seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
@@ -33,7 +33,7 @@ def parse_duration(text: str) -> int | None:
 
 
 def parse_moment(text: str) -> int | None:
-    """Seconds since the epoch of an ISO 8601 time (UTC unless it says otherwise) or of epoch seconds."""
+    """Parse an ISO 8601 time (UTC without an offset) or epoch seconds to seconds since the epoch."""
     text = text.strip()
     if text.isdigit():
         return int(text)
@@ -46,7 +46,7 @@ def parse_moment(text: str) -> int | None:
 
 
 def show_duration(seconds: float) -> str:
-    """`1h30m` for 5400: the notation of tests, the other way round."""
+    """Format seconds in the notation of tests: `1h30m` for 5400."""
     seconds = int(seconds)
     if seconds == 0:
         return "0m"
