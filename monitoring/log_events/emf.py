@@ -49,8 +49,8 @@ def read_emf(record: dict[str, Any]) -> tuple[float, list[EmfMetric], list[str]]
 
 def _declare(directive: Any, declared: _Declared, wrong: list[str]) -> None:
     """Add the metrics of a directive; a metric that is declared again gets the further dimensions."""
-    names = directive if isinstance(directive, dict) else {}
-    namespace, metrics, sets = (names.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
+    declaration = directive if isinstance(directive, dict) else {}
+    namespace, metrics, sets = (declaration.get(key) for key in ("Namespace", "Metrics", "Dimensions"))
     if not isinstance(namespace, str) or not isinstance(metrics, list):
         wrong.append("a directive has no Namespace or no Metrics")
         return

@@ -88,9 +88,9 @@ class Invocations:
         key = (report.memory, report.init is not None)
         tags = self._report_tags.get(key)
         if tags is None:
-            is_first = (f"memorysize:{report.memory}",) if report.memory is not None else ()
+            memory_tags = (f"memorysize:{report.memory}",) if report.memory is not None else ()
             cold = f"cold_start:{'true' if report.init is not None else 'false'}"
-            tags = self._report_tags[key] = self._source.add_tags((*is_first, cold))
+            tags = self._report_tags[key] = self._source.add_tags((*memory_tags, cold))
         request = report.request_id
         points = self._enhanced(report, time, tags + self._aliases.get(request, ()))
         self._stream.ended(request, time)
@@ -109,8 +109,8 @@ class Invocations:
             self._memory.first(self._fact("full", request), self._place(time))
         if report.timed_out:
             points += self._once("timeouts", request, time)
-        is_reported = full or report.error
-        if is_reported and (
+        has_reason = full or report.error
+        if has_reason and (
             report.out_of_memory or (full and self._memory.knows(self._fact("timeouts", request)))
         ):
             points += self.out_of_memory(request, time)
@@ -211,8 +211,8 @@ class Invocations:
         return [Point(f"aws.lambda.enhanced.{name}", 1.0, time // 1000, "distribution", tags)]
 
     def _count(self, name: str, value: float, time: int, named: dict[str, str]) -> list[Point]:
-        is_new = tuple(f"{key}:{text}" for key, text in named.items() if text)
-        return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(is_new))]
+        extra_tags = tuple(f"{key}:{text}" for key, text in named.items() if text)
+        return [Point(_OURS + name, value, time // 1000, "count", self._source.add_tags(extra_tags))]
 
     def _fact(self, name: str, request: str) -> tuple[str, str, str]:
         return name, request, self._source.function

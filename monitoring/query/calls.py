@@ -233,9 +233,11 @@ def _calendar_shift(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         targets = probe.times - (probe.times[0] - targets[0])
     early = _lines(call, frame.between(float(targets.min()) - probe.step, float(targets.max())), run)
     wanted = targets // probe.step * probe.step
-    is_bucket = early.at(distinct(wanted))
+    earlier_lines = early.at(distinct(wanted))
     return replace(
-        is_bucket, times=probe.times, values=is_bucket.values[:, np.searchsorted(is_bucket.times, wanted)]
+        earlier_lines,
+        times=probe.times,
+        values=earlier_lines.values[:, np.searchsorted(earlier_lines.times, wanted)],
     )
 
 

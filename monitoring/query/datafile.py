@@ -293,10 +293,10 @@ def _table(file: Path, gathered: _Gathered) -> None:
         relation = connection.execute(f"SELECT * FROM {reader}", [str(file)])  # noqa: S608 - one of two readers
         names = [column[0].strip().lower() for column in relation.description or ()]
         places = {
-            fields: next((names.index(name) for name in columns if name in names), None)
-            for fields, columns in COLUMNS.items()
+            field_name: next((names.index(name) for name in columns if name in names), None)
+            for field_name, columns in COLUMNS.items()
         }
-        missing = [fields for fields in ("metric", "time", "value") if places[fields] is None]
+        missing = [field_name for field_name in ("metric", "time", "value") if places[field_name] is None]
         if missing:
             expected = "metric, timestamp, value, type, tags, host, interval"
             raise InputError(

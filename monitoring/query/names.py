@@ -115,9 +115,9 @@ def _written(value: str, variables: Mapping[str, str], text: str, scope: Scope) 
 
 
 def _value(name: str, variables: Mapping[str, str], text: str, scope: Scope) -> str:
-    for is_defined in (name, *(name[:at] for at, mark in enumerate(name) if mark == ".")):
-        if is_defined in variables:
-            return variables[is_defined]
+    for candidate in (name, *(name[:at] for at, mark in enumerate(name) if mark == ".")):
+        if candidate in variables:
+            return variables[candidate]
     raise QueryError(
         text,
         f"the template variable ${name} has no value",

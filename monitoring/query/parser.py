@@ -412,12 +412,12 @@ def _height(query: Query) -> int:
 def _check_names(cursor: Cursor, query: Query, names: Collection[str]) -> None:
     for node in walk(query):
         if isinstance(node, Reference) and node.name not in names:
-            names_text = tuple(sorted(names)[:8])
+            expected_names = tuple(sorted(names)[:8])
             raise cursor.error(
                 f"no query is named '{node.name}'",
                 node.start,
                 node.end,
-                names_text,
+                expected_names,
                 nearest(node.name, names),
             )
 
