@@ -35,16 +35,9 @@ from monitoring.serve.pages.shell import (
     table,
 )
 from monitoring.serve.pages.site import Site, SiteEntry
-from monitoring.serve.pages.standing import history_of, metrics_in, standings, waiting
+from monitoring.serve.pages.standing import history_of, metrics_in, waiting
 
 MOST_GROUPS = 50
-
-
-def listing(site: Site, request: Request) -> Response:
-    """Return the list of monitors with their current states."""
-    rows = [standing.row() for standing in standings(site)]
-    empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
-    return page(request, "Monitors", table(("State", "Monitor", "Groups", "From"), rows, empty))
 
 
 def one(site: Site, request: Request) -> Response:

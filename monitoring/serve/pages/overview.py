@@ -48,6 +48,7 @@ def _monitors(standings: list[Standing]) -> str:
     heading = f"<h2>{link('/monitors', 'Monitors')}</h2>"
     if not standings:
         return f'{heading}<div class="panel muted">There is no monitor.</div>'
+    standings = [standing for standing in standings if not standing.is_part]
     states = [standing.state for standing in standings]
     tally = "".join(
         f"<span><b>{states.count(state)}</b>{state_badge(state, 'not evaluated')}</span>"

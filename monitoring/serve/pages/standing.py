@@ -1,8 +1,9 @@
 """The current states of monitors: from the server's evaluation, or evaluated once a minute for all pages."""
 
 import json
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -21,7 +22,8 @@ from monitoring.serve.pages.shell import link, state_badge
 from monitoring.serve.pages.site import Site, SiteEntry
 from monitoring.store import facts
 
-_WORST_FIRST = ("Alert", "Warn", "No Data", "OK")
+STATES_BY_NEED = ("Alert", "Warn", "No Data", "OK")
+"""States in the order of lists: what needs somebody first."""
 STATES = "monitor_state"
 """The kind of the documents with the states of evaluated monitors."""
 MINUTE = 60
@@ -36,11 +38,22 @@ class Standing:
     entry: SiteEntry
     state: str | None
     words: str
+    is_part: bool = False
+    """Whether a composite monitor refers to it and its message notifies nobody: its Alert is no alarm."""
+
+    @property
+    def tags(self) -> list[str]:
+        """Return the monitor's tags."""
+        tags = self.entry.body.get("tags")
+        return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the cells of a table row."""
         name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
-        return state_badge(self.state), name, escape(self.words), escape(self.entry.origin)
+        words = escape(self.words) + (
+            ' <span class="muted">part of a composite</span>' if self.is_part else ""
+        )
+        return state_badge(self.state), name, words, escape(self.entry.origin)
 
 
 def standings(site: Site, *, renew: bool = False) -> list[Standing]:
@@ -54,8 +67,20 @@ def standings(site: Site, *, renew: bool = False) -> list[Standing]:
     members = _members(site)
     oldest = int(site.clock()) // MINUTE - (0 if renew or site.watched is None else _KEPT)
     ordered = [_standing(site, entry, members, known, oldest) for entry in site.listed("monitor")]
-    places = {state: place for place, state in enumerate(_WORST_FIRST)}
-    return sorted(ordered, key=lambda entry: places.get(entry.state or "", len(places)))
+    parts = _parts(members)
+    ordered = [replace(standing, is_part=standing.entry.key in parts) for standing in ordered]
+    places = {state: place for place, state in enumerate(STATES_BY_NEED)}
+    return sorted(
+        ordered, key=lambda standing: (places.get(standing.state or "", len(places)), standing.is_part)
+    )
+
+
+def _parts(members: "Members") -> set[str]:
+    """Return the keys of the monitors that composites refer to and whose messages notify nobody."""
+    bodies, keys = members
+    queries = [str(body.get("query") or "") for body in bodies.values() if body.get("type") == "composite"]
+    referred = {keys.get(int(number)) for query in queries for number in re.findall(r"\d+", query)}
+    return {key for key in referred if key is not None and "@" not in str(bodies[key].get("message") or "")}
 
 
 def _standing(
