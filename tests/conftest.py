@@ -4,11 +4,17 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from browser import Browser
 
 for size in ("COLUMNS", "LINES"):
     # GNU readline, which pytest imports, sets them in the environment that the processes of `-n` inherit.
@@ -26,6 +32,15 @@ OF_PROPERTY = "_hypothesis_internal_use_settings"
 settings.register_profile("stepscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("few", settings.get_profile("stepscope"), max_examples=FEW or 1)
 settings.load_profile("few" if FEW else "stepscope")
+
+
+@pytest.fixture(scope="module")
+def window() -> "Iterator[Browser]":
+    """A window of a headless Chromium; the test is skipped where there is none."""
+    from browser import chromium
+
+    with chromium() as opened:
+        yield opened
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

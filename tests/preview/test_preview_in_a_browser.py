@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browser import Browser, chromium
+from browser import Browser
 
 from monitoring.cli import main
 from monitoring.drill.judge import DrillResult
@@ -25,12 +25,6 @@ DASHBOARD = {
         {"definition": {"type": "timeseries", "requests": [{"q": "avg:system.load.1{*}"}]}},
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def window():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

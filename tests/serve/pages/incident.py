@@ -69,9 +69,33 @@ def fill(store):
     record_definition(store, "orders", DEFINITION)
 
 
+OBJECTIVE = {
+    "name": "Executions succeed",
+    "type": "metric",
+    "description": "Of all that ended.",
+    "query": {
+        "numerator": "sum:aws.states.executions_succeeded{*}.as_count()",
+        "denominator": "sum:aws.states.executions_succeeded{*}.as_count()"
+        " + sum:aws.states.executions_failed{*}.as_count()",
+    },
+    "thresholds": [{"timeframe": "7d", "target": 99.0, "warning": 99.5}],
+}
+DRILL = {
+    "faults": [
+        {"name": "Pay/raises", "target": "Pay", "machine": "Orders", "noticed_by": ["failed"], "minutes": 2},
+        {"name": "Orders/stuck", "target": "Orders", "machine": "Orders", "noticed_by": [], "minutes": None},
+    ]
+}
+
+
 def write_project(root):
-    files = {"dashboards": {"pipeline": incident_dashboard()}, "monitors": {"failed": incident_monitor()}}
+    files = {
+        "dashboards": {"pipeline": incident_dashboard()},
+        "monitors": {"failed": incident_monitor()},
+        "slos": {"succeed": OBJECTIVE},
+    }
     for kind, bodies in files.items():
         (root / kind).mkdir()
         for key, body in bodies.items():
             (root / kind / f"{key}.json").write_text(json.dumps(body))
+    (root / "drill.json").write_text(json.dumps(DRILL))

@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from browser import chromium
 from shared_data import shared_data
 
 from monitoring.local_datadog import LocalDatadog
@@ -62,12 +61,6 @@ def url(tmp_path_factory, bodies):
             (root / "dashboards" / f"{key}.json").write_text(json.dumps(body))
             server.store.add_points(sample(body, now - 3600, now, known_metrics()))
         yield server.url
-
-
-@pytest.fixture(scope="module")
-def window():
-    with chromium() as browser:
-        yield browser
 
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}

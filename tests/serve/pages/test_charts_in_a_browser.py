@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-from browser import chromium
 from incident import NOW, fill, write_project
 
 from monitoring.local_datadog import LocalDatadog
@@ -64,12 +63,6 @@ def site(tmp_path_factory):
             server.store.add_points([Series("shop.calls", (f"function:{name}",), times, values, "count", 60)])
         server.store.add_points([Series("shop.time", (), times, np.linspace(0, 3, len(times)))])
         yield server
-
-
-@pytest.fixture(scope="module")
-def window():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

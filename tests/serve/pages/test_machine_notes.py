@@ -31,6 +31,7 @@ FAULTS = [
 @pytest.fixture
 def root(tmp_path):
     write_project(tmp_path)
+    (tmp_path / "drill.json").unlink()
     return tmp_path
 
 

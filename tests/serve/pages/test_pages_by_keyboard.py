@@ -1,16 +1,7 @@
 """The pages in a real headless Chromium, without a mouse."""
 
-import json
-import time
-
 import pytest
-from browser import chromium
-from pages_data import EVIL, FAILED, MONITOR, dashboard, execution
-
-from monitoring.local_datadog import LocalDatadog
-from monitoring.preview.sample import sample
-from monitoring.resources.catalogue import known_metrics
-from monitoring.serve.pages import page_routes
+from pages_data import EVIL
 
 pytestmark = pytest.mark.browser
 
@@ -23,31 +14,15 @@ STATE = FIELD + (
 )
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    root = tmp_path_factory.mktemp("project")
-    for kind, bodies in {"dashboards": {"pipeline": dashboard()}, "monitors": {"failed": MONITOR}}.items():
-        (root / kind).mkdir()
-        for key, body in bodies.items():
-            (root / kind / f"{key}.json").write_text(json.dumps(body))
-    with LocalDatadog(pages=lambda store: page_routes(store, root)) as server:
-        now = int(time.time()) // 60 * 60
-        server.store.add_points(sample(dashboard(), now - 86400, now, known_metrics(), [FAILED]))
-        server.store.add_spans(execution(now))
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def window():
-    with chromium() as browser:
-        browser.viewport(1280, 900)
-        yield browser
+@pytest.fixture(autouse=True)
+def sized(window):
+    window.viewport(1280, 900)
 
 
 @pytest.fixture
 def field(site, window):
     """The explorer with the caret in its field; what was typed, and what is offered."""
-    window.open(f"{site}/metrics")
+    window.open(f"{site.url}/metrics")
     window.run(f"{FIELD} box.focus()")
 
     def typed(*keys):
@@ -66,7 +41,7 @@ def focused(browser):
 
 
 def test_tab_goes_through_a_page_in_reading_order_and_every_stop_is_seen(site, window):
-    window.open(f"{site}/dashboards/pipeline")
+    window.open(f"{site.url}/dashboards/pipeline")
     stops = []
     for _ in range(17):
         window.press(TAB)
@@ -81,7 +56,7 @@ def test_tab_goes_through_a_page_in_reading_order_and_every_stop_is_seen(site, w
 
 
 def test_a_drop_down_is_chosen_with_the_arrows(site, window):
-    window.open(f"{site}/dashboards/pipeline")
+    window.open(f"{site.url}/dashboards/pipeline")
     window.run("document.querySelector('select[name=from]').focus()")
     window.press(DOWN)
     window.until("return location.search.includes('from=-1d')")
@@ -89,7 +64,7 @@ def test_a_drop_down_is_chosen_with_the_arrows(site, window):
 
 @pytest.mark.parametrize("key", [ENTER, SPACE])
 def test_a_row_of_the_waterfall_opens_and_closes(site, window, key):
-    window.open(f"{site}/executions/00000000000000aa")
+    window.open(f"{site.url}/executions/00000000000000aa")
     window.run("document.querySelectorAll('.fall summary')[1].focus()")
     opened = "return document.querySelectorAll('.fall details')[1].open"
     window.press(key)
@@ -152,7 +127,7 @@ def test_what_the_data_says_is_offered_as_text(site, field, window):
         f"name:{EVIL}",
     )
     assert status == 202
-    window.open(f"{site}/metrics")
+    window.open(f"{site.url}/metrics")
     window.run(f"{FIELD} box.focus()")
     found = field("avg:evil", DOWN, ENTER, "name", DOWN, ENTER)
     assert any("script" in one for one in found["offers"])

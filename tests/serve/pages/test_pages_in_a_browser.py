@@ -4,45 +4,10 @@ import json
 import time
 
 import pytest
-from browser import chromium
-from incident import NOW, REQUEST, fill, write_project
-from pages_data import FAILED, MONITOR, dashboard, execution
-
-from monitoring.local_datadog import LocalDatadog
-from monitoring.preview.sample import sample
-from monitoring.resources.catalogue import known_metrics
-from monitoring.serve.pages import page_routes
+from incident import REQUEST
+from pages_data import FAILED, dashboard
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    root = tmp_path_factory.mktemp("project")
-    for kind, bodies in {"dashboards": {"pipeline": dashboard()}, "monitors": {"failed": MONITOR}}.items():
-        (root / kind).mkdir()
-        for key, body in bodies.items():
-            (root / kind / f"{key}.json").write_text(json.dumps(body))
-    with LocalDatadog(pages=lambda store: page_routes(store, root)) as server:
-        now = int(time.time()) // 60 * 60
-        server.store.add_points(sample(dashboard(), now - 86400, now, known_metrics(), [FAILED]))
-        server.store.add_spans(execution(now))
-        yield server.url, root
-
-
-@pytest.fixture(scope="module")
-def incident(tmp_path_factory):
-    root = tmp_path_factory.mktemp("incident")
-    write_project(root)
-    with LocalDatadog(pages=lambda store: page_routes(store, root, clock=lambda: NOW)) as server:
-        fill(server.store)
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def window():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
