@@ -43,6 +43,7 @@ from monitoring.serve.pages.machine_notes import (
 )
 from monitoring.serve.pages.shell import (
     TimeRange,
+    item_link,
     link,
     page,
     problem_page,
@@ -76,7 +77,7 @@ def machines(site: Site, request: Request) -> Response:
 def _machine_row(site: Site, name: str, span: TimeRange) -> tuple[str, str, str]:
     total = search_ended(site.store, Search(span.start, span.end, machine=name), 1)[1]
     succeeded = search_ended(site.store, Search(span.start, span.end, machine=name, status="succeeded"), 1)[1]
-    return link(f"/machines/{quote(name)}", name), f"{total:,}", f"{total - succeeded:,}"
+    return item_link("machines", name, name), f"{total:,}", f"{total - succeeded:,}"
 
 
 def machine(site: Site, request: Request) -> Response:
@@ -111,7 +112,7 @@ def machine(site: Site, request: Request) -> Response:
     parts = [
         f'<p class="muted">{total:,} executions in this time {counted}</p>',
         views(span, view),
-        graph_panel(graph, look),
+        graph_panel(graph, look, whole=True),
         _states(figures, costs),
         drill_table(site, drill, figures.states, explained=view == "drill"),
         running_rows(site, search),
@@ -176,7 +177,7 @@ def functions(site: Site, request: Request) -> Response:
     """Return the list of functions that were invoked in the time range."""
     span = span_of(request, site.clock(), "-1d")
     rows = [
-        (link(f"/functions/{quote(calls.name)}", calls.name), *_figures(calls))
+        (item_link("functions", calls.name, calls.name), *_figures(calls))
         for calls in functions_of(site.store, span.start, span.end)
     ]
     heads = ("Function", "Calls", "Failed", "p50", "p95")

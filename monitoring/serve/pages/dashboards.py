@@ -15,7 +15,7 @@ from monitoring.preview.picture import prepared
 from monitoring.preview.variables import Variable
 from monitoring.serve.pages.shell import (
     TimeRange,
-    link,
+    item_link,
     page,
     problem_page,
     range_form,
@@ -36,7 +36,11 @@ def address_of(kind: str, key: str) -> str:
 def listing(site: Site, request: Request) -> Response:
     """Return the list of dashboards."""
     rows = [
-        (link(f"/dashboards/{entry.key}", entry.title), escape(entry.origin), escape(entry.problem))
+        (
+            item_link("dashboards", entry.key, entry.title),
+            escape(entry.origin),
+            escape(entry.problem),
+        )
         for entry in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +23,7 @@ from monitoring.serve.logs import Lines, lines_of, marks_of
 from monitoring.serve.pages.executions import moment, status_badge
 from monitoring.serve.pages.graphs import execution_graph
 from monitoring.serve.pages.log_lines import log_row
-from monitoring.serve.pages.shell import link, page, page_number, pager, problem_page
+from monitoring.serve.pages.shell import item_link, link, page, page_number, pager, problem_page
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.step_tables import data_panel
 from monitoring.serve.pages.waterfall import Choice, failures, label_of, waterfall
@@ -88,7 +87,7 @@ def _summary(root: Row, arn: str, start: int, end: int) -> str:
     status = str(meta.get("status") or ("failed" if root.get("error") else "succeeded"))
     so_far = " so far" if status == RUNNING else ""
     machine = machine_of(arn)
-    name = link(f"/machines/{quote(machine)}", machine) if machine else escape(str(root.get("resource")))
+    name = item_link("machines", machine, machine) if machine else escape(str(root.get("resource")))
     facts = f'<span class="muted">{name} · {moment(start)} UTC · {scale}{so_far}</span>'
     words = ": ".join(str(meta[key]) for key in ("error.type", "error.message") if meta.get(key))
     why = f'<pre class="panel bad">{escape(words)}</pre>' if words and root.get("error") else ""

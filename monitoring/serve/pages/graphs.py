@@ -20,13 +20,13 @@ from monitoring.graph.observed import COMMENT
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Run
 from monitoring.serve.executions import EXECUTION, Search, machine_of, search_ended, spans_of_executions
-from monitoring.serve.pages.shell import link
+from monitoring.serve.pages.shell import item_link
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.waterfall import Choice
 from monitoring.trace import executions_of_spans
 
 MOST_STATES = 120
-"""A graph with more states has a separate page, because each state has half a dozen elements."""
+"""A graph of more states is on the machine's page alone: each is half a dozen elements."""
 _LOOK_BACK = 30 * 86_400
 """Seconds before an execution in which executions for the comparison are searched."""
 
@@ -72,12 +72,12 @@ def _before(site: Site, arn: str, root: Run) -> list[Run]:
     return [item.root for item in executions_of_spans(spans) if item.arn in arns]
 
 
-def graph_panel(graph: StateGraph, look: Look) -> str:
-    """Return a panel with the graph, or a link if it has too many states; "" if it has none."""
+def graph_panel(graph: StateGraph, look: Look, *, whole: bool = False) -> str:
+    """Return a graph in its panel, where it has states; of many states only where `whole` asks for it."""
     states = sum(1 for _ in graph.walk())
     if not states:
         return ""
-    if states > MOST_STATES:
+    if states > MOST_STATES and not whole:
         return f'<h2>Graph</h2><p class="muted">The graph has {states:,} states: see {_own_page(look)}.</p>'
     note = f'<p class="muted">{escape(COMMENT.capitalize())}.</p>' if graph.comment == COMMENT else ""
     marks = 'class="panel graph" tabindex="0" role="region" aria-label="Graph"'
@@ -87,7 +87,7 @@ def graph_panel(graph: StateGraph, look: Look) -> str:
 
 def _own_page(look: Look) -> str:
     name = look.title.removeprefix("State machine ")
-    return link(f"/machines/{name}", f"the page of {name}")
+    return item_link("machines", name, f"the page of {name}")
 
 
 def graph_of(site: Site, machine: str, roots: Sequence[Run]) -> StateGraph:

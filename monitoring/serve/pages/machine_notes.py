@@ -20,7 +20,7 @@ from monitoring.graph import (
 )
 from monitoring.graph.costs import cost_notes
 from monitoring.log_events.telemetry import Span
-from monitoring.serve.pages.shell import TimeRange, link, state_badge, table
+from monitoring.serve.pages.shell import TimeRange, item_link, link, state_badge, table
 from monitoring.serve.pages.site import Site
 
 REPORT = "drill.json"
@@ -150,5 +150,5 @@ def _noticed(fault: DrilledFault, monitors: Collection[str]) -> str:
     if not fault.noticed_by:
         return state_badge("Alert", words="nobody")
     return ", ".join(
-        link(f"/monitors/{quote(key)}", key) if key in monitors else escape(key) for key in fault.noticed_by
+        item_link("monitors", key, key) if key in monitors else escape(key) for key in fault.noticed_by
     )

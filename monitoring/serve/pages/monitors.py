@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
@@ -26,6 +25,7 @@ from monitoring.preview.theme import PAGE
 from monitoring.serve.pages.dashboards import address_of
 from monitoring.serve.pages.shell import (
     TimeRange,
+    item_link,
     link,
     page,
     problem_page,
@@ -120,9 +120,9 @@ def ways_of(history: History, name: str, start: int, end: int) -> str:
     failing = {"status": "failed"} if _FAILING.search(history.monitor.query) else {}
     ways = [link("/executions", "Executions", {"machine": machine, "from": window, **failing})]
     if machine:
-        ways.append(link(f"/machines/{quote(machine)}", machine, {"from": window}))
+        ways.append(item_link("machines", machine, machine, {"from": window}))
     if function:
-        ways.append(link(f"/functions/{quote(function)}", function, {"from": window}))
+        ways.append(item_link("functions", function, function, {"from": window}))
     ways.append(link("/logs", "Error logs", {"level": "error", "from": window}))
     ways += [
         link("/metrics", metric, {"q": f"sum:{metric}{{*}}", "from": f"{start - 3600}..{end + 600}"})

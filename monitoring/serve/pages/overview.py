@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from monitoring.preview.scales import COUNTS
 from monitoring.serve.pages.executions import latest
-from monitoring.serve.pages.shell import link, page, state_badge, table
+from monitoring.serve.pages.shell import item_link, link, page, state_badge, table
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.standing import Standing, standings
 
@@ -64,7 +64,7 @@ def _monitors(standings: list[Standing]) -> str:
 
 def _dashboards(site: Site) -> str:
     rows = [
-        (link(f"/dashboards/{entry.key}", entry.title), escape(entry.origin))
+        (item_link("dashboards", entry.key, entry.title), escape(entry.origin))
         for entry in site.listed("dashboard")
     ]
     empty = "There is no dashboard: put one into dashboards/, or send one to /api/v1/dashboard."

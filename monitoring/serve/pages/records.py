@@ -20,7 +20,7 @@ from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
 from monitoring.serve.pages.shell import (
     field,
-    link,
+    item_link,
     page,
     page_number,
     pager,
@@ -66,7 +66,7 @@ def _event(text: str) -> str:
 def objectives(site: Site, request: Request) -> Response:
     """Return every service level objective with its status and its remaining error budget."""
     drawing = _drawing(site)
-    ways = " · ".join(link(f"/slos/{key}", str(body.get("name") or key)) for key, body in _slos(drawing))
+    ways = " · ".join(item_link("slos", key, str(body.get("name") or key)) for key, body in _slos(drawing))
     listed = as_html(slo_list({}, drawing)) if ways else ""
     empty = '<div class="panel muted">There is no service level objective: put one into slos/.</div>'
     return page(request, "Service level objectives", f"{ways and f'<p>{ways}</p>'}{listed}" or empty)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -191,6 +191,11 @@ def link(path: str, words: str, query: Mapping[str, str] | None = None) -> str:
     """Return a link with escaped text."""
     address = f"{path}?{urlencode(query)}" if query else path
     return f'<a href="{escape(address, quote=True)}">{escape(words)}</a>'
+
+
+def item_link(kind: str, key: str, words: str, query: Mapping[str, str] | None = None) -> str:
+    """Return a link to the page of a monitor, state machine and the like, whatever is in its key."""
+    return link(f"/{kind}/{quote(key, safe='')}", words, query)
 
 
 def state_badge(state: str | None, without: str = "–", words: str = "") -> str:

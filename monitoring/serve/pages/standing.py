@@ -18,7 +18,7 @@ from monitoring.preview.charts.names import monitor_name
 from monitoring.preview.monitors import numbered
 from monitoring.preview.stored import members_of
 from monitoring.query import Metric, MetricMonitor, QueryError, parse_monitor, walk
-from monitoring.serve.pages.shell import link, state_badge
+from monitoring.serve.pages.shell import item_link, state_badge
 from monitoring.serve.pages.site import Site, SiteEntry
 from monitoring.store import facts
 
@@ -49,7 +49,7 @@ class Standing:
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the cells of a table row."""
-        name = link(f"/monitors/{self.entry.key}", monitor_name(self.entry.title))
+        name = item_link("monitors", self.entry.key, monitor_name(self.entry.title))
         words = escape(self.words) + (
             ' <span class="muted">part of a composite</span>' if self.is_part else ""
         )

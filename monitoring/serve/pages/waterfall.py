@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from monitoring.preview.scales import format_value, value_ticks
 from monitoring.serve.executions import EXECUTION, RUNNING, machine_of
 from monitoring.serve.functions import INVOCATION
-from monitoring.serve.pages.shell import link, page_number, pager, table
+from monitoring.serve.pages.shell import item_link, link, page_number, pager, table
 
 Row = Mapping[str, Any]
 LAST_TICK = 0.93
@@ -346,9 +346,9 @@ def _ways(span: Row) -> str:
     ways = []
     if span.get("name") == INVOCATION:
         name = str(span.get("resource"))
-        ways.append(link(f"/functions/{quote(name)}", f"Function {name}"))
+        ways.append(item_link("functions", name, f"Function {name}"))
     elif machine := machine_of(str(meta.get("executionarn") or "")):
-        ways.append(link(f"/machines/{quote(machine)}", f"State machine {machine}"))
+        ways.append(item_link("machines", machine, f"State machine {machine}"))
     if meta.get("request_id"):
         around = f"{int(span['start']) // 10**9 - 60}..{_seconds_after(span)}"
         ways.append(link("/logs", "Its log lines", {"query": f'"{meta["request_id"]}"', "from": around}))
