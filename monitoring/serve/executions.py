@@ -28,15 +28,18 @@ _ARN = r"""regexp_extract(message, '"execution_arn":\s*"([^"]+)"', 1)"""
 _TYPE = r"""regexp_extract(message, '"type":\s*"(\w+)"', 1)"""
 _ID = r"""TRY_CAST(regexp_extract(message, '"id":\s*"?(\d+)', 1) AS BIGINT)"""
 _IS_EVENT = """contains(message, '"execution_arn"')"""
-# The last redrive of an execution has its final status.
-_ENDED = """
+# Of an execution that was redriven, the last redrive says how it ended.
+_ROOT_ROWS = """
     WITH roots AS (
         SELECT trace_id, coalesce(meta->>'$.executionarn', '') AS arn, resource, start, duration, error,
             lower(coalesce(meta->>'$.status', if(error > 0, 'failed', 'succeeded'))) AS status,
             coalesce(meta->>'$."error.type"', '') AS error_type, service, CAST(meta AS VARCHAR) AS texts
         FROM spans WHERE {roots} AND time >= $start AND time < $end
         QUALIFY row_number() OVER (
-            PARTITION BY trace_id, coalesce(meta->>'$.executionarn', span_id) ORDER BY start DESC) = 1)
+            PARTITION BY trace_id, coalesce(meta->>'$.executionarn', span_id) ORDER BY start DESC) = 1)"""
+_BY_MACHINE = """{rows}
+    SELECT lower(resource), count(*), count(*) FILTER (status <> 'succeeded') FROM roots GROUP BY 1"""
+_ENDED = """{rows}
     SELECT *, count(*) OVER () AS matches FROM roots
     WHERE ($machine = '' OR lower(resource) = lower($machine)) AND ($status = '' OR status = $status)
         AND duration >= $shortest AND duration <= $longest
@@ -130,6 +133,17 @@ def search_ended(store: Store, search: Search, most: int, skip: int = 0) -> tupl
     return rows_ended
 
 
+def ended_by_machine(store: Store, start: int, end: int) -> dict[str, tuple[int, int]]:
+    """Return how many executions of each state machine ended, and how many of them did not succeed.
+
+    The names are in lower case; executions began in `[start, end)` seconds.
+    """
+    query = _BY_MACHINE.format(rows=_ROOT_ROWS.format(roots=_ROOTS[True]))
+    with store.reading() as cursor:
+        counts = cursor.execute(query, {"start": start, "end": end}).fetchall()
+    return {str(name): (int(total), int(failed)) for name, total, failed in counts}
+
+
 def _has_executions(store: Store, search: Search) -> bool:
     query = f"SELECT 1 FROM spans WHERE {_ROOTS[True]} AND time >= ? AND time < ? LIMIT 1"  # noqa: S608
     with store.reading() as cursor:
@@ -156,7 +170,8 @@ def _ended(
     store: Store, search: Search, most: int, skip: int, *, executions: bool
 ) -> tuple[list[Listed], int]:
     order = ORDERS.get(search.order, ORDERS["newest"])
-    query = _ENDED.format(roots=_ROOTS[executions], arn=_ARN, is_event=_IS_EVENT, order=order)
+    root_rows = _ROOT_ROWS.format(roots=_ROOTS[executions])
+    query = _ENDED.format(rows=root_rows, arn=_ARN, is_event=_IS_EVENT, order=order)
     key, _, value = search.tag.lower().partition(":")
     values = {
         "start": search.start,

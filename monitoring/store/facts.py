@@ -1,6 +1,6 @@
 """Read the checks, logs, events and spans of a store for monitors and dashboards."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ _CHECKS = (
     " ORDER BY name, host, tags, time"
 )
 _NEWEST = (
-    "SELECT * FROM logs WHERE time >= $start AND time < $end ORDER BY time DESC LIMIT $most OFFSET $skip"
+    "SELECT * FROM logs WHERE time >= $start AND time < $end"
+    " AND (len($statuses::VARCHAR[]) = 0 OR list_contains($statuses::VARCHAR[], lower(status)))"
+    " ORDER BY time DESC LIMIT $most OFFSET $skip"
 )
 PAGE = 2000
 """Number of logs that `newest_logs` reads at a time."""
@@ -58,11 +60,25 @@ def logs(store: Store, start: int, end: int | None = None) -> list[Record]:
 
 
 def newest_logs(
-    store: Store, start: int, end: int, test: Callable[[Record], bool], most: int
+    store: Store,
+    start: int,
+    end: int,
+    test: Callable[[Record], bool],
+    most: int,
+    statuses: Collection[str] = (),
 ) -> list[Record]:
-    """Return the newest matching logs of `[start, end)`, newest first, reading no more than needed."""
+    """Return the newest matching logs of `[start, end)`, newest first, reading no more than needed.
+
+    Args:
+        store: with the logs.
+        start: seconds.
+        end: seconds.
+        test: whether a log matches.
+        most: how many at most.
+        statuses: in lower case; only logs of one of these, or of any without.
+    """
     records: list[Record] = []
-    parameters = {"start": start * 1000, "end": end * 1000, "most": PAGE}
+    parameters = {"start": start * 1000, "end": end * 1000, "most": PAGE, "statuses": sorted(statuses)}
     with store.reading() as cursor:
         for skip in range(0, FOREVER, PAGE):
             page = cursor.execute(_NEWEST, {**parameters, "skip": skip}).fetchall()

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from monitoring.errors import InputError
 from monitoring.graph import Look, Notes, difference_notes, figures_of
 from monitoring.graph.figures import Figures, percentile, seconds
-from monitoring.monitor.search import Record, compile_search
-from monitoring.preview.charts.lists import kind_of
+from monitoring.monitor.search import compile_search
+from monitoring.preview.charts.lists import BAD
 from monitoring.preview.charts.shapes import Frame
 from monitoring.preview.drawing import Drawing
 from monitoring.preview.page import chart, pictures
@@ -22,6 +22,7 @@ from monitoring.preview.theme import PAGE
 from monitoring.preview.widgets import draw
 from monitoring.serve.executions import (
     Search,
+    ended_by_machine,
     machines_of,
     of_states,
     search_ended,
@@ -43,6 +44,7 @@ from monitoring.serve.pages.machine_notes import (
 )
 from monitoring.serve.pages.shell import (
     TimeRange,
+    counted,
     item_link,
     link,
     page,
@@ -68,16 +70,14 @@ def machines(site: Site, request: Request) -> Response:
     """Return the list of state machines with executions or with a recorded definition."""
     span = span_of(request, site.clock(), "-1d")
     names = sorted({*machines_of(site.store), *recorded_names(site.store)})
-    rows = [_machine_row(site, name, span) for name in names]
+    counts = ended_by_machine(site.store, span.start, span.end)
+    rows = [
+        (item_link("machines", name, name), *(f"{number:,}" for number in counts.get(name.lower(), (0, 0))))
+        for name in names
+    ]
     heads = ("State machine", "Executions", "Failed")
     listed = table(heads, rows, "No state machine has been seen.")
     return page(request, "State machines", listed, range_form(span))
-
-
-def _machine_row(site: Site, name: str, span: TimeRange) -> tuple[str, str, str]:
-    total = search_ended(site.store, Search(span.start, span.end, machine=name), 1)[1]
-    succeeded = search_ended(site.store, Search(span.start, span.end, machine=name, status="succeeded"), 1)[1]
-    return item_link("machines", name, name), f"{total:,}", f"{total - succeeded:,}"
 
 
 def machine(site: Site, request: Request) -> Response:
@@ -108,9 +108,9 @@ def machine(site: Site, request: Request) -> Response:
         links={state: f"#state-{quote(state)}" for state in figures.states},
         title=f"State machine {name}",
     )
-    counted = f"of the newest {len(roots):,} of {total:,} executions" if total > len(roots) else ""
+    looked_at = f"; the figures are of the newest {len(roots):,}" if total > len(roots) else ""
     parts = [
-        f'<p class="muted">{total:,} executions in this time {counted}</p>',
+        f'<p class="muted">{counted(total, "execution")} in this time{looked_at}</p>',
         views(span, view),
         graph_panel(graph, look, whole=True),
         _states(figures, costs),
@@ -290,13 +290,9 @@ def _monitors(site: Site, of: str) -> str:
 def _logs(site: Site, span: TimeRange, name: str, search: str) -> str:
     """Return the newest error lines and the newest lines."""
     test = compile_search(search)
-
-    def bad(record: Record) -> bool:
-        return kind_of(str(record.attributes.get("status"))) == "bad" and test(record)
-
     parts = []
-    for title, chosen in (("Errors in the logs", bad), ("Logs", test)):
-        records = newest_logs(site.store, span.start, span.end + 1, chosen, _LINES)
+    for title, statuses in (("Errors in the logs", BAD), ("Logs", ())):
+        records = newest_logs(site.store, span.start, span.end + 1, test, _LINES, statuses)
         rows = "".join(log_row(record.attributes) for record in records)
         none = '<div class="panel muted">No line in this time.</div>'
         parts.append(f"<h2>{title}</h2>" + (f'<div class="panel logs">{rows}</div>' if rows else none))

@@ -23,7 +23,7 @@ from monitoring.serve.logs import Lines, lines_of, marks_of
 from monitoring.serve.pages.executions import moment, status_badge
 from monitoring.serve.pages.graphs import execution_graph
 from monitoring.serve.pages.log_lines import log_row
-from monitoring.serve.pages.shell import item_link, link, page, page_number, pager, problem_page
+from monitoring.serve.pages.shell import counted, item_link, link, page, page_number, pager, problem_page
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.step_tables import data_panel
 from monitoring.serve.pages.waterfall import Choice, failures, label_of, waterfall
@@ -52,7 +52,7 @@ def one(site: Site, request: Request) -> Response:
         _summary(root, arn, start, end),
         _failures(spans),
         _missing(site, root, arn, start, end),
-        execution_graph(site, arn, spans, choice),
+        execution_graph(site, arn, spans, choice, against=request.query_params.get("against") == "before"),
         f"<h2>Steps</h2>{waterfall(spans, choice)}",
         data_panel(step_data(site.store, arn, start / 1e9 - _BEFORE, end / 1e9 + _AFTER)) if arn else "",
         _logs(site, request, spans, start, end),
@@ -131,10 +131,10 @@ def _logs(site: Site, request: Request, spans: Sequence[Row], start: int, end: i
 
 
 def _counts(lines: Lines, number: int, in_time: bool) -> str:
-    """Return the numbers of lines, their order, and links to the others."""
-    errors = f", {lines.errors:,} errors" if lines.errors else ""
+    """Return how many of the lines are shown, in which order, and the way to the others."""
+    errors = f", {counted(lines.errors, 'error')}" if lines.errors else ""
     if lines.total <= LOG_PAGE:
-        return f'<p class="muted">{lines.total:,} lines{errors}</p>'
+        return f'<p class="muted">{counted(lines.total, "line")}{errors}</p>'
     kept = "&order=time" if in_time else ""
     pages = pager(number, LOG_PAGE, lines.total, "lines", lambda page: f"?lines={page}{kept}#logs")
     shown = f"{len(lines.logs):,} of {lines.total:,}"

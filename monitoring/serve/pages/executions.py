@@ -20,6 +20,7 @@ from monitoring.serve.executions import (
     search_ended,
 )
 from monitoring.serve.pages.shell import (
+    counted,
     field,
     link,
     page,
@@ -77,7 +78,7 @@ def _ended(site: Site, search: Search, query: dict[str, str], number: int) -> st
     rows, total = search_ended(site.store, search, PAGE, (number - 1) * PAGE)
     if not rows and number > 1:  # after the last page
         return f'<div class="panel muted">{link("/executions", "There is no such page.")}</div>'
-    count = f'<p class="muted">{total:,} executions</p>' if 0 < total <= PAGE else ""
+    count = f'<p class="muted">{counted(total, "execution")}</p>' if 0 < total <= PAGE else ""
     pages = pager(number, PAGE, total, "executions", lambda to: f"?{urlencode({**query, 'page': str(to)})}")
     return f"{count}{pages}{execution_table(rows, NOT_SEEN)}{pages}"
 

@@ -10,6 +10,7 @@ from monitoring.graph import (
     as_svg,
     compared_with_last,
     critical_path,
+    difference_notes,
     figures_of,
     observed_graph,
     read_graph,
@@ -20,7 +21,7 @@ from monitoring.graph.observed import COMMENT
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Run
 from monitoring.serve.executions import EXECUTION, Search, machine_of, search_ended, spans_of_executions
-from monitoring.serve.pages.shell import item_link
+from monitoring.serve.pages.shell import item_link, link
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.waterfall import Choice
 from monitoring.trace import executions_of_spans
@@ -31,8 +32,18 @@ _LOOK_BACK = 30 * 86_400
 """Seconds before an execution in which executions for the comparison are searched."""
 
 
-def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice) -> str:
-    """Return the machine's graph with the path of an execution; states are links to their steps."""
+def execution_graph(
+    site: Site, arn: str, spans: Sequence[Span], choice: Choice, *, against: bool = False
+) -> str:
+    """Return the machine's graph with the path of an execution; a click on a state leads to its step.
+
+    Args:
+        site: the executions before it are compared with it.
+        arn: of the execution.
+        spans: of its trace.
+        choice: what of its steps is shown.
+        against: whether the differences from the last execution that succeeded before it are on the states.
+    """
     executions = [execution for execution in executions_of_spans(spans) if execution.arn == arn]
     if not executions or choice.inside:
         return ""
@@ -42,10 +53,14 @@ def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice)
     }
     graph = graph_of(site, machine_of(arn), [root])
     path = critical_path(root, graph) if root.latest.end is not None else []
-    whole, states = compared_with_last(root, _before(site, arn, root))
+    before = _before(site, arn, root)
+    whole, states = compared_with_last(root, before)
+    last = max(before, key=lambda run: run.start or 0, default=None)
+    figures = figures_of([root])
+    differs = difference_notes(figures_of([last]), figures) if against and last is not None else None
     look = Look(
-        figures=figures_of([root]),
-        notes=slow_notes(states),
+        figures=figures,
+        notes=slow_notes(states) if differs is None else differs,
         critical=frozenset(step.name for step in path),
         links=links,
         title=f"State machine {machine_of(arn)}",
@@ -59,7 +74,19 @@ def execution_graph(site: Site, arn: str, spans: Sequence[Span], choice: Choice)
         more = f" Slow states: {', '.join(slow)}." if slow else ""
         words.append(f"{whole.text[0].upper()}{whole.text[1:]}.{more}")
     said = "".join(f'<p class="muted">{escape(text)}</p>' for text in words)
-    return f"{said}{graph_panel(graph, look)}"
+    return f"{said}{_comparisons(last, chosen=differs is not None)}{graph_panel(graph, look)}"
+
+
+def _comparisons(last: Run | None, *, chosen: bool) -> str:
+    """Return the way to the difference from the last execution that succeeded, or back; "" without one."""
+    if last is None:
+        return ""
+    every, one = "Compared with the last executions", "Difference from the last that succeeded"
+    ways = [
+        link("", every) if chosen else f"<b>{every}</b>",
+        f"<b>{one}</b>" if chosen else link("", one, {"against": "before"}),
+    ]
+    return f'<p class="views">On the states: {" · ".join(ways)}</p>'
 
 
 def _before(site: Site, arn: str, root: Run) -> list[Run]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitoring.serve.pages.shell import field, link, page, select, table
+from monitoring.serve.pages.shell import counted, field, link, page, select, table
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.standing import STATES_BY_NEED, Standing, standings
 
@@ -22,9 +22,11 @@ def listing(site: Site, request: Request) -> Response:
         empty = "There is no monitor: put one into monitors/, or send one to /api/v1/monitor."
     else:
         empty = f"No monitor fits. {link('/monitors', 'Show all')}"
-    count = f"{len(shown)} of {len(every)} monitors" if len(shown) < len(every) else f"{len(every)} monitors"
+    of = f"{len(shown)} of " if len(shown) < len(every) else ""
     listed = table(("State", "Monitor", "Groups", "From"), [standing.row() for standing in shown], empty)
-    above = f'{_filters(every, query)}<p class="muted">{count}</p>' if every else ""
+    above = (
+        f'{_filters(every, query)}<p class="muted">{of}{counted(len(every), "monitor")}</p>' if every else ""
+    )
     return page(request, "Monitors", f"{above}{listed}")
 
 

@@ -198,6 +198,11 @@ def item_link(kind: str, key: str, words: str, query: Mapping[str, str] | None =
     return link(f"/{kind}/{quote(key, safe='')}", words, query)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def state_badge(state: str | None, without: str = "–", words: str = "") -> str:
     """Return a state as a coloured badge; `words` replaces its name, `without` is the text for no state."""
     kind = (state or "none").replace(" ", "")
@@ -242,9 +247,14 @@ def pager(number: int, size: int, total: int, what: str, address: Callable[[int]
 
 
 _BRIEF = 24
-"""The maximum length of cells without line breaks: times, states, numbers."""
-NAMED_ON_PHONES = frozenset({"Points", "Sum", "Duration", "Groups"})
-"""Columns of numbers that need their heading; on a phone it is shown next to each number."""
+"""What is no longer is not broken over lines: a time, a state, a number."""
+NAMED_ON_PHONES = frozenset(
+    {
+        *("Points", "Sum", "Duration", "Groups", "Executions", "Entered", "Failed", "Retries", "p50", "p95"),
+        *("Cost of a million", "Share", "Times", "Calls", "After"),
+    }
+)
+"""Columns of numbers that say nothing without their heading: a phone shows it beside each."""
 _TAG = re.compile("<[^>]*>")
 
 

@@ -8,7 +8,14 @@ from asgi import Client
 
 from monitoring.local_datadog import create_app
 from monitoring.local_datadog.log_status import status_of
-from monitoring.serve.executions import Search, milliseconds, running, search_ended, spans_of
+from monitoring.serve.executions import (
+    Search,
+    ended_by_machine,
+    milliseconds,
+    running,
+    search_ended,
+    spans_of,
+)
 from monitoring.serve.logs import in_order, lines_of
 from monitoring.serve.pages import page_routes
 from monitoring.serve.pages.waterfall import Choice, failures, tree, waterfall
@@ -114,6 +121,21 @@ def test_a_redriven_execution_is_listed_once_as_it_ended(store):
     rows, total = search_ended(store, Search(0, NOW + 1), 10)
     assert total == 1
     assert rows[0].status == "succeeded"
+
+
+def test_the_list_of_machines_counts_what_ended_and_what_did_not_succeed(store):
+    first = root(1, status="FAILED")
+    again = span(1, 9, "aws.stepfunctions", "etl", -30, 4, 0, 1, executionarn=first["meta"]["executionarn"])
+    again["meta"]["status"] = "SUCCEEDED"
+    more = [
+        root(at, machine="Billing", status=how)
+        for at, how in ((2, "FAILED"), (3, "SUCCEEDED"), (4, "ABORTED"))
+    ]
+    store.add_spans([first, again, *more, root(5, at=-3 * 86_400)])
+    assert ended_by_machine(store, NOW - 86_400, NOW + 1) == {"etl": (1, 0), "billing": (3, 2)}
+    text = get(store, "/machines").text
+    assert '>Billing</a></td><td class=brief data-head="Executions">3</td>' in text
+    assert '<td class=brief data-head="Failed">2</td>' in text
 
 
 def test_pages_say_how_many_there_are_and_lead_to_the_rest(store):
@@ -244,6 +266,28 @@ def test_an_execution_is_compared_with_the_successful_ones_before_it(store, earl
     text = get(store, "/executions/0000000000000001").text
     assert words in text
     assert ("of the last" in text) == bool(words)
+
+
+def test_an_execution_is_compared_with_the_last_one_that_succeeded(store):
+    def of(number, seconds, at, status):
+        arn = ARN.format("etl", f"run-{number}")
+        state = {"executionarn": arn, "state": "Pay", "statetype": "Task", "status": "SUCCEEDED"}
+        yield root(number, at=at, seconds=seconds, status=status)
+        yield span(number, 2, "aws.stepfunctions.state", "Pay", at, seconds, 0, 1, **state)
+
+    rows = [
+        (1, 4, -60, "SUCCEEDED"),
+        (2, 1, -300, "SUCCEEDED"),
+        (3, 2, -200, "SUCCEEDED"),
+        (4, 9, -100, "FAILED"),
+    ]
+    store.add_spans([row for values in rows for row in of(*values)])
+    plain = get(store, "/executions/0000000000000001").text
+    assert '<a href="?against=before">Difference from the last that succeeded</a>' in plain
+    assert "p50 2.0 s" not in plain
+    assert "p50 2.0 s → 4.0 s (+100%)" in get(store, "/executions/0000000000000001?against=before").text
+    first = get(store, "/executions/0000000000000002?against=before")
+    assert (first.status_code, "Difference from the last" in first.text) == (200, False)
 
 
 # -- order
