@@ -81,10 +81,10 @@ def _comparisons(last: Run | None, *, chosen: bool) -> str:
     """Return the way to the difference from the last execution that succeeded, or back; "" without one."""
     if last is None:
         return ""
-    every, one = "Compared with the last executions", "Difference from the last that succeeded"
+    comparison, difference = "Compared with the last executions", "Difference from the last that succeeded"
     ways = [
-        link("", every) if chosen else f"<b>{every}</b>",
-        f"<b>{one}</b>" if chosen else link("", one, {"against": "before"}),
+        link("", comparison) if chosen else f"<b>{comparison}</b>",
+        f"<b>{difference}</b>" if chosen else link("", difference, {"against": "before"}),
     ]
     return f'<p class="views">On the states: {" · ".join(ways)}</p>'
 

@@ -53,7 +53,7 @@ class Costs:
         if step is None:
             return "–", "–"
         row = step_data(self.machine, step, self.functions)
-        return f"${row['usd_per_million']:,.2f}", f"{row['share_of_cost']:.0%}"
+        return f"${row['usd_per_million']:,.2f}", f"{100 * row['share_of_cost']:.0f} %"
 
 
 @dataclass(frozen=True, slots=True)

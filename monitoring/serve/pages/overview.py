@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from monitoring.preview.scales import COUNTS
 from monitoring.serve.pages.executions import latest
-from monitoring.serve.pages.shell import item_link, link, page, state_badge, table
+from monitoring.serve.pages.shell import counted, item_link, link, page, state_badge, table
 from monitoring.serve.pages.site import Site
 from monitoring.serve.pages.standing import Standing, standings
 
@@ -30,10 +30,13 @@ def overview(site: Site, request: Request) -> Response:
 def _received(site: Site, request: Request) -> str:
     """Return the amount of received data, or how to send some if there is none."""
     metrics = site.store.metrics()
-    if metrics:
-        points = COUNTS(float(sum(metric.points for metric in metrics)))
-        words = link("/metrics", f"{len(metrics)} metrics")
-        return f'<p class="muted">{words}, {points} points received.</p>'
+    points = COUNTS(float(sum(metric.points for metric in metrics)))
+    counts = [
+        *([f"{link('/metrics', counted(len(metrics), 'metric'))} with {points} points"] if metrics else []),
+        *(link(path, counted(number, noun)) for path, noun, number in _records(site) if number),
+    ]
+    if counts:
+        return f'<p class="muted">Received: {", ".join(counts)}.</p>'
     address = escape(str(request.base_url).rstrip("/"))
     lines = (
         f"DD_URL={address} stepscope forward function.log",
@@ -42,6 +45,15 @@ def _received(site: Site, request: Request) -> str:
     )
     commands = "\n".join(lines)
     return f'<div class="panel">Nothing has been received yet. To begin:<pre>{commands}</pre></div>'
+
+
+def _records(site: Site) -> list[tuple[str, str, int]]:
+    """Return the page, the noun and the number of log lines and of spans."""
+    with site.store.reading() as cursor:
+        return [
+            (path, noun, int(cursor.execute(f"SELECT count(*) FROM {table_name}").fetchall()[0][0]))  # noqa: S608
+            for path, noun, table_name in (("/logs", "log line", "logs"), ("/executions", "span", "spans"))
+        ]
 
 
 def _monitors(standings: list[Standing]) -> str:

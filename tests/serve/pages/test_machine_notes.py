@@ -59,7 +59,7 @@ def graph(text):
 def test_the_states_have_their_costs(client):
     text = client.get("/machines/orders").text
     # 1 transition: $25; 1 request: $0.20; 40 s of 128 MB: $83.33
-    assert cells(text, "<h2>States</h2>")[0][6:8] == ["$108.53", "100%"]
+    assert cells(text, "<h2>States</h2>")[0][6:8] == ["$108.53", "100 %"]
     assert "$108.53 for a million executions" in text
     assert "per million" not in graph(text)
     assert "$108.53 per million" in graph(client.get("/machines/orders?show=cost").text)

@@ -250,3 +250,15 @@ def test_a_wide_widget_is_drawn_for_a_phone_too(client, project):
     (project / "dashboards" / "pipeline.json").write_text(json.dumps(body))
     text = client.get("/dashboards/pipeline?from=-1h").text
     assert text.count('<svg class="desk"') == text.count('<svg class="phone"') == 5
+
+
+def test_the_overview_says_what_was_received():
+    with Store.open() as store:
+        client = Client(create_app(store, routes=page_routes(store)), base_url="http://127.0.0.1")
+        assert "Nothing has been received yet." in client.get("/").text
+        store.add_logs([{"message": "a line", "timestamp": 1_795_740_000_000}])
+        text = client.get("/").text
+        assert 'Received: <a href="/logs">1 log line</a>.' in text
+        assert "Nothing has been received yet." not in text
+        store.add_spans(execution(1_795_740_000))
+        assert '<a href="/logs">1 log line</a>, <a href="/executions">7 spans</a>.' in client.get("/").text
