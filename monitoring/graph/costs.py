@@ -1,4 +1,4 @@
-"""What each state costs, on the graph."""
+"""Write what each state costs on the graph."""
 
 from monitoring.advise.rules import step_data
 from monitoring.advise.steps import Machine

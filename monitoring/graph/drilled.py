@@ -15,7 +15,7 @@ Report = Mapping[str, Any]
 
 
 class DrilledFault(NamedTuple):
-    """A fault of a drill.
+    """Describe a fault of a drill.
 
     Attributes:
         kind: the kind of fault, such as raises, times-out or stuck.

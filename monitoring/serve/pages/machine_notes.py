@@ -1,4 +1,4 @@
-"""The notes on the states of a state machine's page: a comparison, costs, the results of a drill."""
+"""Write a comparison, costs and the results of a drill on the states of a state machine's page."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ _COMMAND = f"<code>stepscope drill --from TEMPLATE --json &gt; {REPORT}</code>"
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The costs of a machine's states in the examined executions."""
+    """Hold what the states of a machine cost in the executions that were looked at."""
 
     machine: Machine
     functions: Measurements
@@ -58,7 +58,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """The results of the project's drill for one machine; `problem`: why its file is not usable."""
+    """Hold the results of the project's drill for one machine; `problem` is why its file cannot be shown."""
 
     faults: Sequence[DrilledFault] = ()
     notes: Notes = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The list of monitors, with what needs somebody first; filtered by state, tag and text."""
+"""List the monitors that a state, a tag and a text ask for, those that alert first."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ NOT_EVALUATED = "not evaluated"
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Every monitor and its state now, or those that the address asks for."""
+    """Return every monitor and its state now, or those that the address asks for."""
     query = dict(request.query_params)
     every = standings(site)
     shown = [standing for standing in every if _fits(standing, query)]
