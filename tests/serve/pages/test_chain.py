@@ -50,7 +50,7 @@ def test_links_lead_from_a_firing_monitor_to_the_log_line_and_to_the_function(cl
     assert "CardRefused" in function
     again = follow(client, function, "/executions/00000000000000aa")
     machine = follow(client, again, "/machines/orders")
-    assert "<td class=brief>100 %</td>" in machine
+    assert '<td class=brief data-head="Failed">100 %</td>' in machine
     logs = follow(client, execution, REQUEST)
     assert "CardRefused" in logs
 
