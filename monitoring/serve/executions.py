@@ -28,7 +28,7 @@ _ARN = r"""regexp_extract(message, '"execution_arn":\s*"([^"]+)"', 1)"""
 _TYPE = r"""regexp_extract(message, '"type":\s*"(\w+)"', 1)"""
 _ID = r"""TRY_CAST(regexp_extract(message, '"id":\s*"?(\d+)', 1) AS BIGINT)"""
 _IS_EVENT = """contains(message, '"execution_arn"')"""
-# Of an execution that was redriven, the last redrive says how it ended.
+# The last redrive of an execution has its final status.
 _ROOT_ROWS = """
     WITH roots AS (
         SELECT trace_id, coalesce(meta->>'$.executionarn', '') AS arn, resource, start, duration, error,

@@ -131,7 +131,7 @@ def _logs(site: Site, request: Request, spans: Sequence[Row], start: int, end: i
 
 
 def _counts(lines: Lines, number: int, in_time: bool) -> str:
-    """Return how many of the lines are shown, in which order, and the way to the others."""
+    """Return the numbers of lines, their order, and links to the others."""
     errors = f", {counted(lines.errors, 'error')}" if lines.errors else ""
     if lines.total <= LOG_PAGE:
         return f'<p class="muted">{counted(lines.total, "line")}{errors}</p>'

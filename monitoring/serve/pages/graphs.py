@@ -27,7 +27,7 @@ from monitoring.serve.pages.waterfall import Choice
 from monitoring.trace import executions_of_spans
 
 MOST_STATES = 120
-"""A graph of more states is on the machine's page alone: each is half a dozen elements."""
+"""A graph with more states is on the state machine's page only: each state has half a dozen elements."""
 _LOOK_BACK = 30 * 86_400
 """Seconds before an execution in which executions for the comparison are searched."""
 
@@ -35,7 +35,7 @@ _LOOK_BACK = 30 * 86_400
 def execution_graph(
     site: Site, arn: str, spans: Sequence[Span], choice: Choice, *, against: bool = False
 ) -> str:
-    """Return the machine's graph with the path of an execution; a click on a state leads to its step.
+    """Return the machine's graph with the path of an execution; states are links to their steps.
 
     Args:
         site: the executions before it are compared with it.
@@ -100,7 +100,7 @@ def _before(site: Site, arn: str, root: Run) -> list[Run]:
 
 
 def graph_panel(graph: StateGraph, look: Look, *, whole: bool = False) -> str:
-    """Return a graph in its panel, where it has states; of many states only where `whole` asks for it."""
+    """Return a panel with the graph, or a link if it is large and not `whole`; "" if it has no states."""
     states = sum(1 for _ in graph.walk())
     if not states:
         return ""

@@ -14,7 +14,7 @@ NOT_EVALUATED = "not evaluated"
 
 
 def listing(site: Site, request: Request) -> Response:
-    """Return every monitor and its state now, or those that the address asks for."""
+    """Return the list of monitors with their current states, or those that the address asks for."""
     query = dict(request.query_params)
     every = standings(site)
     shown = [standing for standing in every if _fits(standing, query)]

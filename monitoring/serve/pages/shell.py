@@ -247,14 +247,14 @@ def pager(number: int, size: int, total: int, what: str, address: Callable[[int]
 
 
 _BRIEF = 24
-"""What is no longer is not broken over lines: a time, a state, a number."""
+"""The maximum length of cells without line breaks: times, states, numbers."""
 NAMED_ON_PHONES = frozenset(
     {
         *("Points", "Sum", "Duration", "Groups", "Executions", "Entered", "Failed", "Retries", "p50", "p95"),
         *("Cost of a million", "Share", "Times", "Calls", "After"),
     }
 )
-"""Columns of numbers that say nothing without their heading: a phone shows it beside each."""
+"""Columns of numbers that need their heading; on a phone it is shown next to each number."""
 _TAG = re.compile("<[^>]*>")
 
 
