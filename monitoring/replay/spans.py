@@ -11,9 +11,22 @@ import duckdb
 import msgspec
 
 from monitoring.log_events.telemetry import SpanRecord
-from monitoring.store.rows import of_span
-from monitoring.store.schema import SPANS
 
+COLUMNS = {
+    "trace_id": "VARCHAR",
+    "span_id": "VARCHAR",
+    "parent_id": "VARCHAR",
+    "name": "VARCHAR",
+    "service": "VARCHAR",
+    "resource": "VARCHAR",
+    "type": "VARCHAR",
+    "start": "BIGINT",
+    "duration": "BIGINT",
+    "error": "INTEGER",
+    "meta": "VARCHAR",
+    "metrics": "VARCHAR",
+}
+"""Those of the database's table of spans, which is not imported: it needs numpy, which the function lacks."""
 HELD = 20_000
 """Spans that are held of an item before they are written."""
 
@@ -29,9 +42,9 @@ class SpanFiles:
 
     def add(self, spans: Iterable[SpanRecord]) -> None:
         """Add spans."""
-        names = [name for name, _ in SPANS.columns]
         for span in spans:
-            row = dict(zip(names, of_span(msgspec.to_builtins(span)), strict=True))
+            row = {name: getattr(span, name) for name in COLUMNS}
+            row |= {name: msgspec.json.encode(row[name]).decode() for name in ("meta", "metrics")}
             self._held[f"{datetime.fromtimestamp(span.start / 1e9, UTC):%Y-%m-%d}"].append(row)
             self._count += 1
         if self._count >= HELD:
@@ -52,9 +65,7 @@ class SpanFiles:
         lines, temporary = target.with_suffix(".jsonl"), target.with_suffix(".tmp")
         encoder = msgspec.json.Encoder()
         lines.write_bytes(b"".join(encoder.encode(row) + b"\n" for row in rows))
-        columns = ", ".join(
-            f"'{name}': '{'VARCHAR' if kind == 'JSON' else kind}'" for name, kind in SPANS.columns
-        )
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
         table = f"read_json(?, format='newline_delimited', columns={{{columns}}})"
         place = str(temporary).replace("'", "''")
         with duckdb.connect() as connection:

@@ -1,6 +1,8 @@
 """Executions and calls in the Parquet files of a replay: traced as from the log events that were replayed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,8 @@ from monitoring.cli import trace
 from monitoring.errors import InputError
 from monitoring.query.datafile import load
 from monitoring.replay.run import replay
+from monitoring.replay.spans import COLUMNS
+from monitoring.store.schema import SPANS
 from monitoring.trace import as_data, choose, read_executions, read_inside
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:slides:{name}"
@@ -104,3 +108,15 @@ def test_a_file_of_spans_that_is_cut_off_is_said(replayed):
     next(replayed.glob("spans/*/*.parquet")).write_bytes(b"PAR1")
     with pytest.raises(InputError, match="the files cannot be read"):
         read_executions(replayed)
+
+
+def test_the_function_of_a_replay_needs_no_numpy():
+    """Its zip holds DuckDB and the forwarder's packages alone."""
+    code = "import sys, monitoring.replay.distributed; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_columns_are_those_of_the_database():
+    kinds = {name: "VARCHAR" if kind == "JSON" else kind for name, kind in SPANS.columns}
+    assert kinds == {**COLUMNS, "time": "BIGINT"}
+    assert list(COLUMNS) == [name for name, _ in SPANS.columns][: len(COLUMNS)]
