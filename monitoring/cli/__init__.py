@@ -1,6 +1,6 @@
-"""The command `stepscope`: one module a subcommand, loaded when it is called.
+"""Define the command `stepscope`: each subcommand is a module that is imported when it is called.
 
-Nothing here needs more than the standard library: without an extra, it says which one to install.
+This module needs only the standard library, to report which extra is missing.
 """
 
 import errno
@@ -29,12 +29,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""A disk, quota or file that takes no more: nothing of this program."""
+"""Error numbers of a full disk, quota or file, which are not bugs of this program."""
 
 
 def _travel_light() -> None:
-    """Make the start of a short process cheap."""
-    gc.set_threshold(20_000)  # hardly anything that is imported is garbage
+    """Reduce the time to start a short process."""
+    gc.set_threshold(20_000)  # imports create hardly any garbage
     # The library behind numpy's matrices starts a thread a processor, which spin; no matrix here is large.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -79,7 +79,7 @@ def _fail_for_input(error: InputError, argv: Sequence[str], status: int = 2) -> 
 
 
 def _full(error: Exception) -> str:
-    """Return what cannot be written because a disk is full, or "" where the error is another one."""
+    """Return what cannot be written because a disk is full, or "" for another error."""
     if isinstance(error, OSError) and error.errno in _FULL:
         _close_output()
         return f"{error.filename or 'the output'}: cannot be written: {error.strerror}"
@@ -91,12 +91,12 @@ def _full(error: Exception) -> str:
 
 
 def _close_output() -> None:
-    """Let what is still buffered go nowhere: flushing it at the end of the process would fail again."""
+    """Discard buffered output, because flushing it at the end of the process would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _missing(error: ImportError, argv: Sequence[str]) -> InputError | None:
-    """Return what to install for the command, where an import failed because an extra is not there."""
+    """Return the error that names the extra to install, if an import failed because of a missing extra."""
     name = next((word for word in argv if word in COMMANDS), "")
     needed_by = f"`stepscope {name}`" if name else "`stepscope`"
     return missing_module(error, needed_by, COMMANDS[name][0] if name else "tools")

@@ -1,4 +1,4 @@
-"""Options of the commands that run a user's own application, and how they are read."""
+"""Define and parse the options of the commands that run a user's application."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def deployment_options(command: Command) -> Command:
-    """Add the options that say how an application is deployed here."""
+    """Add the options for deploying an application locally."""
     options = (
         click.option(
             "--parameter",

@@ -178,7 +178,7 @@ def _bounds(start: str | None, end: str | None, span: tuple[float, float]) -> tu
 
 
 def _fetch(node: "MonitorQuery", data: str, start: int, end: int) -> None:
-    """Bring the history into the database, which may be new."""
+    """Fetch the history into the database, which may be new."""
     from monitoring.deploy.session import connect
     from monitoring.store import Store
     from monitoring.testing.backtest_fetch import fetch, queries
@@ -205,7 +205,7 @@ def _progress() -> Any:
 
 
 def _pairs(texts: tuple[str, ...]) -> Mapping[str, Any]:
-    """NAME=VALUE, numbers and booleans as such."""
+    """Parse NAME=VALUE, with numbers and booleans."""
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""The subcommands: what each needs installed, and its line in the overview."""
+"""List the subcommands: the extra that each needs, and its line in the overview."""
 
 COMMANDS = {
     "lines": ("lint", "Check log lines: line, column, what is wrong, what to write"),

@@ -1,4 +1,4 @@
-"""End a command that has started processes: a signal ends it as Ctrl-C does, with all of them."""
+"""End a command and the processes that it has started on a signal, as on Ctrl-C."""
 
 import contextlib
 import signal
@@ -8,11 +8,11 @@ from typing import Any
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """End what runs on SIGTERM and SIGHUP as on Ctrl-C: with every process that it started."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that started processes are ended, too."""
 
     def interrupt(_number: int, frame: Any) -> None:
         for signum in (signal.SIGINT, *ending):
-            signal.signal(signum, signal.SIG_IGN)  # a second one must not cut the cleaning up short
+            signal.signal(signum, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
         raise KeyboardInterrupt
 
     ending = [signal.SIGTERM, signal.SIGHUP]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """The options of the command that say what is on the states."""
+    """The options of the command about notes on states."""
 
     execution: str | None
     every: bool
@@ -27,7 +27,7 @@ class GraphOptions:
 
 
 class Drawn(NamedTuple):
-    """How the graph looks, and what is said about it beside it."""
+    """The notes on the graph, and the text next to it."""
 
     look: "Look"
     sentences: Sequence[str] = ()

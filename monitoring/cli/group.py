@@ -1,4 +1,4 @@
-"""The group of the subcommands, each imported when it is called."""
+"""Define the group of the subcommands, each of which is imported when it is called."""
 
 import importlib
 import io
@@ -63,7 +63,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Return the subcommands that begin like that, without importing one, and the options."""
+        """Return the options, and the subcommands that begin with `incomplete`, without importing them."""
         from click.shell_completion import CompletionItem
 
         names = [name for name in COMMANDS if name.startswith(incomplete)]
@@ -80,12 +80,12 @@ def root() -> None:
     stepscope COMMAND --help    what a command takes
     stepscope demo              see all of it work, with no account
     """
-    for name, meant in misspelt(os.environ):
-        echo(f"stepscope: {name} is not a setting. Did you mean {meant}?", err=True)
+    for name, setting in misspelt(os.environ):
+        echo(f"stepscope: {name} is not a setting. Did you mean {setting}?", err=True)
 
 
 def misspelt(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the variables that are almost one of the package's settings, and that setting."""
+    """Yield variables with names similar to a setting of the package, and that setting."""
     suspects = [name for name in environ if name.startswith("MONITORING_")]
     if suspects:
         from difflib import get_close_matches

@@ -32,7 +32,7 @@ class Finding:
     hint: str
 
     def shown(self, text: str) -> str:
-        """Return the finding for a person: place, reason, the line with a caret, what to write."""
+        """Return the finding as text: location, reason, the line with a caret, a hint."""
         before = max(0, self.column - 61)
         part = text[before : max(self.end, self.column) + 40]
         caret = " " * (self.column - 1 - before) + "^" * max(1, self.end - self.column)
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Hold what was found in all lines."""
+    """The findings in all lines."""
 
     canonical: bool = False
     findings: list[Finding] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Findings:
     spans: int = 0
 
     def look(self, file: str, number: int, line: str) -> list[Finding]:
-        """Return what is wrong with the line."""
+        """Return the findings in a line."""
         self.lines += 1
         places = list(self._trace(line) if line.startswith('{"traces"') else self._points(line))
         made = [

@@ -1,4 +1,4 @@
-"""Decide what a command may put on a terminal, and print JSON documents in one shape."""
+"""Decide which output a terminal supports, and print JSON documents."""
 
 import json
 import os
@@ -23,12 +23,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def dumb() -> bool:
-    """Return whether the terminal, by TERM, knows no cursor movement and no colour."""
+    """Return whether the terminal, by TERM, supports neither cursor movement nor colour."""
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
 
 
 def plain() -> bool:
-    """Return whether text goes out without colour and style: NO_COLOR is set, or the terminal is dumb."""
+    """Return whether text is printed without colour and style: NO_COLOR is set, or the terminal is dumb."""
     return bool(os.environ.get("NO_COLOR")) or dumb()
 
 

@@ -11,7 +11,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: 4 rows of 2 dots."""
 COLORS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white", "bright_black")
 MARKS = "abcdefgh"
-"""The signs of the lines where colour does not tell them apart."""
+"""The letters of the lines if there are no colours."""
 MOST = len(COLORS)
 """Lines of one plot; of more, those with the highest means are drawn."""
 HEIGHT, _WIDEST = 10, 100
@@ -26,7 +26,7 @@ class PlotLine(NamedTuple):
 
     @property
     def points(self) -> list[float]:
-        """Return the values that are there."""
+        """Return the values that are not NaN."""
         return [value for value in self.values if isfinite(value)]
 
 
@@ -98,9 +98,9 @@ def _dots_of(
         if not isfinite(value):
             before = None
             continue
-        here = _place(time, *times, 2 * width), 4 * HEIGHT - 1 - _place(value, *values, 4 * HEIGHT)
-        dots += _between(before, here)
-        before = here
+        current = _place(time, *times, 2 * width), 4 * HEIGHT - 1 - _place(value, *values, 4 * HEIGHT)
+        dots += _between(before, current)
+        before = current
     return dots
 
 
@@ -145,15 +145,15 @@ def _place(value: float, low: float, high: float, count: int) -> int:
     return min(count - 1, max(0, round((value - low) / (high - low) * (count - 1))))
 
 
-def _between(before: tuple[int, int] | None, here: tuple[int, int]) -> list[tuple[int, int]]:
+def _between(before: tuple[int, int] | None, current: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the dots from the point before, exclusive, to this one."""
     if before is None:
-        return [here]
-    count = max(abs(here[0] - before[0]), abs(here[1] - before[1]), 1)
+        return [current]
+    count = max(abs(current[0] - before[0]), abs(current[1] - before[1]), 1)
     return [
         (
-            before[0] + round((here[0] - before[0]) * at / count),
-            before[1] + round((here[1] - before[1]) * at / count),
+            before[0] + round((current[0] - before[0]) * at / count),
+            before[1] + round((current[1] - before[1]) * at / count),
         )
         for at in range(1, count + 1)
     ]

@@ -1,4 +1,4 @@
-"""The state machines of templates and definitions, as pictures of `stepscope preview`."""
+"""Draw the state machines of templates and definitions for `stepscope preview`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The option that names the project's folder, under one name in every command."""
+"""Define the option of the project's folder, with the same name in every command."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RenamedOption(click.Option):
-    """An option that is shown by its first name; its former names are still accepted."""
+    """An option whose help shows its first name only; its former names are still accepted."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the row of the help, with the first name alone."""

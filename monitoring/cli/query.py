@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monitoring.query import Answer, Source, Switches
 
 _COLUMNS = 5
-"""The most lines that share one table; more have a block each."""
+"""The largest number of series in a common table; more are printed separately."""
 
 
 @click.command("query")
@@ -194,7 +194,7 @@ def _source(data: str, stack: ExitStack, asked: Sequence[str] = ()) -> "_Data":
 
 
 def _asked(query: str, queries: Sequence[str]) -> list[str]:
-    """Return the metrics that the queries name; none where one cannot be read alone."""
+    """Return the metrics in the queries; [] if one of them cannot be parsed separately."""
     from monitoring.query import Metric, parse, walk
 
     names: set[str] = set()
@@ -215,13 +215,13 @@ def _missing(node: Any, known: Sequence[str]) -> list[str]:
     for part in walk(node):
         if isinstance(part, Metric) and part.name not in known:
             near = nearest(part.name, known)
-            there = f"did you mean {near}?" if near else f"it has {', '.join(known[:8])}"
-            hints.append(f"the data has no metric {part.name}: {there}")
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(known[:8])}"
+            hints.append(f"the data has no metric {part.name}: {hint}")
     return hints
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """NAME=VALUE, as a dictionary; a leading $ of the name is let go."""
+    """Parse NAME=VALUE to a dictionary; a leading $ of a name is ignored."""
     pairs = {}
     for text in texts:
         name, sign, value = text.partition("=")
@@ -283,7 +283,7 @@ def _plot(answers: "Sequence[Answer]", start: float, end: float) -> None:
 
 
 def _name(answer: "Answer", answers: "Sequence[Answer]") -> str:
-    """Return what tells a line from the others: its tags, and its expression where there are several."""
+    """Return the name of a series: its tags, and its expression if there are several."""
     tags = ",".join(answer.tag_set)
     several = len({other.query_index for other in answers}) > 1
     return answer.expression if several or not tags else tags

@@ -99,7 +99,7 @@ def _said(text: str) -> None:
 
 
 def tell_stand_ins(pipeline: "Pipeline", say: Callable[[str], None]) -> None:
-    """Say what was assumed, and what stands in for what does not run here."""
+    """Print assumptions, and the stand-ins for what does not run locally."""
     for note in pipeline.notes:
         say(f"note: {note}")
     for stand_in in pipeline.deployment.stand_ins:

@@ -143,7 +143,7 @@ _COLOURS = {"passed": "green", "failed": "red", "error": "red"}
 
 
 def _listed(counts: "list[tuple[str, int]]") -> list[Part]:
-    """Return what was counted, but zeros, with commas between."""
+    """Return the counts other than zero, separated by commas."""
     parts: list[Part] = []
     for status, count in counts:
         word = {"error": "errors" if count > 1 else "error"}.get(status, status)

@@ -22,10 +22,10 @@ def refuse_mass_deletes(plan: Plan, command: str, allowed: int = 0) -> None:
     if deletes <= allowed:
         return
     doomed = Counter(step.kind for step in deletions)
-    there = doomed + Counter(step.kind for step in (*plan.update, *plan.unchanged))
-    over = [kind for kind, count in doomed.items() if count > 1 and count > LIMIT * there[kind]]
+    totals = doomed + Counter(step.kind for step in (*plan.update, *plan.unchanged))
+    over = [kind for kind, count in doomed.items() if count > 1 and count > LIMIT * totals[kind]]
     if over:
-        counts = ", ".join(f"{doomed[kind]} of {there[kind]} {kind}s" for kind in over)
+        counts = ", ".join(f"{doomed[kind]} of {totals[kind]} {kind}s" for kind in over)
         raise InputError(
             f"{counts} would be deleted (limit {LIMIT:.0%})",
             hint=f"If intended: {command} --allow-deletes {deletes}",

@@ -45,18 +45,18 @@ class Input(NamedTuple):
                 yield metric, tags, CYCLES[index % len(CYCLES)]
 
 
-def contrast(written: Variant, meant: Variant, inputs: Input) -> str:
+def contrast(written: Variant, corrected: Variant, inputs: Input) -> str:
     """Return a test in which both monitors come to different values over the same series.
 
     It is empty where they come to the same, or where one of them cannot be evaluated.
     """
-    values = [_value(variant.query, inputs) for variant in (written, meant)]
+    values = [_value(variant.query, inputs) for variant in (written, corrected)]
     first, second = values
     if first is None or second is None or _same(first, second):
         return ""
     minutes = inputs.seconds // 60
     lines = [*_series_text(inputs), "known_groups: true", "tests:"]
-    for variant, value in zip((written, meant), values, strict=True):
+    for variant, value in zip((written, corrected), values, strict=True):
         number = "none" if value is None or math.isnan(value) else f"{value:.15g}"
         lines += [
             f"- name: {json.dumps(variant.name)}",
@@ -70,14 +70,14 @@ def _same(first: float, second: float) -> bool:
     return math.isclose(first, second, rel_tol=1e-9) or (math.isnan(first) and math.isnan(second))
 
 
-def windowed(text: str, node: MetricMonitor, meant: str) -> str:
-    """Return a test of the monitor `text` beside one whose query is `meant`, over one window."""
+def windowed(text: str, node: MetricMonitor, corrected: str) -> str:
+    """Return a test of the monitor `text` and one with the `corrected` query, over one window."""
     if node.window.seconds > MOST_SECONDS:
         return ""
     step = max(node.window.seconds // STEPS // 60 * 60, 60)
     metrics = tuple({metric.name: metric for metric in metrics_in(node.query)}.values())
     inputs = Input(metrics, step, 2 * node.window.seconds)
-    return contrast(Variant("as it is written", text), Variant("as it is probably meant", meant), inputs)
+    return contrast(Variant("as it is written", text), Variant("as it is probably meant", corrected), inputs)
 
 
 def spaced(metric: Metric) -> str:
@@ -89,8 +89,8 @@ def spaced(metric: Metric) -> str:
 @lru_cache(maxsize=1024)
 def _spaced(metric: Metric) -> str:
     modifiers = tuple(modifier for modifier in metric.modifiers if modifier.name == "rollup")
-    meant = Metric(metric.name, "sum", Everything(), (), (*modifiers, Modifier("as_count")))
-    queries = [f"sum(last_1d):{format_query(node)} > {_UNUSED:g}" for node in (metric, meant)]
+    corrected = Metric(metric.name, "sum", Everything(), (), (*modifiers, Modifier("as_count")))
+    queries = [f"sum(last_1d):{format_query(node)} > {_UNUSED:g}" for node in (metric, corrected)]
     names = ("the sum of the points that a graph of a day shows", "how often it happened on that day")
     variants = [Variant(*row) for row in zip(names, queries, strict=True)]
     return contrast(variants[0], variants[1], Input((metric,), 60, MOST_SECONDS, "ab"))
@@ -176,11 +176,11 @@ def _counted(metric: Metric) -> bool:
 def _series_text(inputs: Input) -> Iterator[str]:
     yield "start: 2026-03-01T00:00:00Z"
     yield "series:"
-    many = inputs.seconds // inputs.step
+    count = inputs.seconds // inputs.step
     for metric, tags, cycle in inputs.rows():
         values = " ".join(f"{value:g}" for value in cycle)
         yield f"- metric: {metric.name}"
         yield f"  type: {'count' if _counted(metric) else 'gauge'}"
         yield f"  tags: {json.dumps(tags)}"
         yield f"  every: {inputs.step}s"
-        yield f"  values: ({values})x{-(-many // len(cycle)) - 1}"
+        yield f"  values: ({values})x{-(-count // len(cycle)) - 1}"

@@ -135,11 +135,11 @@ class Project:
 
     def used_variables(self, settings: str) -> frozenset[str]:
         """Return the names of `${var:…}` and `for_each` in this run's files, and beside a settings file."""
-        here = {mention.key for file in self.files for mention in file.references if mention.kind == "var"}
+        names = {mention.key for file in self.files for mention in file.references if mention.kind == "var"}
         lists = {
             word for file in self.files if file.several for word in words_of(file.several.body[FOR_EACH])
         }
-        return _used_beside(Path(settings).resolve().parent) | here | lists
+        return _used_beside(Path(settings).resolve().parent) | names | lists
 
 
 @lru_cache

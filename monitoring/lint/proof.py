@@ -38,9 +38,9 @@ class Pattern(NamedTuple):
 
 def counts(limit: float, zero: bool) -> list[Pattern]:
     """Return patterns of something that is counted: many, few, one a window, none; with zeros or without."""
-    many = max(2.0 * abs(limit) + 2, 3.0)
-    falling = [Pattern(many, after) for after in (1.0, None, many, *((0.0,) if zero else ()))]
-    return [*falling, Pattern(many, 1.0, once=True), Pattern(1.0, many), Pattern(1.0, None)]
+    large = max(2.0 * abs(limit) + 2, 3.0)
+    falling = [Pattern(large, after) for after in (1.0, None, large, *((0.0,) if zero else ()))]
+    return [*falling, Pattern(large, 1.0, once=True), Pattern(1.0, large), Pattern(1.0, None)]
 
 
 def values(extremes: Sequence[float]) -> list[Pattern]:
@@ -108,25 +108,25 @@ def _series(query: MetricMonitor, pattern: Pattern, sources: str) -> "Iterator[S
     kept = ~later | (((times - START) % query.window.seconds < step) | (not pattern.once))
     levels = [np.nan if level is None else level for level in (pattern.before, pattern.after)]
     points = np.where(later, levels[1], levels[0])
-    there = kept & np.isfinite(points)
+    has_value = kept & np.isfinite(points)
     for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
         kind: Any = "count" if node.modifier("as_count") or node.modifier("as_rate") else "gauge"
         for source in sources:
             tags = tuple(sorted({*tags_of(node), f"case_source:{source}"}))
             interval = step if kind == "count" else None
-            yield Series(name, tags, times[there], points[there], kind, interval)
+            yield Series(name, tags, times[has_value], points[has_value], kind, interval)
 
 
 def tags_of(metric: Metric) -> Iterator[str]:
     """Yield tags that the scope asks for, and one for each key of the grouping."""
-    asked: dict[str, str] = {}
+    required_tags: dict[str, str] = {}
     for term, excluded in terms(metric.scope):
         if not excluded and isinstance(term, Tag | In):
             value = term.value if isinstance(term, Tag) else term.values[0]
-            asked[term.key or ""] = value.replace("*", "x").lower()
+            required_tags[term.key or ""] = value.replace("*", "x").lower()
     for key in metric.by:
-        asked.setdefault(key.lower(), "x")
-    yield from (f"{key}:{value}" if key else value for key, value in asked.items())
+        required_tags.setdefault(key.lower(), "x")
+    yield from (f"{key}:{value}" if key else value for key, value in required_tags.items())
 
 
 def silence_case(body: Mapping[str, Any], query: MetricMonitor) -> str:
@@ -145,7 +145,7 @@ def case(
     import json
 
     step, half = _step(query), 2 * query.window.seconds
-    many = half // step
+    count = half // step
     after = "_" if pattern.after is None else f"{pattern.after:g}"
     lines = ["name: what lint says of this monitor", f"monitor: {json.dumps(_shown(body))}", "series:"]
     for name, node in {metric.name: metric for metric in metrics_in(query.query)}.items():
@@ -155,7 +155,7 @@ def case(
             f"  type: {'count' if counted else 'gauge'}",
             f"  tags: {json.dumps(sorted(tags_of(node)))}",
             f"  every: {step}s",
-            f"  values: {pattern.before:g}x{many} {after}x{many}",
+            f"  values: {pattern.before:g}x{count} {after}x{count}",
         ]
     return "\n".join([*lines, "known_groups: true", "expect:", *expect]) + "\n"
 

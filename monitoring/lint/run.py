@@ -155,8 +155,8 @@ def _reports(paths: list[str], codes: frozenset[str], jobs: int | None) -> list[
     with ProcessPoolExecutor(jobs - 1, mp_context=get_context("fork")) as pool:
         submitted = [(share, pool.submit(_share, share, codes)) for share in shares]
         # This process takes back from the end what nobody has begun, however busy the processors are.
-        mine = [_share(share, codes) for share, other in reversed(submitted) if other.cancel()]
-        parts = [mine.pop() if other.cancelled() else other.result() for _, other in submitted]
+        cancelled = [_share(share, codes) for share, other in reversed(submitted) if other.cancel()]
+        parts = [cancelled.pop() if other.cancelled() else other.result() for _, other in submitted]
     return [report for part in parts for report in part]
 
 

@@ -63,8 +63,8 @@ def _redrive(kind: str, details: dict[str, Any], known: int) -> int:
     """Return the number of the redrive that an event belongs to; ExecutionRedriven begins the next one."""
     if kind != "ExecutionRedriven":
         return known
-    told = str(details.get("redriveCount", ""))
-    return max(known, int(told) if told.isdecimal() and len(told) < 10 else 1)
+    redrive_count = str(details.get("redriveCount", ""))
+    return max(known, int(redrive_count) if redrive_count.isdecimal() and len(redrive_count) < 10 else 1)
 
 
 def history_events(execution_arn: str, events: Iterable[dict[str, Any]]) -> Iterator[StepEvent]:

@@ -224,19 +224,19 @@ class Timeline:
 
     def _scope(self, run: Run) -> Run:
         """Return the container of a state: an iteration, a Parallel, the execution or its redrive."""
-        here: Run = run
-        while here.parent is not None and not (
-            here.kind in {"iteration", "execution"} or here.type in {"Parallel", "Map"}
+        container: Run = run
+        while container.parent is not None and not (
+            container.kind in {"iteration", "execution"} or container.type in {"Parallel", "Map"}
         ):
-            here = here.parent
-        return here
+            container = container.parent
+        return container
 
     def _exited(self, event: StepEvent) -> list[Run]:
         name = event.text("name")
         run = self._at[event.id].up("state", name)
         if run is None or run.end is not None:
-            sought = ("state", name, event.redrive)
-            opened = (r for r in reversed(self._open.values()) if (r.kind, r.name, r.redrive) == sought)
+            key = ("state", name, event.redrive)
+            opened = (r for r in reversed(self._open.values()) if (r.kind, r.name, r.redrive) == key)
             run = next(opened, None)
             if run is not None and not self._has_all(run.event, event.id):
                 run = None  # in a loop, it could be the end of another pass
@@ -311,10 +311,10 @@ class Timeline:
             parent.children.append(run)
             self._open[id(run)] = self._at[event.id] = run
             return []
-        sought = ("iteration", name, index, event.redrive)
+        key = ("iteration", name, index, event.redrive)
         inner = self._at[event.id].up("iteration", name)
         known = [inner] if inner is not None and inner.index == index else self._open.values()
-        iterations = (r for r in known if (r.kind, r.name, r.index, r.redrive) == sought and r.end is None)
+        iterations = (r for r in known if (r.kind, r.name, r.index, r.redrive) == key and r.end is None)
         run_or_none = next((r for r in iterations if r is inner or self._has_all(r.event, event.id)), None)
         if run_or_none is None:
             return []
@@ -372,10 +372,10 @@ class Timeline:
 
 
 def _inside(run: Run, around: Run) -> bool:
-    here: Run | None = run
-    while here is not None and here is not around:
-        here = here.parent
-    return here is not None
+    ancestor: Run | None = run
+    while ancestor is not None and ancestor is not around:
+        ancestor = ancestor.parent
+    return ancestor is not None
 
 
 def timeline(events: Iterable[StepEvent]) -> Timeline:

@@ -137,8 +137,8 @@ def _levels(values: Values, recovery: Values, limits: Limits, switches: Switches
         (HOLD_WARNING, None if ignored else thresholds.warning_recovery, _not(recovers), recovery),
     ):
         if limit is not None:
-            there = ~np.isnan(looked_at)
-            code |= np.where(there & test(looked_at, limit), bit, 0).astype(np.int16)
+            has_value = ~np.isnan(looked_at)
+            code |= np.where(has_value & test(looked_at, limit), bit, 0).astype(np.int16)
     return code
 
 

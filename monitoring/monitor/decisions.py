@@ -57,11 +57,11 @@ def _flags(
     if empty:
         yield empty, (codes & (AS_ZERO | EMPTY)) != 0
     if warned:
-        held = np.zeros(len(codes), np.bool_)
+        is_kept = np.zeros(len(codes), np.bool_)
         for segment, end in _with_ends(segments, len(codes)):
             if segment.rule is Rule.HELD_CRITICAL:
-                held[segment.index : end] = (codes[segment.index : end] & WARNING) == 0
-        yield "between_warning_and_recovery", held
+                is_kept[segment.index : end] = (codes[segment.index : end] & WARNING) == 0
+        yield "between_warning_and_recovery", is_kept
     yield "recovery_after_no_data", _recoveries(segments, len(codes))
 
 

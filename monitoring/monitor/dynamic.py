@@ -87,8 +87,8 @@ def details_of(limits: Limits) -> dict[int, str]:
     critical: Any = limits.thresholds.critical
     if not isinstance(critical, np.ndarray):
         return {}
-    told = (
+    parts = (
         "no value of critical_query" if np.isnan(value) else f"critical_query: {value:.12g}"
         for value in critical
     )
-    return dict(enumerate(told))
+    return dict(enumerate(parts))

@@ -407,8 +407,8 @@ def _common_groups(histories: Mapping[int, History]) -> dict[tuple[str, ...], _N
 
 
 def _fits(tags: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    few, many = sorted((_values(tags), _values(other)), key=len)
-    return few <= many
+    shorter, longer = sorted((_values(tags), _values(other)), key=len)
+    return shorter <= longer
 
 
 def _values(tags: tuple[str, ...]) -> set[str]:

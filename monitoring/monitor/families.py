@@ -112,8 +112,8 @@ def _window(node: MetricMonitor, source: Source, lookup: Lookup) -> Lines:
 def _rows(lines: Lines) -> Iterator[tuple[Group, Index, Values]]:
     """Yield (tags, times, values) of each line, without empty buckets."""
     for row in range(len(lines.groups)):
-        there = np.isfinite(lines.values[row])
-        yield lines.tags(row), lines.times[there], lines.values[row][there]
+        has_value = np.isfinite(lines.values[row])
+        yield lines.tags(row), lines.times[has_value], lines.values[row][has_value]
 
 
 def _reduce(aggregation: str, values: Values) -> float:

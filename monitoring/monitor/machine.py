@@ -91,8 +91,8 @@ def _thresholds(state: State | None, code: int, switches: Switches) -> tuple[Sta
     """Return the state by critical, then by warning; a state is left only if its recovery value is met."""
     if code & CRITICAL:
         return State.ALERT, Rule.CRITICAL
-    held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")
-    if state is State.ALERT and held:
+    is_held = code & HOLD_CRITICAL and (code & WARNING or switches.between_warning_and_recovery == "alert")
+    if state is State.ALERT and is_held:
         return State.ALERT, Rule.HELD_CRITICAL
     if code & WARNING:
         return State.WARN, Rule.WARNING

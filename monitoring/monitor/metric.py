@@ -359,11 +359,11 @@ def _by_group(result: Reduced, operands: Sequence[Reduced], lookup: Lookup) -> d
             continue
         group = lines.tags(row)
         wanted = frozenset(group)
-        mine = [
+        group_rows = [
             (operand, places[wanted] if wanted in places else places.get(frozenset()))
             for operand, places in zip(operands, tags, strict=True)
         ]
-        groups[group] = _found(lines.values[row], [(part, at) for part, at in mine if at is not None])
+        groups[group] = _found(lines.values[row], [(part, at) for part, at in group_rows if at is not None])
     return groups
 
 

@@ -60,11 +60,12 @@ class ActiveMutes:
         around = tuple(tags)
         self._mutes = [mute for mute in mutes if mute.means(around)]
         self._times = times
-        held = np.zeros(len(times) + 1, np.bool_)
+        is_muted = np.zeros(len(times) + 1, np.bool_)
         for mute in self._mutes:
             first = int(times.searchsorted(mute.start))
-            held[first : None if mute.end is None else max(first, int(times.searchsorted(mute.end)))] = True
-        self._ends = np.flatnonzero(held[:-1] & ~held[1:]) + 1
+            end = None if mute.end is None else max(first, int(times.searchsorted(mute.end)))
+            is_muted[first:end] = True
+        self._ends = np.flatnonzero(is_muted[:-1] & ~is_muted[1:]) + 1
 
     def held_by(self, index: int, kind: str) -> str:
         """Return the name of the mute of a notification at an evaluation; "" if there is none."""

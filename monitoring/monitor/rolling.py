@@ -66,20 +66,20 @@ def reduce_lines(lines: Lines, tail: Lines | None, windows: Windows, method: str
     if tail is not None:
         end = _at(tail, lines, labels)
         values = _joined(values, end, lines, low, high, method)
-        there = np.isfinite(end)
-        points, last = points | there, np.where(there, labels, last)
+        has_value = np.isfinite(end)
+        points, last = points | has_value, np.where(has_value, labels, last)
     full = points & _full_rows(lines, windows) if windows.full_bucket else None
     return Reduced(replace(lines, times=windows.ends, values=values), points, last, full)
 
 
 def _presence(lines: Lines, low: Index, high: Index) -> tuple[Flags, Index]:
     """Return whether each window holds a point of each line, and the time of the last one before its end."""
-    there = np.isfinite(lines.values)
+    has_value = np.isfinite(lines.values)
     times = np.append(lines.times, NEVER)
-    if there.all():
+    if has_value.all():
         shape = (len(lines.groups), len(low))
         return np.broadcast_to(high > low, shape), np.broadcast_to(times[high - 1], shape)
-    place = np.maximum.accumulate(np.where(there, np.arange(there.shape[1]), -1), axis=1)
+    place = np.maximum.accumulate(np.where(has_value, np.arange(has_value.shape[1]), -1), axis=1)
     before = np.concatenate([np.full((len(place), 1), -1), place], axis=1)[:, high]
     return before >= low, times[before]
 
@@ -103,10 +103,10 @@ def _joined(values: Values, end: Values, lines: Lines, low: Index, high: Index, 
         return joined
     if method == "last":
         return np.where(np.isfinite(end), end, values)
-    there = np.isfinite(end)
-    count = np.nan_to_num(reduce_ranges(lines.values, low, high, "count")) + there
+    has_value = np.isfinite(end)
+    count = np.nan_to_num(reduce_ranges(lines.values, low, high, "count")) + has_value
     whole = reduce_ranges(lines.values, low, high, "sum") if method == "avg" else values
-    total = np.nan_to_num(whole) + (there if method == "count" else np.nan_to_num(end))
+    total = np.nan_to_num(whole) + (has_value if method == "count" else np.nan_to_num(end))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, total / count if method == "avg" else total, np.nan)
 
@@ -129,13 +129,13 @@ def full(times: Index, windows: Windows, bucket: int, width: int = 1) -> Flags:
     starts, ends = windows.starts, windows.ends
     result = np.zeros(len(starts), dtype=np.bool_)
     for phase in distinct(starts % bucket).tolist():
-        mine = starts % bucket == phase
+        in_phase = starts % bucket == phase
         filled = distinct((times - phase) // bucket)
-        first = (starts[mine] - phase) // bucket
-        size = -((starts[mine] - ends[mine]) // bucket)
+        first = (starts[in_phase] - phase) // bucket
+        size = -((starts[in_phase] - ends[in_phase]) // bucket)
         low, high = filled.searchsorted(first), filled.searchsorted(first + size)
         has_first = np.append(filled, -1)[np.minimum(low, len(filled))] == first
-        result[mine] = np.where(size > 1, has_first & (size - (high - low) <= 3), True)
+        result[in_phase] = np.where(size > 1, has_first & (size - (high - low) <= 3), True)
     return result
 
 

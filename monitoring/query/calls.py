@@ -315,9 +315,9 @@ def _counted(nonzero: bool) -> Implementation:
 
     def implementation(call: Call, frame: EvaluationFrame, run: Run) -> Value:
         lines = _lines(call, frame, run)
-        there = np.isfinite(lines.values)
-        chosen = there & (lines.values != 0) if nonzero else there
-        counts = np.where(np.any(there, axis=0), np.sum(chosen, axis=0), np.nan)[None, :]
+        has_value = np.isfinite(lines.values)
+        chosen = has_value & (lines.values != 0) if nonzero else has_value
+        counts = np.where(np.any(has_value, axis=0), np.sum(chosen, axis=0), np.nan)[None, :]
         return replace(lines, keys=(), groups=((),), values=counts, counted=False, smooth=False)
 
     return implementation

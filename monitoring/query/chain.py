@@ -157,8 +157,8 @@ def _search(cursor: Cursor) -> MonitorQuery:
     window = ".last(…)" | ".current(…)"
     """
     match = _SOURCE.match(cursor.text, cursor.position)
-    if match and (meant := _MISWRITTEN.get(match.group())):
-        raise cursor.error(f"unknown source '{match.group()}'", *match.span(), SOURCES, f'{meant}("…")')
+    if match and (suggestion := _MISWRITTEN.get(match.group())):
+        raise cursor.error(f"unknown source '{match.group()}'", *match.span(), SOURCES, f'{suggestion}("…")')
     if cursor.text.startswith("logs('", cursor.position):
         at = cursor.position + len("logs(")
         raise cursor.error("the search of logs needs double quotes", at, at + 1, (), 'logs("…")')

@@ -65,9 +65,9 @@ def by_points(function: Callable[[Floats], Floats]) -> RowFunction:
     def run(values: Floats, times: Times) -> Floats:
         result = np.full(values.shape, np.nan)
         for row, line in enumerate(values):
-            there = np.isfinite(line)
-            if there.any():
-                result[row, there] = function(line[there])
+            has_value = np.isfinite(line)
+            if has_value.any():
+                result[row, has_value] = function(line[has_value])
         return result
 
     return run
@@ -117,9 +117,9 @@ def robust_trend(values: Floats, times: Times) -> Floats:
 def _fitted(values: Floats, times: Times, fit: Callable[[Floats, Floats], Floats]) -> Floats:
     result = np.full(values.shape, np.nan)
     for row, line in enumerate(values):
-        there = np.isfinite(line)
-        if there.any():
-            result[row, there] = fit((times[there] - times[0]).astype(np.float64), line[there])
+        has_value = np.isfinite(line)
+        if has_value.any():
+            result[row, has_value] = fit((times[has_value] - times[0]).astype(np.float64), line[has_value])
     return result
 
 

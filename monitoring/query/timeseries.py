@@ -129,17 +129,17 @@ def _paired(left: Lines, right: Lines) -> tuple[Lines, Lines]:
     )
 
 
-def _spread(few: Lines, many: Lines) -> tuple[Lines, Lines]:
-    order = [many.keys.index(key) for key in few.keys]
-    places = {group: row for row, group in enumerate(few.groups)}
+def _spread(left: Lines, right: Lines) -> tuple[Lines, Lines]:
+    order = [right.keys.index(key) for key in left.keys]
+    places = {group: row for row, group in enumerate(left.groups)}
     pairs = [
         (places[part], row)
-        for row, group in enumerate(many.groups)
+        for row, group in enumerate(right.groups)
         if (part := tuple(group[at] for at in order)) in places
     ]
-    matching = many.picked([row for _, row in pairs])
-    spread = few.picked([row for row, _ in pairs])
-    return replace(spread, keys=many.keys, groups=matching.groups), matching
+    matching = right.picked([row for _, row in pairs])
+    spread = left.picked([row for row, _ in pairs])
+    return replace(spread, keys=right.keys, groups=matching.groups), matching
 
 
 def _same_times(left: Lines, right: Lines) -> tuple[Lines, Lines]:

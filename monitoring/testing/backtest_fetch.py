@@ -78,10 +78,10 @@ def fetch(
     Raises:
         InputError: as `queries`, and whatever the client raises.
     """
-    asked = queries(node)
+    requests = queries(node)
     days = range(start // DAY * DAY, end, DAY)
-    total = len(asked) * len(days)
-    for at, (day, (metric, text)) in enumerate((day, query) for day in days for query in asked):
+    total = len(requests) * len(days)
+    for at, (day, (metric, text)) in enumerate((day, query) for day in days for query in requests):
         progress(at, total)
         answer = client.points(text, max(day, start), min(day + DAY, end) - 1)
         yield list(_series(metric, answer))

@@ -167,16 +167,16 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> CaseProblem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = [*text.splitlines(), ""]
-    here, before = lines[min(line, len(lines)) - 1], lines[max(line - 2, 0)]
+    current, before = lines[min(line, len(lines)) - 1], lines[max(line - 2, 0)]
     place = Place(file, line, column)
-    if "\t" in here[: len(here) - len(here.lstrip())]:
+    if "\t" in current[: len(current) - len(current.lstrip())]:
         return CaseProblem(place, "a tab is in the indentation", "indent with spaces")
     if "cannot start any token" in problem:
-        return CaseProblem(place, "this character cannot start a value", _quote(here))
+        return CaseProblem(place, "this character cannot start a value", _quote(current))
     if squeezed := re.match(r"(\s*(?:- )?[a-z_]+:)([^\s].*)", before):
         hint = f"write {squeezed[1].strip(' -')} {squeezed[2]}"
         return CaseProblem(Place(file, line - 1, squeezed.end(1)), "a blank is missing after the colon", hint)
-    if "mapping values" in problem and (nested := re.match(r"\s*(?:- )?(\w+): ([^\"'\[{]*: .*)", here)):
+    if "mapping values" in problem and (nested := re.match(r"\s*(?:- )?(\w+): ([^\"'\[{]*: .*)", current)):
         return CaseProblem(
             place, "a value with a colon and a blank in it", f'write {nested[1]}: "{nested[2]}"'
         )

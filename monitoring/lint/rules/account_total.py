@@ -18,7 +18,7 @@ _TAG = "statemachinearn"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each sum over metrics of executions that names no state machine and groups by none.
+    """Find sums over metrics of executions without a state machine in the scope or the grouping.
 
     AWS sends these metrics twice: by state machine, and once more for the account, without the tag. A
     template variable does not help: its `*` means no filter.

@@ -19,7 +19,7 @@ _NOBODY = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|localhost)\Z")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each link without a target, with a placeholder for a host, or to a dashboard whose id is not an id."""
+    """Find links without a target, with a placeholder for a host, or with an invalid id of a dashboard."""
     if not any(mark in subject.document.text for mark in ("](", "http", '"link"', '"url"')):
         return
     for pointer, text in strings(subject.body):
@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def links(pointer: Pointer, text: str) -> Iterator[tuple[str, int, int]]:
-    """Each link target in a text, with its place; a `link` or `url` is one as a whole."""
+    """Yield the link targets in a text with their offsets; a `link` or `url` is one as a whole."""
     if pointer[-1] in {"link", "url"}:
         yield text, 0, len(text)
         return

@@ -59,7 +59,7 @@ def _wrong(project: Project, mention: Mention, member: bool) -> str:
 
 
 def _unknown_variables(project: Project, path: str, link: Mention) -> Iterator[ProjectProblem]:
-    """Template variables that a link sets and its dashboard does not have."""
+    """Find template variables that a link sets and its dashboard does not have."""
     known = project.template_variables(link.key)
     if known is None:
         return

@@ -11,7 +11,7 @@ RULE = Rule("default-zero-ratio", "warning", "default_zero inside a ratio of cou
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each default_zero in a division of counts: missing counts are aligned as 0 without it.
+    """Find default_zero in divisions of counts: missing counts are aligned as 0 without it.
 
     It is proved: over the same counts the evaluator comes to another value without them.
     """

@@ -15,7 +15,7 @@ RULE = Rule(
 )
 
 _ANY_START = datetime(2026, 1, 5)
-"""Where Datadog takes the moment at which the downtime is made."""
+"""Fields for which Datadog uses the time at which the downtime is created."""
 
 
 def check(subject: Subject) -> Iterator[Problem]:

@@ -25,7 +25,7 @@ Fault = tuple[int, int, str]
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each place that cannot be read; where a variable stands in the scope, the whole of it."""
+    """Find parts of a scope that downtimes do not read; with a variable in the scope, report all of it."""
     scope = subject.body.get("scope")
     written = as_written(scope) if isinstance(scope, str) else None
     if written is None:

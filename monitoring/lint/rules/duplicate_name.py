@@ -9,7 +9,7 @@ RULE = Rule("duplicate-name", "warning", "Two dashboards, or two monitors, have 
 
 
 def check_all(project: Project) -> Iterator[ProjectProblem]:
-    """Each file whose name an earlier one has."""
+    """Find files with the same name as an earlier one."""
     first: dict[tuple[str, str], str] = {}
     for file in project.files:
         if not file.title:

@@ -15,14 +15,14 @@ _WORDS = ("monitored", "datadog_lambda_wrapper")
 
 def check(application: Application) -> Iterator[TemplateProblem]:
     """Find each handler on this disk that is a plain function without the decorator, once a function."""
-    told = set()
+    reported = set()
     for logical_id, code in application.codes.items():
         place = (code.file, code.handler)
         tree = parsed(code)
         function = handler_function(tree, code.handler) if tree else None
-        if function is None or place in told:
+        if function is None or place in reported:
             continue
-        told.add(place)
+        reported.add(place)
         if any(dotted(item).rpartition(".")[2] in _WORDS for item in function.decorator_list):
             continue
         at = offset(code, function.lineno, function.col_offset)

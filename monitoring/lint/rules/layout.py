@@ -14,7 +14,7 @@ _WHOLE = frozenset({int, bool})
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each widget that overlaps an earlier one of its group, or is too far to the right.
+    """Find widgets that overlap an earlier one of their group, or are too far to the right.
 
     `is_column_break` starts the right half of a wide screen: rows are counted from 0 again there. Datadog
     stores 0 as the row of widgets that it moves below others, so only an overlap further down is somebody's.

@@ -13,7 +13,7 @@ MOST_GROUPS = 100
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each key of `by {…}` of which the project's catalogue has seen more values."""
+    """Find keys of `by {…}` with more values in the project's catalogue."""
     for pointer, text, metric in subject.metrics if subject.own_metrics else ():
         for key, start, end in grouped(metric, text) if metric.by else ():
             count = _values(subject.own_metrics, metric.name, key)

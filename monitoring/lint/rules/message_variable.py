@@ -19,7 +19,7 @@ _ARGUMENT = re.compile(r"""["']([^"']+)["']""")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each `{{key.name}}` whose key the query does not group by: it would be empty in the notification."""
+    """Find `{{key.name}}` whose key is not a grouping key of the query: it is empty in notifications."""
     query = subject.monitor[0]
     if query is None or not subject.metric_monitor:
         return

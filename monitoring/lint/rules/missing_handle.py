@@ -9,7 +9,7 @@ RULE = Rule("missing-handle", "warning", "The message names no @handle, so nobod
 
 
 def check_all(project: Project) -> Iterator[ProjectProblem]:
-    """Each monitor without a handle, but for parts of composites: they may leave the word to the whole."""
+    """Find monitors without a handle, except members of composites, because the composite may notify."""
     parts = {
         mention.key
         for file in project.files

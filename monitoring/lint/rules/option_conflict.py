@@ -25,7 +25,7 @@ _NO_MISSING_DATA = ("composite", "service check", "slo alert")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each pair of options of which only one may stand; an error where the API's refusal is recorded."""
+    """Find options that exclude each other; they are errors if the API's refusal is recorded."""
     yield from _without_missing_data(subject)
     yield from _with_default_zero(subject)
     yield from _check_count(subject)

@@ -10,7 +10,7 @@ RULE = Rule("pages-when-idle", "warning", "A monitor that pages when nothing hap
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Notification of missing data on metrics of Lambda and Step Functions, which come only with traffic.
+    """Find notifications of missing data of metrics of Lambda and Step Functions, which need traffic.
 
     It is proved: the evaluator notifies once such a metric stops being sent.
     """

@@ -20,7 +20,7 @@ RULE = Rule(
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Every query that does not parse, at the place where reading stopped.
+    """Find queries that are not valid, with the location of the error.
 
     Datadog refuses the query of a monitor; dashboards and SLOs it stores with any text in place of a query.
     """

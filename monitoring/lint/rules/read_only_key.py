@@ -25,7 +25,7 @@ _GONE = {
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each such key; `--fix` removes it."""
+    """Find read-only keys; `--fix` removes them."""
     for key in KEYS.get(subject.resource.kind, ()):
         if key in subject.body:
             gone = _GONE.get(key, "Datadog sets it itself")

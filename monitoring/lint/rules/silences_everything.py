@@ -9,7 +9,7 @@ RULE = Rule("silences-everything", "warning", "A downtime for all monitors that 
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """All monitors, all groups, and neither an end nor a recurrence."""
+    """Find downtimes of all monitors and all groups with neither an end nor a recurrence."""
     scope = subject.body.get("scope")
     schedule = schedule_of(subject)
     everything = isinstance(scope, str) and as_written(scope) == "*" and tags_of(subject) == ["*"]

@@ -14,7 +14,7 @@ RULE = Rule("silences-nothing", "warning", "A downtime that matches no monitor h
 
 
 def check_all(project: Project) -> Iterator[ProjectProblem]:
-    """Each downtime that none of the monitors of this run is meant by."""
+    """Find downtimes that match none of the monitors of this run."""
     monitors = [file for file in project.files if file.reach is not None]
     for file in project.files:
         text = _wrong(file.meant, monitors) if file.meant is not None and monitors else ""
@@ -22,13 +22,13 @@ def check_all(project: Project) -> Iterator[ProjectProblem]:
             yield ProjectProblem(file.path, file.title_mark, text)
 
 
-def _wrong(meant: Meant, monitors: list[FileFacts]) -> str:
-    about = [monitor for monitor in monitors if _is_about(meant, monitor)]
+def _wrong(target: Meant, monitors: list[FileFacts]) -> str:
+    about = [monitor for monitor in monitors if _is_about(target, monitor)]
     if not about:
-        if meant.key:
+        if target.key:
             return ""  # dead-reference says so
-        return f"no monitor of the project carries {' and '.join(sorted(meant.tags))}. Correct monitor_tags"
-    keys = set(meant.scope_keys)
+        return f"no monitor of the project carries {' and '.join(sorted(target.tags))}. Correct monitor_tags"
+    keys = set(target.scope_keys)
     if any(monitor.reach and (monitor.reach.keys is None or keys <= monitor.reach.keys) for monitor in about):
         return ""
     known = sorted(
@@ -44,7 +44,7 @@ def _wrong(meant: Meant, monitors: list[FileFacts]) -> str:
     return f"{text}: their groups are {', '.join(known) or 'none'}. It silences nothing"
 
 
-def _is_about(meant: Meant, monitor: FileFacts) -> bool:
-    if meant.key:
-        return monitor.key == meant.key
-    return monitor.reach is not None and meant.tags <= monitor.reach.tags
+def _is_about(target: Meant, monitor: FileFacts) -> bool:
+    if target.key:
+        return monitor.key == target.key
+    return monitor.reach is not None and target.tags <= monitor.reach.tags

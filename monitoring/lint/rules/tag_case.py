@@ -12,7 +12,7 @@ RULE = Rule("tag-case", "warning", "A tag in upper case; Datadog stores tags in 
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each tag with a capital; an error for metrics of AWS, whose ARNs arrive in lower case."""
+    """Find tags with upper-case letters; an error for metrics of AWS, whose ARNs are in lower case."""
     for pointer, text, metric in subject.metrics:
         if text.islower():
             continue

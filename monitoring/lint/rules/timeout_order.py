@@ -71,15 +71,15 @@ def _task(
 def _apis(application: Application) -> Iterator[TemplateProblem]:
     is_rest = any(application.of_type("AWS::ApiGateway::RestApi"))
     limit = REST_SECONDS if is_rest else HTTP_SECONDS
-    told = set()
+    reported = set()
     for permission in application.of_type("AWS::Lambda::Permission"):
         if not str(permission.properties.get("Principal")).startswith("apigateway.amazonaws.com"):
             continue
         function = application.function(permission.properties.get("FunctionName"))
         timeout = function.number("Timeout", 3) if function else None
-        if function is None or timeout is None or timeout <= limit or function.logical_id in told:
+        if function is None or timeout is None or timeout <= limit or function.logical_id in reported:
             continue
-        told.add(function.logical_id)
+        reported.add(function.logical_id)
         message = (
             f"API Gateway waits {limit} s for {function.logical_id}, which may run {timeout} s: its client "
             "has a 504 while the function goes on. Shorten Timeout, or answer at once and work later"
@@ -88,7 +88,7 @@ def _apis(application: Application) -> Iterator[TemplateProblem]:
 
 
 def _queues(application: Application) -> Iterator[TemplateProblem]:
-    """Lambda refuses a mapping whose queue shows a message again before the function has ended."""
+    """Find mappings that Lambda refuses, because the visibility timeout is below the function's time-out."""
     queues = {queue.logical_id: queue for queue in application.of_type("AWS::SQS::Queue")}
     for mapping in application.of_type("AWS::Lambda::EventSourceMapping"):
         queue = queues.get(plain_name(mapping.properties.get("EventSourceArn")))

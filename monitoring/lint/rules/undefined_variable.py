@@ -16,7 +16,7 @@ _NAME = re.compile(r"\$(\w+)")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each `$name` in a scope that has no definition. In a monitor it is not a query at all: query-syntax."""
+    """Find undefined variables (`$name`) in scopes of dashboards; in a monitor, query-syntax reports them."""
     known = prefixes(subject.body)
     for pointer, text, metric in subject.metrics:
         if known.keys() >= set(_NAME.findall(text)):

@@ -11,7 +11,7 @@ RULE = Rule("unknown-key", "warning", "A key that the API's description does not
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each such key, and numbers in quotes; `--fix` takes the quotes away."""
+    """Find unknown keys, and numbers in quotes; `--fix` removes the quotes."""
     own = KEYS.get(subject.resource.kind, ())
     for fault in subject.faults:
         if fault.unverified and not set(fault.pointer[:1]) & set(own):

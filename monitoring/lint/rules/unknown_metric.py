@@ -13,7 +13,7 @@ RULE = Rule("unknown-metric", "warning", "A metric of AWS or of the project that
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each metric that is not in its catalogue, with the nearest that is."""
+    """Find metrics that are not in their catalogue, and suggest the most similar one."""
     yield from _aws(subject)
     if subject.own_metrics is not None:
         yield from _own(subject, subject.own_metrics)
@@ -52,6 +52,6 @@ def _aws(subject: Subject) -> Iterator[Problem]:
 
 
 def name_place(metric: Metric, text: str) -> tuple[int, int]:
-    """Where the name stands in the string that holds the metric."""
+    """Return the offsets of a metric's name in its query."""
     start = text.find(metric.name, metric.start)
     return start, start + len(metric.name)

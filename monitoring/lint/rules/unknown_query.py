@@ -13,7 +13,7 @@ RULE = Rule("unknown-query", "warning", "A formula names a query that does not e
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each name in a formula that no query of its request has.
+    """Find names in formulas without a query of this name in the request.
 
     Datadog stores such formulas, and draws nothing.
     """
@@ -42,7 +42,7 @@ def _unknown(pointer: Pointer, formula: Query, names: frozenset[str]) -> Iterato
     for node in used:
         if node.name not in names:
             near = nearest(node.name, names)
-            there = f"There are {', '.join(sorted(names))}" if names else "The request has no queries"
-            hint = f"Did you mean {near}?" if near else there
+            alternatives = f"There are {', '.join(sorted(names))}" if names else "The request has no queries"
+            hint = f"Did you mean {near}?" if near else alternatives
             text = f"no query is called {node.name}. {hint}"
             yield Problem(pointer, text, node.start, node.end)

@@ -15,7 +15,7 @@ RULE = Rule("unknown-tag", "warning", "A tag key that a metric of AWS or of the 
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Each key that is misspelt, or a dimension of other metrics; any other may be a tag of the resource."""
+    """Find keys that are misspelt or dimensions of other metrics; other keys may be tags of the resource."""
     catalogue = metrics()
     variables = prefixes(subject.body)
     if subject.own_metrics is not None:
