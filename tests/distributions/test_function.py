@@ -41,7 +41,7 @@ def test_a_bundle_grows_by_less_than_150_kb(bundle):
 
 def test_the_wheel_of_stepscope_stays_small(wheels):
     """Its code, the example, what `init` writes and the demo's recorded day: no test of ours, no picture."""
-    assert wheels["stepscope"].stat().st_size < 1_700_000, "see what is in it"
+    assert wheels["stepscope"].stat().st_size < 1_800_000, "see what is in it"
 
 
 def run_in(bundle, code, *options):
