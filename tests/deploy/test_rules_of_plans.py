@@ -11,7 +11,7 @@ import pytest
 from monitoring.deploy import saved
 from monitoring.deploy.actual import Other
 from monitoring.deploy.canonical import DEFAULTS, MONITOR_OPTION_DEFAULTS, explicit, fingerprint, normalise
-from monitoring.deploy.differ import age, make_plan
+from monitoring.deploy.differ import _made_now, age, make_plan
 from monitoring.deploy.marker import Owner, read_marker, with_marker
 from monitoring.deploy.plan_report import WIDTH, as_data, as_lines, as_markdown, summary
 from monitoring.deploy.twins import find_twins
@@ -400,3 +400,10 @@ def test_a_marker_is_at_the_end_and_of_this_form():
     )
     assert read_marker("monitor", {"message": f"{body['message']} and more"}) is None
     assert read_marker("dashboard", body) is None
+
+
+def test_what_a_link_waits_for_is_told_in_one_order_each_time():
+    text = " ".join(f"${{monitor:{key}}}" for key in "fbdace")
+    desired = Resource("dashboard", "d", {"title": "D", "description": f"{text} ${{dashboard:d}}"})
+    assert _made_now(desired, {}) == [f"monitor:{key}" for key in "abcdef"]
+    assert _made_now(desired, {("monitor", key): "1" for key in "abcde"}) == ["monitor:f"]

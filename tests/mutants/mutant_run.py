@@ -311,7 +311,7 @@ class Host:
         """Trace the tests in a child, and judge each mutant in another.
 
         Raises:
-            Interrupted: a file cannot be collected; pytest prints why.
+            Interrupted: a file cannot be collected, or the tests cannot be traced; what is printed says why.
         """
         if session.testsfailed:
             raise session.Interrupted("a file of tests cannot be collected")
@@ -329,6 +329,9 @@ class Host:
             os.waitpid(tracer, 0)
         finally:
             end(tracer)
+        if not kept.exists():
+            print((self.trees[0].parent / "traced").read_text(encoding="utf-8", errors="replace")[-3000:])
+            raise session.Interrupted("the tests could not be traced")
         traced, failed = json.loads(kept.read_text())
         cases = [reach.Test(name, seconds, frozenset(functions)) for name, seconds, functions in traced]
         self.tell({"cases": len(cases), "failed": failed})
@@ -388,9 +391,10 @@ def verdicts(
             def tell(message: object) -> None:
                 print(json.dumps(message), file=pipe, flush=True)
 
-            return int(
-                pytest.main(["-s", *OPTIONS, *files], plugins=[Host(mutants, trees, deadline, held_by, tell)])
-            )
+            host = Host(mutants, trees, deadline, held_by, tell)
+            status = int(pytest.main(["-s", *OPTIONS, *files], plugins=[host]))
+            sys.stdout.flush()  # before the other end knows that nothing more comes
+            return status
 
     process = fork(output, work)
     os.close(writing)
@@ -398,7 +402,7 @@ def verdicts(
         with os.fdopen(reading, encoding="utf-8") as pipe:
             traced = json.loads(pipe.readline() or "null")
             if traced is None:
-                raise SystemExit(f"the tests could not be collected:\n{output.read_text()[-2000:]}")
+                raise SystemExit(f"the tests could not be run:\n{output.read_text()[-2000:]}")
             print(f"{traced['cases']} cases judge", flush=True)
             for name in traced["failed"]:
                 print(f"  fails without a mutant, or takes too long, and judges nothing: {name}", flush=True)
