@@ -1,6 +1,4 @@
-"""The embedded Datadog: its HTTP API over a store, for demos, tests and looking at dashboards without an
-account.
-"""
+"""The embedded Datadog: its HTTP API over a store, for demos, tests and dashboards without an account."""
 
 from monitoring.local_datadog.app import Settings, create_app
 from monitoring.local_datadog.guard import Access

@@ -1,4 +1,4 @@
-"""The application: the families of routes over one store, behind the guard."""
+"""The ASGI application: the families of routes over one store, with access control."""
 
 import threading
 import time
@@ -37,20 +37,20 @@ FAMILIES: tuple[Callable[[Context], Family], ...] = (
     *(Monitors, DashboardLists, Dashboards, SloCorrections, Slos, Downtimes, DowntimesV2),
     *(Events, EventsV2, MetricsMeta, MetricTags, Hosts, Queries),
 )
-"""Lists come before dashboards, whose id would match their path."""
+"""The families of routes; lists come before dashboards, whose id would match their path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the embedded Datadog answers.
+    """The settings of the embedded Datadog.
 
     Attributes:
-        access: who may ask; loopback with any key by default.
-        historical: take points older than an hour, Datadog's historical metrics ingestion.
-        rate_limits: limits that are really kept, by name (`monitoring.local_datadog.rate_limits`); by default
-            there are only the headers.
-        clock: seconds since the epoch.
-        closed: while it is set, the API answers 503.
+        access: access control; by default loopback with any key.
+        historical: whether to accept points older than an hour (historical metrics ingestion).
+        rate_limits: name -> enforced limit (`monitoring.local_datadog.rate_limits`); by default there are
+            only the headers.
+        clock: returns seconds since the epoch.
+        closed: while it is set, the API responds with 503.
     """
 
     access: Access = field(default_factory=Access)
@@ -63,12 +63,12 @@ class Settings:
 def create_app(
     store: Store, *, routes: Sequence[BaseRoute] = (), settings: Settings | None = None
 ) -> Starlette:
-    """Datadog's API over a store.
+    """Return Datadog's API over a store as an ASGI application.
 
     Args:
-        store: where everything lies.
-        routes: further routes (pages); they are asked first.
-        settings: who may ask, and what is taken.
+        store: contains all data.
+        routes: additional routes (pages), which take precedence.
+        settings: access control and limits of requests.
     """
     chosen = settings or Settings()
     context = Context(store, chosen.clock)
@@ -118,7 +118,7 @@ async def _not_valid(_request: Request, error: InputError) -> Response:
 
 
 async def _not_written(_request: Request, error: OSError) -> Response:
-    """Answer 503 where the journal cannot be written: nothing was acknowledged, and clients retry."""
+    """Respond with 503 if the journal cannot be written: nothing was acknowledged, and clients retry."""
     return reply({"errors": [f"not stored: {error.strerror or error}"]}, 503)
 
 

@@ -1,4 +1,4 @@
-"""Reading a request's body: sizes and encodings within Datadog's limits, refused while it streams."""
+"""Read request bodies within Datadog's limits of sizes and encodings; reject larger ones while reading."""
 
 import io
 import sys
@@ -19,21 +19,21 @@ else:
     from backports import zstd
 
 DRAIN = 256 << 20
-"""A body over the limit is read to its end, and thrown away, up to here: a client that is still writing then
-sees the 413 instead of a broken connection."""
+"""A body over the limit is read and discarded up to this size, so that a client that is still writing
+receives the 413 instead of a broken connection."""
 
 
 DEEPEST = 100
-"""Levels of JSON that are taken: what is stored has to be read again, by readers that recurse."""
+"""The maximum nesting of JSON, because stored values are read again by recursive functions."""
 IN_A_THREAD = 1 << 14
-"""Bytes from which on a body is decompressed in a thread: they may become a thousand times as many."""
+"""The size from which a body is decompressed in a thread: it may grow by a factor of a thousand."""
 MOST_MEMBERS = 1000
-"""Members of one gzip body: each costs as much as some kilobytes."""
+"""The maximum number of members of a gzip body: each costs as much time as some kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most bytes of a payload as sent and after decompression."""
+    """The maximum size of a payload in bytes, as sent and after decompression."""
 
     sent: int
     decompressed: int
@@ -51,7 +51,7 @@ async def read_json(request: Request, limit: Limit = OTHER) -> Any:
     """Return the body as JSON.
 
     Raises:
-        ApiError: 400 where it is not JSON, 413 where it is too large.
+        ApiError: 400 if the body is not JSON, 413 if it is too large.
     """
     return parse_json(await read(request, limit))
 
@@ -60,7 +60,7 @@ def parse_json(body: bytes, *, json_api: bool = False) -> Any:
     """Parse JSON.
 
     Raises:
-        ApiError: 400 where it is not JSON, or nested deeper than `DEEPEST`.
+        ApiError: 400 if the body is not JSON, or nested deeper than `DEEPEST`.
     """
     try:
         value = msgspec.json.decode(body)
@@ -72,7 +72,7 @@ def parse_json(body: bytes, *, json_api: bool = False) -> Any:
 
 
 def _is_deep(value: Any) -> bool:
-    """Return whether a value is nested deeper than `DEEPEST`, looking at one level after the other."""
+    """Return whether a value is nested deeper than `DEEPEST`, without recursion."""
     level = [value]
     for _ in range(DEEPEST):
         inner = [
@@ -88,7 +88,8 @@ async def read(request: Request, limit: Limit) -> bytes:
     """Return the decompressed body.
 
     Raises:
-        ApiError: 413 over a limit, 400 where the body is not in its Content-Encoding, 415 for an unknown one.
+        ApiError: 413 over a limit, 400 if the body does not match its Content-Encoding, 415 for an unknown
+            one.
     """
     body = await _collect(request, limit.sent)
     for encoding in reversed(request.headers.get("content-encoding", "").replace(" ", "").lower().split(",")):
@@ -140,7 +141,7 @@ def _decoded(encoding: str, body: bytes, most: int) -> bytes:
 
 
 def _gzip(body: bytes, most: int) -> bytes:
-    """All members of a gzip body, and at most one byte more than allowed."""
+    """Decompress all members of a gzip body, up to one byte more than the limit."""
     parts: list[bytes] = []
     size = 0
     while body and size <= most:
@@ -154,7 +155,7 @@ def _gzip(body: bytes, most: int) -> bytes:
 
 
 def _deflate(body: bytes, most: int) -> bytes:
-    """Clients mean zlib by `deflate`; a raw stream is taken too."""
+    """Decompress `deflate`, by which clients mean zlib; a raw stream is accepted too."""
     try:
         return _inflate(zlib.decompressobj(), body, most + 1)
     except zlib.error:

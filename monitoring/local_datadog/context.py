@@ -24,14 +24,14 @@ FIRST_ID = 1001
 
 @dataclass(slots=True)
 class Context:
-    """One store and its clock; `lock` keeps what reads and then writes a document together."""
+    """One store and its clock; `lock` makes reading and then writing a document atomic."""
 
     store: Store
     clock: Callable[[], float] = time.time
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def next_id(self, kind: str) -> int:
-        """Return an integer id that the kind has never had, even after a deletion."""
+        """Return an integer id that was never used for this kind, even after a deletion."""
         with self.lock:
             stored = self.store.documents.get(_SEQUENCE, kind) or {"last": FIRST_ID - 1}
             number = int(stored["last"]) + 1
@@ -39,7 +39,7 @@ class Context:
             return number
 
     def moment(self) -> str:
-        """Now, as Datadog writes it."""
+        """Return the current time in Datadog's format."""
         return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="microseconds")
 
     def find(self, kind: str, ident: str, missing: str) -> Body:
@@ -66,7 +66,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def mounted(prefix: str, table: Sequence[tuple[str, str, Handler]]) -> list[Route]:
-    """Routes of (method, path below the prefix, handler)."""
+    """Return routes for (method, path below the prefix, handler)."""
     return [Route(prefix + path, handler, methods=[method]) for method, path, handler in table]
 
 

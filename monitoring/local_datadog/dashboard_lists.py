@@ -1,4 +1,4 @@
-"""The routes of manual dashboard lists and of what is in them."""
+"""The routes of manual dashboard lists and of their items."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ _AUTHOR = {"handle": "stepscope@localhost", "name": "stepscope", "email": "steps
 
 
 class DashboardLists(Family):
-    """The routes over one store; a list is a document whose `items` are what it holds."""
+    """The routes over one store; a list is a document with `items`."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -36,7 +36,7 @@ class DashboardLists(Family):
             ("PUT", items, self._replace),
             ("DELETE", items, self._remove),
         ]
-        # datadogpy speaks to the items by the older address, too.
+        # datadogpy also uses the older path of items.
         older = [
             (method, path.replace("v2", "v1"), handler) for method, path, handler in table if path == items
         ]

@@ -1,4 +1,4 @@
-"""The routes of downtimes, version 1, and what both versions share: what is stored, and which are shown."""
+"""The routes of downtimes, version 1, and the stored downtimes of both versions."""
 
 import uuid
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from monitoring.store.documents import Documents
 
 KIND = "downtime"
 KEPT = 2 * 86_400
-"""Seconds for which a cancelled downtime is still shown."""
+"""Seconds for which a cancelled downtime is still listed."""
 _TIMES = ("start", "end")
-"""Seconds; dogshell writes them as texts."""
+"""Keys with seconds since the epoch; dogshell sends them as strings."""
 _RECURRENCES = ("days", "weeks", "months", "years", "rrule")
 _MOST_TAGS = 32
 _WRITABLE = {
@@ -42,27 +42,27 @@ _OF_VERSION_2 = ("scope_query", "recurrences", "display_timezone")
 
 
 class Stored:
-    """The downtimes of one store, as both versions of the API write and read them."""
+    """The downtimes of one store, for both versions of the API."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._documents = context.store.documents
 
     def now(self) -> int:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         return int(self._context.clock())
 
     def all(self) -> list[Body]:
-        """Every downtime that is not cancelled, or was a short time ago."""
+        """Return every downtime, without those cancelled more than `KEPT` seconds ago."""
         oldest = self.now() - KEPT
         downtimes = self._documents.all(KIND)
         return [body for body in downtimes if body["canceled"] is None or body["canceled"] > oldest]
 
     async def put(self, body: Body, previous: Body | None = None) -> Body:
-        """Store what was written, with what only the server says.
+        """Store a downtime with the fields that the server sets.
 
         Raises:
-            ApiError: 400: a schedule or a scope that cannot be read.
+            ApiError: 400 for an invalid schedule or scope.
         """
         before, now = previous or {}, self.now()
         stored: Body = {
@@ -74,13 +74,13 @@ class Stored:
         stored |= {"canceled": before.get("canceled"), "disabled": before.get("disabled", False)}
         stored |= {"created": before.get("created", now), "modified": now, "parent_id": None}
         stored["downtime_type"] = _downtime_type(stored)
-        await run_in_threadpool(_check, stored)  # a rule that is never true is looked for a while
+        await run_in_threadpool(_check, stored)  # the next time of a rule may be searched for long
         stored["id"] = before["id"] if previous else self._context.next_id(KIND)
         self._documents.put(KIND, str(stored["id"]), stored)
         return stored
 
     def cancel(self, body: Body) -> None:
-        """End it now; one that is cancelled already stays as it is."""
+        """Cancel a downtime now; a cancelled one does not change."""
         if body["canceled"] is None:
             now = self.now()
             changed = body | {"canceled": now, "disabled": True, "modified": now}
@@ -139,8 +139,8 @@ class Downtimes(Family):
         return Response(status_code=204)
 
     async def _cancel_by_scope(self, request: Request) -> Response:
-        wanted = sorted(_scopes(as_object(await read_json(request)).get("scope")))
-        matching = [body for body in self._stored.all() if sorted(body["scope"]) == wanted]
+        scopes = sorted(_scopes(as_object(await read_json(request)).get("scope")))
+        matching = [body for body in self._stored.all() if sorted(body["scope"]) == scopes]
         matching = [body for body in matching if body["canceled"] is None]
         if not matching:
             raise ApiError(404, "No downtimes found")
@@ -149,7 +149,7 @@ class Downtimes(Family):
         return reply({"cancelled_ids": [body["id"] for body in matching]})
 
     def _shown(self, body: Body) -> Body:
-        """As version 1 says it: the window that counts now, and the first of several rules."""
+        """Return the downtime in version 1's format: the current window, and the first of several rules."""
         now = self._stored.now()
         shown = {key: value for key, value in body.items() if key not in _OF_VERSION_2}
         if rules := body.get("recurrences"):
@@ -164,7 +164,7 @@ class Downtimes(Family):
 
 
 def mutes_of(documents: Documents, monitor: Mapping[str, Any], since: int, until: int) -> list[Mute]:
-    """Return what mutes a monitor in [since, until): downtimes, and the global mute."""
+    """Return the mutes of a monitor in [since, until): downtimes, and the global mute."""
     mutes = downtimes.mutes(documents.all(KIND), monitor, since, until)
     if muted := documents.get("mute_all", "all"):
         mutes.append(Mute("*", int(muted["start"]), None, "mute_all"))
@@ -172,7 +172,7 @@ def mutes_of(documents: Documents, monitor: Mapping[str, Any], since: int, until
 
 
 class Match(NamedTuple):
-    """A downtime that is on for some groups of a monitor; `*` is the one group of a monitor without any."""
+    """A downtime that is active for groups of a monitor; `*` is the group of a monitor without groups."""
 
     downtime: Body
     window: downtimes.Window
@@ -216,7 +216,7 @@ def _check(stored: Body) -> None:
 
 
 def _own(body: Body) -> Body:
-    """Return the keys that version 1 may write."""
+    """Return the keys that clients of version 1 may set."""
     own = {key: value for key, value in body.items() if key in _WRITABLE}
     own |= {key: int(own[key]) for key in _TIMES if str(own.get(key) or "").isdecimal()}
     return own | ({"scope": _scopes(own["scope"])} if "scope" in own else {})
@@ -252,7 +252,7 @@ def _is_texts(values: list[Any]) -> bool:
 
 
 def _downtime_type(body: Body) -> int:
-    """Datadog's code: 0 for all groups, 1 for hosts, 2 for any other scope."""
+    """Return Datadog's code of a scope: 0 for all groups, 1 for hosts, 2 for any other."""
     if body["scope"] == ["*"]:
         return 0
     return 1 if all(str(scope).startswith("host:") for scope in body["scope"]) else 2

@@ -89,7 +89,7 @@ class DowntimesV2(Family):
         return stored
 
     def _body(self, attributes: Body, previous: Body | None = None) -> Body:
-        """Return the attributes as they are stored."""
+        """Return the attributes in the stored format."""
         own = {key: attributes[key] for key in _SAME if key in attributes}
         if "scope" in attributes:
             scopes = (
@@ -166,7 +166,7 @@ class DowntimesV2(Family):
 
 
 def _attributes(body: Any, ident: str | None = None) -> Body:
-    """Return the attributes in `data`. Raises ApiError 400 where it is not this downtime."""
+    """Return the attributes in `data`. Raises ApiError 400 if it is not this downtime."""
     data = as_object(body).get("data")
     if not isinstance(data, dict) or data.get("type") != "downtime":
         raise ApiError(400, 'Invalid type. Expected "downtime".')
@@ -197,7 +197,7 @@ def _refuse(attributes: Body) -> None:
 
 
 def _refuse_scope(scope: str) -> None:
-    """Every value needs a key; `*` alone means all."""
+    """Raise ApiError 400 for a scope with a value without a key; `*` alone means all."""
     inner = re.sub(r"[\w./@-]+:(\([^()]*\)|\S+)", " ", scope)
     if scope.strip() != "*" and set(re.findall(r"[^\s()]+", inner)) - {"AND", "OR", "NOT", "-"}:
         raise ApiError(400, "All values must have a key")
@@ -229,7 +229,7 @@ def _match(match: Match) -> Body:
 
 
 def _seconds(text: str) -> int:
-    """Parse an ISO 8601 time, UTC where it has no offset."""
+    """Parse an ISO 8601 time; it is UTC if it has no offset."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

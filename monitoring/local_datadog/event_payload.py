@@ -1,4 +1,4 @@
-"""What a change or an alert may say when it is posted as an event of version 2, and what is kept of it.
+"""Validate events of version 2 (changes and alerts), and convert them to the stored format.
 
 Source of the rules: the reference of "Post an event"; the wording is that of the recorded refusal.
 """
@@ -11,11 +11,11 @@ from monitoring.local_datadog.context import Body
 from monitoring.local_datadog.events import OLDEST
 
 _ALERT_TYPES = {"error": "error", "warn": "warning", "ok": "success"}
-"""The status of an alert -> what version 1 calls it."""
+"""The status of an alert -> its name in version 1."""
 
 
 def problem(body: Any, now: int) -> str:
-    """Return what is wrong with a payload, and where; "" for a valid one."""
+    """Return the fault of a payload with its position; "" for a valid one."""
     for path, test, text in _checks(body):
         if not test(_at(body, path)):
             return f"JSON validation failed at $.{path}: {text}."
@@ -50,8 +50,8 @@ def _one_of(*values: str) -> tuple[_Test, str]:
 
 
 def _text(least: int, most: int) -> tuple[_Test, str]:
-    said = f"value must be a string of {least} to {most} characters"
-    return (lambda value: isinstance(value, str) and least <= len(value) <= most), said
+    rule = f"value must be a string of {least} to {most} characters"
+    return (lambda value: isinstance(value, str) and least <= len(value) <= most), rule
 
 
 def _maybe(rule: tuple[_Test, str]) -> tuple[_Test, str]:
@@ -99,7 +99,7 @@ _OF_CATEGORY: Mapping[str, Mapping[str, tuple[_Test, str]]] = {
 
 
 def _checks(body: Any) -> Iterator[_Check]:
-    """Yield the rules in order; those of a category once the category is valid."""
+    """Yield the rules in order; those of a category only after the category is valid."""
     yield from ((path, *rule) for path, rule in _RULES.items())
     category = body["data"]["attributes"]["category"]
     yield from ((path, *rule) for path, rule in _OF_CATEGORY[category].items())

@@ -1,4 +1,4 @@
-"""The routes of events: the stream of what happened, beside the metrics."""
+"""The routes of events, version 1."""
 
 from typing import Any
 

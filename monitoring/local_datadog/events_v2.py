@@ -1,4 +1,4 @@
-"""The routes of events, version 2 (JSON:API): changes and alerts taken, and those of both versions found."""
+"""The routes of events, version 2 (JSON:API): post changes and alerts, and search events of both versions."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ _ATTRIBUTES = {
     "priority": "priority",
     "source": "source_type_name",
 }
-"""Version 1's name -> version 2's; what an event has not is left out, for clients take no null there."""
+"""Version 1's name -> version 2's; missing values are left out, because clients do not accept null."""
 
 
 class EventsV2(Family):
@@ -54,8 +54,8 @@ class EventsV2(Family):
         made: Body = dict.fromkeys(("handle", "priority", "related_event_id", "device_name"))
         made |= {"id": ident, "id_str": str(ident), "url": url, "source": ""}
         self._documents.put(KIND, str(ident), made | event_payload.event_of(body, now))
-        told = {"attributes": {"evt": {"id": str(ident), "uid": str(ident)}}}
-        data = {"type": "event", "id": "_", "attributes": told}
+        details = {"attributes": {"evt": {"id": str(ident), "uid": str(ident)}}}
+        data = {"type": "event", "id": "_", "attributes": details}
         return reply({"data": data, "links": {"self": url}}, 202)
 
     async def _get(self, request: Request) -> Response:
@@ -66,23 +66,23 @@ class EventsV2(Family):
 
     async def _list(self, request: Request) -> Response:
         parameters = request.query_params
-        wanted = {name: parameters.get(f"filter[{name}]") for name in ("query", "from", "to")}
+        filters = {name: parameters.get(f"filter[{name}]") for name in ("query", "from", "to")}
         page = {name: parameters.get(f"page[{name}]") for name in ("cursor", "limit")}
-        return self._found(wanted, page, parameters.get("sort"))
+        return self._found(filters, page, parameters.get("sort"))
 
     async def _search(self, request: Request) -> Response:
         body = as_object(await read_json(request))
         parts = [body.get(name) or {} for name in ("filter", "page")]
         return self._found(as_object(parts[0]), as_object(parts[1]), body.get("sort"))
 
-    def _found(self, wanted: Mapping[str, Any], page: Mapping[str, Any], sort: Any) -> Response:
+    def _found(self, filters: Mapping[str, Any], page: Mapping[str, Any], sort: Any) -> Response:
         if sort not in (None, "timestamp", "-timestamp"):
             raise ApiError(400, "sort is timestamp or -timestamp", json_api=True)
         now = self._context.clock()
         try:
-            test = compile_search(str(wanted.get("query") or "*"))
-            start = moment(_relative(wanted.get("from") or "now-15m"), now)
-            end = moment(_relative(wanted.get("to") or "now"), now)
+            test = compile_search(str(filters.get("query") or "*"))
+            start = moment(_relative(filters.get("from") or "now-15m"), now)
+            end = moment(_relative(filters.get("to") or "now"), now)
             first, size = int(page.get("cursor") or 0), int(page.get("limit") or _PAGE)
         except (InputError, ValueError, TypeError) as error:
             text = error.message if isinstance(error, InputError) else str(error)
@@ -101,7 +101,7 @@ class EventsV2(Family):
 
 
 def _relative(value: Any) -> str:
-    """Datadog writes `now-15m` where a command line has `-15m`."""
+    """Convert Datadog's `now-15m` to `-15m`."""
     text = str(value)
     return text.removeprefix("now") or text if text.startswith("now") else text
 
@@ -114,6 +114,6 @@ def _shown(event: Body) -> Body:
     evt = {"id": event["id_str"], "uid": event["id_str"]}
     evt |= {"category": event["category"]} if "category" in event else {}
     attributes |= custom | {"timestamp": event["date_happened"] * 1000, "evt": evt}
-    told = {"message": event["text"], "tags": event["tags"], "attributes": attributes}
-    shown = told | {"timestamp": happened.isoformat(timespec="milliseconds")}
+    details = {"message": event["text"], "tags": event["tags"], "attributes": attributes}
+    shown = details | {"timestamp": happened.isoformat(timespec="milliseconds")}
     return {"type": "event", "id": event["id_str"], "attributes": shown}

@@ -1,8 +1,8 @@
-"""The guard in front of every route: who may ask (Host, Origin, key), and errors as Datadog writes them.
+"""Access control for every route (Host, Origin, key), and errors in Datadog's format.
 
 A page of another site can send requests to a server on this machine, and by DNS rebinding even read the
-answers. So a request whose `Host` is not ours, or which a browser says comes from elsewhere, is refused
-before anything else happens.
+responses. So a request with another `Host`, or from another site according to the browser, is rejected
+first.
 """
 
 import base64
@@ -24,9 +24,9 @@ _API = ("/api/", "/v1/input")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Define who may ask.
+    """The access rules.
 
-    Without a key of its own the server takes any for the API, and none for the pages. With one, every route
+    Without an `api_key` the API accepts any key, and the pages need none. With an `api_key`, every route
     needs it: in the header or query of Datadog's clients, or as the password of a browser (RFC 7617).
     """
 
@@ -52,7 +52,7 @@ class Access:
 
 
 class Outage:
-    """ASGI middleware: while `closed` is set, the API answers 503, as in an outage."""
+    """ASGI middleware: while `closed` is set, the API responds with 503, as in an outage."""
 
     def __init__(self, app: ASGIApp, closed: threading.Event) -> None:
         self._app = app
@@ -68,7 +68,7 @@ class Outage:
 
 
 class Guard:
-    """ASGI middleware: asks `Access`, and turns an `ApiError` into its answer."""
+    """ASGI middleware: checks `Access`, and converts an `ApiError` to its response."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -92,14 +92,14 @@ class Guard:
 
 
 def _ask_for_password() -> Response:
-    """Return the response that makes a browser ask: any user name, and the key as the password."""
-    asked = {"WWW-Authenticate": 'Basic realm="stepscope: the API key is the password", charset="UTF-8"'}
+    """Return the response for which a browser asks for a password (the key) and any user name."""
+    challenge = {"WWW-Authenticate": 'Basic realm="stepscope: the API key is the password", charset="UTF-8"'}
     text = "The API key is needed: as the password, with any user name, or as the header DD-API-KEY.\n"
-    return Response(text, 401, headers=asked, media_type="text/plain")
+    return Response(text, 401, headers=challenge, media_type="text/plain")
 
 
 def _password(headers: Headers) -> str:
-    """Return the password of HTTP Basic authentication, or nothing."""
+    """Return the password of HTTP Basic authentication, or ""."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return ""
@@ -123,13 +123,13 @@ def _from_elsewhere(headers: Headers, host: str) -> bool:
 
 
 def _opens_page(headers: Headers, path: str) -> bool:
-    """Return whether a link to a page was followed: the other site sees nothing of the response."""
-    asked = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-    return asked == ("navigate", "document") and "origin" not in headers and not path.startswith(_API)
+    """Return whether the request is a navigation to a page, whose response the other site cannot read."""
+    fetch = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return fetch == ("navigate", "document") and "origin" not in headers and not path.startswith(_API)
 
 
 def _key_in(query: str, path: str) -> str:
-    """Old clients put the key into the query string, the oldest logs intake into the path."""
+    """Return the key in the query string (old clients) or in the path (the oldest logs intake)."""
     if "api_key=" in query:
         return parse_qs(query).get("api_key", [""])[0]
     return path.removeprefix("/v1/input/") if path.startswith("/v1/input/") else ""

@@ -1,4 +1,4 @@
-"""The routes of hosts: which have reported, their tags, and muting them."""
+"""The routes of hosts: list, tags, mute and unmute."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,8 +39,8 @@ class Hosts(Family):
 
     async def _list(self, request: Request) -> Response:
         parameters = request.query_params
-        wanted = parameters.get("filter", "").lower().removeprefix("host:")
-        hosts = [(name, last) for name, last in self._seen() if wanted in name.lower()]
+        text = parameters.get("filter", "").lower().removeprefix("host:")
+        hosts = [(name, last) for name, last in self._seen() if text in name.lower()]
         start, count = number(parameters, "start", 0), min(1000, number(parameters, "count", 100))
         page = [self._shown(name, last) for name, last in hosts[start : start + count]]
         return reply({"host_list": page, "total_matching": len(hosts), "total_returned": len(page)})

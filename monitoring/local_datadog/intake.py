@@ -1,6 +1,4 @@
-"""The intake routes: metrics, distributions, logs, traces, checks. A 2xx means that the store has it for
-good.
-"""
+"""The intake routes: metrics, distributions, logs, traces, checks. A 2xx means that the data are durable."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +17,7 @@ from monitoring.local_datadog.replies import TEXT_JSON, ApiError, reply
 from monitoring.store import Batch, Store
 
 INLINE = 1 << 18
-"""A larger body is read in a thread, so that the others need not wait for it."""
+"""A larger body is decoded in a thread, so that other requests do not wait."""
 _MOST_LOGS = 1000
 _LONGEST_LOG = 1_000_000
 _ReadBody = Callable[[bytes, float], tuple[Batch, Dropped]]
@@ -148,7 +146,7 @@ def _logs_of(data: bytes, content_type: str) -> Iterable[dict[str, Any]]:
 
 
 def _clean_log(log: dict[str, Any]) -> dict[str, Any]:
-    """Return a log, cut to 1 MB, as Datadog accepts it."""
+    """Return a log in the stored format, truncated to 1 MB, as by Datadog."""
     message = log.get("message")
     if isinstance(message, str) and len(message) > _LONGEST_LOG // 4:
         encoded = message.encode("utf-8", "surrogatepass")

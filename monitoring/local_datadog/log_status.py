@@ -1,7 +1,7 @@
-"""The status of a log that was sent without one, as Datadog's pipelines read it off the log itself.
+"""Derive the status of a log that was sent without one, as Datadog's pipelines do.
 
-Attributes first (`status`, `severity`, `level`, `syslog.severity`; what a word stands for is the table of the
-status remapper), then the type of a Step Functions event, then the level that a line of text begins with.
+The order is: attributes (`status`, `severity`, `level`, `syslog.severity`, with the words of the status
+remapper), the type of a Step Functions event, the level at the beginning of a line of text.
 
 https://docs.datadoghq.com/logs/log_configuration/processors/log_status_remapper/
 """
@@ -29,9 +29,9 @@ _PREFIXES = (
     ("o", "ok"),
     ("s", "ok"),
 )
-"""How a word begins -> the status that it stands for; any other word is info."""
+"""Prefix of a word -> status; any other word is info."""
 _BEGIN = 120
-"""Characters of a line in which its level is looked for."""
+"""The number of characters at the beginning of a line in which its level is searched."""
 _WORD = re.compile(r"\b(EMERGENCY|FATAL|CRITICAL|ERROR|WARN(?:ING)?|NOTICE|INFO|DEBUG|TRACE)\b")
 _BROKEN = re.compile(r"\ATraceback \(most recent call last\)|Task timed out after |\bRuntime\.\w*Error\b")
 _ENDED_BADLY = re.compile(r"(?:Failed|TimedOut|Aborted)\Z")
@@ -53,7 +53,7 @@ _decode = msgspec.json.Decoder(_Leveled).decode
 
 
 def status_of(log: Mapping[str, Any]) -> str:
-    """Return the status of a log: its own, or the one that its attributes or its message give; else info."""
+    """Return the status of a log: its own, or the one of its attributes or its message, else info."""
     sent = log.get("status")
     if sent:
         return str(sent)
@@ -70,7 +70,7 @@ def _of_attributes(attribute: Any) -> str:
 
 
 def word_status(value: object) -> str:
-    """Return the status that a word or a syslog number stands for; "" for what is neither."""
+    """Return the status for a word or a syslog number; "" for other values."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     if isinstance(value, int):

@@ -1,6 +1,6 @@
-"""Tag configurations of metrics (Metrics without Limits), their volumes, and which tags are asked for.
+"""Tag configurations of metrics (Metrics without Limits), their volumes, and the queried tags.
 
-A configuration is kept and told, and counted in the volumes; queries go on seeing every tag.
+A configuration is stored, returned and used for the volumes; queries still use all tags.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ TYPES = ("gauge", "count", "rate", "distribution")
 _WRITABLE = ("tags", "include_percentiles", "exclude_tags_mode", "aggregations")
 _AGGREGATIONS = {"gauge": "avg", "count": "sum", "rate": "sum"}
 _OF_A_DISTRIBUTION = 5
-"""Count, sum, min, max and average of a tag combination are a metric each; percentiles are as many again."""
+"""Custom metrics per tag combination: count, sum, min, max and average; percentiles add five more."""
 _SERIES = """
     SELECT type, tags || CASE WHEN host = '' THEN [] ELSE ['host:' || host] END FROM series
     WHERE metric = $metric AND series_id IN (
@@ -87,7 +87,7 @@ class MetricTags(Family):
         return self._context.find(KIND, name, f"{name} not found")
 
     async def _volumes(self, request: Request) -> Response:
-        """Count custom metrics: one for each combination of tags, of all tags and of the configured ones."""
+        """Count custom metrics: combinations of all tags, and of the configured tags."""
         name = request.path_params["name"]
         since = int(self._context.clock()) - number(request.query_params, "window[seconds]", 3600)
         with self._context.store.reading() as cursor:
@@ -103,9 +103,9 @@ class MetricTags(Family):
     async def _active(self, request: Request) -> Response:
         """Return the tags of the metric that dashboards, monitors and SLOs query."""
         name = request.path_params["name"]
-        asked = [metric for metric in asked_metrics(self._documents) if metric.name == name]
-        keys = {key for metric in asked for key in (*metric.by, *_keys(metric.scope))}
-        pairs = {(metric.aggregator or "avg", _in_time(metric)) for metric in asked}
+        queried = [metric for metric in asked_metrics(self._documents) if metric.name == name]
+        keys = {key for metric in queried for key in (*metric.by, *_keys(metric.scope))}
+        pairs = {(metric.aggregator or "avg", _in_time(metric)) for metric in queried}
         aggregations = [{"space": space, "time": time} for space, time in sorted(pairs)]
         attributes = {"active_tags": sorted(keys), "active_aggregations": aggregations}
         body = {"type": "actively_queried_configurations", "id": name, "attributes": attributes}
@@ -113,7 +113,7 @@ class MetricTags(Family):
 
 
 def asked_metrics(documents: Documents) -> Iterator[Metric]:
-    """Each metric query in the stored monitors, dashboards and objectives."""
+    """Yield each metric query in the stored monitors, dashboards and SLOs."""
     sites_of_kind = [
         site for board in documents.all("dashboard") for site in sites.widget_sites(sites.widgets(board))
     ]
@@ -139,22 +139,22 @@ def _keys(scope: Scope) -> Iterator[str]:
 
 
 Fit = Callable[[str, str], bool]
-"""Whether a metric of that name and type is listed."""
+"""(name, type) -> whether the metric is listed."""
 
 
 def filters(parameters: Mapping[str, str], configured: Mapping[str, Body], documents: Documents) -> list[Fit]:
     """Return the filters of a list of metrics in the query string.
 
-    Which queries were made is not recorded: a metric counts as queried that something stored asks for.
+    Queries are not recorded: a metric counts as queried if a stored monitor, dashboard or SLO uses it.
 
     Raises:
-        ApiError: 400: a value that a filter does not have.
+        ApiError: 400 for an invalid value of a filter.
     """
 
-    def asked(text: str, _configured: Mapping[str, Body]) -> Fit:
+    def queried(text: str, _configured: Mapping[str, Body]) -> Fit:
         return _is(text, _among(metric.name for metric in asked_metrics(documents)))
 
-    known = _FILTERS | dict.fromkeys(("queried", "related_assets"), asked)
+    known = _FILTERS | dict.fromkeys(("queried", "related_assets"), queried)
     texts = {name: parameters.get(f"filter[{name}]", "") for name in known}
     return [known[name](text, configured) for name, text in texts.items() if text]
 
@@ -167,8 +167,8 @@ def truth(text: str) -> bool:
 
 
 def _is(text: str, test: Fit) -> Fit:
-    wanted = truth(text)
-    return lambda name, kind: test(name, kind) is wanted
+    expected = truth(text)
+    return lambda name, kind: test(name, kind) is expected
 
 
 def _among(names: Iterable[str]) -> Fit:
@@ -188,13 +188,13 @@ def _with_tags(text: str, configured: Mapping[str, Body]) -> Fit:
 
 
 def _with_percentiles(text: str, configured: Mapping[str, Body]) -> Fit:
-    wanted = truth(text)
+    expected = truth(text)
     enabled = {
         name
         for name, configuration in configured.items()
         if configuration["attributes"].get("include_percentiles")
     }
-    return lambda name, kind: kind == "distribution" and (name in enabled) is wanted
+    return lambda name, kind: kind == "distribution" and (name in enabled) is expected
 
 
 _FILTERS: dict[str, Callable[[str, Mapping[str, Body]], Fit]] = {
@@ -211,7 +211,7 @@ def _in_time(metric: Metric) -> str:
 
 
 def _kept(tags: Iterable[str], rules: Body) -> Iterator[str]:
-    """Return the tags that a configuration keeps; all of them without one."""
+    """Yield the tags of a configuration; all tags without one."""
     excluding = bool(rules.get("exclude_tags_mode"))
     named = set(rules.get("tags") or ())
     return (tag for tag in tags if not rules or (tag.partition(":")[0] in named) is not excluding)

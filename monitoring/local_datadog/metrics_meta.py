@@ -1,4 +1,4 @@
-"""The routes of metrics as names: which are active, their metadata and tags, and searching them."""
+"""The routes of metric names: active metrics, metadata, tags and search."""
 
 from collections.abc import Callable
 
@@ -57,8 +57,8 @@ class MetricsMeta(Family):
         parameters = request.query_params
         if not parameters.get("from"):
             raise ApiError(400, "The parameter 'from' is required")
-        wanted: Body = {"since": number(parameters, "from", 0), "host": parameters.get("host", "")}
-        names = self._names(_ACTIVE, wanted | {"tag": parameters.get("tag_filter", "")})
+        conditions: Body = {"since": number(parameters, "from", 0), "host": parameters.get("host", "")}
+        names = self._names(_ACTIVE, conditions | {"tag": parameters.get("tag_filter", "")})
         return reply({"from": parameters["from"], "metrics": names})
 
     async def _search(self, request: Request) -> Response:
@@ -71,7 +71,7 @@ class MetricsMeta(Family):
         return reply({"results": results})
 
     async def _all(self, request: Request) -> Response:
-        """Return the metrics that match the filters, in pages where a page is requested."""
+        """Return the metrics that match the filters, in pages if a page is requested."""
         parameters = request.query_params
         test = _tag_test(parameters.get("filter[tags]", ""))
         since = int(self._context.clock()) - number(parameters, "window[seconds]", FOREVER)
@@ -82,7 +82,7 @@ class MetricsMeta(Family):
             configuration["id"]: configuration for configuration in self._documents.all(metric_tags.KIND)
         }
         fits = metric_tags.filters(parameters, configured, self._documents)
-        if flag(request, "filter[configured]"):  # these are listed without any point, too
+        if flag(request, "filter[configured]"):  # configured metrics are listed even without points
             types = {
                 name: configuration["attributes"]["metric_type"] for name, configuration in configured.items()
             } | types

@@ -1,4 +1,4 @@
-"""Searching monitors and their groups, as Datadog's Manage Monitors page does."""
+"""Search monitors and their groups, as on Datadog's Manage Monitors page."""
 
 import math
 import re
@@ -24,14 +24,14 @@ _METRIC_TYPES = frozenset({"query alert", "metric alert"})
 
 
 class MonitorSearch:
-    """The two search routes over a function that gives every monitor with its states."""
+    """The two search routes; a function returns every monitor with its states."""
 
     def __init__(self, monitors: Callable[[], list[Body]], clock: Callable[[], float]) -> None:
         self._monitors = monitors
         self._clock = clock
 
     async def monitors(self, request: Request) -> Response:
-        """GET /api/v1/monitor/search."""
+        """Handle GET /api/v1/monitor/search."""
         matching = self._found(request)
         page, metadata = _page(matching, request, default=30)
         return reply(
@@ -43,7 +43,7 @@ class MonitorSearch:
         )
 
     async def groups(self, request: Request) -> Response:
-        """GET /api/v1/monitor/groups/search."""
+        """Handle GET /api/v1/monitor/groups/search."""
         groups = [
             _shown_group(monitor, name, group)
             for monitor in self._found(request)
@@ -103,7 +103,7 @@ def _record(monitor: Body, now: float) -> Record:
 
 
 def _is_muted(monitor: Body, now: float) -> bool:
-    """Return whether a scope is silenced, for ever or until a time that is still to come."""
+    """Return whether a scope is silenced, without an end or until a future time."""
     return any(until is None or until > now for until in monitor["options"]["silenced"].values())
 
 

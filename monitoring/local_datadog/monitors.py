@@ -16,7 +16,7 @@ from monitoring.resources import monitor_errors, normalise
 
 KIND = "monitor"
 STATES = "monitor_state"
-"""Documents by monitor id, written by whoever evaluates: `{"groups": {name: {"status", …}}}`."""
+"""Documents by monitor id, written by the evaluation: `{"groups": {name: {"status", …}}}`."""
 _GROUP_STATES = frozenset({"all", "alert", "warn", "no data"})
 _PAGE = 100
 
@@ -49,7 +49,7 @@ class Monitors(Family):
         return mounted("/api/v1/monitor", table)
 
     def all(self) -> list[Body]:
-        """Every monitor with its states, in the order of creation."""
+        """Return every monitor with its states, in the order of creation."""
         return [self._with_state(body, group_states=["all"]) for body in self._documents.all(KIND)]
 
     async def _create(self, request: Request) -> Response:
@@ -189,7 +189,7 @@ class Monitors(Family):
         ]
 
     def _references(self, body: Body) -> str:
-        """Who else needs the monitor, in Datadog's words, or nothing."""
+        """Return the references to the monitor in Datadog's words, or ""."""
         ident = str(body["id"])
         composites = [
             f"[{other['id']},{other['name']}]"
@@ -230,7 +230,7 @@ def _matches(body: Body, request: Request) -> bool:
 
 
 async def _parameters(request: Request) -> dict[str, Any]:
-    """Clients send these in the query string, in the body, or in both."""
+    """Return the parameters, which clients send in the query string, in the body, or in both."""
     sent = await request.body()
     body = as_object(await read_json(request)) if sent else {}
     return dict(request.query_params) | body

@@ -1,4 +1,4 @@
-"""Names and tags as Datadog stores them, and the source that a payload's series is."""
+"""Normalize names and tags as Datadog does, and identify the series of payloads."""
 
 from collections.abc import Iterable
 
@@ -15,9 +15,9 @@ def tags(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 class Sources:
-    """Cache a payload's description of a series -> `SeriesIdentity`: senders repeat it with every payload.
+    """Cache description of a series -> `SeriesIdentity`, because senders repeat it with every payload.
 
-    The key is what was sent, tags as the very bytes: they need not be read to be found again.
+    The key has the tags as raw bytes, so that a lookup does not decode them.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Sources:
         self.get = self._known.get
 
     def learn(self, key: _Key, identity: SeriesIdentity | None) -> SeriesIdentity | None:
-        """Remember, and give it back; None is a series that cannot be one."""
+        """Add an identity and return it; None marks an invalid series."""
         if len(self._known) >= _CACHED:
             self._known.clear()
         self._known[key] = identity
@@ -35,7 +35,7 @@ class Sources:
 def source(
     metric: str, host: str, texts: Iterable[str], kind: str, interval: int | None
 ) -> SeriesIdentity | None:
-    """Return the source of a payload's series; None where the name is not valid."""
+    """Return the identity of a payload's series; None if the name is not valid."""
     try:
         name = metric_name(metric)
     except ValueError:

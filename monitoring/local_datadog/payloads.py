@@ -1,7 +1,7 @@
-"""Metric payloads of the three intakes, read into a `Batch`.
+"""Decode metric payloads of the three intakes into a `Batch`.
 
-A payload that is not of its shape is refused whole, as Datadog does, so that its sender learns it. What
-Datadog takes and then ignores (points too old or too new, names that cannot be names) is counted.
+A payload with an invalid structure is rejected as a whole, as by Datadog. Data that Datadog accepts and then
+ignores (points that are too old or too new, invalid names) are counted.
 """
 
 import contextlib
@@ -101,26 +101,26 @@ _Columns = tuple[list[float], list[float]]
 
 @dataclass(slots=True)
 class Reader:
-    """Reads payloads at a moment; `historical` takes points up to 15 months old, distributions excepted.
+    """Decode payloads; `historical` accepts points up to 15 months old, except distributions.
 
-    Tags and resources stay bytes until a series is new: decoding them took half of the time.
+    Tags and resources stay bytes unless their series is new: decoding them took half of the time.
     """
 
     sources: Sources
     historical: bool = False
 
     def v1(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """Read the body of /api/v1/series."""
+        """Decode the body of /api/v1/series."""
         with _uncollected():
             return _batch(self._v1(_decoded(_DECODE_V1, body)), _of_pairs, now, self._oldest)
 
     def v2(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """Read the body of /api/v2/series."""
+        """Decode the body of /api/v2/series."""
         with _uncollected():
             return _batch(self._v2(_decoded(_DECODE_V2, body)), _of_points, now, self._oldest)
 
     def distributions(self, body: bytes, now: float) -> tuple[Batch, Dropped]:
-        """Read the body of /api/v1/distribution_points."""
+        """Decode the body of /api/v1/distribution_points."""
         with _uncollected():
             batch = self._distributions(_decoded(_DECODE_DISTRIBUTIONS, body))
             return _batch(batch, _of_pairs, now, OLDEST)
@@ -195,7 +195,7 @@ def _of_points(points: list[_Point]) -> _Columns:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Nothing here makes a cycle, and looking for some trebles the time of a payload of many series."""
+    """Disable the garbage collector: there are no cycles, and it would triple the time for many series."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -213,7 +213,7 @@ def _interval(seconds: float | None, place: int) -> int | None:
 
 
 def _decoded(decode: Callable[[bytes], _Decoded], body: bytes, where: str = "") -> _Decoded:
-    """Decode a body, or the part of one at `where`."""
+    """Decode a body, or the part of a body at `where`."""
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -231,7 +231,7 @@ def _batch(
     now: float,
     oldest: float,
 ) -> tuple[Batch, Dropped]:
-    """Return the points that Datadog keeps (10 minutes ahead to an hour old), and how many it drops."""
+    """Return the points that Datadog keeps (10 minutes ahead to an hour old), and the number of others."""
     sources: list[SeriesIdentity] = []
     lengths: list[int] = []
     points: list[_Points] = []

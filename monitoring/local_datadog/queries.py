@@ -1,4 +1,4 @@
-"""The query routes: v1 query, v2 timeseries and v2 scalar, framed as Datadog frames them."""
+"""The query routes: v1 query, v2 timeseries and v2 scalar, with Datadog's response formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from monitoring.query.scalars import scalar_columns
 from monitoring.store.query_source import StoreSource
 
 RETENTION = 15 * 31 * 86_400
-"""Seconds. Only the scalar route is recorded to refuse a window that ends before it."""
+"""Retention in seconds; only the scalar route was recorded to reject a window that ends before it."""
 
 
 class Queries(Family):
@@ -45,8 +45,8 @@ class Queries(Family):
         return reply(body(text, start, end, answers) | {"times": [], "values": []})
 
     async def _timeseries(self, request: Request) -> Response:
-        asked = _attributes(await read_json(request), "timeseries_request")
-        answers = await run_in_threadpool(_lines_of, asked, self._source)
+        requested = _attributes(await read_json(request), "timeseries_request")
+        answers = await run_in_threadpool(_lines_of, requested, self._source)
         times = (
             np.unique(np.concatenate([answer.times for _, answer in answers]))
             if answers
@@ -64,21 +64,21 @@ class Queries(Family):
         )
 
     async def _scalar(self, request: Request) -> Response:
-        asked = _attributes(await read_json(request), "scalar_request")
-        if asked["end"] < self._context.clock() - RETENTION:
+        requested = _attributes(await read_json(request), "scalar_request")
+        if requested["end"] < self._context.clock() - RETENTION:
             raise ApiError(400, "Queries ending outside the retention date are invalid")
-        if any(not query.get("aggregator") for query in asked["queries"]):
+        if any(not query.get("aggregator") for query in requested["queries"]):
             raise ApiError(
                 400, "API input validation failed: an aggregator is required for every scalar query."
             )
         try:
             columns = await run_in_threadpool(
                 scalar_columns,
-                asked["queries"],
-                asked["formulas"],
+                requested["queries"],
+                requested["formulas"],
                 self._source,
-                asked["start"],
-                asked["end"],
+                requested["start"],
+                requested["end"],
             )
         except QueryError as error:
             raise _unreadable(error) from error
@@ -96,15 +96,15 @@ def _unreadable(error: QueryError) -> ApiError:
     return ApiError(400, f"Error parsing query: {error}")
 
 
-def _lines_of(asked: Body, source: StoreSource) -> list[tuple[int, Answer]]:
-    """Return the answers with the index of their formula, or of their query without formulas."""
-    named = {query["name"]: query["query"] for query in asked["queries"]}
-    texts = [formula["formula"] for formula in asked["formulas"]] or list(named.values())
+def _lines_of(requested: Body, source: StoreSource) -> list[tuple[int, Answer]]:
+    """Return (index of the formula, or of the query if there is no formula, answer)."""
+    named = {query["name"]: query["query"] for query in requested["queries"]}
+    texts = [formula["formula"] for formula in requested["formulas"]] or list(named.values())
     return [
         (index, answer)
         for index, text in enumerate(texts)
         for answer in _evaluated(
-            text, source, asked["start"], asked["end"], interval=asked["interval"], queries=named
+            text, source, requested["start"], requested["end"], interval=requested["interval"], queries=named
         )
     ]
 
@@ -119,7 +119,7 @@ def _aligned(answer: Answer, times: "np.ndarray[Any, np.dtype[np.int64]]") -> li
 
 
 def _seconds(parameters: Mapping[str, str], name: str) -> int:
-    """Seconds of the query string; a fraction is cut off, as Datadog does."""
+    """Return seconds of the query string; a fraction is truncated, as by Datadog."""
     try:
         return int(float(parameters.get(name, "")))
     except (ValueError, OverflowError) as error:

@@ -1,8 +1,8 @@
-"""Rate limits: Datadog's headers on every answer, and a real limit where one is asked for.
+"""Rate limits: Datadog's headers on every response, and optional real limits.
 
-Periods are aligned to the calendar, as Datadog's are. By default nothing is refused: a limit of 1,600
-queries an hour is of no use on one's own machine. `Remaining` then never falls below 1, so that a client
-that waits when nothing remains does not.
+Periods are aligned to the calendar, as Datadog's. By default no request is rejected, because a limit of 1,600
+queries an hour is not useful on one's own machine. `Remaining` is then at least 1, so that clients do not
+wait.
 """
 
 import re
@@ -19,7 +19,7 @@ from monitoring.local_datadog.replies import reply
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in a period of so many seconds."""
+    """A number of requests in a period of seconds."""
 
     name: str
     requests: int
@@ -50,11 +50,11 @@ NAMES = tuple(dict.fromkeys(limit.name for _, _, limit in _TABLE))
 
 @dataclass(slots=True)
 class RateLimits:
-    """How many requests were made in the current period of each limit.
+    """Count the requests in the current period of each limit.
 
     Args:
-        clock: seconds since the epoch.
-        enforced: name -> limit that is really kept; `recorded()` gives Datadog's own.
+        clock: returns seconds since the epoch.
+        enforced: name -> enforced limit; `recorded()` returns Datadog's own.
     """
 
     clock: Callable[[], float]
@@ -62,7 +62,7 @@ class RateLimits:
     _counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count(self, method: str, path: str) -> tuple[dict[str, str], bool]:
-        """Count one request: the headers of its answer, and whether it is over a limit that is kept."""
+        """Count a request; return the headers of its response, and whether it exceeds an enforced limit."""
         matched = next(
             (limit for m, p, limit in _PATTERNS if m.fullmatch(method) and p.fullmatch(path)), None
         )
@@ -87,15 +87,15 @@ class RateLimits:
 
 
 def recorded() -> dict[str, Limit]:
-    """Datadog's own limits, by name."""
+    """Return Datadog's own limits, by name."""
     return {limit.name: limit for _, _, limit in _TABLE}
 
 
 def read(texts: tuple[str, ...]) -> dict[str, Limit]:
-    """Limits as the command takes them: `datadog` for the recorded ones, or `NAME=REQUESTS/SECONDS`.
+    """Parse limits of the command line: `datadog` for the recorded ones, or `NAME=REQUESTS/SECONDS`.
 
     Raises:
-        InputError: of another form, or an unknown name.
+        InputError: a value has another form, or an unknown name.
     """
     limits: dict[str, Limit] = {}
     for text in texts:
@@ -113,7 +113,7 @@ def read(texts: tuple[str, ...]) -> dict[str, Limit]:
 
 
 class RateLimited:
-    """ASGI middleware: counts, adds the headers, answers 429."""
+    """ASGI middleware: counts requests, adds the headers, and responds with 429 over a limit."""
 
     def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The shapes of Datadog's answers: statuses, content types and error bodies."""
+"""Datadog's response formats: statuses, content types and error bodies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _FORBIDDEN = {
 
 
 class ApiError(Exception):
-    """An answer other than success: the status and the texts of Datadog's `errors`."""
+    """An error response: the status and the texts of Datadog's `errors`."""
 
     def __init__(self, status: int, *errors: str, plain: bool = False, json_api: bool = False) -> None:
         super().__init__(*errors)

@@ -1,6 +1,4 @@
-"""The embedded Datadog as a server: uvicorn in a thread of this process, on loopback unless told
-otherwise.
-"""
+"""Run the embedded Datadog with uvicorn in a thread of this process, on loopback by default."""
 
 import contextlib
 import socket
@@ -18,24 +16,24 @@ from monitoring.local_datadog.app import Settings, create_app
 from monitoring.store import Store
 
 KEEP_ALIVE = 75
-"""Seconds. Shorter than a client's own time, and its next POST could meet a connection that is just
-closing.
+"""Seconds. With a shorter time than the client's own, its next POST could use a connection that is being
+closed.
 """
 _LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class LocalDatadog:
-    """Serves a store while its `with` block runs.
+    """Serve a store while the `with` block runs.
 
     Args:
-        path: the DuckDB file; in memory without one.
-        port: 0 takes a free one; `.url` says which.
-        host: the address to listen on; any but loopback needs an `access` with an `api_key`.
-        settings: who may ask, and what is taken; the address itself is among the hosts.
-        pages: gives further routes over the store.
+        path: the DuckDB file; None keeps the data in memory.
+        port: the port; 0 uses a free one, see `.url`.
+        host: the address to listen on; an address other than loopback needs an `access` with an `api_key`.
+        settings: access control and limits; the address itself is an allowed host.
+        pages: returns additional routes for the store.
 
     Raises:
-        InputError: on entry: the port is in use, the database cannot be opened, or an address without a key.
+        InputError: on entry, if the port is in use, the database cannot be opened, or a key is missing.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class LocalDatadog:
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Answer every request of the API with 503 while the block runs."""
+        """Respond to every request of the API with 503 while the block runs."""
         self._settings.closed.set()
         try:
             yield
@@ -92,7 +90,7 @@ class LocalDatadog:
 
 
 def config(app: object) -> uvicorn.Config:
-    """How uvicorn serves the application."""
+    """Return uvicorn's configuration for the application."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="error",
@@ -107,10 +105,10 @@ def config(app: object) -> uvicorn.Config:
 
 
 def refuse_open_address(host: str, api_key: str | None) -> None:
-    """Only loopback may be served without a key of its own.
+    """Check that an address other than loopback has a key.
 
     Raises:
-        InputError: another address, and no key.
+        InputError: the address is not loopback, and there is no key.
     """
     if host.lower() not in _LOOPBACK_ADDRESSES and not api_key:
         raise InputError(
@@ -126,7 +124,7 @@ def listen(host: str, port: int) -> socket.socket:
         InputError: the port is in use, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off; without it every answer takes 40 ms more.
+    # With an explicit protocol asyncio disables Nagle's algorithm; otherwise every response takes 40 ms more.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

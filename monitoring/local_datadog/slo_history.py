@@ -1,4 +1,4 @@
-"""The history of service level objectives: what the store holds of them, as the API answers it."""
+"""The history of service level objectives in the API's response format."""
 
 import contextlib
 import functools
@@ -27,7 +27,7 @@ Body = dict[str, Any]
 CORRECTION = "slo_correction"
 TYPE_IDS = {"monitor": 0, "metric": 1, "time_slice": 2}
 LONGEST = 31 * 86_400
-"""The most seconds over which a monitor is evaluated anew, where its states were not recorded."""
+"""The longest time range in seconds for which a monitor without recorded states is evaluated."""
 _ZERO = {"error_message": "The denominator is zero valued", "error_type": "ZERO_VALUED_DENOMINATOR"}
 
 
@@ -35,10 +35,10 @@ def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool =
     """Evaluate the SLO over the stored points, or over the recorded states of its monitors.
 
     Raises:
-        InputError: it cannot be evaluated.
+        InputError: the SLO cannot be evaluated.
     """
     corrections = corrections_of(store, slo) if corrected else []
-    inputs = Inputs(StoreSource(store), lambda *asked: _history(store, *asked))
+    inputs = Inputs(StoreSource(store), lambda *arguments: _history(store, *arguments))
     return evaluate_slo(slo, inputs, start, end, corrections)
 
 
@@ -49,7 +49,7 @@ def corrections_of(store: Store, slo: Slo) -> list[Body]:
 
 
 def objectives_of(store: Store) -> dict[str, Objective]:
-    """Return what evaluates the alerts on each stored SLO, by its id; one that cannot be read is left out."""
+    """Return id -> evaluation of the alerts on each stored SLO; invalid SLOs are left out."""
     histories: dict[str, Objective] = {}
     for body in store.documents.all("slo"):
         with contextlib.suppress(InputError):
@@ -86,14 +86,14 @@ def answer(store: Store, body: Body, history: SloHistory, target: float | None) 
     """Return the `data` of /api/v1/slo/{id}/history.
 
     Args:
-        store: where the names of monitors are.
-        body: the objective as it is stored.
-        history: it over the window.
-        target: one more target to compare with, under the name `custom`.
+        store: contains the names of monitors.
+        body: the stored SLO.
+        history: its history over the window.
+        target: an additional target with the name `custom`.
     """
     targets = {threshold["timeframe"]: threshold["target"] for threshold in body["thresholds"]}
     targets |= {} if target is None else {"custom": target}
-    told: Body = {
+    data: Body = {
         "thresholds": {threshold["timeframe"]: threshold for threshold in body["thresholds"]},
         "from_ts": history.start,
         "to_ts": history.end,
@@ -104,48 +104,48 @@ def answer(store: Store, body: Body, history: SloHistory, target: float | None) 
         "overall": _overall(history, body, targets),
     }
     if (count := Slo.from_body(body).count) is not None:
-        told["series"] = _series(history, count)
+        data["series"] = _series(history, count)
     if history.groups:
         names = "groups" if history.type != "monitor" or history.group_by else "monitors"
-        told[names] = [_group(store, history, part, targets) for part in history.groups]
-    return told
+        data[names] = [_group(store, history, part, targets) for part in history.groups]
+    return data
 
 
 def _overall(history: SloHistory, body: Body, targets: Mapping[str, float]) -> Body:
     part = history.overall
     primary = body["thresholds"][0]
-    told = _sli(history, part, targets) | {
+    data = _sli(history, part, targets) | {
         "name": body["name"],
         "precision": dict.fromkeys(targets, history.precision(part)),
         "corrections": [{"start": start, "end": end} for start, end in history.corrections],
         "state": slo_state(part.sli, primary["target"], primary.get("warning")),
     }
-    return told if part.sli is not None else told | {"errors": [_ZERO]}
+    return data if part.sli is not None else data | {"errors": [_ZERO]}
 
 
 def _group(store: Store, history: SloHistory, part: Part, targets: Mapping[str, float]) -> Body:
-    told = _sli(history, part, targets) | {"group": part.name, "name": part.name}
-    told["precision"] = history.precision(part)
+    data = _sli(history, part, targets) | {"group": part.name, "name": part.name}
+    data["precision"] = history.precision(part)
     if history.group_by or history.type != "monitor":
-        return told
+        return data
     monitor = store.documents.get("monitor", part.name) or {}
     kind = {"name": str(monitor.get("name", part.name)), "monitor_type": str(monitor.get("type", ""))}
-    return told | kind
+    return data | kind
 
 
 def _sli(history: SloHistory, part: Part, targets: Mapping[str, float]) -> Body:
     sli = None if part.sli is None else round(part.sli, 4)
     left = {name: budget_remaining(part.sli, target) for name, target in targets.items()}
-    told: Body = {"sli_value": sli, "span_precision": history.precision(part), "preview": False}
-    told["error_budget_remaining"] = {name: value for name, value in left.items() if value is not None}
+    data: Body = {"sli_value": sli, "span_precision": history.precision(part), "preview": False}
+    data["error_budget_remaining"] = {name: value for name, value in left.items() if value is not None}
     if history.type != "metric":
-        told["history"] = [[time, state] for time, state in part.transitions]
-        told |= {} if sli is None else {"uptime": sli}
-    return told
+        data["history"] = [[time, state] for time, state in part.transitions]
+        data |= {} if sli is None else {"uptime": sli}
+    return data
 
 
 def _series(history: SloHistory, count: Count) -> Body:
-    part, whole = history.overall, "denominator" if count.other_is == "total" else "total"
+    part, total_key = history.overall, "denominator" if count.other_is == "total" else "total"
     return {
         "res_type": "time_series",
         "resp_version": 2,
@@ -156,7 +156,7 @@ def _series(history: SloHistory, count: Count) -> Body:
         "interval": history.interval,
         "times": [float(time * 1000) for time in history.times.tolist()],
         "numerator": _side(part.numerator, count.good, 0),
-        "denominator": _side(part.denominator, count.other if whole == "denominator" else whole, 1),
+        "denominator": _side(part.denominator, count.other if total_key == "denominator" else total_key, 1),
         "numerator_query": count.good,
         "denominator_query": count.other,
     }

@@ -1,4 +1,4 @@
-"""Searching service level objectives, with the status that each has now."""
+"""Search service level objectives, with their current status."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ _MOST = 100
 
 
 def fits(body: Body, parameters: Mapping[str, str]) -> bool:
-    """Return whether an objective is meant by the query: words of its name, `type:metric`, or a tag."""
+    """Return whether an SLO matches the query: words of its name, `type:metric`, or a tag."""
     for negation, key, quoted, plain in _TERM.findall(parameters.get("query", "")):
         value = (quoted or plain).lower()
         if plain == "AND" and not key:
@@ -100,18 +100,18 @@ def _shown(store: Store, body: Body, now: int) -> Body:
 
 
 def _status(store: Store, body: Body, threshold: Body, now: int) -> Body:
-    """One window of an objective, or why it cannot be told."""
-    told: Body = {"timeframe": threshold["timeframe"], "target": threshold["target"], "indexed_at": now}
+    """Return the status of one window of an SLO, or the error if it cannot be evaluated."""
+    status: Body = {"timeframe": threshold["timeframe"], "target": threshold["target"], "indexed_at": now}
     try:
         slo = Slo.from_body(body)
         history = evaluated(store, slo, now - TIMEFRAMES[threshold["timeframe"]], now)
     except InputError as error:
         nothing = {"status": None, "error_budget_remaining": None, "state": "no_data"}
-        return told | nothing | {"error": error.message, "span_precision": None}
+        return status | nothing | {"error": error.message, "span_precision": None}
     part = history.overall
     left = part.total * (100 - threshold["target"]) / 100 - (part.total - part.good)
     unit = "requests" if history.type == "metric" else "seconds"
-    return told | {
+    return status | {
         "status": part.sli,
         "error": None,
         "error_budget_remaining": budget_remaining(part.sli, threshold["target"]),

@@ -109,7 +109,7 @@ class Slos(Family):
                 errors[ident] = f"slo {ident} is referenced in dashboards: {', '.join(used)}"
             else:
                 ok.append(ident)
-        # datadogpy takes an answer with `errors` for a failure, whatever stands there.
+        # datadogpy treats any response with `errors` as a failure.
         return reply({"data": {"ok": ok}} | ({"errors": errors} if errors else {}), 409 if errors else 200)
 
     async def _history(self, request: Request) -> Response:
@@ -143,11 +143,11 @@ class Slos(Family):
         return reply({"data": [str(ident) for ident in idents], "error": None})
 
     async def _delete_timeframes(self, request: Request) -> Response:
-        """Thresholds by their windows; an objective that has none left is deleted."""
-        asked = as_object(await read_json(request))
+        """Delete thresholds by their windows; an SLO without any threshold is deleted."""
+        request_body = as_object(await read_json(request))
         done: dict[str, list[str]] = {"deleted": [], "updated": []}
         errors = []
-        for ident, timeframes in asked.items():
+        for ident, timeframes in request_body.items():
             body = self._documents.get(KIND, ident)
             if body is None or not isinstance(timeframes, list):
                 text = f"SLO not found: {ident} not found"
@@ -229,7 +229,7 @@ def _refuse_thresholds(thresholds: Any) -> None:
 
 
 def _displayed(threshold: Body) -> Body:
-    """Targets with the text that Datadog shows, which keeps the digits of the number."""
+    """Add the displayed text of targets, which keeps the digits of the number."""
     shown = dict(threshold)
     for name in ("target", "warning"):
         if shown.get(name) is not None:

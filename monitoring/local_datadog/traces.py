@@ -1,4 +1,4 @@
-"""Traces as they arrive at the intake: Datadog's protobuf payload, decoded here, or JSON.
+"""Decode traces of the intake: Datadog's protobuf payload, or JSON.
 
 The field numbers are those of the Datadog Agent's published `agent_payload.proto`, `tracer_payload.proto` and
 `span.proto`, and of the older payload (`traces`, `transactions`) that Datadog's AWS forwarder still sends.
@@ -21,10 +21,10 @@ _NUMBERS = {7: "start", 8: "duration", 9: "error"}
 
 
 def read(body: bytes, content_type: str) -> list[Span]:
-    """Read the spans of a payload; ids as 16 hex digits.
+    """Return the spans of a payload; ids as 16 hex digits.
 
     Raises:
-        ApiError: 400 where it is neither a trace payload nor `{"traces": [[span, …], …]}`.
+        ApiError: 400 if the body is neither a trace payload nor `{"traces": [[span, …], …]}`.
     """
     if "protobuf" in content_type:
         try:
