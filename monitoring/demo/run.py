@@ -227,7 +227,7 @@ def _result(stage: Stage, show: _Show, began: float, undelivered: Sequence[Undel
     executions = tuple(_execution(stage, scenario, show) for scenario in show.scenarios)
     store = stage.datadog.store
     shown = executions[0]
-    lost = dict.fromkeys(
+    failures = dict.fromkeys(
         f"{item.function.rpartition(':')[2]} did not take what came from {item.source}: {_reason(item.error)}"
         for item in undelivered
     )
@@ -239,7 +239,7 @@ def _result(stage: Stage, show: _Show, began: float, undelivered: Sequence[Undel
         spans_of=shown.name,
         spans=spans_of(store, shown.arn),
         seconds=round(time.monotonic() - began, 1),
-        problems=(*stage.aws.refusals(), *lost),
+        problems=(*stage.aws.refusals(), *failures),
     )
 
 

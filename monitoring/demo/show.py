@@ -156,8 +156,8 @@ def _span_row(depth: int, span: Span, began: int) -> tuple[Any, ...]:
     label = Text("  " * depth + str(span["name"]), "red" if span["error"] else "")
     if span.get("meta", {}).get("cold_start") == "true":
         label.append(" (cold)", "blue")
-    start, taken = (span["start"] - began) / 1e9, span["duration"] / 1e6
-    return label, escape(str(span["resource"])), f"{start:.2f} s", f"{taken:.1f} ms"
+    start, duration = (span["start"] - began) / 1e9, span["duration"] / 1e6
+    return label, escape(str(span["resource"])), f"{start:.2f} s", f"{duration:.1f} ms"
 
 
 def _accounting(books: Accounting) -> Table:

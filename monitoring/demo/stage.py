@@ -219,10 +219,10 @@ def _seeding(folder: Path, figure_url: str) -> Iterator[Callable[[], None]]:
     )
 
     def done() -> None:
-        said = process.communicate()[0]
+        output = process.communicate()[0]
         if process.returncode:
             raise InputError(
-                f"handlers.slides.seed ended with status {process.returncode}: {said.strip()[-400:]}"
+                f"handlers.slides.seed ended with status {process.returncode}: {output.strip()[-400:]}"
             )
 
     try:

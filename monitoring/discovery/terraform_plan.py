@@ -200,8 +200,8 @@ class _Configuration:
         kind = KINDS.get(target.partition(".")[0])
         if kind is None or attribute not in kind.references:
             return None
-        whole, suffix = f"{prefix}{target}", kind.references[attribute]
-        instances = [item for item in self.ids if item == whole or item.startswith(f"{whole}[")]
+        reference, suffix = f"{prefix}{target}", kind.references[attribute]
+        instances = [item for item in self.ids if item == reference or item.startswith(f"{reference}[")]
         if len(instances) != 1:
             return None
         return f"{OPEN}{self.ids[instances[0]]}{'.' if suffix else ''}{suffix}{CLOSE}"

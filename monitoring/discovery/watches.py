@@ -31,8 +31,8 @@ class Watch(NamedTuple):
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the monitor is for an entry."""
-        wanted = self.where.removeprefix("not ")
-        return not wanted or bool(values.get(wanted)) is not self.where.startswith("not ")
+        key = self.where.removeprefix("not ")
+        return not key or bool(values.get(key)) is not self.where.startswith("not ")
 
 
 def _count(metric: str, minutes: int = 15) -> str:
@@ -40,8 +40,8 @@ def _count(metric: str, minutes: int = 15) -> str:
 
 
 def _share(bad: str, every: Sequence[str]) -> str:
-    whole = " + ".join(f"sum:{metric}{{SCOPE}} BY.as_count()" for metric in every)
-    return f"sum(last_15m):100 * sum:{bad}{{SCOPE}} BY.as_count() / ({whole} + {FEW_CALLS}) >"
+    total = " + ".join(f"sum:{metric}{{SCOPE}} BY.as_count()" for metric in every)
+    return f"sum(last_15m):100 * sum:{bad}{{SCOPE}} BY.as_count() / ({total} + {FEW_CALLS}) >"
 
 
 FEW_CALLS = 1000

@@ -71,9 +71,9 @@ class DrillResult:
     def absent(self) -> dict[str, tuple[str, ...]]:
         """Tags in scopes that no series has, with their monitors."""
         carried = {pair for outcome in self.outcomes for pair, carries in outcome.asked.items() if carries}
-        asked = {pair for outcome in self.outcomes for pair in outcome.asked}
+        queried = {pair for outcome in self.outcomes for pair in outcome.asked}
         absent: dict[str, tuple[str, ...]] = {}
-        for key, tag in sorted(asked - carried):
+        for key, tag in sorted(queried - carried):
             absent[tag] = (*absent.get(tag, ()), key)
         return absent
 

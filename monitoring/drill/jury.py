@@ -59,8 +59,10 @@ class Jury:
             shipped = judge(fault, recording.takes, seen, self.shipped, any_monitor=True)
             would = tuple(seen.key for seen in shipped.noticed)
         remarks = (self._why(laid) if sentence == UNNOTICED else sentence for sentence in result.wrong)
-        told = tuple(remark for remark in remarks if not remark.startswith(UNNOTICED))  # the report says that
-        return Verdict(result.ended, noticed, would, told)
+        reasons = tuple(
+            remark for remark in remarks if not remark.startswith(UNNOTICED)
+        )  # the report says that
+        return Verdict(result.ended, noticed, would, reasons)
 
     def _why(self, laid: Laid) -> str:
         return why_unnoticed(self.watchers, laid, asked_for(self.watchers, laid))

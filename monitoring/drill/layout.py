@@ -69,7 +69,7 @@ def series(
     placed: Sequence[Slots],
     fault: Fault,
     common: tuple[str, ...],
-    wanted: frozenset[str],
+    metrics: frozenset[str],
     functions: Mapping[str, Any],
 ) -> list[Series]:
     """Return all series that Datadog has at the end.
@@ -78,27 +78,27 @@ def series(
         placed: the copies.
         fault: gives simulated metrics, and whether the forwarder's own points are those of the fault.
         common: tags of every metric from CloudWatch.
-        wanted: the metrics in monitors; others are left out.
+        metrics: the metrics in monitors; others are left out.
         functions: name -> (time-out in seconds, memory in megabytes).
     """
     end = ONSET + 60 * (fault.minutes + fault.watch)
     samples = _tiled((item.times, item.take.samples) for item in placed)
-    lines = published(samples, common, wanted)
+    lines = published(samples, common, metrics)
     start = ONSET - 60 * HISTORY_MINUTES
-    lines += [item for item in settings_series(functions, common, start, end) if item.metric in wanted]
-    points = _tiled((item.times, _wanted(item, fault, wanted)) for item in placed)
+    lines += [item for item in settings_series(functions, common, start, end) if item.metric in metrics]
+    points = _tiled((item.times, _wanted(item, fault, metrics)) for item in placed)
     lines += [_series(key, times, values) for key, (times, values) in points.items()]
-    lines += [item for added in fault.added if (item := _added(added, fault, common)).metric in wanted]
+    lines += [item for added in fault.added if (item := _added(added, fault, common)).metric in metrics]
     return lines
 
 
-def _wanted(placed: Slots, fault: Fault, wanted: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
+def _wanted(placed: Slots, fault: Fault, metrics: frozenset[str]) -> dict[PointKey, tuple[Floats, Floats]]:
     """Return the points of a recording that monitors use; the forwarder's own points by the kind of fault."""
     own = placed.take.own
     if placed.own is not None:
         own = {} if fault.forwarder else placed.own.own
     both = {**placed.take.points, **own}
-    return {key: column for key, column in both.items() if key.metric in wanted}
+    return {key: column for key, column in both.items() if key.metric in metrics}
 
 
 def _tiled(
@@ -119,13 +119,13 @@ def _tiled(
 
 
 def _series(key: PointKey, times: Floats, values: Floats) -> Series:
-    whole = np.floor(times).astype(np.int64)
-    order = np.argsort(whole, kind="stable")
-    whole, values = whole[order], values[order]
+    seconds = np.floor(times).astype(np.int64)
+    order = np.argsort(seconds, kind="stable")
+    seconds, values = seconds[order], values[order]
     if key.type != "distribution":
-        last = np.append(whole[1:] != whole[:-1], True)
-        whole, values = whole[last], values[last]
-    return Series(key.metric, key.tags, whole, values, key.type, key.interval)
+        last = np.append(seconds[1:] != seconds[:-1], True)
+        seconds, values = seconds[last], values[last]
+    return Series(key.metric, key.tags, seconds, values, key.type, key.interval)
 
 
 def _added(added: Added, fault: Fault, common: tuple[str, ...]) -> Series:

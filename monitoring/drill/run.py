@@ -173,26 +173,26 @@ def judged(scene: Scene, fault: Fault, played: Played) -> FaultResult:
     laid = laid_out(scene, fault, played, scene.wanted)
     seen = seen_by(scene.watchers, laid)
     outcome = judge(fault, played.takes, seen, scene.watchers, scene.any_monitor)
-    asked = asked_for(scene.watchers, laid)
+    queried = asked_for(scene.watchers, laid)
     wrong = tuple(
-        why_unnoticed(scene.watchers, laid, asked) if sentence == UNNOTICED else sentence
+        why_unnoticed(scene.watchers, laid, queried) if sentence == UNNOTICED else sentence
         for sentence in outcome.wrong
     )
-    return replace(outcome, asked=asked, wrong=wrong)
+    return replace(outcome, asked=queried, wrong=wrong)
 
 
-def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, asked: Mapping[tuple[str, str], bool]) -> str:
+def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, queried: Mapping[tuple[str, str], bool]) -> str:
     """Return the sentence that no monitor detects a fault, with the reason if none can.
 
     Args:
         watchers: the monitors.
         laid: the data.
-        asked: (monitor, tag of its scope) -> whether a series of its metric has the tag.
+        queried: (monitor, tag of its scope) -> whether a series of its metric has the tag.
     """
     looking = [watcher.key for watcher in watchers if watcher.tells and watcher.metrics & laid.tags.keys()]
     if not looking:
         return f"{UNNOTICED}: none asks for a metric that has points here"
-    absent = {key: tag for (key, tag), carried in asked.items() if not carried}
+    absent = {key: tag for (key, tag), carried in queried.items() if not carried}
     if not all(key in absent for key in looking):
         return UNNOTICED
     some = ", ".join(f"{key} for {absent[key]}" for key in looking[:3])
@@ -200,11 +200,11 @@ def why_unnoticed(watchers: Sequence[Watcher], laid: Laid, asked: Mapping[tuple[
     return f"no monitor can notice: each asks for a tag that no point carries here ({some}{more})"
 
 
-def laid_out(scene: Scene, fault: Fault, played: Played, wanted: frozenset[str]) -> Laid:
-    """Copy a fault's takes along the simulated time line, with only the metrics in `wanted`."""
+def laid_out(scene: Scene, fault: Fault, played: Played, metrics: frozenset[str]) -> Laid:
+    """Copy a fault's takes along the simulated time line, with only the given `metrics`."""
     placed = layout.slots(scene.health.takes, played.takes, fault)
     functions = {**scene.health.functions, **played.functions}
-    series = layout.series(placed, fault, scene.common, wanted, functions)
+    series = layout.series(placed, fault, scene.common, metrics, functions)
     end = layout.ONSET + 60 * (fault.minutes + fault.watch)
     tags: dict[str, set[str]] = {}
     for line in series:
@@ -220,9 +220,9 @@ def seen_by(watchers: Sequence[Watcher], laid: Laid) -> list[Seen]:
 
 def asked_for(watchers: Sequence[Watcher], laid: Laid) -> dict[tuple[str, str], bool]:
     """Return (monitor, exact tag of its scope) -> whether a series of its metric has the tag."""
-    asked: dict[tuple[str, str], bool] = {}
+    queried: dict[tuple[str, str], bool] = {}
     for watcher in watchers:
         for metric, tag in watching.scoped(watcher):
             if metric in laid.tags:
-                asked[watcher.key, tag] = asked.get((watcher.key, tag), False) or tag in laid.tags[metric]
-    return asked
+                queried[watcher.key, tag] = queried.get((watcher.key, tag), False) or tag in laid.tags[metric]
+    return queried

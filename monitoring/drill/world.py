@@ -17,10 +17,10 @@ def request(service: str, path: str, *, method: str = "GET", body: bytes = b"", 
     headers = {"Authorization": _SIGNED.format(service=service)}
     if target:
         headers |= {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
-    asked = urllib.request.Request(  # noqa: S310 - the embedded AWS, on loopback
+    prepared = urllib.request.Request(  # noqa: S310 - the embedded AWS, on loopback
         os.environ["AWS_ENDPOINT_URL"] + path, data=body or None, headers=headers, method=method
     )
-    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(prepared, timeout=30) as answer:  # noqa: S310
         data: bytes = answer.read()
     return data
 

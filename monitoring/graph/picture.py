@@ -84,7 +84,7 @@ def as_svg(graph: StateGraph, look: Look | None = None) -> str:
     Each state is a group with the classes `state`, its type and its status, and its name in `data-state`.
     """
     look = look or Look()
-    part = _part(graph, look, whole=True)
+    part = _part(graph, look, is_root=True)
     width = part.placed.size.width + 2 * MARGIN
     height = part.placed.size.height + 2 * MARGIN
     body = svg.group(_drawn(part, look), MARGIN, MARGIN)
@@ -110,12 +110,12 @@ def as_svg(graph: StateGraph, look: Look | None = None) -> str:
 # -- layout
 
 
-def _part(graph: StateGraph, look: Look, *, whole: bool = False) -> _Part:
+def _part(graph: StateGraph, look: Look, *, is_root: bool = False) -> _Part:
     boxes = {node.name: _box(node, look) for node in graph.nodes}
     sizes = {name: box.size for name, box in boxes.items()}
     edges = list(graph.edges)
     first = graph.start if graph.start in boxes else next(iter(boxes), "")
-    if whole and boxes:
+    if is_root and boxes:
         sizes = {_START: Size(_DOT, _DOT), **sizes, _END: Size(_DOT, _DOT)}
         edges.insert(0, Edge(_START, first))
         last = [node for node in graph.nodes if node.ends and node.type not in TERMINAL]
@@ -132,7 +132,7 @@ def _part(graph: StateGraph, look: Look, *, whole: bool = False) -> _Part:
         )
         for edge, lines in zip(edges, labels, strict=True)
     ]
-    placed = place(sizes, links, _START if whole else first)
+    placed = place(sizes, links, _START if is_root else first)
     return _Part(boxes, edges, labels, placed)
 
 

@@ -423,7 +423,7 @@ class LocalAws:
         try:
             done = self._host.invoke_function(function, json.dumps(event).encode())
         except ThrottledError as refused:
-            answer = {"errorType": refused.kind, "errorMessage": refused.said}
+            answer = {"errorType": refused.kind, "errorMessage": refused.message}
             raise InvocationError(function_name, answer) from refused
         payload = json.loads(done.payload or b"null")
         if done.function_error:

@@ -282,13 +282,13 @@ class _Build:
             **{name: str(value) for name, value in self._variables.items()},
         }
 
-    def _upload(self, wanted: dict[str, Any]) -> str:
-        if self._artifacts.get("type") != "S3" or not wanted:
+    def _upload(self, artifacts: dict[str, Any]) -> str:
+        if self._artifacts.get("type") != "S3" or not artifacts:
             return ""
-        base = self._folder / wanted.get("base-directory", ".")
+        base = self._folder / artifacts.get("base-directory", ".")
         prefix = "/".join(part for part in (self._artifacts.get("path"), self._artifacts.get("name")) if part)
         files = sorted(
-            {f for pattern in wanted.get("files", ["**/*"]) for f in base.glob(pattern) if f.is_file()}
+            {f for pattern in artifacts.get("files", ["**/*"]) for f in base.glob(pattern) if f.is_file()}
         )
         if not files:
             return "no matching artifact paths found"

@@ -117,5 +117,5 @@ def refused(what: str) -> Iterator[None]:
         problems = failed.more.get("problems")
         if not problems:
             raise InputError(f"{what}: {failed.kind}: {failed.message}") from None
-        told = "; ".join(f"{problem.code}: {problem.message} at {problem.location}" for problem in problems)
-        raise InputError(told, where=f"{what}: {problems[0].where()}") from None
+        faults = "; ".join(f"{problem.code}: {problem.message} at {problem.location}" for problem in problems)
+        raise InputError(faults, where=f"{what}: {problems[0].where()}") from None

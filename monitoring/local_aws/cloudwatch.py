@@ -19,17 +19,17 @@ CRAWL = 600
 """Seconds between two polls of a function's settings by the integration."""
 
 
-def published(samples: Columns, common: tuple[str, ...], wanted: Collection[str]) -> list[Series]:
+def published(samples: Columns, common: tuple[str, ...], selected: Collection[str]) -> list[Series]:
     """Return the series that Datadog would have for the samples.
 
     Args:
         samples: the samples in CloudWatch.
         common: tags of every series: region, account and those of the resources.
-        wanted: the metrics to compute, by Datadog's names; others are skipped.
+        selected: the metrics to compute, by Datadog's names; others are skipped.
     """
     lines = []
     for facts in metrics().values():
-        if facts.name in wanted and facts.cloudwatch_metric and facts.statistic:
+        if facts.name in selected and facts.cloudwatch_metric and facts.statistic:
             for key, (times, values) in samples.items():
                 if _is_about(facts, key) and len(times):
                     lines.append(_series(facts, key, common, times, values))

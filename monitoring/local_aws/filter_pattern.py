@@ -42,13 +42,13 @@ def compile_pattern(pattern: str) -> Matcher:
     terms = [
         (m["sign"], m["quoted"] if m["quoted"] is not None else m["word"]) for m in _TERM.finditer(pattern)
     ]
-    wanted = [text for sign, text in terms if sign == ""]
+    required = [text for sign, text in terms if sign == ""]
     unwanted = [text for sign, text in terms if sign == "-"]
     options = [text for sign, text in terms if sign == "?"]
 
     def matches(message: str) -> bool:
         return (
-            all(text in message for text in wanted)
+            all(text in message for text in required)
             and not any(text in message for text in unwanted)
             and (not options or any(text in message for text in options))
         )
@@ -78,10 +78,10 @@ def _condition(text: str, pattern: str) -> Callable[[Any], bool]:
     if match is None:
         raise _unsupported(pattern)
     path, sign = match["path"].split("."), match["op"]
-    wanted = match["quoted"] if match["quoted"] is not None else match["bare"]
+    expected = match["quoted"] if match["quoted"] is not None else match["bare"]
     if sign in _NUMERIC:
-        return lambda event: _compare(_NUMERIC[sign], _value(event, path), wanted)
-    return lambda event: _equal(_value(event, path), wanted) == (sign == "=")
+        return lambda event: _compare(_NUMERIC[sign], _value(event, path), expected)
+    return lambda event: _equal(_value(event, path), expected) == (sign == "=")
 
 
 def _value(event: Any, path: list[str]) -> Any:
@@ -92,14 +92,14 @@ def _value(event: Any, path: list[str]) -> Any:
     return event
 
 
-def _equal(value: Any, wanted: str) -> bool:
+def _equal(value: Any, expected: str) -> bool:
     text = value if isinstance(value, str) else json.dumps(value)
-    return value is not None and (text == wanted or ("*" in wanted and fnmatchcase(text, wanted)))
+    return value is not None and (text == expected or ("*" in expected and fnmatchcase(text, expected)))
 
 
-def _compare(compare: Callable[[float, float], bool], value: Any, wanted: str) -> bool:
+def _compare(compare: Callable[[float, float], bool], value: Any, expected: str) -> bool:
     try:
-        return not isinstance(value, bool) and compare(float(value), float(wanted))
+        return not isinstance(value, bool) and compare(float(value), float(expected))
     except (TypeError, ValueError):
         return False
 

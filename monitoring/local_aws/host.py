@@ -225,9 +225,9 @@ class MotoHost:
         """
         response = self.states.ask(answer, self.states, operation, parameters)
         if operation in _ANNOUNCED:
-            told = {key: value for key, value in parameters.items() if key != "definition"}
+            announced = {key: value for key, value in parameters.items() if key != "definition"}
             elements = {key: value for key, value in response.items() if key == "stateMachineArn"}
-            self.called("states", operation, told, elements)
+            self.called("states", operation, announced, elements)
         return response
 
     def status_changed(self, execution: Any, status: str) -> None:
@@ -264,23 +264,23 @@ class MotoHost:
             KeyError: there is no such execution.
         """
 
-        def told() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        def description() -> tuple[dict[str, Any], list[dict[str, Any]]]:
             execution = self.states.executions[arn]
             return execution.describe(), execution.events()
 
-        return self.states.ask(told)
+        return self.states.ask(description)
 
     def executions_since(self, moment: float) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Return the descriptions and events of executions that are running or ended after a moment."""
 
-        def told() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        def description() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
             return [
                 (execution.describe(), execution.events())
                 for execution in list(self.states.executions.values())
                 if execution.stopped is None or execution.stopped.timestamp() >= moment
             ]
 
-        return self.states.ask(told)
+        return self.states.ask(description)
 
     def idle(self) -> bool:
         """Return whether no handler runs and no delivery is pending."""

@@ -99,10 +99,10 @@ class ThrottledError(Exception):
     """An invocation was throttled, because the function's reserved concurrency is 0."""
 
     kind = "TooManyRequestsException"
-    said = "Rate Exceeded."
+    message = "Rate Exceeded."
 
     def __init__(self, function: str) -> None:
-        super().__init__(f"{self.kind}: {self.said} ({function})")
+        super().__init__(f"{self.kind}: {self.message} ({function})")
 
 
 class InvocationError(Exception):
@@ -134,12 +134,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """The report of an outcome: for the caller (`payload`), in REPORT, and as a separate line (`said`)."""
+    """The report of an outcome: for the caller (`payload`), in REPORT, and as a line (`log_text`)."""
 
     payload: bytes
     status: Literal["", "timeout", "error"] = ""
     error_type: str = ""
-    said: str = ""
+    log_text: str = ""
 
 
 def invoke(
@@ -160,8 +160,8 @@ def invoke(
     if outcome.kind == "timeout":
         duration_ms = settings.timeout * 1000
         environment.write(lines.timed_out(request_id, settings.timeout))
-    if verdict.said:
-        environment.write(lines.exited(request_id, verdict.said))
+    if verdict.log_text:
+        environment.write(lines.exited(request_id, verdict.log_text))
     peak = settings.memory_mb if outcome.kind == "memory" else min(sandbox.peak_mb, settings.memory_mb)
     usage = Usage(duration_ms, settings.memory_mb, peak, init_ms, verdict.status, verdict.error_type)
     environment.write(lines.end(request_id, usage))

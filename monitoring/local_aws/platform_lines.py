@@ -89,8 +89,8 @@ class TextLines:
         ]
         if usage.init_ms is not None:
             fields.append(f"Init Duration: {usage.init_ms:.2f} ms")
-        told = usage.status == "timeout" or usage.error_type
-        fields.append(f"Status: {usage.status}" if told else "")
+        failed = usage.status == "timeout" or usage.error_type
+        fields.append(f"Status: {usage.status}" if failed else "")
         if usage.error_type:
             fields.append(f"Error Type: {usage.error_type}")
         return [

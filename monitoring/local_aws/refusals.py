@@ -92,10 +92,10 @@ def response(service: str, refusal: CallRefusal) -> tuple[str, bytes, list[tuple
     code, status, message, kind = refusal
     line = f"{status} {_REASONS[status]}"
     if service in _XML:
-        told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        detail = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
         if service == "s3":
-            return line, f"<Error>{told}</Error>".encode(), [("Content-Type", "application/xml")]
-        error = f"<Error><Type>Sender</Type>{told}</Error>"
+            return line, f"<Error>{detail}</Error>".encode(), [("Content-Type", "application/xml")]
+        error = f"<Error><Type>Sender</Type>{detail}</Error>"
         body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
         return line, body.encode(), [("Content-Type", "text/xml")]
     data = json.dumps({"__type": kind or code, "Message": message, "message": message}).encode()

@@ -82,8 +82,8 @@ def _day_matches(field: str, moment: datetime) -> bool:
     if field == "L":
         return moment.day == last
     if field.endswith("W"):
-        wanted = last if field == "LW" else int(field[:-1])
-        return moment.day == _nearest_weekday(moment, min(wanted, last), last)
+        target = last if field == "LW" else int(field[:-1])
+        return moment.day == _nearest_weekday(moment, min(target, last), last)
     return _matches(field, moment.day, 1, 31)
 
 

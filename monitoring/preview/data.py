@@ -240,9 +240,9 @@ def _queries_of(request: Request) -> list[Request]:
     queries = [query for query in request.get("queries") or [] if isinstance(query, Mapping)]
     older = legacy(request)
     if not queries and older is None:
-        asked = [key.removesuffix("_query") for key in request if key.endswith("_query")]
-        if asked:
-            raise UndrawableError(f"Asks for {', '.join(asked)}: shown in Datadog only.")
+        sources = [key.removesuffix("_query") for key in request if key.endswith("_query")]
+        if sources:
+            raise UndrawableError(f"Asks for {', '.join(sources)}: shown in Datadog only.")
         raise UndrawableError("The widget has no query that could be evaluated.")
     return queries or [older or {}]
 

@@ -92,10 +92,12 @@ def _epoch_seconds(value: float) -> int:
 
 def time_label(definition: Definition, drawing: Drawing) -> str:
     """Return the label of a widget's own time range, such as `1 h`; "" if it is the dashboard's."""
-    mine = own_time(definition, drawing).data
-    if (mine.start, mine.end) == (drawing.data.start, drawing.data.end) or not definition.get("time"):
+    range_data = own_time(definition, drawing).data
+    if (range_data.start, range_data.end) == (drawing.data.start, drawing.data.end) or not definition.get(
+        "time"
+    ):
         return ""
-    seconds = mine.end - mine.start
+    seconds = range_data.end - range_data.start
     words = (("d", 86_400), ("h", 3600), ("min", 60))
     return next((f"{seconds // size} {name}" for name, size in words if seconds >= size), f"{seconds} s")
 

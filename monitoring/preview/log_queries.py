@@ -251,13 +251,13 @@ _LATENCY = {"avg": "avg", "max": "max", "p50": "median", "p75": "pc75", "p90": "
 
 def _of_spans(query: Query, window: QueryContext, scalar: bool) -> Counted:
     """Convert `apm_metrics` and `apm_resource_stats`: hits, errors and latency of a service's operation."""
-    wanted = {
+    statistics = {
         "service": query.get("service"),
         "operation_name": query.get("operation_name"),
         "resource_name": query.get("resource_name"),
         "env": query.get("env"),
     }
-    search = " ".join(f'{key}:"{value}"' for key, value in wanted.items() if value and value != "none")
+    search = " ".join(f'{key}:"{value}"' for key, value in statistics.items() if value and value != "none")
     records = _found("spans", f"{search} {query.get('query_filter') or ''}".strip(), window)
     name, keys = str(query.get("name")), [(key, 20) for key in map(str, query.get("group_by") or ())]
     at = whole(window, scalar)
@@ -309,13 +309,13 @@ class Beside:
         self, origins: Sequence[Origin], grid: Grid, aggregator: str, until: float, occupied: bool
     ) -> Buckets:
         """Return the points by source and bucket; all origins have the same metric."""
-        source, mine = self.side(origins)
-        return source.bucket(mine, grid, aggregator, until, occupied)
+        source, selected = self.side(origins)
+        return source.bucket(selected, grid, aggregator, until, occupied)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the raw points."""
-        source, mine = self.side(origins)
-        return source.points(mine, start, end)
+        source, selected = self.side(origins)
+        return source.points(selected, start, end)
 
     def side(self, origins: Sequence[Origin]) -> tuple[Source, Sequence[Origin]]:
         """Return the source that the origins are of, and its own origins."""

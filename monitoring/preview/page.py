@@ -180,9 +180,9 @@ def _section(box: Box, kind: str, title: str, drawing: Drawing, inner: str, plac
     """Return a widget's frame and title around its content."""
     definition = box.widget["definition"]
     span = time_label(definition, drawing)
-    said = f'<span class="span">{escape(span)}</span>' if span else ""
+    label = f'<span class="span">{escape(span)}</span>' if span else ""
     level = "" if box.path.count("widgets[") > 1 else ' aria-level="2"'  # below a group's, or the page's own
-    heading = f'<h3 title="{escape(title, quote=True)}"{level}>{said}{escape(title)}</h3>' if title else ""
+    heading = f'<h3 title="{escape(title, quote=True)}"{level}>{label}{escape(title)}</h3>' if title else ""
     looks = " small" if box.cell and box.cell[1] <= 3 and kind in BESIDE else ""
     looks += " free_text" if kind == "free_text" else ""
     marks = f'data-path="{escape(box.path)}" data-type="{escape(kind)}"'

@@ -185,8 +185,8 @@ def carry_out(
             except InputError:
                 raise
             except Exception as error:  # noqa: BLE001 - the other dashboards still have to be drawn
-                whole = {"type": "dashboard", "title": dashboard.body.get("title")}
-                yield RenderedFile(path, [*failures, failure_of(whole, error)], done=False)
+                definition = {"type": "dashboard", "title": dashboard.body.get("title")}
+                yield RenderedFile(path, [*failures, failure_of(definition, error)], done=False)
             else:
                 yield RenderedFile(path, failures)
 

@@ -129,9 +129,9 @@ MOST_GROUPS = 12
 
 def _groups(metric: Metric) -> Iterator[tuple[str, ...]]:
     """Yield the tags of sources that match the query's scope and grouping, in at most twelve groups."""
-    for wanted in satisfying(metric.scope)[:MOST_ALTERNATIVES]:
-        keys = dict.fromkeys([*(tag[:-2] for tag in wanted if tag.endswith(":*")), *metric.by])
-        fixed = [tag.replace("*", "sample") for tag in wanted if not tag.endswith(":*")]
+    for required in satisfying(metric.scope)[:MOST_ALTERNATIVES]:
+        keys = dict.fromkeys([*(tag[:-2] for tag in required if tag.endswith(":*")), *metric.by])
+        fixed = [tag.replace("*", "sample") for tag in required if not tag.endswith(":*")]
         keys_of_scope = {tag.partition(":")[0] for tag in fixed}
         groups: list[tuple[str, ...]] = [tuple(fixed)]
         if "false" not in str(fixed) and any(tag.endswith(":true") for tag in fixed):
@@ -153,7 +153,7 @@ def satisfying(scope: Scope) -> list[Wanted]:
     if isinstance(scope, In) and not scope.negated:
         return [(f"{scope.key}:{value}".lower(),) for value in scope.values[:MOST_ALTERNATIVES]]
     if isinstance(scope, Or):
-        return [wanted for term in scope.terms for wanted in satisfying(term)]
+        return [required for term in scope.terms for required in satisfying(term)]
     if isinstance(scope, And):
         sets: list[Wanted] = [()]
         for term in scope.terms:

@@ -199,13 +199,13 @@ def _checks(dashboard: Mapping[str, Any], end: int) -> list[CheckSeries]:
             as_search(str(tag), variables).lower()
             for tag in [*(definition.get("tags") or []), definition.get("group")]
         ]
-        asked = {tag for tag in tags if "*" not in tag and ":" in tag}
+        required = {tag for tag in tags if "*" not in tag and ":" in tag}
         chance = chance_of(name)
         for host in HOSTS:
             status = float(chance.choice(3, p=(0.8, 0.12, 0.08)))
             times = np.array([end - 30], np.int64)
             checks.append(
-                CheckSeries(name, tuple(sorted({*asked, f"host:{host}"})), times, np.array([status]))
+                CheckSeries(name, tuple(sorted({*required, f"host:{host}"})), times, np.array([status]))
             )
     return checks
 

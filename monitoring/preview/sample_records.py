@@ -171,9 +171,9 @@ def fitted(records: Sequence[Record], kind: str, demand: Demand, search: str) ->
     for name in demand.unique:
         columns.setdefault(name, [f"{_leaf(name)}-{at}" for at in range(count)])
     values, words = terms_of(search)
-    for name, wanted in values.items():
+    for name, term in values.items():
         known = columns.get(name)
-        columns[name] = [_fulfilled(name, wanted, known[at] if known else None, at) for at in range(count)]
+        columns[name] = [_fulfilled(name, term, known[at] if known else None, at) for at in range(count)]
     text = f" {' '.join(words)}" if words else ""
     return [
         replace(
@@ -204,9 +204,9 @@ def _measured(name: str, count: int, chance: np.random.Generator) -> list[float]
     return [round(value, 2) for value in np.clip(values, 0, 100 if share else None).tolist()]
 
 
-def _fulfilled(name: str, wanted: str, value: Any, at: int) -> Any:
+def _fulfilled(name: str, pattern: str, value: Any, at: int) -> Any:
     """Return a value that matches a term of a search: the given one if it matches."""
-    text = wanted.strip()
+    text = pattern.strip()
     if text == "*":
         return f"{_leaf(name)}-{'abcd'[at % 4]}" if value is None else value
     if text.startswith("("):

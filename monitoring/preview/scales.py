@@ -35,12 +35,12 @@ DURATION_STEPS = tuple(float(step) for step in TIME_STEPS if step <= DAY)
 """Steps of a second and longer; shorter steps are decimal."""
 
 
-def value_ticks(low: float, high: float, wanted: int = 4, unit: str = "") -> list[float]:
-    """Return about `wanted` numbers that enclose low and high, and are round in their unit."""
+def value_ticks(low: float, high: float, count: int = 4, unit: str = "") -> list[float]:
+    """Return about `count` numbers that enclose low and high, and are round in their unit."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         high, low = (low + 1, low) if math.isfinite(low) else (1.0, 0.0)
     factor, show = UNITS.get(unit, (1.0, _count))
-    step = _step((high - low) / max(wanted, 1) * factor, show) / factor
+    step = _step((high - low) / max(count, 1) * factor, show) / factor
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [round(index * step, 12) for index in range(first, last + 1)]
@@ -62,10 +62,10 @@ def _decimal(rough: float) -> float:
     return next(step * magnitude for step in STEPS if step * magnitude >= rough * 0.999)
 
 
-def time_ticks(start: float, end: float, wanted: int = 6) -> list[tuple[int, str]]:
+def time_ticks(start: float, end: float, count: int = 6) -> list[tuple[int, str]]:
     """Return (seconds since the epoch, label) at round UTC times, with labels as precise as the interval."""
     span = max(end - start, 1)
-    step = next((size for size in TIME_STEPS if span / size <= wanted), TIME_STEPS[-1])
+    step = next((size for size in TIME_STEPS if span / size <= count), TIME_STEPS[-1])
     first = math.ceil(start / step) * step
     return [(tick, time_label(tick, step)) for tick in range(int(first), int(end) + 1, step)]
 

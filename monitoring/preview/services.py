@@ -117,8 +117,8 @@ def topology_map(frame: Frame, definition: Definition, drawing: Drawing) -> str:
 
 
 def _map(frame: Frame, filters: Any, service: Any, drawing: Drawing) -> str:
-    wanted = [as_search(str(text), drawing.data.variables) for text in filters or []]
-    kept = [text for text in wanted if "*" not in text and not text.endswith(":none")]
+    searches = [as_search(str(text), drawing.data.variables) for text in filters or []]
+    kept = [text for text in searches if "*" not in text and not text.endswith(":none")]
     spans = _spans(drawing, " ".join(kept))
     service_of = {str(text.attributes.get("span_id")): str(text.attributes.get("service")) for text in spans}
     calls: Counter[tuple[str, str]] = Counter()

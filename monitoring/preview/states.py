@@ -28,13 +28,13 @@ def check_status(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """Draw the last status of a check, or for a cluster the number of groups in each status."""
     data = drawing.data
     name = str(definition.get("check") or "")
-    wanted = [as_search(str(item), data.variables) for item in definition.get("tags") or []]
+    searches = [as_search(str(item), data.variables) for item in definition.get("tags") or []]
     group = as_search(str(definition.get("group") or ""), data.variables)
-    wanted = [item for item in [*wanted, group] if item and "*" not in item and not item.startswith("$")]
+    searches = [item for item in [*searches, group] if item and "*" not in item and not item.startswith("$")]
     checks = [
         item
         for item in data.facts.checks(data.start, data.end)
-        if item.check == name and {tag.lower() for tag in wanted} <= set(item.tags) and len(item.statuses)
+        if item.check == name and {tag.lower() for tag in searches} <= set(item.tags) and len(item.statuses)
     ]
     if not checks:
         return notice(frame, f"The check {name} has sent no result in this time")

@@ -68,13 +68,13 @@ def broken_query(frame: Frame, error: QueryError) -> str:
     caret = " " * (error.start - start) + "^" * max(1, min(error.end, start + room) - error.start)
     words = svg.wrapped(error.message, frame.width - 24, 12)
     instead = f"Write {error.suggestion}" if error.suggestion else f"Expected {', '.join(error.expected)}"
-    said = svg.wrapped(instead, frame.width - 24, 12)
+    lines = svg.wrapped(instead, frame.width - 24, 12)
     style = {"fill": frame.theme.bad, "size": 11, "font_family": "monospace", "xml:space": "preserve"}
     parts = [svg.text(line, 12, 22 + 16 * row, fill=frame.theme.ink) for row, line in enumerate(words)]
     top = 22 + 16 * len(words)
     parts += [svg.text(line, 12, top + 14 * row, **style) for row, line in enumerate((shown, caret))]
     top += 34
-    parts += [svg.text(line, 12, top + 16 * row, fill=frame.theme.muted) for row, line in enumerate(said)]
+    parts += [svg.text(line, 12, top + 16 * row, fill=frame.theme.muted) for row, line in enumerate(lines)]
     return "".join(parts)
 
 
@@ -255,9 +255,11 @@ _COLOUR = re.compile(r"#(?!4d4d4d)[0-9a-fA-F]{6}")
 
 def _free_text(frame: Frame, definition: Definition, drawing: Drawing) -> str:
     """Draw one line of text, in a smaller font than requested if it would not fit."""
-    content, wanted = str(definition.get("text") or ""), str(definition.get("font_size"))
+    content, requested = str(definition.get("text") or ""), str(definition.get("font_size"))
     room, high = (frame.width - 16) * 0.92, frame.height * 0.8
-    size = min(float(wanted) if wanted.isdigit() else high, high, room / max(svg.width_of(content, 1), 0.1))
+    size = min(
+        float(requested) if requested.isdigit() else high, high, room / max(svg.width_of(content, 1), 0.1)
+    )
     anchor, x = {"center": ("middle", frame.width / 2), "right": ("end", frame.width - 8)}.get(
         str(definition.get("text_align")), ("start", 8.0)
     )

@@ -276,11 +276,11 @@ def walk(run: Run) -> Iterator[Run]:
 
 def _fits(row: Listed, search: Search, events: Sequence[StepEvent]) -> bool:
     text = search.text.lower()
-    said = (row.arn, *(str(event.details) for event in events))
+    texts = (row.arn, *(str(event.details) for event in events))
     return (
         (not search.machine or row.machine.lower() == search.machine.lower())
         and search.status.lower() in {"", row.status, *({RUNNING} if row.status == "stuck" else ())}
-        and (not text or any(text in part.lower() for part in said))
+        and (not text or any(text in part.lower() for part in texts))
         and not search.tag
         and row.duration >= (search.shortest or 0)
         and (search.longest is None or row.duration <= search.longest)

@@ -159,10 +159,10 @@ def _project(options: ServeOptions) -> Path | None:
 def _allow_many_connections() -> None:
     """Raise the limit of open files: each idle connection needs one, and the usual soft limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(_FILES, hard) if hard != resource.RLIM_INFINITY else _FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    limit = min(_FILES, hard) if hard != resource.RLIM_INFINITY else _FILES
+    if soft != resource.RLIM_INFINITY and soft < limit:
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @contextlib.contextmanager

@@ -128,8 +128,10 @@ class Webhook:
         """Queue the notification, and send the queue until a request fails."""
         self._kept.append(notification)
         if len(self._kept) > self.most:
-            lost = self._kept.popleft()
-            self.say(f"the webhook has taken nothing for {self.most} notifications: dropped: {lost['title']}")
+            dropped = self._kept.popleft()
+            self.say(
+                f"the webhook has taken nothing for {self.most} notifications: dropped: {dropped['title']}"
+            )
         self.retry()
 
     def retry(self) -> None:

@@ -69,14 +69,14 @@ class Watch:
         if history is None or not len(history.times):
             return 0
         before = self.store.documents.get(STATES, str(body["id"])) or {"groups": {}, "told_until": 0}
-        told = _to_tell(history, before, now)
-        for notification in told:
+        notifications = _to_tell(history, before, now)
+        for notification in notifications:
             self._tell(body_of(monitor, notification))
         self.store.add_transitions(body["id"], _transitions(history, before))
         after = _state_of(history, before, now)
         if after != before:
             self.store.documents.put(STATES, str(body["id"]), after)
-        return len(told)
+        return len(notifications)
 
     def _history(self, body: _Body, monitors: Mapping[int, Monitor], start: int, now: int) -> History | None:
         """Evaluate a monitor; report the reason and return None if it cannot be evaluated."""

@@ -18,8 +18,8 @@ _EVERY = {"exposeHeaders": "expose-headers", "allowCredentials": "allow-credenti
 
 def preflight(settings: Mapping[str, Any], request: ApiRequest) -> ApiResponse | None:
     """Return the response to a preflight request; None for other requests, or without CORS settings."""
-    asked = request.method == "OPTIONS" and request.header("access-control-request-method")
-    if not settings or not asked:
+    is_preflight = request.method == "OPTIONS" and request.header("access-control-request-method")
+    if not settings or not is_preflight:
         return None
     return ApiResponse(204, b"", tuple(_headers(settings, request, _PREFLIGHT | _EVERY).items()))
 

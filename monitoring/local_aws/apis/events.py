@@ -200,10 +200,12 @@ def _response(result: Mapping[str, Any]) -> ApiResponse:
     body = (text if isinstance(text, str) else "" if text is None else json.dumps(text)).encode()
     if result.get("isBase64Encoded"):
         body = base64.b64decode(body)
-    many = result.get("multiValueHeaders") or {}
-    headers = [(str(key), str(value)) for key, values in many.items() for value in values]
+    multiple = result.get("multiValueHeaders") or {}
+    headers = [(str(key), str(value)) for key, values in multiple.items() for value in values]
     headers += [
-        (str(key), _header(value)) for key, value in (result.get("headers") or {}).items() if key not in many
+        (str(key), _header(value))
+        for key, value in (result.get("headers") or {}).items()
+        if key not in multiple
     ]
     headers += [("Set-Cookie", str(cookie)) for cookie in result.get("cookies") or ()]
     if all(key.lower() != "content-type" for key, _ in headers):

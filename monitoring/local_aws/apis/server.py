@@ -65,14 +65,14 @@ class ApiServer:
 
     def _routed(self, request: ApiRequest) -> ApiResponse:
         """Return the response of the backend of a request's route."""
-        taken = self.api.find(request.method, self.api.without_stage(request.path))
-        if taken is None:
+        match = self.api.find(request.method, self.api.without_stage(request.path))
+        if match is None:
             return (
                 message(404, "Not Found")
                 if self.api.kind == "http"
                 else message(403, "Missing Authentication Token")
             )
-        route, parameters = taken
+        route, parameters = match
         try:
             return _ANSWERS[route.integration.kind](self, request, route, parameters)
         except InputError as error:

@@ -36,7 +36,7 @@ def _too_many(refused: ThrottledError) -> Exception:
     from moto.awslambda.exceptions import LambdaClientError
 
     error: Exception = type("TooManyRequestsException", (LambdaClientError,), {"code": 429})(
-        refused.kind, refused.said
+        refused.kind, refused.message
     )
     return error
 

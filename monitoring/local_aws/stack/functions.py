@@ -141,12 +141,12 @@ def _code(
         folder = _unpacked(site, name, folder)
     where = next(_places(site, folder, handler, runtime), None)
     if where is None:
-        told = (
+        reason = (
             "its code is not named in the template"
             if folder is None
             else f"there is no {handler} in {folder}"
         )
-        return handler, STAND_IN_FOLDER, told
+        return handler, STAND_IN_FOLDER, reason
     return handler, where, missing_sdk(where, handler) if is_node(runtime) else ""
 
 

@@ -11,10 +11,14 @@ DEFAULT_ATTEMPTS, DEFAULT_INTERVAL, DEFAULT_BACKOFF = 3, 1, 2.0
 
 def matches(names: Sequence[str], failed: StateFailedError) -> bool:
     """Return whether an ErrorEquals takes a failure."""
-    taken = {failed.error, "States.ALL", "States.HeartbeatTimeout" if failed.heartbeat else "States.ALL"}
+    error_names = {
+        failed.error,
+        "States.ALL",
+        "States.HeartbeatTimeout" if failed.heartbeat else "States.ALL",
+    }
     if failed.error != "States.Timeout":
-        taken.add("States.TaskFailed")
-    return not taken.isdisjoint(names)
+        error_names.add("States.TaskFailed")
+    return not error_names.isdisjoint(names)
 
 
 class Retries:

@@ -124,8 +124,8 @@ async def map_run(run: StateRun, value: Any, concurrency: int) -> Any:
         written = await write_results(run, this, value) if "ResultWriter" in run.fields else None
     except StateFailedError as failed:
         this.end("FAILED")
-        told = (("error", failed.error), ("cause", failed.cause))
-        run.frame.add("MapRunFailed", {key: part for key, part in told if part})
+        reasons = (("error", failed.error), ("cause", failed.cause))
+        run.frame.add("MapRunFailed", {key: part for key, part in reasons if part})
         raise
     finally:
         if this.status == "RUNNING":

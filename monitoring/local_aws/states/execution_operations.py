@@ -106,10 +106,10 @@ def _list_executions(service: StatesService, parameters: Parameters) -> Paramete
     executions = service.map_runs[map_run].children if map_run else service.executions.values()
     rows = []
     for execution in reversed(list(executions)):
-        mine = map_run or (
+        selected = map_run or (
             execution.state_machine_arn == arn and (qualified is None or execution.qualified == qualified)
         )
-        if mine and status in {None, execution.status}:
+        if selected and status in {None, execution.status}:
             described = execution.describe()
             kept = (
                 "executionArn",

@@ -127,8 +127,8 @@ class Execution:
     ) -> None:
         self.status, self.stopped = ENDS[kind], now()
         self.output, self.error, self.cause = output, error, cause
-        told = {key: part for key, part in (("error", error), ("cause", cause)) if part is not None}
-        self.history.add(kind, previous, payload(output) if kind == "ExecutionSucceeded" else told)
+        reasons = {key: part for key, part in (("error", error), ("cause", cause)) if part is not None}
+        self.history.add(kind, previous, payload(output) if kind == "ExecutionSucceeded" else reasons)
         if kind == "ExecutionSucceeded" or self.map_run is not None or self.kind == "EXPRESS":
             self.top = None
         self._packed = zlib.compress(pickle.dumps(self.history.events, pickle.HIGHEST_PROTOCOL), 1)

@@ -293,8 +293,8 @@ async def _succeed(run: StateRun) -> Any:
 
 
 async def _fail(run: StateRun) -> Any:
-    told = [_told(run, name) for name in ("Error", "Cause")]
-    raise StateFailedError(*told)
+    texts = [_told(run, name) for name in ("Error", "Cause")]
+    raise StateFailedError(*texts)
 
 
 def _told(run: StateRun, name: str) -> str | None:

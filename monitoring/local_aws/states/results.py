@@ -72,10 +72,10 @@ def described(child: Any) -> dict[str, Any]:
         "Status": child.status,
         "StopDate": text.iso_instant(kept["stopDate"]),
     }
-    told = {"Output": kept.get("output"), "Error": kept.get("error"), "Cause": kept.get("cause")}
+    details = {"Output": kept.get("output"), "Error": kept.get("error"), "Cause": kept.get("cause")}
     if kept.get("output") is not None:
-        told["OutputDetails"] = {"Included": True}
-    return {**described, **{key: value for key, value in told.items() if value is not None}}
+        details["OutputDetails"] = {"Included": True}
+    return {**described, **{key: value for key, value in details.items() if value is not None}}
 
 
 async def _put(run: StateRun, target: dict[str, Any], key: str, body: str) -> None:

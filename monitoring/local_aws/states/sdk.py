@@ -116,15 +116,15 @@ def failure_of(call: SdkCall, failed: Exception) -> Exception:
     """Return the failure of a task for an exception of a client."""
     if isinstance(failed, ClientError):
         response: dict[str, Any] = dict(failed.response)
-        told, metadata = response.get("Error", {}), dict(response.get("ResponseMetadata", {}))
+        error, metadata = response.get("Error", {}), dict(response.get("ResponseMetadata", {}))
         status = int(metadata.get("HTTPStatusCode", 400))
-        if status >= 500 or told.get("Code") in {"501", "NotImplemented"}:  # moto raises NotImplementedError
+        if status >= 500 or error.get("Code") in {"501", "NotImplemented"}:  # moto raises NotImplementedError
             return FatalError(
                 f"The embedded AWS has no {call.service}:{call.model.name}: moto does not implement it"
             )
         metadata["Shape"] = type(failed).__name__ if type(failed) is not ClientError else ""
         return StateFailedError(
-            *call.describe(told.get("Code", ""), told.get("Message", ""), status, metadata)
+            *call.describe(error.get("Code", ""), error.get("Message", ""), status, metadata)
         )
     if isinstance(failed, ParamValidationError):
         return _refused(call, str(failed))
@@ -227,9 +227,9 @@ def _request(value: Any, shape: Shape, field: str, problems: list[str]) -> Any:
         return value.encode() if isinstance(value, str) else text.dumps(value).encode()
     if kind == "string" and isinstance(value, dict | list):
         return text.dumps(value)
-    accepted, wanted = _KINDS.get(kind, ((object,), ""))
+    accepted, expected = _KINDS.get(kind, ((object,), ""))
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind not in {"boolean", "timestamp"}):
-        problems.append(f"The value for the field '{field}' must be {wanted}")
+        problems.append(f"The value for the field '{field}' must be {expected}")
         return value
     if kind in {"structure", "list", "map"}:
         return _request_parts(value, shape, field, problems)

@@ -156,12 +156,12 @@ class StatesService:
     async def call(self, call: SdkCall, request: dict[str, Any]) -> dict[str, Any]:
         """Return the response of an operation of AWS's API."""
 
-        asked = ApiCall(call.service, call.model.name, request)
-        refusal = self.denial(asked)
+        api_call = ApiCall(call.service, call.model.name, request)
+        refusal = self.denial(api_call)
         if refusal:
-            told = {"RequestId": str(uuid.uuid4())}
-            raise StateFailedError(*call.describe("AccessDeniedException", refusal, 400, told))
-        broken = resource_refusal(self.host.broken, asked, self._place)
+            response_metadata = {"RequestId": str(uuid.uuid4())}
+            raise StateFailedError(*call.describe("AccessDeniedException", refusal, 400, response_metadata))
+        broken = resource_refusal(self.host.broken, api_call, self._place)
         if broken:
             raise refusal_of(call, broken)
 
@@ -200,16 +200,18 @@ class StatesService:
         if refusal:
             raise _lambda_error("AccessDeniedException", refusal, 403, "AWSLambdaException")
         payload = lambda_payload(parameters.get("Payload"))
-        told = http_metadata({"RequestId": str(uuid.uuid4()), "HTTPStatusCode": 200}) if metadata else {}
+        response_metadata = (
+            http_metadata({"RequestId": str(uuid.uuid4()), "HTTPStatusCode": 200}) if metadata else {}
+        )
         if parameters.get("InvocationType") == "Event":
             self.host.invoke_later(function.function_arn, payload, "Event invocation", in_turn=False)
-            return {**told, "StatusCode": 202, "Payload": ""}
+            return {**response_metadata, "StatusCode": 202, "Payload": ""}
         gate = self._functions.setdefault(name, asyncio.Semaphore(self._max_workers))
         async with gate:
             try:
                 done = await self.blocking(self.host.invoke_function, function, payload)
             except ThrottledError as refused:
-                raise _lambda_error(refused.kind, refused.said, 429) from None
+                raise _lambda_error(refused.kind, refused.message, 429) from None
         result = _loaded(done.payload)
         if done.function_error:
             kind = result.get("errorType") if isinstance(result, dict) else None
@@ -220,7 +222,7 @@ class StatesService:
             else {}
         )
         version = getattr(function, "version", None) or "$LATEST"
-        return {"ExecutedVersion": version, **log, "Payload": result, **told, "StatusCode": 200}
+        return {"ExecutedVersion": version, **log, "Payload": result, **response_metadata, "StatusCode": 200}
 
     def connection(self, arn: str) -> dict[str, Any] | None:
         """Return the parameters of an EventBridge connection."""
@@ -381,8 +383,8 @@ def _check_input(source: str) -> None:
 
 def _lambda_error(kind: str, message: str, status: int, error: str = "") -> StateFailedError:
     """Return the failure of an invocation; `error` is the name of a kind that Lambda's API does not model."""
-    told = f"Service: AWSLambda; Status Code: {status}; Error Code: {kind}; Request ID: {uuid.uuid4()}"
-    return StateFailedError(f"Lambda.{error or kind}", f"{message} ({told}; Proxy: null)")
+    suffix = f"Service: AWSLambda; Status Code: {status}; Error Code: {kind}; Request ID: {uuid.uuid4()}"
+    return StateFailedError(f"Lambda.{error or kind}", f"{message} ({suffix}; Proxy: null)")
 
 
 def _loaded(payload: bytes) -> Any:

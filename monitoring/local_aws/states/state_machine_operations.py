@@ -81,11 +81,11 @@ def _validate(_: StatesService, parameters: Parameters) -> Parameters:
 
 def _publish_version(service: StatesService, parameters: Parameters) -> Parameters:
     machine = _state_machine(service, parameters["stateMachineArn"])
-    wanted = parameters.get("revisionId")
-    if wanted and wanted != machine.revision:
+    revision = parameters.get("revisionId")
+    if revision and revision != machine.revision:
         raise ApiError(
             "ConflictException",
-            f"Failed to publish the State Machine version for revision {wanted}. The current State Machine "
+            f"Failed to publish the State Machine version for revision {revision}. The current State Machine "
             f"revision is {machine.revision}.",
         )
     version = machine.publish(parameters.get("description"))

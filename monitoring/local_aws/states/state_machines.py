@@ -138,9 +138,11 @@ def checked_machine(definition: str, kind: str = "STANDARD") -> Machine:
     """
     problems = errors_of(problems_of(definition, kind))
     if problems:
-        told = ", ".join(
+        faults = ", ".join(
             f"{problem.code}: {problem.message}{f' at {problem.location}' if problem.location else ''}"
             for problem in problems
         )
-        raise ApiError("InvalidDefinition", f"Invalid State Machine Definition: '{told}'", problems=problems)
+        raise ApiError(
+            "InvalidDefinition", f"Invalid State Machine Definition: '{faults}'", problems=problems
+        )
     return build_machine(json.loads(definition))

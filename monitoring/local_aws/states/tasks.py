@@ -69,8 +69,8 @@ class _Attempt:
             self.add("TimedOut", error="States.Timeout")
             raise TimedOutError(heartbeat=isinstance(late, HeartbeatTimeoutError)) from None
         except StateFailedError as failed:
-            told = {"error": failed.error, "cause": failed.cause}
-            self.add("Failed", **{key: part for key, part in told.items() if part is not None})
+            details = {"error": failed.error, "cause": failed.cause}
+            self.add("Failed", **{key: part for key, part in details.items() if part is not None})
             raise
         return result
 

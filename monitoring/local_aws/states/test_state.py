@@ -56,14 +56,14 @@ def _state_of(parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise ApiError(
             "InvalidDefinition", f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {failed}'"
         ) from None
-    wanted = parameters.get("stateName")
-    if not wanted:
+    state_name = parameters.get("stateName")
+    if not state_name:
         return "TestState", definition
-    state = definition.get("States", {}).get(wanted)
+    state = definition.get("States", {}).get(state_name)
     if state is None:
-        raise ApiError("ValidationException", f"State not found: '{wanted}'")
+        raise ApiError("ValidationException", f"State not found: '{state_name}'")
     language = definition.get("QueryLanguage")
-    return wanted, {"QueryLanguage": language, **state} if language else state
+    return state_name, {"QueryLanguage": language, **state} if language else state
 
 
 def _machine_around(name: str, state: dict[str, Any], parameters: dict[str, Any]) -> tuple[str, set[str]]:
@@ -85,21 +85,27 @@ async def _run(execution: Execution, state: Any, targets: set[str]) -> dict[str,
     try:
         output, following = await run_state(execution, tested, execution.frame, execution.input)
     except (StateFailedError, FatalError) as failed:
-        told = {"error": failed.error, "cause": failed.cause}
+        details = {"error": failed.error, "cause": failed.cause}
         status = "FAILED"
         if isinstance(failed, StateFailedError) and Retries(retriers).delay(failed) is not None:
             status = "RETRIABLE"
-        return {"status": status, **{key: part for key, part in told.items() if part is not None}}
+        return {"status": status, **{key: part for key, part in details.items() if part is not None}}
     run = execution.top
     answer: dict[str, Any] = {"status": "SUCCEEDED", "output": text.dumps(output)}
     if following:
         answer["nextState"] = following
     caught = run.caught if run is not None else None
     if caught is not None and catcher_of(catchers, caught) is not None:
-        told = {"error": caught.error, "cause": caught.cause}
-        answer |= {"status": "CAUGHT_ERROR", **{key: part for key, part in told.items() if part is not None}}
+        details = {"error": caught.error, "cause": caught.cause}
+        answer |= {
+            "status": "CAUGHT_ERROR",
+            **{key: part for key, part in details.items() if part is not None},
+        }
         if Retries(retriers).delay(caught) is not None:
-            answer = {"status": "RETRIABLE", **{key: part for key, part in told.items() if part is not None}}
+            answer = {
+                "status": "RETRIABLE",
+                **{key: part for key, part in details.items() if part is not None},
+            }
     return answer
 
 

@@ -173,11 +173,11 @@ def _slices(ordered: Sequence[tuple[Row, float]], room: Room) -> list[tuple[Row,
     if len(ordered) == 1:
         return [(ordered[0][0], x, y, width, height)]
     total = sum(value for _, value in ordered)
-    taken, cut = ordered[0][1], 1
-    while cut < len(ordered) - 1 and taken + ordered[cut][1] <= total / 2:
-        taken += ordered[cut][1]
+    half, cut = ordered[0][1], 1
+    while cut < len(ordered) - 1 and half + ordered[cut][1] <= total / 2:
+        half += ordered[cut][1]
         cut += 1
-    share = taken / total
+    share = half / total
     if width >= height:
         first, second = (x, y, width * share, height), (x + width * share, y, width * (1 - share), height)
     else:

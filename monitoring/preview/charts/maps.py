@@ -61,9 +61,9 @@ def _grid(
     parts = []
     for index, node in enumerate(nodes):
         x, y = left + side * (index % across), top + side * (index // across)
-        said = svg.title(f"{node.name}  {format_value(node.value, node.unit)}")
+        tooltip = svg.title(f"{node.name}  {format_value(node.value, node.unit)}")
         fill = step_of(node.value, *reach)
-        inside = [said, rect(x, y, side - 2, side - 2, fill, rx=3, stroke=frame.theme.panel)]
+        inside = [tooltip, rect(x, y, side - 2, side - 2, fill, rx=3, stroke=frame.theme.panel)]
         if side > 44:
             words = svg.fitted(node.name.rpartition(":")[2], side - 8, 10)
             inside.append(svg.text(words, x + 4, y + 13, size=10, fill=INK))
@@ -156,5 +156,5 @@ def _service(frame: Frame, service: Service, place: tuple[float, float], radius:
     hits = svg.text(format_value(float(service.hits)), x, y + 4, size=11, fill=theme.ink, **style)
     name = svg.fitted(service.name, room - 6, 11)
     under = svg.text(name, x, y + radius + 13, size=11, fill=theme.ink, **style)
-    said = svg.title(f"{service.name}: {service.hits} spans, {service.errors} with an error")
-    return svg.tag("g", said, circle, hits if radius > 9 else "", under)
+    tooltip = svg.title(f"{service.name}: {service.hits} spans, {service.errors} with an error")
+    return svg.tag("g", tooltip, circle, hits if radius > 9 else "", under)

@@ -98,8 +98,8 @@ def canvas(frame: Frame, values: Sequence[float], *, from_zero: bool = True, uni
     low, high = min(finite), max(finite)
     if from_zero or low == high:
         low, high = min(low, 0.0), max(high, 0.0)
-    wanted = max(2, int((frame.height - TOP - BOTTOM) // 34))
-    ticks = value_ticks(low, high if high > low else low + 1, wanted, unit)
+    tick_count = max(2, int((frame.height - TOP - BOTTOM) // 34))
+    ticks = value_ticks(low, high if high > low else low + 1, tick_count, unit)
     x = Scale(frame.start, frame.end, LEFT, frame.width - RIGHT)
     return Canvas(frame, x, Scale(ticks[0], ticks[-1], frame.height - BOTTOM, TOP), tuple(ticks))
 

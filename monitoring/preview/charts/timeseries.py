@@ -184,12 +184,12 @@ def _moments(plot: Canvas, moments: Sequence[Moment]) -> list[str]:
 
 def _markers(plot: Canvas, markers: Sequence[Marker], unit: str) -> list[str]:
     """Draw the markers; where two labels would overlap, the second one is at the left."""
-    taken: list[float] = []
+    heights: list[float] = []
     drawn = []
     for marker in markers:
         y = plot.y(marker.high)
-        left = any(abs(y - other) < LABEL for other in taken)
-        taken += [] if left else [y]
+        left = any(abs(y - other) < LABEL for other in heights)
+        heights += [] if left else [y]
         drawn.append(_marker(plot, marker, unit, left))
     return drawn
 
@@ -207,11 +207,11 @@ def _marker(plot: Canvas, marker: Marker, unit: str, left: bool) -> str:
     above = high - 4 if high - 4 >= TOP + 8 else high + 11  # under a line at the top
     place, anchor = (LEFT + 4, "start") if left else (plot.right - 4, "end")
     halo = {"stroke": theme.panel, "stroke_width": 3, "paint_order": "stroke", "stroke_linejoin": "round"}
-    said = svg.text(words, place, above, size=10, fill=shade, text_anchor=anchor, **halo)
+    caption = svg.text(words, place, above, size=10, fill=shade, text_anchor=anchor, **halo)
     if marker.low != marker.high:
-        return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + said
+        return rect(LEFT, high, plot.right - LEFT, low - high, shade, fill_opacity=0.12) + caption
     dashes = None if dash in {"bold", "solid"} else DASHES["dashed"]
-    return line(LEFT, low, plot.right, low, shade, stroke_width=1.4, stroke_dasharray=dashes) + said
+    return line(LEFT, low, plot.right, low, shade, stroke_width=1.4, stroke_dasharray=dashes) + caption
 
 
 def _legend(frame: Frame, lines: Sequence[Line], count: int) -> str:

@@ -166,8 +166,8 @@ def _branches(figures: Figures, source: str) -> int:
     return sum(before == source for before, _ in figures.followed)
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "–"
+def _percent(part: int, total: int) -> str:
+    return f"{100 * part / total:.0f} %" if total else "–"
 
 
 # -- functions

@@ -54,7 +54,7 @@ def execution_graph(
     graph = graph_of(site, machine_of(arn), [root])
     path = critical_path(root, graph) if root.latest.end is not None else []
     before = _before(site, arn, root)
-    whole, states = compared_with_last(root, before)
+    comparison, states = compared_with_last(root, before)
     last = max(before, key=lambda run: run.start or 0, default=None)
     figures = figures_of([root])
     differs = difference_notes(figures_of([last]), figures) if against and last is not None else None
@@ -69,12 +69,12 @@ def execution_graph(
     if path:
         steps = ", ".join(f"{step.name} {step.share:.0%}" for step in path)
         words.append(f"Critical path (thick): {steps}.")
-    if whole is not None:
+    if comparison is not None:
         slow = [name for name, compared in states.items() if compared.slow]
         more = f" Slow states: {', '.join(slow)}." if slow else ""
-        words.append(f"{whole.text[0].upper()}{whole.text[1:]}.{more}")
-    said = "".join(f'<p class="muted">{escape(text)}</p>' for text in words)
-    return f"{said}{_comparisons(last, chosen=differs is not None)}{graph_panel(graph, look)}"
+        words.append(f"{comparison.text[0].upper()}{comparison.text[1:]}.{more}")
+    paragraphs = "".join(f'<p class="muted">{escape(text)}</p>' for text in words)
+    return f"{paragraphs}{_comparisons(last, chosen=differs is not None)}{graph_panel(graph, look)}"
 
 
 def _comparisons(last: Run | None, *, chosen: bool) -> str:

@@ -26,8 +26,8 @@ def log_row(log: Row) -> str:
     line = (
         f'<span class="muted">{moment}</span>{service}<code>{level}{escape(gist(message)[:_LONGEST])}</code>'
     )
-    whole = f"<pre>{escape(laid_out(message))}</pre>"
-    return f'<details class="is-{kind}"><summary>{line}</summary>{whole}</details>'
+    full = f"<pre>{escape(laid_out(message))}</pre>"
+    return f'<details class="is-{kind}"><summary>{line}</summary>{full}</details>'
 
 
 def gist(message: str) -> str:

@@ -137,9 +137,9 @@ def drill_table(site: Site, drill: Drill, entered: Collection[str], *, explained
         for fault in drill.faults
     ]
     unnoticed = sum(not fault.noticed_by for fault in drill.faults)
-    said = f"{len(rows)} faults were brought about, {unnoticed} of them noticed by nobody."
+    summary = f"{len(rows)} faults were brought about, {unnoticed} of them noticed by nobody."
     listed = table(("Fault", "At", "Noticed by", "After"), rows, "")
-    return f'<h2 id="drill">Drill</h2><p class="muted">{said}</p>{listed}'
+    return f'<h2 id="drill">Drill</h2><p class="muted">{summary}</p>{listed}'
 
 
 def _state(name: str, entered: Collection[str]) -> str:

@@ -52,14 +52,14 @@ def one(site: Site, request: Request) -> Response:
     try:
         history = history_of(site, entry, span.start, span.end)
     except InputError as error:
-        said = f'<pre class="panel bad">{escape(str(error))}</pre>'
-        return page(request, title, query + said, controls)
-    held = _downtimes(site, entry)
+        problem = f'<pre class="panel bad">{escape(str(error))}</pre>'
+        return page(request, title, query + problem, controls)
+    downtimes = _downtimes(site, entry)
     first_points = {metric.name: metric.first for metric in site.store.metrics()}
     words = waiting(history.monitor, first_points, int(site.clock()))
     badge = state_badge(str(history.overall(len(history.times) - 1)))
     state = f"<p>{badge} now{f' · {escape(words)}' if words else ''}</p>"
-    parts = [state, query, held, _values(site, history, span), _groups(history), _sent(history)]
+    parts = [state, query, downtimes, _values(site, history, span), _groups(history), _sent(history)]
     return page(request, title, "".join(parts), controls)
 
 
@@ -77,8 +77,8 @@ def _values(site: Site, history: History, span: TimeRange) -> str:
     received = {metric.name for metric in site.store.metrics()}
     missing = [name for name in metrics_in(history.monitor) if name not in received]
     names = ", ".join(f"<code>{escape(name)}</code>" for name in missing)
-    said = f"Never received: {names}." if names else "No value in this time."
-    return f'<div class="panel muted">{said}</div>'
+    text = f"Never received: {names}." if names else "No value in this time."
+    return f'<div class="panel muted">{text}</div>'
 
 
 def _graph(history: History, span: TimeRange) -> str:

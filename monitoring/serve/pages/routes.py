@@ -95,8 +95,8 @@ class _Missing(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return a match for GET with HTML accepted, outside of the API."""
         accepted = Headers(scope=scope).get("accept", "") if scope["type"] == "http" else ""
-        wanted = "text/html" in accepted and scope["method"] == "GET"
-        if not wanted or scope["path"].startswith(("/api/", "/status")):
+        is_page = "text/html" in accepted and scope["method"] == "GET"
+        if not is_page or scope["path"].startswith(("/api/", "/status")):
             return Match.NONE, {}
         return super().matches(scope)
 
@@ -140,15 +140,15 @@ async def _changes(site: Site, request: Request) -> AsyncIterator[str]:
     """
     yield ": watching\n\n"
     before = await run_in_threadpool(_stamps, site)
-    taken, looks = site.store.counters.total(), 0
+    received, looks = site.store.counters.total(), 0
     while not await request.is_disconnected():
         await asyncio.sleep(LOOK_EVERY)
         now, looks = await run_in_threadpool(_stamps, site), looks + 1
         if now != before:
             before = now
             yield "data: changed\n\n"
-        if looks >= RENEW_EVERY and site.store.counters.total() != taken:
-            taken, looks = site.store.counters.total(), 0
+        if looks >= RENEW_EVERY and site.store.counters.total() != received:
+            received, looks = site.store.counters.total(), 0
             yield "event: arrived\ndata: \n\n"
 
 

@@ -266,6 +266,6 @@ def _cell(cell: str, head: str) -> str:
 
 def problem_page(error: InputError, request: Request, status: int = 400) -> HTMLResponse:
     """Return a page with the reason why something cannot be shown."""
-    said = f'<pre class="panel bad">{escape(str(error))}</pre>'
+    reason = f'<pre class="panel bad">{escape(str(error))}</pre>'
     again = f"<p>{link(request.url.path, 'Show this page with its usual settings')}</p>"
-    return page(request, "Not shown", said + (again if request.url.query else ""), status=status)
+    return page(request, "Not shown", reason + (again if request.url.query else ""), status=status)

@@ -139,23 +139,23 @@ class Site:
 
     def store_values(self, keys: Iterable[str]) -> dict[str, list[str]]:
         """Return tag key -> values in any series."""
-        wanted = {key for key in keys if key}
+        selected = {key for key in keys if key}
         values_of: dict[str, set[str]] = {}
         with self.store.reading() as cursor:
             for (tag,) in cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall():
                 key, _, value = str(tag).partition(":")
-                if key in wanted:
+                if key in selected:
                     values_of.setdefault(key, set()).add(value)
         return {key: sorted(values) for key, values in values_of.items()}
 
     def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """Return (metric -> tag keys of its series, tag key -> its values), both sorted."""
-        asked = (
+        statement = (
             "SELECT metric, list_sort(list_distinct(flatten(list(CASE WHEN coalesce(host, '') = '' THEN tags"
             " ELSE list_append(tags, 'host:' || host) END)))) FROM series GROUP BY metric"
         )
         with self.store.reading() as cursor:
-            tag_rows = cursor.execute(asked).fetchall()
+            tag_rows = cursor.execute(statement).fetchall()
         keys: dict[str, list[str]] = {}
         values: dict[str, set[str]] = {}
         for metric, tags in tag_rows:

@@ -256,12 +256,12 @@ class _Fall:
             if isinstance(unit, Alike):
                 yield self._alike(unit, level)
                 continue
-            whole = level + 1 < depth
-            opened = bool(unit.inner) and (whole or level == 0 or (unit.failed and self.left > 0))
+            expanded = level + 1 < depth
+            opened = bool(unit.inner) and (expanded or level == 0 or (unit.failed and self.left > 0))
             yield self._step(unit, level, folded=bool(unit.inner) and not opened)
             if opened:
                 units_inside = _units(unit.inner, unit.id)
-                shown = units_inside if whole else _first_and_failed(units_inside, 0 if level else PAGE)
+                shown = units_inside if expanded else _first_and_failed(units_inside, 0 if level else PAGE)
                 yield from self.rows(shown, depth, level + 1)
                 yield self._more(unit, len(units_inside) - len(shown), level + 1)
 
