@@ -115,7 +115,7 @@ def test_a_correction_may_recur(call, slo):
         ({"end": START - 1}, "specify an end"),
         ({"end": NOW, "duration": 5}, "specify an end"),
         ({"rrule": "FREQ=DAILY"}, "specify an end"),
-        ({"rrule": "FREQ=NEVER", "duration": 5}, "cannot be read"),
+        ({"rrule": "FREQ=NEVER", "duration": 5}, "is not supported"),
         ({"start": "now", "end": NOW}, "whole seconds"),
     ],
 )
