@@ -245,7 +245,7 @@ def test_json_of_more_bytes_than_memory_holds_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(datafile, "MOST_BYTES", file.stat().st_size)
     assert len(load(file).series) == 1
     monkeypatch.setattr(datafile, "MOST_BYTES", file.stat().st_size - 1)
-    with pytest.raises(InputError, match="bytes of JSON, which are the most"):
+    with pytest.raises(InputError, match="bytes of JSON, the most"):
         load(file)
 
 
