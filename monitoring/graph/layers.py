@@ -256,10 +256,11 @@ def _columns(layers: list[list[_Cell]]) -> None:
             left += cell.size.width + COLUMN_GAP
     for sweep in range(3 * _SWEEPS):
         down = sweep % 2 == 0
+        routes = sweep >= 2 * _SWEEPS  # from here on the shared routes alone move, beside boxes that stay
         if sweep == 2 * _SWEEPS:
             _draw_in(layers)
         for layer in layers if down else reversed(layers):
-            _settle(layer, [_target(cell, down) for cell in layer])
+            _settle(layer, [cell.x if routes and not cell.shared else _target(cell, down) for cell in layer])
     for layer in layers:
         if not any(cell.size.height for cell in layer):  # layers of points: the boxes have moved since
             _settle(layer, [_approach(cell) for cell in layer])
@@ -287,7 +288,8 @@ def _target(cell: _Cell, down: bool) -> float:
     elif cell.aside:
         neighbours = cell.above
     else:
-        neighbours = [other for other in neighbours if not other.shared and not other.aside] or neighbours
+        alone = [other for other in neighbours if not other.shared]
+        neighbours = [other for other in alone if not other.aside] or alone or neighbours
     return median(other.x for other in neighbours) if neighbours else cell.x
 
 

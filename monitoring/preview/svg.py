@@ -47,8 +47,18 @@ def title(content: str) -> str:
 
 def width_of(content: str, size: float = 12) -> float:
     """Estimate the width of a text in pixels, rather too large than too small."""
-    units = sum(0.3 if char in _NARROW else 0.88 if char in _WIDE else 0.58 for char in content)
-    return units * size
+    return size * sum(map(_units, content))
+
+
+def _units(char: str) -> float:
+    """Return the width of a character in ems; most capitals of Liberation Sans have 0.56 to 0.78."""
+    if char in _NARROW:
+        return 0.3
+    if char in _WIDE:
+        return 0.88
+    if char >= "\u1100":  # Chinese, Japanese, Korean, emoji
+        return 1.0
+    return 0.78 if char.isupper() else 0.58
 
 
 def fitted(content: str, room: float, size: float = 12) -> str:

@@ -249,6 +249,20 @@ def run_of(*states: tuple[str, str, int], caught: bool = False) -> Run:
     return root
 
 
+@pytest.mark.parametrize("count", [2, 6, 20])
+def test_ways_to_the_end_stay_beside_the_states(count: int) -> None:
+    """Every task is caught by a state of its own, which ends the execution: the ways to the end are long."""
+    states: dict[str, Any] = {}
+    for n in range(count):
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": f"Refuse {n}"}]
+        way = {"Next": f"Work {n + 1}"} if n < count - 1 else {"End": True}
+        states[f"Work {n}"] = {"Type": "Task", "Resource": "states:sns:publish", "Catch": catch, **way}
+        states[f"Refuse {n}"] = {"Type": "Pass", "End": True}
+    drawing = Drawing(as_svg(read_graph({"StartAt": "Work 0", "States": states}), Look(theme=LIGHT)))
+    assert not drawing.faults()
+    assert drawing.width < 300 + 30 * count
+
+
 def test_an_execution_is_on_its_graph() -> None:
     figures = figures_of(
         [run_of(("Take", "succeeded", 1500), ("Large", "succeeded", 1), ("Each", "failed", 40))]

@@ -319,6 +319,41 @@ def test_text_is_cut_to_its_room():
     assert re.sub(r"\s+", " ", " ".join(svg.wrapped("a b c", 500))) == "a b c"
 
 
+HELVETICA = dict(
+    zip(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz0",
+        (
+            *(667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667),
+            *(611, 722, 667, 944, 667, 667, 611, 556),
+            *(556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500),
+            *(278, 556, 500, 722, 500, 500, 500, 556),
+        ),
+        strict=True,
+    )
+)
+"""Thousandths of an em, from Adobe's font metrics; Liberation Sans and Arial have the same widths."""
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "SHARED_CLAUDE_LAMBDA_ARN",
+        "FUNCTION_ARN_PLACEHOLDER_",
+        "GOOGLE",
+        "CheckDBSnapshotStatus",
+        "orders_0",
+        "ABCD",
+    ],
+)
+def test_the_estimated_width_of_a_name_is_its_width_or_more(word):
+    width = sum(HELVETICA[char] for char in word) / 1000 * 11
+    assert width <= svg.width_of(word, 11) <= 1.25 * width
+
+
+def test_characters_of_a_whole_square_are_estimated_as_such():
+    assert svg.width_of("注文を確認", 10) == 50
+
+
 @pytest.mark.parametrize(
     "char", [*map(chr, range(0x21)), *"&<>'\"\x7f\ud7ff\ud800\udfff\ue000\ufffd\ufffe\uffff\U0001f600"]
 )
