@@ -477,7 +477,7 @@ def test_keys_that_explode_end_in_one_tag(monkeypatch):
 
 @pytest.mark.parametrize("options", [{"on_broken": "explode", "verify": handler}, {"verify": 5}])
 def test_wrong_arguments_of_the_decorator_are_said_where_it_is_written(options):
-    with pytest.raises((ValueError, TypeError), match=r"say 'report', 'raise'|not a function of"):
+    with pytest.raises((ValueError, TypeError), match=r"write 'report', 'raise'|not a function of"):
         monitored(**options)(handler)
 
 

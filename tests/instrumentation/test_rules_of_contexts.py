@@ -121,7 +121,7 @@ def test_a_wrong_value_is_shown_in_sixty_characters_at_most(length, shown):
 
 @pytest.mark.parametrize("choice", [[], {}, "ignore", "", 1, object, BaseException, None])
 def test_what_follows_a_broken_claim_is_report_raise_or_an_exception(choice):
-    with pytest.raises(ValueError, match="say 'report', 'raise'"):
+    with pytest.raises(ValueError, match="write 'report', 'raise'"):
         Claim(lambda event, result: True, choice)
 
 

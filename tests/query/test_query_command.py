@@ -119,7 +119,7 @@ REFUSED = [
     (["sum:slides{*}", "--from", "yesterday"], "'yesterday' is not a valid time"),
     (["sum:slides{*}", "--from", "20", "--to", "10"], "the window ends before it starts"),
     (["sum:slides{*}", "--switch", "joins=equal"], "Did you mean join?"),
-    (["sum:slides{*}", "--switch", "join=any"], "the switch join is equal or shared"),
+    (["sum:slides{*}", "--switch", "join=any"], "is not a value of the switch join: write equal or shared"),
     (["sum:slides{*}", "--let", "a"], "'a' is not of the form NAME=VALUE"),
     (["sum:slides{$env}"], "--var env=*"),
     (["a"], "no query is named 'a'"),
@@ -146,7 +146,7 @@ def test_a_bad_line_costs_no_good_one_and_status_1(capsys, tmp_path):
     status, out, err = run(capsys, "avg:m{a:b}", "--data", str(file))
     assert status == 1
     assert out.splitlines()[1].split()[-1] == "2"
-    assert f"{file}:2:1: this line is not JSON" in err
+    assert f"{file}:2:1: the line is not valid JSON" in err
     assert f"{file}:4: 'x' is not a valid time" in err
 
 

@@ -285,7 +285,7 @@ def test_a_formula_takes_its_queries_by_name():
     assert line("query1 / query2", HOSTS, queries=queries) == row([10] * 5)
     with pytest.raises(QueryError, match="no query is named 'query3'"):
         line("query1 / query3", HOSTS, queries=queries)
-    with pytest.raises(QueryError, match="has to stand for one query"):
+    with pytest.raises(QueryError, match="must be a single query"):
         line("a", HOSTS, queries={"a": "b + 1", "b": "sum:m{*}"})
 
 
