@@ -199,5 +199,5 @@ def test_a_file_that_is_broken_inside_is_one_clear_sentence_or_still_answers(tmp
             assert len(store.metrics()) == 9
             store.series("m1")
     except InputError as error:
-        assert "it is broken" in error.message
+        assert "it is damaged" in error.message
         assert error.where == str(path)
