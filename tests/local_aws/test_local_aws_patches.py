@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.logs.models import LogEvent
 
@@ -89,6 +90,25 @@ def a_function_has_no_logging_configuration(stock: Stock) -> None:
     client = stock.client("lambda")
     client.update_function_configuration(FunctionName="f", LoggingConfig={"LogGroup": "/app/one"})
     assert "LoggingConfig" not in client.get_function_configuration(FunctionName="f")
+
+
+@shows("moto.awslambda.models:LambdaBackend.send_sqs_batch")
+def a_message_is_refused_while_the_function_that_reads_its_queue_is_throttled(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.awslambda.exceptions import LambdaClientError
+
+    def throttled(*_: Any, **__: Any) -> Any:
+        raise LambdaClientError("TooManyRequestsException", "Rate Exceeded.")
+
+    monkeypatch.setattr("moto.awslambda.models.LambdaFunction.invoke", throttled)
+    sqs = stock.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    create_function(stock)
+    stock.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="f")
+    with pytest.raises(ClientError, match="TooManyRequests"):
+        sqs.send_message(QueueUrl=url, MessageBody="7")
 
 
 @shows("moto.events.models:Rule.send_to_targets")
