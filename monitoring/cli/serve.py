@@ -29,6 +29,12 @@ from monitoring.terminal import echo
     show_default=True,
     help="The DuckDB file; created where it is missing.",
 )
+@click.option(
+    "--replay",
+    default="",
+    metavar="PLACE",
+    help="A replay's folder or s3:// prefix, whose points are queried beside the database's, where they lie.",
+)
 @click.option("--with-demo", is_flag=True, help="Fill a new database with a day of the example pipeline.")
 @click.option(
     "--api-key", help="The only key that is taken; needed for any address but loopback.  [env: DD_API_KEY]"
@@ -95,6 +101,7 @@ def _configured(values: dict[str, Any]) -> tuple[Any, list[Any]]:
         project=values["root"],
         with_demo=values["with_demo"],
         evaluate=not values["no_evaluation"],
+        replay=values["replay"],
     )
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     return options, sinks

@@ -1,5 +1,6 @@
 """`stepscope trace`: one execution's timeline, out of log events, a history or the embedded database."""
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,13 @@ _COLORS = {"SUCCEEDED": "green", "RUNNING": "cyan"}
 @click.argument("execution", required=False)
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    default=Path(),
+    default=".",
     metavar="PATH",
-    help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or the folder of a replay.",
+    help="Log events as JSON lines, pages of GetExecutionHistory, datadog.duckdb, or a replay's folder or"
+    " s3:// prefix.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The execution, or the list, as one JSON document.")
-def command(execution: str | None, data: Path, as_json: bool) -> int:
+def command(execution: str | None, data: str, as_json: bool) -> int:
     """Show the states, attempts, iterations and durations of EXECUTION: a name, its beginning, or an ARN.
 
     Without EXECUTION, list the executions that are there. A database has functions and their calls, too, and
@@ -35,13 +36,17 @@ def command(execution: str | None, data: Path, as_json: bool) -> int:
     stepscope trace --data run
     stepscope trace unsure --data run
     """
-    from monitoring.trace import as_data, as_lines, choose, read_executions, read_inside
+    from monitoring.trace import as_data, as_lines, choose, read_executions, read_inside, replayed_spans
 
-    executions = read_executions(data)
-    if execution is None:
-        return _list(executions, as_json=as_json)
-    chosen = choose(executions, execution)
-    inside = read_inside(data, chosen)
+    with ExitStack() as stack:
+        spans = replayed_spans(data)
+        if spans is not None:
+            stack.enter_context(closing(spans))
+        executions = read_executions(spans or Path(data))
+        if execution is None:
+            return _list(executions, as_json=as_json)
+        chosen = choose(executions, execution)
+        inside = read_inside(spans or Path(data), chosen)
     if as_json:
         echo_document(as_data(chosen, inside))
         return 0

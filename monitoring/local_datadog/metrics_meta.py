@@ -1,6 +1,7 @@
 """The routes of metric names: active metrics, metadata, tags and search."""
 
 from collections.abc import Callable
+from itertools import chain
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from monitoring.query.selection import all_tags, matcher
 
 KIND = "metric_metadata"
 _TYPES = {"gauge", "count", "rate", "distribution"}
-_MOST = 10_000
+_MOST, _MOST_NAMES = 10_000, 1000
 FOREVER = 1 << 40
 _FIELDS = ("description", "short_name", "unit", "per_unit", "statsd_interval", "integration")
 _ACTIVE = """
@@ -58,14 +59,24 @@ class MetricsMeta(Family):
         if not parameters.get("from"):
             raise ApiError(400, "The parameter 'from' is required")
         conditions: Body = {"since": number(parameters, "from", 0), "host": parameters.get("host", "")}
-        names = self._names(_ACTIVE, conditions | {"tag": parameters.get("tag_filter", "")})
-        return reply({"from": parameters["from"], "metrics": names})
+        tag = parameters.get("tag_filter", "")
+        names = self._names(_ACTIVE, conditions | {"tag": tag})
+        wanted = {tag.lower(), f"host:{conditions['host']}".lower() if conditions["host"] else ""} - {""}
+        replayed = self._replayed(conditions["since"])
+        names += [
+            name
+            for name in replayed
+            if not wanted or any(wanted <= tags for tags in self._replayed_tags(name))
+        ]
+        return reply({"from": parameters["from"], "metrics": sorted(set(names))})
 
     async def _search(self, request: Request) -> Response:
         kind, _, text = request.query_params.get("q", "").rpartition(":")
         results = {}
         if kind in {"", "metrics"}:
-            results["metrics"] = self._names(_NAMES, {"text": text.lower()})
+            replayed = [name for name in self._replayed() if text.lower() in name.lower()]
+            names = {*self._names(_NAMES, {"text": text.lower()}), *replayed}
+            results["metrics"] = sorted(names)[:_MOST_NAMES]
         if kind in {"", "hosts"}:
             results["hosts"] = self._names(_HOSTS, {"text": text.lower()})
         return reply({"results": results})
@@ -77,7 +88,9 @@ class MetricsMeta(Family):
         since = int(self._context.clock()) - number(parameters, "window[seconds]", FOREVER)
         with self._context.store.reading() as cursor:
             rows = cursor.execute(_EVERY, {"since": since}).fetchall()
-        types = {name: kind for name, kind, host, tags in rows if test(all_tags(tags, host))}
+        replayed = [name for name in self._replayed(since) if any(map(test, self._replayed_tags(name)))]
+        types = dict.fromkeys(replayed, "distribution")
+        types |= {name: kind for name, kind, host, tags in rows if test(all_tags(tags, host))}
         configured = {
             configuration["id"]: configuration for configuration in self._documents.all(metric_tags.KIND)
         }
@@ -100,7 +113,7 @@ class MetricsMeta(Family):
     async def _tags(self, request: Request) -> Response:
         name = request.path_params["name"]
         self._type(name)
-        tags = self._names(_TAGS, {"metric": name})
+        tags = sorted({*self._names(_TAGS, {"metric": name}), *chain(*self._replayed_tags(name))})
         return reply({"data": {"type": "metrics", "id": name, "attributes": {"tags": tags}}})
 
     async def _get(self, request: Request) -> Response:
@@ -125,9 +138,23 @@ class MetricsMeta(Family):
     def _type(self, name: str) -> str:
         with self._context.store.reading() as cursor:
             rows = cursor.execute(_ONE, {"metric": name}).fetchall()
-        if not rows:
+        if rows:
+            return str(rows[0][0])
+        if name not in self._replayed():
             raise ApiError(404, "metric_name not found")
-        return str(rows[0][0])
+        return "distribution"
+
+    def _replayed(self, since: int = 0) -> list[str]:
+        """Return the metrics of the replay beside the store that have points since then."""
+        history = self._context.store.history
+        spans = history.partitions.spans() if history else {}
+        return [name for name, (_, last) in spans.items() if last >= since]
+
+    def _replayed_tags(self, name: str) -> list[frozenset[str]]:
+        """Return the tags of each source of a metric in the replay."""
+        history = self._context.store.history
+        sources = history.partitions.sources(name) if history else {}
+        return [all_tags(source.tags, source.host) for source in sources.values()]
 
     def _names(self, query: str, parameters: Body) -> list[str]:
         with self._context.store.reading() as cursor:

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from monitoring.local_datadog.body import read_json
 from monitoring.local_datadog.context import Body, Context, Family, as_object
 from monitoring.local_datadog.replies import JSON_API, ApiError, reply
-from monitoring.query import Answer, QueryError, body, evaluate
+from monitoring.query import Answer, QueryError, Source, body, evaluate
 from monitoring.query.scalars import scalar_columns
-from monitoring.store.query_source import StoreSource
+from monitoring.store.joined import source_of
 
 RETENTION = 15 * 31 * 86_400
 """Retention in seconds; only the scalar route was recorded to reject a window that ends before it."""
@@ -25,7 +25,7 @@ class Queries(Family):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._source = StoreSource(context.store)
+        self._source = source_of(context.store)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -85,7 +85,7 @@ class Queries(Family):
         return reply({"data": {"type": "scalar_response", "attributes": {"columns": columns}}}, 200, JSON_API)
 
 
-def _evaluated(text: str, source: StoreSource, start: float, end: float, **more: Any) -> list[Answer]:
+def _evaluated(text: str, source: Source, start: float, end: float, **more: Any) -> list[Answer]:
     try:
         return evaluate(text, source, start, end, **more)
     except QueryError as error:
@@ -96,7 +96,7 @@ def _unreadable(error: QueryError) -> ApiError:
     return ApiError(400, f"Error parsing query: {error}")
 
 
-def _lines_of(requested: Body, source: StoreSource) -> list[tuple[int, Answer]]:
+def _lines_of(requested: Body, source: Source) -> list[tuple[int, Answer]]:
     """Return (index of the formula, or of the query if there is no formula, answer)."""
     named = {query["name"]: query["query"] for query in requested["queries"]}
     texts = [formula["formula"] for formula in requested["formulas"]] or list(named.values())

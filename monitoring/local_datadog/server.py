@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from monitoring.errors import InputError
 from monitoring.local_datadog.app import Settings, create_app
 from monitoring.store import Store
+from monitoring.store.parquet_source import ParquetSource
 
 KEEP_ALIVE = 75
 """Seconds. With a shorter time than the client's own, its next POST could use a connection that is being
@@ -31,6 +32,7 @@ class LocalDatadog:
         host: the address to listen on; an address other than loopback needs an `access` with an `api_key`.
         settings: access control and limits; the address itself is an allowed host.
         pages: returns additional routes for the store.
+        history: points of a replay, which are read beside those of the database.
 
     Raises:
         InputError: on entry, if the port is in use, the database cannot be opened, or a key is missing.
@@ -44,13 +46,14 @@ class LocalDatadog:
         host: str = "127.0.0.1",
         settings: Settings | None = None,
         pages: Callable[[Store], Sequence[BaseRoute]] | None = None,
+        history: ParquetSource | None = None,
     ) -> None:
         self._path, self._port, self._host = path, port, host
         chosen = settings or Settings()
         self._settings = replace(
             chosen, access=replace(chosen.access, hosts=chosen.access.hosts | {host.lower()})
         )
-        self._pages = pages
+        self._pages, self._history = pages, history
         self.url = ""
         self.store: Store
 
@@ -62,6 +65,7 @@ class LocalDatadog:
         except BaseException:
             listener.close()
             raise
+        self.store.history = self._history
         routes = self._pages(self.store) if self._pages else ()
         app = create_app(self.store, routes=routes, settings=self._settings)
         self._listener = listener

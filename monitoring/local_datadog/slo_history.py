@@ -20,7 +20,7 @@ from monitoring.slo.alerts import alert_values
 from monitoring.slo.definition import Count
 from monitoring.store import Store
 from monitoring.store.facts import monitor_data
-from monitoring.store.query_source import StoreSource
+from monitoring.store.joined import source_of
 from monitoring.store.states import recorded
 
 Body = dict[str, Any]
@@ -38,7 +38,7 @@ def evaluated(store: Store, slo: Slo, start: int, end: int, *, corrected: bool =
         InputError: the SLO cannot be evaluated.
     """
     corrections = corrections_of(store, slo) if corrected else []
-    inputs = Inputs(StoreSource(store), lambda *arguments: _history(store, *arguments))
+    inputs = Inputs(source_of(store), lambda *arguments: _history(store, *arguments))
     return evaluate_slo(slo, inputs, start, end, corrections)
 
 

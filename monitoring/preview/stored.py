@@ -15,7 +15,7 @@ from monitoring.preview.monitors import numbered
 from monitoring.query.sources import Source
 from monitoring.store import Store
 from monitoring.store import facts as store_facts
-from monitoring.store.query_source import StoreSource
+from monitoring.store.joined import source_of
 from monitoring.store.states import recorded
 
 LONGEST = 31 * 86_400
@@ -24,7 +24,7 @@ LONGEST = 31 * 86_400
 
 def facts_of(store: Store, slos: Mapping[str, Body], monitors: Mapping[str, Body]) -> Facts:
     """Return the records of a store, with SLOs and monitors by their keys and ids."""
-    source = StoreSource(store)
+    source = source_of(store)
 
     def points(queries: Sequence[str], start: int, end: int) -> Source:
         return source

@@ -47,6 +47,11 @@ def pool(source: Source, node: Metric, members: Members, grid: Grid, until: floa
     """Return `values[group, bucket]` of a distribution: by the source where it can, else from its points."""
     if grid.uniform and isinstance(source, PoolingSource):
         return source.pool(node, members, grid, until)
+    return pool_points(source, node, members, grid, until)
+
+
+def pool_points(source: Source, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
+    """Return `values[group, bucket]` of a distribution, from the buckets or the points of its sources."""
     aggregator = node.aggregator or "avg"
     if node.threshold is None and aggregator in {"avg", "sum", "min", "max", "count"}:
         return _summed(aggregator, source, members, grid, until)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from monitoring.deploy.start import shipped
+from monitoring.errors import InputError
 from monitoring.local_datadog import LocalDatadog, Settings
 from monitoring.resources.files import paths_of
 from monitoring.serve.pages.routes import site_routes
@@ -24,6 +25,7 @@ from monitoring.serve.pages.standing import standings
 from monitoring.serve.sinks import Sink, Webhook
 from monitoring.serve.watch import CADENCE, Watch
 from monitoring.store import Store
+from monitoring.store.parquet_source import ParquetSource, open_partitions
 
 if TYPE_CHECKING:
     from monitoring.demo.day import Demonstration
@@ -45,6 +47,7 @@ class ServeOptions:
         project: the folder whose dashboards/ and monitors/ the pages show.
         with_demo: whether to fill a new database with a day of the example, and to continue it.
         evaluate: whether monitors are evaluated.
+        replay: the folder or `s3://BUCKET/PREFIX` of a replay, read beside the database; "" for none.
     """
 
     database: Path
@@ -54,6 +57,7 @@ class ServeOptions:
     project: Path | None = None
     with_demo: bool = False
     evaluate: bool = True
+    replay: str = ""
 
 
 class Stop:
@@ -80,7 +84,7 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
     """Serve until `stop` is set.
 
     Raises:
-        InputError: the database or the address cannot be used.
+        InputError: the database, the address or the replay cannot be used.
     """
     new = not options.database.exists()
     _allow_many_connections()
@@ -91,16 +95,20 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
         sites.append(Site(store, _project(options), watched=watched))
         return site_routes(sites[-1])
 
-    server = LocalDatadog(
-        options.database,
-        options.port,
-        host=options.host,
-        settings=options.settings,
-        pages=pages,
-    )
-    with server, _tuned():
+    with contextlib.ExitStack() as stack:
+        server = LocalDatadog(
+            options.database,
+            options.port,
+            host=options.host,
+            settings=options.settings,
+            pages=pages,
+            history=_history(options.replay, stack),
+        )
+        stack.enter_context(server)
+        stack.enter_context(_tuned())
         example = _demonstration(server.store, options, say, new=new)
-        say(f"Datadog, embedded: {server.url} (database {options.database})")
+        beside = f" and the replay in {options.replay}" if options.replay else ""
+        say(f"Datadog, embedded: {server.url} (database {options.database}{beside})")
         watch = Watch(server.store, sinks, say)
         for _ in _minutes(stop):
             if example:
@@ -113,6 +121,25 @@ def run(options: ServeOptions, sinks: Sequence[Sink], say: Callable[[str], None]
                     sink.retry()
             if server.store.trouble:
                 say(f"the database could not be written: {server.store.trouble}")
+
+
+def _history(place: str, stack: contextlib.ExitStack) -> ParquetSource | None:
+    """Open the files of a replay until the stack is closed.
+
+    Raises:
+        InputError: the place holds no such files, or also counts and gauges.
+    """
+    if not place:
+        return None
+    partitions = open_partitions(place)
+    if partitions is None:
+        raise InputError(
+            "no Parquet files of a replay, or also files of counts and gauges",
+            where=place,
+            hint="Give the `out` of `stepscope replay --to parquet` without MONITORING_METRICS=native.",
+        )
+    stack.enter_context(contextlib.closing(partitions))
+    return ParquetSource(partitions)
 
 
 def _minutes(stop: Stop) -> Iterator[None]:

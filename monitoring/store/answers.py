@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import duckdb
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from monitoring.log_events.telemetry import Span
 from monitoring.query.series import MetricType, Series
 from monitoring.store import rows
+from monitoring.store.catalog import DISTRIBUTION
+from monitoring.store.parquet_source import ParquetSource
 
 _BOUNDS = "({column} >= $start OR $start IS NULL) AND ({column} < $end OR $end IS NULL)"
 _METRICS = """
@@ -28,7 +30,10 @@ _SERIES = """
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """The number of points of a metric, their sum, and the epoch seconds of the first and the last."""
+    """The number of points of a metric, their sum, and the epoch seconds of the first and the last.
+
+    `replayed` tells that a replay beside the database has points, too: they are not counted.
+    """
 
     name: str
     type: str
@@ -36,10 +41,16 @@ class MetricSummary:
     sum: float
     first: int
     last: int
+    replayed: bool = False
 
 
 class Answers:
-    """The queries of a `Store`; `reading` gives a cursor that sees everything appended so far."""
+    """The queries of a `Store`; `reading` gives a cursor that sees everything appended so far.
+
+    `history` holds the points of a replay that are read beside those of the database; None without one.
+    """
+
+    history: ParquetSource | None = None
 
     def reading(
         self, series: Sequence[int] | None = None
@@ -50,7 +61,8 @@ class Answers:
     def metrics(self) -> list[MetricSummary]:
         """Return every metric that has points, by name; each value of a distribution counts as a point."""
         with self.reading() as cursor:
-            return [MetricSummary(*row) for row in cursor.execute(_METRICS).fetchall()]
+            stored = [MetricSummary(*row) for row in cursor.execute(_METRICS).fetchall()]
+        return with_replayed(stored, self.history) if self.history else stored
 
     def series(
         self,
@@ -117,6 +129,17 @@ class Answers:
         with self.reading() as cursor:
             log_rows = cursor.execute(query, parameters | {"start": start, "end": end}).fetchall()
         return [rows.to_log(row) for row in log_rows]
+
+
+def with_replayed(stored: Sequence[MetricSummary], history: ParquetSource) -> list[MetricSummary]:
+    """Return the metrics of a database and of a replay, by name; one of both spans both."""
+    metrics = {metric.name: metric for metric in stored}
+    for name, times in history.partitions.spans().items():
+        first, last = map(int, times)
+        known = metrics.get(name) or MetricSummary(name, DISTRIBUTION, 0, 0.0, first, last)
+        first, last = min(known.first, first), max(known.last, last)
+        metrics[name] = replace(known, first=first, last=last, replayed=True)
+    return [metrics[name] for name in sorted(metrics)]
 
 
 _ColumnsById = dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]

@@ -9,7 +9,7 @@ from monitoring.monitor.checks import CheckSeries
 from monitoring.monitor.evaluation import Data
 from monitoring.monitor.search import Record, span_record
 from monitoring.store import Store, rows
-from monitoring.store.query_source import StoreSource
+from monitoring.store.joined import source_of
 
 _CHECKS = (
     "SELECT name, host, tags, time, status FROM checks WHERE time >= $start AND time < $end"
@@ -31,7 +31,7 @@ def monitor_data(store: Store, kind: str, start: int) -> Data:
     """Return the data that a monitor of that type is evaluated over, from `start` on."""
     records = logs if kind != "event-v2 alert" else events
     return Data(
-        StoreSource(store),
+        source_of(store),
         checks(store, start) if kind in _OF_CHECKS else (),
         records(store, start) if kind in _OF_RECORDS else (),
     )

@@ -22,7 +22,7 @@ from monitoring.query.grid import Grid
 from monitoring.query.nodes import Metric
 from monitoring.query.sources import Floats, Members, Origin, Points
 from monitoring.store.batch import SeriesIdentity
-from monitoring.store.parquet_files import PartitionFiles
+from monitoring.store.parquet_files import PartitionFiles, s3_client
 from monitoring.store.query_source import StoreSource
 
 _LATEST = 1 << 33
@@ -50,6 +50,7 @@ class Partitions:
         self._connection.execute("SET preserve_insertion_order = false")
         self._connection.execute("CREATE TABLE sources (id INTEGER, metric VARCHAR, source BIGINT)")
         self._sources: dict[str, dict[int, SeriesIdentity]] = {}
+        self._spans: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -72,6 +73,21 @@ class Partitions:
             raise InputError("the files have no points of these metrics", where=self._place.place)
         bounds = [bound for name in names for bound in self._bounds(name)]
         return min(bounds), max(bounds)
+
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """Return the first and the last time of each metric, from the footers of its first and last day."""
+        with self._lock:
+            for name in self.metrics():
+                if name not in self._spans:
+                    self._spans[name] = self._bounds(name)
+            return dict(self._spans)
+
+    def identities(self) -> list[SeriesIdentity]:
+        """Return the sources of all metrics; in S3 of those that were asked for, as each has its footers."""
+        with self._lock:
+            asked = sorted(self._sources)
+        names = asked if self._place.in_s3 else self.metrics()
+        return [source for name in names for source in self.sources(name).values()]
 
     def sources(self, metric: str) -> dict[int, SeriesIdentity]:
         """Return the sources of a metric by their ids; each distinct list of tags is a source."""
@@ -149,12 +165,11 @@ class Partitions:
             return [text for (text,) in cursor.execute(query, [paths]).fetchall()]
 
     def _bounds(self, metric: str) -> tuple[float, float]:
-        """Return the first and the last time of a metric, from the files of its first and last day."""
+        """Return the first and the last time of a metric, from the footers of its first and last day."""
         days = self._place.days(metric)
-        paths = {path for day in (days[0], days[-1]) for path in self._place.paths(metric, day, day)}
-        query = f"SELECT min(timestamp), max(timestamp) FROM {_reader(sorted(paths))}"  # noqa: S608 - quoted
+        paths = {path for day in (days[0], days[-1]) for path in self._place.footers(metric, day, day)}
         with self.reading() as cursor:
-            first, last = cursor.execute(query).fetchall()[0]
+            first, last = cursor.execute(_TIMES, [sorted(paths)]).fetchall()[0]
         return first, last
 
     def are_distributions(self) -> bool:
@@ -168,7 +183,7 @@ class ParquetSource(StoreSource):
 
     def __init__(self, partitions: Partitions) -> None:
         super().__init__(partitions)
-        self._partitions = partitions
+        self.partitions = partitions
         self._pooled: dict[tuple[object, ...], Floats] = {}
 
     def pool(self, node: Metric, members: Members, grid: Grid, until: float) -> Floats:
@@ -176,11 +191,13 @@ class ParquetSource(StoreSource):
         keys = tuple(origin.key for origin in members.origins)
         cells = (keys, members.origin.tobytes(), members.owner.tobytes(), members.groups)
         asked = (node.aggregator, node.threshold, *cells, grid.edges.tobytes(), until)
-        if asked not in self._pooled:
+        values = self._pooled.get(asked)
+        if values is None:
+            values = super().pool(node, members, grid, until)
             if len(self._pooled) >= _POOLED:
                 self._pooled.clear()
-            self._pooled[asked] = super().pool(node, members, grid, until)
-        return np.array(self._pooled[asked])
+            self._pooled[asked] = values
+        return np.array(values)
 
     def points(self, origins: Sequence[Origin], start: int, end: float) -> Points:
         """Return the raw points in `[start, end)`, by source and time.
@@ -190,7 +207,7 @@ class ParquetSource(StoreSource):
         """
         points = self._relation(origins, start, end) if origins else f"({_NOTHING})"
         query = f"SELECT count(*) FROM (SELECT 1 FROM {points} LIMIT {MOST_POINTS + 1})"  # noqa: S608 - as above
-        with self._partitions.reading() as cursor:
+        with self.partitions.reading() as cursor:
             (count,) = cursor.execute(query).fetchall()[0]
         if count > MOST_POINTS:
             raise InputError(
@@ -200,7 +217,7 @@ class ParquetSource(StoreSource):
         return super().points(origins, start, end)
 
     def _relation(self, origins: Sequence[Origin], start: int, end: float, *, named: bool = True) -> str:
-        return self._partitions.scan([origin.key for origin in origins], start, end, named=named)
+        return self.partitions.scan([origin.key for origin in origins], start, end, named=named)
 
 
 def open_partitions(place: str | Path, clients: Callable[[str], Any] | None = None) -> Partitions | None:
@@ -212,7 +229,7 @@ def open_partitions(place: str | Path, clients: Callable[[str], Any] | None = No
     in_s3 = str(place).startswith("s3://")
     if not in_s3 and not Path(place).is_dir():
         return None
-    partitions = Partitions(place, clients or _client)
+    partitions = Partitions(place, clients or s3_client)
     if partitions.are_distributions():
         return partitions
     partitions.close()
@@ -221,13 +238,11 @@ def open_partitions(place: str | Path, clients: Callable[[str], Any] | None = No
     return None
 
 
-def _client(service: str) -> Any:
-    import boto3
-
-    return boto3.client(service)  # type: ignore[call-overload]
-
-
 _HINT = "Give the `out` of the replay; files with counts or gauges have to be copied into a folder."
+_TIMES = """
+    SELECT min(CAST(coalesce(stats_min_value, stats_min) AS DOUBLE)),
+        max(CAST(coalesce(stats_max_value, stats_max) AS DOUBLE))
+    FROM parquet_metadata(?) WHERE path_in_schema = 'timestamp'"""
 _NOTHING = "SELECT 0 AS series_id, 0::BIGINT AS time, 0::DOUBLE AS value WHERE false"
 
 

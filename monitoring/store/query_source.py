@@ -21,7 +21,7 @@ from monitoring.query.sources import (
     aggregate,
     occupied_columns,
 )
-from monitoring.store import SeriesIdentity
+from monitoring.store.batch import SeriesIdentity
 from monitoring.store.pooling import pool
 
 if TYPE_CHECKING:

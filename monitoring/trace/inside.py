@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Run
-from monitoring.trace.read import Execution, is_replay
+from monitoring.trace.read import Execution, replayed_spans
 
 if TYPE_CHECKING:
     from monitoring.store import Store
@@ -66,17 +66,16 @@ class Inside:
         return [call for run in runs for call in self.calls.get(id(run), ())]
 
 
-def read_inside(path: Path, execution: Execution) -> Inside:
+def read_inside(data: "Path | ReplayedSpans", execution: Execution) -> Inside:
     """Read the calls inside an execution from a database; return an empty result if there is no database.
 
     Args:
-        path: the database, or a folder with one or with a replay.
+        data: the database, a folder with one or with a replay, or the spans of a replay.
         execution: the execution, read from this database or from log events in the same folder.
     """
-    if is_replay(path):
-        from monitoring.store.parquet_spans import ReplayedSpans
-
-        return _inside(ReplayedSpans(path), execution)
+    if (spans := replayed_spans(data)) is not None:
+        return _inside(spans, execution)
+    path = cast(Path, data)
     database = path / DATABASE if path.is_dir() else path
     if database.suffix != ".duckdb" or not database.is_file():
         return Inside()

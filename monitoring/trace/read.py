@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from monitoring.errors import InputError
 from monitoring.log_events.step_events import StepEvent, history_events, is_step_event, read_step_event
 from monitoring.log_events.telemetry import Span
 from monitoring.log_events.timeline import Kind, Run, timeline
+
+if TYPE_CHECKING:
+    from monitoring.store.parquet_spans import ReplayedSpans
 
 _FILES = ("log_events.jsonl", "datadog.duckdb")
 """The files that `stepscope demo --keep` writes to a folder, in the order in which they are tried."""
@@ -56,17 +59,18 @@ class Execution:
         return parts[6] if len(parts) > 6 else ""
 
 
-def read_executions(path: Path) -> list[Execution]:
-    """Read the executions in a file or a folder, sorted by start time.
+def read_executions(data: "Path | ReplayedSpans") -> list[Execution]:
+    """Read the executions in a file, a folder or the spans of a replay, sorted by start time.
 
     Raises:
         InputError: the file does not exist, or contains no execution.
     """
-    executions = _of_replay(path) if is_replay(path) else _of_file(_file(path))
+    spans = replayed_spans(data)
+    executions = _of_file(_file(cast(Path, data))) if spans is None else executions_of_spans(spans.spans())
     if not executions:
         raise InputError(
             "the file contains no executions",
-            where=str(path),
+            where=str(data),
             hint="give Step Functions' log events, pages of GetExecutionHistory, or datadog.duckdb",
         )
     return sorted(
@@ -251,15 +255,20 @@ def _of_database(path: Path) -> list[Execution]:
         return executions_of_spans(store.spans())
 
 
-def is_replay(path: Path) -> bool:
-    """Return whether a path is the folder of a replay that holds spans."""
-    return path.is_dir() and next(path.glob("spans/day=*/*.parquet"), None) is not None
+def replayed_spans(data: "str | Path | ReplayedSpans") -> "ReplayedSpans | None":
+    """Return the spans of a replay's folder or `s3://` prefix; None where the data are others.
 
-
-def _of_replay(path: Path) -> list[Execution]:
+    Raises:
+        InputError: S3 cannot be listed, or holds no spans below the prefix.
+    """
+    if not isinstance(data, str | Path):
+        return data
+    in_s3 = str(data).startswith("s3://")
+    if not in_s3 and next(Path(data).glob("spans/day=*/*.parquet"), None) is None:
+        return None
     from monitoring.store.parquet_spans import ReplayedSpans
 
-    return executions_of_spans(ReplayedSpans(path).spans())
+    return ReplayedSpans(data)
 
 
 def executions_of_spans(spans: Iterable[Span]) -> list[Execution]:

@@ -65,7 +65,7 @@ def in_s3(replayed, monkeypatch):  # noqa: F811
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        s3 = parquet_source._client("s3")
+        s3 = parquet_source.s3_client("s3")
         s3.create_bucket(Bucket="history", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         for path in replayed.rglob("*.*"):
             if path.is_file():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from monitoring.errors import InputError
 from monitoring.query.datafile import load
 from monitoring.replay.run import replay
 from monitoring.replay.spans import COLUMNS
+from monitoring.store.parquet_files import ReplayFiles, s3_client
 from monitoring.store.schema import SPANS
 from monitoring.trace import as_data, choose, read_executions, read_inside
 
@@ -120,3 +122,53 @@ def test_the_columns_are_those_of_the_database():
     kinds = {name: "VARCHAR" if kind == "JSON" else kind for name, kind in SPANS.columns}
     assert kinds == {**COLUMNS, "time": "BIGINT"}
     assert list(COLUMNS) == [name for name, _ in SPANS.columns][: len(COLUMNS)]
+
+
+@pytest.fixture
+def in_s3(replayed, monkeypatch):
+    """The same files below a prefix of a bucket, beside an object that is none of them."""
+    from moto import mock_aws
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        s3 = s3_client("s3")
+        s3.create_bucket(Bucket="history", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        for path in replayed.rglob("*.parquet"):
+            s3.upload_file(str(path), "history", f"a/shop/{path.relative_to(replayed).as_posix()}")
+        s3.put_object(Bucket="history", Key="a/shop/spans/day=2026-11-23/README.txt", Body=b"")
+        yield "s3://history/a/shop"
+
+
+def printed(data, *more):
+    asked = [*more, "--data", str(data), "--json"]
+    result = CliRunner().invoke(trace.command, asked, standalone_mode=False, catch_exceptions=False)
+    return json.loads(result.output)
+
+
+@pytest.mark.parametrize("execution", [[], ["one"], ["two"]], ids=["all", "one", "two"])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_prefix_is_traced_as_the_folder(in_s3, replayed, execution, end):
+    assert printed(in_s3 + end, *execution) == printed(replayed, *execution)
+
+
+def test_objects_are_fetched_once_and_their_copies_are_deleted(in_s3, monkeypatch):
+    fetched = []
+    whole = ReplayFiles._fetch
+    monkeypatch.setattr(
+        ReplayFiles, "_fetch", lambda self, key: fetched.append(whole(self, key)) or fetched[-1]
+    )
+    printed(in_s3, "one")
+    assert len(set(fetched)) == 2
+    assert not [path for path in fetched if Path(path).exists()]
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("s3://absent/a", "S3 cannot be listed: NoSuchBucket"), ("s3://history/none", "no spans of a replay")],
+)
+def test_a_prefix_without_spans_is_wrong_input(in_s3, address, message):
+    with pytest.raises(InputError, match=message):
+        printed(address)

@@ -17,6 +17,7 @@ from monitoring.query import FUNCTIONS, MODIFIERS, QueryError
 from monitoring.query.functions import SPACE_AGGREGATORS
 from monitoring.serve.pages.shell import TimeRange, link, page, range_form, span_of, table
 from monitoring.serve.pages.site import Site
+from monitoring.store import MetricSummary
 
 MOST_METRICS = 2000
 MOST_VALUES = 200
@@ -81,13 +82,20 @@ def _picture(kind: str, query: str, drawing: Drawing, span: TimeRange, height: i
     return f'<div class="panel">{drawn}</div>'
 
 
+def _amounts(site: Site, metric: MetricSummary) -> tuple[str, str]:
+    """Return the number of points and their sum; those of a replay are not counted."""
+    points, total = COUNTS(float(metric.points)), format_value(metric.sum, site.unit_of(metric.name))
+    if not metric.replayed:
+        return points, total
+    return (f"{points} + replay", f"{total} + replay") if metric.points else ("replay", "replay")
+
+
 def _names(site: Site) -> str:
     rows = [
         (
             link("/metrics", metric.name, {"q": _starter(site, metric.name)}),
             escape(metric.type or ""),
-            COUNTS(float(metric.points)),
-            format_value(metric.sum, site.unit_of(metric.name)),
+            *_amounts(site, metric),
         )
         for metric in site.store.metrics()
     ]

@@ -31,8 +31,10 @@ def _received(site: Site, request: Request) -> str:
     """Return the amount of received data, or how to send some if there is none."""
     metrics = site.store.metrics()
     points = COUNTS(float(sum(metric.points for metric in metrics)))
+    beside = " beside those of the replay" if any(metric.replayed for metric in metrics) else ""
+    received = link("/metrics", counted(len(metrics), "metric"))
     counts = [
-        *([f"{link('/metrics', counted(len(metrics), 'metric'))} with {points} points"] if metrics else []),
+        *([f"{received} with {points} points{beside}"] if metrics else []),
         *(link(path, counted(number, noun)) for path, noun, number in _records(site) if number),
     ]
     if counts:

@@ -21,7 +21,7 @@ from monitoring.resources.instances import Lookup
 from monitoring.resources.project import instances_in, load_project, made_of
 from monitoring.store import Store
 from monitoring.store.definitions import recorded_definition
-from monitoring.store.query_source import StoreSource
+from monitoring.store.joined import source_of
 
 Body = Mapping[str, Any]
 API = "API"
@@ -128,7 +128,7 @@ class Site:
         """Return the store's data between two times, with units, SLOs and monitors."""
         slos = {entry.key: entry.body for entry in self._entries("slo", "name") if not entry.problem}
         facts = facts_of(self.store, slos, self._monitor_bodies())
-        return Data(StoreSource(self.store), start, end, unit_of=self.unit_of, facts=facts)
+        return Data(source_of(self.store), start, end, unit_of=self.unit_of, facts=facts)
 
     def _monitor_bodies(self) -> dict[str, Body]:
         return {entry.key: entry.body for entry in self.monitors() if not entry.problem}
@@ -142,10 +142,11 @@ class Site:
         selected = {key for key in keys if key}
         values_of: dict[str, set[str]] = {}
         with self.store.reading() as cursor:
-            for (tag,) in cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall():
-                key, _, value = str(tag).partition(":")
-                if key in selected:
-                    values_of.setdefault(key, set()).add(value)
+            stored = cursor.execute("SELECT DISTINCT unnest(tags) FROM series").fetchall()
+        for tag in {str(tag) for (tag,) in stored} | {tag for _, tags in self._replayed() for tag in tags}:
+            key, _, value = tag.partition(":")
+            if key in selected:
+                values_of.setdefault(key, set()).add(value)
         return {key: sorted(values) for key, values in values_of.items()}
 
     def tags(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -156,14 +157,22 @@ class Site:
         )
         with self.store.reading() as cursor:
             tag_rows = cursor.execute(statement).fetchall()
+        tags_of: dict[str, set[str]] = {}
+        for metric, tags in (*tag_rows, *self._replayed()):
+            tags_of.setdefault(metric, set()).update(map(str, tags))
         keys: dict[str, list[str]] = {}
         values: dict[str, set[str]] = {}
-        for metric, tags in tag_rows:
-            pairs = [str(tag).partition(":")[::2] for tag in tags]
+        for metric, tags in tags_of.items():
+            pairs = [tag.partition(":")[::2] for tag in sorted(tags)]
             keys[metric] = list(dict.fromkeys(key for key, _ in pairs))
             for key, value in pairs:
                 values.setdefault(key, set()).add(value)
         return keys, {key: sorted(values[key]) for key in sorted(values)}
+
+    def _replayed(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return (metric, tags) of the sources in the replay beside the store."""
+        history = self.store.history
+        return [(source.metric, source.tags) for source in history.partitions.identities()] if history else []
 
     def known_monitors(self) -> Monitors:
         """Return the monitors for widgets, by key and by id; states are looked up on demand."""
