@@ -225,7 +225,7 @@ def test_an_interrupted_demo_leaves_no_process_and_no_file_behind(
     children = children_of(process)
     process.send_signal(number)
     out, errors = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (130, ""), errors
     assert errors.strip() == "stepscope: interrupted"
     assert [
         child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
