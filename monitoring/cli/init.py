@@ -52,7 +52,7 @@ def command(
 
     from monitoring.deploy.measured import read_measured
     from monitoring.deploy.start import files_of, write
-    from monitoring.discovery import discover
+    from monitoring.discovery.source import discover
     from monitoring.errors import InputError
     from monitoring.resources.own_metrics import catalogue_path, read_own_metrics
 

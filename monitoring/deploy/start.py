@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import monitoring
 from monitoring.deploy.own_files import METRICS, claiming, metric_entries, metric_files, metric_graphs
-from monitoring.discovery import DiscoveredResources
+from monitoring.discovery.found import DiscoveredResources
 from monitoring.discovery.tailored import Further, files_for, list_text, narrowed
 from monitoring.errors import InputError, writing
 from monitoring.resources.own_metrics import OwnMetrics

@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.deploy.measured import read_measured
 from monitoring.deploy.start import RECORD, files_of, shipped, write
-from monitoring.discovery import discover
+from monitoring.discovery.source import discover
 from monitoring.errors import InputError
 from monitoring.query.series import Series
 from monitoring.resources.project import load_project

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitoring.discovery import discover as discover_with_variables
+from monitoring.discovery.source import discover as discover_with_variables
 from monitoring.resources.variables import fill_in
 
 
