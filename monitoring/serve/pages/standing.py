@@ -79,7 +79,7 @@ def _parts(members: "Members") -> set[str]:
     """Return the keys of the monitors that composites refer to and whose messages notify nobody."""
     bodies, keys = members
     queries = [str(body.get("query") or "") for body in bodies.values() if body.get("type") == "composite"]
-    referred = {keys.get(int(number)) for query in queries for number in re.findall(r"\d+", query)}
+    referred = {keys.get(int(number)) for query in queries for number in re.findall(r"\b\d{1,18}\b", query)}
     return {key for key in referred if key is not None and "@" not in str(bodies[key].get("message") or "")}
 
 

@@ -92,3 +92,17 @@ def test_without_a_monitor_there_is_nothing_to_filter():
         )
     assert "There is no monitor: put one into monitors/" in text.text
     assert "<form" not in text.text
+
+
+@pytest.mark.parametrize("query", ["9" * 5000, f"{'9' * 5000} && 1", "", "&&", "-1 || 2"])
+def test_a_composite_of_numbers_that_no_monitor_has_is_listed(tmp_path, query):
+    (tmp_path / "monitors").mkdir()
+    body = {"type": "composite", "name": "Wide", "query": query}
+    (tmp_path / "monitors" / "wide.json").write_text(json.dumps(body))
+    with Store.open() as store:
+        client = Client(
+            create_app(store, routes=page_routes(store, tmp_path, clock=lambda: NOW)),
+            base_url="http://127.0.0.1",
+        )
+        answer = client.get("/monitors")
+    assert (answer.status_code, listed(answer.text)) == (200, ["wide"])
