@@ -21,7 +21,7 @@ _WIDTHS = (1, 38, 34, 8)
 
 @dataclass(frozen=True, slots=True)
 class DrillRequest:
-    """What the command line says."""
+    """The options of the command, as the command line gives them."""
 
     source: Path
     monitors: Path

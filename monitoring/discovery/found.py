@@ -25,7 +25,7 @@ class LambdaFunction:
     asynchronous: bool = False
     dead_letters: bool = False
     busy: bool = False
-    """Whether an API or a load balancer invokes it: many invocations, of which a few may fail."""
+    """Return whether an API or a load balancer invokes it: of many invocations a few may fail."""
 
     @property
     def scope(self) -> str:
@@ -48,7 +48,7 @@ class StateMachine:
 
     @property
     def busy(self) -> bool:
-        """Whether many short executions are expected, of which a few may fail."""
+        """Return whether many short executions are expected, of which a few may fail."""
         return self.express
 
     @property

@@ -28,7 +28,7 @@ AFTERWARDS = 10
 
 
 class Pattern(NamedTuple):
-    """Values of every metric, over two windows and then over two more; None is no point."""
+    """Values of every metric, over two windows and then over two more; None stands for a missing point."""
 
     before: float | None
     after: float | None

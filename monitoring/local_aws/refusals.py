@@ -18,12 +18,12 @@ KINDS: tuple[Kind, ...] = ("denies", "throttles", "gone")
 
 
 class CallRefusal(NamedTuple):
-    """What a call is refused with.
+    """The error that refuses a call.
 
     Attributes:
-        code: as clients of the SDKs know it.
-        status: of HTTP.
-        message: the sentence; `{name}` is the resource's name.
+        code: the error code that clients of the SDKs see.
+        status: the HTTP status.
+        message: the error message; `{name}` is the resource's name.
         type: the shape's name that a service with JSON sends where it is not the code.
     """
 

@@ -1,4 +1,4 @@
-"""What an EventBridge rule hands to a target: the event, a part of it, a constant, or a template's text.
+"""Compute what an EventBridge rule sends to a target: the event, a part of it, a constant, or a template.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """

@@ -69,7 +69,7 @@ _OUTCOMES = {
     "SubmitFailed": "Failed",
     "TimedOut": "TimedOut",
 }
-"""What comes behind the prefix of an event's type -> what comes behind the metric's."""
+"""Suffix of an event's type -> suffix of the metric's name."""
 
 
 def _as_it_is(moment: float) -> float:

@@ -26,7 +26,7 @@ class _Line:
     repeats: int = 0
     muted: bool = False
     through: bool = False
-    """Whether it is in No Data after Alert or Warn."""
+    """Return whether it is in No Data after Alert or Warn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def evaluate(  # noqa: PLR0913 - the documented API
         interval: seconds of a bucket; by default that of the window. It is widened beyond 1500 points.
         switches: choices for behaviour that Datadog's documentation does not specify.
         queries: name -> query, for the names in a formula.
-        variables: values of template variables: {"env": "env:prod"}; "*" is no filter.
+        variables: values of template variables: {"env": "env:prod"}; "*" filters nothing.
 
     Returns:
         An answer per line with a value, in the order of the queries, then of the groups.

@@ -101,7 +101,7 @@ def reduce_line(points: Floats, aggregator: str, step: int = 1) -> float:
     """Reduce the points of a line to a value, as widgets do; NaN without points.
 
     Args:
-        points: values; NaN is no point.
+        points: values; NaN stands for a missing point.
         aggregator: avg (mean), min, max, sum, last, count, area, l2norm, percentile (p95) or pNN.
         step: seconds of a bucket, for `area`.
     """

@@ -38,7 +38,7 @@ def changes(per: float | None, negative: str) -> RowFunction:
 
 
 def cumulative(values: Floats, times: Times) -> Floats:
-    """Return the running sum; NaN where there is no point."""
+    """Return the running sum; NaN where a point is missing."""
     return np.where(np.isfinite(values), np.nancumsum(values, axis=1), np.nan)
 
 

@@ -1,6 +1,4 @@
-"""What Datadog says to a dashboard that it refuses, in its own words, and what it adds to one that it
-stores.
-"""
+"""Datadog's messages about a dashboard that it refuses, and the fields that it adds to one that it stores."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -19,7 +19,7 @@ from monitoring.resources.variables import merged, settled
 
 FILE = "stepscope.toml"
 LISTS = "application.toml"
-"""What `init --from` read in a template: lists for `for_each`, over which stepscope.toml stands."""
+"""The file that `init --from` writes: lists for `for_each`; stepscope.toml overrides it."""
 
 NO_ENV = "default"
 KEYS = ("project", "defaults", "env")

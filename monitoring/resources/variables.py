@@ -9,7 +9,7 @@ from monitoring.errors import InputError
 
 VARIABLE = re.compile(r"\$\{var:(?P<name>[A-Za-z_][\w-]*)(?:\|(?P<default>[^}]*))?\}")
 AND = " AND "
-"""What joins a scope in a variable with further tags: `{${var:scope|*} AND claim:paid}`."""
+"""The separator between a scope in a variable and further tags: `{${var:scope|*} AND claim:paid}`."""
 
 _IN_TEXT = re.compile(rf"{VARIABLE.pattern}(?P<and>{AND})?")
 

@@ -19,7 +19,7 @@ from monitoring.resources.catalogue import metrics
 RULE = Rule("never-fires", "warning", "A monitor that can never alert.", ("monitor",))
 
 _LONGEST = {"aws.lambda.duration": 900_000, "aws.lambda.timeout": 900, "aws.lambda.memorysize": 10_240}
-"""What AWS allows at most: 15 minutes, and 10,240 MB."""
+"""AWS's maximums: 15 minutes, and 10,240 MB."""
 
 
 def check(subject: Subject) -> Iterator[Problem]:

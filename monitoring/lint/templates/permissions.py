@@ -43,7 +43,7 @@ _TRANSFERS = {
     "download_file": "s3:GetObject",
     "download_fileobj": "s3:GetObject",
 }
-"""Methods of boto3's client of S3 that are no operations of its API."""
+"""Methods of boto3's S3 client that call operations of other names -> the action that they need."""
 
 _CERTAIN = {
     "s3": {"get_object", "put_object", "delete_object"},

@@ -37,7 +37,7 @@ class Text:
     """
 
     takes_plain = False
-    """Whether keys and words may stand without quotes."""
+    """Return whether keys and words may be written without quotes."""
 
     def __init__(self, source: str, text: str) -> None:
         self.source = source

@@ -83,7 +83,7 @@ WITHOUT_EFFECT = {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was deployed.
+    """The names and addresses of a deployed stack.
 
     Attributes:
         names: logical id -> what `!Ref` gives.
@@ -255,7 +255,7 @@ RELOADED = {
     "AWS::StepFunctions::StateMachine",
     *(kind for kind in TYPES if kind.startswith("AWS::ApiGateway")),
 }
-"""What a deployment over an earlier one makes anew; the rest stays, with what it holds."""
+"""Types that a deployment over an earlier one creates again; other resources stay, with their contents."""
 
 
 def _create(site: Site, resource: StackResource, properties: dict[str, Any]) -> Deployed:

@@ -1,4 +1,4 @@
-"""What deploying one resource comes to, and what it is given."""
+"""The input and the result of deploying one resource."""
 
 import hashlib
 import re

@@ -1,6 +1,6 @@
-"""What takes the place of a function that cannot run here: its answer, or an error that says why.
+"""Stand in for a function that cannot run on this machine: return its configured answer, or raise why.
 
-It is the code of a function of its own, and imports nothing of the package.
+This is deployed as the function's code, so it imports nothing of the package.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 
 
 class NotRunHereError(Exception):
-    """What the function does on AWS is not done on this machine."""
+    """The function cannot run on this machine."""
 
 
 def handler(event, context):  # type: ignore[no-untyped-def]
