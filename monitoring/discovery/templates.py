@@ -86,7 +86,7 @@ def load_value(path: Path, *, core: bool = False) -> Any:
         raise InputError(f"is not YAML: {getattr(error, 'problem', error)}", where=place) from None
     except RecursionError:
         raise InputError(
-            "is nested too deeply", where=str(path), hint="CloudFormation takes a few levels, not hundreds."
+            "is nested too deeply", where=str(path), hint="A few levels are usual, not hundreds."
         ) from None
 
 

@@ -1,11 +1,11 @@
 """Show the result of a drill on a graph: the faults of each state, and the monitors that detected them."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from monitoring.discovery.templates import load_value
 from monitoring.errors import InputError
 from monitoring.graph.definition import Node, StateGraph
 from monitoring.graph.notes import Note
@@ -38,10 +38,7 @@ def read_report(path: Path) -> Report:
     Raises:
         InputError: the file cannot be read, or is not the result of a drill of an application.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from None
+    report = load_value(path)
     if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
         hint = "Write one: stepscope drill --from TEMPLATE --json > FILE."
         raise InputError("is not the result of a drill", where=str(path), hint=hint)
@@ -117,10 +114,16 @@ def _uses(target: str, node: Node) -> bool:
 
 def _is_part(name: str, of: str) -> bool:
     """Return whether the words of a name are consecutive in a longer name; a final `Function` is ignored."""
-    compact = "".join(_words(name)).removesuffix("function")
-    words = _words(of)
-    runs = ("".join(words[at:end]) for at in range(len(words)) for end in range(at + 1, len(words) + 1))
-    return compact in {run.removesuffix("function") for run in runs} - {""}
+    compact, words = "".join(_words(name)).removesuffix("function"), _words(of)
+    for at in range(len(words)):
+        run = ""
+        for word in words[at:]:
+            run += word
+            if run.removesuffix("function") == compact != "":
+                return True
+            if len(run) > len(compact) + len("function"):
+                break
+    return False
 
 
 def _words(text: str) -> list[str]:

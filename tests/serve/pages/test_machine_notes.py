@@ -88,12 +88,23 @@ def test_the_drill_of_the_projects_folder_is_on_the_page_and_on_the_graph(client
     assert "times-out" not in drawn
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"faults": 3}', "\x00"])
-def test_a_file_that_is_not_a_drill_is_said_on_the_page(client, root, content):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is not JSON"),
+        ("\x00", "is not JSON"),
+        ('{"faults": ' + "[" * 100_000, "is nested too deeply"),
+        ("[]", "is not the result of a drill"),
+        ('{"faults": 3}', "is not the result of a drill"),
+        ('\ufeff{"faults": 3}', "is not the result of a drill"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_file_that_is_not_a_drill_is_said_on_the_page(client, root, content, words):
     (root / "drill.json").write_text(content)
     answer = client.get("/machines/orders")
     assert answer.status_code == 200
-    assert re.search(r'<p class="bad">drill\.json (cannot be read|is not the result of a drill)', answer.text)
+    assert f'<p class="bad">drill.json {words}' in answer.text
 
 
 def test_without_a_drill_only_its_view_says_how_to_make_one(client):
