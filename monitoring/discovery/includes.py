@@ -41,7 +41,8 @@ def _locations(transforms: Any) -> Iterator[str]:
     """Yield the locations on this disk of the includes among one or several transforms."""
     for transform in transforms if isinstance(transforms, list) else [transforms]:
         if isinstance(transform, Mapping) and transform.get("Name") == _NAME:
-            location = (transform.get("Parameters") or {}).get("Location")
+            parameters = transform.get("Parameters")
+            location = parameters.get("Location") if isinstance(parameters, Mapping) else None
             if isinstance(location, str) and not location.startswith(("s3:", "http:", "https:")):
                 yield location
 

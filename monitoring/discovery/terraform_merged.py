@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from monitoring.discovery.stack import StackResource
 from monitoring.discovery.terraform_module import Root
-from monitoring.discovery.terraform_properties import Properties, converted, first, listed
+from monitoring.discovery.terraform_properties import Properties, blocks_of, converted, first, listed
 
 
 class Resource(Protocol):
@@ -56,7 +56,7 @@ _NOTIFICATIONS: Properties = {
 def _notifications(blocks: Any, source: str, target: str) -> list[dict[str, Any]]:
     """Return one notification for each event, because CloudFormation's notifications have one event."""
     made = []
-    for block in listed(blocks):
+    for block in blocks_of(blocks):
         rules = [
             {"Name": kind, "Value": block[f"filter_{kind}"]}
             for kind in ("prefix", "suffix")

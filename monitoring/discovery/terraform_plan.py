@@ -13,6 +13,7 @@ from typing import Any
 from monitoring.discovery.stack import Stack
 from monitoring.discovery.terraform import stack_of
 from monitoring.discovery.terraform_module import CLOSE, OPEN, Module, Root
+from monitoring.discovery.terraform_properties import blocks_of
 from monitoring.discovery.terraform_types import KINDS
 from monitoring.errors import InputError
 
@@ -110,11 +111,11 @@ def _logical_id(address: str) -> str:
 
 
 def _of_modules(module: Mapping[str, Any], mode: str = "managed") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for resource in module.get("resources") or ():
-        if isinstance(resource, Mapping) and resource.get("mode", "managed") == mode:
+    for resource in blocks_of(module.get("resources")):
+        if resource.get("mode", "managed") == mode:
             yield str(resource.get("address")), resource
-    for child in module.get("child_modules") or ():
-        yield from _of_modules(_object(child), mode)
+    for child in blocks_of(module.get("child_modules")):
+        yield from _of_modules(child, mode)
 
 
 def _note_archives(content: Mapping[str, Any], root: Root) -> None:
@@ -143,9 +144,9 @@ class _Configuration:
         """Return attribute or block -> expression of a resource."""
         prefix = _prefix(address)
         name = _INDEX.sub("", address.removeprefix(prefix))
-        for resource in self._module(prefix).get("resources") or ():
-            if _object(resource).get("address") == name:
-                return _object(_object(resource).get("expressions"))
+        for resource in blocks_of(self._module(prefix).get("resources")):
+            if resource.get("address") == name:
+                return _object(resource.get("expressions"))
         return {}
 
     def _module(self, prefix: str) -> Mapping[str, Any]:
@@ -176,7 +177,8 @@ class _Configuration:
             return blocks if any(any(block.values()) for block in blocks) else None
         if "constant_value" in _object(expression):
             return _object(expression)["constant_value"]
-        names = [str(item) for item in _object(expression).get("references") or ()]
+        references = _object(expression).get("references")
+        names = [str(item) for item in references] if isinstance(references, list) else []
         whole = [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
         whole = [name for name in whole if not any(other.startswith(f"{name}[") for other in names)]
         return self._named(whole[0], prefix, depth + 1) if len(whole) == 1 and depth < _DEEPEST else None

@@ -29,17 +29,18 @@ def first(properties: Properties) -> Converter:
 
 def every(properties: Properties) -> Converter:
     """Return a converter of a block that may occur several times."""
-    return lambda blocks: [
-        converted(block, properties)
-        for block in (blocks if isinstance(blocks, list) else [blocks])
-        if isinstance(block, Mapping)
-    ]
+    return lambda blocks: [converted(block, properties) for block in blocks_of(blocks)]
 
 
 def block_of(blocks: Any) -> Mapping[str, Any]:
     """Return a block that occurs once; {} if it is missing."""
     block = blocks[0] if isinstance(blocks, list) and blocks else blocks
     return block if isinstance(block, Mapping) else {}
+
+
+def blocks_of(blocks: Any) -> list[Mapping[str, Any]]:
+    """Return the blocks of an attribute; what is not a block is left out."""
+    return [block for block in listed(blocks) if isinstance(block, Mapping)]
 
 
 def document(value: Any) -> Any:

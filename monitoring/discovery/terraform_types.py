@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
                 lambda blocks: {
                     "Variables": {
                         key: value
-                        for key, value in (block_of(blocks).get("variables") or {}).items()
+                        for key, value in block_of(block_of(blocks).get("variables")).items()
                         if value is not None
                     }
                 },

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitoring.discovery.includes import with_includes
 from monitoring.discovery.intrinsics import Intrinsics
 from monitoring.discovery.stack import Stack, StackResource
 from monitoring.discovery.stacks import read_stacks
@@ -306,6 +307,17 @@ def test_a_file_that_includes_itself_and_one_that_is_not_there_are_refused(tmp_p
     )
     with pytest.raises(InputError, match="include one another too deeply"):
         read_stacks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["x", 5, None, [], [{"Location": "a.yaml"}], {}, {"Location": 5}, {"Location": {"Ref": "X"}}],
+    ids=str,
+)
+def test_an_include_of_another_shape_stays_as_it_is_written(tmp_path: Path, parameters: object) -> None:
+    include = {"Name": "AWS::Include", "Parameters": parameters}
+    template = {"Transform": include, "Resources": {"Fn::Transform": include}}
+    assert with_includes(template, tmp_path) == template
 
 
 def test_a_folder_without_a_known_name_lists_what_it_has(tmp_path: Path) -> None:

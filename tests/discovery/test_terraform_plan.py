@@ -1,6 +1,8 @@
 """What a plan says without its configuration: modules, count, for_each, and what is not known before apply."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,10 @@ import pytest
 
 from monitoring.discovery.stack import Stack
 from monitoring.discovery.stacks import read_stacks
+from monitoring.discovery.terraform_plan import read_plan
+from monitoring.discovery.terraform_properties import converted
+from monitoring.discovery.terraform_types import KINDS
+from monitoring.errors import InputError
 
 
 def planned(address: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -236,3 +242,44 @@ def test_a_plan_with_a_part_of_another_shape_is_read_without_it(
     (tmp_path / "plan.json").write_text(json.dumps({**PLAN, part: value}))
     (stack,) = read_stacks(tmp_path / "plan.json")
     assert "LambdaIamRole" in stack.resources
+
+
+def replaced(value: Any, odd: Any) -> Iterator[Any]:
+    """Yield a document once for each of its places, with something odd there."""
+    yield odd
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from ({**value, key: other} for other in replaced(item, odd))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from ([*value[:at], other, *value[at + 1 :]] for other in replaced(item, odd))
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [5, [{}]], {"x": {"y": [None]}}], ids=str)
+def test_anything_anywhere_in_a_plan_is_read_or_refused_by_a_sentence(tmp_path: Path, odd: Any) -> None:
+    for values in replaced(PLAN["planned_values"], odd):
+        with contextlib.suppress(InputError):
+            read_plan({**PLAN, "planned_values": values}, tmp_path / "plan.json", "plan")
+    for configuration in replaced(PLAN["configuration"], odd):
+        stack = read_plan({**PLAN, "configuration": configuration}, tmp_path / "plan.json", "plan")
+        assert "LambdaIamRole" in stack.resources
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_an_attribute_of_any_shape_is_converted_or_left_out(kind: str) -> None:
+    properties = KINDS[kind].properties
+    for odd in (5, "x", "{", [], {}, [5], [{}], {"x": 5}, [[{}]], [{"x": [None]}], True, None):
+        inside = dict.fromkeys(("variables", "attribute", "filter", "rule", "statement", "policy"), odd)
+        for name in properties:
+            assert isinstance(converted({name: odd}, properties), dict)
+            assert isinstance(converted({name: [inside]}, properties), dict)
+
+
+@pytest.mark.parametrize("odd", [5, "x", True, [5], [[{}]], [{"events": 5}], {"events": [None]}], ids=str)
+@pytest.mark.parametrize("attribute", ["bucket", "lambda_function", "queue", "topic", "eventbridge"])
+def test_a_notification_of_any_shape_is_left_out(tmp_path: Path, attribute: str, odd: Any) -> None:
+    bucket = planned("aws_s3_bucket.photos", {"bucket": "photos"})
+    notification = planned("aws_s3_bucket_notification.photos", {"bucket": "photos", attribute: odd})
+    values = {"root_module": {"resources": [bucket, notification]}}
+    stack = read_plan({"planned_values": values}, tmp_path / "plan.json", "plan")
+    assert stack.resources["PhotosS3Bucket"].properties["BucketName"] == "photos"
